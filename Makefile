@@ -1,0 +1,54 @@
+# The one way in, for people and for CI alike: `make help` lists the targets.
+# Only Python >= 3.11 and make are needed; everything else goes into .venv, from the hashes in locks/.
+# Paths are relative throughout, so a checkout may live under a folder with spaces in its name.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help venv demo test lint bench lock clean
+
+VENV := .venv
+PY   := $(VENV)/bin/python
+UV   := $(VENV)/bin/uv
+ARGS ?=
+export PYTHON
+
+help: ## list the targets
+	@echo "heliograph: durable workflows that write down everything they did"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
+	@echo "demo, test, bench and lock hand ARGS on: make test ARGS='-k resume -x'. PYTHON=... names the Python to build .venv with."
+
+venv: $(VENV)/.ready ## make .venv ready (the targets below do it themselves)
+
+demo: $(VENV)/.ready ## run a real job: index the whole standard library, durably
+	@echo "demo: indexing the standard library as a durable workflow (stop it at any moment and run it again)"
+	@$(PY) examples/stdlib_index.py $(ARGS)
+
+test: $(VENV)/.ready ## run the tests
+	@echo "test: running the tests"
+	@$(PY) -m pytest $(ARGS)
+
+lint: $(VENV)/.ready ## check style (ruff), format (ruff) and types (mypy)
+	@echo "lint: checking style, format and types"
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(PY) -m mypy
+
+bench: $(VENV)/.ready ## measure the speed, each figure beside its floor
+	@echo "bench: measuring, each figure beside the floor it has to reach"
+	@$(PY) -m benchmarks $(ARGS)
+
+lock: $(VENV)/.uv ## bring locks/ up to date with pyproject.toml (ARGS=--upgrade: with the newest releases)
+	@echo "lock: resolving what pyproject.toml asks for into locks/"
+	@scripts/lock $(ARGS)
+
+clean: ## remove all that make made: .venv, caches, builds
+	@echo "clean: removing .venv, caches and builds"
+	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name .git -prune -o -type d -name __pycache__ -exec rm -rf {} +
+
+# Stamps, not the files they stand for: a stamp is written last, so a bootstrap cut short is done again.
+$(VENV)/.uv: locks/uv.txt scripts/bootstrap
+	@scripts/bootstrap uv
+
+$(VENV)/.ready: $(VENV)/.uv locks/dev.txt pyproject.toml
+	@scripts/bootstrap packages
