@@ -1,0 +1,1 @@
+"""Who runs tasks. One loop drives the scheduler and the journal; below it an executor runs attempts."""

@@ -1,0 +1,103 @@
+"""An engine: a store, the loop, and an executor, with a start and a close."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Literal
+
+from heliograph.engines.executor import Deliver, Executor
+from heliograph.engines.loop import Loop
+from heliograph.engines.outcome import OutputFuture
+from heliograph.engines.provenance import provenance
+from heliograph.graph.plan import Plan
+from heliograph.records.status import RunReason, WorkflowStatus
+from heliograph.records.workflow import WorkflowRecord
+from heliograph.scheduling.admission import Admission
+from heliograph.storage.entries import Claim, Submission
+from heliograph.storage.liveness import this_process
+from heliograph.storage.store import Store
+
+WorkerKind = Literal["processes", "threads"]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """What an embedded engine is.
+
+    Attributes:
+        workers: ``processes`` or ``threads``.
+        count: how many; None: as many as suits the machine.
+        max_running: workflows that run at once; None: any number.
+        max_pending: workflows that may wait for their turn; None: any number.
+    """
+
+    workers: WorkerKind = "processes"
+    count: int | None = None
+    max_running: int | None = None
+    max_pending: int | None = None
+
+
+class Engine:
+    """The embedded engine; it starts when it is made.
+
+    Args:
+        store: where everything is kept; it stays open after `close`.
+        settings: what workers, and how many.
+    """
+
+    def __init__(self, store: Store, settings: EngineSettings) -> None:
+        self._store = store
+        self._loop = Loop(
+            store,
+            lambda: this_process("embedded", store.clock()),
+            functools.partial(_executor, settings),
+            Admission(settings.max_running, settings.max_pending),
+        )
+
+    def submit(self, plan: Plan, workflow_id: str, user_metadata: str) -> OutputFuture:
+        """Store a workflow and begin it; an id that is stored already is resumed, and its own plan wins.
+
+        Raises:
+            RuntimeError: it is running or pending already.
+            queue.Full: too many are pending.
+            StorageError: it can't be stored.
+        """
+        return self._loop.enter(
+            Submission(
+                workflow_id, plan, user_metadata, WorkflowStatus.RUNNING, provenance(), self._store.clock()
+            )
+        )
+
+    def resume(self, workflow_id: str, reason: RunReason = RunReason.RESUME) -> OutputFuture:
+        """Go on with a stored workflow; of a successful one, its output again.
+
+        Raises:
+            WorkflowNotFoundError: there is none of this id.
+            RuntimeError, queue.Full, StorageError: as `submit`.
+        """
+        return self._loop.enter(
+            Claim(workflow_id, WorkflowStatus.RUNNING, provenance(), self._store.clock(), reason)
+        )
+
+    def output_of(self, workflow: WorkflowRecord) -> OutputFuture | None:
+        """What `submit` gave for the workflow, if this engine runs it now."""
+        return self._loop.future_of(workflow.key)
+
+    def note_cancelled(self, workflow: WorkflowRecord) -> None:
+        """Its cancellation was just stored: stop what runs of it."""
+        self._loop.note_cancelled(workflow.key)
+
+    def close(self) -> None:
+        """Stop all work; what ran reads RESUMABLE."""
+        self._loop.close()
+
+
+def _executor(settings: EngineSettings, deliver: Deliver) -> Executor:
+    if settings.workers == "threads":
+        from heliograph.engines.embedded.threads import ThreadExecutor
+
+        return ThreadExecutor(deliver, settings.count)
+    from heliograph.engines.embedded.processes import ProcessExecutor
+
+    return ProcessExecutor(deliver, settings.count)

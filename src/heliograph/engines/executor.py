@@ -1,0 +1,123 @@
+"""What an engine's executor is: the handful of verbs below the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, Worker
+
+
+class AttemptKey(NamedTuple):
+    """Names one attempt within an engine."""
+
+    workflow: int
+    """The storage's key of the workflow."""
+    run: int
+    task: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """A pickled function, with a name for it that workers remember it by.
+
+    Attributes:
+        name: what a task of it is called in errors.
+        token: unique in this engine for as long as it lives.
+        data: the pickled function.
+    """
+
+    name: str
+    token: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One attempt, as an executor gets it.
+
+    Attributes:
+        key: which attempt.
+        workflow_id: id of its workflow.
+        task_id: id of its task.
+        function: what to call.
+        arguments: pickled, with numbers in place of inputs.
+        inputs: outputs of upstream tasks, in the order of those numbers.
+        catch_exceptions: the output becomes ``(value, None)`` or ``(None, exception)``.
+        values: URL of the folder where large outputs go.
+    """
+
+    key: AttemptKey
+    workflow_id: str
+    task_id: str
+    function: Payload
+    arguments: StoredValue
+    inputs: tuple[StoredValue, ...]
+    catch_exceptions: bool
+    values: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """How one attempt went: all that is known of it, from the one who ran it.
+
+    Attributes:
+        key: which attempt.
+        worker: who ran it.
+        phases: from ``submitted`` to ``serialised``, as far as they were reached.
+        resources: what it used.
+        output: what it returned; None if it failed.
+        failure: why it failed; None if it did not.
+        caught: ``(None, exception)`` as a value, where a failure may be caught.
+    """
+
+    key: AttemptKey
+    worker: Worker
+    phases: Phases
+    resources: Resources
+    output: StoredValue | None = None
+    failure: Failure | None = None
+    caught: StoredValue | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An attempt that a worker has.
+
+    Attributes:
+        key: which attempt.
+        worker: who has it.
+        submitted: when the executor got it, Unix seconds.
+        started: when the worker got it, Unix seconds.
+    """
+
+    key: AttemptKey
+    worker: Worker
+    submitted: float
+    started: float
+
+
+Deliver = Callable[[Receipt], None]
+"""Takes a receipt from any thread, at once; never raises."""
+
+
+class Executor(Protocol):
+    """Runs attempts. The loop calls all of it from one thread, except `close`.
+
+    For every `submit` there is exactly one receipt, unless the attempt is cancelled first: then there may be
+    one, which the loop drops.
+    """
+
+    def submit(self, work: Work) -> None:
+        """Run the attempt when a worker is free, in the order of submission."""
+
+    def cancel(self, key: AttemptKey) -> None:
+        """Drop the attempt, or stop it if a worker has it. Unknown or ended attempts are no error."""
+
+    def running(self) -> Iterable[Running]:
+        """The attempts that workers have now."""
+
+    def close(self) -> None:
+        """Stop everything and wait until no worker is left. May be called again."""

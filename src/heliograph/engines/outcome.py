@@ -1,0 +1,99 @@
+"""What the one who waits for a workflow gets: its output, or the error that says why there is none."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any
+
+from heliograph.errors import (
+    RemoteError,
+    StorageCorruptError,
+    WorkflowCancellationError,
+    WorkflowExecutionError,
+)
+from heliograph.graph.pickling import loads
+from heliograph.records.attempt import StoredValue
+from heliograph.storage.values import ValueStore
+
+
+class OutputFuture(Future[Any]):
+    """The output of a workflow, once it has one.
+
+    The output is unpickled in the thread that asks for it, not in the engine's; each `OutputFuture` gives one
+    object, however often it is asked.
+
+    Args:
+        values: where the output is if it is large.
+    """
+
+    def __init__(self, values: ValueStore) -> None:
+        super().__init__()
+        self._values = values
+        self._loaded: list[Any] = []
+
+    def result(self, timeout: float | None = None) -> Any:
+        """The output.
+
+        Args:
+            timeout: seconds to wait at most; None: as long as it takes.
+
+        Raises:
+            TimeoutError: it is not there yet.
+            WorkflowExecutionError: the workflow failed.
+            WorkflowCancellationError: it was cancelled.
+        """
+        value: StoredValue = super().result(timeout)
+        if not self._loaded:
+            self._loaded.append(load_value(value, self._values))
+        return self._loaded[0]
+
+
+def load_value(value: StoredValue, values: ValueStore) -> Any:
+    """The object that a stored value holds.
+
+    Raises:
+        StorageCorruptError: it is large, and its bytes are gone or not what was stored.
+    """
+    if value.data is not None:
+        return loads(value.data)
+    if value.location is None:
+        raise StorageCorruptError(f"a stored value of {value.size} bytes has neither data nor a location")
+    return loads(values.get(value.location, value.sha256))
+
+
+def execution_error(
+    workflow_id: str, task_id: str | None, kind: str, message: str, error: bytes | None
+) -> WorkflowExecutionError:
+    """The error of a failed workflow, with the task's own as its cause.
+
+    Args:
+        workflow_id: of the workflow.
+        task_id: of the task that failed it.
+        kind: type of the task's error, dotted.
+        message: its text.
+        error: the pickled error.
+    """
+    short = kind.removeprefix("builtins.")
+    failed = WorkflowExecutionError(
+        f"workflow {workflow_id!r} failed in task {task_id!r}: {short}: {message}"
+        if message
+        else f"workflow {workflow_id!r} failed in task {task_id!r}: {short}"
+    )
+    failed.__cause__ = _rebuilt(kind, message, error)
+    return failed
+
+
+def cancellation_error(workflow_id: str) -> WorkflowCancellationError:
+    """The error of who waits for a workflow that was cancelled."""
+    return WorkflowCancellationError(f"workflow {workflow_id!r} was cancelled")
+
+
+def _rebuilt(kind: str, message: str, error: bytes | None) -> BaseException:
+    if error is not None:
+        try:
+            rebuilt = loads(error)
+        except Exception as reason:  # its class may be gone, or anything its code does
+            return RemoteError(f"{kind}: {message} (it can't be rebuilt here: {reason})")
+        if isinstance(rebuilt, BaseException):
+            return rebuilt
+    return RemoteError(f"{kind}: {message}")

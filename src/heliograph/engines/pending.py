@@ -1,0 +1,133 @@
+"""News that wait for the next commit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from heliograph.engines.executor import Receipt, Running
+from heliograph.engines.live import LiveRun
+from heliograph.records.attempt import Phases, StoredValue
+from heliograph.records.status import AttemptStatus, TaskStatus
+from heliograph.storage.entries import AttemptEntry, Ending, RunChanges
+
+
+class PendingChanges:
+    """Collects what happened in each run since the last commit.
+
+    Attributes:
+        urgent: somebody waits for a part of it.
+    """
+
+    def __init__(self) -> None:
+        self.urgent = False
+        self._of: dict[int, RunChanges] = {}
+        self._runs: dict[int, LiveRun] = {}
+        self._since: float | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._of)
+
+    def older_than(self, time: float) -> bool:
+        """Whether some of it is from before this time."""
+        return self._since is not None and self._since <= time
+
+    def take(self) -> list[RunChanges]:
+        """All of it; none is left here."""
+        for key, changes in self._of.items():
+            changes.progress = self._runs[key].machine.progress
+        taken = list(self._of.values())
+        self._of, self._runs, self._since, self.urgent = {}, {}, None, False
+        return taken
+
+    def mark(self, run: LiveRun, task: int, status: TaskStatus, now: float) -> None:
+        """A task has a new status."""
+        self._changes(run, now).tasks[task] = status
+
+    def begun(self, run: LiveRun, running: Running) -> None:
+        """A worker has an attempt."""
+        task, attempt = running.key.task, running.key.attempt
+        begun = run.begun[task] = run.begun[task]._replace(
+            phases=Phases(submitted=running.submitted, started=running.started), worker=running.worker
+        )
+        self._changes(run, running.started).attempts[task, attempt] = AttemptEntry(
+            task, attempt, AttemptStatus.RUNNING, begun.ready, begun.phases, begun.inputs_size, begun.worker
+        )
+
+    def closed(
+        self,
+        run: LiveRun,
+        task: int,
+        attempt: int,
+        status: AttemptStatus,
+        now: float,
+        receipt: Receipt | None,
+    ) -> None:
+        """An attempt ended.
+
+        Args:
+            run: its run.
+            task: its task.
+            attempt: its number.
+            status: how it went.
+            now: Unix seconds.
+            receipt: what its worker says; None, or of another attempt, where it was stopped.
+        """
+        begun = run.begun.pop(task)
+        mine = receipt is not None and receipt.key == run.attempt_key(task, attempt)
+        self._changes(run, now).attempts[task, attempt] = (
+            AttemptEntry(
+                task,
+                attempt,
+                status,
+                begun.ready,
+                receipt.phases,
+                begun.inputs_size,
+                receipt.worker,
+                receipt.resources,
+                receipt.failure,
+            )
+            if receipt is not None and mine
+            else AttemptEntry(
+                task,
+                attempt,
+                status,
+                begun.ready,
+                replace(begun.phases, finished=now),
+                begun.inputs_size,
+                begun.worker,
+            )
+        )
+        self.urgent = True
+
+    def checkpoint(self, run: LiveRun, task: int, output: StoredValue | None, now: float) -> None:
+        """A task succeeded; its output is to be stored unless it is None."""
+        changes = self._changes(run, now)
+        changes.tasks[task] = TaskStatus.SUCCESSFUL
+        if output is not None:
+            changes.outputs[task] = output
+        self.urgent = True
+
+    def started(self, run: LiveRun, now: float) -> None:
+        """A run left the queue."""
+        self._changes(run, now).started = now
+
+    def ended(self, run: LiveRun, ending: Ending, now: float) -> None:
+        """A run ended by itself."""
+        self._changes(run, now).ending = ending
+        self.urgent = True
+
+    def drop_outputs(self, run: LiveRun) -> None:
+        """The run was cancelled: of what is not stored, no output ever will be."""
+        changes = self._of.get(run.key)
+        if changes is not None:
+            changes.tasks.clear()
+            changes.outputs.clear()
+
+    def _changes(self, run: LiveRun, now: float) -> RunChanges:
+        changes = self._of.get(run.key)
+        if changes is None:
+            changes = self._of[run.key] = RunChanges(run.key, run.run, run.created_time)
+            self._runs[run.key] = run
+            if self._since is None:
+                self._since = now
+        return changes

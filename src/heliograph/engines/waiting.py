@@ -1,0 +1,113 @@
+"""Waiting for outputs of workflows that any engine runs, by what is stored."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Final
+
+from heliograph.engines.outcome import OutputFuture, cancellation_error, execution_error
+from heliograph.errors import WorkflowNotFoundError
+from heliograph.records.attempt import StoredValue
+from heliograph.records.status import ACTIVE, WorkflowStatus
+from heliograph.records.workflow import WorkflowRecord
+from heliograph.storage.store import Store
+
+_POLL_SECONDS: Final = 0.05
+
+
+def found(store: Store, workflow_id: str) -> WorkflowRecord:
+    """The workflow of an id.
+
+    Raises:
+        WorkflowNotFoundError: there is none.
+    """
+    record = store.queries.workflow(workflow_id)
+    if record is None:
+        raise WorkflowNotFoundError(f"No such workflow_id {workflow_id!r}")
+    return record
+
+
+def workflow_output(store: Store, workflow_id: str) -> StoredValue:
+    """The output of a workflow, once it is stored.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow.
+        ValueError: there will be none: it has no engine, or its output is not stored.
+        WorkflowExecutionError: it failed.
+        WorkflowCancellationError: it was cancelled.
+    """
+    record = _wait(store, workflow_id)
+    output = store.checkpoints.output(record.key, sum(record.progress.values()) - 1)
+    if output is None:
+        raise ValueError(
+            f"the output of workflow {workflow_id!r} is not stored (checkpoint=False): resume it to make it again"
+        )
+    return output
+
+
+def task_output(store: Store, workflow_id: str, task_id: str) -> StoredValue:
+    """The output of a task, once it is stored.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow, or no such task in it.
+        ValueError: there will be none: the workflow is over, or no engine has it.
+    """
+    record = found(store, workflow_id)
+    number = store.checkpoints.number_of(record.key, task_id)
+    if number is None:
+        raise WorkflowNotFoundError(f"No such task_id {task_id!r} in workflow {workflow_id!r}")
+    pause = threading.Event()
+    while True:
+        status = found(store, workflow_id).status  # first: what ends between the two reads is seen
+        output = store.checkpoints.output(record.key, number)
+        if output is not None:
+            return output
+        if status not in ACTIVE:
+            raise ValueError(
+                f"task {task_id!r} of workflow {workflow_id!r} has no stored output: the workflow is {status}"
+            )
+        task = store.queries.task(record.key, task_id)
+        if (
+            task is not None
+            and task.status == "SUCCESSFUL"
+            and store.checkpoints.output(record.key, number) is None
+        ):
+            raise ValueError(
+                f"the output of task {task_id!r} of workflow {workflow_id!r} is not stored (checkpoint=False)"
+            )
+        pause.wait(_POLL_SECONDS)
+
+
+def _wait(store: Store, workflow_id: str) -> WorkflowRecord:
+    pause = threading.Event()
+    while (record := found(store, workflow_id)).status in ACTIVE:
+        pause.wait(_POLL_SECONDS)
+    match record.status:
+        case WorkflowStatus.SUCCESSFUL:
+            return record
+        case WorkflowStatus.FAILED:
+            error = store.checkpoints.error(record.key)
+            assert error is not None
+            raise execution_error(workflow_id, error.task_id, error.kind, error.message, error.error)
+        case WorkflowStatus.CANCELED:
+            raise cancellation_error(workflow_id)
+        case _:
+            raise ValueError(
+                f"workflow {workflow_id!r} has no output: it is {record.status}, its engine is gone. Resume it."
+            )
+
+
+def in_background(store: Store, wait: Any, *args: Any) -> OutputFuture:
+    """A future for what a waiting function will return or raise."""
+    future = OutputFuture(store.values)
+
+    def run() -> None:
+        try:
+            value = wait(store, *args)
+        except BaseException as error:  # whatever it is, it belongs to who asks the future
+            future.set_exception(error)
+        else:
+            future.set_result(value)
+
+    threading.Thread(target=run, name="heliograph-wait", daemon=True).start()
+    return future

@@ -1,0 +1,62 @@
+"""Every error heliograph raises on purpose, in one family.
+
+The docstring of an error says when it is raised and the way out; its message names the thing and the value.
+"""
+
+from __future__ import annotations
+
+
+class WorkflowError(Exception):
+    """Root of the family: anything that went wrong in or around a workflow."""
+
+
+class WorkflowExecutionError(WorkflowError):
+    """A workflow failed. ``__cause__`` is the error of the task that failed it."""
+
+
+class WorkflowCancellationError(WorkflowError):
+    """The output of a workflow was waited for, and the workflow was cancelled."""
+
+
+class WorkflowNotResumableError(WorkflowError):
+    """A workflow can't be resumed from what is stored of it."""
+
+
+class WorkflowTaskNotRecoverableError(WorkflowNotResumableError):
+    """A stored task can't be rebuilt, for instance because its function is gone from its module."""
+
+
+class WorkflowNotFoundError(WorkflowError, ValueError):
+    """No workflow (or no task of it) has the id that was asked for."""
+
+
+class WorkflowStillActiveError(WorkflowError):
+    """A workflow that runs or waits can't be deleted: cancel it first."""
+
+
+class NotPicklableError(WorkflowError, TypeError):
+    """A function, an argument or an output can't be pickled, so it can't be stored or sent to a worker."""
+
+
+class WorkerDiedError(WorkflowError):
+    """The worker that ran an attempt ended before the attempt did: killed, out of memory, or it exited."""
+
+
+class RemoteError(WorkflowError):
+    """A task raised an exception that can't be rebuilt here; the message holds its type, text and traceback."""
+
+
+class StorageError(WorkflowError):
+    """The storage can't be opened, read or written. What was stored before is kept."""
+
+
+class StorageVersionError(StorageError):
+    """The storage was written by a newer heliograph than this one: upgrade heliograph."""
+
+
+class StorageCorruptError(StorageError):
+    """The storage is not heliograph's, is not a database at all, or a stored value fails its checksum."""
+
+
+class MissingExtraError(WorkflowError, ImportError):
+    """A feature needs an optional dependency; the message names the extra to install."""

@@ -1,0 +1,1 @@
+"""What a user writes down: tasks, their options, nodes, and the plan a DAG becomes when it is submitted."""

@@ -1,0 +1,99 @@
+"""A task's function as it is stored: where it came from, what it was, and how a worker gets it back."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from heliograph.errors import WorkflowTaskNotRecoverableError
+from heliograph.graph.pickling import dumps, loads
+from heliograph.graph.task import Task, found
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function that a plan calls.
+
+    Attributes:
+        module: the module it was defined in.
+        qualname: its dotted name there.
+        file: the source file; None where there is none.
+        line: the line it starts at, from 1; None where not known.
+        source_hash: sha256 of its source text, or of its code where the text is not to be had.
+        payload: pickled; by name where a worker can import it, else by value.
+    """
+
+    module: str
+    qualname: str
+    file: str | None
+    line: int | None
+    source_hash: str | None
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A function by its name; pickled instead of the function, which its own module holds wrapped."""
+
+    module: str
+    qualname: str
+
+    def resolve(self) -> Callable[..., Any]:
+        try:
+            importlib.import_module(self.module)
+        except ImportError as error:
+            raise WorkflowTaskNotRecoverableError(
+                f"function {self.qualname!r} can't be had: importing {self.module!r} fails: {error}"
+            ) from error
+        value = found(self.module, self.qualname)
+        value = value.function if isinstance(value, Task) else value
+        if not callable(value):
+            raise WorkflowTaskNotRecoverableError(
+                f"module {self.module!r} has no function {self.qualname!r} any more"
+            )
+        return value
+
+
+def describe(task: Task) -> Function:
+    """A task's function as data.
+
+    Raises:
+        NotPicklableError: it has to go by value (it is of the main script, or a closure) and can't.
+    """
+    function = task.function
+    module = function.__module__ or "?"
+    qualname = getattr(function, "__qualname__", type(function).__name__)
+    held = found(module, qualname)
+    held = held.function if isinstance(held, Task) else held
+    if held is function:
+        payload = dumps(_Named(module, qualname), qualname)
+    else:
+        payload = dumps(function, f"the function of task {task.default_name!r}")
+    return Function(module, qualname, *_origin(function), payload)
+
+
+def load(payload: bytes) -> Callable[..., Any]:
+    """The function that `describe` stored.
+
+    Raises:
+        WorkflowTaskNotRecoverableError: its module can't be imported here, or has no such function any more.
+    """
+    value = loads(payload)
+    return value.resolve() if isinstance(value, _Named) else value  # type: ignore[no-any-return]
+
+
+@functools.lru_cache(maxsize=1024)
+def _origin(function: Callable[..., Any]) -> tuple[str | None, int | None, str | None]:
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    if code is None:
+        return None, None, None
+    try:
+        text = inspect.getsource(code).encode()
+    except (OSError, TypeError, SyntaxError, IndentationError):  # typed at a prompt, or the file is gone
+        text = code.co_code + repr(code.co_names).encode()
+    return code.co_filename, code.co_firstlineno, hashlib.sha256(text).hexdigest()

@@ -1,0 +1,176 @@
+"""Nodes: values that are not there yet. Immutable, and loud when taken for the value itself."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+from heliograph.graph.options import TaskOptions
+
+if TYPE_CHECKING:
+    from heliograph.graph.task import Task
+
+
+class Node:
+    """A value that a workflow will make. It can be an argument of `bind`, and nothing else."""
+
+    __slots__ = ()
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise TypeError(
+            f"{self!r} has no value yet: {what} needs one. Do it inside a task, or `workflow.run` the node first."
+        )
+
+    def __bool__(self) -> bool:
+        self._refuse("a truth test")
+
+    def __iter__(self) -> NoReturn:
+        self._refuse("iteration")
+
+    def __len__(self) -> int:
+        self._refuse("len()")
+
+    def __call__(self, *_args: object, **_kwargs: object) -> NoReturn:
+        self._refuse("a call")
+
+
+class TaskNode(Node):
+    """One call of a task, bound to its arguments.
+
+    Attributes:
+        task: the task.
+        options: its options in this call.
+        args: positional arguments; nodes may be among them, at any depth.
+        kwargs: keyword arguments, likewise.
+    """
+
+    __slots__ = ("args", "kwargs", "options", "task")
+
+    task: Task
+    options: TaskOptions
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    def __init__(
+        self, task: Task, options: TaskOptions, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        set_once = object.__setattr__
+        set_once(self, "task", task)
+        set_once(self, "options", options)
+        set_once(self, "args", args)
+        set_once(self, "kwargs", kwargs)
+
+    def __setattr__(self, name: str, _value: object) -> NoReturn:
+        raise AttributeError(f"{self!r} is immutable: {name} can't be set")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TaskNode, (self.task, self.options, self.args, self.kwargs)
+
+    def __getitem__(self, key: object) -> NoReturn:
+        self._refuse(f"[{key!r}]")
+
+    def __repr__(self) -> str:
+        return f"<node of task {self.options.name or self.task.default_name!r}>"
+
+
+class InputNode(Node):
+    """What `workflow.run(dag, *args, **kwargs)` is given, as a node.
+
+    The whole of it: the one positional argument. A part: ``node[0]``, ``node["key"]`` or ``node.key``.
+
+    >>> with InputNode() as given:
+    ...     given["x"]
+    <input 'x'>
+    """
+
+    __slots__ = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    def __getitem__(self, key: int | str) -> InputPart:
+        if isinstance(key, bool) or not isinstance(key, int | str):
+            raise TypeError(f"a part of the input has an int or a str key, not {key!r}")
+        return InputPart(key)
+
+    def __getattr__(self, name: str) -> InputPart:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return InputPart(name)
+
+    def __repr__(self) -> str:
+        return "<input>"
+
+
+class InputPart(Node):
+    """One argument of `workflow.run`, or one item or attribute of the only one."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, key: int | str) -> None:
+        self.key = key
+
+    def __repr__(self) -> str:
+        return f"<input {self.key!r}>"
+
+
+class InputMissingError(ValueError):
+    """`workflow.run` was not given what an input node of the DAG stands for."""
+
+
+class Inputs:
+    """The arguments that feed a DAG's input nodes.
+
+    Attributes:
+        args: positional ones.
+        kwargs: keyword ones.
+    """
+
+    __slots__ = ("args", "kwargs")
+
+    def __init__(self, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> None:
+        self.args = args
+        self.kwargs = kwargs or {}
+
+    def of(self, node: InputNode | InputPart) -> Any:
+        """The value of an input node.
+
+        Raises:
+            InputMissingError: `workflow.run` was not given what the node stands for.
+        """
+        single = len(self.args) == 1 and not self.kwargs
+        if isinstance(node, InputNode):
+            if not single:
+                raise InputMissingError(
+                    f"the DAG takes one input: give `workflow.run` exactly one argument, not {len(self.args)} "
+                    f"positional and {len(self.kwargs)} by name; or bind the parts, as in node[0] or node.key"
+                )
+            return self.args[0]
+        key = node.key
+        if isinstance(key, int) and -len(self.args) <= key < len(self.args):
+            return self.args[key]
+        if isinstance(key, str) and key in self.kwargs:
+            return self.kwargs[key]
+        if single:
+            return self._part_of_single(key)
+        raise InputMissingError(
+            f"the DAG takes an input {key!r}, and `workflow.run` was given {len(self.args)} positional "
+            f"argument(s) and the names {sorted(self.kwargs)}"
+        )
+
+    def _part_of_single(self, key: int | str) -> Any:
+        value = self.args[0]
+        if isinstance(key, str) and hasattr(value, key):
+            return getattr(value, key)
+        try:
+            return value[key]
+        except (LookupError, TypeError) as error:
+            raise InputMissingError(
+                f"the DAG takes an input {key!r}, and the argument of `workflow.run` has none: it is a "
+                f"{type(value).__name__}"
+            ) from error

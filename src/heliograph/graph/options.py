@@ -1,0 +1,181 @@
+"""Options of a task: what may be given, checked when it is given, merged key by key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar
+
+from heliograph.graph.identifiers import check_identifier
+
+# Ray rejects option names it does not know, but lets this one through and keeps it on the function. So the
+# mapping that `workflow.options(...)` unpacks to has this single key, and works on both kinds of function.
+CARRIER: Final = "_labels"
+CARRIED: Final = "heliograph"
+
+WORKFLOW_OPTIONS: Final = ("name", "task_id", "metadata", "catch_exceptions", "checkpoint")
+TASK_OPTIONS: Final = (*WORKFLOW_OPTIONS, "max_retries", "retry_exceptions", "num_returns")
+
+Decorated = TypeVar("Decorated")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOptions:
+    """The options of one task, complete and checked.
+
+    Attributes:
+        name: the task's id within its workflow; None: made from its function.
+        metadata_json: user metadata as JSON text; text, so that nobody can change it after it was checked.
+        max_retries: tries after the first when a worker dies or a retried exception is raised; -1: for ever.
+        retry_exceptions: True, False, or the dotted names of the exception types that are retried.
+        catch_exceptions: the output becomes ``(value, None)`` or ``(None, exception)``.
+        checkpoint: whether the output is stored; None: as the task that created this one, else stored.
+    """
+
+    name: str | None = None
+    metadata_json: str = "{}"
+    max_retries: int = 3
+    retry_exceptions: bool | tuple[str, ...] = False
+    catch_exceptions: bool = False
+    checkpoint: bool | None = None
+
+    def merged(self, given: Mapping[str, Any], valid: tuple[str, ...] = TASK_OPTIONS) -> TaskOptions:
+        """These options with the given ones in place of their own, key by key.
+
+        Args:
+            given: options by name, as a user wrote them; `CARRIER` holds what `workflow.options` carries.
+            valid: the names that may occur.
+
+        Raises:
+            ValueError: an unknown option, or a value that can't be.
+            TypeError: a value of a wrong type.
+        """
+        flat = dict(given)
+        carried = flat.pop(CARRIER, None) or {}
+        flat.update(carried.get(CARRIED, {}))
+        return replace(self, **_checked(flat, valid))
+
+
+class GivenOptions(Mapping[str, Any]):
+    """What `workflow.options(...)` returns: a decorator, and a mapping to unpack into ``f.options(**...)``.
+
+    >>> given = GivenOptions({"name": "add_task"})
+    >>> list(given)
+    ['_labels']
+    """
+
+    __slots__ = ("_given",)
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        _checked(given, WORKFLOW_OPTIONS)  # a mistake is told where it was made, not when the task is bound
+        self._given = dict(given)
+
+    def __getitem__(self, key: str) -> dict[str, dict[str, Any]]:
+        if key != CARRIER:
+            raise KeyError(key)
+        return {CARRIED: self._given}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((CARRIER,))
+
+    def __len__(self) -> int:
+        return 1
+
+    def __call__(self, task: Decorated) -> Decorated:
+        """Give the options to a task: the form with ``@``, above ``@workflow.task``.
+
+        Raises:
+            TypeError: what is decorated takes no options; most often the two decorators are swapped.
+        """
+        take = getattr(task, "options", None)
+        if take is None:
+            raise TypeError(
+                f"@workflow.options goes above @workflow.task (or @ray.remote), not on {_shown(task)} itself"
+            )
+        decorated: Decorated = take(**self)
+        return decorated
+
+
+def metadata_json(metadata: object) -> str:
+    """User metadata as JSON text.
+
+    Raises:
+        ValueError: it is not a dict, or JSON can't hold it.
+    """
+    if metadata is None:
+        return "{}"
+    if not isinstance(metadata, dict):
+        raise ValueError(f"metadata must be a dict, not {type(metadata).__name__}: {_shown(metadata)}")
+    try:
+        return json.dumps(metadata, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"metadata must be JSON serialisable: {error}: {_shown(metadata)}") from error
+
+
+def _checked(given: Mapping[str, Any], valid: tuple[str, ...]) -> dict[str, Any]:
+    """Options as a user gave them, as fields of `TaskOptions`."""
+    fields: dict[str, Any] = {}
+    for key, value in given.items():
+        if key not in valid:
+            raise ValueError(f"unknown option {key!r}; valid ones: {', '.join(sorted(valid))}")
+        fields.update(_CHECKS[key](key, value))
+    return fields
+
+
+def _name(key: str, value: object) -> dict[str, Any]:
+    return {"name": None if value is None else check_identifier(key, value)}
+
+
+def _metadata(_key: str, value: object) -> dict[str, Any]:
+    return {"metadata_json": metadata_json(value)}
+
+
+def _flag(key: str, value: object) -> dict[str, Any]:
+    if value is None and key == "checkpoint":
+        return {key: None}
+    if not isinstance(value, bool):
+        raise TypeError(f"{key} must be True or False, not {_shown(value)}")
+    return {key: value}
+
+
+def _max_retries(key: str, value: object) -> dict[str, Any]:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{key} must be an int, not {_shown(value)}")
+    if value < -1:
+        raise ValueError(f"{key} must be 0 or more, or -1 for ever, not {value}")
+    return {key: value}
+
+
+def _retry_exceptions(key: str, value: object) -> dict[str, Any]:
+    if isinstance(value, bool):
+        return {key: value}
+    kinds = tuple(value) if isinstance(value, list | tuple) else (value,)
+    for kind in kinds:
+        if not (isinstance(kind, type) and issubclass(kind, BaseException)):
+            raise TypeError(f"{key} must be True, False or a list of exception types, not {_shown(value)}")
+    # Names, not classes: they survive in the store, and a worker's classes are other objects than ours.
+    return {key: tuple(f"{kind.__module__}.{kind.__qualname__}" for kind in kinds)}
+
+
+def _num_returns(key: str, value: object) -> dict[str, Any]:
+    if value not in (None, 1):
+        raise ValueError(f"a workflow task has one output: {key} must be 1, not {_shown(value)}")
+    return {}
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+_CHECKS: Final[dict[str, Callable[[str, Any], dict[str, Any]]]] = {
+    "name": _name,
+    "task_id": _name,
+    "metadata": _metadata,
+    "catch_exceptions": _flag,
+    "checkpoint": _flag,
+    "max_retries": _max_retries,
+    "retry_exceptions": _retry_exceptions,
+    "num_returns": _num_returns,
+}

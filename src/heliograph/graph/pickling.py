@@ -1,0 +1,112 @@
+"""Values as bytes, and back: cloudpickle, with a short cut for what plain pickle does the same and faster."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Callable
+from typing import Any, Final
+
+import cloudpickle
+
+from heliograph.errors import NotPicklableError
+
+PROTOCOL: Final = 5
+
+# Exact types that pickle alone stores by value. Anything else might refer to a class or a function of
+# `__main__`, which plain pickle stores as a name that no other process can look up.
+PLAIN: Final = frozenset({int, float, complex, str, bytes, bool, type(None)})
+
+
+def dumps(value: object, what: str) -> bytes:
+    """A value as bytes.
+
+    Args:
+        value: anything cloudpickle takes.
+        what: what the value is called, for the error.
+
+    Raises:
+        NotPicklableError: it can't be pickled; the message names what, its type and the reason.
+
+    >>> loads(dumps([1, 2], "a list"))
+    [1, 2]
+    >>> import threading
+    >>> dumps(threading.Lock(), "the output of task 'f'")
+    Traceback (most recent call last):
+    ...
+    heliograph.errors.NotPicklableError: the output of task 'f' can't be pickled: it is of type _thread.lock ...
+    """
+    try:
+        if type(value) in PLAIN:
+            return pickle.dumps(value, PROTOCOL)
+        return cloudpickle.dumps(value, PROTOCOL)
+    except Exception as error:  # a reducer is anybody's code and may raise anything
+        raise unpicklable(what, value, error) from error
+
+
+def loads(data: bytes) -> Any:
+    """The value that `dumps` made these bytes of."""
+    return pickle.loads(data)
+
+
+def dumps_plain(value: object, reference: Callable[[Any], Any]) -> bytes:
+    """As `dumps_with_references`, for a value in which all else is of `PLAIN` types: five times as fast."""
+    target = io.BytesIO()
+    pickler = _PlainPickler(target, PROTOCOL)
+    pickler.persistent_id = reference  # type: ignore[method-assign]
+    pickler.dump(value)
+    return target.getvalue()
+
+
+def dumps_with_references(
+    value: object, reference: Callable[[Any], Any], substitute: Callable[[Any], tuple[Any] | None]
+) -> bytes:
+    """A value as bytes, with some objects in it kept out or replaced, wherever they are nested.
+
+    Args:
+        value: what to pickle.
+        reference: asked for every object; not None: what stands for the object in the bytes.
+        substitute: asked for every object that is not built in; ``(other,)`` pickles the other in its place.
+    """
+    target = io.BytesIO()
+    pickler = _CloudPickler(target, PROTOCOL)
+    pickler.persistent_id = reference
+    pickler.substitute = substitute
+    pickler.dump(value)
+    return target.getvalue()
+
+
+def loads_with_references(data: bytes, resolve: Callable[[Any], Any]) -> Any:
+    """The value that `dumps_with_references` made these bytes of, each reference resolved."""
+    loader = _Unpickler(io.BytesIO(data))
+    loader.persistent_load = resolve  # type: ignore[method-assign]
+    return loader.load()
+
+
+def unpicklable(what: str, value: object, error: BaseException) -> NotPicklableError:
+    """The error that says so, with a line on how to mend it."""
+    kind = type(value)
+    return NotPicklableError(
+        f"{what} can't be pickled: it is of type {kind.__module__}.{kind.__qualname__} "
+        f"({type(error).__name__}: {error}). Make it inside the task, or pass what it is made from."
+    )
+
+
+class _PlainPickler(pickle.Pickler):
+    pass
+
+
+class _CloudPickler(cloudpickle.Pickler):
+    substitute: Callable[[Any], tuple[Any] | None]
+
+    def reducer_override(self, value: Any) -> Any:
+        other = self.substitute(value)
+        return (_same, other) if other is not None else super().reducer_override(value)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+class _Unpickler(pickle.Unpickler):
+    pass

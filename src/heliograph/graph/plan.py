@@ -1,0 +1,197 @@
+"""A DAG as it is submitted: every task with its id, options, upstream tasks and arguments, by value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from heliograph.errors import NotPicklableError
+from heliograph.graph.function import Function, describe
+from heliograph.graph.identifiers import UniqueNames
+from heliograph.graph.node import InputMissingError, InputNode, InputPart, Inputs, Node, TaskNode
+from heliograph.graph.options import TaskOptions
+from heliograph.graph.pickling import (
+    PLAIN,
+    dumps_plain,
+    dumps_with_references,
+    loads_with_references,
+    unpicklable,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTask:
+    """One task of a plan.
+
+    Attributes:
+        task_id: its id, unique in its workflow.
+        function: which of the plan's functions it calls.
+        options: its options.
+        upstream: positions of the tasks whose outputs its arguments hold; each once, in order of occurrence.
+        arguments: ``(args, kwargs)`` pickled, with number i in place of the output of ``upstream[i]``.
+    """
+
+    task_id: str
+    function: int
+    options: TaskOptions
+    upstream: tuple[int, ...]
+    arguments: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a workflow will do, as data: it is stored as it is.
+
+    Attributes:
+        functions: every function once.
+        tasks: every task, dependencies first; a task's position here is its number in the workflow. The
+            last one gives the output.
+    """
+
+    functions: tuple[Function, ...]
+    tasks: tuple[PlannedTask, ...]
+
+
+def make_plan(dag: Node, inputs: Inputs) -> Plan:
+    """The plan of a DAG; arguments are captured by value here and now.
+
+    Args:
+        dag: the node that gives the output.
+        inputs: what feeds the DAG's input nodes.
+
+    Raises:
+        TypeError: `dag` is not a node of a task.
+        ValueError: a cycle (an argument was changed after `bind`), or an input that was not given.
+        NotPicklableError: a function or an argument can't be stored.
+
+    >>> from heliograph.graph.task import task
+    >>> @task
+    ... def add(left, right):
+    ...     return left + right
+    >>> one = add.bind(1, 2)
+    >>> [(planned.upstream) for planned in make_plan(add.bind(one, one), Inputs()).tasks]
+    [(), (0,)]
+    """
+    if not isinstance(dag, TaskNode):
+        raise TypeError(f"a workflow is made of a DAG, such as `task.bind(...)`, not of {dag!r}")
+    return _Walk(inputs).of(dag)
+
+
+def restore_arguments(arguments: bytes, outputs: list[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """A task's ``(args, kwargs)``, with the outputs of its upstream tasks in their places."""
+    restored: tuple[tuple[Any, ...], dict[str, Any]] = loads_with_references(arguments, outputs.__getitem__)
+    return restored
+
+
+@dataclass(slots=True)
+class _Visit:
+    """A node on its way into the plan: its arguments are captured, its upstream nodes perhaps not yet."""
+
+    node: TaskNode
+    arguments: bytes
+    upstream: list[TaskNode]
+    next: int = 0
+
+
+@dataclass(slots=True)
+class _Walk:
+    """Depth first over the DAG with a stack of its own, since a chain may be longer than Python's."""
+
+    inputs: Inputs
+    tasks: list[PlannedTask] = field(default_factory=list)
+    functions: list[Function] = field(default_factory=list)
+    function_of: dict[Any, int] = field(default_factory=dict)
+    position_of: dict[int, int] = field(default_factory=dict)
+    names: UniqueNames = field(default_factory=UniqueNames)
+
+    def of(self, dag: TaskNode) -> Plan:
+        path = [self._visit(dag)]
+        on_path = {id(dag)}
+        while path:
+            visit = path[-1]
+            if visit.next == len(visit.upstream):
+                self._add(visit)
+                on_path.discard(id(visit.node))
+                path.pop()
+                continue
+            node = visit.upstream[visit.next]
+            visit.next += 1
+            if id(node) in on_path:
+                raise ValueError(
+                    f"the DAG has a cycle through {node!r}: an argument was changed after it was bound"
+                )
+            if id(node) not in self.position_of:
+                path.append(self._visit(node))
+                on_path.add(id(node))
+        return Plan(tuple(self.functions), tuple(self.tasks))
+
+    def _visit(self, node: TaskNode) -> _Visit:
+        arguments, upstream = capture(node, self.inputs)
+        return _Visit(node, arguments, upstream)
+
+    def _add(self, visit: _Visit) -> None:
+        node = visit.node
+        self.position_of[id(node)] = len(self.tasks)
+        self.tasks.append(
+            PlannedTask(
+                task_id=self.names.take(node.options.name or node.task.default_name),
+                function=self._function(node),
+                options=node.options,
+                upstream=tuple([self.position_of[id(needed)] for needed in visit.upstream]),
+                arguments=visit.arguments,
+            )
+        )
+
+    def _function(self, node: TaskNode) -> int:
+        # One task with other options is the same function: it is pickled once.
+        number = self.function_of.get(node.task.function)
+        if number is None:
+            number = self.function_of[node.task.function] = len(self.functions)
+            self.functions.append(describe(node.task))
+        return number
+
+
+def capture(node: TaskNode, inputs: Inputs) -> tuple[bytes, list[TaskNode]]:
+    """A node's arguments as bytes, and the nodes whose outputs they need.
+
+    Pickling itself finds the nodes, so they are found at any depth of anything that can be pickled, and
+    what is found is exactly what is left out.
+    """
+    upstream: list[TaskNode] = []
+    index_of: dict[int, int] = {}
+
+    def reference(value: Any) -> int | None:
+        if type(value) is not TaskNode:
+            return None
+        index = index_of.get(id(value))
+        if index is None:
+            index = index_of[id(value)] = len(upstream)
+            upstream.append(value)
+        return index
+
+    def substitute(value: Any) -> tuple[Any] | None:
+        return (inputs.of(value),) if isinstance(value, InputNode | InputPart) else None
+
+    given = (node.args, node.kwargs)
+    if not node.kwargs and all([type(value) in PLAIN or type(value) is TaskNode for value in node.args]):
+        return dumps_plain(given, reference), upstream
+    try:
+        return dumps_with_references(given, reference, substitute), upstream
+    except InputMissingError:
+        raise
+    except Exception as error:  # a reducer is anybody's code and may raise anything
+        raise _blame(
+            node, error, lambda value: dumps_with_references(value, reference, substitute)
+        ) from error
+
+
+def _blame(node: TaskNode, error: Exception, dump: Callable[[Any], bytes]) -> NotPicklableError:
+    """The error for the first argument that can't be pickled by itself."""
+    task = node.options.name or node.task.default_name
+    for name, value in [*enumerate(node.args), *node.kwargs.items()]:
+        try:
+            dump(value)
+        except Exception as single:  # as above
+            return unpicklable(f"argument {name!r} of task {task!r}", value, single)
+    return unpicklable(f"the arguments of task {task!r}", node.args, error)

@@ -1,0 +1,164 @@
+"""Tasks: plain functions that can also be bound into a DAG."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any, Final, overload
+
+from heliograph.graph.identifiers import safe_name
+from heliograph.graph.node import TaskNode
+from heliograph.graph.options import TaskOptions
+
+_DEFAULTS: Final = TaskOptions()
+
+
+class Task:
+    """A function that can be bound: what ``@workflow.task`` makes.
+
+    Called, it is the plain function it was.
+
+    >>> @task
+    ... def double(x: int) -> int:
+    ...     return 2 * x
+    >>> double(4)
+    8
+    >>> double.bind(4)
+    <node of task '...double'>
+    """
+
+    def __init__(self, function: Callable[..., Any], options: TaskOptions = _DEFAULTS) -> None:
+        if isinstance(function, type) or not callable(function) or isinstance(function, Task):
+            raise TypeError(f"@workflow.task goes on a function, not on {function!r}")
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError(f"a task returns one output: {function!r} is a generator, return a list instead")
+        functools.update_wrapper(self, function)
+        self.function = function
+        self._options = options
+
+    @functools.cached_property
+    def default_name(self) -> str:
+        """The task's name where none is given: ``module.qualname``, safe for a file name."""
+        qualname = getattr(self.function, "__qualname__", type(self.function).__name__)
+        return safe_name(f"{self.function.__module__}.{qualname}")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+    def bind(self, *args: Any, **kwargs: Any) -> TaskNode:
+        """A node: this call, to be made by a workflow.
+
+        Args:
+            *args: positional arguments; nodes among them, at any depth, arrive as their values.
+            **kwargs: keyword arguments, likewise.
+
+        Raises:
+            TypeError: the function does not take these arguments.
+        """
+        if kwargs or not self._takes_positional(len(args)):
+            self._check(args, kwargs)
+        return TaskNode(self, self._options, args, kwargs)
+
+    def options(self, **given: Any) -> Task:
+        """The same task with other options; those given win over those it has, key by key.
+
+        Args:
+            **given: `max_retries`, `retry_exceptions`, and all that `workflow.options` takes.
+
+        Raises:
+            ValueError: an unknown option (the message lists the valid ones), or a value that can't be.
+            TypeError: a value of a wrong type.
+        """
+        other = Task(self.function, self._options.merged(given))
+        other.__dict__.setdefault("_positional", self._positional)
+        return other
+
+    @functools.cached_property
+    def _signature(self) -> inspect.Signature | None:
+        try:
+            return inspect.signature(self.function)
+        except (TypeError, ValueError):  # some builtins don't tell
+            return None
+
+    @functools.cached_property
+    def _positional(self) -> tuple[int, float]:
+        """How many positional arguments alone suffice: at least and at most; (1, 0) where names are needed."""
+        least, most = 0, 0.0
+        for parameter in self._signature.parameters.values() if self._signature else ():
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                most = float("inf")
+            elif parameter.kind is parameter.KEYWORD_ONLY:
+                if parameter.default is parameter.empty:
+                    return 1, 0
+            elif parameter.kind is not parameter.VAR_KEYWORD:
+                most += 1
+                least += parameter.default is parameter.empty
+        return (least, most) if self._signature else (0, float("inf"))
+
+    def _takes_positional(self, count: int) -> bool:
+        least, most = self._positional
+        return least <= count <= most
+
+    def _check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if self._signature is None:
+            return
+        try:
+            self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(
+                f"task {self.default_name!r} can't be bound to these arguments: {error}"
+            ) from None
+
+    def __get__(self, instance: object, owner: type | None = None) -> Task:
+        if instance is not None:
+            raise TypeError(f"task {self.default_name!r} is a method: make it a function and pass the object")
+        return self
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        # By name where the module has it under its name, so that a worker gets the module's own object.
+        if found(self.__module__, self.__qualname__) is self:
+            return self.__qualname__
+        return Task, (self.function, self._options)
+
+    def __repr__(self) -> str:
+        return f"<task {self.default_name!r}>"
+
+
+def found(module: str | None, qualname: str | None) -> object:
+    """What an imported module has under a dotted name; None where nothing, or where it is the main script.
+
+    A worker can't import the main script: it would run the script again.
+    """
+    if module is None or qualname is None or module == "__main__" or "<" in qualname:
+        return None
+    value: object = sys.modules.get(module)
+    for part in qualname.split("."):
+        value = getattr(value, part, None)
+    return value
+
+
+@overload
+def task(function: Callable[..., Any], /) -> Task: ...
+@overload
+def task(**options: Any) -> Callable[[Callable[..., Any]], Task]: ...
+def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Task | Callable[..., Task]:
+    """Make a function a task: ``@workflow.task``, or ``@workflow.task(max_retries=5)``.
+
+    Args:
+        function: the function.
+        **options: as in `Task.options`.
+
+    Raises:
+        TypeError: not a function, or an option's value has a wrong type.
+        ValueError: an unknown option, or a value that can't be.
+
+    >>> @task(max_retries=5)
+    ... def fetch(url: str) -> bytes:
+    ...     return b""
+    """
+    merged = _DEFAULTS.merged(options)
+    if function is None:
+        return lambda given: Task(given, merged)
+    return Task(function, merged)

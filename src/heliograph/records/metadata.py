@@ -1,0 +1,189 @@
+"""The dicts that `get_metadata` returns, made of records. What is not known yet is absent, never None."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from heliograph.records.attempt import AttemptRecord, Failure, Phases, Resources, StoredValue, Worker
+from heliograph.records.status import TASK_OVER, TaskStatus
+from heliograph.records.workflow import FunctionRecord, RunRecord, TaskRecord, WorkflowRecord
+
+
+def workflow_metadata(record: WorkflowRecord, storage: str) -> dict[str, Any]:
+    """A workflow as a dict.
+
+    Args:
+        record: the workflow with its newest run.
+        storage: where it is stored.
+    """
+    run = record.run
+    total = sum(record.progress.values())
+    done = sum(count for status, count in record.progress.items() if status in TASK_OVER)
+    return {
+        "workflow_id": record.workflow_id,
+        "name": record.name,
+        "status": record.status,
+        "task_options": json.loads(record.output_options),
+        "user_metadata": json.loads(record.user_metadata),
+        "progress": {
+            "done": done,
+            "total": total,
+            "by_status": {status.value: count for status, count in record.progress.items()},
+        },
+        "runs": run.run,
+        **_known(
+            error=_run_error(run),
+            parent=record.parent,
+            engine=run.owner and run.owner.engine,
+            storage=storage,
+        ),
+        "stats": _known(start_time=run.start_time, end_time=run.end_time),
+    }
+
+
+def run_metadata(run: RunRecord) -> dict[str, Any]:
+    """A run as a dict."""
+    owner = run.owner
+    return _known(
+        run=run.run,
+        reason=run.reason,
+        status=run.status,
+        owner=owner and {"host": owner.host, "pid": owner.pid, "engine": owner.engine},
+        created_time=run.created_time,
+        start_time=run.start_time,
+        end_time=run.end_time,
+        cancel_time=run.cancel_time,
+        reused=run.reused,
+        code=dict(run.code),
+        user=run.user,
+        argv=list(run.argv),
+        hostname=run.hostname,
+        error=_run_error(run),
+    )
+
+
+def task_metadata(record: TaskRecord) -> dict[str, Any]:
+    """A task as a dict."""
+    last = record.attempts[-1] if record.attempts else None
+    return {
+        "name": record.task_id,
+        "task_id": record.task_id,
+        "status": record.status,
+        "task_options": json.loads(record.options),
+        "user_metadata": json.loads(record.user_metadata),
+        "workflow_refs": list(record.upstream),
+        "function": _function(record.function),
+        "reused": record.reused_in is not None and record.status is TaskStatus.SUCCESSFUL,
+        **_known(output=record.output and _output(record.output), inputs_size=last and last.inputs_size),
+        "attempts": [attempt_metadata(attempt) for attempt in record.attempts],
+        "stats": {} if last is None else _stats(last),
+    }
+
+
+def attempt_metadata(record: AttemptRecord) -> dict[str, Any]:
+    """An attempt as a dict."""
+    return {
+        "attempt": record.attempt,
+        "run": record.run,
+        "status": record.status,
+        **_known(
+            error=record.failure and _failure(record.failure),
+            worker=record.worker and _worker(record.worker),
+        ),
+        "phases": _phases(record.phases),
+        "durations": _durations(record),
+        "resources": _resources(record.resources),
+    }
+
+
+def _stats(attempt: AttemptRecord) -> dict[str, Any]:
+    """The last attempt in short: what the page calls a task's stats."""
+    phases = attempt.phases
+    return {
+        **_known(start_time=phases.started, end_time=phases.finished),
+        **_durations(attempt),
+        **_resources(attempt.resources),
+    }
+
+
+def _durations(attempt: AttemptRecord) -> dict[str, float]:
+    """Seconds from phase to phase; one that was not reached is absent."""
+    phases = attempt.phases
+    spans = {
+        "wait": (phases.created, phases.ready),
+        "queue": (phases.ready, phases.started),
+        "load": (phases.started, phases.loaded),
+        "compute": (phases.loaded, phases.finished),
+        "store": (phases.finished, phases.stored),
+    }
+    known = {
+        name: max(end - begin, 0.0)
+        for name, (begin, end) in spans.items()
+        if begin is not None and end is not None
+    }
+    return known | {"backoff": attempt.backoff} if attempt.backoff else known
+
+
+def _phases(phases: Phases) -> dict[str, float]:
+    return _known(
+        created=phases.created,
+        ready=phases.ready,
+        submitted=phases.submitted,
+        started=phases.started,
+        loaded=phases.loaded,
+        finished=phases.finished,
+        serialised=phases.serialised,
+        stored=phases.stored,
+    )
+
+
+def _resources(used: Resources) -> dict[str, Any]:
+    known = _known(
+        cpu_time=used.cpu_time,
+        peak_rss=used.peak_rss,
+        read_bytes=used.read_bytes,
+        write_bytes=used.write_bytes,
+        voluntary_switches=used.voluntary_switches,
+        involuntary_switches=used.involuntary_switches,
+        exit_code=used.exit_code,
+        signal=used.signal,
+    )
+    return known | {"measured": used.measured} if known else {}
+
+
+def _function(function: FunctionRecord) -> dict[str, Any]:
+    return _known(
+        module=function.module,
+        qualname=function.qualname,
+        file=function.file,
+        line=function.line,
+        source_hash=function.source_hash,
+    )
+
+
+def _worker(worker: Worker) -> dict[str, Any]:
+    return _known(host=worker.host, pid=worker.pid, worker_id=worker.worker_id, node_id=worker.node_id)
+
+
+def _output(value: StoredValue) -> dict[str, Any]:
+    return {
+        **_known(type=value.kind),
+        "size": value.size,
+        "stored": value.location or "inline",
+        "sha256": value.sha256,
+    }
+
+
+def _failure(failure: Failure) -> dict[str, Any]:
+    return _known(type=failure.kind, message=failure.message, traceback=failure.traceback)
+
+
+def _run_error(run: RunRecord) -> dict[str, Any] | None:
+    if run.error_type is None:
+        return None
+    return _known(type=run.error_type, message=run.error_message, task_id=run.error_task)
+
+
+def _known(**values: Any) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}

@@ -1,0 +1,141 @@
+"""What is known of a workflow, its runs and its tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from heliograph.records.attempt import AttemptRecord, StoredValue
+from heliograph.records.status import RunReason, TaskStatus, WorkflowStatus
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One start or resume of a workflow; never overwritten by a later one.
+
+    Attributes:
+        run: its number, from 1.
+        reason: why it began.
+        status: how it stands, or ended.
+        owner: who runs or ran it.
+        created_time: when it was submitted; this and all other times in Unix seconds.
+        start_time: when its tasks could begin.
+        end_time: when it ended by itself; absent after a cancel.
+        cancel_time: when it was cancelled.
+        reused: how many tasks it took from checkpoints.
+        code: git commit, entry point, versions; see `engines.provenance`.
+        user: the login name.
+        argv: the command line, secrets redacted.
+        hostname: of the engine.
+        error_type: dotted type of the error that failed it.
+        error_message: its text.
+        error_task: id of the task that raised it.
+    """
+
+    run: int
+    reason: RunReason
+    status: WorkflowStatus
+    owner: Owner | None
+    created_time: float
+    start_time: float | None
+    end_time: float | None
+    cancel_time: float | None
+    reused: int
+    code: Mapping[str, Any]
+    user: str | None
+    argv: tuple[str, ...]
+    hostname: str | None
+    error_type: str | None
+    error_message: str | None
+    error_task: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """An engine, as the storage knows it.
+
+    Attributes:
+        owner_id: unique.
+        host: host name.
+        machine: tells this boot of this machine (and container) from every other.
+        pid: the engine's process.
+        process_start: when that process started; a pid alone may be another process by now.
+        engine: ``embedded`` or ``ray``.
+        lease_until: past this time it counts as gone, unless it renews the lease.
+    """
+
+    owner_id: str
+    host: str
+    machine: str
+    pid: int
+    process_start: float
+    engine: str
+    lease_until: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowRecord:
+    """A workflow, with its newest run.
+
+    Attributes:
+        key: the storage's own number of it.
+        workflow_id: its id.
+        name: the function of the task that gives its output.
+        status: as stored, or RESUMABLE where the stored owner is gone.
+        user_metadata: what `workflow.run(metadata=...)` was given, as JSON text.
+        output_options: options of the task that gives its output, as JSON text.
+        progress: how many tasks have each status.
+        run: the newest run.
+        parent: id of the workflow that started it.
+    """
+
+    key: int
+    workflow_id: str
+    name: str
+    status: WorkflowStatus
+    user_metadata: str
+    output_options: str
+    progress: Mapping[TaskStatus, int]
+    run: RunRecord
+    parent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionRecord:
+    """Where a task's function came from; as `graph.function.Function`, without the function."""
+
+    module: str
+    qualname: str
+    file: str | None
+    line: int | None
+    source_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """A task, with all its attempts.
+
+    Attributes:
+        number: its position in the workflow.
+        task_id: its id.
+        status: how it stands.
+        options: as JSON text, complete.
+        user_metadata: as JSON text.
+        function: what it calls.
+        upstream: ids of the tasks whose outputs it takes.
+        reused_in: the last run that took its checkpoint instead of running it.
+        output: size, type and place of its stored output.
+        attempts: oldest first.
+    """
+
+    number: int
+    task_id: str
+    status: TaskStatus
+    options: str
+    user_metadata: str
+    function: FunctionRecord
+    upstream: tuple[str, ...]
+    reused_in: int | None
+    output: StoredValue | None
+    attempts: tuple[AttemptRecord, ...]

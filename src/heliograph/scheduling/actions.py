@@ -1,0 +1,78 @@
+"""What the machine asks for. The engine's loop carries the actions out, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from heliograph.records.status import AttemptStatus, TaskStatus, WorkflowStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Give the attempt to a worker."""
+
+    task: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop the attempt; whatever comes of it is not wanted any more."""
+
+    task: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Record the task's status. Nobody waits for that."""
+
+    task: int
+    status: TaskStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Record how the attempt went."""
+
+    task: int
+    attempt: int
+    status: AttemptStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Record the task as successful, with its output, and say `Stored` when that is committed.
+
+    Attributes:
+        keep: store the output itself; else only the record.
+        caught: the output is ``(None, exception)``, of an attempt that failed.
+    """
+
+    task: int
+    attempt: int
+    keep: bool
+    caught: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """No task needs this output any more."""
+
+    task: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The run is over. Record that in the same transaction as the actions before it.
+
+    Attributes:
+        status: SUCCESSFUL, FAILED or CANCELED.
+        failed: the task that failed it.
+    """
+
+    status: WorkflowStatus
+    failed: int | None = None
+
+
+Action = Start | Stop | Mark | Close | Checkpoint | Release | Finish

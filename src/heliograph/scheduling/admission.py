@@ -1,0 +1,77 @@
+"""Which workflows may run: at most so many at once, the others in order of arrival."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+
+from heliograph.records.status import WorkflowStatus
+
+
+class Admission:
+    """The queue in front of the machines.
+
+    A place is taken before the workflow is stored (which says with which status), and settled after.
+
+    Args:
+        running: how many may run at once; None: any number.
+        pending: how many may wait; None: any number.
+
+    >>> queue = Admission(running=1, pending=1)
+    >>> queue.settle(queue.take_place(), key=7)
+    >>> queue.settle(queue.take_place(), key=8)
+    >>> queue.take_place() is None
+    True
+    >>> queue.leave(7)
+    >>> queue.following()
+    8
+    """
+
+    def __init__(self, running: int | None, pending: int | None) -> None:
+        self._most_running = running
+        self._most_pending = pending
+        self._running: set[int] = set()
+        self._pending: deque[int] = deque()
+        self._taken: Counter[WorkflowStatus] = Counter()
+
+    def take_place(self) -> WorkflowStatus | None:
+        """Take a place for one more: RUNNING or PENDING; None where there is none."""
+        if self._fits(len(self._running), WorkflowStatus.RUNNING, self._most_running):
+            place = WorkflowStatus.RUNNING
+        elif self._fits(len(self._pending), WorkflowStatus.PENDING, self._most_pending):
+            place = WorkflowStatus.PENDING
+        else:
+            return None
+        self._taken[place] += 1
+        return place
+
+    def settle(self, place: WorkflowStatus | None, key: int | None) -> None:
+        """Put a workflow in the place that was taken for it; None: it was refused, give the place back."""
+        if place is None:
+            return
+        self._taken[place] -= 1
+        if key is None:
+            return
+        if place is WorkflowStatus.RUNNING:
+            self._running.add(key)
+        else:
+            self._pending.append(key)
+
+    def leave(self, key: int) -> None:
+        """A workflow is over."""
+        if key in self._running:
+            self._running.discard(key)
+        elif key in self._pending:
+            self._pending.remove(key)
+
+    def following(self) -> int | None:
+        """The workflow whose turn it is, now taken as running; None: none waits, or no place is free."""
+        if not self._pending or not self._fits(
+            len(self._running), WorkflowStatus.RUNNING, self._most_running
+        ):
+            return None
+        key = self._pending.popleft()
+        self._running.add(key)
+        return key
+
+    def _fits(self, count: int, place: WorkflowStatus, most: int | None) -> bool:
+        return most is None or count + self._taken[place] < most

@@ -1,0 +1,48 @@
+"""The tables: which status a task and a run may have after which.
+
+All moves are here and nowhere else; the machine refuses any other, and the diagrams in the docs are drawn from
+these tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from heliograph.records.status import TaskStatus as Task
+from heliograph.records.status import WorkflowStatus as Workflow
+
+TASK_MOVES: Final[Mapping[Task, frozenset[Task]]] = {
+    Task.PENDING: frozenset({Task.READY, Task.CANCELED}),
+    # A short attempt is over before anybody saw it run: hence straight from READY to an end.
+    Task.READY: frozenset({Task.RUNNING, Task.WAITING, Task.SUCCESSFUL, Task.FAILED, Task.CANCELED}),
+    Task.RUNNING: frozenset({Task.READY, Task.WAITING, Task.SUCCESSFUL, Task.FAILED, Task.CANCELED}),
+    Task.WAITING: frozenset({Task.READY, Task.SUCCESSFUL, Task.FAILED, Task.CANCELED}),
+    Task.SUCCESSFUL: frozenset(),
+    Task.FAILED: frozenset(),
+    Task.CANCELED: frozenset(),
+}
+
+RUN_MOVES: Final[Mapping[Workflow, frozenset[Workflow]]] = {
+    Workflow.PENDING: frozenset({Workflow.RUNNING, Workflow.CANCELED, Workflow.RESUMABLE}),
+    Workflow.RUNNING: frozenset(
+        {Workflow.SUCCESSFUL, Workflow.FAILED, Workflow.CANCELED, Workflow.RESUMABLE}
+    ),
+    Workflow.RESUMABLE: frozenset(),
+    Workflow.SUCCESSFUL: frozenset(),
+    Workflow.FAILED: frozenset(),
+    Workflow.CANCELED: frozenset(),
+}
+
+
+class IllegalMoveError(AssertionError):
+    """The machine was about to make a move that is not in the tables; its state is unchanged."""
+
+
+def initial_status(upstream: tuple[int, ...]) -> Task:
+    """The status of a task in a plan that was just stored.
+
+    >>> initial_status(()), initial_status((0, 1))
+    (<TaskStatus.READY: 'READY'>, <TaskStatus.PENDING: 'PENDING'>)
+    """
+    return Task.PENDING if upstream else Task.READY

@@ -1,0 +1,189 @@
+"""Reads that engines do: plans to go on with, arguments, outputs, errors."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, func, select
+
+from heliograph.records.attempt import StoredValue
+from heliograph.records.status import ACTIVE, WorkflowStatus
+from heliograph.scheduling.events import TaskRule
+from heliograph.storage import rows, schema
+from heliograph.storage.database import Database
+from heliograph.storage.schema import Role
+from heliograph.storage.statements import Prepared, constant
+
+_AT_ONCE = 10_000  # databases limit how many values a statement may have
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPlan:
+    """What a resume needs to know of a workflow.
+
+    Attributes:
+        task_ids: of all tasks, by number.
+        functions: the number of each task's function.
+        rules: what the machine is told of each task.
+        payloads: each function's name and its pickled self.
+        stored: numbers of tasks whose outputs are stored.
+        attempts: how many attempts tasks had so far, as (task, count).
+    """
+
+    task_ids: tuple[str, ...]
+    functions: tuple[int, ...]
+    rules: tuple[TaskRule, ...]
+    payloads: tuple[tuple[str, bytes], ...]
+    stored: frozenset[int]
+    attempts: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredError:
+    """The error a run failed with, as stored."""
+
+    kind: str
+    message: str
+    task_id: str | None
+    error: bytes | None
+
+
+class Checkpoints:
+    """Reads of one database, for engines and for who waits for an output."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        tasks, functions, needs = schema.tasks, schema.functions, schema.dependencies
+        attempts, values, workflows, runs = (
+            schema.attempts,
+            schema.stored_values,
+            schema.workflows,
+            schema.runs,
+        )
+        key = bindparam("of_workflow")
+        self._tasks = self._prepared(
+            select(tasks.c.task_id, tasks.c.function, tasks.c.options, tasks.c.user_metadata)
+            .where(tasks.c.workflow == key)
+            .order_by(tasks.c.task)
+        )
+        self._functions = self._prepared(
+            select(functions.c.module, functions.c.qualname, functions.c.payload)
+            .where(functions.c.workflow == key)
+            .order_by(functions.c.function)
+        )
+        self._needs = self._prepared(
+            select(needs.c.task, needs.c.upstream)
+            .where(needs.c.workflow == key)
+            .order_by(needs.c.task, needs.c.place)
+        )
+        self._stored = self._prepared(
+            select(values.c.task).where(values.c.workflow == key, values.c.role == constant(Role.OUTPUT))
+        )
+        self._attempts = self._prepared(
+            select(attempts.c.task, func.max(attempts.c.attempt).label("attempts"))
+            .where(attempts.c.workflow == key)
+            .group_by(attempts.c.task)
+        )
+        self._value = self._prepared(
+            select(values).where(
+                values.c.workflow == key,
+                values.c.task == bindparam("of_task"),
+                values.c.role == bindparam("of_role"),
+            )
+        )
+        self._number = self._prepared(
+            select(tasks.c.task).where(tasks.c.workflow == key, tasks.c.task_id == bindparam("of_task_id"))
+        )
+        failed = tasks.c.task_id.label("error_task_id")
+        self._error = self._prepared(
+            select(runs.c.error_type, runs.c.error_message, runs.c.error, failed)
+            .select_from(
+                workflows.join(
+                    runs, (runs.c.workflow == workflows.c.key) & (runs.c.run == workflows.c.run)
+                ).outerjoin(
+                    tasks, (tasks.c.workflow == runs.c.workflow) & (tasks.c.task == runs.c.error_task)
+                )
+            )
+            .where(workflows.c.key == key)
+        )
+
+    def plan(self, key: int) -> StoredPlan:
+        """The plan of a workflow, and how far it got."""
+        upstream: dict[int, list[int]] = defaultdict(list)
+        of_workflow = {"of_workflow": key}
+        with self._database.snapshot() as connection:
+            for need in self._needs.one(connection, **of_workflow):
+                upstream[need.task].append(need.upstream)
+            tasks = self._tasks.one(connection, **of_workflow).all()
+            functions = self._functions.one(connection, **of_workflow).all()
+            stored = frozenset(self._stored.one(connection, **of_workflow).scalars())
+            attempts = tuple(
+                (row.task, row.attempts) for row in self._attempts.one(connection, **of_workflow)
+            )
+        return StoredPlan(
+            task_ids=tuple(row.task_id for row in tasks),
+            functions=tuple(row.function for row in tasks),
+            rules=tuple(
+                TaskRule(
+                    tuple(upstream.get(task, ())),
+                    rows.options_of(row.task_id, row.options, row.user_metadata),
+                )
+                for task, row in enumerate(tasks)
+            ),
+            payloads=tuple((f"{row.module}.{row.qualname}", bytes(row.payload)) for row in functions),
+            stored=stored,
+            attempts=attempts,
+        )
+
+    def arguments(self, key: int, task: int) -> StoredValue | None:
+        """A task's arguments."""
+        return self._read(key, task, Role.ARGUMENTS)
+
+    def output(self, key: int, task: int) -> StoredValue | None:
+        """A task's output; None: none is stored."""
+        return self._read(key, task, Role.OUTPUT)
+
+    def number_of(self, key: int, task_id: str) -> int | None:
+        """The number of a task; None: the workflow has none of this id."""
+        with self._database.read() as connection:
+            number: int | None = self._number.one(
+                connection, of_workflow=key, of_task_id=task_id
+            ).scalar_one_or_none()
+        return number
+
+    def error(self, key: int) -> StoredError | None:
+        """What the newest run failed with."""
+        with self._database.read() as connection:
+            row = self._error.one(connection, of_workflow=key).first()
+        if row is None or row.error_type is None:
+            return None
+        return StoredError(row.error_type, row.error_message, row.error_task_id, row.error)
+
+    def not_running(self, held: Collection[tuple[int, int]]) -> list[int]:
+        """Of the runs an engine believes it has, given as (key, run), those that are not its any more."""
+        workflows, keys = schema.workflows, [key for key, _ in held]
+        standing = {}
+        with self._database.snapshot() as connection:
+            for start in range(0, len(keys), _AT_ONCE):
+                statement = select(workflows.c.key, workflows.c.run, workflows.c.status).where(
+                    workflows.c.key.in_(keys[start : start + _AT_ONCE])
+                )
+                standing.update({row.key: row for row in connection.execute(statement)})
+        return [
+            key
+            for key, run in held
+            if (row := standing.get(key)) is None
+            or row.run != run
+            or WorkflowStatus(row.status) not in ACTIVE
+        ]
+
+    def _read(self, key: int, task: int, role: Role) -> StoredValue | None:
+        with self._database.read() as connection:
+            row = self._value.one(connection, of_workflow=key, of_task=task, of_role=role.value).first()
+        return None if row is None else rows.value_with_data(row)
+
+    def _prepared(self, statement: Any) -> Prepared:
+        return Prepared(statement, self._database.dialect)

@@ -1,0 +1,162 @@
+"""Claiming a stored workflow: of all who want to resume it, one gets it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, and_, bindparam, exists, insert, select, update
+
+from heliograph.records.attempt import StoredValue
+from heliograph.records.status import ACTIVE, AttemptStatus, RunReason, TaskStatus, WorkflowStatus
+from heliograph.records.workflow import Owner
+from heliograph.storage import rows, schema
+from heliograph.storage.entries import Accepted, Claim, Refused
+from heliograph.storage.liveness import derived_status
+from heliograph.storage.statements import Prepared, constant, constants
+from heliograph.storage.submissions import run_row
+
+
+class Claims:
+    """Takes workflows over, each within a transaction of the journal."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        workflows, runs, tasks, attempts = schema.workflows, schema.runs, schema.tasks, schema.attempts
+        values = schema.stored_values
+        of_workflow = bindparam("of_workflow")
+        stored = exists().where(
+            values.c.workflow == tasks.c.workflow,
+            values.c.task == tasks.c.task,
+            values.c.role == constant(schema.Role.OUTPUT),
+        )
+        self._find = Prepared(
+            select(
+                workflows.c.key, workflows.c.status, workflows.c.run, workflows.c.output_task, *OWNER_COLUMNS
+            )
+            .select_from(with_owner())
+            .where(workflows.c.workflow_id == bindparam("of_id")),
+            dialect,
+        )
+        self._take = Prepared(
+            update(workflows).where(
+                workflows.c.key == bindparam("of_key"),
+                workflows.c.run == bindparam("of_run"),
+                workflows.c.status == bindparam("of_status"),
+            ),
+            dialect,
+            ["run", "status"],
+        )
+        self._end_lost_run = Prepared(
+            update(runs).where(
+                runs.c.workflow == of_workflow,
+                runs.c.run == bindparam("of_run"),
+                runs.c.status.in_(constants(ACTIVE)),
+            ),
+            dialect,
+            ["status"],
+        )
+        self._end_lost_attempts = Prepared(
+            update(attempts).where(
+                attempts.c.workflow == of_workflow, attempts.c.status == constant(AttemptStatus.RUNNING)
+            ),
+            dialect,
+            ["status"],
+        )
+        self._reset = Prepared(
+            update(tasks).where(tasks.c.workflow == of_workflow, ~stored), dialect, ["status"]
+        )
+        self._reuse = Prepared(
+            update(tasks).where(tasks.c.workflow == of_workflow, stored), dialect, ["reused_in"]
+        )
+        self._count = Prepared(
+            update(workflows).where(workflows.c.key == bindparam("of_key")), dialect, ["progress"]
+        )
+        self._output = Prepared(
+            select(values).where(
+                values.c.workflow == of_workflow,
+                values.c.task == bindparam("of_task"),
+                values.c.role == constant(schema.Role.OUTPUT),
+            ),
+            dialect,
+        )
+        self._run = Prepared(insert(runs), dialect, runs.c.keys())
+
+    def claim(self, connection: Connection, claim: Claim, owner: Owner, now: float) -> Accepted | Refused:
+        """Make the workflow the owner's, with a new run.
+
+        Refused while an owner has it, and where its output is stored: then there is nothing to run.
+
+        What the run before left open is closed: it reads RESUMABLE, its open attempts LOST. Tasks without a
+        stored output are PENDING again.
+        """
+        found = self._find.one(connection, of_id=claim.workflow_id).first()
+        if found is None:
+            return Refused(None)
+        stored = WorkflowStatus(found.status)
+        status = derived_status(stored, rows.owner_record(found), now)
+        if status in ACTIVE:
+            return Refused(status)
+        of_workflow = {"of_workflow": found.key}
+        if status is WorkflowStatus.SUCCESSFUL and (output := self._output_of(connection, found)):
+            return Refused(status, output)
+        run = found.run + 1
+        taken = self._take.one(
+            connection,
+            of_key=found.key,
+            of_run=found.run,
+            of_status=stored.value,
+            run=run,
+            status=claim.status.value,
+        )
+        if taken.rowcount != 1:  # a database with many writers may let another one in between
+            return Refused(WorkflowStatus.RUNNING)
+        self._end_lost_run.one(
+            connection, **of_workflow, of_run=found.run, status=WorkflowStatus.RESUMABLE.value
+        )
+        self._end_lost_attempts.one(connection, **of_workflow, status=AttemptStatus.LOST.value)
+        self._reset.one(connection, **of_workflow, status=TaskStatus.PENDING.value)
+        reused = self._reuse.one(connection, **of_workflow, reused_in=run).rowcount
+        total = found.output_task + 1
+        counts = {TaskStatus.SUCCESSFUL: reused, TaskStatus.PENDING: total - reused}
+        self._count.one(connection, of_key=found.key, progress=rows.progress_json(counts))
+        self._run.one(
+            connection,
+            **run_row(
+                found.key,
+                run=run,
+                reason=_reason(claim, stored),
+                status=claim.status,
+                owner=owner,
+                provenance=claim.provenance,
+                now=claim.created_time,
+                reused=reused,
+            ),
+        )
+        return Accepted(found.key, run, total)
+
+    def _output_of(self, connection: Connection, found: Any) -> StoredValue | None:
+        row = self._output.one(connection, of_workflow=found.key, of_task=found.output_task).first()
+        return None if row is None else rows.value_with_data(row)
+
+
+def _reason(claim: Claim, before: WorkflowStatus) -> RunReason:
+    if claim.reason is RunReason.RESUME and before is WorkflowStatus.FAILED:
+        return RunReason.RETRY
+    return claim.reason
+
+
+OWNER_COLUMNS = (
+    schema.owners.c.owner_id,
+    schema.owners.c.host.label("owner_host"),
+    schema.owners.c.machine,
+    schema.owners.c.pid.label("owner_pid"),
+    schema.owners.c.process_start,
+    schema.owners.c.engine,
+    schema.owners.c.lease_until,
+)
+
+
+def with_owner() -> Any:
+    """Workflows, each with its newest run and that one's owner."""
+    workflows, runs, owners = schema.workflows, schema.runs, schema.owners
+    newest = and_(runs.c.workflow == workflows.c.key, runs.c.run == workflows.c.run)
+    return workflows.join(runs, newest).outerjoin(owners, owners.c.owner_id == runs.c.owner)

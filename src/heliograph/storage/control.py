@@ -1,0 +1,86 @@
+"""Cancelling and deleting: what anybody may ask for, from any process that reaches the storage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import delete, func, select, update
+
+from heliograph.errors import WorkflowNotFoundError, WorkflowStillActiveError
+from heliograph.records.status import ACTIVE, TASK_OVER, AttemptStatus, TaskStatus, WorkflowStatus
+from heliograph.records.workflow import WorkflowRecord
+from heliograph.storage import rows, schema
+from heliograph.storage.database import Database
+from heliograph.storage.statements import constant, constants
+from heliograph.storage.values import ValueStore
+
+
+def cancel(database: Database, workflow: WorkflowRecord, clock: Callable[[], float]) -> bool:
+    """Store that a workflow is cancelled; its engine finds that out and stops what runs.
+
+    Returns:
+        Whether it was active until now.
+    """
+    key, tasks, attempts = workflow.key, schema.tasks, schema.attempts
+    with database.write() as connection:
+        now = clock()
+        changed = connection.execute(
+            update(schema.workflows)
+            .where(
+                schema.workflows.c.key == key,
+                schema.workflows.c.status.in_(constants(ACTIVE)),
+            )
+            .values(status=WorkflowStatus.CANCELED.value)
+            .returning(schema.workflows.c.run)
+        ).first()
+        if changed is None:
+            return False
+        connection.execute(
+            update(schema.runs)
+            .where(schema.runs.c.workflow == key, schema.runs.c.run == changed.run)
+            .values(status=WorkflowStatus.CANCELED.value, cancel_time=now)
+        )
+        connection.execute(
+            update(tasks)
+            .where(tasks.c.workflow == key, tasks.c.status.not_in(constants(TASK_OVER)))
+            .values(status=TaskStatus.CANCELED.value)
+        )
+        connection.execute(
+            update(attempts)
+            .where(attempts.c.workflow == key, attempts.c.status == constant(AttemptStatus.RUNNING))
+            .values(status=AttemptStatus.CANCELED.value, finished=now, stored=now)
+        )
+        counted = connection.execute(
+            select(tasks.c.status, func.count()).where(tasks.c.workflow == key).group_by(tasks.c.status)
+        )
+        progress = {TaskStatus(status): count for status, count in counted}
+        connection.execute(
+            update(schema.workflows)
+            .where(schema.workflows.c.key == key)
+            .values(progress=rows.progress_json(progress))
+        )
+    return True
+
+
+def forget(database: Database, values: ValueStore, workflow: WorkflowRecord) -> None:
+    """Delete a workflow and all that was stored of it.
+
+    Raises:
+        WorkflowStillActiveError: an engine has it; it has to be cancelled first.
+        WorkflowNotFoundError: somebody deleted it meanwhile.
+    """
+    with database.write() as connection:
+        row = connection.execute(
+            delete(schema.workflows)
+            .where(schema.workflows.c.key == workflow.key, schema.workflows.c.run == workflow.run.run)
+            .returning(schema.workflows.c.status)
+        ).first()
+        if row is None:
+            raise WorkflowNotFoundError(f"No such workflow_id {workflow.workflow_id!r}")
+        if WorkflowStatus(row.status) in ACTIVE and workflow.status is not WorkflowStatus.RESUMABLE:
+            raise WorkflowStillActiveError(
+                f"workflow {workflow.workflow_id!r} is {row.status}: cancel it before you delete it"
+            )
+        for table in schema.OF_WORKFLOW:
+            connection.execute(delete(table).where(table.c.workflow == workflow.key))
+    values.delete_folder(str(workflow.key))

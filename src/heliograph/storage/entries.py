@@ -1,0 +1,147 @@
+"""What the journal is asked to write, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from heliograph.graph.plan import Plan
+from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, Worker
+from heliograph.records.status import AttemptStatus, RunReason, TaskStatus, WorkflowStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Who started a run, with what.
+
+    Attributes:
+        code_json: entry point, versions and so on, as JSON text.
+        login: the user's login name.
+        argv_json: the command line as a JSON list, secrets redacted.
+        hostname: of the machine.
+    """
+
+    code_json: str
+    login: str | None
+    argv_json: str
+    hostname: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A new workflow."""
+
+    workflow_id: str
+    plan: Plan
+    user_metadata: str
+    status: WorkflowStatus
+    provenance: Provenance
+    created_time: float
+    parent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A wish to resume a stored workflow.
+
+    Attributes:
+        workflow_id: its id.
+        status: what the new run begins as, RUNNING or PENDING.
+        provenance: who resumes it.
+        created_time: when it was asked for.
+        reason: recorded with the run; a workflow that had failed says `RunReason.RETRY` instead of RESUME.
+    """
+
+    workflow_id: str
+    status: WorkflowStatus
+    provenance: Provenance
+    created_time: float
+    reason: RunReason = RunReason.RESUME
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The workflow is this owner's now."""
+
+    key: int
+    run: int
+    plan_tasks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The workflow is not this owner's.
+
+    Attributes:
+        status: what keeps it from being; None: of a submission, that the id is taken; of a claim, that there
+            is no such workflow.
+        output: of a successful one.
+    """
+
+    status: WorkflowStatus | None
+    output: StoredValue | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEntry:
+    """One attempt, as far as it is known.
+
+    Attributes:
+        task: number of its task.
+        attempt: its number.
+        status: how it went.
+        ready: when its inputs were stored; for a retry, when the attempt before ended.
+        phases: what the worker measured.
+        inputs_size: bytes of arguments and inputs.
+        worker: who has or had it.
+        resources: what it used.
+        failure: why it failed.
+        backoff: seconds waited before it.
+    """
+
+    task: int
+    attempt: int
+    status: AttemptStatus
+    ready: float | None
+    phases: Phases
+    inputs_size: int | None = None
+    worker: Worker | None = None
+    resources: Resources | None = None
+    failure: Failure | None = None
+    backoff: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended by itself: never by a cancellation, which is stored by who asked for it."""
+
+    status: WorkflowStatus
+    failed_task: int | None = None
+    failure: Failure | None = None
+
+
+@dataclass(slots=True)
+class RunChanges:
+    """All that happened in one run since the last commit; later news of a task replaces earlier.
+
+    Attributes:
+        key: of the workflow.
+        run: its number; if it is not the newest any more, nothing of this is written.
+        created_time: when the run was submitted.
+        progress: how many tasks have each status, after the changes.
+        tasks: new statuses.
+        attempts: attempts that began or ended.
+        outputs: outputs to store.
+        ending: if the run ended.
+        started: the run left the queue at this time.
+    """
+
+    key: int
+    run: int
+    created_time: float
+    progress: Mapping[TaskStatus, int] = field(default_factory=dict)
+    tasks: dict[int, TaskStatus] = field(default_factory=dict)
+    attempts: dict[tuple[int, int], AttemptEntry] = field(default_factory=dict)
+    outputs: dict[int, StoredValue] = field(default_factory=dict)
+    ending: Ending | None = None
+    started: float | None = None

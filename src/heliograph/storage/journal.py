@@ -1,0 +1,248 @@
+"""The journal: the one writer of what engines do.
+
+All news since the last commit go in with one transaction: outputs, records, statuses and counters of every run
+that has any. Nobody is told that a thing is stored before that transaction is committed.
+
+Each run's news are written only if the workflow still says RUNNING with that run's number (its fence). It does
+not after a cancellation, and not after another engine has taken the workflow over; then nothing of them is
+written, and the engine is told that it lost the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, Table, and_, bindparam, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql import ClauseElement
+
+from heliograph.records.status import ACTIVE, AttemptStatus, WorkflowStatus
+from heliograph.records.workflow import Owner
+from heliograph.storage import rows, schema
+from heliograph.storage.claims import Claims
+from heliograph.storage.database import Database
+from heliograph.storage.entries import Accepted, AttemptEntry, Claim, Ending, Refused, RunChanges, Submission
+from heliograph.storage.statements import Prepared, constants
+from heliograph.storage.submissions import Submissions
+from heliograph.storage.values import ValueStore
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """All that waits to be written.
+
+    Attributes:
+        entries: new and resumed workflows, in order of arrival.
+        changes: news of runs.
+        lease_until: renew the owner's lease up to then; None: not now.
+    """
+
+    entries: Sequence[Submission | Claim]
+    changes: Sequence[RunChanges]
+    lease_until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What became of a batch.
+
+    Attributes:
+        answers: to each entry, in order.
+        lost: keys of workflows whose news were not written, since the run is not this engine's any more.
+    """
+
+    answers: Sequence[Accepted | Refused]
+    lost: frozenset[int]
+
+
+class Journal:
+    """Writes for one owner.
+
+    Args:
+        database: where to.
+        values: where large values go.
+        owner: the engine that writes.
+        clock: gives Unix seconds.
+    """
+
+    def __init__(
+        self, database: Database, values: ValueStore, owner: Owner, clock: Callable[[], float]
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._owner = owner
+        self._statements = _Statements(database.dialect)
+        self._submissions = Submissions(database.dialect, values)
+        self._claims = Claims(database.dialect)
+        self._registered = False
+
+    def commit(self, batch: Batch) -> Committed:
+        """Write a batch in one transaction.
+
+        Raises:
+            StorageError: nothing of it is written.
+        """
+        with self._database.write() as connection:
+            self._renew(connection, batch)
+            answers = [self._enter(connection, entry) for entry in batch.entries]
+            lost = set()
+            for changes in batch.changes:
+                held = self._fence(connection, changes)
+                self._write(connection, changes, held)
+                if not held:
+                    lost.add(changes.key)
+        self._registered = True
+        return Committed(answers, frozenset(lost))
+
+    def close(self) -> None:
+        """Give the lease up: what this owner still has reads RESUMABLE at once."""
+        if self._registered:
+            with self._database.write() as connection:
+                self._statements.renew.one(connection, lease_until=0.0, of_owner=self._owner.owner_id)
+
+    def _renew(self, connection: Connection, batch: Batch) -> None:
+        if not self._registered:
+            self._statements.register.one(connection, **_owner_row(self._owner, batch.lease_until))
+        elif batch.lease_until is not None:
+            self._statements.renew.one(
+                connection, lease_until=batch.lease_until, of_owner=self._owner.owner_id
+            )
+
+    def _enter(self, connection: Connection, entry: Submission | Claim) -> Accepted | Refused:
+        if isinstance(entry, Submission):
+            return self._submissions.store(connection, entry, self._owner)
+        return self._claims.claim(connection, entry, self._owner, self._clock())
+
+    def _fence(self, connection: Connection, changes: RunChanges) -> bool:
+        """Move the run's own row; False where it is not this engine's any more."""
+        ending = changes.ending
+        moved = self._statements.fence.one(
+            connection,
+            of_key=changes.key,
+            of_run=changes.run,
+            status=(ending.status if ending else WorkflowStatus.RUNNING).value,
+            progress=rows.progress_json(changes.progress),
+        )
+        return moved.rowcount == 1
+
+    def _write(self, connection: Connection, changes: RunChanges, held: bool) -> None:
+        if not held:
+            self._write_remains(connection, changes)
+            return
+        write, key = self._statements, changes.key
+        write.mark.many(
+            connection,
+            [
+                {"of_workflow": key, "of_task": task, "status": status.value}
+                for task, status in changes.tasks.items()
+            ],
+        )
+        self._write_attempts(connection, changes, changes.attempts.values())
+        write.value.many(
+            connection,
+            [rows.value_row(key, task, schema.Role.OUTPUT, value) for task, value in changes.outputs.items()],
+        )
+        if changes.started is not None:
+            write.begin.one(connection, of_workflow=key, of_run=changes.run, start_time=changes.started)
+        if changes.ending is not None:
+            write.end.one(connection, **_end_row(changes, changes.ending, self._clock()))
+
+    def _write_remains(self, connection: Connection, changes: RunChanges) -> None:
+        """Of a cancelled run: how its attempts went, since that is true all the same. Never an output."""
+        row = self._statements.stands.one(connection, of_key=changes.key).first()
+        if row is not None and row.run == changes.run and row.status == WorkflowStatus.CANCELED:
+            ended = [
+                entry
+                for entry in changes.attempts.values()
+                if entry.status not in (AttemptStatus.SUCCESSFUL, AttemptStatus.RUNNING)
+            ]
+            self._write_attempts(connection, changes, ended)
+
+    def _write_attempts(
+        self, connection: Connection, changes: RunChanges, entries: Iterable[AttemptEntry]
+    ) -> None:
+        stored = self._clock()
+        self._statements.attempt.many(
+            connection,
+            [
+                rows.attempt_row(changes.key, changes.run, changes.created_time, stored, entry)
+                for entry in entries
+            ],
+        )
+
+
+class _Statements:
+    """What the journal says to the database, prepared once."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        workflows, runs, tasks = schema.workflows, schema.runs, schema.tasks
+
+        def prepared(statement: ClauseElement, *columns: str) -> Prepared:
+            return Prepared(statement, dialect, columns)
+
+        self.register = prepared(insert(schema.owners), *schema.owners.c.keys())
+        self.renew = prepared(
+            update(schema.owners).where(schema.owners.c.owner_id == bindparam("of_owner")), "lease_until"
+        )
+        self.fence = prepared(
+            update(workflows).where(
+                workflows.c.key == bindparam("of_key"),
+                workflows.c.run == bindparam("of_run"),
+                workflows.c.status.in_(constants(ACTIVE)),
+            ),
+            "status",
+            "progress",
+        )
+        self.stands = prepared(
+            select(workflows.c.run, workflows.c.status).where(workflows.c.key == bindparam("of_key"))
+        )
+        self.mark = prepared(
+            update(tasks).where(
+                tasks.c.workflow == bindparam("of_workflow"), tasks.c.task == bindparam("of_task")
+            ),
+            "status",
+        )
+        self.attempt = prepared(replacing(schema.attempts, dialect), *schema.attempts.c.keys())
+        self.value = prepared(replacing(schema.stored_values, dialect), *schema.stored_values.c.keys())
+        of_run = and_(runs.c.workflow == bindparam("of_workflow"), runs.c.run == bindparam("of_run"))
+        self.begin = prepared(update(runs).where(of_run), "start_time")
+        self.end = prepared(
+            update(runs).where(of_run),
+            "status",
+            "end_time",
+            "error_type",
+            "error_message",
+            "error_task",
+            "error",
+        )
+
+
+def replacing(table: Table, dialect: Dialect) -> ClauseElement:
+    """An insert that completes the row where it is there already: an attempt begins, and later ends."""
+    dialects = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+    statement = dialects[dialect.name](table)
+    keys = [column.name for column in table.primary_key]
+    return statement.on_conflict_do_update(
+        index_elements=keys,
+        set_={column.name: statement.excluded[column.name] for column in table.c if column.name not in keys},
+    )
+
+
+def _owner_row(owner: Owner, lease_until: float | None) -> dict[str, Any]:
+    return asdict(owner) | {"lease_until": owner.lease_until if lease_until is None else lease_until}
+
+
+def _end_row(changes: RunChanges, ending: Ending, now: float) -> dict[str, Any]:
+    failure = ending.failure
+    return {
+        "of_workflow": changes.key,
+        "of_run": changes.run,
+        "status": ending.status.value,
+        "end_time": now,
+        "error_type": failure and failure.kind,
+        "error_message": failure and rows.storable_text(failure.message),
+        "error_task": ending.failed_task,
+        "error": failure and failure.error,
+    }

@@ -1,0 +1,96 @@
+"""Who is alive: whether the engine that has a run is still there."""
+
+from __future__ import annotations
+
+import functools
+import os
+import socket
+import sys
+import uuid
+from typing import Final
+
+import psutil
+
+from heliograph.records.status import ACTIVE, WorkflowStatus
+from heliograph.records.workflow import Owner
+
+LEASE_SECONDS: Final = 15.0
+"""An engine that has not been heard of for so long counts as gone."""
+
+_SAME_START: Final = 0.5  # ticks are exact; where seconds stand for them, they are rounded
+
+
+def this_process(engine: str, now: float) -> Owner:
+    """A new owner: an engine of this process.
+
+    Args:
+        engine: ``embedded`` or ``ray``.
+        now: Unix seconds.
+    """
+    return Owner(
+        owner_id=uuid.uuid4().hex,
+        host=socket.gethostname(),
+        machine=this_machine(),
+        pid=os.getpid(),
+        process_start=_start_mark(os.getpid()) or 0.0,
+        engine=engine,
+        lease_until=now + LEASE_SECONDS,
+    )
+
+
+@functools.cache
+def this_machine() -> str:
+    """Tells this boot of this machine, and this container, from all others: where a pid means something."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            boot = file.read().strip()
+        return f"{boot}/{os.readlink('/proc/self/ns/pid')}"
+    except OSError:  # not Linux
+        return f"{socket.gethostname()}/{uuid.getnode():x}/{psutil.boot_time():.0f}"
+
+
+def is_alive(owner: Owner | None, now: float) -> bool:
+    """Whether an owner is still there.
+
+    It is not if its lease ran out, or if it was a process of this machine and that process is gone: then
+    nobody has to wait for the lease.
+
+    Args:
+        owner: the owner; None counts as gone.
+        now: Unix seconds.
+    """
+    if owner is None or owner.lease_until < now:
+        return False
+    return owner.machine != this_machine() or _process_lives(owner.pid, owner.process_start)
+
+
+def derived_status(stored: WorkflowStatus, owner: Owner | None, now: float) -> WorkflowStatus:
+    """A workflow's status as users see it: RESUMABLE where an engine should have it and none does."""
+    if stored in ACTIVE and not is_alive(owner, now):
+        return WorkflowStatus.RESUMABLE
+    return stored
+
+
+def _process_lives(pid: int, started: float) -> bool:
+    mark = _start_mark(pid)
+    return mark is not None and abs(mark - started) < _SAME_START
+
+
+def _start_mark(pid: int) -> float | None:
+    """Tells a process from a later one with the same pid; None: there is none, or it is a zombie.
+
+    On Linux in clock ticks since boot, as the kernel counts them: seconds of the wall clock would jump for a
+    living process when somebody sets the clock.
+    """
+    if sys.platform == "linux":
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as file:
+                state, *fields = file.read().rpartition(b")")[2].split()
+        except OSError:
+            return None
+        return None if state in b"ZX" else float(fields[18])
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.NoSuchProcess:
+        return None

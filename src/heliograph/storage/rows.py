@@ -1,0 +1,246 @@
+"""Rows and records: the one place where either becomes the other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from heliograph.graph.options import TaskOptions
+from heliograph.records.attempt import AttemptRecord, Failure, Phases, Resources, StoredValue, Worker
+from heliograph.records.status import AttemptStatus, RunReason, TaskStatus, WorkflowStatus
+from heliograph.records.workflow import FunctionRecord, Owner, RunRecord, TaskRecord, WorkflowRecord
+from heliograph.storage.entries import AttemptEntry
+from heliograph.storage.schema import Role
+
+# Of an attempt that only began, little is known; one record of nothing serves them all.
+_NO_RESOURCES: Final = Resources(measured="")
+_NO_WORKER: Final = Worker("", 0, "")
+_ERROR_LIMIT: Final = 64 * 1024
+
+
+def attempt_row(key: int, run: int, created: float, stored: float, entry: AttemptEntry) -> dict[str, Any]:
+    """An attempt, as the journal writes it."""
+    phases, failure = entry.phases, entry.failure
+    worker, used = entry.worker or _NO_WORKER, entry.resources or _NO_RESOURCES
+    return {
+        "workflow": key,
+        "task": entry.task,
+        "attempt": entry.attempt,
+        "run": run,
+        "status": entry.status.value,
+        "created": created,
+        "ready": entry.ready,
+        "submitted": phases.submitted,
+        "started": phases.started,
+        "loaded": phases.loaded,
+        "finished": phases.finished,
+        "serialised": phases.serialised,
+        "stored": None if entry.status is AttemptStatus.RUNNING else stored,
+        "backoff": entry.backoff,
+        "inputs_size": entry.inputs_size,
+        "host": worker.host or None,
+        "pid": worker.pid or None,
+        "worker_id": worker.worker_id or None,
+        "node_id": worker.node_id,
+        "measured": used.measured or None,
+        "cpu_time": used.cpu_time,
+        "peak_rss": used.peak_rss,
+        "read_bytes": used.read_bytes,
+        "write_bytes": used.write_bytes,
+        "voluntary_switches": used.voluntary_switches,
+        "involuntary_switches": used.involuntary_switches,
+        "exit_code": used.exit_code,
+        "signal": used.signal,
+        "error_type": failure and failure.kind,
+        "error_message": failure and storable_text(failure.message),
+        "error_traceback": failure and failure.traceback and storable_text(failure.traceback),
+        "died": failure and failure.died,
+    }
+
+
+def storable_text(text: str) -> str:
+    r"""Text of a task's own making, cut and cleaned so that every database takes it.
+
+    >>> storable_text("a\x00b\ud800")
+    'a\\x00b\\ud800'
+    """
+    if len(text) > _ERROR_LIMIT:
+        text = f"{text[: _ERROR_LIMIT // 2]}\n… cut …\n{text[-_ERROR_LIMIT // 2 :]}"
+    return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
+
+
+def value_row(key: int, task: int, role: Role, value: StoredValue) -> dict[str, Any]:
+    """A stored value, as the journal writes it."""
+    return {
+        "workflow": key,
+        "task": task,
+        "role": role.value,
+        "size": value.size,
+        "sha256": value.sha256,
+        "kind": value.kind,
+        "data": value.data,
+        "location": value.location,
+    }
+
+
+def options_json(options: TaskOptions) -> str:
+    """A task's options as they are stored: all but its id and its metadata, which have columns."""
+    retried = options.retry_exceptions
+    return json.dumps(
+        {
+            "task_type": "FUNCTION",
+            "max_retries": options.max_retries,
+            "retry_exceptions": retried if isinstance(retried, bool) else list(retried),
+            "catch_exceptions": options.catch_exceptions,
+            "checkpoint": options.checkpoint is not False,
+        }
+    )
+
+
+def options_of(task_id: str, options: str, user_metadata: str) -> TaskOptions:
+    """A task's options, read back."""
+    given = json.loads(options)
+    retried = given["retry_exceptions"]
+    return TaskOptions(
+        name=task_id,
+        metadata_json=user_metadata,
+        max_retries=given["max_retries"],
+        retry_exceptions=retried if isinstance(retried, bool) else tuple(retried),
+        catch_exceptions=given["catch_exceptions"],
+        checkpoint=given["checkpoint"],
+    )
+
+
+def progress_json(progress: Mapping[TaskStatus, int]) -> str:
+    """Counts of tasks by status, as they are stored."""
+    return json.dumps({status.value: count for status, count in progress.items()})
+
+
+def value_record(row: Any, prefix: str = "") -> StoredValue | None:
+    """A stored value, without its data; None where the row has none."""
+    size = getattr(row, f"{prefix}size")
+    if size is None:
+        return None
+    return StoredValue(
+        size=size,
+        sha256=getattr(row, f"{prefix}sha256"),
+        kind=getattr(row, f"{prefix}kind"),
+        location=getattr(row, f"{prefix}location"),
+    )
+
+
+def value_with_data(row: Any) -> StoredValue:
+    """A stored value, with its data if they are inline."""
+    data = None if row.data is None else bytes(row.data)
+    return StoredValue(row.size, row.sha256, row.kind, data=data, location=row.location)
+
+
+def owner_record(row: Any) -> Owner | None:
+    """The owner in a row that was joined with it."""
+    if row.owner_id is None:
+        return None
+    return Owner(
+        owner_id=row.owner_id,
+        host=row.owner_host,
+        machine=row.machine,
+        pid=row.owner_pid,
+        process_start=row.process_start,
+        engine=row.engine,
+        lease_until=row.lease_until,
+    )
+
+
+def run_record(row: Any) -> RunRecord:
+    """A run with its owner."""
+    return RunRecord(
+        run=row.run,
+        reason=RunReason(row.reason),
+        status=WorkflowStatus(row.run_status),
+        owner=owner_record(row),
+        created_time=row.run_created_time,
+        start_time=row.start_time,
+        end_time=row.end_time,
+        cancel_time=row.cancel_time,
+        reused=row.reused,
+        code=json.loads(row.code),
+        user=row.login,
+        argv=tuple(json.loads(row.argv)),
+        hostname=row.hostname,
+        error_type=row.error_type,
+        error_message=row.error_message,
+        error_task=row.error_task_id,
+    )
+
+
+def workflow_record(row: Any, status: WorkflowStatus) -> WorkflowRecord:
+    """A workflow with its newest run.
+
+    Args:
+        row: of the workflow, joined with its newest run and that one's owner.
+        status: as derived from what is stored and whether the owner lives.
+    """
+    return WorkflowRecord(
+        key=row.key,
+        workflow_id=row.workflow_id,
+        name=row.name,
+        status=status,
+        user_metadata=row.user_metadata,
+        output_options=row.output_options,
+        progress={TaskStatus(name): count for name, count in json.loads(row.progress).items()},
+        run=run_record(row),
+        parent=row.parent,
+    )
+
+
+def task_record(row: Any, upstream: tuple[str, ...], attempts: tuple[AttemptRecord, ...]) -> TaskRecord:
+    """A task, from its row joined with its function and its output."""
+    return TaskRecord(
+        number=row.task,
+        task_id=row.task_id,
+        status=TaskStatus(row.status),
+        options=row.options,
+        user_metadata=row.user_metadata,
+        function=FunctionRecord(row.module, row.qualname, row.file, row.line, row.source_hash),
+        upstream=upstream,
+        reused_in=row.reused_in,
+        output=value_record(row, "output_"),
+        attempts=attempts,
+    )
+
+
+def attempt_record(row: Any) -> AttemptRecord:
+    """One attempt."""
+    failed = row.error_type is not None
+    return AttemptRecord(
+        attempt=row.attempt,
+        run=row.run,
+        status=AttemptStatus(row.status),
+        phases=Phases(
+            row.created,
+            row.ready,
+            row.submitted,
+            row.started,
+            row.loaded,
+            row.finished,
+            row.serialised,
+            row.stored,
+        ),
+        backoff=row.backoff,
+        inputs_size=row.inputs_size,
+        failure=Failure(row.error_type, row.error_message, row.error_traceback, died=bool(row.died))
+        if failed
+        else None,
+        worker=Worker(row.host, row.pid, row.worker_id, row.node_id) if row.worker_id else None,
+        resources=Resources(
+            row.measured or "exclusive",
+            row.cpu_time,
+            row.peak_rss,
+            row.read_bytes,
+            row.write_bytes,
+            row.voluntary_switches,
+            row.involuntary_switches,
+            row.exit_code,
+            row.signal,
+        ),
+    )

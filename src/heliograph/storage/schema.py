@@ -1,0 +1,208 @@
+"""The tables.
+
+A workflow's tasks are numbered: a task's number is its position in the plan. Rows of tasks, dependencies,
+attempts and values are told apart by numbers only, which keeps them and their indexes small, and appended in
+order.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+from heliograph.graph.identifiers import MAX_LENGTH
+from heliograph.records.status import AttemptStatus, RunReason, TaskStatus, WorkflowStatus
+
+VERSION: Final = 1
+"""The version of this schema. A store says which it has; see `storage.migrations`."""
+
+metadata = MetaData()
+
+# SQLite makes only a column of type INTEGER its row id; elsewhere 32 bits would run out.
+_Key = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})")
+
+
+schema_version = Table("heliograph_schema", metadata, Column("version", Integer, nullable=False))
+
+owners = Table(
+    "owners",
+    metadata,
+    Column("owner_id", String(64), primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("machine", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("process_start", Double, nullable=False),
+    Column("engine", String(16), nullable=False),
+    Column("lease_until", Double, nullable=False),
+)
+
+workflows = Table(
+    "workflows",
+    metadata,
+    Column("key", _Key, primary_key=True, autoincrement=True),
+    Column("workflow_id", String(MAX_LENGTH), nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("run", Integer, nullable=False),
+    Column("created_time", Double, nullable=False),
+    Column("user_metadata", Text, nullable=False),
+    Column("output_task", Integer, nullable=False),
+    Column("output_options", Text, nullable=False),
+    Column("progress", Text, nullable=False),
+    Column("parent", String(MAX_LENGTH)),
+    _one_of("status", WorkflowStatus),
+    Index("workflows_by_status", "status", "created_time"),
+    Index("workflows_by_time", "created_time"),
+    sqlite_autoincrement=True,  # the key of a deleted workflow must not come back: its value folder may linger
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("workflow", _Key, primary_key=True, autoincrement=False),
+    Column("run", Integer, primary_key=True, autoincrement=False),
+    Column("reason", String(12), nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("owner", String(64)),
+    Column("created_time", Double, nullable=False),
+    Column("start_time", Double),
+    Column("end_time", Double),
+    Column("cancel_time", Double),
+    Column("reused", Integer, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("login", Text),
+    Column("argv", Text, nullable=False),
+    Column("hostname", Text),
+    Column("error_type", Text),
+    Column("error_message", Text),
+    Column("error_task", Integer),
+    Column("error", LargeBinary),
+    _one_of("status", WorkflowStatus),
+    _one_of("reason", RunReason),
+    sqlite_with_rowid=False,
+)
+
+functions = Table(
+    "functions",
+    metadata,
+    Column("workflow", _Key, primary_key=True, autoincrement=False),
+    Column("function", Integer, primary_key=True, autoincrement=False),
+    Column("module", Text, nullable=False),
+    Column("qualname", Text, nullable=False),
+    Column("file", Text),
+    Column("line", Integer),
+    Column("source_hash", String(64)),
+    Column("payload", LargeBinary, nullable=False),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("workflow", _Key, primary_key=True, autoincrement=False),
+    Column("task", Integer, primary_key=True, autoincrement=False),
+    Column("task_id", Text, nullable=False),
+    Column("function", Integer, nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("options", Text, nullable=False),
+    Column("user_metadata", Text, nullable=False),
+    Column("reused_in", Integer),
+    _one_of("status", TaskStatus),
+    Index("tasks_by_id", "workflow", "task_id", unique=True),
+    sqlite_with_rowid=False,
+)
+
+dependencies = Table(
+    "dependencies",
+    metadata,
+    Column("workflow", _Key, primary_key=True, autoincrement=False),
+    Column("task", Integer, primary_key=True, autoincrement=False),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("upstream", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("workflow", _Key, primary_key=True, autoincrement=False),
+    Column("task", Integer, primary_key=True, autoincrement=False),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("run", Integer, nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("created", Double),
+    Column("ready", Double),
+    Column("submitted", Double),
+    Column("started", Double),
+    Column("loaded", Double),
+    Column("finished", Double),
+    Column("serialised", Double),
+    Column("stored", Double),
+    Column("backoff", Double, nullable=False),
+    Column("inputs_size", BigInteger),
+    Column("host", Text),
+    Column("pid", Integer),
+    Column("worker_id", Text),
+    Column("node_id", Text),
+    Column("measured", String(12)),
+    Column("cpu_time", Double),
+    Column("peak_rss", BigInteger),
+    Column("read_bytes", BigInteger),
+    Column("write_bytes", BigInteger),
+    Column("voluntary_switches", BigInteger),
+    Column("involuntary_switches", BigInteger),
+    Column("exit_code", Integer),
+    Column("signal", Integer),
+    Column("error_type", Text),
+    Column("error_message", Text),
+    Column("error_traceback", Text),
+    Column("died", Boolean),
+    _one_of("status", AttemptStatus),
+    sqlite_with_rowid=False,
+)
+
+
+class Role(StrEnum):
+    """What a stored value is to its task."""
+
+    ARGUMENTS = "arguments"
+    OUTPUT = "output"
+
+
+# "values" is a word of SQL's own.
+stored_values = Table(
+    "stored_values",
+    metadata,
+    Column("workflow", _Key, primary_key=True, autoincrement=False),
+    Column("task", Integer, primary_key=True, autoincrement=False),
+    Column("role", String(12), primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("kind", Text),
+    Column("data", LargeBinary),
+    Column("location", Text),
+    _one_of("role", Role),
+    CheckConstraint("(data IS NULL) <> (location IS NULL)"),
+)
+
+OF_WORKFLOW: Final = (runs, functions, tasks, dependencies, attempts, stored_values)
+"""Tables whose rows belong to one workflow, named by their column ``workflow``."""

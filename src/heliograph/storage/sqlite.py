@@ -1,0 +1,75 @@
+"""What is SQLite's own: how it is opened, how a transaction begins, what its errors mean."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
+
+from heliograph.errors import StorageCorruptError, StorageError
+from heliograph.storage.location import Location
+
+# Taking the write lock at once, a transaction can't find half-way that another one got in between.
+BEGIN_WRITE: Final = "BEGIN IMMEDIATE"
+
+_BUSY_SECONDS: Final = 60.0
+_POOLED: Final = 8
+
+
+def engine(location: Location) -> Engine:
+    """An engine on the file; folder and file are made where there are none.
+
+    WAL lets readers read while one writes; ``synchronous=FULL`` makes a commit survive a power cut.
+    """
+    if location.path is not None:
+        location.path.parent.mkdir(parents=True, exist_ok=True)
+    made = create_engine(
+        location.url,
+        poolclass=QueuePool,
+        pool_size=_POOLED,
+        max_overflow=-1,
+        pool_reset_on_return=None,  # statements outside of a transaction leave nothing to roll back
+        connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False, "cached_statements": 256},
+    )
+    event.listen(made, "connect", _configure)
+    with made.connect():
+        pass
+    return made
+
+
+def _configure(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # no transactions but those that are begun by name
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "mmap_size=268435456"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def undo(connection: Connection) -> None:
+    """Roll back, where the failed statement has not done so already."""
+    raw = connection.connection.dbapi_connection
+    if raw is not None and getattr(raw, "in_transaction", False):
+        connection.exec_driver_sql("ROLLBACK")
+
+
+def changes_elsewhere(connection: Connection) -> int:
+    """A number that changes when another connection commits; asking costs microseconds."""
+    return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
+
+
+def translated(error: DBAPIError, location: Location) -> StorageError:
+    """What an error of the driver means to a user, and the way out."""
+    text = str(error.orig)
+    where = f"storage {location.path or location.url}"
+    if "not a database" in text or "malformed" in text:
+        return StorageCorruptError(f"{where}: {text}. Name another file, or put a backup in its place.")
+    if "full" in text:
+        return StorageError(f"{where}: {text}. Free some space, then resume the workflows.")
+    if "readonly" in text or "unable to open" in text:
+        return StorageError(f"{where} can't be written: {text}. Check its folder and permissions.")
+    if "locked" in text or "busy" in text:
+        return StorageError(f"{where} was locked by another process for {_BUSY_SECONDS:.0f} s: {text}.")
+    return StorageError(f"{where}: {text}")

@@ -1,0 +1,67 @@
+"""One open storage: all its rooms behind one door."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from heliograph.records.workflow import Owner, WorkflowRecord
+from heliograph.storage import control, migrations
+from heliograph.storage.checkpoints import Checkpoints
+from heliograph.storage.database import Database
+from heliograph.storage.journal import Journal
+from heliograph.storage.location import Location
+from heliograph.storage.queries import Queries
+from heliograph.storage.values import ValueStore
+
+
+class Store:
+    """An open storage.
+
+    Args:
+        location: where it is; made where there is none.
+        clock: gives Unix seconds.
+
+    Attributes:
+        location: where it is.
+        clock: the clock.
+        queries: what people ask.
+        checkpoints: what engines read.
+        values: large values.
+
+    Raises:
+        StorageError: it can't be opened; see its kinds.
+    """
+
+    def __init__(self, location: Location, clock: Callable[[], float] = time.time) -> None:
+        self.location = location
+        self.clock = clock
+        self._database = Database(location)
+        try:
+            migrations.prepare(self._database)
+        except BaseException:
+            self._database.close()
+            raise
+        self.values = ValueStore(location.values)
+        self.queries = Queries(self._database, clock)
+        self.checkpoints = Checkpoints(self._database)
+
+    def journal(self, owner: Owner) -> Journal:
+        """The writer of an engine."""
+        return Journal(self._database, self.values, owner, self.clock)
+
+    def cancel(self, workflow: WorkflowRecord) -> bool:
+        """As `control.cancel`."""
+        return control.cancel(self._database, workflow, self.clock)
+
+    def forget(self, workflow: WorkflowRecord) -> None:
+        """As `control.forget`."""
+        control.forget(self._database, self.values, workflow)
+
+    def changes(self) -> int:
+        """A number that differs after another connection committed something."""
+        return self._database.changes()
+
+    def close(self) -> None:
+        """Close it; it can't be used any more."""
+        self._database.close()

@@ -1,0 +1,174 @@
+"""Submission: a plan, its functions and its arguments become rows."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, insert
+from sqlalchemy.dialects import postgresql, sqlite
+
+from heliograph.graph.plan import Plan
+from heliograph.records.attempt import StoredValue
+from heliograph.records.status import RunReason, TaskStatus, WorkflowStatus
+from heliograph.records.workflow import Owner
+from heliograph.scheduling.transitions import initial_status
+from heliograph.storage import rows, schema
+from heliograph.storage.entries import Accepted, Provenance, Refused, Submission
+from heliograph.storage.statements import Prepared
+from heliograph.storage.values import INLINE_LIMIT, ValueStore
+
+
+class Submissions:
+    """Stores new workflows, each within a transaction of the journal."""
+
+    def __init__(self, dialect: Dialect, values: ValueStore) -> None:
+        self._values = values
+        make = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[dialect.name](schema.workflows)
+        columns = [name for name in schema.workflows.c.keys() if name != "key"]  # noqa: SIM118: no mapping
+        self._workflow = Prepared(
+            make.on_conflict_do_nothing(index_elements=["workflow_id"]).returning(schema.workflows.c.key),
+            dialect,
+            columns,
+        )
+        self._run = Prepared(insert(schema.runs), dialect, schema.runs.c.keys())
+        self._function = Prepared(insert(schema.functions), dialect, schema.functions.c.keys())
+        self._task = Prepared(insert(schema.tasks), dialect, schema.tasks.c.keys())
+        self._dependency = Prepared(insert(schema.dependencies), dialect, schema.dependencies.c.keys())
+        self._value = Prepared(insert(schema.stored_values), dialect, schema.stored_values.c.keys())
+
+    def store(self, connection: Connection, submission: Submission, owner: Owner) -> Accepted | Refused:
+        """Store a workflow; refused, with `status` None, where its id is taken."""
+        plan = submission.plan
+        key = self._workflow.one(connection, **_workflow_row(submission)).scalar_one_or_none()
+        if key is None:
+            return Refused(None)
+        self._run.one(
+            connection,
+            **run_row(
+                key,
+                run=1,
+                reason=RunReason.START,
+                status=submission.status,
+                owner=owner,
+                provenance=submission.provenance,
+                now=submission.created_time,
+            ),
+        )
+        self._function.many(connection, _function_rows(key, plan))
+        self._task.many(connection, _task_rows(key, plan))
+        self._dependency.many(
+            connection,
+            [
+                {"workflow": key, "task": task, "place": place, "upstream": upstream}
+                for task, planned in enumerate(plan.tasks)
+                for place, upstream in enumerate(planned.upstream)
+            ],
+        )
+        self._value.many(
+            connection,
+            [
+                rows.value_row(key, task, schema.Role.ARGUMENTS, self._placed(key, planned.arguments))
+                for task, planned in enumerate(plan.tasks)
+            ],
+        )
+        return Accepted(key, 1, len(plan.tasks))
+
+    def _placed(self, key: int, data: bytes) -> StoredValue:
+        value = argument_value(data)
+        if value.size <= INLINE_LIMIT:
+            return value
+        return StoredValue(value.size, value.sha256, None, location=self._values.put(data, str(key)))
+
+
+def argument_value(data: bytes) -> StoredValue:
+    """Pickled arguments as a value."""
+    return StoredValue(len(data), hashlib.sha256(data).hexdigest(), None, data=data)
+
+
+def run_row(
+    key: int,
+    *,
+    run: int,
+    reason: RunReason,
+    status: WorkflowStatus,
+    owner: Owner,
+    provenance: Provenance,
+    now: float,
+    reused: int = 0,
+) -> dict[str, Any]:
+    """A run that begins."""
+    return {
+        "workflow": key,
+        "run": run,
+        "reason": reason.value,
+        "status": status.value,
+        "owner": owner.owner_id,
+        "created_time": now,
+        "start_time": now if status is WorkflowStatus.RUNNING else None,
+        "end_time": None,
+        "cancel_time": None,
+        "reused": reused,
+        "code": provenance.code_json,
+        "login": provenance.login,
+        "argv": provenance.argv_json,
+        "hostname": provenance.hostname,
+        "error_type": None,
+        "error_message": None,
+        "error_task": None,
+        "error": None,
+    }
+
+
+def _workflow_row(submission: Submission) -> dict[str, Any]:
+    plan = submission.plan
+    last = plan.tasks[-1]
+    function = plan.functions[last.function]
+    ready = sum(1 for planned in plan.tasks if not planned.upstream)
+    progress = {TaskStatus.READY: ready, TaskStatus.PENDING: len(plan.tasks) - ready}
+    return {
+        "workflow_id": submission.workflow_id,
+        "name": f"{function.module}.{function.qualname}",
+        "status": submission.status.value,
+        "run": 1,
+        "created_time": submission.created_time,
+        "user_metadata": submission.user_metadata,
+        "output_task": len(plan.tasks) - 1,
+        "output_options": rows.options_json(last.options),
+        "progress": rows.progress_json({status: count for status, count in progress.items() if count}),
+        "parent": submission.parent,
+    }
+
+
+def _function_rows(key: int, plan: Plan) -> list[dict[str, Any]]:
+    return [
+        {
+            "workflow": key,
+            "function": number,
+            "module": function.module,
+            "qualname": function.qualname,
+            "file": function.file,
+            "line": function.line,
+            "source_hash": function.source_hash,
+            "payload": function.payload,
+        }
+        for number, function in enumerate(plan.functions)
+    ]
+
+
+def _task_rows(key: int, plan: Plan) -> list[dict[str, Any]]:
+    options_json = functools.cache(rows.options_json)  # most tasks share their options with many others
+    return [
+        {
+            "workflow": key,
+            "task": task,
+            "task_id": planned.task_id,
+            "function": planned.function,
+            "status": initial_status(planned.upstream).value,
+            "options": options_json(planned.options),
+            "user_metadata": planned.options.metadata_json,
+            "reused_in": None,
+        }
+        for task, planned in enumerate(plan.tasks)
+    ]

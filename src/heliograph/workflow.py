@@ -1,0 +1,475 @@
+"""Durable workflows: the public functions. Thin: what they do is decided below.
+
+>>> from heliograph import workflow
+>>> @workflow.task
+... def add(left: int, right: int) -> int:
+...     return left + right
+>>> workflow.run(add.bind(10, 20), workflow_id="add_example")
+30
+>>> workflow.get_metadata("add_example")["status"] == "SUCCESSFUL"
+True
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from heliograph import errors as exceptions
+from heliograph.errors import (
+    MissingExtraError,
+    NotPicklableError,
+    RemoteError,
+    StorageCorruptError,
+    StorageError,
+    StorageVersionError,
+    WorkerDiedError,
+    WorkflowCancellationError,
+    WorkflowError,
+    WorkflowExecutionError,
+    WorkflowNotFoundError,
+    WorkflowNotResumableError,
+    WorkflowStillActiveError,
+    WorkflowTaskNotRecoverableError,
+)
+from heliograph.graph.identifiers import check_identifier
+from heliograph.graph.node import InputNode, Inputs, Node, TaskNode
+from heliograph.graph.options import GivenOptions, metadata_json
+from heliograph.graph.task import Task, task
+from heliograph.records.status import WorkflowStatus
+
+if TYPE_CHECKING:
+    from heliograph.engines.session import Session
+
+__all__ = [
+    "CANCELED",
+    "FAILED",
+    "PENDING",
+    "RESUMABLE",
+    "RUNNING",
+    "SUCCESSFUL",
+    "InputNode",
+    "MissingExtraError",
+    "Node",
+    "NotPicklableError",
+    "RemoteError",
+    "StorageCorruptError",
+    "StorageError",
+    "StorageVersionError",
+    "Task",
+    "WorkerDiedError",
+    "WorkflowCancellationError",
+    "WorkflowError",
+    "WorkflowExecutionError",
+    "WorkflowNotFoundError",
+    "WorkflowNotResumableError",
+    "WorkflowStatus",
+    "WorkflowStillActiveError",
+    "WorkflowTaskNotRecoverableError",
+    "cancel",
+    "delete",
+    "exceptions",
+    "get_history",
+    "get_metadata",
+    "get_output",
+    "get_output_async",
+    "get_status",
+    "get_tasks",
+    "init",
+    "list_all",
+    "options",
+    "resume",
+    "resume_all",
+    "resume_async",
+    "run",
+    "run_async",
+    "shutdown",
+    "task",
+]
+
+PENDING = WorkflowStatus.PENDING
+RUNNING = WorkflowStatus.RUNNING
+FAILED = WorkflowStatus.FAILED
+RESUMABLE = WorkflowStatus.RESUMABLE
+CANCELED = WorkflowStatus.CANCELED
+SUCCESSFUL = WorkflowStatus.SUCCESSFUL
+
+_session: Session | None = None
+_opening = threading.RLock()
+
+
+def init(
+    *,
+    storage: str | os.PathLike[str] | None = None,
+    engine: str | None = None,
+    workers: str | None = None,
+    num_workers: int | None = None,
+    max_running_workflows: int | None = None,
+    max_pending_workflows: int | None = None,
+) -> None:
+    """Say where workflows are stored and who runs them. Optional: the first other call does it with defaults.
+
+    Args:
+        storage: a folder, a file ending in ``.db``, or a database URL. Default: ``HELIOGRAPH_STORAGE``, else
+            the user's data directory.
+        engine: ``"embedded"``, the default.
+        workers: ``"processes"``, the default: tasks run side by side, and a crash hurts one of them; or
+            ``"threads"``: lighter, for tasks that mostly wait.
+        num_workers: how many; None or -1: as suits the machine.
+        max_running_workflows: how many run at once; None or -1: any number.
+        max_pending_workflows: how many may wait for their turn; None or -1: any number.
+
+    Raises:
+        TypeError: a number that is not an int.
+        ValueError: a value that can't be; or `init` was called before, with other values.
+        StorageError: the storage can't be opened.
+    """
+    from heliograph.engines.session import Session, settings
+
+    global _session
+    wanted = settings(storage, engine, workers, num_workers, max_running_workflows, max_pending_workflows)
+    with _opening:
+        if _session is None:
+            _session = Session(wanted)
+            return
+        given = {
+            "storage": storage,
+            "engine": engine,
+            "workers": workers,
+            "num_workers": num_workers,
+            "max_running_workflows": max_running_workflows,
+            "max_pending_workflows": max_pending_workflows,
+        }
+        asked, in_force = wanted.shown(), _session.settings.shown()
+        for name, value in given.items():
+            if value is not None and asked[name] != in_force[name]:
+                raise ValueError(
+                    f"workflow.init: {name} is {in_force[name]!r} already, and can't be {asked[name]!r} too: "
+                    "call workflow.shutdown() first"
+                )
+
+
+def shutdown() -> None:
+    """Stop the engine and close the storage. What ran reads RESUMABLE; the next call initialises anew."""
+    global _session
+    with _opening:
+        session, _session = _session, None
+    if session is not None:
+        session.close()
+
+
+def run(
+    dag: Node,
+    *args: Any,
+    workflow_id: str | None = None,
+    metadata: dict[str, Any] | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Run a DAG and wait for its output.
+
+    Args:
+        dag: the node that gives the output, such as ``task.bind(...)``.
+        *args: feed the DAG's `InputNode`.
+        workflow_id: names the workflow; None: an id is made. One that is stored already is resumed, with
+            the DAG that is stored.
+        metadata: user metadata, a dict that JSON can hold.
+        **kwargs: feed the DAG's `InputNode` by name.
+
+    Returns:
+        The output of the DAG's last task.
+
+    Raises:
+        TypeError: `dag` is not a DAG.
+        ValueError: the id or the metadata can't be, or an input is missing.
+        RuntimeError: the workflow is running or pending already.
+        NotPicklableError: a function or an argument can't be stored.
+        WorkflowExecutionError: a task failed; its error is the ``__cause__``.
+        WorkflowCancellationError: somebody cancelled it.
+        StorageError: it can't be stored.
+    """
+    return run_async(dag, *args, workflow_id=workflow_id, metadata=metadata, **kwargs).result()
+
+
+def run_async(
+    dag: Node,
+    *args: Any,
+    workflow_id: str | None = None,
+    metadata: dict[str, Any] | None = None,
+    **kwargs: Any,
+) -> Future[Any]:
+    """Run a DAG; returns as soon as the workflow is stored.
+
+    Args and errors as `run`; those of the workflow itself come from the future.
+
+    Returns:
+        The output, once it is there.
+    """
+    from heliograph.graph.plan import make_plan
+
+    if not isinstance(dag, TaskNode):
+        raise TypeError(f"workflow.run takes a DAG, such as `task.bind(...)`, not {dag!r}")
+    user_metadata = metadata_json(metadata)
+    if workflow_id is not None:
+        check_identifier("workflow_id", workflow_id)
+    plan = make_plan(dag, Inputs(args, kwargs))
+    return _opened().engine.submit(plan, workflow_id or _new_id(plan.tasks[-1].task_id), user_metadata)
+
+
+def resume(workflow_id: str) -> Any:
+    """Go on with a stored workflow from its checkpoints, and wait for its output.
+
+    A finished workflow gives its output again.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow.
+        RuntimeError: it is running or pending.
+        WorkflowExecutionError, WorkflowCancellationError, StorageError: as `run`.
+    """
+    return resume_async(workflow_id).result()
+
+
+def resume_async(workflow_id: str) -> Future[Any]:
+    """As `resume`, without waiting for the output."""
+    return _opened().engine.resume(check_identifier("workflow_id", workflow_id))
+
+
+def resume_all(include_failed: bool = False) -> list[tuple[str, Future[Any]]]:
+    """Resume every RESUMABLE workflow: those that ran before those that waited, each in order of submission.
+
+    Args:
+        include_failed: the FAILED ones too.
+
+    Returns:
+        Ids and their outputs to come.
+    """
+    session = _opened()
+    wanted = {WorkflowStatus.RESUMABLE} | ({WorkflowStatus.FAILED} if include_failed else set())
+    waiting = session.store.queries.workflows(wanted)
+    waiting.sort(key=lambda record: record.run.status is WorkflowStatus.PENDING)
+    resumed: list[tuple[str, Future[Any]]] = []
+    for record in waiting:
+        try:
+            resumed.append((record.workflow_id, session.engine.resume(record.workflow_id)))
+        except RuntimeError:
+            if session.store.queries.workflow(record.workflow_id) is None:
+                raise
+            # Another process resumed it first: then it is running, which is what was asked for.
+    return resumed
+
+
+def get_output(workflow_id: str, *, task_id: str | None = None, name: str | None = None) -> Any:
+    """The output of a workflow, or of one of its tasks; waits while there is none yet.
+
+    Args:
+        workflow_id: the workflow.
+        task_id: the task; None: the workflow itself.
+        name: the same as `task_id`.
+
+    Raises:
+        WorkflowNotFoundError: no such workflow, or no such task in it.
+        ValueError: there is no output and none will come; the message says why.
+        WorkflowExecutionError, WorkflowCancellationError: the workflow has ended so.
+    """
+    return get_output_async(workflow_id, task_id=task_id, name=name).result()
+
+
+def get_output_async(workflow_id: str, *, task_id: str | None = None, name: str | None = None) -> Future[Any]:
+    """As `get_output`, without waiting."""
+    from heliograph.engines import waiting
+
+    task_id = _same("task_id", task_id, name)
+    store = _opened().store
+    if task_id is not None:
+        return waiting.in_background(store, waiting.task_output, workflow_id, task_id)
+    record = waiting.found(store, workflow_id)
+    engine = _opened().running_engine
+    mine = engine.output_of(record) if engine else None
+    return mine or waiting.in_background(store, waiting.workflow_output, workflow_id)
+
+
+def get_status(workflow_id: str) -> WorkflowStatus:
+    """The status of a workflow.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow.
+    """
+    from heliograph.engines.waiting import found
+
+    return found(_opened().store, workflow_id).status
+
+
+def list_all(
+    status_filter: WorkflowStatus | str | Iterable[WorkflowStatus | str] | None = None,
+) -> list[tuple[str, WorkflowStatus]]:
+    """Ids and statuses of the stored workflows, oldest first.
+
+    Args:
+        status_filter: a status, its name, or a set of either; None: all.
+
+    Raises:
+        TypeError: the filter is anything else.
+        ValueError: there is no status of this name.
+    """
+    statuses = None if status_filter is None else _statuses(status_filter)
+    records = _opened().store.queries.workflows(statuses)
+    return [(record.workflow_id, record.status) for record in records]
+
+
+def get_metadata(workflow_id: str, task_id: str | None = None, *, name: str | None = None) -> dict[str, Any]:
+    """What is known of a workflow, or of one of its tasks, at this moment.
+
+    A field that is not known yet is absent: a running workflow has no ``stats["end_time"]``.
+
+    Args:
+        workflow_id: the workflow.
+        task_id: the task; None: the workflow itself.
+        name: the same as `task_id`.
+
+    Returns:
+        Of a workflow: ``status``, ``user_metadata``, ``task_options``, ``stats``, ``progress``, ``error`` …
+        Of a task: ``name``, ``status``, ``task_options``, ``user_metadata``, ``workflow_refs``, ``stats``,
+        ``attempts`` … Times are Unix seconds, durations seconds, sizes bytes.
+
+    Raises:
+        WorkflowNotFoundError: no such workflow, or no such task in it.
+    """
+    from heliograph.engines.waiting import found
+    from heliograph.records.metadata import task_metadata, workflow_metadata
+
+    task_id = _same("task_id", task_id, name)
+    session = _opened()
+    record = found(session.store, workflow_id)
+    if task_id is None:
+        return workflow_metadata(record, session.place)
+    task_record = session.store.queries.task(record.key, task_id)
+    if task_record is None:
+        raise WorkflowNotFoundError(f"No such task_id {task_id!r} in workflow {workflow_id!r}")
+    return task_metadata(task_record)
+
+
+def get_tasks(workflow_id: str) -> list[dict[str, Any]]:
+    """What is known of every task of a workflow, dependencies first; each as `get_metadata` gives it.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow.
+    """
+    from heliograph.engines.waiting import found
+    from heliograph.records.metadata import task_metadata
+
+    store = _opened().store
+    return [task_metadata(record) for record in store.queries.tasks(found(store, workflow_id).key)]
+
+
+def get_history(workflow_id: str) -> list[dict[str, Any]]:
+    """The runs of a workflow, oldest first: one for its start and one for each resume.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow.
+    """
+    from heliograph.engines.waiting import found
+    from heliograph.records.metadata import run_metadata
+
+    store = _opened().store
+    return [run_metadata(run) for run in store.queries.runs(found(store, workflow_id).key)]
+
+
+def cancel(workflow_id: str) -> None:
+    """Cancel a workflow; it reads CANCELED when this returns, and its running tasks are being stopped.
+
+    Its checkpoints stay: it can be resumed.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow.
+        ValueError: it has ended by itself already.
+    """
+    from heliograph.engines.waiting import found
+
+    session = _opened()
+    record = found(session.store, workflow_id)
+    if session.store.cancel(record):
+        if session.running_engine is not None:
+            session.running_engine.note_cancelled(record)
+        return
+    status = found(session.store, workflow_id).status
+    if status is not WorkflowStatus.CANCELED:
+        raise ValueError(f"workflow {workflow_id!r} can't be cancelled: it is {status}")
+
+
+def delete(workflow_id: str) -> None:
+    """Delete a workflow and all that was stored of it.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow.
+        WorkflowStillActiveError: it is running or pending: cancel it first.
+    """
+    from heliograph.engines.waiting import found
+
+    store = _opened().store
+    store.forget(found(store, workflow_id))
+
+
+def options(**given: Any) -> GivenOptions:
+    """Options of a task in a workflow: a decorator, and a mapping for ``f.options(**workflow.options(...))``.
+
+    Args:
+        **given: ``name`` (or ``task_id``, the same), ``metadata``, ``catch_exceptions``, ``checkpoint``.
+
+    Raises:
+        ValueError: an unknown option (the message lists the valid ones), or a value that can't be.
+        TypeError: a value of a wrong type.
+
+    >>> @options(metadata={"team": "blue"})
+    ... @task
+    ... def double(x: int) -> int:
+    ...     return 2 * x
+    """
+    return GivenOptions(given)
+
+
+def _opened() -> Session:
+    with _opening:
+        if _session is None:
+            init()
+        assert _session is not None
+        return _session
+
+
+def _new_id(name: str) -> str:
+    return f"{name[:80]}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
+
+
+def _same(what: str, one: str | None, other: str | None) -> str | None:
+    """The value of an argument that has two names."""
+    if one is not None and other is not None and one != other:
+        raise ValueError(f"{what} and name mean the same, and are {one!r} and {other!r}: give one")
+    return one if one is not None else other
+
+
+def _statuses(given: object) -> set[WorkflowStatus]:
+    values = [given] if isinstance(given, str) else given
+    if not isinstance(values, set | frozenset | list | tuple) or not all(
+        [isinstance(value, str) for value in values]
+    ):
+        raise TypeError(f"status_filter must be a status, its name, or a set of them, not {given!r}")
+    known = {status.value for status in WorkflowStatus}
+    for value in values:
+        if value not in known:
+            raise ValueError(
+                f"status_filter: there is no status {value!r}; there are {', '.join(sorted(known))}"
+            )
+    return {WorkflowStatus(value) for value in values}
+
+
+def _after_fork() -> None:
+    # A forked child has the session's memory but none of its threads, and must not use its connections.
+    global _session, _opening
+    _session, _opening = None, threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
