@@ -1,0 +1,1 @@
+"""Workers of this machine: processes, or threads of this one."""

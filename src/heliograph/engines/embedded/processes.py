@@ -1,0 +1,64 @@
+"""Worker processes: true parallelism, and a crash or a kill hurts one task only."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable
+
+from heliograph.engines.embedded.pool import Pool
+from heliograph.engines.executor import AttemptKey, Deliver, Running, Work
+
+
+class ProcessExecutor:
+    """Runs attempts in worker processes, started when the first attempt comes or by `warm`.
+
+    Args:
+        deliver: takes the receipts.
+        count: how many workers; None: as many as this process may use CPUs, at least 2.
+    """
+
+    def __init__(self, deliver: Deliver, count: int | None = None) -> None:
+        self._deliver = deliver
+        self._count = count if count is not None else max(2, _usable_cpus())
+        self._lock = threading.Lock()
+        self._pool: Pool | None = None
+        self._is_closed = False
+
+    def warm(self) -> None:
+        """Start the workers now, without waiting for them."""
+        self._started().warm()
+
+    def submit(self, work: Work) -> None:
+        """See `Executor.submit`."""
+        (self._pool or self._started()).submit(work)
+
+    def cancel(self, key: AttemptKey) -> None:
+        """See `Executor.cancel`: the worker that has the attempt is killed, with all that it started."""
+        if self._pool is not None:
+            self._pool.cancel(key)
+
+    def running(self) -> Iterable[Running]:
+        """See `Executor.running`."""
+        return self._pool.running() if self._pool is not None else ()
+
+    def close(self) -> None:
+        """Stop the workers, those that run a task too, and wait until they are gone."""
+        with self._lock:
+            self._is_closed = True
+        if self._pool is not None:
+            self._pool.close()
+
+    def _started(self) -> Pool:
+        with self._lock:
+            if self._is_closed:
+                raise RuntimeError("the executor is closed")
+            if self._pool is None:
+                self._pool = Pool(self._deliver, self._count)
+            return self._pool
+
+
+def _usable_cpus() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

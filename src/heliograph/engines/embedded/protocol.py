@@ -1,0 +1,146 @@
+"""What the pool and its worker processes say to each other: pickles, each after its length.
+
+To the worker: one `Setup`, then attempts. From it: one `READY`, then an answer for each attempt it began, in
+order. What a pickle holds are plain tuples: dataclasses pickle ten times slower, and that would be most of
+what a trivial task costs.
+
+Tickets. More than one attempt may be in a worker's line, so that it need not wait for the next. Which of them
+it has begun is decided by the operating system: for each attempt the pool puts one byte into a pipe that it
+and the worker can both read. The worker reads the byte before it begins; the pool reads it to take the
+attempt back. Only one of them can get it, even while the worker is busy, stuck or dead.
+"""
+
+from __future__ import annotations
+
+import pickle
+import struct
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
+
+from heliograph.engines.executor import AttemptKey, Payload, Receipt, Work
+from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, Worker
+
+LENGTH: Final = struct.Struct("!Q")
+TICKETS: Final = 256
+READY: Final = b"ready"
+
+
+class Setup(NamedTuple):
+    """The first thing a worker is told."""
+
+    argv: list[str]
+    """`sys.argv` of the program, for modules that look at it."""
+    worker_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An attempt, as the worker gets it.
+
+    Attributes:
+        ticket: the byte that must be had to begin it.
+        forget: forget all functions before this one.
+        submitted: when the executor got it, Unix seconds.
+        work: the attempt.
+    """
+
+    ticket: int
+    forget: bool
+    submitted: float
+    work: Work
+
+
+class Answer(NamedTuple):
+    """A receipt, as the pool gets it."""
+
+    ticket: int
+    seconds: float
+    """How long the worker was busy with it."""
+    receipt: Receipt
+
+
+def _fields_of(kind: type) -> attrgetter[tuple[Any, ...]]:
+    return attrgetter(*[field.name for field in fields(kind)])
+
+
+_value: Final = _fields_of(StoredValue)
+_failure: Final = _fields_of(Failure)
+_resources: Final = _fields_of(Resources)
+_phases: Final = _fields_of(Phases)
+
+
+def pack_order(work: Work, ticket: int, submitted: float, is_known: bool, forget: bool) -> bytes:
+    """An attempt as bytes; without its function where the worker has it already."""
+    function = work.function
+    return pickle.dumps(
+        (
+            ticket,
+            forget,
+            submitted,
+            tuple(work.key),
+            work.workflow_id,
+            work.task_id,
+            function.token,
+            None if is_known else (function.name, function.data),
+            _value(work.arguments),
+            [_value(value) for value in work.inputs],
+            work.catch_exceptions,
+            work.values,
+        ),
+        5,
+    )
+
+
+def unpack_order(data: bytes, known: dict[int, Payload]) -> Order:
+    """The attempt that `pack_order` packed; `known` is what this worker has been sent, and is kept up."""
+    ticket, forget, submitted, key, workflow_id, task_id, token, sent, arguments, inputs, catch, values = (
+        pickle.loads(data)
+    )
+    if forget:
+        known.clear()
+    if sent is not None:
+        known[token] = Payload(sent[0], token, sent[1])
+    work = Work(
+        AttemptKey(*key),
+        workflow_id,
+        task_id,
+        known[token],
+        StoredValue(*arguments),
+        tuple([StoredValue(*value) for value in inputs]),
+        catch,
+        values,
+    )
+    return Order(ticket, forget, submitted, work)
+
+
+def pack_answer(ticket: int, seconds: float, receipt: Receipt) -> bytes:
+    """A receipt as bytes; who and which attempt the pool knows by itself."""
+    output, failure, caught = receipt.output, receipt.failure, receipt.caught
+    return pickle.dumps(
+        (
+            ticket,
+            seconds,
+            _phases(receipt.phases),
+            _resources(receipt.resources),
+            None if output is None else _value(output),
+            None if failure is None else _failure(failure),
+            None if caught is None else _value(caught),
+        ),
+        5,
+    )
+
+
+def unpack_answer(data: bytes, key: AttemptKey, worker: Worker) -> Answer:
+    """The receipt that `pack_answer` packed."""
+    ticket, seconds, phases, resources, output, failure, caught = pickle.loads(data)
+    receipt = Receipt(
+        key,
+        worker,
+        Phases(*phases),
+        Resources(*resources),
+        None if output is None else StoredValue(*output),
+        None if failure is None else Failure(*failure),
+        None if caught is None else StoredValue(*caught),
+    )
+    return Answer(ticket, seconds, receipt)

@@ -1,0 +1,136 @@
+"""Worker threads of this process: for light tasks, and for those that mostly wait."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Final
+
+from heliograph.engines.attempt import Functions, run_attempt
+from heliograph.engines.executor import AttemptKey, Deliver, Running, Work
+from heliograph.records.attempt import Worker
+
+CLOSE_SECONDS: Final = 1.0
+"""How long `ThreadExecutor.close` waits for threads that have nothing to do, which is to say not at all."""
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """An attempt that is neither ended nor cancelled; once taken out of the executor, nobody delivers it."""
+
+    work: Work
+    submitted: float
+    worker: Worker | None = None
+    started: float = 0.0
+
+
+class ThreadExecutor:
+    """Runs attempts in daemon threads, started when they are needed.
+
+    A thread can't be stopped from outside. So the thread of a cancelled attempt is abandoned: it counts no
+    more, another takes its place, and what it comes back with is dropped.
+
+    Args:
+        deliver: takes the receipts.
+        count: how many attempts run at once.
+    """
+
+    def __init__(self, deliver: Deliver, count: int | None = None) -> None:
+        self._deliver = deliver
+        self._count = count if count is not None else min(32, (os.cpu_count() or 1) + 4)
+        self._queue: SimpleQueue[_Entry | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._entries: dict[AttemptKey, _Entry] = {}
+        self._threads: set[threading.Thread] = set()
+        self._functions = Functions()
+        self._host = os.uname().nodename
+        self._started = 0
+        self._is_closed = False
+
+    def submit(self, work: Work) -> None:
+        """See `Executor.submit`."""
+        entry = _Entry(work, time.time())
+        with self._lock:
+            if self._is_closed:
+                raise RuntimeError("the executor is closed")
+            self._entries[work.key] = entry
+            self._queue.put(entry)
+            self._start_if_short()
+
+    def cancel(self, key: AttemptKey) -> None:
+        """See `Executor.cancel`."""
+        with self._lock:
+            entry = self._entries.pop(key, None)
+            if entry is None or entry.worker is None:
+                return  # whoever finds it in the queue passes over it
+            self._threads = {thread for thread in self._threads if thread.name != entry.worker.worker_id}
+            self._start_if_short()
+        # A program may have made warnings errors: that must not stop the engine.
+        with contextlib.suppress(RuntimeWarning):
+            warnings.warn(
+                f"task {entry.work.task_id!r} of workflow {entry.work.workflow_id!r} was cancelled, but a "
+                "thread can't be stopped: it is left to run to its end, and its output is dropped. Worker "
+                "processes can be stopped.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+    def running(self) -> Iterable[Running]:
+        """See `Executor.running`."""
+        with self._lock:
+            return [
+                Running(entry.work.key, entry.worker, entry.submitted, entry.started)
+                for entry in self._entries.values()
+                if entry.worker is not None
+            ]
+
+    def close(self) -> None:
+        """Stop the idle threads; those that run a task are left behind, since they can't be stopped."""
+        with self._lock:
+            self._is_closed = True
+            busy = {entry.worker.worker_id for entry in self._entries.values() if entry.worker is not None}
+            idle = [thread for thread in self._threads if thread.name not in busy]
+            for _ in self._threads:
+                self._queue.put(None)
+            self._threads = set()
+            self._entries.clear()
+        end = time.monotonic() + CLOSE_SECONDS
+        for thread in idle:
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, end - time.monotonic()))
+
+    def _start_if_short(self) -> None:
+        """One more thread, if an attempt would have to wait for one that could be. Called under the lock."""
+        if len(self._threads) >= min(self._count, len(self._entries)):
+            return
+        self._started += 1
+        thread = threading.Thread(target=self._serve, name=f"heliograph-thread-{self._started}", daemon=True)
+        self._threads.add(thread)
+        thread.start()
+
+    def _serve(self) -> None:
+        me = threading.current_thread()
+        worker = Worker(self._host, os.getpid(), me.name)
+        take, lock, entries = self._queue.get, self._lock, self._entries
+        while (entry := take()) is not None:
+            work = entry.work
+            with lock:
+                if entries.get(work.key) is not entry:
+                    continue  # cancelled while it was queued
+                entry.worker = worker
+                entry.started = time.time()
+            receipt = run_attempt(work, worker, entry.submitted, "shared", self._functions)
+            with lock:
+                is_wanted = entries.get(work.key) is entry
+                if is_wanted:
+                    del entries[work.key]
+            if is_wanted:
+                self._deliver(receipt)
+            elif me not in self._threads:
+                return  # abandoned, and replaced

@@ -1,0 +1,108 @@
+"""A worker process: takes attempts from its line, one after the other, until the line is closed.
+
+Started by `handle.WorkerHandle` as ``python -c``, so that no main script is imported again. It imports as
+little as it can, since every program waits for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+import sys
+import time
+from typing import BinaryIO, Final
+
+from heliograph.engines.attempt import Functions, run_attempt
+from heliograph.engines.embedded.lifeline import die_with
+from heliograph.engines.embedded.protocol import LENGTH, READY, Setup, pack_answer, unpack_order
+from heliograph.engines.executor import Payload
+from heliograph.records.attempt import Worker
+
+BUFFER: Final = 64 * 1024
+
+
+def main() -> None:
+    """Serve the line whose file descriptors the command line names."""
+    line, tickets, lifeline, parent = map(int, sys.argv[1:5])
+    for handle in (line, tickets, lifeline):
+        os.set_inheritable(handle, False)
+    die_with(parent, lifeline)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt, BrokenPipeError, ConnectionResetError):
+        _Line(line, tickets, lifeline).serve()
+
+
+class _Line:
+    """The worker's end of everything. Bare file descriptors: objects would close theirs when a fork ends."""
+
+    def __init__(self, line: int, tickets: int, lifeline: int) -> None:
+        self._line = line
+        self._reader: BinaryIO = open(line, "rb", buffering=BUFFER, closefd=False)  # noqa: SIM115
+        self._tickets = tickets
+        self._lifeline = lifeline
+        self._taken: set[int] = set()
+        self._pid = os.getpid()
+        os.register_at_fork(after_in_child=self._leave)
+
+    def serve(self) -> None:
+        first = self._receive()
+        if first is None:
+            return
+        setup = Setup(*pickle.loads(first))
+        sys.argv = setup.argv
+        worker = Worker(os.uname().nodename, self._pid, setup.worker_id)
+        functions = Functions()
+        known: dict[int, Payload] = {}
+        self._send(READY)
+        while (data := self._receive()) is not None:
+            order = unpack_order(data, known)
+            if not self._begin(order.ticket):
+                continue
+            before = time.perf_counter()
+            receipt = run_attempt(order.work, worker, order.submitted, "exclusive", functions)
+            if os.getpid() != self._pid:
+                os._exit(0)  # a task forked, and the child came back here
+            _flush()
+            self._send(pack_answer(order.ticket, time.perf_counter() - before, receipt))
+            del data, order, receipt  # not to hold the last task's memory while idle
+
+    def _receive(self) -> bytes | None:
+        header = self._reader.read(LENGTH.size)
+        if len(header) < LENGTH.size:
+            return None
+        (length,) = LENGTH.unpack(header)
+        data = self._reader.read(length)
+        return data if len(data) == length else None
+
+    def _send(self, data: bytes) -> None:
+        view = memoryview(LENGTH.pack(len(data)) + data)
+        while view:
+            view = view[os.write(self._line, view) :]
+
+    def _begin(self, ticket: int) -> bool:
+        """Whether the attempt is this worker's to run: not if the pool has taken its ticket back."""
+        if ticket in self._taken:
+            self._taken.remove(ticket)
+            return True
+        try:
+            first = os.read(self._tickets, 1)[0]
+        except BlockingIOError:
+            return False
+        if first != ticket:  # tickets come in order: this one's was taken back, and that is a later one's
+            self._taken.add(first)
+        return first == ticket
+
+    def _leave(self) -> None:
+        """In the child of a task that forked: nothing of the worker's is the child's."""
+        for handle in (self._line, self._tickets, self._lifeline):
+            with contextlib.suppress(OSError):
+                os.close(handle)
+
+
+def _flush() -> None:
+    """What a task printed is not lost if the worker is killed later."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # closed, replaced, None, or its reader is gone
+            stream.flush()

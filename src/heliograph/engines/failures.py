@@ -1,0 +1,109 @@
+"""An exception as a record: what can be said, matched and rebuilt of it in another process."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from typing import Final
+
+from heliograph.errors import RemoteError, WorkflowError
+from heliograph.graph.pickling import dumps, loads
+from heliograph.records.attempt import Failure
+
+ERROR_LIMIT: Final = 1024 * 1024
+"""An exception of more bytes than this, pickled, is kept as text only: it goes into the database."""
+TEXT_LIMIT: Final = 64 * 1024
+"""The message and the traceback are cut to this many characters each."""
+
+_PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+def failure_of(error: BaseException) -> Failure:
+    """What is kept of an exception."""
+    return Failure(
+        kind=dotted(type(error)),
+        message=_cut(_text(error)),
+        traceback=_cut(_traceback(error)),
+        lineage=lineage(type(error)),
+        error=_pickled(error),
+    )
+
+
+def rebuildable(error: BaseException, failure: Failure) -> BaseException:
+    """The exception itself where another process can rebuild it, else one that says what it was."""
+    if failure.error is not None:
+        return error
+    return RemoteError(f"{failure.kind}: {failure.message}\n\n{failure.traceback or ''}".rstrip())
+
+
+def failure_of_worker(error: WorkflowError, died: bool) -> Failure:
+    """What is kept of an attempt that no worker could finish, told by the one who waited for it."""
+    return Failure(
+        kind=dotted(type(error)),
+        message=str(error),
+        lineage=lineage(type(error)),
+        died=died,
+        error=dumps(error, "the error"),
+    )
+
+
+def dotted(kind: type) -> str:
+    """A type's dotted name.
+
+    >>> dotted(OSError)
+    'builtins.OSError'
+    """
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def lineage(kind: type[BaseException]) -> tuple[str, ...]:
+    """Dotted names of a type and of all it inherits from.
+
+    >>> lineage(KeyError)
+    ('builtins.KeyError', 'builtins.LookupError', 'builtins.Exception', 'builtins.BaseException')
+    """
+    return tuple([dotted(base) for base in kind.__mro__ if base is not object])
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # anybody's code
+        return f"<no text: str() of this {type(error).__name__} fails>"
+
+
+def _pickled(error: BaseException) -> bytes | None:
+    try:
+        data = dumps(error, "the error")
+        # Many exceptions pickle and don't unpickle, since their __init__ wants more than `args` holds.
+        return data if type(loads(data)) is type(error) and len(data) <= ERROR_LIMIT else None
+    except Exception:  # anybody's code
+        return None
+
+
+def _traceback(error: BaseException) -> str | None:
+    try:
+        said = traceback.TracebackException.from_exception(error)
+        _leave_out_ours(said)
+        return "".join(said.format())
+    except Exception:  # __cause__, __notes__ and the like may be anything
+        return None
+
+
+def _leave_out_ours(said: traceback.TracebackException | None) -> None:
+    """Drop frames of heliograph: the reader looks for their own code."""
+    waiting = [said]
+    while waiting:
+        part = waiting.pop()
+        if part is None:
+            continue
+        kept = [frame for frame in part.stack if not frame.filename.startswith(_PACKAGE)]
+        part.stack = traceback.StackSummary.from_list(kept)
+        waiting += [part.__cause__, part.__context__, *(part.exceptions or ())]
+
+
+def _cut(text: str | None) -> str:
+    if text is None or len(text) <= TEXT_LIMIT:
+        return text or ""
+    half = TEXT_LIMIT // 2
+    return f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"
