@@ -11,7 +11,7 @@
 from importlib.metadata import PackageNotFoundError as _PackageNotFoundError
 from importlib.metadata import version as _version
 
-from heliograph import workflow
+import heliograph.workflow as workflow
 
 __all__ = ["workflow"]
 

@@ -43,7 +43,7 @@ class WorkerDiedError(WorkflowError):
 
 
 class RemoteError(WorkflowError):
-    """A task raised an exception that can't be rebuilt here; the message holds its type, text and traceback."""
+    """A task raised an exception that can't be rebuilt here; the message holds its type and text."""
 
 
 class StorageError(WorkflowError):

@@ -453,7 +453,7 @@ def _same(what: str, one: str | None, other: str | None) -> str | None:
 def _statuses(given: object) -> set[WorkflowStatus]:
     values = [given] if isinstance(given, str) else given
     if not isinstance(values, set | frozenset | list | tuple) or not all(
-        [isinstance(value, str) for value in values]
+        isinstance(value, str) for value in values
     ):
         raise TypeError(f"status_filter must be a status, its name, or a set of them, not {given!r}")
     known = {status.value for status in WorkflowStatus}

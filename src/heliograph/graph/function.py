@@ -84,7 +84,8 @@ def load(payload: bytes) -> Callable[..., Any]:
         WorkflowTaskNotRecoverableError: its module can't be imported here, or has no such function any more.
     """
     value = loads(payload)
-    return value.resolve() if isinstance(value, _Named) else value  # type: ignore[no-any-return]
+    function: Callable[..., Any] = value.resolve() if isinstance(value, _Named) else value
+    return function
 
 
 @functools.lru_cache(maxsize=1024)

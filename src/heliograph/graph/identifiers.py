@@ -55,7 +55,7 @@ def safe_name(text: str) -> str:
 
 
 class UniqueNames:
-    """Hands out each name once: a name that is taken gets ``_1``, ``_2`` …
+    """Hands out each name once: a name that is taken gets ``_1``, ``_2`` and so on.
 
     >>> names = UniqueNames()
     >>> [names.take(name) for name in ("f", "g", "f", "f", "f_1")]

@@ -18,7 +18,8 @@ class Node:
 
     def _refuse(self, what: str) -> NoReturn:
         raise TypeError(
-            f"{self!r} has no value yet: {what} needs one. Do it inside a task, or `workflow.run` the node first."
+            f"{self!r} has no value yet: {what} needs one. "
+            "Do it inside a task, or `workflow.run` the node first."
         )
 
     def __bool__(self) -> bool:
@@ -31,6 +32,7 @@ class Node:
         self._refuse("len()")
 
     def __call__(self, *_args: object, **_kwargs: object) -> NoReturn:
+        """Refused: a node is not a function."""
         self._refuse("a call")
 
 
@@ -147,8 +149,8 @@ class Inputs:
         if isinstance(node, InputNode):
             if not single:
                 raise InputMissingError(
-                    f"the DAG takes one input: give `workflow.run` exactly one argument, not {len(self.args)} "
-                    f"positional and {len(self.kwargs)} by name; or bind the parts, as in node[0] or node.key"
+                    f"the DAG takes one input: give `workflow.run` exactly one argument, not "
+                    f"{len(self.args)} positional and {len(self.kwargs)} by name; or bind the parts, as in node[0] or node.key"
                 )
             return self.args[0]
         key = node.key

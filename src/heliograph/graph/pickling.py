@@ -34,12 +34,13 @@ def dumps(value: object, what: str) -> bytes:
     >>> dumps(threading.Lock(), "the output of task 'f'")
     Traceback (most recent call last):
     ...
-    heliograph.errors.NotPicklableError: the output of task 'f' can't be pickled: it is of type _thread.lock ...
+    heliograph.errors.NotPicklableError: the output of task 'f' can't be pickled: it is of type ...
     """
     try:
         if type(value) in PLAIN:
             return pickle.dumps(value, PROTOCOL)
-        return cloudpickle.dumps(value, PROTOCOL)
+        pickled: bytes = cloudpickle.dumps(value, PROTOCOL)
+        return pickled
     except Exception as error:  # a reducer is anybody's code and may raise anything
         raise unpicklable(what, value, error) from error
 
@@ -96,7 +97,7 @@ class _PlainPickler(pickle.Pickler):
     pass
 
 
-class _CloudPickler(cloudpickle.Pickler):
+class _CloudPickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
     substitute: Callable[[Any], tuple[Any] | None]
 
     def reducer_override(self, value: Any) -> Any:

@@ -174,7 +174,8 @@ def capture(node: TaskNode, inputs: Inputs) -> tuple[bytes, list[TaskNode]]:
         return (inputs.of(value),) if isinstance(value, InputNode | InputPart) else None
 
     given = (node.args, node.kwargs)
-    if not node.kwargs and all([type(value) in PLAIN or type(value) is TaskNode for value in node.args]):
+    plain = not node.kwargs and all(type(value) in PLAIN or type(value) is TaskNode for value in node.args)
+    if plain:
         return dumps_plain(given, reference), upstream
     try:
         return dumps_with_references(given, reference, substitute), upstream

@@ -30,7 +30,7 @@ class Task:
     """
 
     def __init__(self, function: Callable[..., Any], options: TaskOptions = _DEFAULTS) -> None:
-        if isinstance(function, type) or not callable(function) or isinstance(function, Task):
+        if isinstance(function, type | Task) or not callable(function):
             raise TypeError(f"@workflow.task goes on a function, not on {function!r}")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(f"a task returns one output: {function!r} is a generator, return a list instead")
@@ -45,6 +45,7 @@ class Task:
         return safe_name(f"{self.function.__module__}.{qualname}")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the plain function."""
         return self.function(*args, **kwargs)
 
     def bind(self, *args: Any, **kwargs: Any) -> TaskNode:
@@ -84,7 +85,7 @@ class Task:
 
     @functools.cached_property
     def _positional(self) -> tuple[int, float]:
-        """How many positional arguments alone suffice: at least and at most; (1, 0) where names are needed."""
+        """How many positional arguments suffice, at least and at most; (1, 0): names are needed."""
         least, most = 0, 0.0
         for parameter in self._signature.parameters.values() if self._signature else ():
             if parameter.kind is parameter.VAR_POSITIONAL:
@@ -118,8 +119,9 @@ class Task:
 
     def __reduce__(self) -> str | tuple[Any, ...]:
         # By name where the module has it under its name, so that a worker gets the module's own object.
-        if found(self.__module__, self.__qualname__) is self:
-            return self.__qualname__
+        qualname: str = getattr(self, "__qualname__", "")
+        if found(self.__module__, qualname) is self:
+            return qualname
         return Task, (self.function, self._options)
 
     def __repr__(self) -> str:

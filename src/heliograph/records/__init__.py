@@ -1,1 +1,1 @@
-"""Typed records of what is known about workflows, runs, tasks and attempts, and the dicts users get of them."""
+"""What is known of workflows, runs, tasks and attempts: typed records, and the dicts users get of them."""

@@ -1,10 +1,10 @@
 """The machine of one run.
 
 Theory of operation. A task is PENDING until the outputs of all its upstream tasks are committed; then it is
-READY and an attempt is started. When an attempt succeeds, the machine asks for a checkpoint and waits: only the
-event `Stored` says that it is committed, and only then do dependents become READY. When an attempt fails, it is
-retried, or caught, or it fails the run; a failed run stops what runs and starts nothing more. The run ends with
-its output task.
+READY and an attempt is started. When an attempt succeeds, the machine asks for a checkpoint and waits: only
+the event `Stored` says that it is committed, and only then do dependents become READY. When an attempt fails,
+it is retried, or caught, or it fails the run; a failed run stops what runs and starts nothing more. The run
+ends with its output task.
 
 A resume is the same machine told `Submitted` with what is stored. It goes back from the output task and wakes
 only tasks whose outputs are needed and not stored.

@@ -1,7 +1,6 @@
 """The tables: which status a task and a run may have after which.
 
-All moves are here and nowhere else; the machine refuses any other, and the diagrams in the docs are drawn from
-these tables.
+All moves are here and nowhere else; the machine refuses any other.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import BindParameter, bindparam, func, select
 
 from heliograph.records.attempt import StoredValue
 from heliograph.records.status import ACTIVE, WorkflowStatus
@@ -63,7 +63,7 @@ class Checkpoints:
             schema.workflows,
             schema.runs,
         )
-        key = bindparam("of_workflow")
+        key: BindParameter[int] = bindparam("of_workflow")
         self._tasks = self._prepared(
             select(tasks.c.task_id, tasks.c.function, tasks.c.options, tasks.c.user_metadata)
             .where(tasks.c.workflow == key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, and_, bindparam, exists, insert, select, update
+from sqlalchemy import BindParameter, Connection, Dialect, and_, bindparam, exists, insert, select, update
 
 from heliograph.records.attempt import StoredValue
 from heliograph.records.status import ACTIVE, AttemptStatus, RunReason, TaskStatus, WorkflowStatus
@@ -22,7 +22,7 @@ class Claims:
     def __init__(self, dialect: Dialect) -> None:
         workflows, runs, tasks, attempts = schema.workflows, schema.runs, schema.tasks, schema.attempts
         values = schema.stored_values
-        of_workflow = bindparam("of_workflow")
+        of_workflow: BindParameter[int] = bindparam("of_workflow")
         stored = exists().where(
             values.c.workflow == tasks.c.workflow,
             values.c.task == tasks.c.task,

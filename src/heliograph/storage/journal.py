@@ -1,10 +1,10 @@
 """The journal: the one writer of what engines do.
 
-All news since the last commit go in with one transaction: outputs, records, statuses and counters of every run
-that has any. Nobody is told that a thing is stored before that transaction is committed.
+All news since the last commit go in with one transaction: outputs, records, statuses and counters of every
+run that has any. Nobody is told that a thing is stored before that transaction is committed.
 
-Each run's news are written only if the workflow still says RUNNING with that run's number (its fence). It does
-not after a cancellation, and not after another engine has taken the workflow over; then nothing of them is
+Each run's news are written only if the workflow is still active with that run's number (its fence). It is not
+after a cancellation, and not after another engine has taken the workflow over; then no output of it is
 written, and the engine is told that it lost the run.
 """
 
@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table, and_, bindparam, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Dialect, and_, bindparam, insert, select, update
 from sqlalchemy.sql import ClauseElement
 
 from heliograph.records.status import ACTIVE, AttemptStatus, WorkflowStatus
@@ -24,7 +23,7 @@ from heliograph.storage import rows, schema
 from heliograph.storage.claims import Claims
 from heliograph.storage.database import Database
 from heliograph.storage.entries import Accepted, AttemptEntry, Claim, Ending, Refused, RunChanges, Submission
-from heliograph.storage.statements import Prepared, constants
+from heliograph.storage.statements import Prepared, constants, replacing
 from heliograph.storage.submissions import Submissions
 from heliograph.storage.values import ValueStore
 
@@ -217,17 +216,6 @@ class _Statements:
             "error_task",
             "error",
         )
-
-
-def replacing(table: Table, dialect: Dialect) -> ClauseElement:
-    """An insert that completes the row where it is there already: an attempt begins, and later ends."""
-    dialects = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-    statement = dialects[dialect.name](table)
-    keys = [column.name for column in table.primary_key]
-    return statement.on_conflict_do_update(
-        index_elements=keys,
-        set_={column.name: statement.excluded[column.name] for column in table.c if column.name not in keys},
-    )
 
 
 def _owner_row(owner: Owner, lease_until: float | None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from heliograph.records.workflow import Owner
 LEASE_SECONDS: Final = 15.0
 """An engine that has not been heard of for so long counts as gone."""
 
+_LINUX: Final = sys.platform.startswith("linux")
 _SAME_START: Final = 0.5  # ticks are exact; where seconds stand for them, they are rounded
 
 
@@ -82,7 +83,7 @@ def _start_mark(pid: int) -> float | None:
     On Linux in clock ticks since boot, as the kernel counts them: seconds of the wall clock would jump for a
     living process when somebody sets the clock.
     """
-    if sys.platform == "linux":
+    if _LINUX:
         try:
             with open(f"/proc/{pid}/stat", "rb") as file:
                 state, *fields = file.read().rpartition(b")")[2].split()

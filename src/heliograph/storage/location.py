@@ -32,7 +32,8 @@ def locate(storage: str | os.PathLike[str] | None = None) -> Location:
 
     Args:
         storage: a database URL (``sqlite:///…``), a folder (``file://`` or a plain path), or a file that
-            ends in ``.db`` or ``.sqlite``. None: what ``HELIOGRAPH_STORAGE`` says, or the user's data directory.
+            ends in ``.db`` or ``.sqlite``. None: what ``HELIOGRAPH_STORAGE`` says, or the user's data
+            directory.
 
     Raises:
         ValueError: a URL of a kind that heliograph doesn't know.

@@ -41,8 +41,8 @@ def _create(connection: Connection, database: Database) -> None:
     there = set(inspect(connection).get_table_names()).intersection(schema.metadata.tables)
     if there:
         raise StorageCorruptError(
-            f"storage {database.location.url} holds tables that are not heliograph's ({', '.join(sorted(there))}): "
-            "name another storage"
+            f"storage {database.location.url} holds tables that are not heliograph's "
+            f"({', '.join(sorted(there))}): name another storage"
         )
     schema.metadata.create_all(connection)
     connection.execute(insert(schema.schema_version).values(version=schema.VERSION))

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection
 from typing import Any
 
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import BindParameter, and_, bindparam, select
 
 from heliograph.records.attempt import AttemptRecord
 from heliograph.records.status import ACTIVE, WorkflowStatus
@@ -48,7 +48,7 @@ class Queries:
         self._clock = clock
         workflows, runs, owners = schema.workflows, schema.runs, schema.owners
         tasks, functions, values = schema.tasks, schema.functions, schema.stored_values
-        of_workflow = bindparam("of_workflow")
+        of_workflow: BindParameter[int] = bindparam("of_workflow")
         failed = tasks.alias("failed")
         failed_task = and_(failed.c.workflow == runs.c.workflow, failed.c.task == runs.c.error_task)
         self._workflow_select = select(

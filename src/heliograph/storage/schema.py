@@ -73,7 +73,8 @@ workflows = Table(
     _one_of("status", WorkflowStatus),
     Index("workflows_by_status", "status", "created_time"),
     Index("workflows_by_time", "created_time"),
-    sqlite_autoincrement=True,  # the key of a deleted workflow must not come back: its value folder may linger
+    # The key of a deleted workflow must not come back: its value folder may linger.
+    sqlite_autoincrement=True,
 )
 
 runs = Table(

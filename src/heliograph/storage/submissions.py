@@ -7,7 +7,6 @@ import hashlib
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, insert
-from sqlalchemy.dialects import postgresql, sqlite
 
 from heliograph.graph.plan import Plan
 from heliograph.records.attempt import StoredValue
@@ -16,7 +15,7 @@ from heliograph.records.workflow import Owner
 from heliograph.scheduling.transitions import initial_status
 from heliograph.storage import rows, schema
 from heliograph.storage.entries import Accepted, Provenance, Refused, Submission
-from heliograph.storage.statements import Prepared
+from heliograph.storage.statements import Prepared, inserting
 from heliograph.storage.values import INLINE_LIMIT, ValueStore
 
 
@@ -25,8 +24,8 @@ class Submissions:
 
     def __init__(self, dialect: Dialect, values: ValueStore) -> None:
         self._values = values
-        make = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[dialect.name](schema.workflows)
-        columns = [name for name in schema.workflows.c.keys() if name != "key"]  # noqa: SIM118: no mapping
+        make = inserting(schema.workflows, dialect)
+        columns = [column.name for column in schema.workflows.c if column.name != "key"]
         self._workflow = Prepared(
             make.on_conflict_do_nothing(index_elements=["workflow_id"]).returning(schema.workflows.c.key),
             dialect,
