@@ -109,7 +109,8 @@ class LiveRun:
     def _required(self, value: StoredValue | None, task: int) -> StoredValue:
         if value is None:
             raise StorageCorruptError(
-                f"a value of task {self.task_ids[task]!r} of workflow {self.workflow_id!r} is gone from the storage"
+                f"a value of task {self.task_ids[task]!r} of workflow {self.workflow_id!r} "
+                "is gone from the storage"
             )
         return value
 

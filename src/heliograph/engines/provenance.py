@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import getpass
 import json
@@ -22,10 +23,8 @@ _REDACTED: Final = "***"
 def provenance() -> Provenance:
     """Of this process; found out once."""
     code = {"entry_point": sys.argv[0] if sys.argv else "", "python": platform.python_version()}
-    try:
+    with contextlib.suppress(PackageNotFoundError):  # a source tree that was not installed has no version
         code["heliograph"] = version("heliograph")
-    except PackageNotFoundError:
-        pass  # run from a source tree that was not installed: there is no version to record
     return Provenance(
         code_json=json.dumps(code),
         login=_login(),

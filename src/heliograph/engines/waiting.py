@@ -40,7 +40,8 @@ def workflow_output(store: Store, workflow_id: str) -> StoredValue:
     output = store.checkpoints.output(record.key, sum(record.progress.values()) - 1)
     if output is None:
         raise ValueError(
-            f"the output of workflow {workflow_id!r} is not stored (checkpoint=False): resume it to make it again"
+            f"the output of workflow {workflow_id!r} is not stored (checkpoint=False): "
+            "resume it to make it again"
         )
     return output
 
@@ -93,7 +94,8 @@ def _wait(store: Store, workflow_id: str) -> WorkflowRecord:
             raise cancellation_error(workflow_id)
         case _:
             raise ValueError(
-                f"workflow {workflow_id!r} has no output: it is {record.status}, its engine is gone. Resume it."
+                f"workflow {workflow_id!r} has no output: it is {record.status}, "
+                "its engine is gone. Resume it."
             )
 
 

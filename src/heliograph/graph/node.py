@@ -149,7 +149,7 @@ class Inputs:
         if isinstance(node, InputNode):
             if not single:
                 raise InputMissingError(
-                    f"the DAG takes one input: give `workflow.run` exactly one argument, not "
+                    f"the DAG takes one input: give `workflow.run` exactly one, not "
                     f"{len(self.args)} positional and {len(self.kwargs)} by name; or bind the parts, as in node[0] or node.key"
                 )
             return self.args[0]

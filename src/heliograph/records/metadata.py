@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from heliograph.records.attempt import AttemptRecord, Failure, Phases, Resources, StoredValue, Worker
-from heliograph.records.status import TASK_OVER, TaskStatus
+from heliograph.records.status import TaskStatus
 from heliograph.records.workflow import FunctionRecord, RunRecord, TaskRecord, WorkflowRecord
 
 
@@ -19,7 +19,6 @@ def workflow_metadata(record: WorkflowRecord, storage: str) -> dict[str, Any]:
     """
     run = record.run
     total = sum(record.progress.values())
-    done = sum(count for status, count in record.progress.items() if status in TASK_OVER)
     return {
         "workflow_id": record.workflow_id,
         "name": record.name,
@@ -27,7 +26,7 @@ def workflow_metadata(record: WorkflowRecord, storage: str) -> dict[str, Any]:
         "task_options": json.loads(record.output_options),
         "user_metadata": json.loads(record.user_metadata),
         "progress": {
-            "done": done,
+            "done": record.progress.get(TaskStatus.SUCCESSFUL, 0),
             "total": total,
             "by_status": {status.value: count for status, count in record.progress.items()},
         },

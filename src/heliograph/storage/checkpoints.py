@@ -115,13 +115,13 @@ class Checkpoints:
         upstream: dict[int, list[int]] = defaultdict(list)
         of_workflow = {"of_workflow": key}
         with self._database.snapshot() as connection:
-            for need in self._needs.one(connection, **of_workflow):
+            for need in self._needs.ask(connection, **of_workflow):
                 upstream[need.task].append(need.upstream)
-            tasks = self._tasks.one(connection, **of_workflow).all()
-            functions = self._functions.one(connection, **of_workflow).all()
-            stored = frozenset(self._stored.one(connection, **of_workflow).scalars())
+            tasks = self._tasks.ask(connection, **of_workflow).all()
+            functions = self._functions.ask(connection, **of_workflow).all()
+            stored = frozenset(self._stored.ask(connection, **of_workflow).scalars())
             attempts = tuple(
-                (row.task, row.attempts) for row in self._attempts.one(connection, **of_workflow)
+                (row.task, row.attempts) for row in self._attempts.ask(connection, **of_workflow)
             )
         return StoredPlan(
             task_ids=tuple(row.task_id for row in tasks),
@@ -149,7 +149,7 @@ class Checkpoints:
     def number_of(self, key: int, task_id: str) -> int | None:
         """The number of a task; None: the workflow has none of this id."""
         with self._database.read() as connection:
-            number: int | None = self._number.one(
+            number: int | None = self._number.ask(
                 connection, of_workflow=key, of_task_id=task_id
             ).scalar_one_or_none()
         return number
@@ -157,7 +157,7 @@ class Checkpoints:
     def error(self, key: int) -> StoredError | None:
         """What the newest run failed with."""
         with self._database.read() as connection:
-            row = self._error.one(connection, of_workflow=key).first()
+            row = self._error.ask(connection, of_workflow=key).first()
         if row is None or row.error_type is None:
             return None
         return StoredError(row.error_type, row.error_message, row.error_task_id, row.error)
@@ -182,7 +182,7 @@ class Checkpoints:
 
     def _read(self, key: int, task: int, role: Role) -> StoredValue | None:
         with self._database.read() as connection:
-            row = self._value.one(connection, of_workflow=key, of_task=task, of_role=role.value).first()
+            row = self._value.ask(connection, of_workflow=key, of_task=task, of_role=role.value).first()
         return None if row is None else rows.value_with_data(row)
 
     def _prepared(self, statement: Any) -> Prepared:

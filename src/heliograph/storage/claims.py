@@ -88,39 +88,37 @@ class Claims:
         What the run before left open is closed: it reads RESUMABLE, its open attempts LOST. Tasks without a
         stored output are PENDING again.
         """
-        found = self._find.one(connection, of_id=claim.workflow_id).first()
+        found = self._find.ask(connection, of_id=claim.workflow_id).first()
         if found is None:
             return Refused(None)
         stored = WorkflowStatus(found.status)
         status = derived_status(stored, rows.owner_record(found), now)
         if status in ACTIVE:
             return Refused(status)
-        of_workflow = {"of_workflow": found.key}
         if status is WorkflowStatus.SUCCESSFUL and (output := self._output_of(connection, found)):
             return Refused(status, output)
         run = found.run + 1
-        taken = self._take.one(
-            connection,
-            of_key=found.key,
-            of_run=found.run,
-            of_status=stored.value,
-            run=run,
-            status=claim.status.value,
-        )
-        if taken.rowcount != 1:  # a database with many writers may let another one in between
+        take = {
+            "of_key": found.key,
+            "of_run": found.run,
+            "of_status": stored.value,
+            "run": run,
+            "status": claim.status.value,
+        }
+        if self._take.tell(connection, take) != 1:  # where many write at once, another one may get in between
             return Refused(WorkflowStatus.RUNNING)
-        self._end_lost_run.one(
-            connection, **of_workflow, of_run=found.run, status=WorkflowStatus.RESUMABLE.value
-        )
-        self._end_lost_attempts.one(connection, **of_workflow, status=AttemptStatus.LOST.value)
-        self._reset.one(connection, **of_workflow, status=TaskStatus.PENDING.value)
-        reused = self._reuse.one(connection, **of_workflow, reused_in=run).rowcount
+        of_workflow = {"of_workflow": found.key}
+        lost_run = {"of_run": found.run, "status": WorkflowStatus.RESUMABLE.value}
+        self._end_lost_run.tell(connection, of_workflow | lost_run)
+        self._end_lost_attempts.tell(connection, of_workflow | {"status": AttemptStatus.LOST.value})
+        self._reset.tell(connection, of_workflow | {"status": TaskStatus.PENDING.value})
+        reused = self._reuse.tell(connection, of_workflow | {"reused_in": run})
         total = found.output_task + 1
         counts = {TaskStatus.SUCCESSFUL: reused, TaskStatus.PENDING: total - reused}
-        self._count.one(connection, of_key=found.key, progress=rows.progress_json(counts))
-        self._run.one(
+        self._count.tell(connection, {"of_key": found.key, "progress": rows.progress_json(counts)})
+        self._run.tell(
             connection,
-            **run_row(
+            run_row(
                 found.key,
                 run=run,
                 reason=_reason(claim, stored),
@@ -134,7 +132,7 @@ class Claims:
         return Accepted(found.key, run, total)
 
     def _output_of(self, connection: Connection, found: Any) -> StoredValue | None:
-        row = self._output.one(connection, of_workflow=found.key, of_task=found.output_task).first()
+        row = self._output.ask(connection, of_workflow=found.key, of_task=found.output_task).first()
         return None if row is None else rows.value_with_data(row)
 
 

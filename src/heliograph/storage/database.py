@@ -43,7 +43,7 @@ class Database:
     def snapshot(self) -> Iterator[Connection]:
         """A connection on which all statements see the same moment."""
         with self.read() as connection:
-            connection.exec_driver_sql("BEGIN")
+            sqlite.execute(connection, "BEGIN")
             try:
                 yield connection
             finally:
@@ -54,10 +54,10 @@ class Database:
         """One transaction, committed at the end, undone by an exception."""
         with self._translated(), self._writing:
             connection = self._the_writer()
-            connection.exec_driver_sql(sqlite.BEGIN_WRITE)
+            sqlite.execute(connection, sqlite.BEGIN_WRITE)
             try:
                 yield connection
-                connection.exec_driver_sql("COMMIT")
+                sqlite.execute(connection, "COMMIT")
             except BaseException:
                 sqlite.undo(connection)
                 raise
@@ -86,6 +86,8 @@ class Database:
         try:
             yield
         except DBAPIError as error:
+            raise sqlite.translated(error.orig, self.location) from error
+        except sqlite.DRIVER_ERROR as error:
             raise sqlite.translated(error, self.location) from error
         except OSError as error:
             raise StorageError(f"storage {self.location.url}: {error.strerror or error}") from error

@@ -99,14 +99,16 @@ class Journal:
         """Give the lease up: what this owner still has reads RESUMABLE at once."""
         if self._registered:
             with self._database.write() as connection:
-                self._statements.renew.one(connection, lease_until=0.0, of_owner=self._owner.owner_id)
+                self._statements.renew.tell(
+                    connection, {"lease_until": 0.0, "of_owner": self._owner.owner_id}
+                )
 
     def _renew(self, connection: Connection, batch: Batch) -> None:
         if not self._registered:
-            self._statements.register.one(connection, **_owner_row(self._owner, batch.lease_until))
+            self._statements.register.tell(connection, _owner_row(self._owner, batch.lease_until))
         elif batch.lease_until is not None:
-            self._statements.renew.one(
-                connection, lease_until=batch.lease_until, of_owner=self._owner.owner_id
+            self._statements.renew.tell(
+                connection, {"lease_until": batch.lease_until, "of_owner": self._owner.owner_id}
             )
 
     def _enter(self, connection: Connection, entry: Submission | Claim) -> Accepted | Refused:
@@ -117,40 +119,43 @@ class Journal:
     def _fence(self, connection: Connection, changes: RunChanges) -> bool:
         """Move the run's own row; False where it is not this engine's any more."""
         ending = changes.ending
-        moved = self._statements.fence.one(
-            connection,
-            of_key=changes.key,
-            of_run=changes.run,
-            status=(ending.status if ending else WorkflowStatus.RUNNING).value,
-            progress=rows.progress_json(changes.progress),
-        )
-        return moved.rowcount == 1
+        fence = {
+            "of_key": changes.key,
+            "of_run": changes.run,
+            "status": (ending.status if ending else WorkflowStatus.RUNNING).value,
+            "progress": rows.progress_json(changes.progress),
+        }
+        return self._statements.fence.tell(connection, fence) == 1
 
     def _write(self, connection: Connection, changes: RunChanges, held: bool) -> None:
         if not held:
             self._write_remains(connection, changes)
             return
         write, key = self._statements, changes.key
-        write.mark.many(
+        write.mark.tell(
             connection,
-            [
+            *[
                 {"of_workflow": key, "of_task": task, "status": status.value}
                 for task, status in changes.tasks.items()
             ],
         )
         self._write_attempts(connection, changes, changes.attempts.values())
-        write.value.many(
+        write.value.tell(
             connection,
-            [rows.value_row(key, task, schema.Role.OUTPUT, value) for task, value in changes.outputs.items()],
+            *[
+                rows.value_row(key, task, schema.Role.OUTPUT, value)
+                for task, value in changes.outputs.items()
+            ],
         )
         if changes.started is not None:
-            write.begin.one(connection, of_workflow=key, of_run=changes.run, start_time=changes.started)
+            begun = {"of_workflow": key, "of_run": changes.run, "start_time": changes.started}
+            write.begin.tell(connection, begun)
         if changes.ending is not None:
-            write.end.one(connection, **_end_row(changes, changes.ending, self._clock()))
+            write.end.tell(connection, _end_row(changes, changes.ending, self._clock()))
 
     def _write_remains(self, connection: Connection, changes: RunChanges) -> None:
         """Of a cancelled run: how its attempts went, since that is true all the same. Never an output."""
-        row = self._statements.stands.one(connection, of_key=changes.key).first()
+        row = self._statements.stands.ask(connection, of_key=changes.key).first()
         if row is not None and row.run == changes.run and row.status == WorkflowStatus.CANCELED:
             ended = [
                 entry
@@ -163,9 +168,9 @@ class Journal:
         self, connection: Connection, changes: RunChanges, entries: Iterable[AttemptEntry]
     ) -> None:
         stored = self._clock()
-        self._statements.attempt.many(
+        self._statements.attempt.tell(
             connection,
-            [
+            *[
                 rows.attempt_row(changes.key, changes.run, changes.created_time, stored, entry)
                 for entry in entries
             ],

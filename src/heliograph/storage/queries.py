@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import BindParameter, and_, bindparam, select
@@ -120,37 +121,56 @@ class Queries:
     def workflow(self, workflow_id: str) -> WorkflowRecord | None:
         """A workflow with its newest run; None: there is none of this id."""
         with self._database.read() as connection:
-            row = self._workflow.one(connection, of_id=workflow_id).first()
+            row = self._workflow.ask(connection, of_id=workflow_id).first()
         return None if row is None else self._workflow_record(row)
 
-    def workflows(self, statuses: Collection[WorkflowStatus] | None = None) -> list[WorkflowRecord]:
-        """Workflows that have one of the statuses (None: any), oldest first."""
+    def workflows(
+        self,
+        statuses: Collection[WorkflowStatus] | None = None,
+        *,
+        newest_first: bool = False,
+        limit: int | None = None,
+    ) -> list[WorkflowRecord]:
+        """Workflows that have one of the statuses (None: any), in order of submission.
+
+        Args:
+            statuses: those that are wanted.
+            newest_first: the other way round.
+            limit: at most so many; None: all.
+        """
         workflows = schema.workflows
-        statement = self._workflow_select.order_by(workflows.c.created_time, workflows.c.key)
-        if statuses is not None:
-            wanted = set(statuses)
+        order = (workflows.c.created_time, workflows.c.key)
+        statement = self._workflow_select.order_by(
+            *(column.desc() if newest_first else column for column in order)
+        )
+        wanted = None if statuses is None else set(statuses)
+        if wanted is not None:
             if WorkflowStatus.RESUMABLE in wanted:
                 wanted |= ACTIVE  # which of these are RESUMABLE is known only when they are looked at
             statement = statement.where(workflows.c.status.in_([status.value for status in sorted(wanted)]))
+        if limit is not None and (wanted is None or wanted.isdisjoint(ACTIVE)):
+            statement = statement.limit(limit)
         with self._database.read() as connection:
-            found = [self._workflow_record(row) for row in connection.execute(statement)]
-        return [record for record in found if statuses is None or record.status in statuses]
+            # Lazily: where the status is derived, SQL can't count to the limit.
+            records = map(self._workflow_record, connection.execute(statement))
+            found = (record for record in records if statuses is None or record.status in statuses)
+            return list(islice(found, limit))
 
     def runs(self, key: int) -> list[RunRecord]:
         """All runs of a workflow, oldest first."""
         with self._database.read() as connection:
-            return [rows.run_record(row) for row in self._runs.one(connection, of_workflow=key)]
+            return [rows.run_record(row) for row in self._runs.ask(connection, of_workflow=key)]
 
     def task(self, key: int, task_id: str) -> TaskRecord | None:
         """A task with its attempts; None: the workflow has none of this id."""
         with self._database.snapshot() as connection:
-            row = self._task.one(connection, of_workflow=key, of_task_id=task_id).first()
+            row = self._task.ask(connection, of_workflow=key, of_task_id=task_id).first()
             if row is None:
                 return None
             of_task = {"of_workflow": key, "of_task": row.task}
-            upstream = tuple(needed.task_id for needed in self._upstream_of.one(connection, **of_task))
+            upstream = tuple(needed.task_id for needed in self._upstream_of.ask(connection, **of_task))
             attempts = tuple(
-                rows.attempt_record(attempt) for attempt in self._attempts_of.one(connection, **of_task)
+                rows.attempt_record(attempt) for attempt in self._attempts_of.ask(connection, **of_task)
             )
         return rows.task_record(row, upstream, attempts)
 
@@ -159,10 +179,10 @@ class Queries:
         upstream: dict[int, list[str]] = defaultdict(list)
         attempts: dict[int, list[AttemptRecord]] = defaultdict(list)
         with self._database.snapshot() as connection:
-            found = self._tasks.one(connection, of_workflow=key).all()
-            for needed in self._upstream.one(connection, of_workflow=key):
+            found = self._tasks.ask(connection, of_workflow=key).all()
+            for needed in self._upstream.ask(connection, of_workflow=key):
                 upstream[needed.task].append(needed.task_id)
-            for attempt in self._attempts.one(connection, of_workflow=key):
+            for attempt in self._attempts.ask(connection, of_workflow=key):
                 attempts[attempt.task].append(rows.attempt_record(attempt))
         return [rows.task_record(row, tuple(upstream[row.task]), tuple(attempts[row.task])) for row in found]
 

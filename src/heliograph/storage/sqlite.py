@@ -6,7 +6,6 @@ import sqlite3
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from heliograph.errors import StorageCorruptError, StorageError
@@ -14,6 +13,8 @@ from heliograph.storage.location import Location
 
 # Taking the write lock at once, a transaction can't find half-way that another one got in between.
 BEGIN_WRITE: Final = "BEGIN IMMEDIATE"
+
+DRIVER_ERROR: Final = sqlite3.Error
 
 _BUSY_SECONDS: Final = 60.0
 _POOLED: Final = 8
@@ -48,11 +49,16 @@ def _configure(connection: sqlite3.Connection, _record: Any) -> None:
     cursor.close()
 
 
+def execute(connection: Connection, sql: str) -> None:
+    """Run a statement without parameters or rows."""
+    connection.connection.cursor().execute(sql)
+
+
 def undo(connection: Connection) -> None:
     """Roll back, where the failed statement has not done so already."""
     raw = connection.connection.dbapi_connection
     if raw is not None and getattr(raw, "in_transaction", False):
-        connection.exec_driver_sql("ROLLBACK")
+        execute(connection, "ROLLBACK")
 
 
 def changes_elsewhere(connection: Connection) -> int:
@@ -60,9 +66,9 @@ def changes_elsewhere(connection: Connection) -> int:
     return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
 
 
-def translated(error: DBAPIError, location: Location) -> StorageError:
+def translated(error: BaseException | None, location: Location) -> StorageError:
     """What an error of the driver means to a user, and the way out."""
-    text = str(error.orig)
+    text = str(error)
     where = f"storage {location.path or location.url}"
     if "not a database" in text or "malformed" in text:
         return StorageCorruptError(f"{where}: {text}. Name another file, or put a backup in its place.")

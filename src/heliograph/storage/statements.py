@@ -57,7 +57,7 @@ class Prepared:
         columns: for an insert, the columns that rows will give.
     """
 
-    __slots__ = ("_names", "_pick", "_sql")
+    __slots__ = ("_pick", "_sql")
 
     def __init__(
         self, statement: ClauseElement, dialect: Dialect, columns: Sequence[str] | None = None
@@ -65,7 +65,6 @@ class Prepared:
         compiled = statement.compile(dialect=dialect, column_keys=list(columns) if columns else None)
         self._sql = str(compiled)
         positions: Sequence[str] | None = getattr(compiled, "positiontup", None)
-        self._names = positions
         match positions:
             case None:
                 self._pick: Any = dict
@@ -76,16 +75,24 @@ class Prepared:
             case _:
                 self._pick = itemgetter(*positions)
 
-    def one(self, connection: Connection, **values: Any) -> CursorResult[Any]:
-        """Run it once."""
+    def ask(self, connection: Connection, **values: Any) -> CursorResult[Any]:
+        """Run it for its rows."""
         return connection.exec_driver_sql(self._sql, self._pick(values))
 
-    def many(self, connection: Connection, rows: Iterable[Row]) -> int:
-        """Run it for every row; returns how many rows of the table it changed."""
-        picked = [self._pick(row) for row in rows]
-        if not picked:
+    def tell(self, connection: Connection, *rows: Row) -> int:
+        """Run it once for each of these, straight on the driver; returns how many rows it changed."""
+        if not rows:
             return 0
-        return connection.exec_driver_sql(self._sql, picked).rowcount
+        cursor = connection.connection.cursor()
+        try:
+            if len(rows) == 1:
+                cursor.execute(self._sql, self._pick(rows[0]))
+            else:
+                cursor.executemany(self._sql, [self._pick(row) for row in rows])
+            changed: int = cursor.rowcount
+        finally:
+            cursor.close()
+        return changed
 
 
 def _nothing(_row: Row) -> tuple[()]:

@@ -40,12 +40,12 @@ class Submissions:
     def store(self, connection: Connection, submission: Submission, owner: Owner) -> Accepted | Refused:
         """Store a workflow; refused, with `status` None, where its id is taken."""
         plan = submission.plan
-        key = self._workflow.one(connection, **_workflow_row(submission)).scalar_one_or_none()
+        key = self._workflow.ask(connection, **_workflow_row(submission)).scalar_one_or_none()
         if key is None:
             return Refused(None)
-        self._run.one(
+        self._run.tell(
             connection,
-            **run_row(
+            run_row(
                 key,
                 run=1,
                 reason=RunReason.START,
@@ -55,19 +55,19 @@ class Submissions:
                 now=submission.created_time,
             ),
         )
-        self._function.many(connection, _function_rows(key, plan))
-        self._task.many(connection, _task_rows(key, plan))
-        self._dependency.many(
+        self._function.tell(connection, *_function_rows(key, plan))
+        self._task.tell(connection, *_task_rows(key, plan))
+        self._dependency.tell(
             connection,
-            [
+            *[
                 {"workflow": key, "task": task, "place": place, "upstream": upstream}
                 for task, planned in enumerate(plan.tasks)
                 for place, upstream in enumerate(planned.upstream)
             ],
         )
-        self._value.many(
+        self._value.tell(
             connection,
-            [
+            *[
                 rows.value_row(key, task, schema.Role.ARGUMENTS, self._placed(key, planned.arguments))
                 for task, planned in enumerate(plan.tasks)
             ],
