@@ -149,8 +149,8 @@ class Inputs:
         if isinstance(node, InputNode):
             if not single:
                 raise InputMissingError(
-                    f"the DAG takes one input: give `workflow.run` exactly one, not "
-                    f"{len(self.args)} positional and {len(self.kwargs)} by name; or bind the parts, as in node[0] or node.key"
+                    f"the DAG takes one input, and `workflow.run` was given {len(self.args)} positional and "
+                    f"{len(self.kwargs)} by name; bind the parts, as in node[0] or node.key"
                 )
             return self.args[0]
         key = node.key
