@@ -1,0 +1,25 @@
+"""Every case by the name it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+from benchmarks.cases import at_once, chain, cold_start, fan_out, reading, resume
+from benchmarks.measure import Figure, Scale
+
+Case = Callable[[Scale], Sequence[Figure]]
+
+CASES: Final[dict[str, Case]] = {
+    "fan-out-threads": partial(fan_out.measure, "threads"),
+    "fan-out-processes": partial(fan_out.measure, "processes"),
+    "chain-threads": partial(chain.measure, "threads"),
+    "chain-processes": partial(chain.measure, "processes"),
+    "get-metadata": reading.measure,
+    "cold-start": cold_start.measure,
+    "at-once-threads": partial(at_once.measure, "threads"),
+    "at-once-processes": partial(at_once.measure, "processes"),
+    "resume-threads": partial(resume.measure, "threads"),
+    "resume-processes": partial(resume.measure, "processes"),
+}
