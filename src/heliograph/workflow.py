@@ -82,6 +82,7 @@ __all__ = [
     "get_tasks",
     "init",
     "list_all",
+    "list_metadata",
     "options",
     "resume",
     "resume_all",
@@ -350,6 +351,32 @@ def get_metadata(workflow_id: str, task_id: str | None = None, *, name: str | No
     if task_record is None:
         raise WorkflowNotFoundError(f"No such task_id {task_id!r} in workflow {workflow_id!r}")
     return task_metadata(task_record)
+
+
+def list_metadata(
+    status_filter: WorkflowStatus | str | Iterable[WorkflowStatus | str] | None = None,
+    limit: int | None = None,
+) -> list[dict[str, Any]]:
+    """What is known of many workflows, newest first; each as `get_metadata` gives it.
+
+    Args:
+        status_filter: a status, its name, or a set of either; None: all.
+        limit: at most so many; None: all.
+
+    Raises:
+        TypeError: the filter is anything else, or the limit is not an int.
+        ValueError: there is no status of this name, or the limit is negative.
+    """
+    from heliograph.records.metadata import workflow_metadata
+
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
+        raise TypeError(f"limit must be an int or None, not {limit!r}")
+    if limit is not None and limit < 0:
+        raise ValueError(f"limit must be 0 or more, not {limit}")
+    statuses = None if status_filter is None else _statuses(status_filter)
+    session = _opened()
+    records = session.store.queries.workflows(statuses, newest_first=True, limit=limit)
+    return [workflow_metadata(record, session.place) for record in records]
 
 
 def get_tasks(workflow_id: str) -> list[dict[str, Any]]:
