@@ -6,6 +6,7 @@ do, the more each commit carries, and a lone task waits for nobody. Nothing here
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import queue
 import threading
@@ -91,13 +92,14 @@ class Loop:
         self._awaiting: list[tuple[LiveRun, int]] = []  # checkpoints in the next commit
         self._over: list[tuple[LiveRun, Finish, Receipt | None]] = []  # runs that end with it
         self._seen_running: set[AttemptKey] = set()
-        self._open = 0  # attempts that the executor has
+        self._open: set[AttemptKey] = set()  # attempts that the executor has
         self._tokens = itertools.count()  # names for functions, unique in this engine
         now = self._clock()
         self._renew_at = now + _RENEW_SECONDS
         self._poll_at = now
         self._changes_seen = 0
         self._running = True
+        self._entering = threading.Lock()  # nobody enters behind the one who closes
         self._thread = threading.Thread(target=self._main, name="heliograph-loop", daemon=True)
         self._thread.start()
 
@@ -113,9 +115,10 @@ class Loop:
             StorageError: it can't be stored.
         """
         reply: Future[OutputFuture] = Future()
-        if not self._running:
-            raise RuntimeError("the engine is closed")
-        self._inbox.put(_Entry(wanted, reply))
+        with self._entering:
+            if not self._running:
+                raise RuntimeError("the engine is closed")
+            self._inbox.put(_Entry(wanted, reply))
         return reply.result()
 
     def future_of(self, key: int) -> OutputFuture | None:
@@ -129,9 +132,10 @@ class Loop:
 
     def close(self) -> None:
         """Stop all work and give the lease up: what ran reads RESUMABLE."""
-        if self._running:
-            self._running = False
-            self._inbox.put(_Quit())
+        with self._entering:
+            if self._running:
+                self._running = False
+                self._inbox.put(_Quit())
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
@@ -143,25 +147,31 @@ class Loop:
                 pass
             self._drop_all(RuntimeError("the engine was closed; `workflow.resume` goes on"))
         except BaseException as error:
-            self._running = False
+            with self._entering:
+                self._running = False
+            self._take_in_entries()
             self._drop_all(error)
             raise
         finally:
             self._executor.close()
             self._retired.append(self._journal)
-            self._give_up_leases()
+            with contextlib.suppress(StorageError):  # then the leases run out by themselves
+                self._give_up_leases()
 
     def _turn(self) -> bool:
         """Take what arrived, commit if somebody waits for that; False: time to quit."""
-        if not self._take_in():
-            return False
-        now = self._clock()
-        if self._open > len(self._seen_running):
-            self._observe(now)
-        if self._must_commit(now):
-            self._commit(now)
-        if self._runs and now >= self._poll_at:
-            self._poll(now)
+        try:
+            if not self._take_in():
+                return False
+            now = self._clock()
+            if len(self._open) > len(self._seen_running):
+                self._observe(now)
+            if self._must_commit(now):
+                self._commit(now)
+            if self._runs and now >= self._poll_at:
+                self._poll(now)
+        except StorageError as error:
+            self._start_over(error)
         return True
 
     def _must_commit(self, now: float) -> bool:
@@ -183,7 +193,7 @@ class Loop:
                 case _Entry():
                     self._entries.append(message)
                 case _Lost(key):
-                    self._lose([key])
+                    self._look([run for run in (self._runs.get(key),) if run is not None])
                 case _Quit():
                     return False
         return True
@@ -192,7 +202,7 @@ class Loop:
         """Seconds to wait for a message; None: not at all."""
         if self._entries or self._pending.urgent:
             return None
-        if self._pending or self._open > len(self._seen_running):
+        if self._pending or len(self._open) > len(self._seen_running):
             return TICK_SECONDS
         if not self._runs:
             return _FOREVER
@@ -201,7 +211,7 @@ class Loop:
     # -- events in
 
     def _receive(self, receipt: Receipt) -> None:
-        self._open -= 1
+        self._open.discard(receipt.key)
         self._seen_running.discard(receipt.key)
         run = self._live(receipt.key)
         if run is None:
@@ -237,19 +247,21 @@ class Loop:
         changes = self._store.changes()
         if changes != self._changes_seen:
             self._changes_seen = changes
-            self._lose(
-                self._store.checkpoints.not_running([(run.key, run.run) for run in self._runs.values()])
-            )
+            self._look(self._runs.values())
 
-    def _lose(self, keys: Iterable[int]) -> None:
-        """These runs are not ours any more: stop what runs of them, and write nothing more."""
-        for key in keys:
-            run = self._runs.get(key)
-            if run is not None and run.machine.status in ACTIVE:
-                self._pending.drop_outputs(run)
-                self._awaiting = [(other, task) for other, task in self._awaiting if other is not run]
-                now = self._clock()
-                self._tell(run, Canceled(now), now)
+    def _look(self, runs: Iterable[LiveRun]) -> None:
+        """See which of these runs are not ours any more, and lose them."""
+        for key in self._store.checkpoints.not_running([(run.key, run.run) for run in runs]):
+            run = self._runs[key]
+            if run.machine.status in ACTIVE:
+                self._lose(run)
+
+    def _lose(self, run: LiveRun) -> None:
+        """The run is not ours any more: stop what runs of it, and write nothing more."""
+        self._pending.drop_outputs(run)
+        self._awaiting = [(other, task) for other, task in self._awaiting if other is not run]
+        now = self._clock()
+        self._tell(run, Canceled(now), now)
 
     # -- actions out
 
@@ -285,14 +297,14 @@ class Loop:
                 run.outputs.pop(task, None)
             case Stop(task, attempt):
                 key = run.attempt_key(task, attempt)
-                self._open -= 1
+                self._open.discard(key)
                 self._seen_running.discard(key)
                 self._executor.cancel(key)
             case Finish():
                 self._finish(run, action, now, receipt)
 
     def _start(self, run: LiveRun, task: int, attempt: int, now: float) -> None:
-        self._open += 1
+        self._open.add(run.attempt_key(task, attempt))
         try:
             work = run.work(task, attempt, now, self._store.checkpoints, self._store.location.values)
         except StorageCorruptError as error:  # the attempt fails by it, as if its worker could not read it
@@ -324,13 +336,15 @@ class Loop:
                 self._renew_at = now + _RENEW_SECONDS
             for entry, answer in zip(entries, committed.answers, strict=True):
                 self._answer(entry, answer)
-            for key in committed.lost:
-                self._lost_to_others(key)
+            for key, number in committed.lost:
+                run = self._runs.get(key)
+                if run is not None and run.run == number:
+                    self._lost_to_others(run)
             for run, task in awaiting:
-                if run.key not in committed.lost:
+                if (run.key, run.run) not in committed.lost:
                     self._tell(run, Stored(now, task), self._clock())
             for run, finish, receipt in over:
-                if run.key not in committed.lost:
+                if (run.key, run.run) not in committed.lost:
                     self._resolve(run, finish, receipt)
         except StorageError as error:
             self._start_over(error, entries)
@@ -353,6 +367,9 @@ class Loop:
     def _answer(self, entry: _Entry, answer: Accepted | Refused) -> None:
         wanted = entry.wanted
         if isinstance(answer, Accepted):
+            before = self._runs.get(answer.key)
+            if before is not None:  # another process cancelled it, and this one resumed it before it looked
+                self._lost_to_others(before)
             self._admission.settle(entry.place, answer.key)
             run = self._runs[answer.key] = self._new_run(wanted, answer)
             entry.reply.set_result(run.future)
@@ -412,21 +429,17 @@ class Loop:
         del self._runs[run.key]
         self._admission.leave(run.key)
 
-    def _lost_to_others(self, key: int) -> None:
-        """News of the run were not written: it was cancelled, or another engine took it over."""
-        run = self._runs.get(key)
-        if run is None:
-            return
-        if run.machine.status is WorkflowStatus.RUNNING:
-            now = self._clock()
-            self._tell(run, Canceled(now), now)
+    def _lost_to_others(self, run: LiveRun) -> None:
+        """News of the run can't be written: it was cancelled, or another engine took it over."""
+        if run.machine.status in ACTIVE:
+            self._lose(run)
         else:
             self._leave(run)
             run.future.set_exception(cancellation_error(run.workflow_id))
 
     # -- when the storage fails, and at the end
 
-    def _start_over(self, error: StorageError, entries: Iterable[_Entry]) -> None:
+    def _start_over(self, error: StorageError, entries: Iterable[_Entry] = ()) -> None:
         """Nothing can be stored, so nothing may go on: drop all runs, as a new owner.
 
         What they stored is kept; they can be resumed as soon as the storage works again.
@@ -452,7 +465,14 @@ class Loop:
         self._entries, self._awaiting, self._over = [], [], []
         self._pending.take()
         self._seen_running.clear()
-        self._open = 0
+        self._open.clear()
+
+    def _take_in_entries(self) -> None:
+        """Nobody who entered may wait for ever."""
+        while not self._inbox.empty():
+            message = self._inbox.get_nowait()
+            if isinstance(message, _Entry):
+                self._entries.append(message)
 
     def _give_up_leases(self) -> None:
         while self._retired:

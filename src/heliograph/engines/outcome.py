@@ -28,6 +28,7 @@ class OutputFuture(Future[Any]):
 
     def __init__(self, values: ValueStore) -> None:
         super().__init__()
+        self.set_running_or_notify_cancel()  # Future.cancel() is not how a workflow is cancelled
         self._values = values
         self._loaded: list[Any] = []
 

@@ -20,8 +20,8 @@ class PendingChanges:
 
     def __init__(self) -> None:
         self.urgent = False
-        self._of: dict[int, RunChanges] = {}
-        self._runs: dict[int, LiveRun] = {}
+        self._of: dict[tuple[int, int], RunChanges] = {}
+        self._runs: dict[tuple[int, int], LiveRun] = {}
         self._since: float | None = None
 
     def __bool__(self) -> bool:
@@ -118,16 +118,18 @@ class PendingChanges:
 
     def drop_outputs(self, run: LiveRun) -> None:
         """The run was cancelled: of what is not stored, no output ever will be."""
-        changes = self._of.get(run.key)
+        changes = self._of.get((run.key, run.run))
         if changes is not None:
             changes.tasks.clear()
             changes.outputs.clear()
 
     def _changes(self, run: LiveRun, now: float) -> RunChanges:
-        changes = self._of.get(run.key)
+        # By run, not by workflow: the last news of a cancelled run and the first of its resume may meet here.
+        key = (run.key, run.run)
+        changes = self._of.get(key)
         if changes is None:
-            changes = self._of[run.key] = RunChanges(run.key, run.run, run.created_time)
-            self._runs[run.key] = run
+            changes = self._of[key] = RunChanges(run.key, run.run, run.created_time)
+            self._runs[key] = run
             if self._since is None:
                 self._since = now
         return changes

@@ -49,11 +49,11 @@ class Committed:
 
     Attributes:
         answers: to each entry, in order.
-        lost: keys of workflows whose news were not written, since the run is not this engine's any more.
+        lost: (workflow, run) of which no news were written, since the run is not this engine's any more.
     """
 
     answers: Sequence[Accepted | Refused]
-    lost: frozenset[int]
+    lost: frozenset[tuple[int, int]]
 
 
 class Journal:
@@ -91,7 +91,7 @@ class Journal:
                 held = self._fence(connection, changes)
                 self._write(connection, changes, held)
                 if not held:
-                    lost.add(changes.key)
+                    lost.add((changes.key, changes.run))
         self._registered = True
         return Committed(answers, frozenset(lost))
 
@@ -148,8 +148,8 @@ class Journal:
             ],
         )
         if changes.started is not None:
-            begun = {"of_workflow": key, "of_run": changes.run, "start_time": changes.started}
-            write.begin.tell(connection, begun)
+            begun = {"status": WorkflowStatus.RUNNING.value, "start_time": changes.started}
+            write.begin.tell(connection, {"of_workflow": key, "of_run": changes.run} | begun)
         if changes.ending is not None:
             write.end.tell(connection, _end_row(changes, changes.ending, self._clock()))
 
@@ -211,7 +211,7 @@ class _Statements:
         self.attempt = prepared(replacing(schema.attempts, dialect), *schema.attempts.c.keys())
         self.value = prepared(replacing(schema.stored_values, dialect), *schema.stored_values.c.keys())
         of_run = and_(runs.c.workflow == bindparam("of_workflow"), runs.c.run == bindparam("of_run"))
-        self.begin = prepared(update(runs).where(of_run), "start_time")
+        self.begin = prepared(update(runs).where(of_run), "status", "start_time")
         self.end = prepared(
             update(runs).where(of_run),
             "status",
