@@ -1,0 +1,86 @@
+"""The engines that keep the contract: every test runs on each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heliograph import workflow
+from tests import scripts
+from tests.conditions import DEADLINE
+from tests.gates import Gate, Ledger
+from tests.invariants import check_store
+
+
+@dataclass(frozen=True)
+class EngineUnderTest:
+    """One engine, on a storage of its own."""
+
+    settings: dict[str, Any]
+    storage: Path
+
+    @property
+    def database(self) -> Path:
+        return self.storage / "heliograph.db"
+
+    def init(self, **more: Any) -> None:
+        workflow.init(storage=self.storage, **{**self.settings, **more})
+
+    def restart(self, **more: Any) -> None:
+        """As a new process would find things; what ran reads RESUMABLE."""
+        workflow.shutdown()
+        self.init(**more)
+
+    def value(self, reference: Any) -> Any:
+        """What `run_async` and its like give, once it is there."""
+        return reference.result(timeout=DEADLINE)
+
+    def script(self, code: str) -> str:
+        """A program that initialises with this engine, and goes on with the code."""
+        given = ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
+        return f"from heliograph import workflow\nworkflow.init({given})\n{code}"
+
+    def elsewhere(self, code: str, *arguments: object) -> str:
+        """Run the code in another process, on the same storage; what it printed."""
+        return scripts.run(self.script(code), self.storage, *arguments)
+
+
+PROCESSES = {"workers": "processes", "num_workers": 2}
+THREADS = {"workers": "threads", "num_workers": 4}
+
+
+def _opened(settings: dict[str, Any], tmp_path: Path) -> Iterator[EngineUnderTest]:
+    engine = EngineUnderTest(settings, tmp_path / "storage")
+    engine.init()
+    yield engine
+    workflow.shutdown()
+    check_store(engine.database)
+
+
+@pytest.fixture(params=[PROCESSES, THREADS], ids=["processes", "threads"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EngineUnderTest]:
+    """Each engine."""
+    yield from _opened(request.param, tmp_path)
+
+
+@pytest.fixture(params=[PROCESSES], ids=["processes"])
+def isolating_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EngineUnderTest]:
+    """Each engine whose tasks run in processes that can be killed."""
+    yield from _opened(request.param, tmp_path)
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    """Holds tasks up; opens at the end, so that no thread is left behind it."""
+    made = Gate(tmp_path / "gate")
+    yield made
+    made.open()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path / "ledger")

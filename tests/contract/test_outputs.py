@@ -1,0 +1,186 @@
+"""`get_output` and `get_output_async`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from heliograph import workflow
+from tests.conditions import until
+from tests.contract.conftest import EngineUnderTest
+from tests.gates import Gate
+
+
+@workflow.task
+def give(value: object) -> object:
+    return value
+
+
+@workflow.task
+def wait(gate: Gate, value: object) -> object:
+    gate.wait()
+    return value
+
+
+@workflow.task
+def fail(_value: object = None) -> None:
+    raise KeyError("no such thing")
+
+
+def early_then_late(gate: Gate) -> workflow.Node:
+    early = give.options(**workflow.options(name="early")).bind("early value")
+    return wait.options(name="late").bind(gate, early)
+
+
+def test_of_a_finished_workflow(engine: EngineUnderTest) -> None:
+    workflow.run(give.bind({"a": 1}), workflow_id="mine")
+    assert workflow.get_output("mine") == {"a": 1}
+    assert engine.value(workflow.get_output_async("mine")) == {"a": 1}
+    engine.restart()
+    assert workflow.get_output("mine") == {"a": 1}
+
+
+def test_waits_while_it_runs(engine: EngineUnderTest, gate: Gate) -> None:
+    workflow.run_async(wait.bind(gate, 5), workflow_id="mine")
+    gate.until_waiting()
+    output = workflow.get_output_async("mine")
+    assert not output.done()
+    gate.open()
+    assert engine.value(output) == 5
+
+
+def test_waits_for_a_workflow_of_another_process(engine: EngineUnderTest, gate: Gate) -> None:
+    workflow.run_async(early_then_late(gate), workflow_id="mine")
+    gate.until_waiting()
+    printed = engine.elsewhere(
+        "from tests.gates import Gate\n"
+        "from pathlib import Path\n"
+        "import sys\n"
+        "late = workflow.get_output_async('mine')\n"
+        "print(workflow.get_output('mine', task_id='early'), late.done())\n"
+        "Gate(Path(sys.argv[1])).open()\n"
+        "print(late.result(60))",
+        gate.folder,
+    )
+    assert printed == "early value False\nearly value\n"
+
+
+def test_of_a_task(engine: EngineUnderTest, gate: Gate) -> None:
+    gate.open()
+    workflow.run(early_then_late(gate), workflow_id="mine")
+    assert workflow.get_output("mine", task_id="early") == "early value"
+    assert workflow.get_output("mine", name="early") == "early value"
+    assert engine.value(workflow.get_output_async("mine", name="early")) == "early value"
+    assert workflow.get_output("mine", task_id="late", name="late") == "early value"
+
+
+def test_of_a_task_while_the_workflow_runs(engine: EngineUnderTest, gate: Gate) -> None:
+    output = workflow.run_async(early_then_late(gate), workflow_id="mine")
+    gate.until_waiting()
+    assert workflow.get_output("mine", task_id="early") == "early value"
+    late = workflow.get_output_async("mine", task_id="late")
+    assert not late.done()
+    assert not output.done()
+    gate.open()
+    assert engine.value(late) == "early value"
+
+
+def test_of_a_failed_workflow_says_why(engine: EngineUnderTest) -> None:
+    dag = fail.options(name="breaks").bind(give.options(name="early").bind(1))
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(dag, workflow_id="mine")
+    for _ in range(2):
+        with pytest.raises(workflow.WorkflowExecutionError, match="'mine' failed in task 'breaks'") as raised:
+            workflow.get_output("mine")
+        assert isinstance(raised.value.__cause__, KeyError)
+        with pytest.raises(ValueError, match="'breaks' of workflow 'mine' has no stored output.*FAILED"):
+            workflow.get_output("mine", task_id="breaks")
+        assert workflow.get_output("mine", task_id="early") == 1
+        engine.restart()
+
+
+def test_of_a_canceled_workflow(engine: EngineUnderTest, gate: Gate) -> None:
+    output = workflow.run_async(early_then_late(gate), workflow_id="mine")
+    gate.until_waiting()
+    waiting = workflow.get_output_async("mine")
+    workflow.cancel("mine")
+    for of in (waiting, output, workflow.get_output_async("mine")):
+        with pytest.raises(workflow.WorkflowCancellationError, match="'mine' was cancelled"):
+            engine.value(of)
+    assert workflow.get_output("mine", task_id="early") == "early value"
+    with pytest.raises(ValueError, match="'late' of workflow 'mine' has no stored output.*CANCELED"):
+        workflow.get_output("mine", task_id="late")
+
+
+def test_of_a_resumable_workflow_says_what_to_do(engine: EngineUnderTest, gate: Gate) -> None:
+    workflow.run_async(early_then_late(gate), workflow_id="mine")
+    gate.until_waiting()
+    engine.restart()
+    with pytest.raises(ValueError, match=r"'mine' has no output: it is RESUMABLE.*Resume it"):
+        workflow.get_output("mine")
+    with pytest.raises(ValueError, match="'late' of workflow 'mine' has no stored output.*RESUMABLE"):
+        workflow.get_output("mine", task_id="late")
+    assert workflow.get_output("mine", task_id="early") == "early value"
+
+
+@pytest.mark.parametrize("call", [workflow.get_output, workflow.get_output_async])
+def test_of_an_unknown_workflow_or_task(engine: EngineUnderTest, call: object) -> None:
+    workflow.run(give.options(name="known").bind(1), workflow_id="mine")
+    with pytest.raises(ValueError, match="No such workflow_id 'nobody'"):
+        engine.value(workflow.get_output_async("nobody"))
+    with pytest.raises(ValueError, match="No such task_id 'nothing' in workflow 'mine'"):
+        workflow.get_output("mine", task_id="nothing")
+    with pytest.raises(ValueError, match="No such workflow_id 'nobody'"):
+        workflow.get_output("nobody", name="known")
+
+
+def test_two_different_names_for_the_task(engine: EngineUnderTest) -> None:
+    workflow.run(give.bind(1), workflow_id="mine")
+    with pytest.raises(ValueError, match="task_id and name mean the same, and are 'a' and 'b'"):
+        workflow.get_output("mine", task_id="a", name="b")
+
+
+def test_without_a_checkpoint_there_is_none(engine: EngineUnderTest) -> None:
+    unstored = give.options(**workflow.options(name="unstored", checkpoint=False)).bind(1)
+    workflow.run(give.options(name="stored").bind(unstored), workflow_id="mine")
+    assert workflow.get_output("mine") == 1
+    with pytest.raises(ValueError, match="'unstored' of workflow 'mine'"):
+        workflow.get_output("mine", task_id="unstored")
+
+
+def test_without_a_checkpoint_of_the_last_task(engine: EngineUnderTest) -> None:
+    dag = give.options(**workflow.options(checkpoint=False)).bind(1)
+    assert workflow.run(dag, workflow_id="mine") == 1
+    with pytest.raises(ValueError, match=r"'mine' is not stored \(checkpoint=False\): resume it"):
+        workflow.get_output("mine")
+    assert workflow.resume("mine") == 1
+
+
+def test_without_a_checkpoint_while_the_workflow_runs(engine: EngineUnderTest, gate: Gate) -> None:
+    unstored = give.options(**workflow.options(name="unstored", checkpoint=False)).bind(1)
+    output = workflow.run_async(wait.bind(gate, unstored), workflow_id="mine")
+    gate.until_waiting()
+    with pytest.raises(ValueError, match=r"'unstored' of workflow 'mine' is not stored \(checkpoint=False\)"):
+        workflow.get_output("mine", task_id="unstored")
+    gate.open()
+    assert engine.value(output) == 1
+
+
+def test_each_call_gives_an_object_of_its_own(engine: EngineUnderTest) -> None:
+    workflow.run(give.bind([1]), workflow_id="mine")
+    workflow.get_output("mine").append(2)
+    assert workflow.get_output("mine") == [1]
+
+
+def test_when_it_is_deleted_meanwhile(engine: EngineUnderTest, gate: Gate, tmp_path: Path) -> None:
+    workflow.run_async(wait.bind(gate, 1), workflow_id="mine")
+    gate.until_waiting()
+    task_output = workflow.get_output_async("mine", task_id=workflow.get_tasks("mine")[0]["task_id"])
+    workflow.cancel("mine")
+    until(task_output.done)
+    workflow.delete("mine")
+    with pytest.raises(workflow.WorkflowNotFoundError):
+        workflow.get_output("mine")
+    with pytest.raises(ValueError, match="mine"):
+        engine.value(task_output)

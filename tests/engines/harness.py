@@ -1,0 +1,129 @@
+"""An executor without an engine: attempts from plain functions, and a box for their receipts."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from heliograph.engines.executor import AttemptKey, Payload, Receipt, Work
+from heliograph.graph.function import describe
+from heliograph.graph.pickling import dumps, dumps_with_references, loads
+from heliograph.graph.task import Task
+from heliograph.records.attempt import StoredValue
+
+DEADLINE = 30.0
+
+
+class Works:
+    """Makes attempts; each has its own task number, each function its token."""
+
+    def __init__(self, values: Path) -> None:
+        self.values = values
+        self._numbers = itertools.count()
+        self._payloads: dict[Any, Payload] = {}
+
+    def __call__(
+        self,
+        function: Callable[..., Any],
+        *args: Any,
+        inputs: tuple[StoredValue, ...] = (),
+        catch: bool = False,
+        arguments: bytes | None = None,
+    ) -> Work:
+        number = next(self._numbers)
+        if arguments is None:
+            arguments = dumps_with_references(
+                (args, {}), lambda value: value.number if isinstance(value, Input) else None, lambda _: None
+            )
+        return Work(
+            key=AttemptKey(7, 1, number, 1),
+            workflow_id="w",
+            task_id=f"task-{number}",
+            function=self.payload(function),
+            arguments=stored(arguments),
+            inputs=inputs,
+            catch_exceptions=catch,
+            values=str(self.values),
+        )
+
+    def payload(self, function: Callable[..., Any]) -> Payload:
+        if function not in self._payloads:
+            data = describe(Task(function)).payload
+            self._payloads[function] = Payload(function.__name__, len(self._payloads) + 1, data)
+        return self._payloads[function]
+
+
+class Input:
+    """Stands for the output of an upstream task among the arguments."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+class Inbox:
+    """Where receipts go."""
+
+    def __init__(self) -> None:
+        self.receipts: list[Receipt] = []
+        self._changed = threading.Condition()
+
+    def __call__(self, receipt: Receipt) -> None:
+        with self._changed:
+            self.receipts.append(receipt)
+            self._changed.notify_all()
+
+    def wait(self, count: int = 1) -> list[Receipt]:
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.receipts) >= count, DEADLINE), self.receipts
+            return list(self.receipts)
+
+    def of(self, work: Work) -> Receipt:
+        def mine() -> list[Receipt]:
+            return [receipt for receipt in self.receipts if receipt.key == work.key]
+
+        with self._changed:
+            assert self._changed.wait_for(lambda: bool(mine()), DEADLINE), f"no receipt of {work.task_id}"
+            (receipt,) = mine()
+            return receipt
+
+
+def stored(data: bytes) -> StoredValue:
+    return StoredValue(len(data), hashlib.sha256(data).hexdigest(), None, data)
+
+
+def value(given: object) -> StoredValue:
+    return stored(dumps(given, "a value"))
+
+
+def output(receipt: Receipt) -> Any:
+    assert receipt.failure is None, receipt.failure
+    assert receipt.output is not None
+    assert receipt.output.data is not None
+    return loads(receipt.output.data)
+
+
+def until(condition: Callable[[], Any], what: str = "a condition") -> Any:
+    """Wait for a condition that only another process can change."""
+    end = time.monotonic() + DEADLINE
+    while not (found := condition()):
+        assert time.monotonic() < end, f"waited in vain for {what}"
+        time.sleep(0.002)
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; a zombie does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return not Path("/proc/self").exists()

@@ -1,0 +1,56 @@
+"""What tests and tasks tell each other through files, since they may be in different processes."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.conditions import until
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A place in tasks where they wait until the test lets them go on."""
+
+    folder: Path
+
+    def wait(self, name: str = "task") -> None:
+        """Called by a task: say that it is here, and wait for the gate to open."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        there = self.folder / f"{name}.here"
+        there.with_suffix(".tmp").write_text(str(os.getpid()))
+        there.with_suffix(".tmp").rename(there)
+        until((self.folder / "open").exists, what=f"{name} waits for {self.folder} to open")
+
+    def until_waiting(self, name: str = "task") -> int:
+        """Called by the test: wait for the task; its process id."""
+        until((self.folder / f"{name}.here").exists, what=f"{name} to come to {self.folder}")
+        return int((self.folder / f"{name}.here").read_text())
+
+    def open(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "open").touch()
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What tasks did, one line each; a line is written whole or not at all."""
+
+    path: Path
+
+    def note(self, line: str) -> int:
+        """Write a line; how many times it was written by now, this time included."""
+        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        try:
+            os.write(handle, f"{line}\n".encode())
+        finally:
+            os.close(handle)
+        return self.counts()[line]
+
+    def lines(self) -> list[str]:
+        return self.path.read_text().splitlines() if self.path.exists() else []
+
+    def counts(self) -> Counter[str]:
+        return Counter(self.lines())

@@ -1,0 +1,34 @@
+"""Python programs in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def environment(storage: Path) -> dict[str, str]:
+    """What a program sees; it may import `tests`."""
+    return os.environ | {"HELIOGRAPH_STORAGE": str(storage), "PYTHONPATH": str(ROOT)}
+
+
+def start(code: str, storage: Path, *arguments: object) -> subprocess.Popen[str]:
+    """Start a program given as text."""
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env=environment(storage),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(code: str, storage: Path, *arguments: object) -> str:
+    """Run a program given as text to its good end; what it printed."""
+    with start(code, storage, *arguments) as process:
+        printed, errors = process.communicate(timeout=100)
+    assert process.returncode == 0, f"exit code {process.returncode}\n{printed}\n{errors}"
+    return printed
