@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -157,9 +158,11 @@ class Queries:
             return list(islice(found, limit))
 
     def runs(self, key: int) -> list[RunRecord]:
-        """All runs of a workflow, oldest first."""
+        """All runs of a workflow, oldest first; the newest reads RESUMABLE where its workflow does."""
         with self._database.read() as connection:
-            return [rows.run_record(row) for row in self._runs.ask(connection, of_workflow=key)]
+            found = [rows.run_record(row) for row in self._runs.ask(connection, of_workflow=key)]
+        now = self._clock()
+        return [replace(run, status=derived_status(run.status, run.owner, now)) for run in found]
 
     def task(self, key: int, task_id: str) -> TaskRecord | None:
         """A task with its attempts; None: the workflow has none of this id."""
