@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
@@ -14,7 +15,16 @@ from heliograph.graph.identifiers import check_identifier
 CARRIER: Final = "_labels"
 CARRIED: Final = "heliograph"
 
-WORKFLOW_OPTIONS: Final = ("name", "task_id", "metadata", "catch_exceptions", "checkpoint")
+WORKFLOW_OPTIONS: Final = (
+    "name",
+    "task_id",
+    "metadata",
+    "catch_exceptions",
+    "checkpoint",
+    "timeout",
+    "retry_delay",
+    "retry_delay_max",
+)
 TASK_OPTIONS: Final = (*WORKFLOW_OPTIONS, "max_retries", "retry_exceptions", "num_returns")
 
 Decorated = TypeVar("Decorated")
@@ -31,6 +41,11 @@ class TaskOptions:
         retry_exceptions: True, False, or the dotted names of the exception types that are retried.
         catch_exceptions: the output becomes ``(value, None)`` or ``(None, exception)``.
         checkpoint: whether the output is stored; None: as the task that created this one, else stored.
+        timeout: seconds an attempt may run; one that runs over is stopped, and counts as a failure that is
+            retried; None: any time.
+        retry_delay: seconds before the first retry; each further one waits twice as long.
+        retry_delay_max: seconds that a retry waits at most.
+        sleep: the task runs nothing and succeeds after so many seconds; set by `workflow.sleep` only.
     """
 
     name: str | None = None
@@ -39,6 +54,10 @@ class TaskOptions:
     retry_exceptions: bool | tuple[str, ...] = False
     catch_exceptions: bool = False
     checkpoint: bool | None = None
+    timeout: float | None = None
+    retry_delay: float = 0.0
+    retry_delay_max: float = 60.0
+    sleep: float | None = None
 
     def merged(self, given: Mapping[str, Any], valid: tuple[str, ...] = TASK_OPTIONS) -> TaskOptions:
         """These options with the given ones in place of their own, key by key.
@@ -158,6 +177,38 @@ def _retry_exceptions(key: str, value: object) -> dict[str, Any]:
     return {key: tuple(f"{kind.__module__}.{kind.__qualname__}" for kind in kinds)}
 
 
+def _timeout(key: str, value: object) -> dict[str, Any]:
+    return {key: None if value is None else positive_seconds(key, value)}
+
+
+def _delay(key: str, value: object) -> dict[str, Any]:
+    return {key: seconds(key, value)}
+
+
+def seconds(what: str, value: object) -> float:
+    """A duration: finite, not negative.
+
+    Raises:
+        TypeError: not a number.
+        ValueError: negative, infinite or not a number at all.
+
+    >>> seconds("retry_delay", 2)
+    2.0
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{what} must be a number of seconds, not {_shown(value)}")
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{what} must be a finite number of seconds, 0 or more, not {value!r}")
+    return float(value)
+
+
+def positive_seconds(what: str, value: object) -> float:
+    """As `seconds`, and more than 0."""
+    if seconds(what, value) == 0:
+        raise ValueError(f"{what} must be more than 0 seconds")
+    return seconds(what, value)
+
+
 def _num_returns(key: str, value: object) -> dict[str, Any]:
     if value not in (None, 1):
         raise ValueError(f"a workflow task has one output: {key} must be 1, not {_shown(value)}")
@@ -178,4 +229,7 @@ _CHECKS: Final[dict[str, Callable[[str, Any], dict[str, Any]]]] = {
     "max_retries": _max_retries,
     "retry_exceptions": _retry_exceptions,
     "num_returns": _num_returns,
+    "timeout": _timeout,
+    "retry_delay": _delay,
+    "retry_delay_max": _delay,
 }

@@ -44,15 +44,45 @@ class Close:
 class Checkpoint:
     """Record the task as successful, with its output, and say `Stored` when that is committed.
 
+    The output is what the attempt just returned, be it this task's own or one of its continuation.
+
     Attributes:
         keep: store the output itself; else only the record.
         caught: the output is ``(None, exception)``, of an attempt that failed.
     """
 
     task: int
-    attempt: int
     keep: bool
     caught: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Expand:
+    """Store the tasks of the continuation that the attempt returned, and say `Expanded` when they are.
+
+    Attributes:
+        creator: the task that returned it.
+        frame: the task that waits for it.
+        first: the number of the first of its tasks.
+    """
+
+    creator: int
+    frame: int
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Say `Due` at a time.
+
+    Attributes:
+        at: Unix seconds.
+        lasting: store the time: after a resume it is the same.
+    """
+
+    task: int
+    at: float
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +105,4 @@ class Finish:
     failed: int | None = None
 
 
-Action = Start | Stop | Mark | Close | Checkpoint | Release | Finish
+Action = Start | Stop | Mark | Close | Checkpoint | Expand | Wake | Release | Finish

@@ -9,10 +9,19 @@ from heliograph.graph.options import TaskOptions
 
 @dataclass(frozen=True, slots=True)
 class TaskRule:
-    """What the machine knows of a task: what it waits for, and what to do when it fails."""
+    """What the machine knows of a task: what it waits for, and what to do when it fails.
+
+    Attributes:
+        upstream: numbers of the tasks whose outputs it takes.
+        options: its options.
+        frame: the task whose continuation it is a part of; see `machine`.
+        delivers_to: the task whose output its output is.
+    """
 
     upstream: tuple[int, ...]
     options: TaskOptions
+    frame: int | None = None
+    delivers_to: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +30,13 @@ class Submitted:
 
     Attributes:
         now: Unix seconds, as in all events.
-        tasks: every task, dependencies first; the last one gives the output.
+        tasks: every task, in the order of their numbers.
         stored: tasks whose outputs are stored.
         attempts: how many attempts each task had in earlier runs; tasks without any are left out.
-        resumed: an earlier run was submitted before: the rows of all tasks not stored say PENDING.
+        resumed: an earlier run was submitted before: rows of tasks that were not successful say PENDING.
+        output: the task that gives the workflow's output; None: the last.
+        finished: tasks that were successful in an earlier run and have no output stored.
+        due: when sleeps that began in an earlier run end, as (task, Unix seconds).
     """
 
     now: float
@@ -32,6 +44,9 @@ class Submitted:
     stored: frozenset[int] = frozenset()
     attempts: tuple[tuple[int, int], ...] = ()
     resumed: bool = False
+    output: int | None = None
+    finished: frozenset[int] = frozenset()
+    due: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +60,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Succeeded:
-    """The attempt returned; its output is not stored yet."""
+    """The attempt returned its output, which is not stored yet."""
 
     now: float
     task: int
@@ -53,12 +68,28 @@ class Succeeded:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
-    """The attempt raised, or its worker died.
+class Continued:
+    """The attempt returned a DAG: the rest of its work.
 
     Attributes:
-        died: the worker died.
+        tasks: the DAG's, dependencies first, with upstream numbers counted from its first. The last one gives
+            what the task's output is to be.
+    """
+
+    now: float
+    task: int
+    attempt: int
+    tasks: tuple[TaskRule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The attempt raised, ran over its time, or its worker died.
+
+    Attributes:
+        died: its code raised nothing: it was stopped, or its worker died.
         lineage: dotted names of the exception's type and all it inherits from.
+        jitter: a random number from 0 to 1, for the delay before the next attempt.
     """
 
     now: float
@@ -66,11 +97,34 @@ class Failed:
     attempt: int
     died: bool
     lineage: tuple[str, ...] = ()
+    jitter: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
     """The task's output and record are committed."""
+
+    now: float
+    task: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """A continuation's tasks are committed.
+
+    Attributes:
+        first: the number of the first of them.
+        count: how many there are.
+    """
+
+    now: float
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The time has come that `Wake` named."""
 
     now: float
     task: int
@@ -83,4 +137,4 @@ class Canceled:
     now: float
 
 
-Event = Submitted | Started | Succeeded | Failed | Stored | Canceled
+Event = Submitted | Started | Succeeded | Continued | Failed | Stored | Expanded | Due | Canceled

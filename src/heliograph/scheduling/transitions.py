@@ -12,7 +12,8 @@ from heliograph.records.status import TaskStatus as Task
 from heliograph.records.status import WorkflowStatus as Workflow
 
 TASK_MOVES: Final[Mapping[Task, frozenset[Task]]] = {
-    Task.PENDING: frozenset({Task.READY, Task.CANCELED}),
+    # In a resume, a task that had returned a continuation goes on waiting for it.
+    Task.PENDING: frozenset({Task.READY, Task.WAITING, Task.CANCELED}),
     # A short attempt is over before anybody saw it run: hence straight from READY to an end.
     Task.READY: frozenset({Task.RUNNING, Task.WAITING, Task.SUCCESSFUL, Task.FAILED, Task.CANCELED}),
     Task.RUNNING: frozenset({Task.READY, Task.WAITING, Task.SUCCESSFUL, Task.FAILED, Task.CANCELED}),
