@@ -6,20 +6,44 @@ the event `Stored` says that it is committed, and only then do dependents become
 it is retried, or caught, or it fails the run; a failed run stops what runs and starts nothing more. The run
 ends with its output task.
 
+Continuations. An attempt may return a DAG instead of an output. Its task then is a frame: it waits while the
+DAG's tasks run, and the output of their last one, the delegate, becomes its own. A delegate that returns a
+DAG in turn is done with that: the new DAG's last task takes its place in the same frame, so a loop of
+continuations has one frame, however long it is. Only a delegate that catches exceptions becomes a frame
+itself, since the exceptions of its continuation are its to catch. A failure goes up from frame to frame to
+the first that catches it, which ends all tasks within that frame.
+
 A resume is the same machine told `Submitted` with what is stored. It goes back from the output task and wakes
-only tasks whose outputs are needed and not stored.
+only tasks whose outputs are needed and not stored; for a frame, its delegate.
+
+What is over leaves memory: all that is kept of a task then is its status.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from heliograph.records.status import TASK_OVER, AttemptStatus, TaskStatus, WorkflowStatus
-from heliograph.scheduling.actions import Action, Checkpoint, Close, Finish, Mark, Release, Start, Stop
+from heliograph.scheduling.actions import (
+    Action,
+    Checkpoint,
+    Close,
+    Expand,
+    Finish,
+    Mark,
+    Release,
+    Start,
+    Stop,
+    Wake,
+)
 from heliograph.scheduling.events import (
     Canceled,
+    Continued,
+    Due,
     Event,
+    Expanded,
     Failed,
     Started,
     Stored,
@@ -27,8 +51,31 @@ from heliograph.scheduling.events import (
     Succeeded,
     TaskRule,
 )
-from heliograph.scheduling.retry import is_retried
+from heliograph.scheduling.retry import backoff, is_retried
 from heliograph.scheduling.transitions import TASK_MOVES, IllegalMoveError, initial_status
+
+
+@dataclass(slots=True)
+class TaskState:
+    """What is kept of a task that is not over, or whose output is still needed.
+
+    Attributes:
+        rule: what was told of it.
+        missing: how many upstream outputs are not stored yet.
+        users: how many tasks will still take its output.
+        dependents: tasks that wait for it.
+        attempts: the number of its last attempt, over all runs.
+        tries: attempts in this run.
+        due: when its sleep ends, where it began to.
+    """
+
+    rule: TaskRule
+    missing: int = 0
+    users: int = 0
+    dependents: list[int] = field(default_factory=list)
+    attempts: int = 0
+    tries: int = 0
+    due: float | None = None
 
 
 class Machine:
@@ -45,39 +92,25 @@ class Machine:
     [Mark(task=1, status=<TaskStatus.READY: 'READY'>), Start(task=1, attempt=1)]
     """
 
-    __slots__ = (
-        "_attempts",
-        "_counts",
-        "_dependents",
-        "_handlers",
-        "_live",
-        "_missing",
-        "_status",
-        "_stored",
-        "_tasks",
-        "_tries",
-        "_users",
-        "status",
-    )
+    __slots__ = ("_counts", "_delegates", "_handlers", "_live", "_output", "_states", "_status", "status")
 
     def __init__(self) -> None:
         self.status = WorkflowStatus.PENDING
-        self._tasks: tuple[TaskRule, ...] = ()
+        self._output = -1
         self._status: list[TaskStatus] = []
-        self._missing: list[int] = []  # how many upstream outputs are not stored yet
-        self._users: list[int] = []  # how many tasks will still read this one's output
-        self._dependents: list[list[int]] = []
-        self._stored: set[int] = set()
-        self._attempts: dict[int, int] = {}  # the last attempt's number, over all runs
-        self._tries: dict[int, int] = {}  # attempts in this run, only of tasks that were tried again
-        self._live: dict[int, int] = {}  # attempts that an engine has: task to attempt
+        self._states: dict[int, TaskState] = {}
+        self._delegates: dict[int, int] = {}  # frame to the task that will give its output
+        self._live: dict[int, int] = {}  # attempts that have not ended, sleeps among them: task to attempt
         self._counts: dict[TaskStatus, int] = {}
         self._handlers: dict[type, Callable[[Any], Iterator[Action]]] = {
             Submitted: self._submitted,
             Started: self._started,
             Succeeded: self._succeeded,
+            Continued: self._continued,
             Failed: self._failed,
             Stored: self._task_stored,
+            Expanded: self._expanded,
+            Due: self._due,
             Canceled: self._canceled,
         }
 
@@ -99,16 +132,49 @@ class Machine:
 
     @property
     def live(self) -> Mapping[int, int]:
-        """The attempts that were started and have not ended: task to attempt."""
+        """The attempts that have begun and not ended: task to attempt."""
         return self._live
+
+    @property
+    def states(self) -> Mapping[int, TaskState]:
+        """The tasks in memory."""
+        return self._states
+
+    @property
+    def output(self) -> int:
+        """The task that gives the workflow's output."""
+        return self._output
 
     def status_of(self, task: int) -> TaskStatus:
         """How a task stands."""
         return self._status[task]
 
     def rule_of(self, task: int) -> TaskRule:
-        """What the machine was told of a task."""
-        return self._tasks[task]
+        """What the machine was told of a task that is not over."""
+        return self._states[task].rule
+
+    def keeps(self, task: int) -> bool:
+        """Whether the task's output is to be stored: as it says itself, else as the frame it is in."""
+        rule = self._states[task].rule
+        while rule.options.checkpoint is None and rule.frame is not None:
+            rule = self._states[rule.frame].rule
+        return rule.options.checkpoint is not False
+
+    def wraps(self, task: int) -> int:
+        """How often the task's output is wrapped as ``(output, None)``: once for each that catches."""
+        rule = self._states[task].rule
+        count = int(rule.options.catch_exceptions)
+        while rule.delivers_to is not None:
+            rule = self._states[rule.delivers_to].rule
+            count += rule.options.catch_exceptions
+        return count
+
+    def catcher(self, task: int) -> int | None:
+        """The task that catches what this one raises: itself, or a frame around it; None: nobody does."""
+        catching: int | None = task
+        while catching is not None and not self._states[catching].rule.options.catch_exceptions:
+            catching = self._states[catching].rule.frame
+        return catching
 
     # -- the handlers, one an event
 
@@ -116,34 +182,35 @@ class Machine:
         if self.status is not WorkflowStatus.PENDING:
             raise IllegalMoveError(f"submitted, and the run is {self.status} already")
         self.status = WorkflowStatus.RUNNING
-        self._tasks = event.tasks
-        self._stored = set(event.stored)
-        self._attempts = dict(event.attempts)
-        count = len(event.tasks)
-        self._missing = [0] * count
-        self._users = [0] * count
-        self._dependents = [[] for _ in range(count)]
+        self._output = len(event.tasks) - 1 if event.output is None else event.output
+        done = event.stored | event.finished
         self._status = [
-            TaskStatus.SUCCESSFUL if task in self._stored else TaskStatus.PENDING for task in range(count)
+            TaskStatus.SUCCESSFUL if task in done else _unbegun(rule, event.resumed)
+            for task, rule in enumerate(event.tasks)
         ]
-        needed = self._needed()
-        for task in needed:
-            for upstream in event.tasks[task].upstream:
-                self._users[upstream] += 1
-                if upstream not in self._stored:
-                    self._missing[task] += 1
-                    self._dependents[upstream].append(task)
         for status in self._status:
             self._counts[status] = self._counts.get(status, 0) + 1
-        ready = [task for task in needed if not self._missing[task]]
+        needed = self._needed(event)
+        attempts, due = dict(event.attempts), dict(event.due)
+        for task in needed:
+            rule = event.tasks[task]
+            if task in self._delegates:  # a frame: it has had its inputs, and waits for its delegate now
+                rule = replace(rule, upstream=())
+            self._states[task] = TaskState(rule, attempts=attempts.get(task, 0), due=due.get(task))
+            if self._status[task] is TaskStatus.SUCCESSFUL:  # its output was not kept: it has to run again
+                yield self._reset(task)
+        for task in needed:
+            for upstream in self._states[task].rule.upstream:
+                if upstream not in self._states:
+                    self._states[upstream] = TaskState(event.tasks[upstream])
+                self._link(upstream, task)
+        for frame in self._delegates:
+            yield self._move(frame, TaskStatus.WAITING)
+        ready = [task for task in needed if not self._states[task].missing and task not in self._delegates]
         for task in ready:
-            status = initial_status(event.tasks[task].upstream)
-            if status is TaskStatus.READY and not event.resumed:
-                self._set(task, status)  # stored so with the plan
-            else:
-                yield self._move(task, TaskStatus.READY)
+            yield from self._make_ready(task)
         for task in ready:
-            yield self._start(task)
+            yield from self._begin(task, event.now)
         if not needed:
             yield self._finish(WorkflowStatus.SUCCESSFUL)
 
@@ -152,54 +219,107 @@ class Machine:
             yield self._move(event.task, TaskStatus.RUNNING)
 
     def _succeeded(self, event: Succeeded) -> Iterator[Action]:
-        if not self._end(event.task, event.attempt):
+        if self._end(event.task, event.attempt):
+            yield Close(event.task, event.attempt, AttemptStatus.SUCCESSFUL)
+            yield from self._deliver(event.task, caught=False)
+
+    def _continued(self, event: Continued) -> Iterator[Action]:
+        task = event.task
+        if not self._end(task, event.attempt):
             return
-        yield Close(event.task, event.attempt, AttemptStatus.SUCCESSFUL)
-        yield from self._checkpoint(event.task, event.attempt, caught=False)
+        yield Close(task, event.attempt, AttemptStatus.SUCCESSFUL)
+        rule, first = self._states[task].rule, len(self._status)
+        if rule.delivers_to is None or rule.options.catch_exceptions:
+            frame = task
+            yield self._move(task, TaskStatus.WAITING)
+        else:  # a tail call: the frame it would deliver to waits for the new tasks instead
+            frame = rule.delivers_to
+            yield self._move(task, TaskStatus.SUCCESSFUL)
+            yield from self._let_go(task)
+        last = first + len(event.tasks) - 1
+        self._delegates[frame] = last
+        for number, new in enumerate(event.tasks, first):
+            upstream = tuple([first + place for place in new.upstream])
+            delivers_to = frame if number == last else None
+            self._states[number] = TaskState(
+                replace(new, upstream=upstream, frame=frame, delivers_to=delivers_to)
+            )
+            status = initial_status(upstream)
+            self._status.append(status)
+            self._counts[status] = self._counts.get(status, 0) + 1
+        yield Expand(task, frame, first)
+
+    def _expanded(self, event: Expanded) -> Iterator[Action]:
+        if self.status is not WorkflowStatus.RUNNING:
+            return
+        # Tasks whose frame ended meanwhile are gone.
+        tasks = [task for task in range(event.first, event.first + event.count) if task in self._states]
+        for task in tasks:
+            for upstream in self._states[task].rule.upstream:
+                self._link(upstream, task)
+        for task in tasks:
+            if not self._states[task].missing:
+                yield from self._begin(task, event.now)
 
     def _failed(self, event: Failed) -> Iterator[Action]:
         task = event.task
         if not self._end(task, event.attempt):
             return
-        options = self._tasks[task].options
+        state = self._states[task]
         yield Close(task, event.attempt, AttemptStatus.FAILED)
-        if is_retried(options, self._tries.get(task, 1), event.died, event.lineage):
-            self._tries[task] = self._tries.get(task, 1) + 1
-            if self._status[task] is not TaskStatus.READY:
-                yield self._move(task, TaskStatus.READY)
-            yield self._start(task)
-        elif options.catch_exceptions:
-            yield from self._checkpoint(task, event.attempt, caught=True)
-        else:
-            yield self._move(task, TaskStatus.FAILED)
-            yield from self._stop_all()
+        if is_retried(state.rule.options, state.tries, event.died, event.lineage):
+            yield from self._retry(task, event)
+            return
+        catcher = self.catcher(task)
+        if catcher == task:
+            yield from self._deliver(task, caught=True)
+            return
+        yield self._move(task, TaskStatus.FAILED)
+        if catcher is None:
+            yield from self._stop(self._live)
+            for other in self._states:
+                if self._status[other] is TaskStatus.WAITING:
+                    yield self._move(other, TaskStatus.CANCELED)
             yield self._finish(WorkflowStatus.FAILED, task)
+        else:
+            yield from self._end_within(catcher)
+            yield from self._deliver(catcher, caught=True)
 
     def _task_stored(self, event: Stored) -> Iterator[Action]:
         task = event.task
-        if task in self._stored or self._status[task] is not TaskStatus.SUCCESSFUL:
+        state = self._states.get(task)
+        if state is None or self._status[task] is not TaskStatus.SUCCESSFUL:
             raise IllegalMoveError(f"task {task} is {self._status[task]}: it can't be stored now")
-        self._stored.add(task)
         if self.status is not WorkflowStatus.RUNNING:
             return
+        dependents, state.dependents = state.dependents, []
         ready = []
-        for dependent in self._dependents[task]:
-            self._missing[dependent] -= 1
-            if not self._missing[dependent]:
-                ready.append(dependent)
-        self._dependents[task] = []
+        for dependent in dependents:
+            waiting = self._states.get(dependent)
+            if waiting is not None:  # else its frame ended
+                waiting.missing -= 1
+                if not waiting.missing:
+                    ready.append(dependent)
         for dependent in ready:
-            yield self._move(dependent, TaskStatus.READY)
-            yield self._start(dependent)
-        for upstream in self._tasks[task].upstream:
-            self._users[upstream] -= 1
-            if not self._users[upstream]:
-                yield Release(upstream)
+            yield from self._make_ready(dependent)
+            yield from self._begin(dependent, event.now)
+        yield from self._let_go(task)
+
+    def _due(self, event: Due) -> Iterator[Action]:
+        task = event.task
+        if self.status is not WorkflowStatus.RUNNING or self._status[task] is not TaskStatus.WAITING:
+            return
+        if self._states[task].rule.options.sleep is None:  # the delay before another attempt
+            yield self._move(task, TaskStatus.READY)
+            yield self._start(task)
+        elif self._end(task, self._states[task].attempts):
+            yield Close(task, self._states[task].attempts, AttemptStatus.SUCCESSFUL)
+            yield from self._deliver(task, caught=False)
 
     def _canceled(self, _event: Canceled) -> Iterator[Action]:
         if self.status not in (WorkflowStatus.RUNNING, WorkflowStatus.PENDING):
             return
-        yield from self._stop_all()
+        yield from self._stop(self._live)
         for task, status in enumerate(self._status):
             if status not in TASK_OVER:
                 self._set(task, TaskStatus.CANCELED)  # stored so with the cancellation
@@ -207,23 +327,68 @@ class Machine:
 
     # -- what the handlers have in common
 
-    def _needed(self) -> list[int]:
-        """Tasks to run, dependencies first: not stored, and the output needs them."""
-        last = len(self._tasks) - 1
-        if last in self._stored:
+    def _needed(self, event: Submitted) -> list[int]:
+        """Tasks to run, dependencies first: not stored, and the output needs them. Finds the delegates, too."""
+        if self._output in event.stored:
             return []
-        needed, path = {last}, [last]
+        newest: dict[int, int] = {}
+        for task, rule in enumerate(event.tasks):
+            if rule.delivers_to is not None:
+                newest[rule.delivers_to] = task  # a later continuation takes the place of an earlier
+        needed, path = {self._output}, [self._output]
         while path:
-            for upstream in self._tasks[path.pop()].upstream:
-                if upstream not in needed and upstream not in self._stored:
-                    needed.add(upstream)
-                    path.append(upstream)
+            task = path.pop()
+            inputs = event.tasks[task].upstream
+            if task in newest:
+                self._delegates[task] = newest[task]
+                inputs = (newest[task],)
+            for other in inputs:
+                if other not in needed and other not in event.stored:
+                    needed.add(other)
+                    path.append(other)
         return sorted(needed)
 
+    def _link(self, upstream: int, task: int) -> None:
+        """The task takes the output of an upstream task."""
+        source = self._states[upstream]
+        source.users += 1
+        if self._status[upstream] is not TaskStatus.SUCCESSFUL:
+            self._states[task].missing += 1
+            source.dependents.append(task)
+
+    def _make_ready(self, task: int) -> Iterator[Action]:
+        if self._status[task] is not TaskStatus.READY:  # a plan's first tasks are stored as READY
+            yield self._move(task, TaskStatus.READY)
+
+    def _begin(self, task: int, now: float) -> Iterator[Action]:
+        """Start a ready task, or put it to sleep if that is what it is for."""
+        state = self._states[task]
+        seconds = state.rule.options.sleep
+        if seconds is None:
+            yield self._start(task)
+            return
+        state.due = now + seconds if state.due is None else state.due
+        state.attempts += 1
+        self._live[task] = state.attempts
+        yield self._move(task, TaskStatus.WAITING)
+        yield Wake(task, state.due, lasting=True)
+
     def _start(self, task: int) -> Start:
-        attempt = self._attempts[task] = self._attempts.get(task, 0) + 1
-        self._live[task] = attempt
-        return Start(task, attempt)
+        state = self._states[task]
+        state.attempts += 1
+        state.tries += 1
+        self._live[task] = state.attempts
+        return Start(task, state.attempts)
+
+    def _retry(self, task: int, event: Failed) -> Iterator[Action]:
+        state = self._states[task]
+        delay = backoff(state.rule.options, state.tries, event.jitter)
+        if delay:
+            yield self._move(task, TaskStatus.WAITING)
+            yield Wake(task, event.now + delay)
+            return
+        yield from self._make_ready(task)
+        yield self._start(task)
 
     def _end(self, task: int, attempt: int) -> bool:
         """Whether the attempt was live; it is not any more."""
@@ -232,22 +397,68 @@ class Machine:
         del self._live[task]
         return True
 
-    def _checkpoint(self, task: int, attempt: int, caught: bool) -> Iterator[Action]:
+    def _deliver(self, task: int, caught: bool) -> Iterator[Action]:
+        """The task has an output: it is that of the frame it stands for, and of the one around that."""
+        while (frame := self._states[task].rule.delivers_to) is not None:
+            yield self._move(task, TaskStatus.SUCCESSFUL)
+            yield from self._let_go(task)
+            del self._delegates[frame]
+            task = frame
         self._set(task, TaskStatus.SUCCESSFUL)
-        yield Checkpoint(task, attempt, self._tasks[task].options.checkpoint is not False, caught)
-        if task == len(self._tasks) - 1:
+        yield Checkpoint(task, self.keeps(task), caught)
+        if task == self._output:
             yield self._finish(WorkflowStatus.SUCCESSFUL)
 
-    def _stop_all(self) -> Iterator[Action]:
-        for task, attempt in sorted(self._live.items()):
-            yield Stop(task, attempt)
+    def _let_go(self, task: int) -> Iterator[Action]:
+        """A task is over: what it took is needed once less, and it leaves memory if nobody takes its own."""
+        state = self._states[task]
+        for upstream in state.rule.upstream:
+            source = self._states[upstream]
+            source.users -= 1
+            if not source.users:
+                del self._states[upstream]
+                yield Release(upstream)
+        if not state.users and task != self._output:
+            del self._states[task]
+            yield Release(task)
+
+    def _end_within(self, frame: int) -> Iterator[Action]:
+        """End all tasks of a frame's continuation: somebody's exception is its output now."""
+        within = [task for task in self._states if self._is_within(task, frame)]
+        yield from self._stop([task for task in within if task in self._live])
+        del self._delegates[frame]
+        for task in within:
+            if self._status[task] not in TASK_OVER:
+                yield self._move(task, TaskStatus.CANCELED)
+            self._delegates.pop(task, None)
+        for task in within:
+            del self._states[task]
+            yield Release(task)
+
+    def _is_within(self, task: int, frame: int) -> bool:
+        around = self._states[task].rule.frame
+        while around is not None and around != frame:
+            around = self._states[around].rule.frame
+        return around is not None
+
+    def _stop(self, tasks: Iterable[int]) -> Iterator[Action]:
+        for task in sorted(tasks):
+            attempt = self._live.pop(task)
+            if self._status[task] is not TaskStatus.WAITING:  # a sleep has no worker to stop
+                yield Stop(task, attempt)
             yield Close(task, attempt, AttemptStatus.CANCELED)
             yield self._move(task, TaskStatus.CANCELED)
-        self._live.clear()
 
     def _finish(self, status: WorkflowStatus, failed: int | None = None) -> Finish:
         self.status = status
         return Finish(status, failed)
+
+    def _reset(self, task: int) -> Mark:
+        """It was successful in an earlier run, and begins again in this one."""
+        self._counts[TaskStatus.SUCCESSFUL] -= 1
+        self._counts[TaskStatus.PENDING] = self._counts.get(TaskStatus.PENDING, 0) + 1
+        self._status[task] = TaskStatus.PENDING
+        return Mark(task, TaskStatus.PENDING)
 
     def _move(self, task: int, status: TaskStatus) -> Mark:
         self._set(task, status)
@@ -260,3 +471,8 @@ class Machine:
         self._status[task] = status
         self._counts[before] -= 1
         self._counts[status] = self._counts.get(status, 0) + 1
+
+
+def _unbegun(rule: TaskRule, resumed: bool) -> TaskStatus:
+    """What the row of a task says that has not been successful: after a claim, PENDING."""
+    return TaskStatus.PENDING if resumed else initial_status(rule.upstream)
