@@ -287,10 +287,10 @@ class Machine:
 
     def _task_stored(self, event: Stored) -> Iterator[Action]:
         task = event.task
-        state = self._states.get(task)
-        if state is None or self._status[task] is not TaskStatus.SUCCESSFUL:
+        if self._status[task] is not TaskStatus.SUCCESSFUL:
             raise IllegalMoveError(f"task {task} is {self._status[task]}: it can't be stored now")
-        if self.status is not WorkflowStatus.RUNNING:
+        state = self._states.get(task)
+        if state is None or self.status is not WorkflowStatus.RUNNING:  # its frame or its run ended meanwhile
             return
         dependents, state.dependents = state.dependents, []
         ready = []
