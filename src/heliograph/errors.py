@@ -42,6 +42,10 @@ class WorkerDiedError(WorkflowError):
     """The worker that ran an attempt ended before the attempt did: killed, out of memory, or it exited."""
 
 
+class TaskTimeoutError(WorkflowError, TimeoutError):
+    """An attempt ran longer than its task's `timeout` allows, and was stopped."""
+
+
 class RemoteError(WorkflowError):
     """A task raised an exception that can't be rebuilt here; the message holds its type and text."""
 

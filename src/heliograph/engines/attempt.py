@@ -12,11 +12,14 @@ from typing import Any, Final, Literal
 from heliograph.engines.executor import Payload, Receipt, Work
 from heliograph.engines.failures import dotted, failure_of, rebuildable
 from heliograph.engines.measure import Meter
+from heliograph.engines.receipts import wrapped
 from heliograph.errors import StorageError, WorkflowTaskNotRecoverableError
 from heliograph.graph.function import load
 from heliograph.graph.pickling import dumps, loads
-from heliograph.graph.plan import restore_arguments
+from heliograph.graph.node import Inputs, Node
+from heliograph.graph.plan import Plan, make_plan, restore_arguments
 from heliograph.records.attempt import Phases, StoredValue, Worker
+from heliograph.records.context import Current, running
 from heliograph.storage.values import INLINE_LIMIT, ValueStore
 
 
@@ -61,6 +64,10 @@ def run_attempt(
     anchor = started - time.perf_counter()
     loaded = finished = None
     output: StoredValue | None = None
+    continuation: Plan | None = None
+    context = running.set(
+        Current(work.workflow_id, work.task_id, work.key.attempt, work.key.run, work.key.run > 1)
+    )
     failed: BaseException | None = None
     try:
         function = _load_function(work, functions)
@@ -72,17 +79,22 @@ def run_attempt(
                 value = _run_coroutine(value)
         finally:
             finished = anchor + time.perf_counter()
-        output = _store((value, None) if work.catch_exceptions else value, work, "the output")
+        if isinstance(value, Node):
+            continuation = make_plan(value, Inputs())
+        else:
+            output = _store(wrapped(value, work.wraps), work, "the output")
     except BaseException as error:  # sys.exit() in a task ends the task, not the worker
         failed = error
-    serialised = anchor + time.perf_counter() if output is not None else None
+    finally:
+        running.reset(context)
+    serialised = anchor + time.perf_counter() if failed is None else None
     resources = meter.read()
     phases = Phases(None, None, submitted, started, loaded, finished, serialised)
     if failed is None:
-        return Receipt(work.key, worker, phases, resources, output)
+        return Receipt(work.key, worker, phases, resources, output, continuation=continuation)
     try:
         failure = failure_of(failed)
-        caught = _caught(failed, rebuildable(failed, failure), work) if work.catch_exceptions else None
+        caught = None if work.caught_wraps is None else _caught(failed, rebuildable(failed, failure), work)
         return Receipt(work.key, worker, phases, resources, None, failure, caught)
     finally:
         failed = None  # or the frames in its traceback keep each other, and the task's values, alive
@@ -150,9 +162,9 @@ def _store(value: object, work: Work, what: str) -> StoredValue:
 
 def _caught(error: BaseException, given: BaseException, work: Work) -> StoredValue:
     """``(None, exception)`` as an output."""
+    wraps = work.caught_wraps or 0
     try:
-        return _store((None, given), work, "the exception")
+        return _store(wrapped((None, given), wraps), work, "the exception")
     except Exception:  # too large for the disk, or not to be pickled after all
-        return _store(
-            (None, rebuildable(error, replace(failure_of(error), error=None))), work, "the exception"
-        )
+        said = rebuildable(error, replace(failure_of(error), error=None))
+        return _store(wrapped((None, said), wraps), work, "the exception")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from heliograph.graph.plan import Plan
 from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, Worker
 
 
@@ -45,7 +46,8 @@ class Work:
         function: what to call.
         arguments: pickled, with numbers in place of inputs.
         inputs: outputs of upstream tasks, in the order of those numbers.
-        catch_exceptions: the output becomes ``(value, None)`` or ``(None, exception)``.
+        wraps: how often the output is wrapped as ``(output, None)``, for those that catch exceptions.
+        caught_wraps: how often ``(None, exception)`` is wrapped so; None: nobody catches what it raises.
         values: URL of the folder where large outputs go.
     """
 
@@ -55,7 +57,8 @@ class Work:
     function: Payload
     arguments: StoredValue
     inputs: tuple[StoredValue, ...]
-    catch_exceptions: bool
+    wraps: int
+    caught_wraps: int | None
     values: str
 
 
@@ -68,7 +71,8 @@ class Receipt:
         worker: who ran it.
         phases: from ``submitted`` to ``serialised``, as far as they were reached.
         resources: what it used.
-        output: what it returned; None if it failed.
+        output: what it returned; None if it failed, or was continued.
+        continuation: the DAG it returned, if it did.
         failure: why it failed; None if it did not.
         caught: ``(None, exception)`` as a value, where a failure may be caught.
     """
@@ -80,6 +84,7 @@ class Receipt:
     output: StoredValue | None = None
     failure: Failure | None = None
     caught: StoredValue | None = None
+    continuation: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import socket
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from heliograph.engines.executor import AttemptKey, Payload, Receipt, Work
+from heliograph.engines.executor import AttemptKey, Payload, Work
 from heliograph.engines.outcome import OutputFuture
 from heliograph.errors import StorageCorruptError
-from heliograph.graph.pickling import dumps
-from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, Worker
+from heliograph.graph.function import Function
+from heliograph.graph.plan import Plan
+from heliograph.records.attempt import Phases, StoredValue, Worker
+from heliograph.scheduling.actions import Expand
 from heliograph.scheduling.events import Submitted, TaskRule
 from heliograph.scheduling.machine import Machine
 from heliograph.storage.checkpoints import Checkpoints, StoredPlan
-from heliograph.storage.entries import Accepted, Claim, Submission
+from heliograph.storage.entries import Accepted, Claim, Expansion, Submission
 from heliograph.storage.submissions import argument_value
 
 
@@ -29,35 +29,42 @@ class Begun(NamedTuple):
     worker: Worker | None = None
 
 
+class LiveTask(NamedTuple):
+    """What is needed to run a task, besides its inputs."""
+
+    task_id: str
+    function: int
+
+
 @dataclass(slots=True)
 class LiveRun:
-    """One run of one workflow, in memory.
+    """One run of one workflow, in memory. What is over leaves it.
 
     Attributes:
         key: the storage's key of the workflow.
         run: number of the run.
         workflow_id: id of the workflow.
         created_time: when the run was asked for.
-        task_ids: of all tasks, by number.
-        function_of: which of `payloads` each task calls.
-        payloads: the functions.
-        submitted: what to tell the machine when the run may begin, but for the time.
+        tasks: by number.
+        functions: by number.
+        function_numbers: by the function's pickled self.
         future: who waits for the output.
+        submitted: what to tell the machine when the run may begin, but for the time; None once it was told.
         arguments: of tasks that are not done; those of a resumed run are read when they are needed.
         machine: decides.
         outputs: that tasks still need, as far as they were made or read since the run began.
-        begun: attempts that the executor has.
+        begun: attempts that have not ended.
     """
 
     key: int
     run: int
     workflow_id: str
     created_time: float
-    task_ids: tuple[str, ...]
-    function_of: tuple[int, ...]
-    payloads: tuple[Payload, ...]
-    submitted: Submitted
+    tasks: dict[int, LiveTask]
+    functions: list[Payload]
+    function_numbers: dict[bytes, int]
     future: OutputFuture
+    submitted: Submitted | None
     arguments: dict[int, StoredValue] = field(default_factory=dict)
     machine: Machine = field(default_factory=Machine)
     outputs: dict[int, StoredValue] = field(default_factory=dict)
@@ -77,12 +84,12 @@ class LiveRun:
             checkpoints: to read what is not in memory.
             values: URL of the folder for large values.
         """
-        rule = self.machine.rule_of(task)
+        machine, live = self.machine, self.tasks[task]
         arguments = self.arguments.get(task)
         if arguments is None:
             arguments = self.arguments[task] = self._required(checkpoints.arguments(self.key, task), task)
         inputs = []
-        for upstream in rule.upstream:
+        for upstream in machine.rule_of(task).upstream:
             value = self.outputs.get(upstream)
             if value is None:
                 value = self.outputs[upstream] = self._required(
@@ -93,24 +100,70 @@ class LiveRun:
         return Work(
             key=self.attempt_key(task, attempt),
             workflow_id=self.workflow_id,
-            task_id=self.task_ids[task],
-            function=self.payloads[self.function_of[task]],
+            task_id=live.task_id,
+            function=self.functions[live.function],
             arguments=arguments,
             inputs=tuple(inputs),
-            catch_exceptions=rule.options.catch_exceptions,
+            wraps=machine.wraps(task),
+            caught_wraps=self.caught_wraps(task),
             values=values,
         )
 
+    def caught_wraps(self, task: int) -> int | None:
+        """How often an exception of the task, once caught, is wrapped further; None: nobody catches it."""
+        catcher = self.machine.catcher(task)
+        return None if catcher is None else self.machine.wraps(catcher) - 1
+
+    def inherited(self, creator: int, plan: Plan) -> Plan:
+        """A continuation's plan, with what its tasks have from the one that returned it: `checkpoint`."""
+        if self.machine.keeps(creator):
+            return plan
+        return replace(
+            plan,
+            tasks=tuple(
+                replace(planned, options=replace(planned.options, checkpoint=False))
+                if planned.options.checkpoint is None
+                else planned
+                for planned in plan.tasks
+            ),
+        )
+
+    def expansion(self, plan: Plan, action: Expand, tokens: Iterator[int]) -> Expansion:
+        """The tasks of a continuation: taken in here, and as they are to be stored."""
+        numbers, new = [], set()
+        for function in plan.functions:
+            number = self.function_numbers.get(function.payload)
+            if number is None:
+                number = self.function_numbers[function.payload] = len(self.functions)
+                self.functions.append(_payload(function, tokens))
+                new.add(number)
+            numbers.append(number)
+        for task, planned in enumerate(plan.tasks, action.first):
+            self.tasks[task] = LiveTask(planned.task_id, numbers[planned.function])
+            self.arguments[task] = argument_value(planned.arguments)
+        return Expansion(action.creator, action.frame, action.first, plan, tuple(numbers), frozenset(new))
+
+    def name(self, first: int, task_ids: Iterable[str]) -> None:
+        """Tasks of a continuation have their names: now that they are stored."""
+        for task, task_id in enumerate(task_ids, first):
+            if task in self.tasks:
+                self.tasks[task] = self.tasks[task]._replace(task_id=task_id)
+
+    def release(self, task: int) -> None:
+        """Nobody needs the task, nor its output, any more."""
+        self.tasks.pop(task, None)
+        self.arguments.pop(task, None)
+        self.outputs.pop(task, None)
+
     def last_output(self, checkpoints: Checkpoints) -> StoredValue:
         """The output of the workflow."""
-        last = len(self.task_ids) - 1
+        last = self.machine.output
         return self.outputs.get(last) or self._required(checkpoints.output(self.key, last), last)
 
     def _required(self, value: StoredValue | None, task: int) -> StoredValue:
         if value is None:
             raise StorageCorruptError(
-                f"a value of task {self.task_ids[task]!r} of workflow {self.workflow_id!r} "
-                "is gone from the storage"
+                f"a value of task number {task} of workflow {self.workflow_id!r} is gone from the storage"
             )
         return value
 
@@ -125,17 +178,11 @@ def submitted_run(
         run=accepted.run,
         workflow_id=submission.workflow_id,
         created_time=submission.created_time,
-        task_ids=tuple([planned.task_id for planned in plan.tasks]),
-        function_of=tuple([planned.function for planned in plan.tasks]),
-        payloads=tuple(
-            Payload(f"{function.module}.{function.qualname}", next(tokens), function.payload)
-            for function in plan.functions
-        ),
-        submitted=Submitted(
-            submission.created_time,
-            tuple([TaskRule(planned.upstream, planned.options) for planned in plan.tasks]),
-        ),
+        tasks={task: LiveTask(planned.task_id, planned.function) for task, planned in enumerate(plan.tasks)},
+        functions=[_payload(function, tokens) for function in plan.functions],
+        function_numbers={function.payload: number for number, function in enumerate(plan.functions)},
         future=future,
+        submitted=Submitted(submission.created_time, rules_of(plan)),
         arguments={task: argument_value(planned.arguments) for task, planned in enumerate(plan.tasks)},
     )
 
@@ -149,23 +196,30 @@ def resumed_run(
         run=accepted.run,
         workflow_id=claim.workflow_id,
         created_time=claim.created_time,
-        task_ids=plan.task_ids,
-        function_of=plan.functions,
-        payloads=tuple(Payload(name, next(tokens), payload) for name, payload in plan.payloads),
-        submitted=Submitted(claim.created_time, plan.rules, plan.stored, plan.attempts, resumed=True),
+        tasks={
+            task: LiveTask(*described)
+            for task, described in enumerate(zip(plan.task_ids, plan.functions, strict=True))
+        },
+        functions=[Payload(name, next(tokens), payload) for name, payload in plan.payloads],
+        function_numbers={payload: number for number, (_, payload) in enumerate(plan.payloads)},
         future=future,
+        submitted=Submitted(
+            claim.created_time,
+            plan.rules,
+            plan.stored,
+            plan.attempts,
+            resumed=True,
+            output=plan.output,
+            finished=plan.finished,
+            due=plan.due,
+        ),
     )
 
 
-def unread(key: AttemptKey, error: StorageCorruptError) -> Receipt:
-    """The receipt of an attempt that could not begin, for a value it needs can't be read."""
-    kind = type(error)
-    failure = Failure(
-        f"{kind.__module__}.{kind.__qualname__}",
-        str(error),
-        lineage=tuple(f"{base.__module__}.{base.__qualname__}" for base in kind.__mro__[:-1]),
-        error=dumps(error, "the error"),
-    )
-    return Receipt(
-        key, Worker(socket.gethostname(), os.getpid(), "engine"), Phases(), Resources(), failure=failure
-    )
+def rules_of(plan: Plan) -> tuple[TaskRule, ...]:
+    """What the machine is told of a plan."""
+    return tuple([TaskRule(planned.upstream, planned.options) for planned in plan.tasks])
+
+
+def _payload(function: Function, tokens: Iterator[int]) -> Payload:
+    return Payload(f"{function.module}.{function.qualname}", next(tokens), function.payload)

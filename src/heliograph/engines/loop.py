@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import queue
+import random
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -16,16 +17,39 @@ from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import Final
 
+from heliograph.engines import receipts
 from heliograph.engines.executor import AttemptKey, Deliver, Executor, Receipt
-from heliograph.engines.live import LiveRun, resumed_run, submitted_run, unread
+from heliograph.engines.live import Begun, LiveRun, resumed_run, rules_of, submitted_run
 from heliograph.engines.outcome import OutputFuture, cancellation_error, execution_error
 from heliograph.engines.pending import PendingChanges
-from heliograph.errors import StorageCorruptError, StorageError, WorkflowNotFoundError
+from heliograph.engines.timers import Timer, Timers
+from heliograph.errors import StorageCorruptError, StorageError, TaskTimeoutError, WorkflowNotFoundError
 from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.records.workflow import Owner
-from heliograph.scheduling.actions import Action, Checkpoint, Close, Finish, Mark, Release, Start, Stop
+from heliograph.scheduling.actions import (
+    Action,
+    Checkpoint,
+    Close,
+    Expand,
+    Finish,
+    Mark,
+    Release,
+    Start,
+    Stop,
+    Wake,
+)
 from heliograph.scheduling.admission import Admission
-from heliograph.scheduling.events import Canceled, Event, Failed, Started, Stored, Succeeded
+from heliograph.scheduling.events import (
+    Canceled,
+    Continued,
+    Due,
+    Event,
+    Expanded,
+    Failed,
+    Started,
+    Stored,
+    Succeeded,
+)
 from heliograph.storage.entries import Accepted, Claim, Ending, Refused, Submission
 from heliograph.storage.journal import Batch, Journal
 from heliograph.storage.liveness import LEASE_SECONDS
@@ -90,6 +114,8 @@ class Loop:
         self._entries: list[_Entry] = []
         self._pending = PendingChanges()
         self._awaiting: list[tuple[LiveRun, int]] = []  # checkpoints in the next commit
+        self._expanding: list[tuple[LiveRun, int, int]] = []  # continuations in it
+        self._timers = Timers()
         self._over: list[tuple[LiveRun, Finish, Receipt | None]] = []  # runs that end with it
         self._seen_running: set[AttemptKey] = set()
         self._open: set[AttemptKey] = set()  # attempts that the executor has
@@ -166,6 +192,7 @@ class Loop:
             now = self._clock()
             if len(self._open) > len(self._seen_running):
                 self._observe(now)
+            self._ring(now)
             if self._must_commit(now):
                 self._commit(now)
             if self._runs and now >= self._poll_at:
@@ -203,10 +230,13 @@ class Loop:
         if self._entries or self._pending.urgent:
             return None
         if self._pending or len(self._open) > len(self._seen_running):
-            return TICK_SECONDS
+            return TICK_SECONDS  # a timer may be late by as much
         if not self._runs:
             return _FOREVER
-        return max(min(self._renew_at, self._poll_at) - self._clock(), 0.001)
+        until = min(self._renew_at, self._poll_at)
+        if self._timers.next is not None:
+            until = min(until, self._timers.next)
+        return max(until - self._clock(), 0.001)
 
     # -- events in
 
@@ -219,10 +249,16 @@ class Loop:
         now, (_, _, task, attempt) = self._clock(), receipt.key
         failure = receipt.failure
         event: Event
-        if failure is None:
-            event = Succeeded(now, task, attempt)
+        if failure is not None:
+            event = Failed(now, task, attempt, failure.died, failure.lineage, random.random())
+        elif receipt.continuation is not None:
+            if attempt != run.machine.live.get(task):
+                return
+            receipt = replace(receipt, continuation=run.inherited(task, receipt.continuation))
+            assert receipt.continuation is not None
+            event = Continued(now, task, attempt, rules_of(receipt.continuation))
         else:
-            event = Failed(now, task, attempt, failure.died, failure.lineage)
+            event = Succeeded(now, task, attempt)
         self._tell(run, event, now, receipt)
 
     def _live(self, key: AttemptKey) -> LiveRun | None:
@@ -240,6 +276,40 @@ class Loop:
             self._seen_running.add(running.key)
             self._tell(run, Started(now, running.key.task, running.key.attempt), now)
             self._pending.begun(run, running)
+            timeout = run.machine.rule_of(running.key.task).options.timeout
+            if timeout is not None:
+                timer = Timer(run, running.key.task, running.key.attempt)
+                self._timers.set(running.started + timeout, timer)
+
+    def _ring(self, now: float) -> None:
+        """Do what is due."""
+        for timer in self._timers.due(now):
+            run, task = timer.run, timer.task
+            if self._runs.get(run.key) is not run or run.machine.status is not WorkflowStatus.RUNNING:
+                continue
+            if timer.attempt is not None:
+                self._time_out(run, task, timer.attempt, now)
+            elif run.machine.is_asleep(task):
+                begun, key = run.begun[task], run.attempt_key(task, run.machine.live[task])
+                receipt = receipts.slept(key, begun.ready, now, run.machine.wraps(task))
+                self._tell(run, Due(now, task), now, receipt)
+            else:
+                self._tell(run, Due(now, task), now)
+
+    def _time_out(self, run: LiveRun, task: int, attempt: int, now: float) -> None:
+        if run.machine.live.get(task) != attempt:
+            return
+        key, begun = run.attempt_key(task, attempt), run.begun[task]
+        timeout = run.machine.rule_of(task).options.timeout
+        error = TaskTimeoutError(f"task {run.tasks[task].task_id!r} ran longer than its timeout of {timeout} s")
+        self._executor.cancel(key)
+        phases = replace(begun.phases, finished=now)
+        wraps = run.caught_wraps(task)
+        self._receive(
+            receipts.failed(
+                key, error, died=True, caught_wraps=wraps, phases=phases, worker=begun.worker
+            )
+        )
 
     def _poll(self, now: float) -> None:
         """Look for runs that another process cancelled or took over."""
@@ -259,7 +329,8 @@ class Loop:
     def _lose(self, run: LiveRun) -> None:
         """The run is not ours any more: stop what runs of it, and write nothing more."""
         self._pending.drop_outputs(run)
-        self._awaiting = [(other, task) for other, task in self._awaiting if other is not run]
+        self._awaiting = [waiting for waiting in self._awaiting if waiting[0] is not run]
+        self._expanding = [waiting for waiting in self._expanding if waiting[0] is not run]
         now = self._clock()
         self._tell(run, Canceled(now), now)
 
@@ -285,7 +356,7 @@ class Loop:
                 self._pending.mark(run, task, status, now)
             case Close(task, attempt, status):
                 self._pending.closed(run, task, attempt, status, now, receipt)
-            case Checkpoint(task, _, keep, caught):
+            case Checkpoint(task, keep, caught):
                 assert receipt is not None
                 output = receipt.caught if caught else receipt.output
                 assert output is not None
@@ -293,8 +364,17 @@ class Loop:
                 run.outputs[task] = output
                 self._pending.checkpoint(run, task, output if keep else None, now)
                 self._awaiting.append((run, task))
+            case Expand(_, _, first):
+                assert receipt is not None
+                assert receipt.continuation is not None
+                self._pending.expanded(run, run.expansion(receipt.continuation, action, self._tokens), now)
+                self._expanding.append((run, first, len(receipt.continuation.tasks)))
+            case Wake(task, at, lasting):
+                if lasting:
+                    self._pending.sleeping(run, task, at, now)
+                self._timers.set(at, Timer(run, task))
             case Release(task):
-                run.outputs.pop(task, None)
+                run.release(task)
             case Stop(task, attempt):
                 key = run.attempt_key(task, attempt)
                 self._open.discard(key)
@@ -308,7 +388,10 @@ class Loop:
         try:
             work = run.work(task, attempt, now, self._store.checkpoints, self._store.location.values)
         except StorageCorruptError as error:  # the attempt fails by it, as if its worker could not read it
-            self._inbox.put(unread(run.attempt_key(task, attempt), error))
+            run.begun[task] = Begun(now, 0)
+            wraps = run.caught_wraps(task)
+            key = run.attempt_key(task, attempt)
+            self._inbox.put(receipts.failed(key, error, died=False, caught_wraps=wraps))
         else:
             self._executor.submit(work)
 
@@ -327,6 +410,7 @@ class Loop:
         entries, self._entries = self._placed(), []
         changes = self._pending.take()
         awaiting, self._awaiting = self._awaiting, []
+        expanding, self._expanding = self._expanding, []
         over, self._over = self._over, []
         lease = now + LEASE_SECONDS if now >= self._renew_at else None
         try:
@@ -340,6 +424,10 @@ class Loop:
                 run = self._runs.get(key)
                 if run is not None and run.run == number:
                     self._lost_to_others(run)
+            for run, first, count in expanding:
+                if (run.key, run.run) not in committed.lost:
+                    run.name(first, committed.names[run.key][first])
+                    self._tell(run, Expanded(now, first, count), self._clock())
             for run, task in awaiting:
                 if (run.key, run.run) not in committed.lost:
                     self._tell(run, Stored(now, task), self._clock())
@@ -401,8 +489,10 @@ class Loop:
 
     def _begin(self, run: LiveRun) -> None:
         """It is the run's turn."""
+        assert run.submitted is not None
         now = self._clock()
-        self._tell(run, replace(run.submitted, now=now), now)
+        submitted, run.submitted = replace(run.submitted, now=now), None
+        self._tell(run, submitted, now)
 
     def _let_follow(self) -> None:
         while (key := self._admission.following()) is not None:
@@ -421,7 +511,7 @@ class Loop:
         assert failure is not None
         run.future.set_exception(
             execution_error(
-                run.workflow_id, run.task_ids[finish.failed], failure.kind, failure.message, failure.error
+                run.workflow_id, run.tasks[finish.failed].task_id, failure.kind, failure.message, failure.error
             )
         )
 
@@ -462,7 +552,8 @@ class Loop:
                 run.future.set_exception(error)
         for entry in self._entries:
             entry.reply.set_exception(error)
-        self._entries, self._awaiting, self._over = [], [], []
+        self._entries, self._awaiting, self._expanding, self._over = [], [], [], []
+        self._timers.clear()
         self._pending.take()
         self._seen_running.clear()
         self._open.clear()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from heliograph.engines.executor import Receipt, Running
-from heliograph.engines.live import LiveRun
+from heliograph.engines.live import Begun, LiveRun
 from heliograph.records.attempt import Phases, StoredValue
 from heliograph.records.status import AttemptStatus, TaskStatus
-from heliograph.storage.entries import AttemptEntry, Ending, RunChanges
+from heliograph.storage.entries import AttemptEntry, Ending, Expansion, RunChanges
 
 
 class PendingChanges:
@@ -107,6 +107,17 @@ class PendingChanges:
             changes.outputs[task] = output
         self.urgent = True
 
+    def sleeping(self, run: LiveRun, task: int, due: float, now: float) -> None:
+        """A sleep began; it ends at a time that a resume is to know."""
+        run.begun[task] = Begun(now, 0)
+        self._changes(run, now).due[task] = due
+        self.urgent = True
+
+    def expanded(self, run: LiveRun, expansion: Expansion, now: float) -> None:
+        """A continuation's tasks are to be stored."""
+        self._changes(run, now).expansions.append(expansion)
+        self.urgent = True
+
     def started(self, run: LiveRun, now: float) -> None:
         """A run left the queue."""
         self._changes(run, now).started = now
@@ -122,6 +133,7 @@ class PendingChanges:
         if changes is not None:
             changes.tasks.clear()
             changes.outputs.clear()
+            changes.expansions.clear()
 
     def _changes(self, run: LiveRun, now: float) -> RunChanges:
         # By run, not by workflow: the last news of a cancelled run and the first of its resume may meet here.

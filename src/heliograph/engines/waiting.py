@@ -37,7 +37,7 @@ def workflow_output(store: Store, workflow_id: str) -> StoredValue:
         WorkflowCancellationError: it was cancelled.
     """
     record = _wait(store, workflow_id)
-    output = store.checkpoints.output(record.key, sum(record.progress.values()) - 1)
+    output = store.checkpoints.output(record.key, record.output_task)
     if output is None:
         raise ValueError(
             f"the output of workflow {workflow_id!r} is not stored (checkpoint=False): "
@@ -54,7 +54,7 @@ def task_output(store: Store, workflow_id: str, task_id: str) -> StoredValue:
         ValueError: there will be none: the workflow is over, or no engine has it.
     """
     record = found(store, workflow_id)
-    number = store.checkpoints.number_of(record.key, task_id)
+    number = store.checkpoints.source_of(record.key, task_id)
     if number is None:
         raise WorkflowNotFoundError(f"No such task_id {task_id!r} in workflow {workflow_id!r}")
     pause = threading.Event()

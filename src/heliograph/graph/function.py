@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from heliograph.errors import WorkflowTaskNotRecoverableError
+from heliograph.graph.identifiers import safe_name
 from heliograph.graph.pickling import dumps, loads
 from heliograph.graph.task import Task, found
 
@@ -34,6 +35,11 @@ class Function:
     line: int | None
     source_hash: str | None
     payload: bytes
+
+    @property
+    def default_name(self) -> str:
+        """What a task of it is called where no name is given."""
+        return safe_name(f"{self.module}.{self.qualname}")
 
 
 @dataclass(frozen=True, slots=True)

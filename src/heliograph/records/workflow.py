@@ -84,7 +84,8 @@ class WorkflowRecord:
         name: the function of the task that gives its output.
         status: as stored, or RESUMABLE where the stored owner is gone.
         user_metadata: what `workflow.run(metadata=...)` was given, as JSON text.
-        output_options: options of the task that gives its output, as JSON text.
+        output_task: number of the task that gives its output.
+        output_options: options of that task, as JSON text.
         progress: how many tasks have each status.
         run: the newest run.
         parent: id of the workflow that started it.
@@ -95,6 +96,7 @@ class WorkflowRecord:
     name: str
     status: WorkflowStatus
     user_metadata: str
+    output_task: int
     output_options: str
     progress: Mapping[TaskStatus, int]
     run: RunRecord
@@ -125,6 +127,7 @@ class TaskRecord:
         function: what it calls.
         upstream: ids of the tasks whose outputs it takes.
         reused_in: the last run that took its checkpoint instead of running it.
+        creator: id of the task whose continuation it is a part of.
         output: size, type and place of its stored output.
         attempts: oldest first.
     """
@@ -137,5 +140,6 @@ class TaskRecord:
     function: FunctionRecord
     upstream: tuple[str, ...]
     reused_in: int | None
+    creator: str | None
     output: StoredValue | None
     attempts: tuple[AttemptRecord, ...]

@@ -153,12 +153,13 @@ class Machine:
         """What the machine was told of a task that is not over."""
         return self._states[task].rule
 
+    def is_asleep(self, task: int) -> bool:
+        """Whether the task is a sleep that has begun and not ended."""
+        return task in self._live and self._states[task].rule.options.sleep is not None
+
     def keeps(self, task: int) -> bool:
-        """Whether the task's output is to be stored: as it says itself, else as the frame it is in."""
-        rule = self._states[task].rule
-        while rule.options.checkpoint is None and rule.frame is not None:
-            rule = self._states[rule.frame].rule
-        return rule.options.checkpoint is not False
+        """Whether the task's output is to be stored."""
+        return self._states[task].rule.options.checkpoint is not False
 
     def wraps(self, task: int) -> int:
         """How often the task's output is wrapped as ``(output, None)``: once for each that catches."""
@@ -241,9 +242,7 @@ class Machine:
         for number, new in enumerate(event.tasks, first):
             upstream = tuple([first + place for place in new.upstream])
             delivers_to = frame if number == last else None
-            self._states[number] = TaskState(
-                replace(new, upstream=upstream, frame=frame, delivers_to=delivers_to)
-            )
+            self._states[number] = TaskState(TaskRule(upstream, new.options, frame, delivers_to))
             status = initial_status(upstream)
             self._status.append(status)
             self._counts[status] = self._counts.get(status, 0) + 1

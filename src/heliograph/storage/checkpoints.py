@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import BindParameter, bindparam, func, select
 
 from heliograph.records.attempt import StoredValue
-from heliograph.records.status import ACTIVE, WorkflowStatus
+from heliograph.records.status import ACTIVE, TaskStatus, WorkflowStatus
 from heliograph.scheduling.events import TaskRule
 from heliograph.storage import rows, schema
 from heliograph.storage.database import Database
@@ -30,7 +30,10 @@ class StoredPlan:
         rules: what the machine is told of each task.
         payloads: each function's name and its pickled self.
         stored: numbers of tasks whose outputs are stored.
+        finished: numbers of successful tasks without a stored output.
         attempts: how many attempts tasks had so far, as (task, count).
+        due: when sleeps that have begun end, as (task, Unix seconds).
+        output: the task that gives the workflow's output.
     """
 
     task_ids: tuple[str, ...]
@@ -38,7 +41,10 @@ class StoredPlan:
     rules: tuple[TaskRule, ...]
     payloads: tuple[tuple[str, bytes], ...]
     stored: frozenset[int]
+    finished: frozenset[int]
     attempts: tuple[tuple[int, int], ...]
+    due: tuple[tuple[int, float], ...]
+    output: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +71,21 @@ class Checkpoints:
         )
         key: BindParameter[int] = bindparam("of_workflow")
         self._tasks = self._prepared(
-            select(tasks.c.task_id, tasks.c.function, tasks.c.options, tasks.c.user_metadata)
+            select(
+                tasks.c.task_id,
+                tasks.c.function,
+                tasks.c.status,
+                tasks.c.options,
+                tasks.c.user_metadata,
+                tasks.c.frame,
+                tasks.c.delivers_to,
+                tasks.c.due,
+            )
             .where(tasks.c.workflow == key)
             .order_by(tasks.c.task)
+        )
+        self._output_task = self._prepared(
+            select(workflows.c.output_task).where(workflows.c.key == bindparam("of_key"))
         )
         self._functions = self._prepared(
             select(functions.c.module, functions.c.qualname, functions.c.payload)
@@ -95,7 +113,14 @@ class Checkpoints:
             )
         )
         self._number = self._prepared(
-            select(tasks.c.task).where(tasks.c.workflow == key, tasks.c.task_id == bindparam("of_task_id"))
+            select(tasks.c.task, tasks.c.delivers_to).where(
+                tasks.c.workflow == key, tasks.c.task_id == bindparam("of_task_id")
+            )
+        )
+        self._by_number = self._prepared(
+            select(tasks.c.task, tasks.c.delivers_to).where(
+                tasks.c.workflow == key, tasks.c.task == bindparam("of_task")
+            )
         )
         failed = tasks.c.task_id.label("error_task_id")
         self._error = self._prepared(
@@ -118,6 +143,7 @@ class Checkpoints:
             for need in self._needs.ask(connection, **of_workflow):
                 upstream[need.task].append(need.upstream)
             tasks = self._tasks.ask(connection, **of_workflow).all()
+            output = self._output_task.ask(connection, of_key=key).scalar_one()
             functions = self._functions.ask(connection, **of_workflow).all()
             stored = frozenset(self._stored.ask(connection, **of_workflow).scalars())
             attempts = tuple(
@@ -130,12 +156,21 @@ class Checkpoints:
                 TaskRule(
                     tuple(upstream.get(task, ())),
                     rows.options_of(row.task_id, row.options, row.user_metadata),
+                    row.frame,
+                    row.delivers_to,
                 )
                 for task, row in enumerate(tasks)
             ),
             payloads=tuple((f"{row.module}.{row.qualname}", bytes(row.payload)) for row in functions),
             stored=stored,
+            finished=frozenset(
+                task
+                for task, row in enumerate(tasks)
+                if row.status == TaskStatus.SUCCESSFUL and task not in stored
+            ),
             attempts=attempts,
+            due=tuple((task, row.due) for task, row in enumerate(tasks) if row.due is not None),
+            output=output,
         )
 
     def arguments(self, key: int, task: int) -> StoredValue | None:
@@ -146,13 +181,17 @@ class Checkpoints:
         """A task's output; None: none is stored."""
         return self._read(key, task, Role.OUTPUT)
 
-    def number_of(self, key: int, task_id: str) -> int | None:
-        """The number of a task; None: the workflow has none of this id."""
+    def source_of(self, key: int, task_id: str) -> int | None:
+        """The number of the task whose output is that of the named one; None: there is none of this id.
+
+        It is the task itself, unless that is the last of a continuation: then the output is stored with the
+        task that waited for it.
+        """
         with self._database.read() as connection:
-            number: int | None = self._number.ask(
-                connection, of_workflow=key, of_task_id=task_id
-            ).scalar_one_or_none()
-        return number
+            row = self._number.ask(connection, of_workflow=key, of_task_id=task_id).first()
+            while row is not None and row.delivers_to is not None:
+                row = self._by_number.ask(connection, of_workflow=key, of_task=row.delivers_to).first()
+        return None if row is None else row.task
 
     def error(self, key: int) -> StoredError | None:
         """What the newest run failed with."""

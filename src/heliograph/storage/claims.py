@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Dialect, and_, bindparam, exists, insert, select, update
+from sqlalchemy import BindParameter, Connection, Dialect, and_, bindparam, exists, func, insert, select, update
 
 from heliograph.records.attempt import StoredValue
 from heliograph.records.status import ACTIVE, AttemptStatus, RunReason, TaskStatus, WorkflowStatus
@@ -62,10 +62,20 @@ class Claims:
             ["status"],
         )
         self._reset = Prepared(
-            update(tasks).where(tasks.c.workflow == of_workflow, ~stored), dialect, ["status"]
+            update(tasks).where(
+                tasks.c.workflow == of_workflow, tasks.c.status != constant(TaskStatus.SUCCESSFUL)
+            ),
+            dialect,
+            ["status"],
         )
         self._reuse = Prepared(
             update(tasks).where(tasks.c.workflow == of_workflow, stored), dialect, ["reused_in"]
+        )
+        self._counts = Prepared(
+            select(tasks.c.status, func.count().label("tasks"))
+            .where(tasks.c.workflow == of_workflow)
+            .group_by(tasks.c.status),
+            dialect,
         )
         self._count = Prepared(
             update(workflows).where(workflows.c.key == bindparam("of_key")), dialect, ["progress"]
@@ -85,8 +95,8 @@ class Claims:
 
         Refused while an owner has it, and where its output is stored: then there is nothing to run.
 
-        What the run before left open is closed: it reads RESUMABLE, its open attempts LOST. Tasks without a
-        stored output are PENDING again.
+        What the run before left open is closed: it reads RESUMABLE, its open attempts LOST. Tasks that were
+        not successful are PENDING again.
         """
         found = self._find.ask(connection, of_id=claim.workflow_id).first()
         if found is None:
@@ -113,8 +123,9 @@ class Claims:
         self._end_lost_attempts.tell(connection, of_workflow | {"status": AttemptStatus.LOST.value})
         self._reset.tell(connection, of_workflow | {"status": TaskStatus.PENDING.value})
         reused = self._reuse.tell(connection, of_workflow | {"reused_in": run})
-        total = found.output_task + 1
-        counts = {TaskStatus.SUCCESSFUL: reused, TaskStatus.PENDING: total - reused}
+        counts = {
+            TaskStatus(row.status): row.tasks for row in self._counts.ask(connection, **of_workflow)
+        }
         self._count.tell(connection, {"of_key": found.key, "progress": rows.progress_json(counts)})
         self._run.tell(
             connection,
@@ -129,7 +140,7 @@ class Claims:
                 reused=reused,
             ),
         )
-        return Accepted(found.key, run, total)
+        return Accepted(found.key, run)
 
     def _output_of(self, connection: Connection, found: Any) -> StoredValue | None:
         row = self._output.ask(connection, of_workflow=found.key, of_task=found.output_task).first()

@@ -65,7 +65,6 @@ class Accepted:
 
     key: int
     run: int
-    plan_tasks: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +119,27 @@ class Ending:
     failure: Failure | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """The tasks of a continuation.
+
+    Attributes:
+        creator: the task that returned it.
+        frame: the task that waits for it; its output is to be that of the last of the tasks.
+        first: the number of the first of the tasks.
+        plan: the tasks; their upstream numbers are counted from `first`.
+        functions: the number in the workflow of each function of the plan.
+        new_functions: which of these are not stored yet.
+    """
+
+    creator: int
+    frame: int
+    first: int
+    plan: Plan
+    functions: tuple[int, ...]
+    new_functions: frozenset[int]
+
+
 @dataclass(slots=True)
 class RunChanges:
     """All that happened in one run since the last commit; later news of a task replaces earlier.
@@ -129,7 +149,9 @@ class RunChanges:
         run: its number; if it is not the newest any more, nothing of this is written.
         created_time: when the run was submitted.
         progress: how many tasks have each status, after the changes.
+        expansions: tasks that continuations added.
         tasks: new statuses.
+        due: when sleeps that began will end.
         attempts: attempts that began or ended.
         outputs: outputs to store.
         ending: if the run ended.
@@ -140,6 +162,8 @@ class RunChanges:
     run: int
     created_time: float
     progress: Mapping[TaskStatus, int] = field(default_factory=dict)
+    expansions: list[Expansion] = field(default_factory=list)
+    due: dict[int, float] = field(default_factory=dict)
     tasks: dict[int, TaskStatus] = field(default_factory=dict)
     attempts: dict[tuple[int, int], AttemptEntry] = field(default_factory=dict)
     outputs: dict[int, StoredValue] = field(default_factory=dict)

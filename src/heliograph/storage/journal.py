@@ -10,7 +10,7 @@ written, and the engine is told that it lost the run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -50,10 +50,12 @@ class Committed:
     Attributes:
         answers: to each entry, in order.
         lost: (workflow, run) of which no news were written, since the run is not this engine's any more.
+        names: of the tasks that continuations added: by workflow, then by the number of the first of them.
     """
 
     answers: Sequence[Accepted | Refused]
     lost: frozenset[tuple[int, int]]
+    names: Mapping[int, Mapping[int, tuple[str, ...]]]
 
 
 class Journal:
@@ -87,13 +89,16 @@ class Journal:
             self._renew(connection, batch)
             answers = [self._enter(connection, entry) for entry in batch.entries]
             lost = set()
+            names: dict[int, dict[int, tuple[str, ...]]] = {}
             for changes in batch.changes:
-                held = self._fence(connection, changes)
-                self._write(connection, changes, held)
-                if not held:
+                if self._fence(connection, changes):
+                    names[changes.key] = dict(self._expand(connection, changes))
+                    self._write(connection, changes)
+                else:
+                    self._write_remains(connection, changes)
                     lost.add((changes.key, changes.run))
         self._registered = True
-        return Committed(answers, frozenset(lost))
+        return Committed(answers, frozenset(lost), names)
 
     def close(self) -> None:
         """Give the lease up: what this owner still has reads RESUMABLE at once."""
@@ -127,11 +132,16 @@ class Journal:
         }
         return self._statements.fence.tell(connection, fence) == 1
 
-    def _write(self, connection: Connection, changes: RunChanges, held: bool) -> None:
-        if not held:
-            self._write_remains(connection, changes)
-            return
+    def _expand(self, connection: Connection, changes: RunChanges) -> Iterator[tuple[int, tuple[str, ...]]]:
+        for expansion in changes.expansions:
+            yield expansion.first, self._submissions.expand(connection, changes.key, expansion)
+
+    def _write(self, connection: Connection, changes: RunChanges) -> None:
         write, key = self._statements, changes.key
+        write.sleep.tell(
+            connection,
+            *[{"of_workflow": key, "of_task": task, "due": due} for task, due in changes.due.items()],
+        )
         write.mark.tell(
             connection,
             *[
@@ -207,6 +217,12 @@ class _Statements:
                 tasks.c.workflow == bindparam("of_workflow"), tasks.c.task == bindparam("of_task")
             ),
             "status",
+        )
+        self.sleep = prepared(
+            update(tasks).where(
+                tasks.c.workflow == bindparam("of_workflow"), tasks.c.task == bindparam("of_task")
+            ),
+            "due",
         )
         self.attempt = prepared(replacing(schema.attempts, dialect), *schema.attempts.c.keys())
         self.value = prepared(replacing(schema.stored_values, dialect), *schema.stored_values.c.keys())

@@ -59,6 +59,7 @@ class Queries:
             workflows.c.name,
             workflows.c.status,
             workflows.c.user_metadata,
+            workflows.c.output_task,
             workflows.c.output_options,
             workflows.c.progress,
             workflows.c.parent,
@@ -83,6 +84,8 @@ class Queries:
             values.c.role == constant(schema.Role.OUTPUT),
         )
         function = and_(functions.c.workflow == tasks.c.workflow, functions.c.function == tasks.c.function)
+        creators = tasks.alias("creators")
+        created = and_(creators.c.workflow == tasks.c.workflow, creators.c.task == tasks.c.creator)
         task_select = (
             select(
                 tasks,
@@ -95,8 +98,11 @@ class Queries:
                 values.c.sha256.label("output_sha256"),
                 values.c.kind.label("output_kind"),
                 values.c.location.label("output_location"),
+                creators.c.task_id.label("creator_id"),
             )
-            .select_from(tasks.join(functions, function).outerjoin(values, output))
+            .select_from(
+                tasks.join(functions, function).outerjoin(values, output).outerjoin(creators, created)
+            )
             .where(tasks.c.workflow == of_workflow)
         )
         self._tasks = self._prepared(task_select.order_by(tasks.c.task))

@@ -89,12 +89,16 @@ def options_json(options: TaskOptions) -> str:
     retried = options.retry_exceptions
     return json.dumps(
         {
-            "task_type": "FUNCTION",
+            "task_type": "FUNCTION" if options.sleep is None else "WAIT",
             "max_retries": options.max_retries,
             "retry_exceptions": retried if isinstance(retried, bool) else list(retried),
             "catch_exceptions": options.catch_exceptions,
             "checkpoint": options.checkpoint is not False,
+            "retry_delay": options.retry_delay,
+            "retry_delay_max": options.retry_delay_max,
         }
+        | ({} if options.timeout is None else {"timeout": options.timeout})
+        | ({} if options.sleep is None else {"sleep": options.sleep})
     )
 
 
@@ -109,6 +113,10 @@ def options_of(task_id: str, options: str, user_metadata: str) -> TaskOptions:
         retry_exceptions=retried if isinstance(retried, bool) else tuple(retried),
         catch_exceptions=given["catch_exceptions"],
         checkpoint=given["checkpoint"],
+        timeout=given.get("timeout"),
+        retry_delay=given["retry_delay"],
+        retry_delay_max=given["retry_delay_max"],
+        sleep=given.get("sleep"),
     )
 
 
@@ -186,6 +194,7 @@ def workflow_record(row: Any, status: WorkflowStatus) -> WorkflowRecord:
         name=row.name,
         status=status,
         user_metadata=row.user_metadata,
+        output_task=row.output_task,
         output_options=row.output_options,
         progress={TaskStatus(name): count for name, count in json.loads(row.progress).items()},
         run=run_record(row),
@@ -204,6 +213,7 @@ def task_record(row: Any, upstream: tuple[str, ...], attempts: tuple[AttemptReco
         function=FunctionRecord(row.module, row.qualname, row.file, row.line, row.source_hash),
         upstream=upstream,
         reused_in=row.reused_in,
+        creator=row.creator_id,
         output=value_record(row, "output_"),
         attempts=attempts,
     )

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, insert
 
+from heliograph.graph.function import Function
 from heliograph.graph.plan import Plan
 from heliograph.records.attempt import StoredValue
 from heliograph.records.status import RunReason, TaskStatus, WorkflowStatus
 from heliograph.records.workflow import Owner
 from heliograph.scheduling.transitions import initial_status
 from heliograph.storage import rows, schema
-from heliograph.storage.entries import Accepted, Provenance, Refused, Submission
+from heliograph.storage.entries import Accepted, Expansion, Provenance, Refused, Submission
+from heliograph.storage.names import Names
 from heliograph.storage.statements import Prepared, inserting
 from heliograph.storage.values import INLINE_LIMIT, ValueStore
 
@@ -24,6 +27,7 @@ class Submissions:
 
     def __init__(self, dialect: Dialect, values: ValueStore) -> None:
         self._values = values
+        self._names = Names(dialect)
         make = inserting(schema.workflows, dialect)
         columns = [column.name for column in schema.workflows.c if column.name != "key"]
         self._workflow = Prepared(
@@ -55,13 +59,54 @@ class Submissions:
                 now=submission.created_time,
             ),
         )
-        self._function.tell(connection, *_function_rows(key, plan))
-        self._task.tell(connection, *_task_rows(key, plan))
+        self._write(connection, key, _functions_of(plan), _task_rows(key, plan), plan, first=0)
+        return Accepted(key, 1)
+
+    def expand(self, connection: Connection, key: int, expansion: Expansion) -> tuple[str, ...]:
+        """Store the tasks of a continuation.
+
+        Returns:
+            Their ids; a name that the workflow has already got a number.
+        """
+        plan = expansion.plan
+        names = self._names.unique(connection, key, plan)
+        functions = [
+            (number, function)
+            for number, function in zip(expansion.functions, plan.functions, strict=True)
+            if number in expansion.new_functions
+        ]
+        last = len(plan.tasks) - 1
+        tasks = [
+            row
+            | {
+                "task": expansion.first + place,
+                "task_id": name,
+                "function": expansion.functions[row["function"]],
+                "creator": expansion.creator,
+                "frame": expansion.frame,
+                "delivers_to": expansion.frame if place == last else None,
+            }
+            for place, (row, name) in enumerate(zip(_task_rows(key, plan), names, strict=True))
+        ]
+        self._write(connection, key, functions, tasks, plan, expansion.first)
+        return names
+
+    def _write(
+        self,
+        connection: Connection,
+        key: int,
+        functions: Sequence[tuple[int, Function]],
+        tasks: Sequence[dict[str, Any]],
+        plan: Plan,
+        first: int,
+    ) -> None:
+        self._function.tell(connection, *[_function_row(key, *function) for function in functions])
+        self._task.tell(connection, *tasks)
         self._dependency.tell(
             connection,
             *[
-                {"workflow": key, "task": task, "place": place, "upstream": upstream}
-                for task, planned in enumerate(plan.tasks)
+                {"workflow": key, "task": task, "place": place, "upstream": first + upstream}
+                for task, planned in enumerate(plan.tasks, first)
                 for place, upstream in enumerate(planned.upstream)
             ],
         )
@@ -69,10 +114,9 @@ class Submissions:
             connection,
             *[
                 rows.value_row(key, task, schema.Role.ARGUMENTS, self._placed(key, planned.arguments))
-                for task, planned in enumerate(plan.tasks)
+                for task, planned in enumerate(plan.tasks, first)
             ],
         )
-        return Accepted(key, 1, len(plan.tasks))
 
     def _placed(self, key: int, data: bytes) -> StoredValue:
         value = argument_value(data)
@@ -140,20 +184,21 @@ def _workflow_row(submission: Submission) -> dict[str, Any]:
     }
 
 
-def _function_rows(key: int, plan: Plan) -> list[dict[str, Any]]:
-    return [
-        {
-            "workflow": key,
-            "function": number,
-            "module": function.module,
-            "qualname": function.qualname,
-            "file": function.file,
-            "line": function.line,
-            "source_hash": function.source_hash,
-            "payload": function.payload,
-        }
-        for number, function in enumerate(plan.functions)
-    ]
+def _functions_of(plan: Plan) -> list[tuple[int, Function]]:
+    return list(enumerate(plan.functions))
+
+
+def _function_row(key: int, number: int, function: Function) -> dict[str, Any]:
+    return {
+        "workflow": key,
+        "function": number,
+        "module": function.module,
+        "qualname": function.qualname,
+        "file": function.file,
+        "line": function.line,
+        "source_hash": function.source_hash,
+        "payload": function.payload,
+    }
 
 
 def _task_rows(key: int, plan: Plan) -> list[dict[str, Any]]:
@@ -168,6 +213,10 @@ def _task_rows(key: int, plan: Plan) -> list[dict[str, Any]]:
             "options": options_json(planned.options),
             "user_metadata": planned.options.metadata_json,
             "reused_in": None,
+            "creator": None,
+            "frame": None,
+            "delivers_to": None,
+            "due": None,
         }
         for task, planned in enumerate(plan.tasks)
     ]

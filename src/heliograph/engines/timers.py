@@ -1,0 +1,51 @@
+"""What is to happen at a time: the end of a sleep, the next attempt, the end of an attempt's time."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from heliograph.engines.live import LiveRun
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """Something to do at a time.
+
+    Attributes:
+        run: the run it is about; it may be over by then.
+        task: the task.
+        attempt: the attempt whose time is over; None: the machine wants to be told `Due`.
+    """
+
+    run: LiveRun
+    task: int
+    attempt: int | None = None
+
+
+class Timers:
+    """The timers of an engine. A task costs a few hundred bytes while it waits, and no thread."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Timer]] = []
+        self._counter = itertools.count()  # of two at the same time, the older comes first
+
+    @property
+    def next(self) -> float | None:
+        """When the next one is due, Unix seconds."""
+        return self._heap[0][0] if self._heap else None
+
+    def set(self, at: float, timer: Timer) -> None:
+        """Have it come out of `due` at a time."""
+        heapq.heappush(self._heap, (at, next(self._counter), timer))
+
+    def due(self, now: float) -> Iterator[Timer]:
+        """Take those out whose time has come."""
+        while self._heap and self._heap[0][0] <= now:
+            yield heapq.heappop(self._heap)[2]
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._heap.clear()
