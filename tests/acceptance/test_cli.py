@@ -237,13 +237,7 @@ def test_show_a_task(storage: Path) -> None:
 
 @pytest.mark.parametrize("width", [60, 80, 140])
 def test_fits_the_terminal(storage: Path, width: int) -> None:
-    for arguments in (
-        ["ls"],
-        ["show", "good"],
-        ["show", "good", "sum"],
-        ["show", HOSTILE_ID],
-        ["show", "gone"],
-    ):
+    for arguments in (["ls"], ["show", "good"], ["show", HOSTILE_ID, HOSTILE_TASK]):
         text = on_terminal(*arguments, storage=storage, width=width)
         assert "\x1b[" in text  # in colours
         for line in COLOURS.sub("", text).splitlines():
