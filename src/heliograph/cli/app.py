@@ -1,0 +1,95 @@
+"""The commands put together, and what an error becomes: one line on stderr and an exit code.
+
+Exit codes: 0 all went well; 1 an error of heliograph or its storage; 2 the command line is wrong; 3 there is
+no such workflow or task; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import typer
+
+from heliograph import workflow
+from heliograph.cli.ls import ls
+from heliograph.cli.show import show
+from heliograph.cli.storage import StorageOption
+from heliograph.errors import WorkflowError, WorkflowNotFoundError
+
+ERROR: Final = 1
+USAGE: Final = 2
+NOT_FOUND: Final = 3
+INTERRUPTED: Final = 130
+
+_EPILOG: Final = "Exit codes: 0 well, 1 an error of heliograph or its storage, 2 wrong usage, 3 not found."
+
+app = typer.Typer(
+    name="heliograph",
+    help="Durable workflows, and what is known of them.",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(epilog=_EPILOG)(ls)
+app.command(epilog=_EPILOG)(show)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        import heliograph
+
+        typer.echo(f"heliograph {heliograph.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _shared(
+    context: typer.Context,
+    storage: StorageOption = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    context.obj = storage
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; nothing it meets leaves a traceback, unless it is a bug of ours.
+
+    Returns:
+        The exit code; see the top of this module.
+    """
+    _take_any_character()
+    try:
+        app(args=list(arguments), prog_name="heliograph")
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except WorkflowNotFoundError as error:
+        return _told(error, NOT_FOUND)
+    except (WorkflowError, ValueError) as error:
+        return _told(error, ERROR)
+    finally:
+        workflow.shutdown()
+    return 0
+
+
+def _told(error: Exception, code: int) -> int:
+    from heliograph.cli.rendering import error_line, stderr
+
+    stderr().print(error_line(str(error) or type(error).__name__), soft_wrap=True)
+    return code
+
+
+def _take_any_character() -> None:
+    """What a terminal's encoding can't say is shown escaped: no output is lost for one character."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

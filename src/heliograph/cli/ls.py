@@ -1,0 +1,110 @@
+"""``heliograph ls``: the stored workflows, newest first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from heliograph import workflow
+from heliograph.cli.storage import StorageOption, chosen, open_to_read
+from heliograph.records.status import WorkflowStatus
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+DEFAULT_LIMIT: Final = 50
+
+
+def ls(
+    context: typer.Context,
+    status: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STATUS", help="Only those that have this status; can be given again."),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(min=0, metavar="N", help="At most so many, the newest; 0: all.")
+    ] = DEFAULT_LIMIT,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON list, of what workflow.get_metadata returns.")
+    ] = False,
+    storage: StorageOption = None,
+) -> None:
+    """List the stored workflows, newest first."""
+    from heliograph.cli import rendering
+
+    wanted = {_status(name) for name in status or ()}
+    found: list[dict[str, Any]] = []
+    if open_to_read(chosen(context, storage)):
+        found = workflow.list_metadata(wanted or None, limit + 1 if limit else None)
+    cut = bool(limit) and len(found) > limit
+    found = found[:limit] if cut else found
+    if as_json:
+        rendering.print_json(found)
+    elif found:
+        console = rendering.stdout()
+        rendering.output(table(found, time.time(), console.width), console)
+    else:
+        rendering.stderr().print("no workflows" if wanted else "no workflows yet", style="bright_black")
+    if cut:
+        rendering.stderr().print(
+            f"the newest {limit} are shown; --limit 0 shows all of them", style="bright_black"
+        )
+
+
+def table(found: Sequence[dict[str, Any]], now: float, width: int) -> Table:
+    """Workflows as a table.
+
+    Args:
+        found: what `workflow.list_metadata` returns.
+        now: Unix seconds.
+        width: the room there is.
+    """
+    from heliograph.cli import rendering
+    from heliograph.cli.rendering import Column
+
+    progress = [metadata["progress"] for metadata in found]
+    bars = [
+        rendering.progress_bar(
+            counts["done"], counts["total"], 10, rendering.STYLES.get(metadata["status"], "")
+        )
+        for metadata, counts in zip(found, progress, strict=True)
+    ]
+    return rendering.fitted(
+        [
+            Column("ID", [rendering.shown(metadata["workflow_id"]) for metadata in found], least=16),
+            Column("STATUS", [rendering.status_text(metadata["status"]) for metadata in found]),
+            Column("TASKS", [f"{counts['done']}/{counts['total']}" for counts in progress], is_number=True),
+            Column("PROGRESS", bars),
+            Column("STARTED", [rendering.moment(_start(metadata), now) for metadata in found]),
+            Column("TOOK", [rendering.duration(_took(metadata, now)) for metadata in found], is_number=True),
+            Column("NAME", [rendering.shown(metadata["name"]) for metadata in found], least=12),
+            Column(
+                "METADATA", [rendering.compact(metadata["user_metadata"]) for metadata in found], least=12
+            ),
+        ],
+        width,
+        dropped_first=("METADATA", "PROGRESS", "NAME", "TOOK", "STARTED", "TASKS"),
+    )
+
+
+def _status(name: str) -> WorkflowStatus:
+    try:
+        return WorkflowStatus(name.upper())
+    except ValueError:
+        known = ", ".join(sorted(WorkflowStatus))
+        raise typer.BadParameter(f"there is no status {name!r}; there are {known}") from None
+
+
+def _start(metadata: dict[str, Any]) -> float | None:
+    start: float | None = metadata["stats"].get("start_time")
+    return start
+
+
+def _took(metadata: dict[str, Any], now: float) -> float | None:
+    """Seconds from start to end; to now, while it runs."""
+    stats = metadata["stats"]
+    end = now if metadata["status"] is WorkflowStatus.RUNNING else stats.get("end_time")
+    return None if "start_time" not in stats or end is None else max(end - stats["start_time"], 0.0)

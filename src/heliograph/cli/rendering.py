@@ -1,0 +1,393 @@
+"""What the commands share: text made safe, numbers made readable, bars, and tables that fit.
+
+Names, metadata and errors come from tasks, so from anybody. They reach the terminal as plain text only: never
+as rich's markup, and with every character escaped that a terminal would obey instead of showing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+UNLIMITED: Final = 100_000
+"""The width of what is no terminal: nothing is cut there."""
+
+NOTHING: Final = "-"
+
+STYLES: Final[Mapping[str, str]] = {
+    "PENDING": "bright_black",
+    "READY": "blue",
+    "RUNNING": "cyan",
+    "WAITING": "blue",
+    "SUCCESSFUL": "green",
+    "FAILED": "bold red",
+    "RESUMABLE": "yellow",
+    "CANCELED": "magenta",
+    "LOST": "yellow",
+}
+
+# What a bar shows of an attempt, from the moment its inputs are there. Each phase has a glyph of its own, so
+# that the bar can be read without colours.
+PHASES: Final[Mapping[str, tuple[str, str]]] = {
+    "queue": ("░", "yellow"),
+    "load": ("▒", "magenta"),
+    "compute": ("█", "green"),
+    "store": ("▓", "blue"),
+}
+
+# C0 and C1 controls, marks that reorder or hide text, separators of lines, halves of characters.
+_OBEYED: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    r"\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+def stdout() -> Console:
+    """Standard output: as wide as the terminal, and without a limit where it is none."""
+    is_terminal = sys.stdout.isatty()
+    return Console(highlight=False, emoji=False, markup=False, width=None if is_terminal else UNLIMITED)
+
+
+def stderr() -> Console:
+    """Standard error."""
+    return Console(stderr=True, highlight=False, emoji=False, markup=False)
+
+
+def output(view: RenderableType, console: Console) -> None:
+    """Print a view; where it goes to no terminal, without the blanks that rich puts at the ends of lines."""
+    if console.is_terminal:
+        console.print(view, crop=False)
+        return
+    with console.capture() as captured:
+        console.print(view)
+    _write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    # JSON's own escapes, for the characters that json.dumps leaves as they are and a terminal doesn't.
+    _write(_OBEYED.sub(lambda found: _json_escape(found.group()), text) + "\n")
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who reads a pipe may leave early, as `head` does: nothing to complain about. Python flushes once
+        # more as it exits; that has to find something that takes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def error_line(message: str) -> Text:
+    """An error as one red line."""
+    return Text(f"error: {shown(message)}", "red")
+
+
+# -- text
+
+
+def shown(text: str) -> str:
+    r"""One line of text, with what a terminal would obey escaped.
+
+    >>> print(shown("a\x1b[31mred\nb\u202etxt"))
+    a\x1b[31mred\nb\u202etxt
+    """
+    return _OBEYED.sub(lambda found: _escape(found.group()), text)
+
+
+def shown_lines(text: str) -> str:
+    r"""As `shown`, for text of several lines.
+
+    >>> print(shown_lines("one\n\ttwo\a"))
+    one
+        two\x07
+    """
+    return "\n".join(shown(line) for line in text.replace("\t", "    ").replace("\r\n", "\n").split("\n"))
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode()
+
+
+def _json_escape(character: str) -> str:
+    if character == "\n":  # between the lines of the document; within strings json.dumps escaped it
+        return character
+    halves = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{halves[at]:02x}{halves[at + 1]:02x}" for at in range(0, len(halves), 2))
+
+
+def status_text(status: str) -> Text:
+    """A status in its colour."""
+    return Text(status, STYLES.get(status, ""))
+
+
+def hint(what: str, command: str) -> Text:
+    """A command to paste: in one line, however narrow the terminal."""
+    return Text(f"{what}: {shown(command)}", "bright_black", no_wrap=True, overflow="ignore")
+
+
+def kind_of_error(name: str) -> str:
+    """An error's type, by the name that its users know it by.
+
+    >>> [kind_of_error(name) for name in ("builtins.OSError", "heliograph.errors.StorageError", "a.b.Broken")]
+    ['OSError', 'StorageError', 'a.b.Broken']
+    """
+    return shown(name.removeprefix("builtins.").removeprefix("heliograph.errors."))
+
+
+def compact(value: Mapping[str, Any]) -> str:
+    """User metadata in one line; nothing where there is none.
+
+    >>> compact({"team": "blue", "tries": 2})
+    'team=blue tries=2'
+    """
+    words = (
+        f"{key}={item if isinstance(item, str) and item else json.dumps(item, ensure_ascii=False)}"
+        for key, item in value.items()
+    )
+    return shown(" ".join(words))
+
+
+# -- numbers
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds for people.
+
+    >>> [duration(given) for given in (0.0000004, 0.0123, 0.5, 8.312, 245, 11520, 187200, None)]
+    ['0 µs', '12 ms', '500 ms', '8.31 s', '4 min 05 s', '3 h 12 min', '2 d 4 h', '-']
+    """
+    if seconds is None:
+        return NOTHING
+    if seconds < 0.000_999_5:
+        return f"{seconds * 1e6:.0f} µs"
+    if seconds < 0.009_95:
+        return f"{seconds * 1e3:.1f} ms"
+    if seconds < 0.999_5:
+        return f"{seconds * 1e3:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes:02} min"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h"
+
+
+def size(count: int | None) -> str:
+    """Bytes for people, in powers of 1000.
+
+    >>> [size(given) for given in (0, 999, 2342, 61_000_000, 1_250_000_000, None)]
+    ['0 B', '999 B', '2.3 kB', '61 MB', '1.2 GB', '-']
+    """
+    if count is None:
+        return NOTHING
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 999.5:
+            return f"{amount:.1f} {unit}" if unit != "B" and amount < 9.95 else f"{amount:.0f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+def moment(when: float | None, now: float) -> str:
+    """A time, local, in as few words as its distance allows.
+
+    Args:
+        when: Unix seconds.
+        now: the present.
+    """
+    if when is None:
+        return NOTHING
+    then, today = datetime.fromtimestamp(when), datetime.fromtimestamp(now)
+    days = (today.date() - then.date()).days
+    if days == 0:
+        return f"{then:%H:%M:%S}"
+    if days == 1:
+        return f"yesterday {then:%H:%M}"
+    if 1 < days < 7:
+        return f"{then:%a %H:%M}"
+    return f"{then.day} {then:%b %H:%M}" if then.year == today.year else f"{then:%Y-%m-%d %H:%M}"
+
+
+def ago(when: float, now: float) -> str:
+    """How long it is since.
+
+    >>> [ago(1000, now) for now in (1000.4, 1042, 1630, 9000, 260000)]
+    ['just now', '42 s ago', '10 min ago', '2 h ago', '2 days ago']
+    """
+    seconds = now - when
+    if seconds < 1:
+        return "just now"
+    for limit, unit, word in ((90, 1, "s"), (5400, 60, "min"), (172800, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds // unit:.0f} {word} ago"
+    return f"{seconds // 86400:.0f} days ago"
+
+
+# -- bars
+
+
+def progress_bar(done: int, total: int, width: int, style: str) -> Text:
+    """How much of the tasks is over."""
+    filled = width * done // total if total else 0
+    return Text.assemble(("━" * filled, style), ("─" * (width - filled), "bright_black"))
+
+
+def phase_bar(durations: Mapping[str, float], width: int, longest: float) -> Text:
+    """Phases of an attempt, one after the other, each as long as it took.
+
+    Args:
+        durations: seconds of each phase; those to be drawn.
+        width: of the whole, in characters.
+        longest: seconds that the whole width stands for.
+    """
+    bar = Text()
+    if longest <= 0:
+        return bar
+    position, drawn = 0.0, 0
+    for phase, (glyph, style) in PHASES.items():
+        position += durations.get(phase, 0.0)
+        until = min(round(width * position / longest), width)
+        bar.append(glyph * (until - drawn), style)
+        drawn = max(until, drawn)
+    # What took any time at all is seen.
+    return bar if drawn else Text("▏", PHASES["compute"][1])
+
+
+def phase_legend(phases: Sequence[str]) -> Text:
+    """What the glyphs of `phase_bar` mean."""
+    legend = Text()
+    for phase in phases:
+        glyph, style = PHASES[phase]
+        legend.append(f"{glyph * 2} ", style).append(f"{phase}  ", "bright_black")
+    legend.rstrip()
+    return legend
+
+
+# -- tables
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table that fits itself to the width there is.
+
+    Attributes:
+        title: its head.
+        cells: one a row.
+        least: it is shown with at least so many characters, or not at all; None: it can't be cut.
+        is_number: aligned to the right.
+    """
+
+    title: str
+    cells: Sequence[Text | str]
+    least: int | None = None
+    is_number: bool = False
+
+    @property
+    def natural(self) -> int:
+        """The width that shows all of it."""
+        return max(
+            cell_len(self.title),
+            *(cell.cell_len if isinstance(cell, Text) else cell_len(cell) for cell in self.cells),
+            0,
+        )
+
+
+def fitted(columns: Sequence[Column], width: int, dropped_first: Sequence[str] = ()) -> Table:
+    """A table no wider than there is room, one line a row.
+
+    Columns without any content are left out. Where room is short, columns are dropped in the order given
+    until the others have their least width; what is left then is shared between them evenly.
+
+    Args:
+        columns: from left to right.
+        width: the room there is.
+        dropped_first: titles of columns that may be dropped.
+    """
+    kept = [column for column in columns if any(_has_content(cell) for cell in column.cells)]
+    natural = {column.title: column.natural for column in kept}
+    least = {
+        column.title: natural[column.title]
+        if column.least is None
+        else min(natural[column.title], max(column.least, cell_len(column.title)))
+        for column in kept
+    }
+    for title in dropped_first:
+        if sum(least[column.title] + 2 for column in kept) - 2 <= width:
+            break
+        kept = [column for column in kept if column.title != title]
+    rooms = _shared_out(
+        [least[column.title] for column in kept],
+        [natural[column.title] for column in kept],
+        width - 2 * len(kept) + 2,
+    )
+    table = Table(
+        box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False, header_style="bright_black"
+    )
+    for column, room in zip(kept, rooms, strict=True):
+        table.add_column(
+            column.title,
+            width=max(room, 1),
+            no_wrap=True,
+            overflow="ellipsis",
+            justify="right" if column.is_number else "left",
+        )
+    for row in zip(*(column.cells for column in kept), strict=True):
+        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+    return table
+
+
+def _shared_out(least: Sequence[int], natural: Sequence[int], width: int) -> list[int]:
+    """Widths between the least and the natural ones; what room there is, is shared evenly.
+
+    >>> _shared_out([4, 4, 2], [20, 6, 2], 18)
+    [10, 6, 2]
+    """
+    rooms, spare = list(least), width - sum(least)
+    while spare > 0 and (growing := [at for at, room in enumerate(rooms) if room < natural[at]]):
+        for at in growing[:spare]:
+            more = min(max(spare // len(growing), 1), natural[at] - rooms[at])
+            rooms[at] += more
+            spare -= more
+    return rooms
+
+
+def _has_content(cell: Text | str) -> bool:
+    return str(cell) not in ("", NOTHING)
+
+
+def facts(pairs: Sequence[tuple[str, RenderableType | None]]) -> Table:
+    """Names and what is known by them, one below the other; those that are None are left out."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, style="bright_black")
+    table.add_column(overflow="fold")
+    for name, value in pairs:
+        if value is not None:
+            table.add_row(name, value if not isinstance(value, str) else Text(value))
+    return table
+
+
+def framed(title: Text, *content: RenderableType, style: str = "bright_black") -> Panel:
+    """Content in a frame with a title."""
+    return Panel(
+        Group(*content), title=title, title_align="left", box=box.ROUNDED, border_style=style, expand=False
+    )

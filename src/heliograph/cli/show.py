@@ -1,0 +1,47 @@
+"""``heliograph show``: one workflow, or one of its tasks."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from heliograph import workflow
+from heliograph.cli.storage import StorageOption, chosen, command, open_to_read
+from heliograph.errors import WorkflowNotFoundError
+
+
+def show(
+    context: typer.Context,
+    workflow_id: Annotated[str, typer.Argument(metavar="ID", help="The workflow.")],
+    task: Annotated[
+        str | None, typer.Argument(metavar="TASK", help="One of its tasks.", show_default=False)
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON document: what workflow.get_metadata returns.")
+    ] = False,
+    storage: StorageOption = None,
+) -> None:
+    """Show what is known of a workflow, or of one of its tasks."""
+    from heliograph.cli import rendering
+
+    place = chosen(context, storage)
+    if not open_to_read(place):
+        raise WorkflowNotFoundError(f"No such workflow_id {workflow_id!r}")
+    metadata = workflow.get_metadata(workflow_id, task)
+    if as_json:
+        rendering.print_json(metadata)
+        return
+    console = rendering.stdout()
+    if task is None:
+        from heliograph.cli.show_workflow import view
+
+        history, tasks = workflow.get_history(workflow_id), workflow.get_tasks(workflow_id)
+        more = command(place, "show", *(["--"] if workflow_id.startswith("-") else []), workflow_id)
+        parts = view(metadata, history, tasks, more, time.time(), console.width)
+        rendering.output(parts, console)
+    else:
+        from heliograph.cli.show_task import view as task_view
+
+        rendering.output(task_view(workflow_id, metadata, time.time(), console.width), console)

@@ -1,0 +1,166 @@
+"""A task on a terminal: what it is, and how each of its attempts went."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any, Final
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from heliograph.cli.rendering import (
+    PHASES,
+    STYLES,
+    ago,
+    compact,
+    duration,
+    facts,
+    framed,
+    kind_of_error,
+    moment,
+    phase_bar,
+    phase_legend,
+    shown,
+    shown_lines,
+    size,
+    status_text,
+)
+
+LAST_ATTEMPTS: Final = 10
+_NAMED_UPSTREAM: Final = 8
+_TERMINAL_BAR: Final = 60
+
+
+def view(workflow_id: str, metadata: dict[str, Any], now: float, width: int) -> RenderableType:
+    """All of a task.
+
+    Args:
+        workflow_id: of its workflow.
+        metadata: what `workflow.get_metadata` returns of it.
+        now: Unix seconds.
+        width: the room there is.
+    """
+    attempts = metadata["attempts"]
+    parts: list[RenderableType] = [_head(workflow_id, metadata)]
+    if not attempts:
+        parts += [Text(), Text("no attempt yet", "bright_black")]
+        return Group(*parts)
+    left_out = len(attempts) - LAST_ATTEMPTS
+    title = Text("Attempts", "bold").append("  ").append_text(phase_legend(list(PHASES)))
+    parts += [Text(), title]
+    if left_out > 0:
+        parts.append(Text(f"{left_out} earlier ones are left out; --json has them all", "bright_black"))
+    failed = [attempt for attempt in attempts if "traceback" in attempt.get("error", {})]
+    for attempt in attempts[-LAST_ATTEMPTS:]:
+        with_traceback = bool(failed) and attempt is failed[-1]
+        parts.append(_attempt(attempt, with_traceback, now, width))
+    return Group(*parts)
+
+
+def _head(workflow_id: str, metadata: dict[str, Any]) -> RenderableType:
+    status, function = metadata["status"], metadata["function"]
+    words = status_text(status)
+    if metadata["reused"]:
+        words.append("  its checkpoint was used again by the last run", "bright_black")
+    where = shown(function["file"]) if "file" in function else ""
+    if where and "line" in function:
+        where += f":{function['line']}"
+    code = Text(shown(f"{function['module']}.{function['qualname']}")).append(f"  {where}", "bright_black")
+    return framed(
+        Text(shown(metadata["task_id"]), "bold"),
+        facts(
+            [
+                ("workflow", shown(workflow_id)),
+                ("status", words),
+                ("function", code),
+                ("options", compact(metadata["task_options"])),
+                ("metadata", compact(metadata["user_metadata"]) or None),
+                ("takes", _upstream(metadata["workflow_refs"])),
+                ("inputs", size(metadata["inputs_size"]) if "inputs_size" in metadata else None),
+                ("output", _output(metadata.get("output"))),
+            ]
+        ),
+        style=STYLES.get(status, "bright_black"),
+    )
+
+
+def _upstream(task_ids: list[str]) -> str | None:
+    if not task_ids:
+        return None
+    rest = len(task_ids) - _NAMED_UPSTREAM
+    named = ", ".join(shown(task_id) for task_id in task_ids[:_NAMED_UPSTREAM])
+    return f"{named} and {rest} more" if rest > 0 else named
+
+
+def _output(output: dict[str, Any] | None) -> Text | None:
+    if output is None:
+        return None
+    kind = shown(output.get("type", "?").removeprefix("builtins."))
+    stored = "inline" if output["stored"] == "inline" else f"at {shown(output['stored'])}"
+    return Text(f"{kind}, {size(output['size'])}, {stored}").append(
+        f"  sha256 {output['sha256'][:12]}…", "bright_black"
+    )
+
+
+def _attempt(attempt: dict[str, Any], with_traceback: bool, now: float, width: int) -> RenderableType:
+    durations, phases = attempt["durations"], attempt["phases"]
+    spent = {phase: durations[phase] for phase in PHASES if phase in durations}
+    line = Text(f"{attempt['attempt']}  ").append_text(status_text(attempt["status"]))
+    line.append(f"  in run {attempt['run']}")
+    started = phases.get("started", phases.get("submitted"))
+    if started is not None:
+        line.append(f"  {moment(started, now)} ({ago(started, now)})", "bright_black")
+    bar_width = min(width - 4, _TERMINAL_BAR)
+    words = "  ".join(f"{phase} {duration(seconds)}" for phase, seconds in durations.items())
+    error = attempt.get("error")
+    rows: list[tuple[str, RenderableType | None]] = [
+        ("", phase_bar(spent, bar_width, sum(spent.values())) if "compute" in spent else None),
+        ("", words or None),
+        ("", _worker(attempt)),
+        ("", _resources(attempt["resources"])),
+        ("", None if error is None else _error(error)),
+    ]
+    below: list[RenderableType] = [value for _, value in rows if value is not None]
+    if with_traceback and error is not None:
+        traceback = Text(shown_lines(error["traceback"].rstrip("\n")))
+        below.append(framed(Text("traceback", "red"), traceback, style="red"))
+    return Group(line, Padding(Group(*below), (0, 0, 0, 3), expand=False))
+
+
+def _error(error: dict[str, Any]) -> Text:
+    kind = kind_of_error(error["type"])
+    return Text(f"{kind}: ", "bold red").append(shown_lines(error.get("message", "")), "red")
+
+
+def _worker(attempt: dict[str, Any]) -> str | None:
+    worker = attempt.get("worker")
+    if worker is None:
+        return None
+    return f"worker {shown(worker['worker_id'])} on {shown(worker['host'])}, process {worker['pid']}"
+
+
+def _resources(used: dict[str, Any]) -> str | None:
+    words = []
+    if "cpu_time" in used:
+        words.append(f"CPU {duration(used['cpu_time'])}")
+    if "peak_rss" in used:
+        words.append(f"memory {size(used['peak_rss'])}")
+    if "read_bytes" in used:
+        words.append(f"read {size(used['read_bytes'])}")
+    if "write_bytes" in used:
+        words.append(f"wrote {size(used['write_bytes'])}")
+    if words and used.get("measured") == "shared":
+        words.append("(of its thread)")
+    if "exit_code" in used:
+        words.append(f"the worker exited with {used['exit_code']}")
+    if "signal" in used:
+        words.append(f"the worker was killed by {_signal_name(used['signal'])}")
+    return "  ".join(words) or None
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

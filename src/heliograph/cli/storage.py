@@ -1,0 +1,66 @@
+"""The option ``--storage``, and the storage it names: opened to be read, never made."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import Annotated, Any
+
+import typer
+
+from heliograph import workflow
+from heliograph.errors import StorageError
+
+StorageOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PLACE",
+        help="A folder, a file ending in .db, or a database URL. Default: HELIOGRAPH_STORAGE, "
+        "else the user's data directory.",
+        show_default=False,
+    ),
+]
+
+
+def chosen(context: typer.Context, given: str | None) -> str | None:
+    """The storage that a command is to read.
+
+    Args:
+        context: of the command; the command ``heliograph`` itself left its own ``--storage`` there.
+        given: ``--storage`` of the command, which wins.
+    """
+    shared: str | None = context.obj
+    return given if given is not None else shared
+
+
+def open_to_read(place: str | None) -> bool:
+    """Open the storage for the public functions.
+
+    Returns:
+        Whether there is one. The default one comes into being with the first workflow; until then there is
+        nothing to see, which is no error.
+
+    Raises:
+        StorageError: it was named and isn't there (a typing error must not make an empty one), or it can't
+            be opened.
+        ValueError: `place` names no storage.
+    """
+    from heliograph.storage.location import locate
+
+    location = locate(place)
+    if location.path is not None and not location.path.exists():
+        if place is None:
+            return False
+        raise StorageError(f"there is no storage at {os.fspath(location.path)!r}")
+    workflow.init(storage=place)
+    return True
+
+
+def command(place: str | None, *arguments: Any) -> str:
+    """A command line to paste into a shell, for the same storage.
+
+    >>> command("build/my demo", "show", "nightly")
+    "heliograph --storage 'build/my demo' show nightly"
+    """
+    storage = [] if place is None else ["--storage", place]
+    return shlex.join(["heliograph", *storage, *arguments])
