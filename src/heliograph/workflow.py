@@ -28,6 +28,7 @@ from heliograph.errors import (
     StorageCorruptError,
     StorageError,
     StorageVersionError,
+    TaskTimeoutError,
     WorkerDiedError,
     WorkflowCancellationError,
     WorkflowError,
@@ -41,6 +42,8 @@ from heliograph.graph.identifiers import check_identifier
 from heliograph.graph.node import InputNode, Inputs, Node, TaskNode
 from heliograph.graph.options import GivenOptions, metadata_json
 from heliograph.graph.task import Task, task
+from heliograph.graph.waits import sleep_node
+from heliograph.records.context import Current, running
 from heliograph.records.status import WorkflowStatus
 
 if TYPE_CHECKING:
@@ -53,6 +56,7 @@ __all__ = [
     "RESUMABLE",
     "RUNNING",
     "SUCCESSFUL",
+    "Current",
     "InputNode",
     "MissingExtraError",
     "Node",
@@ -62,6 +66,7 @@ __all__ = [
     "StorageError",
     "StorageVersionError",
     "Task",
+    "TaskTimeoutError",
     "WorkerDiedError",
     "WorkflowCancellationError",
     "WorkflowError",
@@ -72,6 +77,8 @@ __all__ = [
     "WorkflowStillActiveError",
     "WorkflowTaskNotRecoverableError",
     "cancel",
+    "continuation",
+    "current",
     "delete",
     "exceptions",
     "get_history",
@@ -90,6 +97,7 @@ __all__ = [
     "run",
     "run_async",
     "shutdown",
+    "sleep",
     "task",
 ]
 
@@ -403,6 +411,67 @@ def get_history(workflow_id: str) -> list[dict[str, Any]]:
 
     store = _opened().store
     return [run_metadata(run) for run in store.queries.runs(found(store, workflow_id).key)]
+
+
+def continuation(dag: Node) -> Any:
+    """Hand the rest of a task over to a DAG: ``return workflow.continuation(dag)``.
+
+    The DAG's output becomes the task's. It is a tail call: the task has ended when the DAG begins, so a task
+    may continue with itself as often as it likes. Outside of a task, the DAG is run at once.
+
+    Args:
+        dag: the node that gives the output.
+
+    Returns:
+        In a task: what the task has to return. Outside: the DAG's output.
+
+    Raises:
+        TypeError: `dag` is not a DAG.
+
+    >>> @task
+    ... def countdown(n: int):
+    ...     return continuation(countdown.bind(n - 1)) if n else "lift-off"
+    >>> run(countdown.bind(3))
+    'lift-off'
+    """
+    if not isinstance(dag, TaskNode):
+        raise TypeError(f"workflow.continuation takes a DAG, such as `task.bind(...)`, not {dag!r}")
+    return run(dag) if running.get() is None else dag
+
+
+def sleep(seconds: float | Node) -> Node:
+    """A node whose output is None, some time after its turn has come. It occupies no worker.
+
+    Args:
+        seconds: how long; or a node that gives it. The end of a sleep that has begun stays the same across
+            a resume.
+
+    Raises:
+        TypeError: not a number.
+        ValueError: negative or infinite.
+
+    >>> run(sleep(0.01)) is None
+    True
+    """
+    return sleep_node(seconds)
+
+
+def current() -> Current:
+    """The attempt that runs this code: its workflow, task, attempt and run.
+
+    Raises:
+        RuntimeError: no task runs this code.
+
+    >>> @task
+    ... def who() -> tuple[str, int]:
+    ...     return current().workflow_id, current().attempt
+    >>> run(who.bind(), workflow_id="who_example")
+    ('who_example', 1)
+    """
+    attempt = running.get()
+    if attempt is None:
+        raise RuntimeError("workflow.current() is for code that runs in a task: no task runs this")
+    return attempt
 
 
 def cancel(workflow_id: str) -> None:

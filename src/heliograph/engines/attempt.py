@@ -15,8 +15,8 @@ from heliograph.engines.measure import Meter
 from heliograph.engines.receipts import wrapped
 from heliograph.errors import StorageError, WorkflowTaskNotRecoverableError
 from heliograph.graph.function import load
-from heliograph.graph.pickling import dumps, loads
 from heliograph.graph.node import Inputs, Node
+from heliograph.graph.pickling import dumps, loads
 from heliograph.graph.plan import Plan, make_plan, restore_arguments
 from heliograph.records.attempt import Phases, StoredValue, Worker
 from heliograph.records.context import Current, running

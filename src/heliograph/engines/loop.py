@@ -301,14 +301,14 @@ class Loop:
             return
         key, begun = run.attempt_key(task, attempt), run.begun[task]
         timeout = run.machine.rule_of(task).options.timeout
-        error = TaskTimeoutError(f"task {run.tasks[task].task_id!r} ran longer than its timeout of {timeout} s")
+        error = TaskTimeoutError(
+            f"task {run.tasks[task].task_id!r} ran longer than its timeout of {timeout} s"
+        )
         self._executor.cancel(key)
         phases = replace(begun.phases, finished=now)
         wraps = run.caught_wraps(task)
         self._receive(
-            receipts.failed(
-                key, error, died=True, caught_wraps=wraps, phases=phases, worker=begun.worker
-            )
+            receipts.failed(key, error, died=True, caught_wraps=wraps, phases=phases, worker=begun.worker)
         )
 
     def _poll(self, now: float) -> None:
@@ -511,7 +511,11 @@ class Loop:
         assert failure is not None
         run.future.set_exception(
             execution_error(
-                run.workflow_id, run.tasks[finish.failed].task_id, failure.kind, failure.message, failure.error
+                run.workflow_id,
+                run.tasks[finish.failed].task_id,
+                failure.kind,
+                failure.message,
+                failure.error,
             )
         )
 

@@ -35,9 +35,7 @@ def failed(
         resources: what it used.
     """
     caught = None if caught_wraps is None else inline(wrapped((None, error), caught_wraps))
-    return Receipt(
-        key, worker or _engine(), phases, resources, None, failure_of_worker(error, died), caught
-    )
+    return Receipt(key, worker or _engine(), phases, resources, None, failure_of_worker(error, died), caught)
 
 
 def slept(key: AttemptKey, began: float, ended: float, wraps: int) -> Receipt:

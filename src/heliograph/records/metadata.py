@@ -74,7 +74,11 @@ def task_metadata(record: TaskRecord) -> dict[str, Any]:
         "workflow_refs": list(record.upstream),
         "function": _function(record.function),
         "reused": record.reused_in is not None and record.status is TaskStatus.SUCCESSFUL,
-        **_known(creator=record.creator, output=record.output and _output(record.output), inputs_size=last and last.inputs_size),
+        **_known(
+            creator=record.creator,
+            output=record.output and _output(record.output),
+            inputs_size=last and last.inputs_size,
+        ),
         "attempts": [attempt_metadata(attempt) for attempt in record.attempts],
         "stats": {} if last is None else _stats(last),
     }

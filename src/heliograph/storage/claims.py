@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Dialect, and_, bindparam, exists, func, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Dialect,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from heliograph.records.attempt import StoredValue
 from heliograph.records.status import ACTIVE, AttemptStatus, RunReason, TaskStatus, WorkflowStatus
@@ -123,9 +134,7 @@ class Claims:
         self._end_lost_attempts.tell(connection, of_workflow | {"status": AttemptStatus.LOST.value})
         self._reset.tell(connection, of_workflow | {"status": TaskStatus.PENDING.value})
         reused = self._reuse.tell(connection, of_workflow | {"reused_in": run})
-        counts = {
-            TaskStatus(row.status): row.tasks for row in self._counts.ask(connection, **of_workflow)
-        }
+        counts = {TaskStatus(row.status): row.tasks for row in self._counts.ask(connection, **of_workflow)}
         self._count.tell(connection, {"of_key": found.key, "progress": rows.progress_json(counts)})
         self._run.tell(
             connection,

@@ -11,7 +11,6 @@ of them should wait behind a task that turns out long is prevented from here: th
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pickle
 import selectors
@@ -24,13 +23,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from heliograph.engines import receipts
 from heliograph.engines.embedded.handle import Attempt, WorkerHandle
 from heliograph.engines.embedded.protocol import READY, unpack_answer
 from heliograph.engines.executor import AttemptKey, Deliver, Receipt, Running, Work
-from heliograph.engines.failures import failure_of_worker
 from heliograph.errors import WorkerDiedError
-from heliograph.graph.pickling import dumps
-from heliograph.records.attempt import Phases, Resources, StoredValue, Worker
+from heliograph.records.attempt import Phases, Resources, Worker
 
 AHEAD: Final = 1
 """How many attempts a worker may have in its line behind the one it runs."""
@@ -408,15 +406,12 @@ def _failed(
     attempt: Attempt, worker: Worker, error: WorkerDiedError, died: bool, resources: Resources | None = None
 ) -> Receipt:
     work = attempt.work
-    caught = None
-    if work.catch_exceptions:
-        data = dumps((None, error), "the error")
-        caught = StoredValue(len(data), hashlib.sha256(data).hexdigest(), "builtins.tuple", data)
-    return Receipt(
-        key=work.key,
-        worker=worker,
+    return receipts.failed(
+        work.key,
+        error,
+        died=died,
+        caught_wraps=work.caught_wraps,
         phases=Phases(submitted=attempt.submitted, started=attempt.started or None),
+        worker=worker,
         resources=resources or Resources(),
-        failure=failure_of_worker(error, died),
-        caught=caught,
     )

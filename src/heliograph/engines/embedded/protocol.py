@@ -85,7 +85,8 @@ def pack_order(work: Work, ticket: int, submitted: float, is_known: bool, forget
             None if is_known else (function.name, function.data),
             _value(work.arguments),
             [_value(value) for value in work.inputs],
-            work.catch_exceptions,
+            work.wraps,
+            work.caught_wraps,
             work.values,
         ),
         5,
@@ -94,7 +95,7 @@ def pack_order(work: Work, ticket: int, submitted: float, is_known: bool, forget
 
 def unpack_order(data: bytes, known: dict[int, Payload]) -> Order:
     """The attempt that `pack_order` packed; `known` is what this worker has been sent, and is kept up."""
-    ticket, forget, submitted, key, workflow_id, task_id, token, sent, arguments, inputs, catch, values = (
+    ticket, forget, submitted, key, workflow_id, task_id, token, sent, arguments, inputs, *rest = (
         pickle.loads(data)
     )
     if forget:
@@ -108,8 +109,7 @@ def unpack_order(data: bytes, known: dict[int, Payload]) -> Order:
         known[token],
         StoredValue(*arguments),
         tuple([StoredValue(*value) for value in inputs]),
-        catch,
-        values,
+        *rest,
     )
     return Order(ticket, forget, submitted, work)
 
@@ -126,6 +126,7 @@ def pack_answer(ticket: int, seconds: float, receipt: Receipt) -> bytes:
             None if output is None else _value(output),
             None if failure is None else _failure(failure),
             None if caught is None else _value(caught),
+            receipt.continuation,
         ),
         5,
     )
@@ -133,7 +134,7 @@ def pack_answer(ticket: int, seconds: float, receipt: Receipt) -> bytes:
 
 def unpack_answer(data: bytes, key: AttemptKey, worker: Worker) -> Answer:
     """The receipt that `pack_answer` packed."""
-    ticket, seconds, phases, resources, output, failure, caught = pickle.loads(data)
+    ticket, seconds, phases, resources, output, failure, caught, continuation = pickle.loads(data)
     receipt = Receipt(
         key,
         worker,
@@ -142,5 +143,6 @@ def unpack_answer(data: bytes, key: AttemptKey, worker: Worker) -> Answer:
         None if output is None else StoredValue(*output),
         None if failure is None else Failure(*failure),
         None if caught is None else StoredValue(*caught),
+        continuation,
     )
     return Answer(ticket, seconds, receipt)
