@@ -7,8 +7,6 @@ do, the more each commit carries, and a lone task waits for nobody. Nothing here
 from __future__ import annotations
 
 import contextlib
-import itertools
-import queue
 import random
 import threading
 from collections.abc import Callable, Iterable
@@ -18,12 +16,13 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 from heliograph.engines import receipts
+from heliograph.engines.entrance import Entrance, Entry
 from heliograph.engines.executor import AttemptKey, Deliver, Executor, Receipt
-from heliograph.engines.live import Begun, LiveRun, resumed_run, rules_of, submitted_run
+from heliograph.engines.live import Begun, LiveRun, rules_of
 from heliograph.engines.outcome import OutputFuture, cancellation_error, execution_error
 from heliograph.engines.pending import PendingChanges
 from heliograph.engines.timers import Timer, Timers
-from heliograph.errors import StorageCorruptError, StorageError, TaskTimeoutError, WorkflowNotFoundError
+from heliograph.errors import StorageCorruptError, StorageError, TaskTimeoutError
 from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.records.workflow import Owner
 from heliograph.scheduling.actions import (
@@ -64,15 +63,6 @@ _FOREVER: Final = 3600.0
 _MOST_AT_ONCE: Final = 2_000  # messages before a commit, so that a flood can't put commits off for ever
 
 
-@dataclass(slots=True)
-class _Entry:
-    """A workflow that wants in, and who waits for the answer."""
-
-    wanted: Submission | Claim
-    reply: Future[OutputFuture]
-    place: WorkflowStatus | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class _Lost:
     """Cancelled from this process: look now, not at the next poll."""
@@ -108,18 +98,16 @@ class Loop:
         self._journal = store.journal(new_owner())
         self._retired: list[Journal] = []  # of owners whose leases are still to be given up
         self._admission = admission
-        self._inbox: SimpleQueue[_Entry | Receipt | _Lost | _Quit] = SimpleQueue()
+        self._entrance = Entrance(store, admission)
+        self._inbox: SimpleQueue[Entry | Receipt | _Lost | _Quit] = SimpleQueue()
         self._executor = executor(self._inbox.put)
         self._runs: dict[int, LiveRun] = {}
-        self._entries: list[_Entry] = []
         self._pending = PendingChanges()
-        self._awaiting: list[tuple[LiveRun, int]] = []  # checkpoints in the next commit
-        self._expanding: list[tuple[LiveRun, int, int]] = []  # continuations in it
+        self._awaiting: list[tuple[LiveRun, Stored | Expanded]] = []  # what the next commit makes true
         self._timers = Timers()
         self._over: list[tuple[LiveRun, Finish, Receipt | None]] = []  # runs that end with it
         self._seen_running: set[AttemptKey] = set()
         self._open: set[AttemptKey] = set()  # attempts that the executor has
-        self._tokens = itertools.count()  # names for functions, unique in this engine
         now = self._clock()
         self._renew_at = now + _RENEW_SECONDS
         self._poll_at = now
@@ -144,7 +132,7 @@ class Loop:
         with self._entering:
             if not self._running:
                 raise RuntimeError("the engine is closed")
-            self._inbox.put(_Entry(wanted, reply))
+            self._inbox.put(Entry(wanted, reply))
         return reply.result()
 
     def future_of(self, key: int) -> OutputFuture | None:
@@ -202,7 +190,7 @@ class Loop:
         return True
 
     def _must_commit(self, now: float) -> bool:
-        if self._entries or self._pending.urgent:
+        if self._entrance or self._pending.urgent:
             return True
         return self._pending.older_than(now - TICK_SECONDS) or (bool(self._runs) and now >= self._renew_at)
 
@@ -217,8 +205,8 @@ class Loop:
             match message:
                 case Receipt():
                     self._receive(message)
-                case _Entry():
-                    self._entries.append(message)
+                case Entry():
+                    self._entrance.add(message)
                 case _Lost(key):
                     self._look([run for run in (self._runs.get(key),) if run is not None])
                 case _Quit():
@@ -227,7 +215,7 @@ class Loop:
 
     def _patience(self) -> float | None:
         """Seconds to wait for a message; None: not at all."""
-        if self._entries or self._pending.urgent:
+        if self._entrance or self._pending.urgent:
             return None
         if self._pending or len(self._open) > len(self._seen_running):
             return TICK_SECONDS  # a timer may be late by as much
@@ -330,7 +318,6 @@ class Loop:
         """The run is not ours any more: stop what runs of it, and write nothing more."""
         self._pending.drop_outputs(run)
         self._awaiting = [waiting for waiting in self._awaiting if waiting[0] is not run]
-        self._expanding = [waiting for waiting in self._expanding if waiting[0] is not run]
         now = self._clock()
         self._tell(run, Canceled(now), now)
 
@@ -363,12 +350,14 @@ class Loop:
                 run.arguments.pop(task, None)
                 run.outputs[task] = output
                 self._pending.checkpoint(run, task, output if keep else None, now)
-                self._awaiting.append((run, task))
+                self._awaiting.append((run, Stored(now, task)))
             case Expand(_, _, first):
                 assert receipt is not None
                 assert receipt.continuation is not None
-                self._pending.expanded(run, run.expansion(receipt.continuation, action, self._tokens), now)
-                self._expanding.append((run, first, len(receipt.continuation.tasks)))
+                self._pending.expanded(
+                    run, run.expansion(receipt.continuation, action, self._entrance.tokens), now
+                )
+                self._awaiting.append((run, Expanded(now, first, len(receipt.continuation.tasks))))
             case Wake(task, at, lasting):
                 if lasting:
                     self._pending.sleeping(run, task, at, now)
@@ -407,10 +396,9 @@ class Loop:
     # -- the commit between them
 
     def _commit(self, now: float) -> None:
-        entries, self._entries = self._placed(), []
+        entries = self._entrance.take()
         changes = self._pending.take()
         awaiting, self._awaiting = self._awaiting, []
-        expanding, self._expanding = self._expanding, []
         over, self._over = self._over, []
         lease = now + LEASE_SECONDS if now >= self._renew_at else None
         try:
@@ -419,18 +407,19 @@ class Loop:
             if lease is not None:
                 self._renew_at = now + _RENEW_SECONDS
             for entry, answer in zip(entries, committed.answers, strict=True):
-                self._answer(entry, answer)
+                if isinstance(answer, Refused):
+                    self._entrance.refuse(entry, answer)
+                else:
+                    self._let_in(entry, answer)
             for key, number in committed.lost:
                 run = self._runs.get(key)
                 if run is not None and run.run == number:
                     self._lost_to_others(run)
-            for run, first, count in expanding:
+            for run, event in awaiting:
                 if (run.key, run.run) not in committed.lost:
-                    run.name(first, committed.names[run.key][first])
-                    self._tell(run, Expanded(now, first, count), self._clock())
-            for run, task in awaiting:
-                if (run.key, run.run) not in committed.lost:
-                    self._tell(run, Stored(now, task), self._clock())
+                    if isinstance(event, Expanded):
+                        run.name(event.first, committed.names[run.key][event.first])
+                    self._tell(run, event, self._clock())
             for run, finish, receipt in over:
                 if (run.key, run.run) not in committed.lost:
                     self._resolve(run, finish, receipt)
@@ -438,54 +427,13 @@ class Loop:
             self._start_over(error, entries)
         self._let_follow()
 
-    def _placed(self) -> list[_Entry]:
-        """The entries that have a place; the others are told that there is none."""
-        placed = []
-        for entry in self._entries:
-            entry.place = self._admission.take_place()
-            if entry.place is None:
-                entry.reply.set_exception(
-                    queue.Full("as many workflows wait as max_pending_workflows allows")
-                )
-            else:
-                entry.wanted = replace(entry.wanted, status=entry.place)
-                placed.append(entry)
-        return placed
-
-    def _answer(self, entry: _Entry, answer: Accepted | Refused) -> None:
-        wanted = entry.wanted
-        if isinstance(answer, Accepted):
-            before = self._runs.get(answer.key)
-            if before is not None:  # another process cancelled it, and this one resumed it before it looked
-                self._lost_to_others(before)
-            self._admission.settle(entry.place, answer.key)
-            run = self._runs[answer.key] = self._new_run(wanted, answer)
-            entry.reply.set_result(run.future)
-            if entry.place is WorkflowStatus.RUNNING:
-                self._begin(run)
-            return
-        self._admission.settle(entry.place, None)
-        if isinstance(wanted, Submission):  # the id is taken: then what is stored wins, and is resumed
-            claim = Claim(wanted.workflow_id, wanted.status, wanted.provenance, wanted.created_time)
-            self._entries.append(_Entry(claim, entry.reply))
-        elif answer.status is WorkflowStatus.SUCCESSFUL and answer.output is not None:
-            future = OutputFuture(self._store.values)
-            future.set_result(answer.output)
-            entry.reply.set_result(future)
-        elif answer.status is None:
-            entry.reply.set_exception(WorkflowNotFoundError(f"No such workflow_id {wanted.workflow_id!r}"))
-        else:
-            entry.reply.set_exception(
-                RuntimeError(
-                    f"workflow {wanted.workflow_id!r} is {answer.status} already: wait for it, or cancel it"
-                )
-            )
-
-    def _new_run(self, wanted: Submission | Claim, accepted: Accepted) -> LiveRun:
-        future = OutputFuture(self._store.values)
-        if isinstance(wanted, Submission):
-            return submitted_run(wanted, accepted, future, self._tokens)
-        return resumed_run(wanted, accepted, self._store.checkpoints.plan(accepted.key), future, self._tokens)
+    def _let_in(self, entry: Entry, accepted: Accepted) -> None:
+        before = self._runs.get(accepted.key)
+        if before is not None:  # another process cancelled it, and this one resumed it before it looked
+            self._lost_to_others(before)
+        run = self._runs[accepted.key] = self._entrance.accept(entry, accepted)
+        if entry.place is WorkflowStatus.RUNNING:
+            self._begin(run)
 
     def _begin(self, run: LiveRun) -> None:
         """It is the run's turn."""
@@ -533,15 +481,13 @@ class Loop:
 
     # -- when the storage fails, and at the end
 
-    def _start_over(self, error: StorageError, entries: Iterable[_Entry] = ()) -> None:
+    def _start_over(self, error: StorageError, entries: Iterable[Entry] = ()) -> None:
         """Nothing can be stored, so nothing may go on: drop all runs, as a new owner.
 
         What they stored is kept; they can be resumed as soon as the storage works again.
         """
         for entry in entries:
-            self._admission.settle(entry.place, None)
-            if not entry.reply.done():
-                entry.reply.set_exception(error)
+            self._entrance.fail(entry, error)
         self._drop_all(error)
         self._retired.append(self._journal)
         self._journal = self._store.journal(self._new_owner())
@@ -554,9 +500,8 @@ class Loop:
             self._leave(run)
             if not run.future.done():
                 run.future.set_exception(error)
-        for entry in self._entries:
-            entry.reply.set_exception(error)
-        self._entries, self._awaiting, self._expanding, self._over = [], [], [], []
+        self._entrance.fail_all(error)
+        self._awaiting, self._over = [], []
         self._timers.clear()
         self._pending.take()
         self._seen_running.clear()
@@ -566,8 +511,8 @@ class Loop:
         """Nobody who entered may wait for ever."""
         while not self._inbox.empty():
             message = self._inbox.get_nowait()
-            if isinstance(message, _Entry):
-                self._entries.append(message)
+            if isinstance(message, Entry):
+                self._entrance.add(message)
 
     def _give_up_leases(self) -> None:
         while self._retired:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+from typing import Final
 
 from heliograph.engines.executor import AttemptKey, Receipt
 from heliograph.engines.failures import dotted, failure_of_worker
 from heliograph.errors import WorkflowError
 from heliograph.graph.pickling import dumps
 from heliograph.records.attempt import Phases, Resources, StoredValue, Worker
+
+_NO_PHASES: Final = Phases()
+_NO_RESOURCES: Final = Resources()
 
 
 def failed(
@@ -19,9 +23,9 @@ def failed(
     *,
     died: bool,
     caught_wraps: int | None,
-    phases: Phases = Phases(),
+    phases: Phases = _NO_PHASES,
     worker: Worker | None = None,
-    resources: Resources = Resources(),
+    resources: Resources = _NO_RESOURCES,
 ) -> Receipt:
     """Of an attempt that was ended from outside.
 

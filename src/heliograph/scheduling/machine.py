@@ -327,7 +327,7 @@ class Machine:
     # -- what the handlers have in common
 
     def _needed(self, event: Submitted) -> list[int]:
-        """Tasks to run, dependencies first: not stored, and the output needs them. Finds the delegates, too."""
+        """Tasks to run, dependencies first: not stored, and the output needs them. Notes delegates."""
         if self._output in event.stored:
             return []
         newest: dict[int, int] = {}

@@ -1,0 +1,112 @@
+"""The way in: workflows that are to be submitted or resumed, and what those who brought them are told."""
+
+from __future__ import annotations
+
+import itertools
+import queue
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+
+from heliograph.engines.live import LiveRun, resumed_run, submitted_run
+from heliograph.engines.outcome import OutputFuture
+from heliograph.errors import WorkflowNotFoundError
+from heliograph.records.status import WorkflowStatus
+from heliograph.scheduling.admission import Admission
+from heliograph.storage.entries import Accepted, Claim, Refused, Submission
+from heliograph.storage.store import Store
+
+
+@dataclass(slots=True)
+class Entry:
+    """A workflow that wants in, and who waits for the answer.
+
+    Attributes:
+        wanted: what is asked for.
+        reply: the answer: a future for the output, or why there is none.
+        place: where the workflow will be, running or pending; None: no place was taken yet.
+    """
+
+    wanted: Submission | Claim
+    reply: Future[OutputFuture]
+    place: WorkflowStatus | None = None
+
+
+class Entrance:
+    """Workflows on their way in. All of it is called by the loop's thread.
+
+    Args:
+        store: where plans of resumed workflows are read.
+        admission: who may run.
+    """
+
+    def __init__(self, store: Store, admission: Admission) -> None:
+        self._store = store
+        self._admission = admission
+        self._waiting: list[Entry] = []
+        self.tokens = itertools.count()  # names for functions, unique in this engine
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    def add(self, entry: Entry) -> None:
+        """Somebody came."""
+        self._waiting.append(entry)
+
+    def take(self) -> list[Entry]:
+        """Those who have a place; the others are told that there is none."""
+        placed = []
+        waiting, self._waiting = self._waiting, []
+        for entry in waiting:
+            entry.place = self._admission.take_place()
+            if entry.place is None:
+                entry.reply.set_exception(
+                    queue.Full("as many workflows wait as max_pending_workflows allows")
+                )
+            else:
+                entry.wanted = replace(entry.wanted, status=entry.place)
+                placed.append(entry)
+        return placed
+
+    def accept(self, entry: Entry, accepted: Accepted) -> LiveRun:
+        """The workflow is this engine's."""
+        self._admission.settle(entry.place, accepted.key)
+        future = OutputFuture(self._store.values)
+        if isinstance(entry.wanted, Submission):
+            run = submitted_run(entry.wanted, accepted, future, self.tokens)
+        else:
+            plan = self._store.checkpoints.plan(accepted.key)
+            run = resumed_run(entry.wanted, accepted, plan, future, self.tokens)
+        entry.reply.set_result(future)
+        return run
+
+    def refuse(self, entry: Entry, refused: Refused) -> None:
+        """The workflow is not this engine's: say why, or try it the other way."""
+        self._admission.settle(entry.place, None)
+        wanted, reply = entry.wanted, entry.reply
+        if isinstance(wanted, Submission):  # the id is taken: then what is stored wins, and is resumed
+            claim = Claim(wanted.workflow_id, wanted.status, wanted.provenance, wanted.created_time)
+            self._waiting.append(Entry(claim, reply))
+        elif refused.status is WorkflowStatus.SUCCESSFUL and refused.output is not None:
+            future = OutputFuture(self._store.values)
+            future.set_result(refused.output)
+            reply.set_result(future)
+        elif refused.status is None:
+            reply.set_exception(WorkflowNotFoundError(f"No such workflow_id {wanted.workflow_id!r}"))
+        else:
+            reply.set_exception(
+                RuntimeError(
+                    f"workflow {wanted.workflow_id!r} is {refused.status} already: wait for it, or cancel it"
+                )
+            )
+
+    def fail(self, entry: Entry, error: BaseException) -> None:
+        """It can't be said whether the workflow is in."""
+        self._admission.settle(entry.place, None)
+        if not entry.reply.done():
+            entry.reply.set_exception(error)
+
+    def fail_all(self, error: BaseException) -> None:
+        """Nobody gets in any more."""
+        waiting, self._waiting = self._waiting, []
+        for entry in waiting:
+            self.fail(entry, error)
