@@ -7,6 +7,7 @@ import traceback
 from typing import Final
 
 from heliograph.errors import RemoteError, WorkflowError
+from heliograph.graph.options import exception_name
 from heliograph.graph.pickling import dumps, loads
 from heliograph.records.attempt import Failure
 
@@ -57,12 +58,12 @@ def dotted(kind: type) -> str:
 
 
 def lineage(kind: type[BaseException]) -> tuple[str, ...]:
-    """Dotted names of a type and of all it inherits from.
+    """The names, to match `retry_exceptions`, of a type and of all it inherits from.
 
     >>> lineage(KeyError)
     ('builtins.KeyError', 'builtins.LookupError', 'builtins.Exception', 'builtins.BaseException')
     """
-    return tuple([dotted(base) for base in kind.__mro__ if base is not object])
+    return tuple([exception_name(base) for base in kind.__mro__ if issubclass(base, BaseException)])
 
 
 def _text(error: BaseException) -> str:

@@ -97,6 +97,17 @@ class GivenOptions(Mapping[str, Any]):
         return decorated
 
 
+def exception_name(kind: type[BaseException]) -> str:
+    """What `retry_exceptions` calls a type: without the classes and functions around it.
+
+    A class that travels by value, since it is of the main script or of a function, loses those on the way.
+
+    >>> exception_name(OSError)
+    'builtins.OSError'
+    """
+    return f"{kind.__module__}.{kind.__name__}"
+
+
 def metadata_json(metadata: object) -> str:
     """User metadata as JSON text.
 
@@ -155,7 +166,7 @@ def _retry_exceptions(key: str, value: object) -> dict[str, Any]:
         if not (isinstance(kind, type) and issubclass(kind, BaseException)):
             raise TypeError(f"{key} must be True, False or a list of exception types, not {_shown(value)}")
     # Names, not classes: they survive in the store, and a worker's classes are other objects than ours.
-    return {key: tuple(f"{kind.__module__}.{kind.__qualname__}" for kind in kinds)}
+    return {key: tuple(exception_name(kind) for kind in kinds)}
 
 
 def _num_returns(key: str, value: object) -> dict[str, Any]:
