@@ -52,8 +52,7 @@ class TaskOptions:
             TypeError: a value of a wrong type.
         """
         flat = dict(given)
-        carried = flat.pop(CARRIER, None) or {}
-        flat.update(carried.get(CARRIED, {}))
+        flat.update(_carried(flat.pop(CARRIER, None)))
         return replace(self, **_checked(flat, valid))
 
 
@@ -124,6 +123,16 @@ def metadata_json(metadata: object) -> str:
         raise ValueError(f"metadata must be JSON serialisable: {error}: {_shown(metadata)}") from error
 
 
+def _carried(labels: object) -> Mapping[str, Any]:
+    """What `workflow.options` put under `CARRIER`; Ray's own labels beside it are not for us."""
+    if labels is None:
+        return {}
+    carried = labels.get(CARRIED, {}) if isinstance(labels, Mapping) else None
+    if not isinstance(carried, Mapping):
+        raise TypeError(f"{CARRIER} is what workflow.options(...) unpacks to, not {_shown(labels)}")
+    return carried
+
+
 def _checked(given: Mapping[str, Any], valid: tuple[str, ...]) -> dict[str, Any]:
     """Options as a user gave them, as fields of `TaskOptions`."""
     fields: dict[str, Any] = {}
@@ -176,7 +185,10 @@ def _num_returns(key: str, value: object) -> dict[str, Any]:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:  # it is anybody's code, and nested too deep it fails as well
+        return f"an object of type {type(value).__name__}"
     return text if len(text) <= 200 else f"{text[:200]}…"
 
 
