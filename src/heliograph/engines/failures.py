@@ -24,7 +24,7 @@ def failure_of(error: BaseException) -> Failure:
     return Failure(
         kind=dotted(type(error)),
         message=_cut(_text(error)),
-        traceback=_cut(_traceback(error)),
+        traceback=_traceback(error),
         lineage=lineage(type(error)),
         error=_pickled(error),
     )
@@ -86,7 +86,7 @@ def _traceback(error: BaseException) -> str | None:
     try:
         said = traceback.TracebackException.from_exception(error)
         _leave_out_ours(said)
-        return "".join(said.format())
+        return _cut("".join(said.format()))
     except Exception:  # __cause__, __notes__ and the like may be anything
         return None
 
@@ -103,8 +103,8 @@ def _leave_out_ours(said: traceback.TracebackException | None) -> None:
         waiting += [part.__cause__, part.__context__, *(part.exceptions or ())]
 
 
-def _cut(text: str | None) -> str:
-    if text is None or len(text) <= TEXT_LIMIT:
-        return text or ""
+def _cut(text: str) -> str:
+    if len(text) <= TEXT_LIMIT:
+        return text
     half = TEXT_LIMIT // 2
     return f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"
