@@ -291,7 +291,7 @@ def get_output_async(workflow_id: str, *, task_id: str | None = None, name: str 
     """As `get_output`, without waiting."""
     from heliograph.engines import waiting
 
-    task_id = _same("task_id", task_id, name)
+    task_id = _task_id(task_id, name)
     store = _opened().store
     if task_id is not None:
         return waiting.in_background(store, waiting.task_output, workflow_id, task_id)
@@ -350,7 +350,7 @@ def get_metadata(workflow_id: str, task_id: str | None = None, *, name: str | No
     from heliograph.engines.waiting import found
     from heliograph.records.metadata import task_metadata, workflow_metadata
 
-    task_id = _same("task_id", task_id, name)
+    task_id = _task_id(task_id, name)
     session = _opened()
     record = found(session.store, workflow_id)
     if task_id is None:
@@ -539,11 +539,12 @@ def _new_id(name: str) -> str:
     return f"{name[:80]}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
 
 
-def _same(what: str, one: str | None, other: str | None) -> str | None:
-    """The value of an argument that has two names."""
-    if one is not None and other is not None and one != other:
-        raise ValueError(f"{what} and name mean the same, and are {one!r} and {other!r}: give one")
-    return one if one is not None else other
+def _task_id(task_id: str | None, name: str | None) -> str | None:
+    """The task that was asked for, by either name of the argument."""
+    if task_id is not None and name is not None and task_id != name:
+        raise ValueError(f"task_id and name mean the same, and are {task_id!r} and {name!r}: give one")
+    given = task_id if task_id is not None else name
+    return None if given is None else check_identifier("task_id", given)
 
 
 def _statuses(given: object) -> set[WorkflowStatus]:

@@ -16,8 +16,7 @@ from typing import Any
 import pytest
 
 from heliograph.engines.embedded import handle as handles
-from heliograph.engines.embedded import pool as pools
-from heliograph.engines.embedded.pool import Pool
+from heliograph.engines.embedded.lines import AHEAD, Lines
 from heliograph.engines.embedded.processes import ProcessExecutor
 from heliograph.engines.embedded.threads import ThreadExecutor
 from heliograph.engines.executor import AttemptKey, Receipt
@@ -456,7 +455,7 @@ def test_nothing_waits_behind_a_long_task_while_others_are_served(
     inbox.wait(50)
     gate = str(tmp_path / "gate")
     blocked = works(short_then_long, gate)
-    early = [works(short_then_long, "") for _ in range(pools.AHEAD * 2)]
+    early = [works(short_then_long, "") for _ in range(AHEAD * 2)]
     for work in (blocked, *early):
         executor.submit(work)
     until(Path(f"{gate}.begun").exists)
@@ -625,14 +624,14 @@ def test_no_interpreter(processes: Make, works: Works, inbox: Inbox, monkeypatch
 def test_a_fault_of_the_pool_itself_leaves_nobody_waiting(
     processes: Make, works: Works, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_self: Pool) -> None:
+    def broken(_self: Lines) -> None:
         raise AssertionError("a bug")
 
     executor = processes(2)
     first = works(add, 1, 2)
     executor.submit(first)
     inbox.of(first)
-    monkeypatch.setattr(Pool, "_feed", broken)
+    monkeypatch.setattr(Lines, "feed", broken)
     work = works(add, 1, 2)
     executor.submit(work)
     failure = inbox.of(work).failure

@@ -7,6 +7,7 @@ import traceback
 from typing import Final
 
 from heliograph.errors import RemoteError, WorkflowError
+from heliograph.graph.options import exception_name
 from heliograph.graph.pickling import dumps, loads
 from heliograph.records.attempt import Failure
 
@@ -23,7 +24,7 @@ def failure_of(error: BaseException) -> Failure:
     return Failure(
         kind=dotted(type(error)),
         message=_cut(_text(error)),
-        traceback=_cut(_traceback(error)),
+        traceback=_traceback(error),
         lineage=lineage(type(error)),
         error=_pickled(error),
     )
@@ -57,12 +58,12 @@ def dotted(kind: type) -> str:
 
 
 def lineage(kind: type[BaseException]) -> tuple[str, ...]:
-    """Dotted names of a type and of all it inherits from.
+    """The names, to match `retry_exceptions`, of a type and of all it inherits from.
 
     >>> lineage(KeyError)
     ('builtins.KeyError', 'builtins.LookupError', 'builtins.Exception', 'builtins.BaseException')
     """
-    return tuple([dotted(base) for base in kind.__mro__ if base is not object])
+    return tuple([exception_name(base) for base in kind.__mro__ if issubclass(base, BaseException)])
 
 
 def _text(error: BaseException) -> str:
@@ -85,7 +86,7 @@ def _traceback(error: BaseException) -> str | None:
     try:
         said = traceback.TracebackException.from_exception(error)
         _leave_out_ours(said)
-        return "".join(said.format())
+        return _cut("".join(said.format()))
     except Exception:  # __cause__, __notes__ and the like may be anything
         return None
 
@@ -102,8 +103,8 @@ def _leave_out_ours(said: traceback.TracebackException | None) -> None:
         waiting += [part.__cause__, part.__context__, *(part.exceptions or ())]
 
 
-def _cut(text: str | None) -> str:
-    if text is None or len(text) <= TEXT_LIMIT:
-        return text or ""
+def _cut(text: str) -> str:
+    if len(text) <= TEXT_LIMIT:
+        return text
     half = TEXT_LIMIT // 2
     return f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"

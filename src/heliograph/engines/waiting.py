@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from heliograph.engines.outcome import OutputFuture, cancellation_error, execution_error
 from heliograph.errors import WorkflowNotFoundError
+from heliograph.graph.identifiers import check_identifier
 from heliograph.records.attempt import StoredValue
 from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
@@ -20,8 +21,9 @@ def found(store: Store, workflow_id: str) -> WorkflowRecord:
 
     Raises:
         WorkflowNotFoundError: there is none.
+        TypeError, ValueError: it can't be an id.
     """
-    record = store.queries.workflow(workflow_id)
+    record = store.queries.workflow(check_identifier("workflow_id", workflow_id))
     if record is None:
         raise WorkflowNotFoundError(f"No such workflow_id {workflow_id!r}")
     return record

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import importlib
 import inspect
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from types import FunctionType
+from typing import Any, Final
 
 from heliograph.errors import WorkflowTaskNotRecoverableError
 from heliograph.graph.identifiers import safe_name
 from heliograph.graph.pickling import dumps, loads
-from heliograph.graph.task import Task, found
+from heliograph.graph.task import Task, found, module_of
+
+_Origin = tuple[str | None, int | None, str | None]
+
+_ORIGINS: Final[weakref.WeakKeyDictionary[FunctionType, _Origin]] = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ def describe(task: Task) -> Function:
         NotPicklableError: it has to go by value (it is of the main script, or a closure) and can't.
     """
     function = task.function
-    module = function.__module__ or "?"
+    module = module_of(function)
     qualname = getattr(function, "__qualname__", type(function).__name__)
     held = found(module, qualname)
     held = held.function if isinstance(held, Task) else held
@@ -94,11 +99,20 @@ def load(payload: bytes) -> Callable[..., Any]:
     return function
 
 
-@functools.lru_cache(maxsize=1024)
-def _origin(function: Callable[..., Any]) -> tuple[str | None, int | None, str | None]:
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    if code is None:
+def _origin(function: Callable[..., Any]) -> _Origin:
+    """File, line and hash of a function's source."""
+    inner = inspect.unwrap(function)
+    inner = getattr(inner, "__func__", inner)
+    if not isinstance(inner, FunctionType):
         return None, None, None
+    origin = _ORIGINS.get(inner)
+    if origin is None:
+        origin = _ORIGINS[inner] = _read_origin(inner)
+    return origin
+
+
+def _read_origin(function: FunctionType) -> _Origin:
+    code = function.__code__
     try:
         text = inspect.getsource(code).encode()
     except (OSError, TypeError, SyntaxError, IndentationError):  # typed at a prompt, or the file is gone

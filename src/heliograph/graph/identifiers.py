@@ -73,8 +73,13 @@ class UniqueNames:
         if count is None:
             self._next[name] = 1
             return name
-        while (candidate := f"{name}_{count}") in self._next:
+        while (candidate := _numbered(name, count)) in self._next:
             count += 1
         self._next[name] = count + 1
         self._next[candidate] = 1
         return candidate
+
+
+def _numbered(name: str, count: int) -> str:
+    suffix = f"_{count}"
+    return name[: MAX_LENGTH - len(suffix)] + suffix

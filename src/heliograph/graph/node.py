@@ -16,6 +16,12 @@ class Node:
 
     __slots__ = ()
 
+    def __setattr__(self, name: str, _value: object) -> NoReturn:
+        raise AttributeError(f"{self!r} is immutable: {name} can't be set")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"{self!r} is immutable: {name} can't be deleted")
+
     def _refuse(self, what: str) -> NoReturn:
         raise TypeError(
             f"{self!r} has no value yet: {what} needs one. "
@@ -27,6 +33,9 @@ class Node:
 
     def __iter__(self) -> NoReturn:
         self._refuse("iteration")
+
+    def __contains__(self, _item: object) -> bool:
+        self._refuse("a look for an item")
 
     def __len__(self) -> int:
         self._refuse("len()")
@@ -61,9 +70,6 @@ class TaskNode(Node):
         set_once(self, "options", options)
         set_once(self, "args", args)
         set_once(self, "kwargs", kwargs)
-
-    def __setattr__(self, name: str, _value: object) -> NoReturn:
-        raise AttributeError(f"{self!r} is immutable: {name} can't be set")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return TaskNode, (self.task, self.options, self.args, self.kwargs)
@@ -103,19 +109,35 @@ class InputNode(Node):
     def __getattr__(self, name: str) -> InputPart:
         if name.startswith("__"):
             raise AttributeError(name)
-        return InputPart(name)
+        return InputPart(name, attribute=True)
 
     def __repr__(self) -> str:
         return "<input>"
 
 
 class InputPart(Node):
-    """One argument of `workflow.run`, or one item or attribute of the only one."""
+    """One argument of `workflow.run`, or one item or attribute of the only one.
 
-    __slots__ = ("key",)
+    Attributes:
+        key: position, name, index or key.
+        attribute: it was written as an attribute: ``node.key``.
+    """
 
-    def __init__(self, key: int | str) -> None:
-        self.key = key
+    __slots__ = ("attribute", "key")
+
+    key: int | str
+    attribute: bool
+
+    def __init__(self, key: int | str, attribute: bool = False) -> None:
+        set_once = object.__setattr__
+        set_once(self, "key", key)
+        set_once(self, "attribute", attribute)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return InputPart, (self.key, self.attribute)
+
+    def __getitem__(self, key: object) -> NoReturn:
+        self._refuse(f"[{key!r}]")
 
     def __repr__(self) -> str:
         return f"<input {self.key!r}>"
@@ -153,25 +175,30 @@ class Inputs:
                     f"{len(self.kwargs)} by name; bind the parts, as in node[0] or node.key"
                 )
             return self.args[0]
+        if single:
+            return self._part_of_single(node)
         key = node.key
         if isinstance(key, int) and -len(self.args) <= key < len(self.args):
             return self.args[key]
         if isinstance(key, str) and key in self.kwargs:
             return self.kwargs[key]
-        if single:
-            return self._part_of_single(key)
         raise InputMissingError(
             f"the DAG takes an input {key!r}, and `workflow.run` was given {len(self.args)} positional "
             f"argument(s) and the names {sorted(self.kwargs)}"
         )
 
-    def _part_of_single(self, key: int | str) -> Any:
-        value = self.args[0]
-        if isinstance(key, str) and hasattr(value, key):
+    def _part_of_single(self, node: InputPart) -> Any:
+        """What the only argument has under a key; as an item or an attribute, first as it was written."""
+        value, key = self.args[0], node.key
+        if isinstance(key, str) and node.attribute and hasattr(value, key):
             return getattr(value, key)
         try:
             return value[key]
         except (LookupError, TypeError) as error:
+            if isinstance(key, str) and hasattr(value, key):
+                return getattr(value, key)
+            if key == 0 and not hasattr(value, "__getitem__"):
+                return value  # it has no items: then it is itself the first argument
             raise InputMissingError(
                 f"the DAG takes an input {key!r}, and the argument of `workflow.run` has none: it is a "
                 f"{type(value).__name__}"

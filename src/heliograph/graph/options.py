@@ -71,8 +71,7 @@ class TaskOptions:
             TypeError: a value of a wrong type.
         """
         flat = dict(given)
-        carried = flat.pop(CARRIER, None) or {}
-        flat.update(carried.get(CARRIED, {}))
+        flat.update(_carried(flat.pop(CARRIER, None)))
         return replace(self, **_checked(flat, valid))
 
 
@@ -116,6 +115,17 @@ class GivenOptions(Mapping[str, Any]):
         return decorated
 
 
+def exception_name(kind: type[BaseException]) -> str:
+    """What `retry_exceptions` calls a type: without the classes and functions around it.
+
+    A class that travels by value, since it is of the main script or of a function, loses those on the way.
+
+    >>> exception_name(OSError)
+    'builtins.OSError'
+    """
+    return f"{kind.__module__}.{kind.__name__}"
+
+
 def metadata_json(metadata: object) -> str:
     """User metadata as JSON text.
 
@@ -130,6 +140,16 @@ def metadata_json(metadata: object) -> str:
         return json.dumps(metadata, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"metadata must be JSON serialisable: {error}: {_shown(metadata)}") from error
+
+
+def _carried(labels: object) -> Mapping[str, Any]:
+    """What `workflow.options` put under `CARRIER`; Ray's own labels beside it are not for us."""
+    if labels is None:
+        return {}
+    carried = labels.get(CARRIED, {}) if isinstance(labels, Mapping) else None
+    if not isinstance(carried, Mapping):
+        raise TypeError(f"{CARRIER} is what workflow.options(...) unpacks to, not {_shown(labels)}")
+    return carried
 
 
 def _checked(given: Mapping[str, Any], valid: tuple[str, ...]) -> dict[str, Any]:
@@ -174,7 +194,7 @@ def _retry_exceptions(key: str, value: object) -> dict[str, Any]:
         if not (isinstance(kind, type) and issubclass(kind, BaseException)):
             raise TypeError(f"{key} must be True, False or a list of exception types, not {_shown(value)}")
     # Names, not classes: they survive in the store, and a worker's classes are other objects than ours.
-    return {key: tuple(f"{kind.__module__}.{kind.__qualname__}" for kind in kinds)}
+    return {key: tuple(exception_name(kind) for kind in kinds)}
 
 
 def _timeout(key: str, value: object) -> dict[str, Any]:
@@ -216,7 +236,10 @@ def _num_returns(key: str, value: object) -> dict[str, Any]:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:  # it is anybody's code, and nested too deep it fails as well
+        return f"an object of type {type(value).__name__}"
     return text if len(text) <= 200 else f"{text[:200]}…"
 
 

@@ -101,8 +101,9 @@ class _Walk:
     inputs: Inputs
     tasks: list[PlannedTask] = field(default_factory=list)
     functions: list[Function] = field(default_factory=list)
-    function_of: dict[Any, int] = field(default_factory=dict)
+    function_of: dict[int, int] = field(default_factory=dict)
     position_of: dict[int, int] = field(default_factory=dict)
+    planned: list[TaskNode] = field(default_factory=list)  # held, so that each id stays one node's
     names: UniqueNames = field(default_factory=UniqueNames)
 
     def of(self, dag: TaskNode) -> Plan:
@@ -133,6 +134,7 @@ class _Walk:
     def _add(self, visit: _Visit) -> None:
         node = visit.node
         self.position_of[id(node)] = len(self.tasks)
+        self.planned.append(node)
         self.tasks.append(
             PlannedTask(
                 task_id=self.names.take(node.options.name or node.task.default_name),
@@ -145,9 +147,9 @@ class _Walk:
 
     def _function(self, node: TaskNode) -> int:
         # One task with other options is the same function: it is pickled once.
-        number = self.function_of.get(node.task.function)
+        number = self.function_of.get(id(node.task.function))
         if number is None:
-            number = self.function_of[node.task.function] = len(self.functions)
+            number = self.function_of[id(node.task.function)] = len(self.functions)
             self.functions.append(describe(node.task))
         return number
 

@@ -34,7 +34,7 @@ class Task:
             raise TypeError(f"@workflow.task goes on a function, not on {function!r}")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(f"a task returns one output: {function!r} is a generator, return a list instead")
-        functools.update_wrapper(self, function)
+        functools.update_wrapper(self, function, updated=())  # its attributes could hide ours
         self.function = function
         self._options = options
 
@@ -42,13 +42,13 @@ class Task:
     def default_name(self) -> str:
         """The task's name where none is given: ``module.qualname``, safe for a file name."""
         qualname = getattr(self.function, "__qualname__", type(self.function).__name__)
-        return safe_name(f"{self.function.__module__}.{qualname}")
+        return safe_name(f"{module_of(self.function)}.{qualname}")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Call the plain function."""
         return self.function(*args, **kwargs)
 
-    def bind(self, *args: Any, **kwargs: Any) -> TaskNode:
+    def bind(self, /, *args: Any, **kwargs: Any) -> TaskNode:
         """A node: this call, to be made by a workflow.
 
         Args:
@@ -126,6 +126,11 @@ class Task:
 
     def __repr__(self) -> str:
         return f"<task {self.default_name!r}>"
+
+
+def module_of(function: Callable[..., Any]) -> str:
+    """The name of the module a function was defined in; methods written in C don't tell."""
+    return getattr(function, "__module__", None) or "?"
 
 
 def found(module: str | None, qualname: str | None) -> object:

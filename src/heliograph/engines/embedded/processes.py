@@ -27,7 +27,7 @@ class ProcessExecutor:
 
     def warm(self) -> None:
         """Start the workers now, without waiting for them."""
-        self._started().warm()
+        self._started()
 
     def submit(self, work: Work) -> None:
         """See `Executor.submit`."""

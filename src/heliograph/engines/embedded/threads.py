@@ -112,7 +112,12 @@ class ThreadExecutor:
         self._started += 1
         thread = threading.Thread(target=self._serve, name=f"heliograph-thread-{self._started}", daemon=True)
         self._threads.add(thread)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # the system has no more threads: those there are will do, if there are any
+            self._threads.discard(thread)
+            if not self._threads:
+                raise
 
     def _serve(self) -> None:
         me = threading.current_thread()

@@ -1,0 +1,73 @@
+"""Receipts of attempts that no worker could end, written by the pool in the worker's place."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+
+from heliograph.engines.embedded.handle import Attempt
+from heliograph.engines.executor import Receipt
+from heliograph.engines.failures import failure_of_worker
+from heliograph.errors import WorkerDiedError
+from heliograph.graph.pickling import dumps
+from heliograph.records.attempt import Phases, Resources, StoredValue, Worker
+
+
+def ended(code: int) -> str:
+    """How a process ended, in words.
+
+    >>> ended(-9), ended(3)
+    ('was killed by SIGKILL', 'exited with code 3')
+    """
+    if code >= 0:
+        return f"exited with code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:  # a real-time signal has no name
+        return f"was killed by signal {-code}"
+
+
+def died(attempt: Attempt, worker: Worker, code: int) -> Receipt:
+    """The worker died while it ran the attempt.
+
+    Args:
+        attempt: which.
+        worker: who died.
+        code: its exit code; minus the signal's number if one killed it.
+    """
+    if code == -signal.SIGKILL:
+        way_out = "The system does that when memory runs out: let the task hold less at once."
+    elif code < 0:
+        way_out = "A fault in native code may do that: PYTHONFAULTHANDLER=1 prints where."
+    else:
+        way_out = "A task ends by returning or raising, not by ending its process."
+    error = WorkerDiedError(
+        f"the worker process {worker.pid} that ran task {attempt.work.task_id!r} {ended(code)}. {way_out} "
+        "With max_retries it is tried again."
+    )
+    used = Resources(exit_code=code) if code >= 0 else Resources(signal=-code)
+    return _failed(attempt, worker, error, True, used)
+
+
+def never_ran(attempt: Attempt, reason: str) -> Receipt:
+    """There is no worker for the attempt, and there won't be one."""
+    error = WorkerDiedError(f"task {attempt.work.task_id!r} can't run: {reason}")
+    return _failed(attempt, Worker(os.uname().nodename, os.getpid(), "none"), error, False, Resources())
+
+
+def _failed(
+    attempt: Attempt, worker: Worker, error: WorkerDiedError, has_died: bool, used: Resources
+) -> Receipt:
+    caught = None
+    if attempt.work.catch_exceptions:
+        data = dumps((None, error), "the error")
+        caught = StoredValue(len(data), hashlib.sha256(data).hexdigest(), "builtins.tuple", data)
+    return Receipt(
+        key=attempt.work.key,
+        worker=worker,
+        phases=Phases(submitted=attempt.submitted, started=attempt.started or None),
+        resources=used,
+        failure=failure_of_worker(error, has_died),
+        caught=caught,
+    )
