@@ -196,7 +196,7 @@ def main() -> int:
         print_commands(workflow_id, storage, say)
     except KeyboardInterrupt:
         workflow.shutdown()
-        say(f"\nstopped; the same command goes on with {workflow_id!r}")
+        say(f"\nstopped; started again (without --fresh) {workflow_id!r} goes on")
         return 130
     except (workflow.WorkflowError, ValueError, RuntimeError) as error:
         Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(
@@ -247,7 +247,7 @@ def begin(workflow_id: str, storage: Path, say: Any) -> Future[Any] | None:
         future = workflow.run_async(dag, workflow_id=workflow_id, metadata=metadata)
         total = workflow.get_metadata(workflow_id)["progress"]["total"]
         say(
-            f"{workflow_id!r} starts: {total} tasks. Stop it when you like; the same command goes on with it."
+            f"{workflow_id!r} starts: {total} tasks. Stop it when you like; started again it goes on."
         )
         return future
     if stored["status"] == workflow.SUCCESSFUL:

@@ -47,11 +47,9 @@ def ls(
         console = rendering.stdout()
         rendering.output(table(found, time.time(), console.width), console)
     else:
-        rendering.stderr().print("no workflows" if wanted else "no workflows yet", style="bright_black")
+        rendering.stderr().print("no workflows" if wanted else "no workflows yet", style="dim")
     if cut:
-        rendering.stderr().print(
-            f"the newest {limit} are shown; --limit 0 shows all of them", style="bright_black"
-        )
+        rendering.stderr().print(f"the newest {limit} are shown; --limit 0 shows all of them", style="dim")
 
 
 def table(found: Sequence[dict[str, Any]], now: float, width: int) -> Table:

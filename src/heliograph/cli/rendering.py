@@ -28,7 +28,7 @@ UNLIMITED: Final = 100_000
 NOTHING: Final = "-"
 
 STYLES: Final[Mapping[str, str]] = {
-    "PENDING": "bright_black",
+    "PENDING": "dim",
     "READY": "blue",
     "RUNNING": "cyan",
     "WAITING": "blue",
@@ -138,7 +138,7 @@ def status_text(status: str) -> Text:
 
 def hint(what: str, command: str) -> Text:
     """A command to paste: in one line, however narrow the terminal."""
-    return Text(f"{what}: {shown(command)}", "bright_black", no_wrap=True, overflow="ignore")
+    return Text(f"{what}: {shown(command)}", "dim", no_wrap=True, overflow="ignore")
 
 
 def kind_of_error(name: str) -> str:
@@ -248,8 +248,8 @@ def ago(when: float, now: float) -> str:
 
 def progress_bar(done: int, total: int, width: int, style: str) -> Text:
     """How much of the tasks is over."""
-    filled = width * done // total if total else 0
-    return Text.assemble(("━" * filled, style), ("─" * (width - filled), "bright_black"))
+    filled = max(width * done // total, min(done, 1)) if total else 0  # what is begun is seen
+    return Text.assemble(("━" * filled, style), ("─" * (width - filled), "dim"))
 
 
 def phase_bar(durations: Mapping[str, float], width: int, longest: float) -> Text:
@@ -278,7 +278,7 @@ def phase_legend(phases: Sequence[str]) -> Text:
     legend = Text()
     for phase in phases:
         glyph, style = PHASES[phase]
-        legend.append(f"{glyph * 2} ", style).append(f"{phase}  ", "bright_black")
+        legend.append(f"{glyph * 2} ", style).append(f"{phase}  ", "dim")
     legend.rstrip()
     return legend
 
@@ -340,9 +340,7 @@ def fitted(columns: Sequence[Column], width: int, dropped_first: Sequence[str] =
         [natural[column.title] for column in kept],
         width - 2 * len(kept) + 2,
     )
-    table = Table(
-        box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False, header_style="bright_black"
-    )
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
     for column, room in zip(kept, rooms, strict=True):
         table.add_column(
             column.title,
@@ -378,7 +376,7 @@ def _has_content(cell: Text | str) -> bool:
 def facts(pairs: Sequence[tuple[str, RenderableType | None]]) -> Table:
     """Names and what is known by them, one below the other; those that are None are left out."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True, style="bright_black")
+    table.add_column(no_wrap=True, style="dim")
     table.add_column(overflow="fold")
     for name, value in pairs:
         if value is not None:
@@ -386,7 +384,7 @@ def facts(pairs: Sequence[tuple[str, RenderableType | None]]) -> Table:
     return table
 
 
-def framed(title: Text, *content: RenderableType, style: str = "bright_black") -> Panel:
+def framed(title: Text, *content: RenderableType, style: str = "dim") -> Panel:
     """Content in a frame with a title."""
     return Panel(
         Group(*content), title=title, title_align="left", box=box.ROUNDED, border_style=style, expand=False

@@ -44,13 +44,13 @@ def view(workflow_id: str, metadata: dict[str, Any], now: float, width: int) -> 
     attempts = metadata["attempts"]
     parts: list[RenderableType] = [_head(workflow_id, metadata)]
     if not attempts:
-        parts += [Text(), Text("no attempt yet", "bright_black")]
+        parts += [Text(), Text("no attempt yet", "dim")]
         return Group(*parts)
     left_out = len(attempts) - LAST_ATTEMPTS
-    title = Text("Attempts", "bold").append("  ").append_text(phase_legend(list(PHASES)))
+    title = Text.assemble(("Attempts", "bold"), "  ", phase_legend(list(PHASES)))
     parts += [Text(), title]
     if left_out > 0:
-        parts.append(Text(f"{left_out} earlier ones are left out; --json has them all", "bright_black"))
+        parts.append(Text(f"{left_out} earlier ones are left out; --json has them all", "dim"))
     failed = [attempt for attempt in attempts if "traceback" in attempt.get("error", {})]
     for attempt in attempts[-LAST_ATTEMPTS:]:
         with_traceback = bool(failed) and attempt is failed[-1]
@@ -62,11 +62,11 @@ def _head(workflow_id: str, metadata: dict[str, Any]) -> RenderableType:
     status, function = metadata["status"], metadata["function"]
     words = status_text(status)
     if metadata["reused"]:
-        words.append("  its checkpoint was used again by the last run", "bright_black")
+        words.append("  its checkpoint was used again by the last run", "dim")
     where = shown(function["file"]) if "file" in function else ""
     if where and "line" in function:
         where += f":{function['line']}"
-    code = Text(shown(f"{function['module']}.{function['qualname']}")).append(f"  {where}", "bright_black")
+    code = Text(shown(f"{function['module']}.{function['qualname']}")).append(f"  {where}", "dim")
     return framed(
         Text(shown(metadata["task_id"]), "bold"),
         facts(
@@ -81,7 +81,7 @@ def _head(workflow_id: str, metadata: dict[str, Any]) -> RenderableType:
                 ("output", _output(metadata.get("output"))),
             ]
         ),
-        style=STYLES.get(status, "bright_black"),
+        style=STYLES.get(status, "dim"),
     )
 
 
@@ -99,7 +99,7 @@ def _output(output: dict[str, Any] | None) -> Text | None:
     kind = shown(output.get("type", "?").removeprefix("builtins."))
     stored = "inline" if output["stored"] == "inline" else f"at {shown(output['stored'])}"
     return Text(f"{kind}, {size(output['size'])}, {stored}").append(
-        f"  sha256 {output['sha256'][:12]}…", "bright_black"
+        f"  sha256 {output['sha256'][:12]}…", "dim"
     )
 
 
@@ -110,7 +110,7 @@ def _attempt(attempt: dict[str, Any], with_traceback: bool, now: float, width: i
     line.append(f"  in run {attempt['run']}")
     started = phases.get("started", phases.get("submitted"))
     if started is not None:
-        line.append(f"  {moment(started, now)} ({ago(started, now)})", "bright_black")
+        line.append(f"  {moment(started, now)} ({ago(started, now)})", "dim")
     bar_width = min(width - 4, _TERMINAL_BAR)
     words = "  ".join(f"{phase} {duration(seconds)}" for phase, seconds in durations.items())
     error = attempt.get("error")

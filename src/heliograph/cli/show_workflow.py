@@ -66,7 +66,7 @@ def view(
         title = "Tasks" if over == len(slowest) else f"The slowest {len(slowest)} of {over} tasks"
         parts += [
             Text(),
-            Text(title, "bold").append("  ").append_text(phase_legend(_BUSY)),
+            Text.assemble((title, "bold"), "  ", phase_legend(_BUSY)),
             _task_table(slowest, width),
         ]
         if not error:
@@ -91,7 +91,7 @@ def _head(
         took += f", run {last['run']}"
     words = status_text(status)
     if status is WorkflowStatus.RESUMABLE:
-        words.append("  its engine is gone; workflow.resume goes on with it", "bright_black")
+        words.append("  its engine is gone; workflow.resume goes on with it", "dim")
     return framed(
         Text(shown(metadata["workflow_id"]), "bold"),
         facts(
@@ -111,7 +111,7 @@ def _head(
                 ("storage", shown(metadata["storage"])),
             ]
         ),
-        style=STYLES.get(status, "bright_black"),
+        style=STYLES.get(status, "dim"),
     )
 
 
