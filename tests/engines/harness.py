@@ -48,7 +48,8 @@ class Works:
             function=self.payload(function),
             arguments=stored(arguments),
             inputs=inputs,
-            catch_exceptions=catch,
+            wraps=int(catch),
+            caught_wraps=0 if catch else None,
             values=str(self.values),
         )
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import signal
 
+from heliograph.engines import receipts
 from heliograph.engines.embedded.handle import Attempt
 from heliograph.engines.executor import Receipt
-from heliograph.engines.failures import failure_of_worker
 from heliograph.errors import WorkerDiedError
-from heliograph.graph.pickling import dumps
-from heliograph.records.attempt import Phases, Resources, StoredValue, Worker
+from heliograph.records.attempt import Phases, Resources, Worker
 
 
 def ended(code: int) -> str:
@@ -59,15 +57,12 @@ def never_ran(attempt: Attempt, reason: str) -> Receipt:
 def _failed(
     attempt: Attempt, worker: Worker, error: WorkerDiedError, has_died: bool, used: Resources
 ) -> Receipt:
-    caught = None
-    if attempt.work.catch_exceptions:
-        data = dumps((None, error), "the error")
-        caught = StoredValue(len(data), hashlib.sha256(data).hexdigest(), "builtins.tuple", data)
-    return Receipt(
-        key=attempt.work.key,
-        worker=worker,
+    return receipts.failed(
+        attempt.work.key,
+        error,
+        died=has_died,
+        caught_wraps=attempt.work.caught_wraps,
         phases=Phases(submitted=attempt.submitted, started=attempt.started or None),
+        worker=worker,
         resources=used,
-        failure=failure_of_worker(error, has_died),
-        caught=caught,
     )

@@ -74,7 +74,7 @@ class ThreadExecutor:
         # A program may have made warnings errors: that must not stop the engine.
         with contextlib.suppress(RuntimeWarning):
             warnings.warn(
-                f"task {entry.work.task_id!r} of workflow {entry.work.workflow_id!r} was cancelled, but a "
+                f"task {entry.work.task_id!r} of workflow {entry.work.workflow_id!r} is to stop, but a "
                 "thread can't be stopped: it is left to run to its end, and its output is dropped. Worker "
                 "processes can be stopped.",
                 RuntimeWarning,
