@@ -32,7 +32,7 @@ def _problems(connection: sqlite3.Connection) -> Iterator[str]:
     of: dict[str, dict[int, list[sqlite3.Row]]] = {}
     for table in ("runs", "functions", "tasks", "dependencies", "attempts", "stored_values"):
         of[table] = defaultdict(list)
-        for row in connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3"):  # noqa: S608
+        for row in connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3"):
             of[table][row["workflow"]].append(row)
     workflows = {row["key"]: row for row in connection.execute("SELECT * FROM workflows")}
     for table, rows in of.items():

@@ -94,7 +94,7 @@ def test_of_a_failed_workflow_says_why(engine: EngineUnderTest) -> None:
         with pytest.raises(workflow.WorkflowExecutionError, match="'mine' failed in task 'breaks'") as raised:
             workflow.get_output("mine")
         assert isinstance(raised.value.__cause__, KeyError)
-        with pytest.raises(ValueError, match="'breaks' of workflow 'mine' has no stored output.*FAILED"):
+        with pytest.raises(ValueError, match=r"'breaks' of workflow 'mine' has no stored output.*FAILED"):
             workflow.get_output("mine", task_id="breaks")
         assert workflow.get_output("mine", task_id="early") == 1
         engine.restart()
@@ -109,7 +109,7 @@ def test_of_a_canceled_workflow(engine: EngineUnderTest, gate: Gate) -> None:
         with pytest.raises(workflow.WorkflowCancellationError, match="'mine' was cancelled"):
             engine.value(of)
     assert workflow.get_output("mine", task_id="early") == "early value"
-    with pytest.raises(ValueError, match="'late' of workflow 'mine' has no stored output.*CANCELED"):
+    with pytest.raises(ValueError, match=r"'late' of workflow 'mine' has no stored output.*CANCELED"):
         workflow.get_output("mine", task_id="late")
 
 
@@ -119,7 +119,7 @@ def test_of_a_resumable_workflow_says_what_to_do(engine: EngineUnderTest, gate: 
     engine.restart()
     with pytest.raises(ValueError, match=r"'mine' has no output: it is RESUMABLE.*Resume it"):
         workflow.get_output("mine")
-    with pytest.raises(ValueError, match="'late' of workflow 'mine' has no stored output.*RESUMABLE"):
+    with pytest.raises(ValueError, match=r"'late' of workflow 'mine' has no stored output.*RESUMABLE"):
         workflow.get_output("mine", task_id="late")
     assert workflow.get_output("mine", task_id="early") == "early value"
 

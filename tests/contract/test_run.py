@@ -111,7 +111,8 @@ def test_an_id_that_runs_in_another_process_is_a_runtime_error(engine: EngineUnd
     gate.until_waiting()
     printed = engine.elsewhere(
         "from tests.contract.test_run import add\n"
-        "for go in (lambda: workflow.run(add.bind(1, 2), workflow_id='mine'), lambda: workflow.resume('mine')):\n"
+        "run = lambda: workflow.run(add.bind(1, 2), workflow_id='mine')\n"
+        "for go in (run, lambda: workflow.resume('mine')):\n"
         "    try: go()\n"
         "    except RuntimeError as error: print(error)"
     )
@@ -212,7 +213,7 @@ def test_of_threads_that_submit_one_id_at_once_one_makes_it(engine: EngineUnderT
         thread.join()
     assert ledger.lines() == ["ran"]
     assert "ran" in outcomes
-    assert all([outcome == "ran" or "RUNNING already" in str(outcome) for outcome in outcomes])
+    assert all(outcome == "ran" or "RUNNING already" in str(outcome) for outcome in outcomes)
 
 
 def test_a_future_is_done_when_its_future_is_stored(engine: EngineUnderTest) -> None:

@@ -1,0 +1,127 @@
+"""What is stored is not run again; `checkpoint=False`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from heliograph import workflow
+from tests.contract.conftest import EngineUnderTest
+from tests.gates import Ledger
+from tests.invariants import connect
+
+
+@workflow.task
+def note(ledger: Ledger, line: str, *_after: object) -> str:
+    ledger.note(line)
+    return line
+
+
+@workflow.task
+def fail_without(flag: Path, *values: object) -> tuple[object, ...]:
+    if not flag.exists():
+        raise ValueError(f"no {flag.name}")
+    return values
+
+
+UNSTORED = workflow.options(checkpoint=False)
+
+
+def test_a_stored_task_never_runs_again(engine: EngineUnderTest, ledger: Ledger, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    chain = note.bind(ledger, "0")
+    for number in range(1, 10):
+        chain = note.bind(ledger, f"{number}", chain)
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(fail_without.bind(flag, chain), workflow_id="mine")
+    for _ in range(3):
+        engine.restart()
+        with pytest.raises(workflow.WorkflowExecutionError):
+            workflow.resume("mine")
+    flag.touch()
+    assert workflow.resume("mine") == ("9",)
+    assert ledger.counts() == {f"{number}": 1 for number in range(10)}
+
+
+def test_an_output_that_is_not_stored_reaches_its_dependents(engine: EngineUnderTest, ledger: Ledger) -> None:
+    unstored = note.options(**UNSTORED, name="unstored").bind(ledger, "a")
+    dag = fail_without.bind(Path("/"), unstored)
+    assert workflow.run(dag, workflow_id="mine") == ("a",)
+    assert workflow.get_metadata("mine", "unstored")["task_options"]["checkpoint"] is False
+    assert workflow.get_metadata("mine", "unstored")["status"] == "SUCCESSFUL"
+    assert "output" not in workflow.get_metadata("mine", "unstored")
+    with connect(engine.database) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM stored_values WHERE role = 'output'").fetchone()
+    connection.close()
+    assert count == 1
+
+
+def test_on_resume_it_runs_again(engine: EngineUnderTest, ledger: Ledger, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    stored = note.bind(ledger, "stored")
+    unstored = note.options(**UNSTORED, name="unstored").bind(ledger, "unstored", stored)
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(fail_without.bind(flag, unstored), workflow_id="mine")
+    flag.touch()
+    engine.restart()
+    assert workflow.resume("mine") == ("unstored",)
+    assert ledger.counts() == {"stored": 1, "unstored": 2}
+    attempts = workflow.get_metadata("mine", "unstored")["attempts"]
+    assert [(attempt["run"], attempt["status"]) for attempt in attempts] == [
+        (1, "SUCCESSFUL"),
+        (2, "SUCCESSFUL"),
+    ]
+    assert workflow.get_metadata("mine", "unstored")["reused"] is False
+
+
+def test_on_resume_it_does_not_run_if_nobody_needs_it(
+    engine: EngineUnderTest, ledger: Ledger, tmp_path: Path
+) -> None:
+    flag = tmp_path / "flag"
+    unstored = note.options(**UNSTORED, name="unstored").bind(ledger, "unstored")
+    stored = note.options(name="stored").bind(ledger, "stored", unstored)
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(fail_without.bind(flag, stored), workflow_id="mine")
+    flag.touch()
+    assert workflow.resume("mine") == ("stored",)
+    assert ledger.counts() == {"stored": 1, "unstored": 1}
+    assert workflow.get_metadata("mine", "unstored")["status"] == "SUCCESSFUL"
+    assert workflow.get_metadata("mine")["progress"] == {
+        "done": 3,
+        "total": 3,
+        "by_status": {"SUCCESSFUL": 3},
+    }
+
+
+def test_of_the_last_task_the_workflow_runs_it_again(engine: EngineUnderTest, ledger: Ledger) -> None:
+    dag = note.options(**UNSTORED).bind(ledger, "last", note.bind(ledger, "first"))
+    assert workflow.run(dag, workflow_id="mine") == "last"
+    assert workflow.get_status("mine") == "SUCCESSFUL"
+    assert workflow.resume("mine") == "last"
+    assert ledger.counts() == {"first": 1, "last": 2}
+
+
+def test_a_record_and_its_checkpoint_are_there_before_what_depends_on_them(engine: EngineUnderTest) -> None:
+    database = engine.database
+
+    @workflow.task
+    def first() -> int:
+        return 1
+
+    @workflow.task
+    def look(_after: int) -> list[tuple[str, int]]:
+        from contextlib import closing
+
+        with closing(connect(database)) as connection:
+            return [
+                tuple(row)
+                for row in connection.execute(
+                    "SELECT tasks.status, length(stored_values.data) > 0 FROM tasks"
+                    " JOIN stored_values USING (workflow, task) WHERE role = 'output'"
+                )
+            ]
+
+    for number in range(10):
+        assert workflow.run(look.bind(first.bind()), workflow_id="mine") == [("SUCCESSFUL", 1)], number
+        workflow.delete("mine")

@@ -1,0 +1,161 @@
+"""The exceptions, and what is said of a task's own."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from heliograph import workflow
+from tests.contract.conftest import EngineUnderTest
+from tests.gates import Ledger
+
+
+class CustomError(Exception):
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(code, text)
+        self.code = code
+
+
+class StubbornError(Exception):
+    """Pickles, and does not unpickle."""
+
+    def __init__(self, one: int, two: int) -> None:
+        super().__init__("only one")
+
+
+class UnpicklableError(Exception):
+    def __init__(self) -> None:
+        super().__init__("holds a lock")
+        import threading
+
+        self.lock = threading.Lock()
+
+
+@workflow.task
+def raise_custom() -> None:
+    raise CustomError(42, "the answer")
+
+
+@workflow.task
+def raise_stubborn() -> None:
+    raise StubbornError(1, 2)
+
+
+@workflow.task
+def raise_unpicklable() -> None:
+    raise UnpicklableError
+
+
+@workflow.task
+def raise_chained() -> None:
+    try:
+        raise KeyError("inner")
+    except KeyError as error:
+        raise ValueError("outer") from error
+
+
+@workflow.task
+def leave(code: object) -> None:
+    import sys
+
+    sys.exit(code)  # type: ignore[arg-type]
+
+
+@workflow.task
+def give(value: object, *_after: object) -> object:
+    return value
+
+
+@workflow.task
+def note(ledger: Ledger, line: str, *_after: object) -> str:
+    ledger.note(line)
+    return line
+
+
+def test_the_family() -> None:
+    assert issubclass(workflow.WorkflowExecutionError, workflow.WorkflowError)
+    assert issubclass(workflow.WorkflowCancellationError, workflow.WorkflowError)
+    assert issubclass(workflow.WorkflowNotResumableError, workflow.WorkflowError)
+    assert issubclass(workflow.WorkflowTaskNotRecoverableError, workflow.WorkflowNotResumableError)
+    assert issubclass(workflow.WorkflowNotFoundError, workflow.WorkflowError)
+    assert issubclass(workflow.WorkflowNotFoundError, ValueError)
+    assert issubclass(workflow.WorkflowStillActiveError, workflow.WorkflowError)
+    for name in dir(workflow.exceptions):
+        kind = getattr(workflow.exceptions, name)
+        if isinstance(kind, type) and issubclass(kind, Exception):
+            assert kind.__doc__
+            assert getattr(workflow, name) is kind
+
+
+def test_the_cause_is_the_task_s_own_error(engine: EngineUnderTest) -> None:
+    with pytest.raises(workflow.WorkflowExecutionError) as raised:
+        workflow.run(raise_custom.options(name="breaks").bind(), workflow_id="mine")
+    cause = raised.value.__cause__
+    assert isinstance(cause, CustomError)
+    assert (cause.code, cause.args) == (42, (42, "the answer"))
+    assert "workflow 'mine' failed in task 'breaks'" in str(raised.value)
+    assert "CustomError" in str(raised.value)
+
+
+def test_from_another_process_the_cause_is_the_same(engine: EngineUnderTest) -> None:
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(raise_custom.bind(), workflow_id="mine")
+    printed = engine.elsewhere(
+        "try: workflow.get_output('mine')\n"
+        "except workflow.WorkflowExecutionError as error: print(error.__cause__.code)"
+    )
+    assert printed == "42\n"
+
+
+@pytest.mark.parametrize("task", [raise_stubborn, raise_unpicklable])
+def test_an_error_that_can_not_be_rebuilt_is_told(engine: EngineUnderTest, task: workflow.Task) -> None:
+    with pytest.raises(workflow.WorkflowExecutionError) as raised:
+        workflow.run(task.bind(), workflow_id="mine")
+    cause = raised.value.__cause__
+    assert isinstance(cause, workflow.RemoteError)
+    kind = {raise_stubborn: "StubbornError: only one", raise_unpicklable: "UnpicklableError: holds a lock"}
+    assert kind[task] in str(cause)
+    error = workflow.get_tasks("mine")[0]["attempts"][0]["error"]
+    assert error["type"].endswith(kind[task].split(":")[0])
+    assert task.function.__name__ in error["traceback"]
+
+
+def test_a_chain_of_errors_is_in_the_traceback(engine: EngineUnderTest) -> None:
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(raise_chained.bind(), workflow_id="mine")
+    error = workflow.get_tasks("mine")[0]["attempts"][0]["error"]
+    assert error["type"] == "builtins.ValueError"
+    assert "KeyError: 'inner'" in error["traceback"]
+    assert "direct cause" in error["traceback"]
+
+
+@pytest.mark.parametrize("code", [0, 3, "a text", None])
+def test_sys_exit_in_a_task_fails_the_task(engine: EngineUnderTest, code: object) -> None:
+    with pytest.raises(workflow.WorkflowExecutionError) as raised:
+        workflow.run(leave.bind(code), workflow_id="mine")
+    cause = raised.value.__cause__
+    assert isinstance(cause, SystemExit)
+    assert cause.code == code
+    assert workflow.run(give.bind(1)) == 1
+
+
+def test_what_depends_on_a_failed_task_does_not_run(engine: EngineUnderTest, ledger: Ledger) -> None:
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(note.bind(ledger, "after", raise_custom.bind()), workflow_id="mine")
+    assert ledger.lines() == []
+
+
+def test_an_execution_error_can_be_pickled(engine: EngineUnderTest) -> None:
+    with pytest.raises(workflow.WorkflowExecutionError) as raised:
+        workflow.run(raise_custom.bind(), workflow_id="mine")
+    again = pickle.loads(pickle.dumps(raised.value))
+    assert str(again) == str(raised.value)
+
+
+def test_each_waiter_gets_the_error(engine: EngineUnderTest) -> None:
+    output = workflow.run_async(raise_custom.bind(), workflow_id="mine")
+    for _ in range(2):
+        with pytest.raises(workflow.WorkflowExecutionError):
+            engine.value(output)
+    assert isinstance(output.exception(), workflow.WorkflowExecutionError)

@@ -1,0 +1,127 @@
+"""RESUMABLE: the process that ran a workflow was killed, and nobody cleaned up."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from heliograph import workflow
+from tests import scripts
+from tests.conditions import until
+from tests.contract.conftest import EngineUnderTest
+from tests.gates import Gate, Ledger
+
+
+@workflow.task
+def note(ledger: Ledger, line: str, *_after: object) -> str:
+    ledger.note(line)
+    return line
+
+
+@workflow.task
+def wait(gate: Gate, name: str = "task", *_after: object) -> str:
+    gate.wait(name)
+    return name
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from tests.contract.test_killed_process import note, wait
+from tests.gates import Gate, Ledger
+gate, ledger = Gate(Path(sys.argv[1])), Ledger(Path(sys.argv[2]))
+early = note.options(name="early").bind(ledger, "early")
+held = wait.options(name="held").bind(gate, "held", early)
+workflow.run_async(note.bind(ledger, "late", held), workflow_id="mine")
+workflow.get_output("mine")
+"""
+
+
+@pytest.fixture
+def worker(engine: EngineUnderTest, gate: Gate, ledger: Ledger) -> int:
+    """A workflow of a killed process; the process id of the worker it had."""
+    process = scripts.start(engine.script(PROGRAM), engine.storage, gate.folder, ledger.path)
+    with process:
+        worker = gate.until_waiting("held")
+        assert workflow.get_status("mine") == "RUNNING"
+        process.send_signal(signal.SIGKILL)
+        # A zombie, until somebody waits for it: gone all the same.
+        until(lambda: workflow.get_status("mine") == "RESUMABLE", deadline=5)
+        process.communicate()
+    return worker
+
+
+def test_status_is_resumable_at_once_for_every_call(engine: EngineUnderTest, worker: int) -> None:
+    assert workflow.get_status("mine") == "RESUMABLE"
+    assert workflow.get_metadata("mine")["status"] == "RESUMABLE"
+    assert workflow.list_all() == workflow.list_all("RESUMABLE") == [("mine", "RESUMABLE")]
+    assert workflow.list_all("RUNNING") == []
+    assert "end_time" not in workflow.get_metadata("mine")["stats"]
+    assert workflow.get_output("mine", task_id="early") == "early"
+
+
+def test_its_workers_are_gone(engine: EngineUnderTest, worker: int) -> None:
+    until(lambda: not psutil.pid_exists(worker))
+
+
+@pytest.mark.parametrize("how", ["resume", "resume_all", "run"])
+def test_it_goes_on_from_its_checkpoints(
+    engine: EngineUnderTest, worker: int, gate: Gate, ledger: Ledger, how: str
+) -> None:
+    gate.open()
+    if how == "resume_all":
+        ((name, output),) = workflow.resume_all()
+        assert (name, engine.value(output)) == ("mine", "late")
+    elif how == "run":
+        assert workflow.run(note.bind(ledger, "other"), workflow_id="mine") == "late"
+    else:
+        assert workflow.resume("mine") == "late"
+    assert ledger.counts() == {"early": 1, "late": 1}
+    first, second = workflow.get_history("mine")
+    assert (first["status"], first["reason"]) == ("RESUMABLE", "start")
+    assert (second["status"], second["reason"], second["reused"]) == ("SUCCESSFUL", "resume", 1)
+    assert first["owner"]["pid"] != second["owner"]["pid"]
+    held = workflow.get_metadata("mine", "held")["attempts"]
+    assert held[-1]["status"] == "SUCCESSFUL"
+    assert {attempt["status"] for attempt in held[:-1]} <= {"LOST"}
+
+
+def test_of_two_who_resume_it_at_once_one_gets_it(
+    engine: EngineUnderTest, worker: int, gate: Gate, ledger: Ledger, tmp_path: Path
+) -> None:
+    program = engine.script(
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from tests.conditions import until\n"
+        "workflow.list_all()\n"
+        "Path(sys.argv[1]).touch()\n"
+        "until(Path(sys.argv[2]).exists)\n"
+        "try: print(workflow.resume('mine'))\n"
+        "except RuntimeError as error: print(error)"
+    )
+    start = tmp_path / "start"
+    others = [
+        scripts.start(program, engine.storage, tmp_path / f"ready {number}", start) for number in range(3)
+    ]
+    until(lambda: len(list(tmp_path.glob("ready *"))) == 3)
+    start.touch()
+    until(lambda: workflow.get_status("mine") == "RUNNING")
+    refused = until(lambda: [other for other in others if other.poll() is not None][:2][1:] and others)
+    gate.open()
+    printed = [other.communicate(timeout=60)[0] for other in refused]
+    assert (
+        sorted(printed)
+        == ["late\n"] + ["workflow 'mine' is RUNNING already: wait for it, or cancel it\n"] * 2
+    )
+    assert ledger.counts() == {"early": 1, "late": 1}
+    assert len(workflow.get_history("mine")) == 2
+
+
+def test_it_can_be_canceled_or_deleted(engine: EngineUnderTest, worker: int) -> None:
+    workflow.cancel("mine")
+    assert workflow.get_status("mine") == "CANCELED"
+    workflow.delete("mine")
+    assert workflow.list_all() == []

@@ -1,0 +1,438 @@
+"""`get_metadata`, and what holds of all records."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heliograph import workflow
+from tests.conditions import until
+from tests.contract.conftest import EngineUnderTest
+from tests.gates import Gate, Ledger
+
+
+@workflow.task
+def give(value: object, *_after: object) -> object:
+    return value
+
+
+@workflow.task
+def note(ledger: Ledger, line: str, *_after: object) -> str:
+    ledger.note(line)
+    return line
+
+
+@workflow.task
+def wait(gate: Gate, name: str = "task", *_after: object) -> str:
+    gate.wait(name)
+    return name
+
+
+@workflow.task
+def fail_without(flag: Path, *values: object) -> tuple[object, ...]:
+    if not flag.exists():
+        raise ValueError(f"no {flag.name}")
+    return values
+
+
+@workflow.task(max_retries=3, retry_exceptions=[OSError])
+def succeed_at(ledger: Ledger, attempt: int) -> int:
+    if (now := ledger.note("try")) < attempt:
+        raise OSError(f"try {now}")
+    return now
+
+
+@workflow.task(max_retries=3)
+def live_at(ledger: Ledger, attempt: int) -> int:
+    if (now := ledger.note("try")) < attempt:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return now
+
+
+def nones(value: Any, path: str = "") -> list[str]:
+    """Where in a record there is None, which there must never be."""
+    match value:
+        case None:
+            return [path]
+        case dict():
+            return [found for key, part in value.items() for found in nones(part, f"{path}.{key}")]
+        case list() | tuple():
+            return [found for number, part in enumerate(value) for found in nones(part, f"{path}[{number}]")]
+        case _:
+            return []
+
+
+def everything(workflow_id: str) -> list[dict[str, Any]]:
+    return [
+        workflow.get_metadata(workflow_id),
+        *workflow.get_history(workflow_id),
+        *workflow.get_tasks(workflow_id),
+    ]
+
+
+def test_of_a_workflow(engine: EngineUnderTest) -> None:
+    before = time.time()
+    workflow.run(give.bind(1), workflow_id="mine", metadata={"team": "blue"})
+    metadata = workflow.get_metadata("mine")
+    assert metadata["workflow_id"] == "mine"
+    assert metadata["status"] == "SUCCESSFUL"
+    assert metadata["user_metadata"] == {"team": "blue"}
+    assert metadata["name"] == "tests.contract.test_metadata.give"
+    assert metadata["runs"] == 1
+    assert metadata["engine"] == "embedded"
+    assert metadata["progress"] == {"done": 1, "total": 1, "by_status": {"SUCCESSFUL": 1}}
+    assert before <= metadata["stats"]["start_time"] <= metadata["stats"]["end_time"] <= time.time()
+    assert "error" not in metadata
+    assert metadata["task_options"] == {
+        "task_type": "FUNCTION",
+        "max_retries": 3,
+        "retry_exceptions": False,
+        "catch_exceptions": False,
+        "checkpoint": True,
+    }
+
+
+def test_of_a_workflow_has_the_options_of_the_task_that_gives_its_output(engine: EngineUnderTest) -> None:
+    first = give.options(max_retries=7).bind(1)
+    workflow.run(give.options(max_retries=1, retry_exceptions=True).bind(first), workflow_id="mine")
+    options = workflow.get_metadata("mine")["task_options"]
+    assert (options["max_retries"], options["retry_exceptions"]) == (1, True)
+
+
+def test_of_a_task(engine: EngineUnderTest) -> None:
+    options = workflow.options(name="second", metadata={"k": [1, None, {"a": "ü"}]})
+    first = give.options(name="first").bind(1)
+    other = give.options(name="other").bind(1)
+    before = time.time()
+    dag = give.options(**options, max_retries=5, retry_exceptions=[OSError, KeyError]).bind(
+        first, [other, first]
+    )
+    workflow.run(dag, workflow_id="mine")
+    task = workflow.get_metadata("mine", "second")
+    assert task["name"] == task["task_id"] == "second"
+    assert task["status"] == "SUCCESSFUL"
+    assert task["user_metadata"] == {"k": [1, None, {"a": "ü"}]}
+    assert task["workflow_refs"] == ["first", "other"]
+    assert task["task_options"] == {
+        "task_type": "FUNCTION",
+        "max_retries": 5,
+        "retry_exceptions": ["builtins.OSError", "builtins.KeyError"],
+        "catch_exceptions": False,
+        "checkpoint": True,
+    }
+    stats = task["stats"]
+    assert before <= stats["start_time"] <= stats["end_time"] <= time.time()
+    assert task["function"]["module"] == "tests.contract.test_metadata"
+    assert task["function"]["qualname"] == "give"
+    assert task["function"]["file"] == __file__
+    assert task["output"]["type"] == "builtins.int"
+    assert task["output"]["stored"] == "inline"
+    assert task["output"]["size"] > 0
+    assert task["reused"] is False
+
+
+@pytest.mark.parametrize("how", ["position", "task_id", "name"])
+def test_of_a_task_by_position_task_id_and_name(engine: EngineUnderTest, how: str) -> None:
+    workflow.run(give.options(name="mine").bind(1), workflow_id="flow")
+    if how == "position":
+        metadata = workflow.get_metadata("flow", "mine")
+    else:
+        metadata = workflow.get_metadata("flow", **{how: "mine"})  # type: ignore[arg-type]
+    assert metadata["name"] == "mine"
+
+
+def test_two_different_names_for_the_task(engine: EngineUnderTest) -> None:
+    workflow.run(give.options(name="a").bind(1), workflow_id="flow")
+    assert workflow.get_metadata("flow", "a", name="a")["name"] == "a"
+    with pytest.raises(ValueError, match="task_id and name mean the same, and are 'a' and 'b'"):
+        workflow.get_metadata("flow", "a", name="b")
+
+
+def test_unknown_ids(engine: EngineUnderTest) -> None:
+    workflow.run(give.bind(1), workflow_id="mine")
+    with pytest.raises(ValueError, match=r"^No such workflow_id 'nobody'$"):
+        workflow.get_metadata("nobody")
+    with pytest.raises(ValueError, match=r"^No such workflow_id 'nobody'$"):
+        workflow.get_metadata("nobody", "task")
+    with pytest.raises(ValueError, match=r"^No such task_id 'nothing' in workflow 'mine'$"):
+        workflow.get_metadata("mine", "nothing")
+    with pytest.raises(workflow.WorkflowNotFoundError):
+        workflow.get_metadata("mine", name="nothing")
+
+
+def test_while_it_runs(engine: EngineUnderTest, gate: Gate) -> None:
+    early = give.options(name="early").bind(1)
+    running = wait.options(name="running").bind(gate, "running", early)
+    output = workflow.run_async(give.options(name="late").bind(2, running), workflow_id="mine")
+    gate.until_waiting("running")
+    metadata = workflow.get_metadata("mine")
+    assert metadata["status"] == "RUNNING"
+    assert "start_time" in metadata["stats"]
+    assert "end_time" not in metadata["stats"]
+    task = until(lambda: (found := workflow.get_metadata("mine", "running"))["status"] == "RUNNING" and found)
+    assert "start_time" in task["stats"]
+    assert "end_time" not in task["stats"]
+    assert "output" not in task
+    assert task["attempts"][0]["status"] == "RUNNING"
+    late = workflow.get_metadata("mine", "late")
+    assert (late["status"], late["stats"], late["attempts"]) == ("PENDING", {}, [])
+    assert workflow.get_metadata("mine", "early")["stats"]["end_time"] <= task["stats"]["start_time"]
+    assert nones(everything("mine")) == []
+    gate.open()
+    engine.value(output)
+
+
+def test_from_another_process_while_it_runs_and_after(engine: EngineUnderTest, gate: Gate) -> None:
+    output = workflow.run_async(
+        wait.options(name="task").bind(gate), workflow_id="mine", metadata={"team": "blue"}
+    )
+    gate.until_waiting()
+    look = (
+        "import json\n"
+        "print(json.dumps([workflow.get_metadata('mine'), workflow.get_metadata('mine', 'task')]))"
+    )
+    running, _ = json.loads(engine.elsewhere(look))
+    assert (running["status"], running["user_metadata"]) == ("RUNNING", {"team": "blue"})
+    gate.open()
+    engine.value(output)
+    assert json.loads(engine.elsewhere(look)) == json.loads(
+        json.dumps([workflow.get_metadata("mine"), workflow.get_metadata("mine", "task")])
+    )
+
+
+def test_of_a_failed_workflow(engine: EngineUnderTest, tmp_path: Path) -> None:
+    dag = fail_without.options(name="breaks").bind(tmp_path / "flag", give.options(name="early").bind(1))
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(give.options(name="late").bind(2, dag), workflow_id="mine")
+    metadata = workflow.get_metadata("mine")
+    assert metadata["status"] == "FAILED"
+    assert metadata["error"] == {"type": "builtins.ValueError", "message": "no flag", "task_id": "breaks"}
+    assert metadata["stats"]["end_time"] >= metadata["stats"]["start_time"]
+    assert metadata["progress"]["total"] == 3
+    assert metadata["progress"]["done"] == 1
+    (attempt,) = workflow.get_metadata("mine", "breaks")["attempts"]
+    assert attempt["status"] == "FAILED"
+    assert attempt["error"]["type"] == "builtins.ValueError"
+    assert attempt["error"]["message"] == "no flag"
+    assert "fail_without" in attempt["error"]["traceback"]
+    assert "heliograph/engines" not in attempt["error"]["traceback"]
+    assert workflow.get_metadata("mine", "late")["attempts"] == []
+
+
+def test_absent_and_never_none(engine: EngineUnderTest, gate: Gate, ledger: Ledger, tmp_path: Path) -> None:
+    engine.restart(max_running_workflows=1)
+    workflow.run(succeed_at.bind(ledger, 2), workflow_id="retried")
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(fail_without.bind(tmp_path / "flag"), workflow_id="failed")
+    workflow.run_async(wait.bind(gate, "canceled", give.bind(1)), workflow_id="canceled")
+    gate.until_waiting("canceled")
+    workflow.cancel("canceled")
+    workflow.run_async(wait.bind(gate, "running"), workflow_id="running")
+    workflow.run_async(give.bind(1), workflow_id="pending")
+    gate.until_waiting("running")
+    for name, _ in workflow.list_all():
+        assert nones(everything(name)) == [], name
+    engine.restart()
+    for name, _ in workflow.list_all():
+        assert nones(everything(name)) == [], name
+
+
+def test_records_can_be_written_as_json(engine: EngineUnderTest, ledger: Ledger) -> None:
+    workflow.run(succeed_at.bind(ledger, 2), workflow_id="mine")
+    assert json.loads(json.dumps(everything("mine"))) == everything("mine")
+
+
+def test_a_resume_adds_a_run_and_moves_start_and_end(engine: EngineUnderTest, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(fail_without.bind(flag), workflow_id="mine")
+    failed = workflow.get_metadata("mine")
+    (first,) = workflow.get_history("mine")
+    flag.touch()
+    workflow.resume("mine")
+    resumed = workflow.get_metadata("mine")
+    assert resumed["status"] == "SUCCESSFUL"
+    assert resumed["runs"] == 2
+    assert resumed["stats"]["start_time"] > failed["stats"]["start_time"]
+    assert resumed["stats"]["end_time"] > failed["stats"]["end_time"]
+    assert "error" not in resumed
+    history = workflow.get_history("mine")
+    assert history[0] == first  # never rewritten
+    assert [(run["run"], run["status"]) for run in history] == [(1, "FAILED"), (2, "SUCCESSFUL")]
+    assert history[0]["reason"] == "start"
+    assert history[1]["reason"] == "retry"
+    assert history[1]["start_time"] == resumed["stats"]["start_time"]
+
+
+def test_a_running_resume_has_no_end_time(engine: EngineUnderTest, gate: Gate) -> None:
+    workflow.run_async(wait.bind(gate), workflow_id="mine")
+    gate.until_waiting()
+    engine.restart()
+    output = workflow.resume_async("mine")
+    assert "end_time" not in workflow.get_metadata("mine")["stats"]
+    gate.open()
+    engine.value(output)
+    assert [run["reason"] for run in workflow.get_history("mine")] == ["start", "resume"]
+
+
+def test_a_retry_adds_an_attempt(engine: EngineUnderTest, ledger: Ledger) -> None:
+    assert workflow.run(succeed_at.options(name="task").bind(ledger, 3), workflow_id="mine") == 3
+    task = workflow.get_metadata("mine", "task")
+    attempts = task["attempts"]
+    assert [attempt["attempt"] for attempt in attempts] == [1, 2, 3]
+    assert [attempt["run"] for attempt in attempts] == [1, 1, 1]
+    assert [attempt["status"] for attempt in attempts] == ["FAILED", "FAILED", "SUCCESSFUL"]
+    assert [attempt["error"]["message"] for attempt in attempts[:2]] == ["try 1", "try 2"]
+    assert "error" not in attempts[2]
+    starts = [attempt["phases"]["started"] for attempt in attempts]
+    assert starts == sorted(starts)
+    assert task["stats"]["start_time"] == starts[2]
+    assert workflow.get_metadata("mine")["runs"] == 1
+
+
+def test_a_worker_that_dies_is_recorded_with_its_signal(
+    isolating_engine: EngineUnderTest, ledger: Ledger
+) -> None:
+    assert workflow.run(live_at.options(name="task").bind(ledger, 2), workflow_id="mine") == 2
+    died, lived = workflow.get_metadata("mine", "task")["attempts"]
+    assert died["status"] == "FAILED"
+    assert died["error"]["type"] == "heliograph.errors.WorkerDiedError"
+    assert died["resources"]["signal"] == signal.SIGKILL
+    assert lived["status"] == "SUCCESSFUL"
+    assert lived["worker"]["pid"] != died["worker"]["pid"]
+
+
+def test_attempts_of_all_runs_are_kept(engine: EngineUnderTest, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    dag = fail_without.options(name="task").bind(flag)
+    for _ in range(3):
+        with pytest.raises(workflow.WorkflowExecutionError):
+            workflow.run(dag, workflow_id="mine")
+    before = workflow.get_metadata("mine", "task")["attempts"]
+    flag.touch()
+    workflow.resume("mine")
+    attempts = workflow.get_metadata("mine", "task")["attempts"]
+    assert attempts[:3] == before
+    assert [(attempt["attempt"], attempt["run"]) for attempt in attempts] == [(1, 1), (2, 2), (3, 3), (4, 4)]
+
+
+def test_a_reused_checkpoint_is_marked_and_keeps_its_first_times(
+    engine: EngineUnderTest, ledger: Ledger, tmp_path: Path
+) -> None:
+    flag = tmp_path / "flag"
+    early = note.options(name="early").bind(ledger, "early")
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(fail_without.options(name="late").bind(flag, early), workflow_id="mine")
+    first = workflow.get_metadata("mine", "early")
+    assert first["reused"] is False
+    flag.touch()
+    workflow.resume("mine")
+    again = workflow.get_metadata("mine", "early")
+    assert again == first | {"reused": True}
+    assert workflow.get_metadata("mine", "late")["reused"] is False
+    assert [run["reused"] for run in workflow.get_history("mine")] == [0, 1]
+
+
+def test_counts_agree_with_the_tasks(engine: EngineUnderTest, gate: Gate, tmp_path: Path) -> None:
+    """While it runs, too: both are of one moment if nothing moves."""
+    early = [give.bind(number) for number in range(5)]
+    held = wait.bind(gate, "held", *early)
+    output = workflow.run_async(
+        give.bind(1, held, *[give.bind(2, held) for _ in range(4)]), workflow_id="mine"
+    )
+    gate.until_waiting("held")
+    until(lambda: workflow.get_metadata("mine")["progress"]["by_status"].get("RUNNING"))
+    counted = Counter(task["status"] for task in workflow.get_tasks("mine"))
+    progress = workflow.get_metadata("mine")["progress"]
+    assert progress["by_status"] == counted == {"SUCCESSFUL": 5, "RUNNING": 1, "PENDING": 5}
+    assert (progress["done"], progress["total"]) == (5, 11)
+    gate.open()
+    engine.value(output)
+    assert workflow.get_metadata("mine")["progress"]["by_status"] == {"SUCCESSFUL": 11}
+
+
+def test_a_run_says_who_where_and_with_what(engine: EngineUnderTest) -> None:
+    workflow.run(give.bind(1), workflow_id="mine")
+    (run,) = workflow.get_history("mine")
+    assert run["owner"] == {"host": os.uname().nodename, "pid": os.getpid(), "engine": "embedded"}
+    assert run["hostname"] == os.uname().nodename
+    assert run["code"]["python"]
+    assert run["argv"]
+    assert run["reused"] == 0
+
+
+def test_a_run_keeps_no_secrets_of_the_command_line(engine: EngineUnderTest) -> None:
+    engine.elsewhere(
+        "from tests.contract.test_metadata import give\nworkflow.run(give.bind(1), workflow_id='mine')",
+        "--api-key=abc123",
+        "--user=me",
+    )
+    (run,) = workflow.get_history("mine")
+    assert run["argv"][1:] == ["--api-key=***", "--user=me"]
+
+
+def test_stats_of_an_attempt(isolating_engine: EngineUnderTest) -> None:
+    @workflow.task
+    def burn() -> int:
+        data = bytearray(50_000_000)
+        return sum(data[::1000]) + sum(range(300_000))
+
+    workflow.run(burn.options(name="burn").bind(), workflow_id="mine")
+    (attempt,) = workflow.get_metadata("mine", "burn")["attempts"]
+    phases = attempt["phases"]
+    order = ["created", "ready", "submitted", "started", "loaded", "finished", "serialised", "stored"]
+    assert list(phases) == order
+    assert list(phases.values()) == sorted(phases.values())
+    assert attempt["resources"]["measured"] == "exclusive"
+    assert attempt["resources"]["cpu_time"] > 0
+    assert attempt["resources"]["peak_rss"] > 50_000_000
+    stats = workflow.get_metadata("mine", "burn")["stats"]
+    assert stats["cpu_time"] == attempt["resources"]["cpu_time"]
+    assert (stats["start_time"], stats["end_time"]) == (phases["started"], phases["finished"])
+
+
+BAD = [5, "text", [1], {1: object()}, {"a": {1, 2}}, {"a": float("nan")}, {(1, 2): 3}, {"a": b"bytes"}]
+
+
+@pytest.mark.parametrize("metadata", BAD)
+def test_user_metadata_that_json_can_not_hold(engine: EngineUnderTest, ledger: Ledger, metadata: Any) -> None:
+    with pytest.raises(ValueError, match="metadata must be"):
+        workflow.run(note.bind(ledger, "ran"), workflow_id="mine", metadata=metadata)
+    with pytest.raises(ValueError, match="metadata must be"):
+        workflow.options(metadata=metadata)
+    with pytest.raises(ValueError, match="metadata must be"):
+        note.options(metadata=metadata)
+    assert workflow.list_all() == []
+    assert ledger.lines() == []
+
+
+def test_user_metadata_is_what_it_was_when_it_was_given(engine: EngineUnderTest) -> None:
+    of_workflow, of_task = {"k": ["v"]}, {"k": ["v"]}
+    dag = give.options(name="task", metadata=of_task).bind(1)
+    of_task["k"].append("later")
+    workflow.run(dag, workflow_id="mine", metadata=of_workflow)
+    of_workflow["k"].append("later")
+    assert workflow.get_metadata("mine")["user_metadata"] == {"k": ["v"]}
+    assert workflow.get_metadata("mine", "task")["user_metadata"] == {"k": ["v"]}
+
+
+def test_no_user_metadata_is_an_empty_dict(engine: EngineUnderTest) -> None:
+    workflow.run(give.options(name="task").bind(1), workflow_id="mine")
+    assert workflow.get_metadata("mine")["user_metadata"] == {}
+    assert workflow.get_metadata("mine", "task")["user_metadata"] == {}
+
+
+def test_user_metadata_stays_as_it_is_through_a_resume(engine: EngineUnderTest, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(fail_without.bind(flag), workflow_id="mine", metadata={"k": 1})
+    flag.touch()
+    workflow.run(fail_without.bind(flag), workflow_id="mine", metadata={"k": 2})
+    assert workflow.get_metadata("mine")["user_metadata"] == {"k": 1}
