@@ -8,9 +8,6 @@
 3
 """
 
-from importlib.metadata import PackageNotFoundError as _PackageNotFoundError
-from importlib.metadata import version as _version
-
 import heliograph.workflow as workflow
 
 __all__ = ["workflow"]
@@ -19,8 +16,10 @@ __all__ = ["workflow"]
 def __getattr__(name: str) -> str:
     # Reading the installed distribution's metadata takes milliseconds that most programs never need.
     if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version
+
         try:
-            return _version("heliograph")
-        except _PackageNotFoundError:
+            return version("heliograph")
+        except PackageNotFoundError:
             return "0+unknown"
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

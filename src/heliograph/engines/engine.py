@@ -100,4 +100,6 @@ def _executor(settings: EngineSettings, deliver: Deliver) -> Executor:
         return ThreadExecutor(deliver, settings.count)
     from heliograph.engines.embedded.processes import ProcessExecutor
 
-    return ProcessExecutor(deliver, settings.count)
+    executor = ProcessExecutor(deliver, settings.count)
+    executor.warm()  # they start while the first workflow is being stored
+    return executor
