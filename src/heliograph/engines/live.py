@@ -27,6 +27,7 @@ class Begun(NamedTuple):
     inputs_size: int
     phases: Phases = Phases()
     worker: Worker | None = None
+    backoff: float = 0.0
 
 
 class LiveTask(NamedTuple):
@@ -54,6 +55,7 @@ class LiveRun:
         machine: decides.
         outputs: that tasks still need, as far as they were made or read since the run began.
         begun: attempts that have not ended.
+        backoffs: seconds that the next attempts of tasks wait, because of those before.
     """
 
     key: int
@@ -69,6 +71,7 @@ class LiveRun:
     machine: Machine = field(default_factory=Machine)
     outputs: dict[int, StoredValue] = field(default_factory=dict)
     begun: dict[int, Begun] = field(default_factory=dict)
+    backoffs: dict[int, float] = field(default_factory=dict)
 
     def attempt_key(self, task: int, attempt: int) -> AttemptKey:
         """The engine-wide name of an attempt."""
@@ -96,7 +99,8 @@ class LiveRun:
                     checkpoints.output(self.key, upstream), upstream
                 )
             inputs.append(value)
-        self.begun[task] = Begun(ready, arguments.size + sum([value.size for value in inputs]))
+        inputs_size = arguments.size + sum([value.size for value in inputs])
+        self.begun[task] = Begun(ready, inputs_size, backoff=self.backoffs.pop(task, 0.0))
         return Work(
             key=self.attempt_key(task, attempt),
             workflow_id=self.workflow_id,

@@ -361,6 +361,8 @@ class Loop:
             case Wake(task, at, lasting):
                 if lasting:
                     self._pending.sleeping(run, task, at, now)
+                else:
+                    run.backoffs[task] = at - now
                 self._timers.set(at, Timer(run, task))
             case Release(task):
                 run.release(task)

@@ -50,7 +50,14 @@ class PendingChanges:
             phases=Phases(submitted=running.submitted, started=running.started), worker=running.worker
         )
         self._changes(run, running.started).attempts[task, attempt] = AttemptEntry(
-            task, attempt, AttemptStatus.RUNNING, begun.ready, begun.phases, begun.inputs_size, begun.worker
+            task,
+            attempt,
+            AttemptStatus.RUNNING,
+            begun.ready,
+            begun.phases,
+            begun.inputs_size,
+            begun.worker,
+            backoff=begun.backoff,
         )
 
     def closed(
@@ -73,29 +80,19 @@ class PendingChanges:
             receipt: what its worker says; None, or of another attempt, where it was stopped.
         """
         begun = run.begun.pop(task)
-        mine = receipt is not None and receipt.key == run.attempt_key(task, attempt)
-        self._changes(run, now).attempts[task, attempt] = (
-            AttemptEntry(
-                task,
-                attempt,
-                status,
-                begun.ready,
-                receipt.phases,
-                begun.inputs_size,
-                receipt.worker,
-                receipt.resources,
-                receipt.failure,
-            )
-            if receipt is not None and mine
-            else AttemptEntry(
-                task,
-                attempt,
-                status,
-                begun.ready,
-                replace(begun.phases, finished=now),
-                begun.inputs_size,
-                begun.worker,
-            )
+        if receipt is None or receipt.key != run.attempt_key(task, attempt):
+            receipt = None
+        self._changes(run, now).attempts[task, attempt] = AttemptEntry(
+            task,
+            attempt,
+            status,
+            begun.ready,
+            receipt.phases if receipt else replace(begun.phases, finished=now),
+            begun.inputs_size,
+            receipt.worker if receipt else begun.worker,
+            receipt.resources if receipt else None,
+            receipt.failure if receipt else None,
+            begun.backoff,
         )
         self.urgent = True
 
