@@ -23,6 +23,7 @@ from heliograph.storage.submissions import argument_value
 class Begun(NamedTuple):
     """What is known of an attempt before its receipt."""
 
+    created: float
     ready: float
     inputs_size: int
     phases: Phases = Phases()
@@ -35,6 +36,8 @@ class LiveTask(NamedTuple):
 
     task_id: str
     function: int
+    created: float
+    """When it, or its next attempt, was planned."""
 
 
 @dataclass(slots=True)
@@ -100,7 +103,7 @@ class LiveRun:
                 )
             inputs.append(value)
         inputs_size = arguments.size + sum([value.size for value in inputs])
-        self.begun[task] = Begun(ready, inputs_size, backoff=self.backoffs.pop(task, 0.0))
+        self.begun[task] = Begun(live.created, ready, inputs_size, backoff=self.backoffs.pop(task, 0.0))
         return Work(
             key=self.attempt_key(task, attempt),
             workflow_id=self.workflow_id,
@@ -132,7 +135,7 @@ class LiveRun:
             ),
         )
 
-    def expansion(self, plan: Plan, action: Expand, tokens: Iterator[int]) -> Expansion:
+    def expansion(self, plan: Plan, action: Expand, tokens: Iterator[int], now: float) -> Expansion:
         """The tasks of a continuation: taken in here, and as they are to be stored."""
         numbers, new = [], set()
         for function in plan.functions:
@@ -143,7 +146,7 @@ class LiveRun:
                 new.add(number)
             numbers.append(number)
         for task, planned in enumerate(plan.tasks, action.first):
-            self.tasks[task] = LiveTask(planned.task_id, numbers[planned.function])
+            self.tasks[task] = LiveTask(planned.task_id, numbers[planned.function], now)
             self.arguments[task] = argument_value(planned.arguments)
         return Expansion(action.creator, action.frame, action.first, plan, tuple(numbers), frozenset(new))
 
@@ -182,7 +185,10 @@ def submitted_run(
         run=accepted.run,
         workflow_id=submission.workflow_id,
         created_time=submission.created_time,
-        tasks={task: LiveTask(planned.task_id, planned.function) for task, planned in enumerate(plan.tasks)},
+        tasks={
+            task: LiveTask(planned.task_id, planned.function, submission.created_time)
+            for task, planned in enumerate(plan.tasks)
+        },
         functions=[_payload(function, tokens) for function in plan.functions],
         function_numbers={function.payload: number for number, function in enumerate(plan.functions)},
         future=future,
@@ -201,7 +207,7 @@ def resumed_run(
         workflow_id=claim.workflow_id,
         created_time=claim.created_time,
         tasks={
-            task: LiveTask(*described)
+            task: LiveTask(*described, claim.created_time)
             for task, described in enumerate(zip(plan.task_ids, plan.functions, strict=True))
         },
         functions=[Payload(name, next(tokens), payload) for name, payload in plan.payloads],

@@ -7,7 +7,6 @@ do, the more each commit carries, and a lone task waits for nobody. Nothing here
 from __future__ import annotations
 
 import contextlib
-import random
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -15,47 +14,21 @@ from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from heliograph.engines import receipts
 from heliograph.engines.entrance import Entrance, Entry
 from heliograph.engines.executor import AttemptKey, Deliver, Executor, Receipt
-from heliograph.engines.live import Begun, LiveRun, rules_of
+from heliograph.engines.live import LiveRun
 from heliograph.engines.outcome import OutputFuture, cancellation_error, execution_error
-from heliograph.engines.pending import PendingChanges
-from heliograph.engines.timers import Timer, Timers
-from heliograph.errors import StorageCorruptError, StorageError, TaskTimeoutError
+from heliograph.engines.performer import TICK_SECONDS, Performer
+from heliograph.errors import StorageError
 from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.records.workflow import Owner
-from heliograph.scheduling.actions import (
-    Action,
-    Checkpoint,
-    Close,
-    Expand,
-    Finish,
-    Mark,
-    Release,
-    Start,
-    Stop,
-    Wake,
-)
+from heliograph.scheduling.actions import Finish
 from heliograph.scheduling.admission import Admission
-from heliograph.scheduling.events import (
-    Canceled,
-    Continued,
-    Due,
-    Event,
-    Expanded,
-    Failed,
-    Started,
-    Stored,
-    Succeeded,
-)
-from heliograph.storage.entries import Accepted, Claim, Ending, Refused, Submission
+from heliograph.scheduling.events import Canceled, Expanded
+from heliograph.storage.entries import Accepted, Claim, Refused, Submission
 from heliograph.storage.journal import Batch, Journal
 from heliograph.storage.liveness import LEASE_SECONDS
 from heliograph.storage.store import Store
-
-TICK_SECONDS: Final = 0.02
-"""How long news that nobody waits for may wait for a commit."""
 
 _POLL_SECONDS: Final = 0.1  # how soon a cancellation by another process is seen
 _RENEW_SECONDS: Final = LEASE_SECONDS / 3
@@ -101,13 +74,8 @@ class Loop:
         self._entrance = Entrance(store, admission)
         self._inbox: SimpleQueue[Entry | Receipt | _Lost | _Quit] = SimpleQueue()
         self._executor = executor(self._inbox.put)
+        self._performer = Performer(store, self._executor, self._inbox.put, self._entrance.tokens)
         self._runs: dict[int, LiveRun] = {}
-        self._pending = PendingChanges()
-        self._awaiting: list[tuple[LiveRun, Stored | Expanded]] = []  # what the next commit makes true
-        self._timers = Timers()
-        self._over: list[tuple[LiveRun, Finish, Receipt | None]] = []  # runs that end with it
-        self._seen_running: set[AttemptKey] = set()
-        self._open: set[AttemptKey] = set()  # attempts that the executor has
         now = self._clock()
         self._renew_at = now + _RENEW_SECONDS
         self._poll_at = now
@@ -178,9 +146,8 @@ class Loop:
             if not self._take_in():
                 return False
             now = self._clock()
-            if len(self._open) > len(self._seen_running):
-                self._observe(now)
-            self._ring(now)
+            self._performer.observe(now, self._find)
+            self._performer.ring(now, lambda run: self._runs.get(run.key) is run)
             if self._must_commit(now):
                 self._commit(now)
             if self._runs and now >= self._poll_at:
@@ -190,9 +157,11 @@ class Loop:
         return True
 
     def _must_commit(self, now: float) -> bool:
-        if self._entrance or self._pending.urgent:
+        if self._entrance or self._performer.pending.urgent:
             return True
-        return self._pending.older_than(now - TICK_SECONDS) or (bool(self._runs) and now >= self._renew_at)
+        return self._performer.pending.older_than(now - TICK_SECONDS) or (
+            bool(self._runs) and now >= self._renew_at
+        )
 
     def _take_in(self) -> bool:
         timeout: float | None = self._patience()
@@ -204,7 +173,7 @@ class Loop:
             timeout = None
             match message:
                 case Receipt():
-                    self._receive(message)
+                    self._performer.ended(self._find(message.key), message, self._clock())
                 case Entry():
                     self._entrance.add(message)
                 case _Lost(key):
@@ -215,89 +184,22 @@ class Loop:
 
     def _patience(self) -> float | None:
         """Seconds to wait for a message; None: not at all."""
-        if self._entrance or self._pending.urgent:
+        if self._entrance or self._performer.pending.urgent:
             return None
-        if self._pending or len(self._open) > len(self._seen_running):
+        if self._performer.pending or self._performer.is_watching:
             return TICK_SECONDS  # a timer may be late by as much
         if not self._runs:
             return _FOREVER
         until = min(self._renew_at, self._poll_at)
-        if self._timers.next is not None:
-            until = min(until, self._timers.next)
+        if self._performer.next_timer is not None:
+            until = min(until, self._performer.next_timer)
         return max(until - self._clock(), 0.001)
 
-    # -- events in
+    # -- runs that are here, and not any more
 
-    def _receive(self, receipt: Receipt) -> None:
-        self._open.discard(receipt.key)
-        self._seen_running.discard(receipt.key)
-        run = self._live(receipt.key)
-        if run is None:
-            return
-        now, (_, _, task, attempt) = self._clock(), receipt.key
-        failure = receipt.failure
-        event: Event
-        if failure is not None:
-            event = Failed(now, task, attempt, failure.died, failure.lineage, random.random())
-        elif receipt.continuation is not None:
-            if attempt != run.machine.live.get(task):
-                return
-            receipt = replace(receipt, continuation=run.inherited(task, receipt.continuation))
-            assert receipt.continuation is not None
-            event = Continued(now, task, attempt, rules_of(receipt.continuation))
-        else:
-            event = Succeeded(now, task, attempt)
-        self._tell(run, event, now, receipt)
-
-    def _live(self, key: AttemptKey) -> LiveRun | None:
+    def _find(self, key: AttemptKey) -> LiveRun | None:
         run = self._runs.get(key.workflow)
         return run if run is not None and run.run == key.run else None
-
-    def _observe(self, now: float) -> None:
-        """Note attempts that have been running for a while: short ones end before anybody asks."""
-        for running in self._executor.running():
-            if running.key in self._seen_running or now - running.started < TICK_SECONDS / 2:
-                continue
-            run = self._live(running.key)
-            if run is None:
-                continue
-            self._seen_running.add(running.key)
-            self._tell(run, Started(now, running.key.task, running.key.attempt), now)
-            self._pending.begun(run, running)
-            timeout = run.machine.rule_of(running.key.task).options.timeout
-            if timeout is not None:
-                timer = Timer(run, running.key.task, running.key.attempt)
-                self._timers.set(running.started + timeout, timer)
-
-    def _ring(self, now: float) -> None:
-        """Do what is due."""
-        for timer in self._timers.due(now):
-            run, task = timer.run, timer.task
-            if self._runs.get(run.key) is not run or run.machine.status is not WorkflowStatus.RUNNING:
-                continue
-            if timer.attempt is not None:
-                self._time_out(run, task, timer.attempt, now)
-            elif run.machine.is_asleep(task):
-                begun, key = run.begun[task], run.attempt_key(task, run.machine.live[task])
-                receipt = receipts.slept(key, begun.ready, now, run.machine.wraps(task))
-                self._tell(run, Due(now, task), now, receipt)
-            else:
-                self._tell(run, Due(now, task), now)
-
-    def _time_out(self, run: LiveRun, task: int, attempt: int, now: float) -> None:
-        if run.machine.live.get(task) != attempt:
-            return
-        key, begun = run.attempt_key(task, attempt), run.begun[task]
-        timeout = run.machine.rule_of(task).options.timeout
-        error = TaskTimeoutError(
-            f"task {run.tasks[task].task_id!r} ran longer than its timeout of {timeout} s"
-        )
-        self._executor.cancel(key)
-        phases = replace(begun.phases, finished=now)
-        wraps = run.caught_wraps(task)
-        self._receive(
-            receipts.failed(key, error, died=True, caught_wraps=wraps, phases=phases, worker=begun.worker)
-        )
 
     def _poll(self, now: float) -> None:
         """Look for runs that another process cancelled or took over."""
@@ -316,92 +218,20 @@ class Loop:
 
     def _lose(self, run: LiveRun) -> None:
         """The run is not ours any more: stop what runs of it, and write nothing more."""
-        self._pending.drop_outputs(run)
-        self._awaiting = [waiting for waiting in self._awaiting if waiting[0] is not run]
         now = self._clock()
-        self._tell(run, Canceled(now), now)
-
-    # -- actions out
-
-    def _tell(self, run: LiveRun, event: Event, now: float, receipt: Receipt | None = None) -> None:
-        """Tell the machine, and do what it asks for.
-
-        Args:
-            run: whose machine.
-            event: what happened.
-            now: Unix seconds.
-            receipt: where the event comes from one.
-        """
-        for action in run.machine.handle(event):
-            self._carry_out(run, action, now, receipt)
-
-    def _carry_out(self, run: LiveRun, action: Action, now: float, receipt: Receipt | None) -> None:
-        match action:
-            case Start(task, attempt):
-                self._start(run, task, attempt, now)
-            case Mark(task, status):
-                self._pending.mark(run, task, status, now)
-            case Close(task, attempt, status):
-                self._pending.closed(run, task, attempt, status, now, receipt)
-            case Checkpoint(task, keep, caught):
-                assert receipt is not None
-                output = receipt.caught if caught else receipt.output
-                assert output is not None
-                run.arguments.pop(task, None)
-                run.outputs[task] = output
-                self._pending.checkpoint(run, task, output if keep else None, now)
-                self._awaiting.append((run, Stored(now, task)))
-            case Expand(_, _, first):
-                assert receipt is not None
-                assert receipt.continuation is not None
-                self._pending.expanded(
-                    run, run.expansion(receipt.continuation, action, self._entrance.tokens), now
-                )
-                self._awaiting.append((run, Expanded(now, first, len(receipt.continuation.tasks))))
-            case Wake(task, at, lasting):
-                if lasting:
-                    self._pending.sleeping(run, task, at, now)
-                else:
-                    run.backoffs[task] = at - now
-                self._timers.set(at, Timer(run, task))
-            case Release(task):
-                run.release(task)
-            case Stop(task, attempt):
-                key = run.attempt_key(task, attempt)
-                self._open.discard(key)
-                self._seen_running.discard(key)
-                self._executor.cancel(key)
-            case Finish():
-                self._finish(run, action, now, receipt)
-
-    def _start(self, run: LiveRun, task: int, attempt: int, now: float) -> None:
-        self._open.add(run.attempt_key(task, attempt))
-        try:
-            work = run.work(task, attempt, now, self._store.checkpoints, self._store.location.values)
-        except StorageCorruptError as error:  # the attempt fails by it, as if its worker could not read it
-            run.begun[task] = Begun(now, 0)
-            wraps = run.caught_wraps(task)
-            key = run.attempt_key(task, attempt)
-            self._inbox.put(receipts.failed(key, error, died=False, caught_wraps=wraps))
-        else:
-            self._executor.submit(work)
-
-    def _finish(self, run: LiveRun, finish: Finish, now: float, receipt: Receipt | None) -> None:
-        if finish.status is WorkflowStatus.CANCELED:  # stored already, by who cancelled it
-            self._leave(run)
-            run.future.set_exception(cancellation_error(run.workflow_id))
-            return
-        failure = receipt.failure if receipt is not None and finish.failed is not None else None
-        self._pending.ended(run, Ending(finish.status, finish.failed, failure), now)
-        self._over.append((run, finish, receipt))
+        self._performer.forget(run)
+        self._performer.tell(run, Canceled(now), now)
+        self._leave(run)
+        run.future.set_exception(cancellation_error(run.workflow_id))
 
     # -- the commit between them
 
     def _commit(self, now: float) -> None:
         entries = self._entrance.take()
-        changes = self._pending.take()
-        awaiting, self._awaiting = self._awaiting, []
-        over, self._over = self._over, []
+        changes = self._performer.pending.take()
+        performer = self._performer
+        awaiting, performer.awaiting = performer.awaiting, []
+        over, performer.over = performer.over, []
         lease = now + LEASE_SECONDS if now >= self._renew_at else None
         try:
             self._give_up_leases()
@@ -421,7 +251,7 @@ class Loop:
                 if (run.key, run.run) not in committed.lost:
                     if isinstance(event, Expanded):
                         run.name(event.first, committed.names[run.key][event.first])
-                    self._tell(run, event, self._clock())
+                    performer.tell(run, event, self._clock())
             for run, finish, receipt in over:
                 if (run.key, run.run) not in committed.lost:
                     self._resolve(run, finish, receipt)
@@ -442,12 +272,12 @@ class Loop:
         assert run.submitted is not None
         now = self._clock()
         submitted, run.submitted = replace(run.submitted, now=now), None
-        self._tell(run, submitted, now)
+        self._performer.tell(run, submitted, now)
 
     def _let_follow(self) -> None:
         while (key := self._admission.following()) is not None:
             run = self._runs[key]
-            self._pending.started(run, self._clock())
+            self._performer.pending.started(run, self._clock())
             self._begin(run)
 
     def _resolve(self, run: LiveRun, finish: Finish, receipt: Receipt | None) -> None:
@@ -497,17 +327,12 @@ class Loop:
 
     def _drop_all(self, error: BaseException) -> None:
         for run in list(self._runs.values()):
-            for task, attempt in run.machine.live.items():
-                self._executor.cancel(run.attempt_key(task, attempt))
+            self._performer.drop(run)
             self._leave(run)
             if not run.future.done():
                 run.future.set_exception(error)
         self._entrance.fail_all(error)
-        self._awaiting, self._over = [], []
-        self._timers.clear()
-        self._pending.take()
-        self._seen_running.clear()
-        self._open.clear()
+        self._performer.clear()
 
     def _take_in_entries(self) -> None:
         """Nobody who entered may wait for ever."""

@@ -74,7 +74,7 @@ def execution_error(
         message: its text.
         error: the pickled error.
     """
-    short = kind.removeprefix("builtins.")
+    short = kind.removeprefix("builtins.").removeprefix("heliograph.errors.")
     failed = WorkflowExecutionError(
         f"workflow {workflow_id!r} failed in task {task_id!r}: {short}: {message}"
         if message

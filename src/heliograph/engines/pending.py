@@ -53,6 +53,7 @@ class PendingChanges:
             task,
             attempt,
             AttemptStatus.RUNNING,
+            begun.created,
             begun.ready,
             begun.phases,
             begun.inputs_size,
@@ -86,6 +87,7 @@ class PendingChanges:
             task,
             attempt,
             status,
+            begun.created,
             begun.ready,
             receipt.phases if receipt else replace(begun.phases, finished=now),
             begun.inputs_size,
@@ -106,7 +108,7 @@ class PendingChanges:
 
     def sleeping(self, run: LiveRun, task: int, due: float, now: float) -> None:
         """A sleep began; it ends at a time that a resume is to know."""
-        run.begun[task] = Begun(now, 0)
+        run.begun[task] = Begun(run.tasks[task].created, now, 0)
         self._changes(run, now).due[task] = due
         self.urgent = True
 
@@ -137,7 +139,7 @@ class PendingChanges:
         key = (run.key, run.run)
         changes = self._of.get(key)
         if changes is None:
-            changes = self._of[key] = RunChanges(run.key, run.run, run.created_time)
+            changes = self._of[key] = RunChanges(run.key, run.run)
             self._runs[key] = run
             if self._since is None:
                 self._since = now

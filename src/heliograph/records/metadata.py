@@ -117,7 +117,8 @@ def _durations(attempt: AttemptRecord) -> dict[str, float]:
         "wait": (phases.created, phases.ready),
         "queue": (phases.ready, phases.started),
         "load": (phases.started, phases.loaded),
-        "compute": (phases.loaded, phases.finished),
+        # Of an attempt that was stopped or whose worker died, nobody knows when the code began.
+        "compute": (phases.loaded or phases.started, phases.finished),
         "store": (phases.finished, phases.stored),
     }
     known = {

@@ -89,7 +89,8 @@ class AttemptEntry:
         task: number of its task.
         attempt: its number.
         status: how it went.
-        ready: when its inputs were stored; for a retry, when the attempt before ended.
+        created: when it was planned; for a retry, when the attempt before ended.
+        ready: when its inputs were stored; for a retry, when the delay before it was over.
         phases: what the worker measured.
         inputs_size: bytes of arguments and inputs.
         worker: who has or had it.
@@ -101,7 +102,8 @@ class AttemptEntry:
     task: int
     attempt: int
     status: AttemptStatus
-    ready: float | None
+    created: float
+    ready: float
     phases: Phases
     inputs_size: int | None = None
     worker: Worker | None = None
@@ -147,7 +149,6 @@ class RunChanges:
     Attributes:
         key: of the workflow.
         run: its number; if it is not the newest any more, nothing of this is written.
-        created_time: when the run was submitted.
         progress: how many tasks have each status, after the changes.
         expansions: tasks that continuations added.
         tasks: new statuses.
@@ -160,7 +161,6 @@ class RunChanges:
 
     key: int
     run: int
-    created_time: float
     progress: Mapping[TaskStatus, int] = field(default_factory=dict)
     expansions: list[Expansion] = field(default_factory=list)
     due: dict[int, float] = field(default_factory=dict)

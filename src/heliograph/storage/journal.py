@@ -123,14 +123,12 @@ class Journal:
 
     def _fence(self, connection: Connection, changes: RunChanges) -> bool:
         """Move the run's own row; False where it is not this engine's any more."""
-        ending = changes.ending
-        fence = {
-            "of_key": changes.key,
-            "of_run": changes.run,
-            "status": (ending.status if ending else WorkflowStatus.RUNNING).value,
-            "progress": rows.progress_json(changes.progress),
-        }
-        return self._statements.fence.tell(connection, fence) == 1
+        progress = rows.progress_json(changes.progress)
+        fence = {"of_key": changes.key, "of_run": changes.run, "progress": progress}
+        if changes.ending is None and changes.started is None:
+            return self._statements.hold.tell(connection, fence) == 1
+        status = changes.ending.status if changes.ending else WorkflowStatus.RUNNING
+        return self._statements.move.tell(connection, fence | {"status": status.value}) == 1
 
     def _expand(self, connection: Connection, changes: RunChanges) -> Iterator[tuple[int, tuple[str, ...]]]:
         for expansion in changes.expansions:
@@ -180,10 +178,7 @@ class Journal:
         stored = self._clock()
         self._statements.attempt.tell(
             connection,
-            *[
-                rows.attempt_row(changes.key, changes.run, changes.created_time, stored, entry)
-                for entry in entries
-            ],
+            *[rows.attempt_row(changes.key, changes.run, stored, entry) for entry in entries],
         )
 
 
@@ -200,15 +195,13 @@ class _Statements:
         self.renew = prepared(
             update(schema.owners).where(schema.owners.c.owner_id == bindparam("of_owner")), "lease_until"
         )
-        self.fence = prepared(
-            update(workflows).where(
-                workflows.c.key == bindparam("of_key"),
-                workflows.c.run == bindparam("of_run"),
-                workflows.c.status.in_(constants(ACTIVE)),
-            ),
-            "status",
-            "progress",
+        fenced = update(workflows).where(
+            workflows.c.key == bindparam("of_key"),
+            workflows.c.run == bindparam("of_run"),
+            workflows.c.status.in_(constants(ACTIVE)),
         )
+        self.hold = prepared(fenced, "progress")  # without the status, whose index it would write anew
+        self.move = prepared(fenced, "status", "progress")
         self.stands = prepared(
             select(workflows.c.run, workflows.c.status).where(workflows.c.key == bindparam("of_key"))
         )

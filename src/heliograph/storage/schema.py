@@ -207,6 +207,7 @@ stored_values = Table(
     Column("location", Text),
     _one_of("role", Role),
     CheckConstraint("(data IS NULL) <> (location IS NULL)"),
+    sqlite_with_rowid=False,
 )
 
 OF_WORKFLOW: Final = (runs, functions, tasks, dependencies, attempts, stored_values)

@@ -84,15 +84,11 @@ class Prepared:
         if not rows:
             return 0
         cursor = connection.connection.cursor()
-        try:
-            if len(rows) == 1:
-                cursor.execute(self._sql, self._pick(rows[0]))
-            else:
-                cursor.executemany(self._sql, [self._pick(row) for row in rows])
-            changed: int = cursor.rowcount
-        finally:
-            cursor.close()
-        return changed
+        if len(rows) == 1:
+            cursor.execute(self._sql, self._pick(rows[0]))
+        else:
+            cursor.executemany(self._sql, [self._pick(row) for row in rows])
+        return int(cursor.rowcount)
 
 
 def _nothing(_row: Row) -> tuple[()]:

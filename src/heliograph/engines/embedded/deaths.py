@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 from heliograph.engines import receipts
 from heliograph.engines.embedded.handle import Attempt
@@ -62,7 +63,7 @@ def _failed(
         error,
         died=has_died,
         caught_wraps=attempt.work.caught_wraps,
-        phases=Phases(submitted=attempt.submitted, started=attempt.started or None),
+        phases=Phases(submitted=attempt.submitted, started=attempt.started or None, finished=time.time()),
         worker=worker,
         resources=used,
     )

@@ -1,0 +1,267 @@
+"""The machine's actions, carried out: work for the executor, news for the journal, timers.
+
+Below the loop, which brings events and commits. Nothing here decides: the machine does.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+from heliograph.engines import receipts
+from heliograph.engines.executor import AttemptKey, Deliver, Executor, Receipt
+from heliograph.engines.live import Begun, LiveRun, rules_of
+from heliograph.engines.pending import PendingChanges
+from heliograph.engines.timers import Timer, Timers
+from heliograph.errors import StorageCorruptError, TaskTimeoutError
+from heliograph.records.status import AttemptStatus, WorkflowStatus
+from heliograph.scheduling.actions import (
+    Checkpoint,
+    Close,
+    Expand,
+    Finish,
+    Mark,
+    Release,
+    Start,
+    Stop,
+    Wake,
+)
+from heliograph.scheduling.events import (
+    Continued,
+    Due,
+    Event,
+    Expanded,
+    Failed,
+    Started,
+    Stored,
+    Succeeded,
+)
+from heliograph.storage.entries import Ending
+from heliograph.storage.store import Store
+
+TICK_SECONDS: Final = 0.02
+"""How long news that nobody waits for may wait for a commit."""
+
+
+class Performer:
+    """Carries actions out. All of it is called by the loop's thread.
+
+    Args:
+        store: where values are read that are not in memory.
+        executor: runs attempts.
+        deliver: where a receipt goes that no worker wrote.
+        tokens: names for functions, unique in this engine.
+
+    Attributes:
+        pending: news for the next commit.
+        awaiting: what that commit makes true, to be told then.
+        over: runs that end with it.
+    """
+
+    def __init__(self, store: Store, executor: Executor, deliver: Deliver, tokens: Iterator[int]) -> None:
+        self._store = store
+        self._executor = executor
+        self._deliver = deliver
+        self._tokens = tokens
+        self._timers = Timers()
+        self._open: set[AttemptKey] = set()  # attempts that the executor has
+        self._seen_running: set[AttemptKey] = set()
+        self.pending = PendingChanges()
+        self.awaiting: list[tuple[LiveRun, Stored | Expanded]] = []
+        self.over: list[tuple[LiveRun, Finish, Receipt | None]] = []
+        self._handlers: dict[type, Callable[[LiveRun, Any, float, Receipt | None], None]] = {
+            Start: self._start,
+            Stop: self._stop,
+            Mark: self._mark,
+            Close: self._close,
+            Checkpoint: self._checkpoint,
+            Expand: self._expand,
+            Wake: self._wake,
+            Release: self._release,
+            Finish: self._finish,
+        }
+
+    def tell(self, run: LiveRun, event: Event, now: float, receipt: Receipt | None = None) -> None:
+        """Tell the machine, and do what it asks for.
+
+        Args:
+            run: whose machine.
+            event: what happened.
+            now: Unix seconds.
+            receipt: where the event comes from one.
+        """
+        handlers = self._handlers
+        for action in run.machine.handle(event):
+            handlers[type(action)](run, action, now, receipt)
+
+    def ended(self, run: LiveRun | None, receipt: Receipt, now: float) -> None:
+        """A receipt came in.
+
+        Args:
+            run: its run; None: nobody waits for it any more.
+            receipt: what its worker says.
+            now: Unix seconds.
+        """
+        key = receipt.key
+        self._open.discard(key)
+        self._seen_running.discard(key)
+        if run is None or run.machine.live.get(key.task) != key.attempt:
+            return
+        failure = receipt.failure
+        event: Event
+        if failure is not None:
+            event = Failed(now, key.task, key.attempt, failure.died, failure.lineage, random.random())
+        elif receipt.continuation is not None:
+            plan = run.inherited(key.task, receipt.continuation)
+            receipt = replace(receipt, continuation=plan)
+            event = Continued(now, key.task, key.attempt, rules_of(plan))
+        else:
+            event = Succeeded(now, key.task, key.attempt)
+        self.tell(run, event, now, receipt)
+
+    # -- looking on
+
+    @property
+    def is_watching(self) -> bool:
+        """Whether the executor has attempts that were not seen to run."""
+        return len(self._open) > len(self._seen_running)
+
+    @property
+    def next_timer(self) -> float | None:
+        """When something is due, Unix seconds."""
+        return self._timers.next
+
+    def observe(self, now: float, find: Callable[[AttemptKey], LiveRun | None]) -> None:
+        """Note attempts that have been running for a while: short ones end before anybody asks."""
+        if not self.is_watching:
+            return
+        for running in self._executor.running():
+            if running.key in self._seen_running or now - running.started < TICK_SECONDS / 2:
+                continue
+            run = find(running.key)
+            if run is None:
+                continue
+            task, attempt = running.key.task, running.key.attempt
+            self._seen_running.add(running.key)
+            self.tell(run, Started(now, task, attempt), now)
+            self.pending.begun(run, running)
+            timeout = run.machine.rule_of(task).options.timeout
+            if timeout is not None:
+                self._timers.set(running.started + timeout, Timer(run, task, attempt))
+
+    def ring(self, now: float, is_here: Callable[[LiveRun], bool]) -> None:
+        """Do what is due."""
+        for timer in self._timers.due(now):
+            run, task = timer.run, timer.task
+            if not is_here(run) or run.machine.status is not WorkflowStatus.RUNNING:
+                continue
+            if timer.attempt is not None:
+                self._time_out(run, task, timer.attempt, now)
+            elif run.machine.is_asleep(task):
+                key = run.attempt_key(task, run.machine.live[task])
+                receipt = receipts.slept(key, run.begun[task].ready, now, run.machine.wraps(task))
+                self.tell(run, Due(now, task), now, receipt)
+            else:
+                self.tell(run, Due(now, task), now)
+
+    def _time_out(self, run: LiveRun, task: int, attempt: int, now: float) -> None:
+        if run.machine.live.get(task) != attempt:
+            return
+        key, begun = run.attempt_key(task, attempt), run.begun[task]
+        timeout = run.machine.rule_of(task).options.timeout
+        error = TaskTimeoutError(
+            f"task {run.tasks[task].task_id!r} ran longer than its timeout of {timeout} s"
+        )
+        self._executor.cancel(key)
+        receipt = receipts.failed(
+            key,
+            error,
+            died=True,
+            caught_wraps=run.caught_wraps(task),
+            phases=replace(begun.phases, finished=now),
+            worker=begun.worker,
+        )
+        self.ended(run, receipt, now)
+
+    # -- dropping
+
+    def forget(self, run: LiveRun) -> None:
+        """Nothing more of the run is stored as an output: it is not this engine's any more."""
+        self.pending.drop_outputs(run)
+        self.awaiting = [waiting for waiting in self.awaiting if waiting[0] is not run]
+
+    def drop(self, run: LiveRun) -> None:
+        """Stop what runs of the run, and say nothing to its machine."""
+        for task, attempt in run.machine.live.items():
+            self._executor.cancel(run.attempt_key(task, attempt))
+
+    def clear(self) -> None:
+        """Forget everything: all runs were dropped."""
+        self.awaiting, self.over = [], []
+        self._timers.clear()
+        self.pending.take()
+        self._seen_running.clear()
+        self._open.clear()
+
+    # -- the actions
+
+    def _start(self, run: LiveRun, action: Start, now: float, _receipt: Receipt | None) -> None:
+        task, key = action.task, run.attempt_key(action.task, action.attempt)
+        self._open.add(key)
+        try:
+            work = run.work(task, action.attempt, now, self._store.checkpoints, self._store.location.values)
+        except StorageCorruptError as error:  # the attempt fails by it, as if its worker could not read it
+            run.begun[task] = Begun(now, now, 0)
+            wraps = run.caught_wraps(task)
+            self._deliver(receipts.failed(key, error, died=False, caught_wraps=wraps))
+        else:
+            self._executor.submit(work)
+
+    def _stop(self, run: LiveRun, action: Stop, _now: float, _receipt: Receipt | None) -> None:
+        key = run.attempt_key(action.task, action.attempt)
+        self._open.discard(key)
+        self._seen_running.discard(key)
+        self._executor.cancel(key)
+
+    def _mark(self, run: LiveRun, action: Mark, now: float, _receipt: Receipt | None) -> None:
+        self.pending.mark(run, action.task, action.status, now)
+
+    def _close(self, run: LiveRun, action: Close, now: float, receipt: Receipt | None) -> None:
+        if action.status is AttemptStatus.FAILED:  # if another one follows, it is planned now
+            run.tasks[action.task] = run.tasks[action.task]._replace(created=now)
+        self.pending.closed(run, action.task, action.attempt, action.status, now, receipt)
+
+    def _checkpoint(self, run: LiveRun, action: Checkpoint, now: float, receipt: Receipt | None) -> None:
+        assert receipt is not None
+        task, output = action.task, receipt.caught if action.caught else receipt.output
+        assert output is not None
+        run.arguments.pop(task, None)
+        run.outputs[task] = output
+        self.pending.checkpoint(run, task, output if action.keep else None, now)
+        self.awaiting.append((run, Stored(now, task)))
+
+    def _expand(self, run: LiveRun, action: Expand, now: float, receipt: Receipt | None) -> None:
+        assert receipt is not None
+        assert receipt.continuation is not None
+        plan = receipt.continuation
+        self.pending.expanded(run, run.expansion(plan, action, self._tokens, now), now)
+        self.awaiting.append((run, Expanded(now, action.first, len(plan.tasks))))
+
+    def _wake(self, run: LiveRun, action: Wake, now: float, _receipt: Receipt | None) -> None:
+        if action.lasting:
+            self.pending.sleeping(run, action.task, action.at, now)
+        else:
+            run.backoffs[action.task] = action.at - now
+        self._timers.set(action.at, Timer(run, action.task))
+
+    def _release(self, run: LiveRun, action: Release, _now: float, _receipt: Receipt | None) -> None:
+        run.release(action.task)
+
+    def _finish(self, run: LiveRun, action: Finish, now: float, receipt: Receipt | None) -> None:
+        if action.status is WorkflowStatus.CANCELED:  # stored already, by who cancelled it
+            return
+        failure = receipt.failure if receipt is not None and action.failed is not None else None
+        self.pending.ended(run, Ending(action.status, action.failed, failure), now)
+        self.over.append((run, action, receipt))
