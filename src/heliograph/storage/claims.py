@@ -115,7 +115,8 @@ class Claims:
         reused = self._reuse.tell(connection, of_workflow | {"reused_in": run})
         total = found.output_task + 1
         counts = {TaskStatus.SUCCESSFUL: reused, TaskStatus.PENDING: total - reused}
-        self._count.tell(connection, {"of_key": found.key, "progress": rows.progress_json(counts)})
+        progress = rows.progress_json({status: count for status, count in counts.items() if count})
+        self._count.tell(connection, {"of_key": found.key, "progress": progress})
         self._run.tell(
             connection,
             run_row(
