@@ -168,7 +168,7 @@ class Loop:
                 self._observe(now)
             if self._must_commit(now):
                 self._commit(now)
-            if self._runs and now >= self._poll_at:
+            if (self._runs or self._retired) and now >= self._poll_at:
                 self._poll(now)
         except StorageError as error:
             self._start_over(error)
@@ -204,9 +204,10 @@ class Loop:
             return None
         if self._pending or len(self._open) > len(self._seen_running):
             return TICK_SECONDS
-        if not self._runs:
+        if not (self._runs or self._retired):
             return _FOREVER
-        return max(min(self._renew_at, self._poll_at) - self._clock(), 0.001)
+        due = min(self._renew_at, self._poll_at) if self._runs else self._poll_at
+        return max(due - self._clock(), 0.001)
 
     # -- events in
 
@@ -244,6 +245,8 @@ class Loop:
     def _poll(self, now: float) -> None:
         """Look for runs that another process cancelled or took over."""
         self._poll_at = now + _POLL_SECONDS
+        with contextlib.suppress(StorageError):
+            self._give_up_leases()
         changes = self._store.changes()
         if changes != self._changes_seen:
             self._changes_seen = changes
