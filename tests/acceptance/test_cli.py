@@ -291,7 +291,7 @@ def test_not_found(storage: Path) -> None:
         "error: No such task_id 'nope' in workflow 'good'\n",
     )
     code, message = failed("show", "a\x1b[31m", "--json", storage=storage)
-    assert (code, OBEYED.search(message)) == (3, None)
+    assert (code, OBEYED.search(message)) == (1, None)  # no id can be so
 
 
 def test_no_storage_there_is_an_error_and_none_is_made(tmp_path: Path) -> None:

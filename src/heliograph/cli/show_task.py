@@ -130,7 +130,8 @@ def _attempt(attempt: dict[str, Any], with_traceback: bool, now: float, width: i
 
 def _error(error: dict[str, Any]) -> Text:
     kind = kind_of_error(error["type"])
-    return Text(f"{kind}: ", "bold red").append(shown_lines(error.get("message", "")), "red")
+    message = error.get("message")
+    return Text(f"{kind}: " if message else kind, "bold red").append(shown_lines(message or ""), "red")
 
 
 def _worker(attempt: dict[str, Any]) -> str | None:

@@ -156,7 +156,7 @@ def _error(error: dict[str, Any], more: str) -> RenderableType:
     kind = kind_of_error(error["type"])
     lines = shown_lines(error.get("message", "")).split("\n")
     cut = [*lines[:_ERROR_LINES], "…"] if len(lines) > _ERROR_LINES else lines
-    text = Text(f"{kind}: ", "bold").append("\n".join(cut), "default")
+    text = Text(f"{kind}: " if lines != [""] else kind, "bold").append("\n".join(cut), "default")
     task_id = error.get("task_id")
     if task_id is None:
         return framed(Text("error", "red"), text, style="red")

@@ -150,7 +150,7 @@ class Loop:
             self._performer.ring(now, lambda run: self._runs.get(run.key) is run)
             if self._must_commit(now):
                 self._commit(now)
-            if self._runs and now >= self._poll_at:
+            if (self._runs or self._retired) and now >= self._poll_at:
                 self._poll(now)
         except StorageError as error:
             self._start_over(error)
@@ -186,6 +186,7 @@ class Loop:
         """Seconds to wait for a message; None: not at all."""
         if self._entrance or self._performer.pending.urgent:
             return None
+<<<<<<< HEAD
         if self._performer.pending or self._performer.is_watching:
             return TICK_SECONDS  # a timer may be late by as much
         if not self._runs:
@@ -194,6 +195,14 @@ class Loop:
         if self._performer.next_timer is not None:
             until = min(until, self._performer.next_timer)
         return max(until - self._clock(), 0.001)
+=======
+        if self._pending or len(self._open) > len(self._seen_running):
+            return TICK_SECONDS
+        if not (self._runs or self._retired):
+            return _FOREVER
+        due = min(self._renew_at, self._poll_at) if self._runs else self._poll_at
+        return max(due - self._clock(), 0.001)
+>>>>>>> main
 
     # -- runs that are here, and not any more
 
@@ -204,6 +213,8 @@ class Loop:
     def _poll(self, now: float) -> None:
         """Look for runs that another process cancelled or took over."""
         self._poll_at = now + _POLL_SECONDS
+        with contextlib.suppress(StorageError):
+            self._give_up_leases()
         changes = self._store.changes()
         if changes != self._changes_seen:
             self._changes_seen = changes
