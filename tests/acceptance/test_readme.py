@@ -154,7 +154,7 @@ OPTIONS = (
     '"checkpoint": true}'
 )
 WORKFLOW = WorkflowRecord(
-    1, "w", "f", WorkflowStatus.FAILED, "{}", OPTIONS, {TaskStatus.FAILED: 1}, RUN, "parent"
+    1, "w", "f", WorkflowStatus.FAILED, "{}", 0, OPTIONS, {TaskStatus.FAILED: 1}, RUN, "parent"
 )
 TASK = TaskRecord(
     number=0,
@@ -165,6 +165,7 @@ TASK = TaskRecord(
     function=FunctionRecord("m", "f", "x.py", 1, "0" * 64),
     upstream=(),
     reused_in=None,
+    creator="creator",
     output=StoredValue(1, "0" * 64, "builtins.int"),
     attempts=(
         AttemptRecord(

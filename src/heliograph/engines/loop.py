@@ -186,23 +186,14 @@ class Loop:
         """Seconds to wait for a message; None: not at all."""
         if self._entrance or self._performer.pending.urgent:
             return None
-<<<<<<< HEAD
         if self._performer.pending or self._performer.is_watching:
             return TICK_SECONDS  # a timer may be late by as much
-        if not self._runs:
-            return _FOREVER
-        until = min(self._renew_at, self._poll_at)
-        if self._performer.next_timer is not None:
-            until = min(until, self._performer.next_timer)
-        return max(until - self._clock(), 0.001)
-=======
-        if self._pending or len(self._open) > len(self._seen_running):
-            return TICK_SECONDS
         if not (self._runs or self._retired):
             return _FOREVER
         due = min(self._renew_at, self._poll_at) if self._runs else self._poll_at
+        if self._performer.next_timer is not None:
+            due = min(due, self._performer.next_timer)
         return max(due - self._clock(), 0.001)
->>>>>>> main
 
     # -- runs that are here, and not any more
 
