@@ -259,6 +259,10 @@ class Loop:
                     self._resolve(run, finish, receipt)
         except StorageError as error:
             self._start_over(error, entries)
+        except BaseException as error:  # a fault of heliograph's own: nobody may wait for ever
+            for entry in entries:
+                self._entrance.fail(entry, error)
+            raise
         self._let_follow()
 
     def _let_in(self, entry: Entry, accepted: Accepted) -> None:
