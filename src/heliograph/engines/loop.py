@@ -26,8 +26,8 @@ from heliograph.records.workflow import Owner
 from heliograph.scheduling.actions import Action, Checkpoint, Close, Finish, Mark, Release, Start, Stop
 from heliograph.scheduling.admission import Admission
 from heliograph.scheduling.events import Canceled, Event, Failed, Started, Stored, Succeeded
-from heliograph.storage.entries import Accepted, Claim, Ending, Refused, Submission
-from heliograph.storage.journal import Batch, Journal
+from heliograph.storage.entries import Accepted, Claim, Ending, Submission, Unstored
+from heliograph.storage.journal import Answer, Batch, Journal
 from heliograph.storage.liveness import LEASE_SECONDS
 from heliograph.storage.store import Store
 
@@ -367,20 +367,22 @@ class Loop:
                 placed.append(entry)
         return placed
 
-    def _answer(self, entry: _Entry, answer: Accepted | Refused) -> None:
+    def _answer(self, entry: _Entry, answer: Answer) -> None:
         wanted = entry.wanted
         if isinstance(answer, Accepted):
             before = self._runs.get(answer.key)
             if before is not None:  # another process cancelled it, and this one resumed it before it looked
                 self._lost_to_others(before)
-            self._admission.settle(entry.place, answer.key)
             run = self._runs[answer.key] = self._new_run(wanted, answer)
+            self._settle(entry, answer.key)
             entry.reply.set_result(run.future)
-            if entry.place is WorkflowStatus.RUNNING:
+            if wanted.status is WorkflowStatus.RUNNING:
                 self._begin(run)
             return
-        self._admission.settle(entry.place, None)
-        if isinstance(wanted, Submission):  # the id is taken: then what is stored wins, and is resumed
+        self._settle(entry, None)
+        if isinstance(answer, Unstored):
+            entry.reply.set_exception(answer.error)
+        elif isinstance(wanted, Submission):  # the id is taken: then what is stored wins, and is resumed
             claim = Claim(wanted.workflow_id, wanted.status, wanted.provenance, wanted.created_time)
             self._entries.append(_Entry(claim, entry.reply))
         elif answer.status is WorkflowStatus.SUCCESSFUL and answer.output is not None:
@@ -395,6 +397,11 @@ class Loop:
                     f"workflow {wanted.workflow_id!r} is {answer.status} already: wait for it, or cancel it"
                 )
             )
+
+    def _settle(self, entry: _Entry, key: int | None) -> None:
+        """Put the workflow in its place, or give that back; once only."""
+        self._admission.settle(entry.place, key)
+        entry.place = None
 
     def _new_run(self, wanted: Submission | Claim, accepted: Accepted) -> LiveRun:
         future = OutputFuture(self._store.values)
@@ -448,23 +455,22 @@ class Loop:
         What they stored is kept; they can be resumed as soon as the storage works again.
         """
         for entry in entries:
-            self._admission.settle(entry.place, None)
-            if not entry.reply.done():
-                entry.reply.set_exception(error)
-        self._drop_all(error)
+            self._settle(entry, None)
+        self._drop_all(error, entries)
         self._retired.append(self._journal)
         self._journal = self._store.journal(self._new_owner())
         self._renew_at = self._clock() + _RENEW_SECONDS
 
-    def _drop_all(self, error: BaseException) -> None:
+    def _drop_all(self, error: BaseException, entries: Iterable[_Entry] = ()) -> None:
         for run in list(self._runs.values()):
             for task, attempt in run.machine.live.items():
                 self._executor.cancel(run.attempt_key(task, attempt))
             self._leave(run)
             if not run.future.done():
                 run.future.set_exception(error)
-        for entry in self._entries:
-            entry.reply.set_exception(error)
+        for entry in (*entries, *self._entries):
+            if not entry.reply.done():
+                entry.reply.set_exception(error)
         self._entries, self._awaiting, self._over = [], [], []
         self._pending.take()
         self._seen_running.clear()

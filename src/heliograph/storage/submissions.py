@@ -6,15 +6,16 @@ import functools
 import hashlib
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, insert
+from sqlalchemy import Connection, Dialect, bindparam, delete, insert
 
+from heliograph.errors import StorageError
 from heliograph.graph.plan import Plan
 from heliograph.records.attempt import StoredValue
 from heliograph.records.status import RunReason, TaskStatus, WorkflowStatus
 from heliograph.records.workflow import Owner
 from heliograph.scheduling.transitions import initial_status
 from heliograph.storage import rows, schema
-from heliograph.storage.entries import Accepted, Provenance, Refused, Submission
+from heliograph.storage.entries import Accepted, Provenance, Refused, Submission, Unstored
 from heliograph.storage.statements import Prepared, inserting
 from heliograph.storage.values import INLINE_LIMIT, ValueStore
 
@@ -31,18 +32,28 @@ class Submissions:
             dialect,
             columns,
         )
+        self._withdraw = Prepared(
+            delete(schema.workflows).where(schema.workflows.c.key == bindparam("of_key")), dialect
+        )
         self._run = Prepared(insert(schema.runs), dialect, schema.runs.c.keys())
         self._function = Prepared(insert(schema.functions), dialect, schema.functions.c.keys())
         self._task = Prepared(insert(schema.tasks), dialect, schema.tasks.c.keys())
         self._dependency = Prepared(insert(schema.dependencies), dialect, schema.dependencies.c.keys())
         self._value = Prepared(insert(schema.stored_values), dialect, schema.stored_values.c.keys())
 
-    def store(self, connection: Connection, submission: Submission, owner: Owner) -> Accepted | Refused:
+    def store(
+        self, connection: Connection, submission: Submission, owner: Owner
+    ) -> Accepted | Refused | Unstored:
         """Store a workflow; refused, with `status` None, where its id is taken."""
         plan = submission.plan
         key = self._workflow.ask(connection, **_workflow_row(submission)).scalar_one_or_none()
         if key is None:
             return Refused(None)
+        try:
+            arguments = [self._placed(key, planned.arguments) for planned in plan.tasks]
+        except StorageError as error:  # the value store's: the database may be well, and others go on
+            self._withdraw.tell(connection, {"of_key": key})
+            return Unstored(error)
         self._run.tell(
             connection,
             run_row(
@@ -68,8 +79,8 @@ class Submissions:
         self._value.tell(
             connection,
             *[
-                rows.value_row(key, task, schema.Role.ARGUMENTS, self._placed(key, planned.arguments))
-                for task, planned in enumerate(plan.tasks)
+                rows.value_row(key, task, schema.Role.ARGUMENTS, value)
+                for task, value in enumerate(arguments)
             ],
         )
         return Accepted(key, 1, len(plan.tasks))
