@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 from typing import Any
@@ -53,6 +54,8 @@ class Submissions:
             arguments = [self._placed(key, planned.arguments) for planned in plan.tasks]
         except StorageError as error:  # the value store's: the database may be well, and others go on
             self._withdraw.tell(connection, {"of_key": key})
+            with contextlib.suppress(StorageError):
+                self._values.delete_folder(str(key))
             return Unstored(error)
         self._run.tell(
             connection,
