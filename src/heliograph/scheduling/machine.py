@@ -12,7 +12,8 @@ only tasks whose outputs are needed and not stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from heliograph.records.status import TASK_OVER, AttemptStatus, TaskStatus, WorkflowStatus
@@ -101,6 +102,31 @@ class Machine:
     def live(self) -> Mapping[int, int]:
         """The attempts that were started and have not ended: task to attempt."""
         return self._live
+
+    @property
+    def tasks(self) -> Sequence[TaskRule]:
+        """What the machine was told of each task."""
+        return self._tasks
+
+    @property
+    def stored(self) -> AbstractSet[int]:
+        """The tasks whose outputs are committed."""
+        return self._stored
+
+    @property
+    def attempts(self) -> Mapping[int, int]:
+        """The number of each task's last attempt, over all runs; tasks without any are left out."""
+        return self._attempts
+
+    @property
+    def missing(self) -> Sequence[int]:
+        """How many outputs each task still waits for."""
+        return self._missing
+
+    @property
+    def users(self) -> Sequence[int]:
+        """How many tasks will still read each task's output."""
+        return self._users
 
     def status_of(self, task: int) -> TaskStatus:
         """How a task stands."""
