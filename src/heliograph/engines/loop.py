@@ -456,6 +456,9 @@ class Loop:
         """
         for entry in entries:
             self._settle(entry, None)
+        for run in self._runs.values():
+            for task, attempt in run.machine.live.items():
+                self._executor.cancel(run.attempt_key(task, attempt))
         self._drop_all(error, entries)
         self._retired.append(self._journal)
         self._journal = self._store.journal(self._new_owner())
@@ -463,8 +466,6 @@ class Loop:
 
     def _drop_all(self, error: BaseException, entries: Iterable[_Entry] = ()) -> None:
         for run in list(self._runs.values()):
-            for task, attempt in run.machine.live.items():
-                self._executor.cancel(run.attempt_key(task, attempt))
             self._leave(run)
             if not run.future.done():
                 run.future.set_exception(error)
