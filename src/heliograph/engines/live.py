@@ -152,7 +152,9 @@ def resumed_run(
         task_ids=plan.task_ids,
         function_of=plan.functions,
         payloads=tuple(Payload(name, next(tokens), payload) for name, payload in plan.payloads),
-        submitted=Submitted(claim.created_time, plan.rules, plan.stored, plan.attempts, resumed=True),
+        submitted=Submitted(
+            claim.created_time, plan.rules, plan.stored, plan.attempts, resumed=True, unkept=plan.unkept
+        ),
         future=future,
     )
 

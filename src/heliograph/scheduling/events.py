@@ -24,7 +24,9 @@ class Submitted:
         tasks: every task, dependencies first; the last one gives the output.
         stored: tasks whose outputs are stored.
         attempts: how many attempts each task had in earlier runs; tasks without any are left out.
-        resumed: an earlier run was submitted before: the rows of all tasks not stored say PENDING.
+        resumed: an earlier run was submitted before: the rows of all tasks not stored and not `unkept` say
+            PENDING.
+        unkept: tasks that succeeded in an earlier run, and whose outputs are not stored.
     """
 
     now: float
@@ -32,6 +34,7 @@ class Submitted:
     stored: frozenset[int] = frozenset()
     attempts: tuple[tuple[int, int], ...] = ()
     resumed: bool = False
+    unkept: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

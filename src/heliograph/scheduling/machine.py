@@ -7,7 +7,8 @@ it is retried, or caught, or it fails the run; a failed run stops what runs and 
 ends with its output task.
 
 A resume is the same machine told `Submitted` with what is stored. It goes back from the output task and wakes
-only tasks whose outputs are needed and not stored.
+only tasks whose outputs are needed and not stored; a task that succeeded without a checkpoint stays as it is
+where nobody needs its output any more.
 """
 
 from __future__ import annotations
@@ -145,6 +146,8 @@ class Machine:
         self._tasks = event.tasks
         self._stored = set(event.stored)
         self._attempts = dict(event.attempts)
+        needed = self._needed()
+        self._stored |= event.unkept.difference(needed)  # nobody will read those outputs
         count = len(event.tasks)
         self._missing = [0] * count
         self._users = [0] * count
@@ -161,6 +164,9 @@ class Machine:
                     self._dependents[upstream].append(task)
         for status in self._status:
             self._counts[status] = self._counts.get(status, 0) + 1
+        for task in needed:
+            if task in event.unkept:  # it runs again, and its row says SUCCESSFUL
+                yield Mark(task, TaskStatus.PENDING)
         ready = [task for task in needed if not self._missing[task]]
         for task in ready:
             status = initial_status(event.tasks[task].upstream)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import BindParameter, bindparam, func, select
 
 from heliograph.records.attempt import StoredValue
-from heliograph.records.status import ACTIVE, WorkflowStatus
+from heliograph.records.status import ACTIVE, TaskStatus, WorkflowStatus
 from heliograph.scheduling.events import TaskRule
 from heliograph.storage import rows, schema
 from heliograph.storage.database import Database
@@ -30,6 +30,7 @@ class StoredPlan:
         rules: what the machine is told of each task.
         payloads: each function's name and its pickled self.
         stored: numbers of tasks whose outputs are stored.
+        unkept: numbers of tasks that succeeded, and whose outputs are not stored.
         attempts: how many attempts tasks had so far, as (task, count).
     """
 
@@ -38,6 +39,7 @@ class StoredPlan:
     rules: tuple[TaskRule, ...]
     payloads: tuple[tuple[str, bytes], ...]
     stored: frozenset[int]
+    unkept: frozenset[int]
     attempts: tuple[tuple[int, int], ...]
 
 
@@ -65,7 +67,7 @@ class Checkpoints:
         )
         key: BindParameter[int] = bindparam("of_workflow")
         self._tasks = self._prepared(
-            select(tasks.c.task_id, tasks.c.function, tasks.c.options, tasks.c.user_metadata)
+            select(tasks.c.task_id, tasks.c.function, tasks.c.status, tasks.c.options, tasks.c.user_metadata)
             .where(tasks.c.workflow == key)
             .order_by(tasks.c.task)
         )
@@ -135,6 +137,9 @@ class Checkpoints:
             ),
             payloads=tuple((f"{row.module}.{row.qualname}", bytes(row.payload)) for row in functions),
             stored=stored,
+            unkept=frozenset(
+                task for task, row in enumerate(tasks) if row.status == TaskStatus.SUCCESSFUL
+            ).difference(stored),
             attempts=attempts,
         )
 

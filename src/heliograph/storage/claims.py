@@ -62,7 +62,11 @@ class Claims:
             ["status"],
         )
         self._reset = Prepared(
-            update(tasks).where(tasks.c.workflow == of_workflow, ~stored), dialect, ["status"]
+            update(tasks).where(
+                tasks.c.workflow == of_workflow, tasks.c.status != constant(TaskStatus.SUCCESSFUL)
+            ),
+            dialect,
+            ["status"],
         )
         self._reuse = Prepared(
             update(tasks).where(tasks.c.workflow == of_workflow, stored), dialect, ["reused_in"]
@@ -85,8 +89,8 @@ class Claims:
 
         Refused while an owner has it, and where its output is stored: then there is nothing to run.
 
-        What the run before left open is closed: it reads RESUMABLE, its open attempts LOST. Tasks without a
-        stored output are PENDING again.
+        What the run before left open is closed: it reads RESUMABLE, its open attempts LOST. Tasks that did
+        not succeed are PENDING again.
         """
         found = self._find.ask(connection, of_id=claim.workflow_id).first()
         if found is None:
@@ -111,10 +115,10 @@ class Claims:
         lost_run = {"of_run": found.run, "status": WorkflowStatus.RESUMABLE.value}
         self._end_lost_run.tell(connection, of_workflow | lost_run)
         self._end_lost_attempts.tell(connection, of_workflow | {"status": AttemptStatus.LOST.value})
-        self._reset.tell(connection, of_workflow | {"status": TaskStatus.PENDING.value})
+        reset = self._reset.tell(connection, of_workflow | {"status": TaskStatus.PENDING.value})
         reused = self._reuse.tell(connection, of_workflow | {"reused_in": run})
         total = found.output_task + 1
-        counts = {TaskStatus.SUCCESSFUL: reused, TaskStatus.PENDING: total - reused}
+        counts = {TaskStatus.SUCCESSFUL: total - reset, TaskStatus.PENDING: reset}
         progress = rows.progress_json({status: count for status, count in counts.items() if count})
         self._count.tell(connection, {"of_key": found.key, "progress": progress})
         self._run.tell(
