@@ -12,7 +12,7 @@ from heliograph.engines.outcome import OutputFuture
 from heliograph.errors import WorkflowNotFoundError
 from heliograph.records.status import WorkflowStatus
 from heliograph.scheduling.admission import Admission
-from heliograph.storage.entries import Accepted, Claim, Refused, Submission
+from heliograph.storage.entries import Accepted, Claim, Refused, Submission, Unstored
 from heliograph.storage.store import Store
 
 
@@ -69,21 +69,23 @@ class Entrance:
 
     def accept(self, entry: Entry, accepted: Accepted) -> LiveRun:
         """The workflow is this engine's."""
-        self._admission.settle(entry.place, accepted.key)
         future = OutputFuture(self._store.values)
         if isinstance(entry.wanted, Submission):
             run = submitted_run(entry.wanted, accepted, future, self.tokens)
         else:
             plan = self._store.checkpoints.plan(accepted.key)
             run = resumed_run(entry.wanted, accepted, plan, future, self.tokens)
+        self.settle(entry, accepted.key)
         entry.reply.set_result(future)
         return run
 
-    def refuse(self, entry: Entry, refused: Refused) -> None:
+    def refuse(self, entry: Entry, refused: Refused | Unstored) -> None:
         """The workflow is not this engine's: say why, or try it the other way."""
-        self._admission.settle(entry.place, None)
+        self.settle(entry, None)
         wanted, reply = entry.wanted, entry.reply
-        if isinstance(wanted, Submission):  # the id is taken: then what is stored wins, and is resumed
+        if isinstance(refused, Unstored):
+            reply.set_exception(refused.error)
+        elif isinstance(wanted, Submission):  # the id is taken: then what is stored wins, and is resumed
             claim = Claim(wanted.workflow_id, wanted.status, wanted.provenance, wanted.created_time)
             self._waiting.append(Entry(claim, reply))
         elif refused.status is WorkflowStatus.SUCCESSFUL and refused.output is not None:
@@ -99,9 +101,14 @@ class Entrance:
                 )
             )
 
+    def settle(self, entry: Entry, key: int | None) -> None:
+        """Put the workflow in its place, or give that back; once only."""
+        self._admission.settle(entry.place, key)
+        entry.place = None
+
     def fail(self, entry: Entry, error: BaseException) -> None:
         """It can't be said whether the workflow is in."""
-        self._admission.settle(entry.place, None)
+        self.settle(entry, None)
         if not entry.reply.done():
             entry.reply.set_exception(error)
 

@@ -220,7 +220,7 @@ def resumed_run(
             plan.attempts,
             resumed=True,
             output=plan.output,
-            finished=plan.finished,
+            unkept=plan.unkept,
             due=plan.due,
         ),
     )

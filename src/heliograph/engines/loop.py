@@ -25,7 +25,7 @@ from heliograph.records.workflow import Owner
 from heliograph.scheduling.actions import Finish
 from heliograph.scheduling.admission import Admission
 from heliograph.scheduling.events import Canceled, Expanded
-from heliograph.storage.entries import Accepted, Claim, Refused, Submission
+from heliograph.storage.entries import Accepted, Claim, Submission
 from heliograph.storage.journal import Batch, Journal
 from heliograph.storage.liveness import LEASE_SECONDS
 from heliograph.storage.store import Store
@@ -241,10 +241,10 @@ class Loop:
             if lease is not None:
                 self._renew_at = now + _RENEW_SECONDS
             for entry, answer in zip(entries, committed.answers, strict=True):
-                if isinstance(answer, Refused):
-                    self._entrance.refuse(entry, answer)
-                else:
+                if isinstance(answer, Accepted):
                     self._let_in(entry, answer)
+                else:
+                    self._entrance.refuse(entry, answer)
             for key, number in committed.lost:
                 run = self._runs.get(key)
                 if run is not None and run.run == number:
@@ -270,7 +270,7 @@ class Loop:
         if before is not None:  # another process cancelled it, and this one resumed it before it looked
             self._lost_to_others(before)
         run = self._runs[accepted.key] = self._entrance.accept(entry, accepted)
-        if entry.place is WorkflowStatus.RUNNING:
+        if entry.wanted.status is WorkflowStatus.RUNNING:
             self._begin(run)
 
     def _begin(self, run: LiveRun) -> None:
@@ -325,18 +325,21 @@ class Loop:
         What they stored is kept; they can be resumed as soon as the storage works again.
         """
         for entry in entries:
-            self._entrance.fail(entry, error)
-        self._drop_all(error)
+            self._entrance.settle(entry, None)
+        for run in self._runs.values():
+            self._performer.drop(run)
+        self._drop_all(error, entries)
         self._retired.append(self._journal)
         self._journal = self._store.journal(self._new_owner())
         self._renew_at = self._clock() + _RENEW_SECONDS
 
-    def _drop_all(self, error: BaseException) -> None:
+    def _drop_all(self, error: BaseException, entries: Iterable[Entry] = ()) -> None:
         for run in list(self._runs.values()):
-            self._performer.drop(run)
             self._leave(run)
             if not run.future.done():
                 run.future.set_exception(error)
+        for entry in entries:
+            self._entrance.fail(entry, error)
         self._entrance.fail_all(error)
         self._performer.clear()
 

@@ -35,9 +35,11 @@ class Admission:
 
     def take_place(self) -> WorkflowStatus | None:
         """Take a place for one more: RUNNING or PENDING; None where there is none."""
-        if self._fits(len(self._running), WorkflowStatus.RUNNING, self._most_running):
+        waiting = len(self._pending) + self._taken[WorkflowStatus.PENDING]
+        free = self._free()
+        if free > waiting:  # those who came before have theirs
             place = WorkflowStatus.RUNNING
-        elif self._fits(len(self._pending), WorkflowStatus.PENDING, self._most_pending):
+        elif self._most_pending is None or waiting - free < self._most_pending:
             place = WorkflowStatus.PENDING
         else:
             return None
@@ -65,13 +67,14 @@ class Admission:
 
     def following(self) -> int | None:
         """The workflow whose turn it is, now taken as running; None: none waits, or no place is free."""
-        if not self._pending or not self._fits(
-            len(self._running), WorkflowStatus.RUNNING, self._most_running
-        ):
+        if not self._pending or not self._free():
             return None
         key = self._pending.popleft()
         self._running.add(key)
         return key
 
-    def _fits(self, count: int, place: WorkflowStatus, most: int | None) -> bool:
-        return most is None or count + self._taken[place] < most
+    def _free(self) -> float:
+        """How many more could run now."""
+        if self._most_running is None:
+            return float("inf")
+        return self._most_running - len(self._running) - self._taken[WorkflowStatus.RUNNING]

@@ -33,9 +33,10 @@ class Submitted:
         tasks: every task, in the order of their numbers.
         stored: tasks whose outputs are stored.
         attempts: how many attempts each task had in earlier runs; tasks without any are left out.
-        resumed: an earlier run was submitted before: rows of tasks that were not successful say PENDING.
+        resumed: an earlier run was submitted before: the rows of all tasks not stored and not `unkept` say
+            PENDING.
+        unkept: tasks that succeeded in an earlier run, and whose outputs are not stored.
         output: the task that gives the workflow's output; None: the last.
-        finished: tasks that were successful in an earlier run and have no output stored.
         due: when sleeps that began in an earlier run end, as (task, Unix seconds).
     """
 
@@ -44,8 +45,8 @@ class Submitted:
     stored: frozenset[int] = frozenset()
     attempts: tuple[tuple[int, int], ...] = ()
     resumed: bool = False
+    unkept: frozenset[int] = frozenset()
     output: int | None = None
-    finished: frozenset[int] = frozenset()
     due: tuple[tuple[int, float], ...] = ()
 
 

@@ -14,7 +14,8 @@ itself, since the exceptions of its continuation are its to catch. A failure goe
 the first that catches it, which ends all tasks within that frame.
 
 A resume is the same machine told `Submitted` with what is stored. It goes back from the output task and wakes
-only tasks whose outputs are needed and not stored; for a frame, its delegate.
+only tasks whose outputs are needed and not stored; for a frame, its delegate. A task that succeeded without a
+checkpoint stays as it is where nobody needs its output any more.
 
 What is over leaves memory: all that is kept of a task then is its status.
 """
@@ -92,7 +93,17 @@ class Machine:
     [Mark(task=1, status=<TaskStatus.READY: 'READY'>), Start(task=1, attempt=1)]
     """
 
-    __slots__ = ("_counts", "_delegates", "_handlers", "_live", "_output", "_states", "_status", "status")
+    __slots__ = (
+        "_asked",
+        "_counts",
+        "_delegates",
+        "_handlers",
+        "_live",
+        "_output",
+        "_states",
+        "_status",
+        "status",
+    )
 
     def __init__(self) -> None:
         self.status = WorkflowStatus.PENDING
@@ -100,6 +111,7 @@ class Machine:
         self._status: list[TaskStatus] = []
         self._states: dict[int, TaskState] = {}
         self._delegates: dict[int, int] = {}  # frame to the task that will give its output
+        self._asked: set[int] = set()  # checkpoints that were asked for and are not committed yet
         self._live: dict[int, int] = {}  # attempts that have not ended, sleeps among them: task to attempt
         self._counts: dict[TaskStatus, int] = {}
         self._handlers: dict[type, Callable[[Any], Iterator[Action]]] = {
@@ -141,6 +153,16 @@ class Machine:
         return self._states
 
     @property
+    def delegates(self) -> Mapping[int, int]:
+        """Frames, each with the task that will give its output."""
+        return self._delegates
+
+    @property
+    def count(self) -> int:
+        """How many tasks there are, those that left memory among them."""
+        return len(self._status)
+
+    @property
     def output(self) -> int:
         """The task that gives the workflow's output."""
         return self._output
@@ -152,6 +174,10 @@ class Machine:
     def rule_of(self, task: int) -> TaskRule:
         """What the machine was told of a task that is not over."""
         return self._states[task].rule
+
+    def is_stored(self, task: int) -> bool:
+        """Whether the task was successful, and that is committed."""
+        return self._status[task] is TaskStatus.SUCCESSFUL and task not in self._asked
 
     def is_asleep(self, task: int) -> bool:
         """Whether the task is a sleep that has begun and not ended."""
@@ -184,7 +210,7 @@ class Machine:
             raise IllegalMoveError(f"submitted, and the run is {self.status} already")
         self.status = WorkflowStatus.RUNNING
         self._output = len(event.tasks) - 1 if event.output is None else event.output
-        done = event.stored | event.finished
+        done = event.stored | event.unkept
         self._status = [
             TaskStatus.SUCCESSFUL if task in done else _unbegun(rule, event.resumed)
             for task, rule in enumerate(event.tasks)
@@ -246,18 +272,16 @@ class Machine:
             status = initial_status(upstream)
             self._status.append(status)
             self._counts[status] = self._counts.get(status, 0) + 1
+            for source in upstream:
+                self._link(source, number)
         yield Expand(task, frame, first)
 
     def _expanded(self, event: Expanded) -> Iterator[Action]:
         if self.status is not WorkflowStatus.RUNNING:
             return
         # Tasks whose frame ended meanwhile are gone.
-        tasks = [task for task in range(event.first, event.first + event.count) if task in self._states]
-        for task in tasks:
-            for upstream in self._states[task].rule.upstream:
-                self._link(upstream, task)
-        for task in tasks:
-            if not self._states[task].missing:
+        for task in range(event.first, event.first + event.count):
+            if task in self._states and not self._states[task].missing:
                 yield from self._begin(task, event.now)
 
     def _failed(self, event: Failed) -> Iterator[Action]:
@@ -286,8 +310,9 @@ class Machine:
 
     def _task_stored(self, event: Stored) -> Iterator[Action]:
         task = event.task
-        if self._status[task] is not TaskStatus.SUCCESSFUL:
-            raise IllegalMoveError(f"task {task} is {self._status[task]}: it can't be stored now")
+        if task not in self._asked:
+            raise IllegalMoveError(f"task {task} is stored, and nobody asked for that")
+        self._asked.remove(task)
         state = self._states.get(task)
         if state is None or self.status is not WorkflowStatus.RUNNING:  # its frame or its run ended meanwhile
             return
@@ -351,7 +376,7 @@ class Machine:
         """The task takes the output of an upstream task."""
         source = self._states[upstream]
         source.users += 1
-        if self._status[upstream] is not TaskStatus.SUCCESSFUL:
+        if not self.is_stored(upstream):
             self._states[task].missing += 1
             source.dependents.append(task)
 
@@ -404,6 +429,7 @@ class Machine:
             del self._delegates[frame]
             task = frame
         self._set(task, TaskStatus.SUCCESSFUL)
+        self._asked.add(task)
         yield Checkpoint(task, self.keeps(task), caught)
         if task == self._output:
             yield self._finish(WorkflowStatus.SUCCESSFUL)

@@ -30,7 +30,7 @@ class StoredPlan:
         rules: what the machine is told of each task.
         payloads: each function's name and its pickled self.
         stored: numbers of tasks whose outputs are stored.
-        finished: numbers of successful tasks without a stored output.
+        unkept: numbers of tasks that succeeded, and whose outputs are not stored.
         attempts: how many attempts tasks had so far, as (task, count).
         due: when sleeps that have begun end, as (task, Unix seconds).
         output: the task that gives the workflow's output.
@@ -41,7 +41,7 @@ class StoredPlan:
     rules: tuple[TaskRule, ...]
     payloads: tuple[tuple[str, bytes], ...]
     stored: frozenset[int]
-    finished: frozenset[int]
+    unkept: frozenset[int]
     attempts: tuple[tuple[int, int], ...]
     due: tuple[tuple[int, float], ...]
     output: int
@@ -163,11 +163,9 @@ class Checkpoints:
             ),
             payloads=tuple((f"{row.module}.{row.qualname}", bytes(row.payload)) for row in functions),
             stored=stored,
-            finished=frozenset(
-                task
-                for task, row in enumerate(tasks)
-                if row.status == TaskStatus.SUCCESSFUL and task not in stored
-            ),
+            unkept=frozenset(
+                task for task, row in enumerate(tasks) if row.status == TaskStatus.SUCCESSFUL
+            ).difference(stored),
             attempts=attempts,
             due=tuple((task, row.due) for task, row in enumerate(tasks) if row.due is not None),
             output=output,

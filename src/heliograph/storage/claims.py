@@ -106,8 +106,8 @@ class Claims:
 
         Refused while an owner has it, and where its output is stored: then there is nothing to run.
 
-        What the run before left open is closed: it reads RESUMABLE, its open attempts LOST. Tasks that were
-        not successful are PENDING again.
+        What the run before left open is closed: it reads RESUMABLE, its open attempts LOST. Tasks that did
+        not succeed are PENDING again.
         """
         found = self._find.ask(connection, of_id=claim.workflow_id).first()
         if found is None:

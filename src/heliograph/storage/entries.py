@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from heliograph.errors import StorageError
 from heliograph.graph.plan import Plan
 from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, Worker
 from heliograph.records.status import AttemptStatus, RunReason, TaskStatus, WorkflowStatus
@@ -79,6 +80,13 @@ class Refused:
 
     status: WorkflowStatus | None
     output: StoredValue | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unstored:
+    """Nothing of the submission is stored: the value store refused its large arguments."""
+
+    error: StorageError
 
 
 @dataclass(frozen=True, slots=True)

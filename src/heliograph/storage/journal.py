@@ -22,7 +22,16 @@ from heliograph.records.workflow import Owner
 from heliograph.storage import rows, schema
 from heliograph.storage.claims import Claims
 from heliograph.storage.database import Database
-from heliograph.storage.entries import Accepted, AttemptEntry, Claim, Ending, Refused, RunChanges, Submission
+from heliograph.storage.entries import (
+    Accepted,
+    AttemptEntry,
+    Claim,
+    Ending,
+    Refused,
+    RunChanges,
+    Submission,
+    Unstored,
+)
 from heliograph.storage.statements import Prepared, constants, replacing
 from heliograph.storage.submissions import Submissions
 from heliograph.storage.values import ValueStore
@@ -43,17 +52,20 @@ class Batch:
     lease_until: float | None = None
 
 
+Answer = Accepted | Refused | Unstored
+
+
 @dataclass(frozen=True, slots=True)
 class Committed:
     """What became of a batch.
 
     Attributes:
-        answers: to each entry, in order.
+        answers: to each entry, in order; what is not accepted left nothing behind.
         lost: (workflow, run) of which no news were written, since the run is not this engine's any more.
         names: of the tasks that continuations added: by workflow, then by the number of the first of them.
     """
 
-    answers: Sequence[Accepted | Refused]
+    answers: Sequence[Answer]
     lost: frozenset[tuple[int, int]]
     names: Mapping[int, Mapping[int, tuple[str, ...]]]
 
@@ -116,7 +128,7 @@ class Journal:
                 connection, {"lease_until": batch.lease_until, "of_owner": self._owner.owner_id}
             )
 
-    def _enter(self, connection: Connection, entry: Submission | Claim) -> Accepted | Refused:
+    def _enter(self, connection: Connection, entry: Submission | Claim) -> Answer:
         if isinstance(entry, Submission):
             return self._submissions.store(connection, entry, self._owner)
         return self._claims.claim(connection, entry, self._owner, self._clock())

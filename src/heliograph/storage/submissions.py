@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, insert
+from sqlalchemy import Connection, Dialect, bindparam, delete, insert
 
+from heliograph.errors import StorageError
 from heliograph.graph.function import Function
 from heliograph.graph.plan import Plan
 from heliograph.records.attempt import StoredValue
@@ -16,7 +18,7 @@ from heliograph.records.status import RunReason, TaskStatus, WorkflowStatus
 from heliograph.records.workflow import Owner
 from heliograph.scheduling.transitions import initial_status
 from heliograph.storage import rows, schema
-from heliograph.storage.entries import Accepted, Expansion, Provenance, Refused, Submission
+from heliograph.storage.entries import Accepted, Expansion, Provenance, Refused, Submission, Unstored
 from heliograph.storage.names import Names
 from heliograph.storage.statements import Prepared, inserting
 from heliograph.storage.values import INLINE_LIMIT, ValueStore
@@ -35,18 +37,30 @@ class Submissions:
             dialect,
             columns,
         )
+        self._withdraw = Prepared(
+            delete(schema.workflows).where(schema.workflows.c.key == bindparam("of_key")), dialect
+        )
         self._run = Prepared(insert(schema.runs), dialect, schema.runs.c.keys())
         self._function = Prepared(insert(schema.functions), dialect, schema.functions.c.keys())
         self._task = Prepared(insert(schema.tasks), dialect, schema.tasks.c.keys())
         self._dependency = Prepared(insert(schema.dependencies), dialect, schema.dependencies.c.keys())
         self._value = Prepared(insert(schema.stored_values), dialect, schema.stored_values.c.keys())
 
-    def store(self, connection: Connection, submission: Submission, owner: Owner) -> Accepted | Refused:
+    def store(
+        self, connection: Connection, submission: Submission, owner: Owner
+    ) -> Accepted | Refused | Unstored:
         """Store a workflow; refused, with `status` None, where its id is taken."""
         plan = submission.plan
         key = self._workflow.ask(connection, **_workflow_row(submission)).scalar_one_or_none()
         if key is None:
             return Refused(None)
+        try:
+            arguments = [self._placed(key, planned.arguments) for planned in plan.tasks]
+        except StorageError as error:  # the value store's: the database may be well, and others go on
+            self._withdraw.tell(connection, {"of_key": key})
+            with contextlib.suppress(StorageError):
+                self._values.delete_folder(str(key))
+            return Unstored(error)
         self._run.tell(
             connection,
             run_row(
@@ -59,7 +73,8 @@ class Submissions:
                 now=submission.created_time,
             ),
         )
-        self._write(connection, key, _functions_of(plan), _task_rows(key, plan), plan, first=0)
+        functions = list(enumerate(plan.functions))
+        self._write(connection, key, functions, _task_rows(key, plan), plan, arguments, first=0)
         return Accepted(key, 1)
 
     def expand(self, connection: Connection, key: int, expansion: Expansion) -> tuple[str, ...]:
@@ -70,6 +85,7 @@ class Submissions:
         """
         plan = expansion.plan
         names = self._names.unique(connection, key, plan)
+        arguments = [self._placed(key, planned.arguments) for planned in plan.tasks]
         functions = [
             (number, function)
             for number, function in zip(expansion.functions, plan.functions, strict=True)
@@ -88,7 +104,7 @@ class Submissions:
             }
             for place, (row, name) in enumerate(zip(_task_rows(key, plan), names, strict=True))
         ]
-        self._write(connection, key, functions, tasks, plan, expansion.first)
+        self._write(connection, key, functions, tasks, plan, arguments, expansion.first)
         return names
 
     def _write(
@@ -98,6 +114,7 @@ class Submissions:
         functions: Sequence[tuple[int, Function]],
         tasks: Sequence[dict[str, Any]],
         plan: Plan,
+        arguments: Sequence[StoredValue],
         first: int,
     ) -> None:
         self._function.tell(connection, *[_function_row(key, *function) for function in functions])
@@ -113,8 +130,8 @@ class Submissions:
         self._value.tell(
             connection,
             *[
-                rows.value_row(key, task, schema.Role.ARGUMENTS, self._placed(key, planned.arguments))
-                for task, planned in enumerate(plan.tasks, first)
+                rows.value_row(key, task, schema.Role.ARGUMENTS, value)
+                for task, value in enumerate(arguments, first)
             ],
         )
 
@@ -182,10 +199,6 @@ def _workflow_row(submission: Submission) -> dict[str, Any]:
         "progress": rows.progress_json({status: count for status, count in progress.items() if count}),
         "parent": submission.parent,
     }
-
-
-def _functions_of(plan: Plan) -> list[tuple[int, Function]]:
-    return list(enumerate(plan.functions))
 
 
 def _function_row(key: int, number: int, function: Function) -> dict[str, Any]:

@@ -1,0 +1,253 @@
+"""The house stands as `design.md` draws it; and the reader of the house sees what is wrong with one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import heliograph
+from tests.structure.house import ALLOWED, Problem, closed_doors, problems, read
+
+PACKAGE = Path(heliograph.__file__).parent
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+
+
+def in_source() -> list[Problem]:
+    return problems(read(PACKAGE))
+
+
+def test_every_rule_of_the_house_holds() -> None:
+    broken = [str(problem) for problem in in_source() if (problem.path, problem.what) not in ALLOWED]
+    assert not broken, "\n".join(broken)
+
+
+def test_what_is_allowed_is_still_needed() -> None:
+    needed = {(problem.path, problem.what) for problem in in_source()}
+    assert set(ALLOWED) - needed == set()
+
+
+def test_all_of_the_library_is_read() -> None:
+    modules = {module.name: module for module in read(PACKAGE)}
+    assert {"heliograph", "heliograph.workflow", "heliograph.errors"} < set(modules)
+    for floor in ("graph", "records", "scheduling", "storage", "engines"):
+        assert f"heliograph.{floor}" in modules
+    lazy = [found.target for found in modules["heliograph.workflow"].imports if found.lazy]
+    assert "heliograph.engines.session" in lazy  # made in a function, and under TYPE_CHECKING
+
+
+def test_the_examples_use_what_is_public() -> None:
+    examples = read(REPOSITORY / "examples", name="examples")
+    assert examples
+    public = ("heliograph", "heliograph.workflow", "heliograph.errors")
+    closed = [str(problem) for module in examples for problem in closed_doors(module, public)]
+    assert not closed, "\n".join(closed)
+
+
+def test_the_import_of_heliograph_loads_nothing_heavy() -> None:
+    code = "import json, sys, heliograph; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in json.loads(done.stdout)}
+    assert "heliograph" in loaded
+    heavy = {
+        "sqlalchemy",
+        "rich",
+        "typer",
+        "psutil",
+        "fsspec",
+        "ray",
+        "psycopg",
+        "asyncio",
+        "sqlite3",
+        "multiprocessing",
+    }
+    assert loaded & heavy == set()
+
+
+def test_making_a_dag_loads_nothing_heavy_either() -> None:
+    code = (
+        "import json, sys\n"
+        "from heliograph import workflow\n"
+        "f = workflow.options(name='f')(workflow.task(max_retries=1)(lambda x: x))\n"
+        "f.bind(f.bind(1))\n"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in json.loads(done.stdout)}
+    assert loaded & {"sqlalchemy", "rich", "typer", "psutil", "fsspec", "ray", "psycopg"} == set()
+
+
+# -- the reader itself, on houses built wrong
+
+SOUND = {
+    "__init__.py": "from heliograph import workflow",
+    "errors.py": "",
+    "workflow.py": "from heliograph.engines.loop import Loop\nfrom heliograph.graph.node import Node",
+    "graph/__init__.py": "",
+    "graph/node.py": "import json\nfrom heliograph.errors import WorkflowError\n",
+    "records/__init__.py": "",
+    "scheduling/__init__.py": "",
+    "scheduling/machine.py": "from heliograph.graph.node import Node",
+    "storage/__init__.py": "",
+    "storage/store.py": "import sqlalchemy, psycopg, time\nfrom heliograph.scheduling import machine",
+    "engines/__init__.py": "",
+    "engines/loop.py": "import threading\nfrom heliograph.storage.store import Store",
+    "engines/ray/__init__.py": "import ray",
+    "insight/__init__.py": "from heliograph.records import status",
+    "cli/__init__.py": "from heliograph import workflow\nimport heliograph\nfrom heliograph.cli import ls",
+    "cli/ls.py": "from heliograph.errors import WorkflowError\nfrom heliograph.insight import profile",
+    "web/__init__.py": "from heliograph import workflow",
+}
+
+
+def built(folder: Path, changes: dict[str, str]) -> list[str]:
+    root = folder / "heliograph"
+    for path, text in (SOUND | changes).items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    return [str(problem) for problem in problems(read(root))]
+
+
+def test_a_sound_house_has_no_problems(tmp_path: Path) -> None:
+    assert built(tmp_path, {}) == []
+
+
+UP = "imports upwards: heliograph.engines.loop"
+PLANTED: dict[str, tuple[str, str, str]] = {
+    "up": ("graph/node.py", "from heliograph.engines.loop import Loop", f"line 1 {UP}"),
+    "up by a module": ("graph/node.py", "import heliograph.engines.loop", f"line 1 {UP}"),
+    "up through a package": ("graph/node.py", "from heliograph.engines import loop", f"line 1 {UP}"),
+    "up, relatively": ("graph/node.py", "from ..engines import loop", f"line 1 {UP}"),
+    "up, in a function": (
+        "records/a.py",
+        "def f():\n    from heliograph.engines import loop",
+        f"line 2 {UP}",
+    ),
+    "up, in a method": (
+        "storage/a.py",
+        "class A:\n    async def f(self):\n        if self:\n            import heliograph.engines.loop as x",
+        f"line 4 {UP}",
+    ),
+    "up, for types only": (
+        "records/a.py",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from heliograph.engines import loop",
+        f"line 3 {UP}",
+    ),
+    "up, by name": (
+        "storage/a.py",
+        "import importlib\nimportlib.import_module('heliograph.engines.loop')",
+        UP,
+    ),
+    "up to the package": ("engines/a.py", "import heliograph", "imports upwards: heliograph"),
+    "up to the public module": (
+        "insight/a.py",
+        "from heliograph import workflow",
+        "upwards: heliograph.workflow",
+    ),
+    "up from the ground": (
+        "errors.py",
+        "from heliograph.graph.node import Node",
+        "upwards: heliograph.graph.node",
+    ),
+    "a floor nobody drew": ("cellar/__init__.py", "", "'cellar' is on no floor of the house"),
+    "ray elsewhere": ("engines/loop.py", "import ray.util", "imports ray, which only engines/ray knows"),
+    "ray in a function": ("workflow.py", "def f():\n    from ray import get", "imports ray, which only"),
+    "sqlalchemy elsewhere": ("engines/loop.py", "from sqlalchemy import select", "which only storage knows"),
+    "psycopg elsewhere": ("insight/a.py", "import psycopg", "which only storage knows"),
+    "a clock": ("scheduling/machine.py", "import time", "line 1 imports time, and the floor is pure"),
+    "a lazy clock": (
+        "graph/node.py",
+        "def f():\n    from datetime import datetime",
+        "imports datetime, and the",
+    ),
+    "chance": ("records/a.py", "import random", "imports random, and the floor is pure"),
+    "threads": ("scheduling/machine.py", "import threading", "imports threading, and the floor is pure"),
+    "sockets": ("scheduling/machine.py", "import socket", "imports socket, and the floor is pure"),
+    "processes": ("graph/node.py", "import subprocess", "imports subprocess, and the floor is pure"),
+    "the system": ("graph/node.py", "import os.path", "imports os, and the floor is pure"),
+    "a file": ("records/a.py", "def f():\n    return open('x')", "line 2 calls open, and the floor is pure"),
+    "a door in the wall": (
+        "cli/ls.py",
+        "def f():\n    from heliograph.storage import store",
+        "line 2 imports heliograph.storage.store; people's doors use heliograph.workflow",
+    ),
+    "a door to the engine": (
+        "web/pages.py",
+        "from heliograph.engines.loop import Loop",
+        "people's doors use",
+    ),
+    "a long module": ("engines/a.py", "x = 1\n" * 501, "has 501 lines"),
+    "utils": ("storage/utils.py", "", "'utils' says nothing"),
+    "common": ("engines/common/__init__.py", "", "'common' says nothing"),
+    "base": ("engines/base.py", "", "'base' says nothing"),
+    "manager": ("engines/ray/manager.py", "", "'manager' says nothing"),
+    "helpers": ("insight/_helpers.py", "", "'_helpers' says nothing"),
+}
+
+
+@pytest.mark.parametrize(("path", "text", "story"), PLANTED.values(), ids=PLANTED)
+def test_what_is_built_wrong_is_found(tmp_path: Path, path: str, text: str, story: str) -> None:
+    # What imports upwards often goes round as well; that is another test's.
+    found = [problem for problem in built(tmp_path, {path: text}) if "imports itself" not in problem]
+    assert len(found) == 1, found
+    assert found[0].startswith(f"{path}: ")
+    assert story in found[0]
+
+
+def test_modules_that_import_each_other_are_found(tmp_path: Path) -> None:
+    found = built(
+        tmp_path,
+        {
+            "graph/a.py": "from heliograph.graph import b",
+            "graph/b.py": "from heliograph.graph.c import x",
+            "graph/c.py": "try:\n    import heliograph.graph.a\nexcept ImportError: pass",
+        },
+    )
+    way = "heliograph.graph.a -> heliograph.graph.b -> heliograph.graph.c -> heliograph.graph.a"
+    assert found == [f"graph/a.py: imports itself by way of {way}"]
+
+
+def test_a_package_that_imports_what_imports_it_is_found(tmp_path: Path) -> None:
+    found = built(
+        tmp_path,
+        {
+            "storage/__init__.py": "from heliograph.storage.inner.rows import x",
+            "storage/inner/__init__.py": "",
+            "storage/inner/rows.py": "from heliograph.storage import y",
+        },
+    )
+    way = "heliograph.storage -> heliograph.storage.inner.rows -> heliograph.storage"
+    assert found == [f"storage/__init__.py: imports itself by way of {way}"]
+
+
+def test_a_way_round_through_a_package_is_found(tmp_path: Path) -> None:
+    found = built(
+        tmp_path,
+        {
+            "storage/inner/__init__.py": "from heliograph.storage.rows import y",
+            "storage/inner/deep.py": "",
+            "storage/rows.py": "from heliograph.storage.inner.deep import z",
+        },
+    )
+    way = "heliograph.storage.inner -> heliograph.storage.rows -> heliograph.storage.inner"
+    assert found == [f"storage/inner/__init__.py: imports itself by way of {way}"]
+
+
+def test_a_module_may_import_its_neighbours(tmp_path: Path) -> None:
+    assert built(tmp_path, {"storage/rows.py": "from heliograph.storage import store"}) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f():\n    from heliograph.graph import a",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from heliograph.graph import a",
+        "import typing\nif typing.TYPE_CHECKING:\n    from heliograph.graph import a",
+    ],
+    ids=["in a function", "for types only", "for types only, in full"],
+)
+def test_an_import_that_is_not_made_at_import_time_makes_no_cycle(tmp_path: Path, text: str) -> None:
+    assert built(tmp_path, {"graph/a.py": "from heliograph.graph import b", "graph/b.py": text}) == []
