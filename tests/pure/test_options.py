@@ -133,7 +133,7 @@ def test_workflow_options_takes_only_its_own(key: str) -> None:
     assert str(caught.value).endswith(
         ": catch_exceptions, checkpoint, metadata, name, retry_delay, retry_delay_max, task_id, timeout"
     )
-    assert sorted(WORKFLOW_OPTIONS) == ["catch_exceptions", "checkpoint", "metadata", "name", "task_id"]
+    assert ", ".join(sorted(WORKFLOW_OPTIONS)) in str(caught.value)
 
 
 def test_a_value_that_cannot_even_be_shown_is_refused_all_the_same() -> None:

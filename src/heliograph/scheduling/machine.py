@@ -52,6 +52,7 @@ from heliograph.scheduling.events import (
     Succeeded,
     TaskRule,
 )
+from heliograph.scheduling.needs import needs
 from heliograph.scheduling.retry import backoff, is_retried
 from heliograph.scheduling.transitions import TASK_MOVES, IllegalMoveError, initial_status
 
@@ -217,7 +218,8 @@ class Machine:
         ]
         for status in self._status:
             self._counts[status] = self._counts.get(status, 0) + 1
-        needed = self._needed(event)
+        wanted = needs(event.tasks, self._output, event.stored)
+        needed, self._delegates = wanted.tasks, wanted.delegates
         attempts, due = dict(event.attempts), dict(event.due)
         for task in needed:
             rule = event.tasks[task]
@@ -311,7 +313,7 @@ class Machine:
     def _task_stored(self, event: Stored) -> Iterator[Action]:
         task = event.task
         if task not in self._asked:
-            raise IllegalMoveError(f"task {task} is stored, and nobody asked for that")
+            raise IllegalMoveError(f"task {task} is {self._status[task]}: it can't be stored now")
         self._asked.remove(task)
         state = self._states.get(task)
         if state is None or self.status is not WorkflowStatus.RUNNING:  # its frame or its run ended meanwhile
@@ -350,27 +352,6 @@ class Machine:
         yield self._finish(WorkflowStatus.CANCELED)
 
     # -- what the handlers have in common
-
-    def _needed(self, event: Submitted) -> list[int]:
-        """Tasks to run, dependencies first: not stored, and the output needs them. Notes delegates."""
-        if self._output in event.stored:
-            return []
-        newest: dict[int, int] = {}
-        for task, rule in enumerate(event.tasks):
-            if rule.delivers_to is not None:
-                newest[rule.delivers_to] = task  # a later continuation takes the place of an earlier
-        needed, path = {self._output}, [self._output]
-        while path:
-            task = path.pop()
-            inputs = event.tasks[task].upstream
-            if task in newest:
-                self._delegates[task] = newest[task]
-                inputs = (newest[task],)
-            for other in inputs:
-                if other not in needed and other not in event.stored:
-                    needed.add(other)
-                    path.append(other)
-        return sorted(needed)
 
     def _link(self, upstream: int, task: int) -> None:
         """The task takes the output of an upstream task."""

@@ -1,0 +1,56 @@
+"""What a run has to do: of all tasks, those whose outputs are needed and not there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from heliograph.scheduling.events import TaskRule
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a run has to do.
+
+    Attributes:
+        tasks: to be woken, dependencies first.
+        delegates: of these, the frames, each with the task whose output it waits for; see `machine`.
+    """
+
+    tasks: tuple[int, ...]
+    delegates: dict[int, int]
+
+
+def needs(rules: Sequence[TaskRule], output: int, stored: AbstractSet[int]) -> Needs:
+    """Go back from the output to what is stored.
+
+    Args:
+        rules: of all tasks.
+        output: the task that gives the workflow's output.
+        stored: tasks whose outputs are there.
+
+    >>> from heliograph.graph.options import TaskOptions
+    >>> chain = [TaskRule((), TaskOptions()), TaskRule((0,), TaskOptions()), TaskRule((1,), TaskOptions())]
+    >>> needs(chain, 2, {0}).tasks
+    (1, 2)
+    """
+    if output in stored:
+        return Needs((), {})
+    newest: dict[int, int] = {}
+    for task, rule in enumerate(rules):
+        if rule.delivers_to is not None:
+            newest[rule.delivers_to] = task  # a later continuation takes the place of an earlier
+    delegates: dict[int, int] = {}
+    found, path = {output}, [output]
+    while path:
+        task = path.pop()
+        inputs = rules[task].upstream
+        if task in newest:
+            delegates[task] = newest[task]
+            inputs = (newest[task],)
+        for other in inputs:
+            if other not in found and other not in stored:
+                found.add(other)
+                path.append(other)
+    return Needs(tuple(sorted(found)), delegates)
