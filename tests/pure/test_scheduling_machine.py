@@ -371,7 +371,7 @@ class Life(RuleBasedStateMachine):
 
 
 def test_through_all_that_may_happen_the_machine_does_what_the_model_says() -> None:
-    run_state_machine_as_test(Life, settings=settings(max_examples=200, stateful_step_count=40))
+    run_state_machine_as_test(Life, settings=settings(max_examples=300, stateful_step_count=40))
 
 
 SHAPES: dict[str, tuple[tuple[int, ...], ...]] = {

@@ -1,0 +1,129 @@
+"""What `run_async` gives on the embedded engine goes wherever futures go; and nobody waits for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from concurrent import futures
+from pathlib import Path
+
+import pytest
+
+from heliograph import workflow
+from heliograph.engines.engine import Engine, EngineSettings
+from heliograph.errors import WorkflowExecutionError
+from heliograph.graph.node import Inputs
+from heliograph.graph.plan import make_plan
+from heliograph.storage.location import locate
+from heliograph.storage.store import Store
+from tests.conditions import DEADLINE
+from tests.contract.conftest import EngineUnderTest
+from tests.gates import Gate
+from tests.invariants import check_store
+
+
+@workflow.task
+def add(left: int, right: int) -> int:
+    return left + right
+
+
+@workflow.task
+def fail() -> None:
+    raise ValueError("broken")
+
+
+@workflow.task
+def wait(gate: Gate) -> str:
+    gate.wait()
+    return "output"
+
+
+def test_concurrent_futures_wait_for_it(engine: EngineUnderTest) -> None:
+    outputs = [workflow.run_async(add.bind(number, 1)) for number in range(10)]
+    assert futures.wait(outputs, DEADLINE).not_done == set()
+    assert sorted(output.result() for output in futures.as_completed(outputs)) == list(range(1, 11))
+
+
+def test_asyncio_awaits_it(engine: EngineUnderTest) -> None:
+    async def main() -> tuple[int, int, object]:
+        first, second = workflow.run_async(add.bind(1, 2)), workflow.run_async(add.bind(3, 4))
+        output = await asyncio.gather(asyncio.wrap_future(first), asyncio.wrap_future(second))
+        return (*output, await asyncio.wrap_future(workflow.get_output_async("mine")))
+
+    workflow.run(add.bind(0, 1), workflow_id="mine")
+    assert asyncio.run(main()) == (3, 7, 1)
+
+
+def test_asyncio_gets_its_error(engine: EngineUnderTest) -> None:
+    async def main() -> object:
+        return await asyncio.wrap_future(workflow.run_async(fail.bind()))
+
+    with pytest.raises(WorkflowExecutionError, match="broken"):
+        asyncio.run(main())
+
+
+def test_a_callback_is_called(engine: EngineUnderTest, gate: Gate) -> None:
+    called: queue.SimpleQueue[object] = queue.SimpleQueue()
+    output = workflow.run_async(wait.bind(gate))
+    output.add_done_callback(lambda done: called.put(done.result()))
+    gate.open()
+    assert called.get(timeout=DEADLINE) == "output"
+
+
+def test_a_callback_that_raises_hurts_nobody(
+    engine: EngineUnderTest, gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
+    output = workflow.run_async(wait.bind(gate))
+    output.add_done_callback(lambda _done: 1 / 0)
+    gate.open()
+    assert engine.value(output) == "output"
+    assert workflow.run(add.bind(1, 2)) == 3
+
+
+def test_a_result_in_time_or_a_timeout(engine: EngineUnderTest, gate: Gate) -> None:
+    output = workflow.run_async(wait.bind(gate))
+    with pytest.raises(TimeoutError):
+        output.result(timeout=0)
+    gate.open()
+    assert output.result(timeout=DEADLINE) == "output"
+
+
+def test_who_waits_when_the_engine_is_closed_is_told(engine: EngineUnderTest, gate: Gate) -> None:
+    output = workflow.run_async(wait.bind(gate), workflow_id="mine")
+    gate.until_waiting()
+    workflow.shutdown()
+    with pytest.raises(RuntimeError, match=r"engine was closed; `workflow\.resume` goes on"):
+        output.result(DEADLINE)
+    engine.init()
+    assert workflow.get_status("mine") == "RESUMABLE"
+
+
+def test_who_enters_while_the_engine_closes_is_answered(tmp_path: Path) -> None:
+    plan = make_plan(add.bind(1, 2), Inputs())
+    for turn in range(20):
+        store = Store(locate(tmp_path / "storage"))
+        engine = Engine(store, EngineSettings("threads", 2))
+        answers: list[object] = []
+
+        def submit(
+            name: str, engine: Engine = engine, answers: list[object] = answers, turn: int = turn
+        ) -> None:
+            try:
+                for number in range(20):
+                    engine.submit(plan, f"{turn} {name} {number}", "{}")
+            except RuntimeError as error:
+                answers.append(str(error))
+            else:
+                answers.append("all")
+
+        threads = [threading.Thread(target=submit, args=[f"{number}"]) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        engine.close()
+        for thread in threads:
+            thread.join(DEADLINE)
+        store.close()
+        assert len(answers) == 4
+        assert {answer for answer in answers if "engine" not in str(answer)} <= {"all"}
+    check_store(tmp_path / "storage" / "heliograph.db")
