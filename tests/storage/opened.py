@@ -92,15 +92,15 @@ class Opened:
         """What there is to write then."""
         now = self.clock()
         phases = Phases(submitted=now, started=now, loaded=now, finished=now, serialised=now)
-        last = task == run.plan_tasks - 1
-        counted = {TaskStatus.SUCCESSFUL: task + 1, TaskStatus.PENDING: run.plan_tasks - task - 1}
+        count = len(make_plan(chain(), Inputs()).tasks)
+        last = task == count - 1
+        counted = {TaskStatus.SUCCESSFUL: task + 1, TaskStatus.PENDING: count - task - 1}
         return RunChanges(
             run.key,
             run.run,
-            now,
             {status: count for status, count in counted.items() if count},
             tasks={task: TaskStatus.SUCCESSFUL},
-            attempts={(task, 1): AttemptEntry(task, 1, AttemptStatus.SUCCESSFUL, now, phases)},
+            attempts={(task, 1): AttemptEntry(task, 1, AttemptStatus.SUCCESSFUL, now, now, phases)},
             outputs={task: value(task)},
             ending=Ending(WorkflowStatus.SUCCESSFUL) if last else None,
         )

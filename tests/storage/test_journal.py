@@ -29,7 +29,7 @@ def test_all_of_a_batch_or_nothing(here: Opened) -> None:
     journal = here.journal()
     one, two = here.submit(journal, "one"), here.submit(journal, "two")
     broken = here.success(two, 0)
-    broken.progress = {"no status": 1}  # type: ignore[dict-item]
+    broken.tasks = {0: "no status"}  # type: ignore[dict-item]
     with pytest.raises(AttributeError):
         journal.commit(Batch([], [here.success(one, 0), broken]))
     assert here.outputs("one") == here.outputs("two") == set()
@@ -62,8 +62,8 @@ def test_of_a_canceled_run_the_end_of_an_attempt_is_kept(here: Opened) -> None:
     journal = here.journal()
     run = here.submit(journal, "mine")
     assert here.store.cancel(here.record("mine"))
-    stopped = RunChanges(run.key, run.run, here.clock(), {TaskStatus.CANCELED: 2})
-    stopped.attempts[0, 1] = AttemptEntry(0, 1, AttemptStatus.CANCELED, here.clock(), Phases())
+    stopped = RunChanges(run.key, run.run, {TaskStatus.CANCELED: 2})
+    stopped.attempts[0, 1] = AttemptEntry(0, 1, AttemptStatus.CANCELED, here.clock(), here.clock(), Phases())
     assert journal.commit(Batch([], [stopped])).lost == {(run.key, run.run)}
     task = here.store.queries.task(run.key, "first")
     assert task is not None
@@ -82,7 +82,7 @@ def test_a_run_that_was_taken_over_can_not_write(here: Opened) -> None:
     late = here.succeed(old, first, 0)
     assert late.lost == {(first.key, 1)}
     assert here.outputs("mine") == set()
-    ending = RunChanges(first.key, 1, here.clock(), ending=Ending(WorkflowStatus.FAILED, 0))
+    ending = RunChanges(first.key, 1, ending=Ending(WorkflowStatus.FAILED, 0))
     assert old.commit(Batch([], [ending])).lost == {(first.key, 1)}
     assert here.status("mine") == "RUNNING"
 
@@ -106,7 +106,7 @@ def test_a_run_that_ended_can_not_write(here: Opened) -> None:
     here.succeed(journal, run, 0)
     here.succeed(journal, run, 1)
     assert here.status("mine") == "SUCCESSFUL"
-    failed = RunChanges(run.key, run.run, here.clock(), ending=Ending(WorkflowStatus.FAILED, 1))
+    failed = RunChanges(run.key, run.run, ending=Ending(WorkflowStatus.FAILED, 1))
     assert journal.commit(Batch([], [failed])).lost == {(run.key, run.run)}
     assert here.status("mine") == "SUCCESSFUL"
 
@@ -150,10 +150,10 @@ def test_of_many_claims_in_one_batch_the_first_gets_it(here: Opened) -> None:
 def test_a_takeover_closes_what_was_open(here: Opened) -> None:
     old = here.journal()
     run = here.submit(old, "mine")
-    begun = RunChanges(run.key, run.run, here.clock(), {TaskStatus.RUNNING: 1, TaskStatus.PENDING: 1})
+    begun = RunChanges(run.key, run.run, {TaskStatus.RUNNING: 1, TaskStatus.PENDING: 1})
     begun.tasks[0] = TaskStatus.RUNNING
     begun.attempts[0, 1] = AttemptEntry(
-        0, 1, AttemptStatus.RUNNING, here.clock(), Phases(started=here.clock())
+        0, 1, AttemptStatus.RUNNING, here.clock(), here.clock(), Phases(started=here.clock())
     )
     old.commit(Batch([], [begun]))
     old.close()
