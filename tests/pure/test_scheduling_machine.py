@@ -121,8 +121,17 @@ class Life(RuleBasedStateMachine):
         self.wanted = wanted(self.rules, frozenset(self.durable))
         if not self.wanted:
             self.expected = WorkflowStatus.SUCCESSFUL
-        attempts = tuple(self.numbers.items())
-        self._tell(Submitted(self._tick(), self.rules, frozenset(self.durable), attempts, resumed))
+        succeeded = {task for task, row in enumerate(self.rows) if row is TaskStatus.SUCCESSFUL}
+        self._tell(
+            Submitted(
+                self._tick(),
+                self.rules,
+                stored=frozenset(self.durable),
+                attempts=tuple(self.numbers.items()),
+                resumed=resumed,
+                unkept=frozenset(succeeded - self.durable),
+            )
+        )
 
     # -- what happens
 
@@ -229,10 +238,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.lost or self.over is not None)
     @rule()
     def it_is_resumed(self) -> None:
-        self.rows = [
-            TaskStatus.SUCCESSFUL if task in self.durable else TaskStatus.PENDING
-            for task in range(len(self.rules))
-        ]
+        self.rows = [row if row is TaskStatus.SUCCESSFUL else TaskStatus.PENDING for row in self.rows]
         self._begin(resumed=True)
 
     @precondition(lambda self: not self.lost and bool(self.closed))
@@ -339,6 +345,11 @@ class Life(RuleBasedStateMachine):
         assert self.seen == [self.machine.status_of(task) for task in tasks]
         assert self.machine.progress == Counter(self.seen)
         assert sum(self.machine.progress.values()) == len(self.rules)
+
+    @invariant()
+    def a_run_that_ended_well_says_that_all_its_tasks_did(self) -> None:
+        if not self.lost and self.expected is WorkflowStatus.SUCCESSFUL:
+            assert self.machine.progress == {TaskStatus.SUCCESSFUL: len(self.rules)}
 
     @invariant()
     def an_output_is_released_when_its_last_user_is_stored_and_not_before(self) -> None:
