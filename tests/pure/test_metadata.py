@@ -79,6 +79,7 @@ workflows = st.builds(
     name=words,
     status=st.sampled_from(WorkflowStatus),
     user_metadata=st.just(USER),
+    output_task=counts,
     output_options=st.just(OPTIONS),
     progress=st.dictionaries(st.sampled_from(TaskStatus), counts),
     run=runs,
@@ -97,6 +98,7 @@ tasks = st.builds(
     function=st.builds(FunctionRecord, words, words, maybe(words), maybe(counts), maybe(words)),
     upstream=st.lists(words, max_size=2).map(tuple),
     reused_in=maybe(counts),
+    creator=maybe(words),
     output=maybe(outputs),
     attempts=st.lists(attempts, max_size=2).map(tuple),
 )
@@ -144,12 +146,25 @@ WORKFLOW = WorkflowRecord(
     name="report",
     status=WorkflowStatus.RUNNING,
     user_metadata="{}",
+    output_task=0,
     output_options=OPTIONS,
     progress={},
     run=RUN,
 )
 FUNCTION = FunctionRecord("jobs", "report", None, None, None)
-TASK = TaskRecord(0, "jobs.report", TaskStatus.PENDING, OPTIONS, "{}", FUNCTION, (), None, None, ())
+TASK = TaskRecord(
+    number=0,
+    task_id="jobs.report",
+    status=TaskStatus.PENDING,
+    options=OPTIONS,
+    user_metadata="{}",
+    function=FUNCTION,
+    upstream=(),
+    reused_in=None,
+    creator=None,
+    output=None,
+    attempts=(),
+)
 ATTEMPT = AttemptRecord(1, 1, AttemptStatus.RUNNING, Phases())
 
 
@@ -277,6 +292,10 @@ def test_a_task_of_which_little_is_known_yet() -> None:
     }
 
 
+def test_a_task_of_a_continuation_names_the_task_that_returned_it() -> None:
+    assert task_metadata(replace(TASK, creator="jobs.loop"))["creator"] == "jobs.loop"
+
+
 DONE = Phases(
     created=100.0,
     ready=101.0,
@@ -300,6 +319,11 @@ def test_the_durations_of_an_attempt_go_from_phase_to_phase() -> None:
         "backoff": 0.5,
     }
     assert metadata["phases"] == {each.name: getattr(DONE, each.name) for each in fields(Phases)}
+
+
+def test_of_an_attempt_that_was_stopped_the_computing_counts_from_its_start() -> None:
+    metadata = attempt_metadata(replace(ATTEMPT, phases=Phases(started=103.0, finished=105.0)))
+    assert metadata["durations"] == {"compute": 2.0}
 
 
 def test_a_clock_that_went_back_makes_no_negative_duration() -> None:
