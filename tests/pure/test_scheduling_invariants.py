@@ -72,35 +72,47 @@ BREAKS: dict[str, tuple[Callable[[Machine], object], str]] = {
     ),
     "ready without an attempt": (
         lambda machine: machine._live.pop(1),
-        r"tasks \[1, 2\] are READY or RUNNING, and \[2\] have a live attempt",
+        "task 1 is READY, and has no live attempt",
     ),
     "an attempt of a task that waits": (
+        lambda machine: (machine._live.update({3: 1}), setattr(machine._states[3], "attempts", 1)),
+        "attempt 1 of task 3 lives, and the task is PENDING",
+    ),
+    "an attempt nobody began": (
         lambda machine: machine._live.update({3: 1}),
-        r"\[1, 2, 3\] have a live attempt",
+        "attempt 1 of task 3 lives, and its last is 0",
+    ),
+    "an attempt of a task that is gone": (
+        lambda machine: machine._states.pop(1),
+        "attempt 1 of task 1 lives, and the task has left memory",
+    ),
+    "running without an attempt": (
+        lambda machine: (machine._live.pop(1), status(machine, 1, TaskStatus.RUNNING)),
+        "task 1 is RUNNING, and has no live attempt",
     ),
     "an old attempt": (
-        lambda machine: machine._attempts.update({1: 2}),
+        lambda machine: setattr(machine._states[1], "attempts", 2),
         "attempt 1 of task 1 lives, and its last is 2",
     ),
     "stored without success": (
-        lambda machine: machine._stored.add(1),
-        "task 1 is stored, and READY",
+        lambda machine: machine._asked.add(1),
+        "task 1 is to be stored, and READY",
     ),
     "started too early": (
-        lambda machine: machine._stored.remove(0),
+        lambda machine: machine._asked.add(0),
         r"task 1 is READY before its inputs \[0\] are stored",
     ),
     "users miscounted": (
-        lambda machine: machine._users.__setitem__(0, 1),
+        lambda machine: setattr(machine._states[0], "users", 1),
         "task 0 has 2 users left, and the machine counts 1",
     ),
     "missing inputs miscounted": (
-        lambda machine: machine._missing.__setitem__(3, 1),
+        lambda machine: setattr(machine._states[3], "missing", 1),
         "task 3 lacks 2 inputs, and the machine counts 1",
     ),
     "not started though it could": (
         lambda machine: (machine._live.pop(1), status(machine, 1, TaskStatus.PENDING)),
-        "task 1 has all its inputs, and was not started",
+        "task 1 has all its inputs, and was not made ready",
     ),
 }
 

@@ -43,8 +43,10 @@ def _run(machine: Machine) -> Iterator[str]:
         output = machine.status_of(machine.output) is TaskStatus.SUCCESSFUL
         if output != (status is WorkflowStatus.SUCCESSFUL):
             yield f"the run is {status}, and its output task {machine.status_of(machine.output)}"
-    if status is WorkflowStatus.FAILED and not machine.progress.get(TaskStatus.FAILED):
-        yield "the run is FAILED, and no task is"
+    # A task that failed within a frame that catches is over, and left memory with all in that frame.
+    failed = [task for task in machine.states if machine.status_of(task) is TaskStatus.FAILED]
+    if bool(failed) != (status is WorkflowStatus.FAILED):
+        yield f"the run is {status}, and tasks {failed} FAILED"
     if status is WorkflowStatus.CANCELED:
         going = [task for task in tasks if machine.status_of(task) not in TASK_OVER]
         if going:
@@ -62,8 +64,20 @@ def _attempts(machine: Machine) -> Iterator[str]:
         elif status not in (TaskStatus.READY, TaskStatus.RUNNING) and not machine.is_asleep(task):
             yield f"attempt {attempt} of task {task} lives, and the task is {status}"
     for task in range(machine.count):
-        if machine.status_of(task) is TaskStatus.RUNNING and task not in machine.live:
-            yield f"task {task} is RUNNING, and has no live attempt"
+        status, state = machine.status_of(task), machine.states.get(task)
+        if status not in (TaskStatus.READY, TaskStatus.RUNNING) or task in machine.live:
+            continue
+        # Tasks of a continuation are READY, and wait for it to be committed.
+        is_new = state is not None and state.rule.frame is not None and not state.tries
+        if status is TaskStatus.RUNNING or not is_new:
+            yield f"task {task} is {status}, and has no live attempt"
+
+
+def _checkpoints(machine: Machine) -> Iterator[str]:
+    """Only what succeeded is stored."""
+    for task in machine.asked:
+        if machine.status_of(task) is not TaskStatus.SUCCESSFUL:
+            yield f"task {task} is to be stored, and {machine.status_of(task)}"
 
 
 def _inputs(machine: Machine) -> Iterator[str]:
@@ -111,15 +125,34 @@ def _story(machine: Machine) -> Iterator[str]:
     yield f"the run is {machine.status}; its tasks:"
     for task in range(min(machine.count, _SHOWN)):
         told = f"  {task}: {machine.status_of(task)}{', stored' if machine.is_stored(task) else ''}"
-        yield f"{told}, live {machine.live.get(task)}, {machine.states.get(task, 'not in memory')}"
+        yield f"{told}, {_described(machine, task)}"
     if machine.count > _SHOWN:
         yield f"  … and {machine.count - _SHOWN} more"
+
+
+def _described(machine: Machine, task: int) -> str:
+    state = machine.states.get(task)
+    if state is None:
+        return "not in memory"
+    facts: dict[str, object] = {
+        "upstream": list(state.rule.upstream),
+        "attempts": state.attempts,
+        "live": machine.live.get(task),
+        "missing": state.missing,
+        "users": state.users,
+    }
+    if state.rule.frame is not None:
+        facts |= {"frame": state.rule.frame, "delivers to": state.rule.delivers_to}
+    if task in machine.delegates:
+        facts["delegate"] = machine.delegates[task]
+    return ", ".join([f"{name} {fact}" for name, fact in facts.items()])
 
 
 _RULES: Final[tuple[Callable[[Machine], Iterator[str]], ...]] = (
     _counts,
     _run,
     _attempts,
+    _checkpoints,
     _inputs,
     _bookkeeping,
     _frames,

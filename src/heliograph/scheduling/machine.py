@@ -23,6 +23,7 @@ What is over leaves memory: all that is kept of a task then is its status.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -152,6 +153,11 @@ class Machine:
     def states(self) -> Mapping[int, TaskState]:
         """The tasks in memory."""
         return self._states
+
+    @property
+    def asked(self) -> AbstractSet[int]:
+        """The tasks whose checkpoints were asked for and are not committed yet."""
+        return self._asked
 
     @property
     def delegates(self) -> Mapping[int, int]:
