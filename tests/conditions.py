@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+import psutil
+
 T = TypeVar("T")
 
 DEADLINE = 60.0
@@ -23,3 +25,11 @@ def until(condition: Callable[[], T], deadline: float = DEADLINE, what: str = ""
         time.sleep(pause)
         pause = min(pause * 1.5, 0.05)
     return value
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended, though perhaps nobody has waited for it yet."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

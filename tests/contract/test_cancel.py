@@ -6,11 +6,10 @@ import contextlib
 from concurrent.futures import CancelledError
 from pathlib import Path
 
-import psutil
 import pytest
 
 from heliograph import workflow
-from tests.conditions import until
+from tests.conditions import is_gone, until
 from tests.contract.conftest import EngineUnderTest
 from tests.gates import Gate, Ledger
 
@@ -93,9 +92,9 @@ def test_checkpoints_stay_and_it_can_be_resumed(engine: EngineUnderTest, gate: G
 
 def test_a_running_task_is_stopped(isolating_engine: EngineUnderTest, gate: Gate, ledger: Ledger) -> None:
     workflow.run_async(wait_and_note.bind(gate, ledger), workflow_id="mine")
-    worker = psutil.Process(gate.until_waiting())
+    worker = gate.until_waiting()
     workflow.cancel("mine")
-    until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+    until(lambda: is_gone(worker))
     gate.open()
     assert workflow.run(note.bind(ledger, "next")) == "next"
     assert ledger.lines() == ["next"]
@@ -103,9 +102,9 @@ def test_a_running_task_is_stopped(isolating_engine: EngineUnderTest, gate: Gate
 
 def test_a_task_that_takes_no_hint_is_stopped_too(isolating_engine: EngineUnderTest, gate: Gate) -> None:
     workflow.run_async(hold_on.bind(gate), workflow_id="mine")
-    worker = psutil.Process(gate.until_waiting())
+    worker = gate.until_waiting()
     workflow.cancel("mine")
-    until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+    until(lambda: is_gone(worker))
 
 
 def test_what_a_running_task_started_is_stopped_too(
@@ -125,9 +124,9 @@ def test_what_a_running_task_started_is_stopped_too(
 
     workflow.run_async(start_child.bind(), workflow_id="mine")
     until(told.exists)
-    child = psutil.Process(int(told.read_text()))
+    child = int(told.read_text())
     workflow.cancel("mine")
-    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    until(lambda: is_gone(child))
 
 
 def test_it_does_not_wait_for_the_task(engine: EngineUnderTest, gate: Gate) -> None:
@@ -189,9 +188,9 @@ def test_from_another_process_the_running_task_is_stopped(
     isolating_engine: EngineUnderTest, gate: Gate, ledger: Ledger
 ) -> None:
     workflow.run_async(wait_and_note.bind(gate, ledger), workflow_id="mine")
-    worker = psutil.Process(gate.until_waiting())
+    worker = gate.until_waiting()
     isolating_engine.elsewhere("workflow.cancel('mine')")
-    until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
+    until(lambda: is_gone(worker))
     gate.open()
     assert workflow.run(note.bind(ledger, "next")) == "next"
     assert ledger.lines() == ["next"]

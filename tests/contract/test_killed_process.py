@@ -5,12 +5,11 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-import psutil
 import pytest
 
 from heliograph import workflow
 from tests import scripts
-from tests.conditions import until
+from tests.conditions import is_gone, until
 from tests.contract.conftest import EngineUnderTest
 from tests.gates import Gate, Ledger
 
@@ -64,7 +63,7 @@ def test_status_is_resumable_at_once_for_every_call(engine: EngineUnderTest, wor
 
 
 def test_its_workers_are_gone(engine: EngineUnderTest, worker: int) -> None:
-    until(lambda: not psutil.pid_exists(worker))
+    until(lambda: is_gone(worker))
 
 
 @pytest.mark.parametrize("how", ["resume", "resume_all", "run"])
@@ -95,7 +94,7 @@ def test_of_two_who_resume_it_at_once_one_gets_it(
     program = engine.script(
         "import sys\n"
         "from pathlib import Path\n"
-        "from tests.conditions import until\n"
+        "from tests.conditions import is_gone, until\n"
         "workflow.list_all()\n"
         "Path(sys.argv[1]).touch()\n"
         "until(Path(sys.argv[2]).exists)\n"

@@ -90,13 +90,18 @@ def test_of_a_workflow(engine: EngineUnderTest) -> None:
     assert metadata["progress"] == {"done": 1, "total": 1, "by_status": {"SUCCESSFUL": 1}}
     assert before <= metadata["stats"]["start_time"] <= metadata["stats"]["end_time"] <= time.time()
     assert "error" not in metadata
-    assert metadata["task_options"] == {
-        "task_type": "FUNCTION",
-        "max_retries": 3,
-        "retry_exceptions": False,
-        "catch_exceptions": False,
-        "checkpoint": True,
-    }
+    assert (
+        metadata["task_options"].items()
+        >= {
+            "task_type": "FUNCTION",
+            "retry_delay": 0.0,
+            "retry_delay_max": 60.0,
+            "max_retries": 3,
+            "retry_exceptions": False,
+            "catch_exceptions": False,
+            "checkpoint": True,
+        }.items()
+    )
 
 
 def test_of_a_workflow_has_the_options_of_the_task_that_gives_its_output(engine: EngineUnderTest) -> None:
@@ -120,13 +125,18 @@ def test_of_a_task(engine: EngineUnderTest) -> None:
     assert task["status"] == "SUCCESSFUL"
     assert task["user_metadata"] == {"k": [1, None, {"a": "ü"}]}
     assert task["workflow_refs"] == ["first", "other"]
-    assert task["task_options"] == {
-        "task_type": "FUNCTION",
-        "max_retries": 5,
-        "retry_exceptions": ["builtins.OSError", "builtins.KeyError"],
-        "catch_exceptions": False,
-        "checkpoint": True,
-    }
+    assert (
+        task["task_options"].items()
+        >= {
+            "task_type": "FUNCTION",
+            "retry_delay": 0.0,
+            "retry_delay_max": 60.0,
+            "max_retries": 5,
+            "retry_exceptions": ["builtins.OSError", "builtins.KeyError"],
+            "catch_exceptions": False,
+            "checkpoint": True,
+        }.items()
+    )
     stats = task["stats"]
     assert before <= stats["start_time"] <= stats["end_time"] <= time.time()
     assert task["function"]["module"] == "tests.contract.test_metadata"

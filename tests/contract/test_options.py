@@ -97,17 +97,14 @@ def test_a_decorator_over_a_decorator(engine: EngineUnderTest) -> None:
     assert described(both.bind()) == DEFAULTS | {"name": "outer", "metadata": {"k": 1}}
 
 
-@pytest.mark.parametrize(
-    ("call", "valid"),
-    [
-        (workflow.options, "catch_exceptions, checkpoint, metadata, name, task_id"),
-        (plain.options, "catch_exceptions, checkpoint, max_retries, metadata, name"),
-        (workflow.task, "catch_exceptions, checkpoint, max_retries, metadata, name"),
-    ],
-)
-def test_an_unknown_option_lists_the_valid_ones(call: Any, valid: str) -> None:
-    with pytest.raises(ValueError, match=f"unknown option 'retries'; valid ones: {valid}"):
+@pytest.mark.parametrize("call", [workflow.options, plain.options, workflow.task])
+def test_an_unknown_option_lists_the_valid_ones(call: Any) -> None:
+    with pytest.raises(ValueError, match="unknown option 'retries'; valid ones: ") as raised:
         call(retries=3)
+    listed = str(raised.value).split(": ")[1].split(", ")
+    of_a_task = set() if call is workflow.options else {"max_retries", "retry_exceptions"}
+    assert set(listed) >= {"name", "task_id", "metadata", "catch_exceptions", "checkpoint"} | of_a_task
+    assert listed == sorted(listed)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 
 from heliograph import workflow
 from tests import scripts
-from tests.conditions import until
+from tests.conditions import is_gone, until
 from tests.crash import dag
 from tests.gates import Gate, Ledger
 from tests.invariants import check_store
@@ -51,10 +51,6 @@ def gate(tmp_path: Path) -> Iterator[Gate]:
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
     return Ledger(tmp_path / "ledger")
-
-
-def is_gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 @workflow.task

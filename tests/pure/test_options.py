@@ -311,3 +311,16 @@ def test_what_others_put_where_the_options_are_carried_is_a_clear_error(labels: 
 @pytest.mark.parametrize("labels", [None, {}, {"gpu": "a100"}], ids=repr)
 def test_labels_of_rays_own_change_nothing(labels: object) -> None:
     assert options_of(nothing.options(_labels=labels)) == TaskOptions()
+
+
+def test_name_and_task_id_mean_the_same_and_cannot_differ() -> None:
+    with pytest.raises(ValueError, match="name and task_id mean the same, and are 'a' and 'b': give one"):
+        options(name="a", task_id="b")
+    assert TaskOptions().merged(options(name="a", task_id="a")).name == "a"
+
+
+def test_metadata_given_is_taken_by_value() -> None:
+    metadata = {"team": "blue"}
+    given = options(metadata=metadata)
+    metadata["team"] = "red"
+    assert TaskOptions().merged(given).metadata_json == '{"team": "blue"}'

@@ -86,8 +86,10 @@ class GivenOptions(Mapping[str, Any]):
     __slots__ = ("_given",)
 
     def __init__(self, given: Mapping[str, Any]) -> None:
-        _checked(given, WORKFLOW_OPTIONS)  # a mistake is told where it was made, not when the task is bound
+        checked = _checked(given, WORKFLOW_OPTIONS)  # a mistake is told where it was made, not at `bind`
         self._given = dict(given)
+        if "metadata" in given:  # by value: the caller's dict may change
+            self._given["metadata"] = json.loads(checked["metadata_json"])
 
     def __getitem__(self, key: str) -> dict[str, dict[str, Any]]:
         if key != CARRIER:
@@ -155,6 +157,9 @@ def _carried(labels: object) -> Mapping[str, Any]:
 def _checked(given: Mapping[str, Any], valid: tuple[str, ...]) -> dict[str, Any]:
     """Options as a user gave them, as fields of `TaskOptions`."""
     fields: dict[str, Any] = {}
+    name, task_id = given.get("name"), given.get("task_id")
+    if name is not None and task_id is not None and name != task_id:
+        raise ValueError(f"name and task_id mean the same, and are {name!r} and {task_id!r}: give one")
     for key, value in given.items():
         if key not in valid:
             raise ValueError(f"unknown option {key!r}; valid ones: {', '.join(sorted(valid))}")
