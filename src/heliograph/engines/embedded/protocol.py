@@ -4,16 +4,22 @@ To the worker: one `Setup`, then attempts. From it: one `READY`, then an answer 
 order. What a pickle holds are plain tuples: dataclasses pickle ten times slower, and that would be most of
 what a trivial task costs.
 
-Tickets. More than one attempt may be in a worker's line, so that it need not wait for the next. Which of them
-it has begun is decided by the operating system: for each attempt the pool puts one byte into a pipe that it
-and the worker can both read. The worker reads the byte before it begins; the pool reads it to take the
-attempt back. Only one of them can get it, even while the worker is busy, stuck or dead.
+The async worker has any number of attempts at the same time and answers each when it is done. There a ticket
+is just a number, and one more message goes both ways, which is a ticket by itself: to the worker, to cancel
+the attempt; from it, that a cancelled one has ended.
+
+Tickets. More than one attempt may be in the line of a worker that runs one after the other, so that it need
+not wait for the next. Which of them it has begun is decided by the operating system: for each attempt the
+pool puts one byte into a pipe that it and the worker can both read. The worker reads the byte before it
+begins; the pool reads it to take the attempt back. Only one of them can get it, even while the worker is
+busy, stuck or dead.
 """
 
 from __future__ import annotations
 
 import pickle
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -21,9 +27,10 @@ from typing import Any, Final, NamedTuple
 from heliograph.engines.executor import AttemptKey, Payload, Receipt, Work
 from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, Worker
 
-LENGTH: Final = struct.Struct("!Q")
 TICKETS: Final = 256
 READY: Final = b"ready"
+_BARE: Final = struct.Struct("!cQ")
+_MARK: Final = b"#"  # no pickle begins so
 
 
 class Setup(NamedTuple):
@@ -39,7 +46,7 @@ class Order:
     """An attempt, as the worker gets it.
 
     Attributes:
-        ticket: the byte that must be had to begin it.
+        ticket: the byte that must be had to begin it; for the async worker, its number.
         forget: forget all functions before this one.
         submitted: when the executor got it, Unix seconds.
         work: the attempt.
@@ -132,11 +139,11 @@ def pack_answer(ticket: int, seconds: float, receipt: Receipt) -> bytes:
     )
 
 
-def unpack_answer(data: bytes, key: AttemptKey, worker: Worker) -> Answer:
-    """The receipt that `pack_answer` packed."""
+def unpack_answer(data: bytes, key_of: Callable[[int], AttemptKey], worker: Worker) -> Answer:
+    """The receipt that `pack_answer` packed, of the attempt that has this ticket."""
     ticket, seconds, phases, resources, output, failure, caught, continuation = pickle.loads(data)
     receipt = Receipt(
-        key,
+        key_of(ticket),
         worker,
         Phases(*phases),
         Resources(*resources),
@@ -146,3 +153,20 @@ def unpack_answer(data: bytes, key: AttemptKey, worker: Worker) -> Answer:
         continuation,
     )
     return Answer(ticket, seconds, receipt)
+
+
+def pack_bare(ticket: int) -> bytes:
+    """A ticket by itself, as bytes."""
+    return _BARE.pack(_MARK, ticket)
+
+
+def unpack_bare(data: bytes) -> int | None:
+    """The ticket that `pack_bare` packed; None: these are other bytes.
+
+    >>> unpack_bare(pack_bare(7)), unpack_bare(READY)
+    (7, None)
+    """
+    if len(data) != _BARE.size or not data.startswith(_MARK):
+        return None
+    ticket: int = _BARE.unpack(data)[1]
+    return ticket
