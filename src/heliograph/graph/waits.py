@@ -56,10 +56,11 @@ def event_node(listener: type[EventListener], args: tuple[Any, ...], kwargs: dic
     Raises:
         TypeError: not a listener, or one whose methods are not ``async def``.
     """
-    if not (isinstance(listener, type) and issubclass(listener, EventListener)):
+    given: object = listener
+    if not (isinstance(given, type) and issubclass(given, EventListener)):
         raise TypeError(
-            f"workflow.wait_for_event takes a subclass of workflow.EventListener, not {listener!r}"
-            + (": give its class" if isinstance(listener, EventListener) else "")
+            f"workflow.wait_for_event takes a subclass of workflow.EventListener, not {given!r}"
+            + (": give its class" if isinstance(given, EventListener) else "")
         )
     for method in ("poll_for_event", "event_checkpointed"):
         if not is_coroutine_function(getattr(listener, method)):

@@ -185,8 +185,9 @@ class AsyncLane:
                 self._start_failures = 0
                 self.fail_all(f"the async worker {ended(code)} before it was ready; see what it printed")
                 return
+        begins_again = self._is_killed or not process.is_ready
         for attempt in left:
-            if self._is_killed or not process.is_ready:
+            if begins_again:
                 self.put(attempt)
             else:
                 del self._attempts[attempt.work.key]
