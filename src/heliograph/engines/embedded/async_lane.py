@@ -18,7 +18,7 @@ from typing import Final
 from heliograph.engines.embedded.coroutines import GRACE_SECONDS
 from heliograph.engines.embedded.deaths import died, ended, never_ran
 from heliograph.engines.embedded.handle import Attempt, WorkerProcess
-from heliograph.engines.embedded.protocol import READY, pack_bare, unpack_answer, unpack_bare
+from heliograph.engines.embedded.protocol import READY, pack_tickets, unpack_answer, unpack_tickets
 from heliograph.engines.embedded.wire import watch
 from heliograph.engines.executor import AttemptKey, Deliver, Running
 
@@ -37,14 +37,14 @@ class AsyncLane:
     def __init__(self, deliver: Deliver, selector: selectors.BaseSelector) -> None:
         self._deliver = deliver
         self._selector = selector
-        self._numbers = itertools.count()
+        self._tickets = itertools.count()
         self._attempts: dict[AttemptKey, Attempt] = {}
-        self._sent: dict[int, Attempt] = {}  # by number; cancelled ones too, until the worker says they ended
+        self._sent: dict[int, Attempt] = {}  # by ticket; cancelled ones too, until the worker says they ended
         self._cancelled: dict[int, float] = {}  # since when, monotonic seconds; the oldest first
         self._process: WorkerProcess | None = None
         self._made = 0
         self._start_failures = 0
-        self._read_at = 0.0  # when the worker last took bytes that had waited for it
+        self._read_at = 0.0  # when the worker was last seen to read, monotonic seconds
         self._is_killed = False
 
     def put(self, attempt: Attempt) -> None:
@@ -63,18 +63,19 @@ class AsyncLane:
         attempt.is_cancelled = True
         self._cancelled[attempt.ticket] = time.monotonic()
         assert self._process is not None
-        self._process.wire.send(pack_bare(attempt.ticket))
+        self._process.wire.send(pack_tickets([attempt.ticket]))
         watch(self._selector, self._process.wire)
         return True
 
     def running(self) -> list[Running]:
-        """See `Executor.running`: all that were sent."""
+        """See `Executor.running`; as it was a moment ago."""
         process = self._process
         if process is None:
             return []
         return [
             Running(attempt.work.key, process.worker, attempt.submitted, attempt.started)
             for attempt in list(self._attempts.values())
+            if attempt.started
         ]
 
     def patience(self) -> float | None:
@@ -123,8 +124,8 @@ class AsyncLane:
             self._selector.register(process.death, selectors.EVENT_READ, lambda _: self._bury(process))
 
     def _send(self, process: WorkerProcess, attempt: Attempt) -> None:
-        attempt.ticket = next(self._numbers)
-        attempt.started = time.time()
+        attempt.ticket = next(self._tickets)
+        attempt.started = 0.0
         self._sent[attempt.ticket] = attempt
         process.wire.send(process.order(attempt))
         watch(self._selector, process.wire)
@@ -156,15 +157,25 @@ class AsyncLane:
         return is_open
 
     def _answered(self, process: WorkerProcess, message: bytes) -> None:
-        number, receipt = unpack_bare(message), None
-        if number is None:
-            answer = unpack_answer(message, lambda ticket: self._sent[ticket].work.key, process.worker)
-            number, receipt = answer.ticket, answer.receipt
-        attempt = self._sent.pop(number)
-        self._cancelled.pop(number, None)
-        if receipt is not None and not attempt.is_cancelled:
+        tickets = unpack_tickets(message)
+        if tickets is not None:
+            self._read_at = time.monotonic()
+            for ticket in tickets:
+                attempt = self._sent[ticket]
+                if attempt.started:
+                    self._ended(ticket)
+                else:
+                    attempt.started = time.time()
+            return
+        answer = unpack_answer(message, lambda ticket: self._sent[ticket].work.key, process.worker)
+        attempt = self._ended(answer.ticket)
+        if not attempt.is_cancelled:
             del self._attempts[attempt.work.key]
-            self._deliver(receipt)
+            self._deliver(answer.receipt)
+
+    def _ended(self, ticket: int) -> Attempt:
+        self._cancelled.pop(ticket, None)
+        return self._sent.pop(ticket)
 
     def _bury(self, process: WorkerProcess) -> None:
         """The worker is dead, or can't be heard any more: settle what it had."""

@@ -20,9 +20,9 @@ from heliograph.engines.embedded.protocol import (
     READY,
     Setup,
     pack_answer,
-    pack_bare,
-    unpack_bare,
+    pack_tickets,
     unpack_order,
+    unpack_tickets,
 )
 from heliograph.engines.embedded.wire import Wire
 from heliograph.engines.embedded.worker import flush_streams
@@ -70,15 +70,20 @@ class _AsyncWorker:
 
     def _read(self) -> None:
         messages, is_open = self._wire.receive()
+        begun = []
         for message in messages:
             if self._coroutines is None:
                 self._coroutines = self._set_up(Setup(*pickle.loads(message)))
                 self._send(READY)
-            elif (number := unpack_bare(message)) is not None:
-                self._coroutines.cancel(number)
+            elif (tickets := unpack_tickets(message)) is not None:
+                for ticket in tickets:
+                    self._coroutines.cancel(ticket)
             else:
                 order = unpack_order(message, self._known)
                 self._coroutines.start(order.ticket, order.work, order.submitted)
+                begun.append(order.ticket)
+        if begun:
+            self._send(pack_tickets(begun))
         if not is_open:
             self._loop.remove_reader(self._wire)
             self._is_over = True
@@ -91,10 +96,10 @@ class _AsyncWorker:
         sys.argv = setup.argv
         return Coroutines(self._loop, Worker(os.uname().nodename, self._pid, setup.worker_id), self._ended)
 
-    def _ended(self, number: int, receipt: Receipt | None) -> None:
+    def _ended(self, ticket: int, receipt: Receipt | None) -> None:
         self._stay_out()
         flush_streams()
-        self._send(pack_bare(number) if receipt is None else pack_answer(number, 0.0, receipt))
+        self._send(pack_tickets([ticket]) if receipt is None else pack_answer(ticket, 0.0, receipt))
         if self._is_over and not self._coroutines:
             self._loop.stop()
 

@@ -92,6 +92,7 @@ class _Entry:
     number: int
     work: Work
     submitted: float
+    started: float = 0.0
 
 
 class CoroutineThread:
@@ -121,7 +122,7 @@ class CoroutineThread:
         entry = _Entry(next(self._numbers), work, time.time())
         self._entries[work.key] = entry
         self._keys[entry.number] = work.key
-        self._loop.call_soon_threadsafe(self._coroutines.start, entry.number, work, entry.submitted)
+        self._loop.call_soon_threadsafe(self._begin, entry)
 
     def cancel(self, key: AttemptKey) -> None:
         """See `Executor.cancel`."""
@@ -130,10 +131,11 @@ class CoroutineThread:
             self._loop.call_soon_threadsafe(self._cancel, entry)
 
     def running(self) -> list[Running]:
-        """See `Executor.running`: all of them."""
+        """See `Executor.running`."""
         return [
-            Running(entry.work.key, self._worker, entry.submitted, entry.submitted)
+            Running(entry.work.key, self._worker, entry.submitted, entry.started)
             for entry in list(self._entries.values())
+            if entry.started
         ]
 
     def close(self) -> None:
@@ -155,6 +157,10 @@ class CoroutineThread:
                 self._loop.run_forever()
         with contextlib.closing(self._loop):
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+
+    def _begin(self, entry: _Entry) -> None:
+        entry.started = time.time()
+        self._coroutines.start(entry.number, entry.work, entry.submitted)
 
     def _ended(self, number: int, receipt: Receipt | None) -> None:
         key = self._keys.pop(number)

@@ -5,8 +5,8 @@ order. What a pickle holds are plain tuples: dataclasses pickle ten times slower
 what a trivial task costs.
 
 The async worker has any number of attempts at the same time and answers each when it is done. There a ticket
-is just a number, and one more message goes both ways, which is a ticket by itself: to the worker, to cancel
-the attempt; from it, that a cancelled one has ended.
+is just a number, and one more message goes both ways, which is tickets by themselves: to the worker, attempts
+to cancel; from it, those it has begun and, when it names them again, cancelled ones that have ended.
 
 Tickets. More than one attempt may be in the line of a worker that runs one after the other, so that it need
 not wait for the next. Which of them it has begun is decided by the operating system: for each attempt the
@@ -18,8 +18,8 @@ busy, stuck or dead.
 from __future__ import annotations
 
 import pickle
-import struct
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -29,7 +29,6 @@ from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, 
 
 TICKETS: Final = 256
 READY: Final = b"ready"
-_BARE: Final = struct.Struct("!cQ")
 _MARK: Final = b"#"  # no pickle begins so
 
 
@@ -155,18 +154,15 @@ def unpack_answer(data: bytes, key_of: Callable[[int], AttemptKey], worker: Work
     return Answer(ticket, seconds, receipt)
 
 
-def pack_bare(ticket: int) -> bytes:
-    """A ticket by itself, as bytes."""
-    return _BARE.pack(_MARK, ticket)
+def pack_tickets(tickets: Iterable[int]) -> bytes:
+    """Tickets by themselves, as bytes."""
+    return _MARK + array("Q", tickets).tobytes()
 
 
-def unpack_bare(data: bytes) -> int | None:
-    """The ticket that `pack_bare` packed; None: these are other bytes.
+def unpack_tickets(data: bytes) -> Sequence[int] | None:
+    """The tickets that `pack_tickets` packed; None: these are other bytes.
 
-    >>> unpack_bare(pack_bare(7)), unpack_bare(READY)
-    (7, None)
+    >>> list(unpack_tickets(pack_tickets([7, 8])) or ()), unpack_tickets(READY)
+    ([7, 8], None)
     """
-    if len(data) != _BARE.size or not data.startswith(_MARK):
-        return None
-    ticket: int = _BARE.unpack(data)[1]
-    return ticket
+    return array("Q", data[len(_MARK) :]) if data.startswith(_MARK) else None
