@@ -111,6 +111,7 @@ class Loop:
         now = self._clock()
         self._renew_at = now + _RENEW_SECONDS
         self._poll_at = now
+        self._observe_at = now
         self._changes_seen = 0
         self._running = True
         self._entering = threading.Lock()  # nobody enters behind the one who closes
@@ -178,7 +179,7 @@ class Loop:
             if not self._take_in():
                 return False
             now = self._clock()
-            if len(self._open) > len(self._seen_running):
+            if len(self._open) > len(self._seen_running) and now >= self._observe_at:
                 self._observe(now)
             self._ring(now)
             if self._must_commit(now):
@@ -255,6 +256,7 @@ class Loop:
 
     def _observe(self, now: float) -> None:
         """Note attempts that have been running for a while: short ones end before anybody asks."""
+        self._observe_at = now + TICK_SECONDS / 2  # there may be many
         for running in self._executor.running():
             if running.key in self._seen_running or now - running.started < TICK_SECONDS / 2:
                 continue
