@@ -84,8 +84,7 @@ def is_tried_again(options: TaskOptions, tries: int, died: bool, lineage: tuple[
 
 def state_of(machine: Machine) -> dict[str, Any]:
     """All that a machine remembers."""
-    slots = [slot for slot in Machine.__slots__ if slot != "_handlers"]
-    return {slot: copy.deepcopy(getattr(machine, slot)) for slot in slots}
+    return {slot: copy.deepcopy(getattr(machine, slot)) for slot in Machine.__slots__}
 
 
 class Life(RuleBasedStateMachine):

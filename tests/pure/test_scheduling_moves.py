@@ -53,7 +53,7 @@ def submitted(tasks: tuple[TaskRule, ...], *events: Event, **given: Any) -> Mach
 
 
 def state_of(machine: Machine) -> dict[str, Any]:
-    return {slot: copy.deepcopy(getattr(machine, slot)) for slot in Machine.__slots__ if slot != "_handlers"}
+    return {slot: copy.deepcopy(getattr(machine, slot)) for slot in Machine.__slots__}
 
 
 def done(task: int, attempt: int = 1) -> tuple[Event, Event]:

@@ -28,11 +28,13 @@ class Payload:
         name: what a task of it is called in errors.
         token: unique in this engine for as long as it lives.
         data: the pickled function.
+        is_async: calling it gives something to await.
     """
 
     name: str
     token: int
     data: bytes
+    is_async: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,7 @@ class Performer:
         self._deliver = deliver
         self._tokens = tokens
         self._timers = Timers()
+        self._observe_at = 0.0
         self._open: set[AttemptKey] = set()  # attempts that the executor has
         self._seen_running: set[AttemptKey] = set()
         self.pending = PendingChanges()
@@ -135,8 +136,9 @@ class Performer:
 
     def observe(self, now: float, find: Callable[[AttemptKey], LiveRun | None]) -> None:
         """Note attempts that have been running for a while: short ones end before anybody asks."""
-        if not self.is_watching:
+        if not self.is_watching or now < self._observe_at:
             return
+        self._observe_at = now + TICK_SECONDS / 2  # there may be many
         for running in self._executor.running():
             if running.key in self._seen_running or now - running.started < TICK_SECONDS / 2:
                 continue
