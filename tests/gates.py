@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +25,16 @@ class Gate:
         there.with_suffix(".tmp").rename(there)
         until((self.folder / "open").exists, what=f"{name} waits for {self.folder} to open")
 
-    def until_waiting(self, name: str = "task") -> int:
-        """Called by the test: wait for the task; its process id."""
-        until((self.folder / f"{name}.here").exists, what=f"{name} to come to {self.folder}")
-        return int((self.folder / f"{name}.here").read_text())
+    def until_waiting(self, name: str = "task", program: subprocess.Popen[str] | None = None) -> int:
+        """Called by the test: wait for the task; its process id. Fails at once if its program has ended."""
+        there = self.folder / f"{name}.here"
+        until(
+            lambda: there.exists() or (program is not None and program.poll() is not None),
+            what=f"{name} to come to {self.folder}",
+        )
+        if not there.exists() and program is not None:
+            raise AssertionError(f"the program ended before its task {name} began: {program.communicate()}")
+        return int(there.read_text())
 
     def open(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -44,7 +44,7 @@ def worker(engine: EngineUnderTest, gate: Gate, ledger: Ledger) -> int:
     """A workflow of a killed process; the process id of the worker it had."""
     process = scripts.start(engine.script(PROGRAM), engine.storage, gate.folder, ledger.path)
     with process:
-        worker = gate.until_waiting("held")
+        worker = gate.until_waiting("held", process)
         assert workflow.get_status("mine") == "RUNNING"
         process.send_signal(signal.SIGKILL)
         # A zombie, until somebody waits for it: gone all the same.

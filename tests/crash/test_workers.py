@@ -142,7 +142,7 @@ def test_a_program_that_is_told_to_end(
     tracebacks: int,
 ) -> None:
     process = scripts.start(program, storage, gate.folder, ledger.path)
-    workers = [gate.until_waiting(f"held {worker}") for worker in range(2)]
+    workers = [gate.until_waiting(f"held {worker}", process) for worker in range(2)]
     process.send_signal(number)
     said, errors = process.communicate(timeout=60)
     assert (said, process.returncode) == (printed, code), errors
@@ -168,7 +168,7 @@ def test_ctrl_c_of_a_terminal_reaches_the_program_only(storage: Path, gate: Gate
         text=True,
         start_new_session=True,
     )
-    workers = [gate.until_waiting(f"held {worker}") for worker in range(2)]
+    workers = [gate.until_waiting(f"held {worker}", process) for worker in range(2)]
     os.killpg(process.pid, signal.SIGINT)
     assert process.communicate(timeout=60) == ("interrupted\n", "")
     until(lambda: all(is_gone(worker) for worker in workers))
