@@ -3,8 +3,9 @@
 The lifeline is a pipe whose other end only the program holds. On Linux the kernel is asked to kill the
 worker's process group when it closes: no thread has to watch, and a task that never lets go of the
 interpreter is killed too. A program that forked may have a copy of the other end in its child, so the kernel
-is also asked to kill the worker when the thread that started it ends. Elsewhere a thread waits for the pipe
-to close.
+is also asked to signal the worker when the thread that started it ends, and the worker then kills its group.
+(To be killed at that moment would be worse: threads end before the pipe closes, and a dead worker's group is
+nobody's to kill.) Elsewhere a thread waits for the pipe to close.
 """
 
 from __future__ import annotations
@@ -46,8 +47,9 @@ def can_be_read(handle: int, seconds: float) -> bool:
 def _ask_for_signal() -> None:
     import ctypes
 
+    signal.signal(signal.SIGRTMAX, lambda _number, _frame: _end())
     try:
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGRTMAX, 0, 0, 0)
     except (OSError, AttributeError):  # no such call here; the pipe remains
         return
 
