@@ -21,6 +21,7 @@ from heliograph.engines.executor import AttemptKey, Work
 from heliograph.graph.pickling import loads
 from heliograph.records.context import running as running_here
 from tests.engines.harness import Inbox, Works, is_alive, output, until
+from tests.engines.test_executors import start
 
 Make = Callable[..., Any]
 
@@ -596,3 +597,50 @@ def test_large_arguments_and_outputs(make: Make, works: Works, inbox: Inbox) -> 
         found = inbox.of(work).output
         assert found is not None
         assert found.location is not None
+
+
+def test_a_next_worker_that_cant_start_is_said_once(
+    processes: Make, works: Works, inbox: Inbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = processes()
+    others = [Gate(tmp_path, works, f"{i}") for i in range(5)]
+    stuck = Gate(tmp_path, works, "stuck", block)
+    for gate in (*others, stuck):
+        executor.submit(gate.work)
+        gate.until_begun()
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    executor.cancel(stuck.work.key)
+    for gate in others:
+        failure = inbox.of(gate.work).failure
+        assert failure is not None
+        assert "/no/such/python" in failure.message
+    assert len(inbox.receipts) == 5
+
+
+PROGRAM = """
+import os, sys, time
+from pathlib import Path
+from heliograph.engines.embedded.processes import ProcessExecutor
+from tests.engines.harness import Inbox, Works
+
+async def block(path):
+    Path(path + ".tmp").write_text(str(os.getpid()))
+    os.rename(path + ".tmp", path)
+    sum(iter(int, 1))  # never lets go of the interpreter
+
+executor = ProcessExecutor(Inbox(), 1)
+executor.submit(Works(Path("values"))(block, sys.argv[1]))
+time.sleep(600)
+"""
+
+
+def test_the_async_worker_dies_with_a_killed_program(tmp_path: Path) -> None:
+    program = start("-c", PROGRAM, str(tmp_path / "pid"))
+    try:
+        until(lambda: (tmp_path / "pid").exists() or program.poll() is not None, "the task")
+        pid = int((tmp_path / "pid").read_text())
+        assert is_alive(pid)
+    finally:
+        program.kill()
+        program.communicate()
+    until(lambda: not is_alive(pid), "the async worker to die")

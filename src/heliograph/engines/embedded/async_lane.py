@@ -200,7 +200,8 @@ class AsyncLane:
         begins_again = self._is_killed or not process.is_ready
         for attempt in left:
             if begins_again:
-                self.put(attempt)
+                if not attempt.is_cancelled:  # by the failure to start one for those before it
+                    self.put(attempt)
             else:
                 del self._attempts[attempt.work.key]
                 self._deliver(died(attempt, process.worker, code))
