@@ -67,8 +67,7 @@ class Performer:
         self._tokens = tokens
         self._timers = Timers()
         self._observe_at = 0.0
-        self._open: set[AttemptKey] = set()  # attempts that the executor has
-        self._seen_running: set[AttemptKey] = set()
+        self._unseen: set[AttemptKey] = set()  # attempts that the executor has, and nobody saw running
         self.pending = PendingChanges()
         self.awaiting: list[tuple[LiveRun, Stored | Expanded]] = []
         self.over: list[tuple[LiveRun, Finish, Receipt | None]] = []
@@ -106,8 +105,7 @@ class Performer:
             now: Unix seconds.
         """
         key = receipt.key
-        self._open.discard(key)
-        self._seen_running.discard(key)
+        self._unseen.discard(key)
         if run is None or run.machine.live.get(key.task) != key.attempt:
             return
         failure = receipt.failure
@@ -127,7 +125,7 @@ class Performer:
     @property
     def is_watching(self) -> bool:
         """Whether the executor has attempts that were not seen to run."""
-        return len(self._open) > len(self._seen_running)
+        return bool(self._unseen)
 
     @property
     def next_timer(self) -> float | None:
@@ -139,14 +137,14 @@ class Performer:
         if not self.is_watching or now < self._observe_at:
             return
         self._observe_at = now + TICK_SECONDS / 2  # there may be many
-        for running in self._executor.running():
-            if running.key in self._seen_running or now - running.started < TICK_SECONDS / 2:
+        for running in self._executor.running(self._unseen):
+            if now - running.started < TICK_SECONDS / 2:
                 continue
+            self._unseen.discard(running.key)
             run = find(running.key)
             if run is None:
                 continue
             task, attempt = running.key.task, running.key.attempt
-            self._seen_running.add(running.key)
             self.tell(run, Started(now, task, attempt), now)
             self.pending.begun(run, running)
             timeout = run.machine.rule_of(task).options.timeout
@@ -204,14 +202,13 @@ class Performer:
         self.awaiting, self.over = [], []
         self._timers.clear()
         self.pending.take()
-        self._seen_running.clear()
-        self._open.clear()
+        self._unseen.clear()
 
     # -- the actions
 
     def _start(self, run: LiveRun, action: Start, now: float, _receipt: Receipt | None) -> None:
         task, key = action.task, run.attempt_key(action.task, action.attempt)
-        self._open.add(key)
+        self._unseen.add(key)
         try:
             work = run.work(task, action.attempt, now, self._store.checkpoints, self._store.location.values)
         except StorageCorruptError as error:  # the attempt fails by it, as if its worker could not read it
@@ -223,8 +220,7 @@ class Performer:
 
     def _stop(self, run: LiveRun, action: Stop, _now: float, _receipt: Receipt | None) -> None:
         key = run.attempt_key(action.task, action.attempt)
-        self._open.discard(key)
-        self._seen_running.discard(key)
+        self._unseen.discard(key)
         self._executor.cancel(key)
 
     def _mark(self, run: LiveRun, action: Mark, now: float, _receipt: Receipt | None) -> None:

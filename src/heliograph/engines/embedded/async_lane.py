@@ -13,6 +13,7 @@ import pickle
 import selectors
 import signal
 import time
+from collections.abc import Collection
 from typing import Final
 
 from heliograph.engines.embedded.coroutines import GRACE_SECONDS
@@ -20,7 +21,7 @@ from heliograph.engines.embedded.deaths import died, ended, never_ran
 from heliograph.engines.embedded.handle import Attempt, WorkerProcess
 from heliograph.engines.embedded.protocol import READY, pack_tickets, unpack_answer, unpack_tickets
 from heliograph.engines.embedded.wire import watch
-from heliograph.engines.executor import AttemptKey, Deliver, Running
+from heliograph.engines.executor import AttemptKey, Deliver, Running, those_of
 
 START_FAILURES: Final = 3
 """After so many workers in a row that did not get to work, what waits for one fails."""
@@ -67,14 +68,14 @@ class AsyncLane:
         watch(self._selector, self._process.wire)
         return True
 
-    def running(self) -> list[Running]:
+    def running(self, of: Collection[AttemptKey] | None) -> list[Running]:
         """See `Executor.running`; as it was a moment ago."""
         process = self._process
         if process is None:
             return []
         return [
             Running(attempt.work.key, process.worker, attempt.submitted, attempt.started)
-            for attempt in list(self._attempts.values())
+            for attempt in those_of(self._attempts, of)
             if attempt.started
         ]
 
@@ -199,7 +200,8 @@ class AsyncLane:
         begins_again = self._is_killed or not process.is_ready
         for attempt in left:
             if begins_again:
-                self.put(attempt)
+                if not attempt.is_cancelled:  # by the failure to start one for those before it
+                    self.put(attempt)
             else:
                 del self._attempts[attempt.work.key]
                 self._deliver(died(attempt, process.worker, code))

@@ -13,13 +13,13 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from heliograph.engines.attempt import Functions, run_attempt_async
-from heliograph.engines.executor import AttemptKey, Deliver, Receipt, Running, Work
+from heliograph.engines.executor import AttemptKey, Deliver, Receipt, Running, Work, those_of
 from heliograph.records.attempt import Worker
 
 GRACE_SECONDS: Final = 1.0
@@ -130,11 +130,11 @@ class CoroutineThread:
         if entry is not None:
             self._loop.call_soon_threadsafe(self._cancel, entry)
 
-    def running(self) -> list[Running]:
+    def running(self, of: Collection[AttemptKey] | None) -> list[Running]:
         """See `Executor.running`."""
         return [
             Running(entry.work.key, self._worker, entry.submitted, entry.started)
-            for entry in list(self._entries.values())
+            for entry in those_of(self._entries, of)
             if entry.started
         ]
 

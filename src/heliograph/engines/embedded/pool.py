@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Collection
 from functools import partial
 from typing import Final
 
@@ -78,7 +79,7 @@ class Pool:
         """See `Executor.cancel`."""
         self._put(key)
 
-    def running(self) -> list[Running]:
+    def running(self, of: Collection[AttemptKey] | None = None) -> list[Running]:
         """See `Executor.running`; as it was a moment ago."""
         heads = []
         for handle in list(self._handles):
@@ -86,8 +87,9 @@ class Pool:
                 head = handle.line[0]
             except IndexError:  # idle, or became so just now
                 continue
-            heads.append(Running(head.work.key, handle.worker, head.submitted, head.started))
-        return heads + self._async.running()
+            if of is None or head.work.key in of:
+                heads.append(Running(head.work.key, handle.worker, head.submitted, head.started))
+        return heads + self._async.running(of)
 
     def close(self) -> None:
         """Stop all workers, wait for their end, and reap them."""

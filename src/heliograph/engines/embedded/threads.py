@@ -7,13 +7,13 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 from heliograph.engines.attempt import Functions, run_attempt
-from heliograph.engines.executor import AttemptKey, Deliver, Running, Work
+from heliograph.engines.executor import AttemptKey, Deliver, Running, Work, those_of
 from heliograph.records.attempt import Worker
 
 if TYPE_CHECKING:
@@ -90,15 +90,15 @@ class ThreadExecutor:
                 stacklevel=2,
             )
 
-    def running(self) -> Iterable[Running]:
+    def running(self, of: Collection[AttemptKey] | None = None) -> Iterable[Running]:
         """See `Executor.running`."""
         with self._lock:
             in_threads = [
                 Running(entry.work.key, entry.worker, entry.submitted, entry.started)
-                for entry in self._entries.values()
+                for entry in those_of(self._entries, of)
                 if entry.worker is not None
             ]
-        return in_threads if self._coroutines is None else in_threads + self._coroutines.running()
+        return in_threads if self._coroutines is None else in_threads + self._coroutines.running(of)
 
     def close(self) -> None:
         """Stop the idle threads; those that run a task are left behind, since they can't be stopped."""
