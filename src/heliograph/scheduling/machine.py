@@ -341,6 +341,8 @@ class Machine:
         task = event.task
         if self.status is not WorkflowStatus.RUNNING or self._status[task] is not TaskStatus.WAITING:
             return
+        if task in self._delegates:  # it waits for that, and no more for a time
+            return
         if self._states[task].rule.options.sleep is None:  # the delay before another attempt
             yield self._move(task, TaskStatus.READY)
             yield self._start(task)
