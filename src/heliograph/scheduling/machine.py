@@ -308,8 +308,8 @@ class Machine:
         yield self._move(task, TaskStatus.FAILED)
         if catcher is None:
             yield from self._stop(self._live)
-            for other in self._states:
-                if self._status[other] is TaskStatus.WAITING:
+            for other in self._states:  # what waits; or is READY, and its continuation not committed
+                if self._status[other] in (TaskStatus.WAITING, TaskStatus.READY):
                     yield self._move(other, TaskStatus.CANCELED)
             yield self._finish(WorkflowStatus.FAILED, task)
         else:
