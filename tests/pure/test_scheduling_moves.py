@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections import Counter
 from typing import Any
@@ -25,6 +24,7 @@ from heliograph.scheduling.events import (
 from heliograph.scheduling.invariants import check
 from heliograph.scheduling.machine import Machine
 from heliograph.scheduling.transitions import RUN_MOVES, TASK_MOVES, IllegalMoveError, initial_status
+from tests.pure.family import state_of
 
 READY, RUNNING, PENDING = TaskStatus.READY, TaskStatus.RUNNING, TaskStatus.PENDING
 NOW = 7.0
@@ -50,10 +50,6 @@ def submitted(tasks: tuple[TaskRule, ...], *events: Event, **given: Any) -> Mach
     machine = Machine()
     told(machine, Submitted(NOW, tasks, **given), *events)
     return machine
-
-
-def state_of(machine: Machine) -> dict[str, Any]:
-    return {slot: copy.deepcopy(getattr(machine, slot)) for slot in Machine.__slots__ if slot != "_handlers"}
 
 
 def done(task: int, attempt: int = 1) -> tuple[Event, Event]:
