@@ -27,13 +27,13 @@ def dags(draw: st.DrawFn, most: int) -> tuple[TaskRule, ...]:
         TaskOptions,
         max_retries=st.sampled_from([0, 1, 2, -1]),
         retry_exceptions=st.sampled_from([False, True, ("builtins.OSError",), ()]),
-        catch_exceptions=st.sampled_from([False, False, True]),
+        catch_exceptions=st.booleans(),
         checkpoint=st.sampled_from([None, True, False]),
         retry_delay=st.sampled_from([0.0, 0.0, 3.0]),
         retry_delay_max=st.sampled_from([0.5, 5.0, 60.0]),
         sleep=st.sampled_from([None, None, None, None, 0.0, 20.0]),
     )
-    count = draw(st.integers(1, most) | st.integers(max(1, most // 2), most))
+    count = draw(st.integers(1, 2) | st.integers(1, most) | st.integers(max(1, most // 2), most))
     upstream = [
         draw(st.lists(st.integers(0, task - 1), unique=True, max_size=2)) if task else []
         for task in range(count)

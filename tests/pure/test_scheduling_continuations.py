@@ -445,6 +445,11 @@ def test_another_attempt_waits_longer_each_time_up_to_a_bound() -> None:
     assert waited == [1.0, 2.0, 4.0, 5.0, 5.0]
 
 
+def test_a_delay_grows_with_the_tries_of_this_run_alone() -> None:
+    machine = submitted(task(retry_exceptions=True, retry_delay=1.0), attempts=((0, 5),), resumed=True)
+    assert raised(machine, 0)[-1] == Wake(0, NOW + 1.0)
+
+
 def test_jitter_takes_up_to_half_of_the_delay_off() -> None:
     for jitter, delay in ((0.0, 8.0), (0.5, 6.0), (1.0, 4.0)):
         machine = submitted(task(retry_exceptions=True, retry_delay=8.0))
