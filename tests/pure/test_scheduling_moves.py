@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections import Counter
 from typing import Any
@@ -25,6 +24,7 @@ from heliograph.scheduling.events import (
 from heliograph.scheduling.invariants import check
 from heliograph.scheduling.machine import Machine
 from heliograph.scheduling.transitions import RUN_MOVES, TASK_MOVES, IllegalMoveError, initial_status
+from tests.pure.family import state_of
 
 READY, RUNNING, PENDING = TaskStatus.READY, TaskStatus.RUNNING, TaskStatus.PENDING
 NOW = 7.0
@@ -50,10 +50,6 @@ def submitted(tasks: tuple[TaskRule, ...], *events: Event, **given: Any) -> Mach
     machine = Machine()
     told(machine, Submitted(NOW, tasks, **given), *events)
     return machine
-
-
-def state_of(machine: Machine) -> dict[str, Any]:
-    return {slot: copy.deepcopy(getattr(machine, slot)) for slot in Machine.__slots__}
 
 
 def done(task: int, attempt: int = 1) -> tuple[Event, Event]:
@@ -376,46 +372,16 @@ def test_a_resume_wakes_only_what_the_output_still_needs() -> None:
     # 0 -> 1 -> 2 -> 3, and 0 -> 3: 1 was not kept, and all that took it is stored.
     tasks = rules((), (0,), (1,), (0, 2), t1={"checkpoint": False})
     machine = Machine()
-    before = Submitted(
-        NOW,
-        tasks,
-        stored=frozenset({0, 2}),
-        attempts=((0, 1), (1, 1), (2, 1)),
-        resumed=True,
-        unkept=frozenset({1}),
-    )
-    assert told(machine, before) == [Mark(3, READY), Start(3, 1)]
-    assert machine.status_of(1) is TaskStatus.SUCCESSFUL
-    assert told(machine, Succeeded(NOW, 3, 1))[-1] == Finish(WorkflowStatus.SUCCESSFUL)
-    assert machine.progress == {TaskStatus.SUCCESSFUL: 4}
+    actions = told(machine, Submitted(NOW, tasks, frozenset({0, 2}), ((0, 1), (1, 1), (2, 1)), resumed=True))
+    assert actions == [Mark(3, READY), Start(3, 1)]
+    assert machine.status_of(1) is PENDING
 
 
-def test_what_was_not_kept_runs_again_when_it_is_needed_again_and_its_row_says_so() -> None:
+def test_what_was_not_kept_runs_again_when_it_is_needed_again() -> None:
     tasks = rules((), (0,), (1,), t0={"checkpoint": False})
-    machine = Machine()
-    before = Submitted(NOW, tasks, attempts=((0, 1),), resumed=True, unkept=frozenset({0}))
-    assert told(machine, before) == [Mark(0, PENDING), Mark(0, READY), Start(0, 2)]
+    machine = submitted(tasks, stored=frozenset(), attempts=((0, 1),), resumed=True)
+    assert machine.live == {0: 2}
     assert told(machine, *done(0, 2)) == [Mark(1, READY), Start(1, 1)]
-
-
-def test_what_was_not_kept_waits_for_its_inputs_again() -> None:
-    unkept = {"checkpoint": False}
-    tasks = rules((), (0,), (1,), t0=unkept, t1=unkept)
-    machine = Machine()
-    before = Submitted(NOW, tasks, attempts=((0, 1), (1, 1)), resumed=True, unkept=frozenset({0, 1}))
-    assert told(machine, before) == [
-        Mark(0, PENDING),
-        Mark(1, PENDING),
-        Mark(0, READY),
-        Start(0, 2),
-    ]
-    assert told(machine, *done(0, 2)) == [Mark(1, READY), Start(1, 2)]
-
-
-def test_an_output_that_was_not_kept_is_made_again() -> None:
-    machine = submitted(rules((), t0={"checkpoint": False}), resumed=True, unkept=frozenset({0}))
-    assert machine.live == {0: 1}
-    assert told(machine, Succeeded(NOW, 0, 1))[-1] == Finish(WorkflowStatus.SUCCESSFUL)
 
 
 def test_a_resume_with_the_output_stored_is_over_at_once() -> None:

@@ -69,6 +69,7 @@ def _attempts(machine: Machine) -> Iterator[str]:
             continue
         # Tasks of a continuation are READY, and wait for it to be committed.
         is_new = state is not None and state.rule.frame is not None and not state.tries
+        is_new = is_new and machine.status is WorkflowStatus.RUNNING
         if status is TaskStatus.RUNNING or not is_new:
             yield f"task {task} is {status}, and has no live attempt"
 

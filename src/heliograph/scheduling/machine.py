@@ -287,8 +287,8 @@ class Machine:
         yield self._move(task, TaskStatus.FAILED)
         if catcher is None:
             yield from self._stop(self._live)
-            for other in self._states:
-                if self._status[other] is TaskStatus.WAITING:
+            for other in self._states:  # what waits; or is READY, and its continuation not committed
+                if self._status[other] in (TaskStatus.WAITING, TaskStatus.READY):
                     yield self._move(other, TaskStatus.CANCELED)
             yield self._finish(WorkflowStatus.FAILED, task)
         else:
@@ -319,6 +319,8 @@ class Machine:
     def _due(self, event: Due) -> Iterator[Action]:
         task = event.task
         if self.status is not WorkflowStatus.RUNNING or self._status[task] is not TaskStatus.WAITING:
+            return
+        if task in self._delegates:  # it waits for that, and no more for a time
             return
         if self._states[task].rule.options.sleep is None:  # the delay before another attempt
             yield self._move(task, TaskStatus.READY)
