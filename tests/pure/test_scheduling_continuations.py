@@ -469,3 +469,21 @@ def test_a_timer_that_rings_again_does_not_wake_a_frame() -> None:
     continued(machine, 0, task())
     assert told(machine, Due(NOW + 1.0, 0)) == []
     assert machine.live == {1: 1}
+
+
+def test_a_resume_leaves_what_a_caught_exception_ended_as_it_is() -> None:
+    rules = (
+        TaskRule((), TaskOptions(catch_exceptions=True)),  # its continuation failed, and it caught that
+        TaskRule((0,), TaskOptions()),
+        TaskRule((), TaskOptions(), frame=0),
+        TaskRule((2,), TaskOptions(), frame=0, delivers_to=0),
+    )
+    machine = Machine()
+    actions = machine.handle(Submitted(1.0, rules, frozenset({0}), ((0, 1), (2, 1)), resumed=True, output=1))
+    assert actions == [
+        Mark(2, TaskStatus.CANCELED),
+        Mark(3, TaskStatus.CANCELED),
+        Mark(1, TaskStatus.READY),
+        Start(1, 1),
+    ]
+    assert machine.progress == {TaskStatus.SUCCESSFUL: 1, TaskStatus.CANCELED: 2, TaskStatus.READY: 1}

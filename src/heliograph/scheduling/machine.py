@@ -203,8 +203,10 @@ class Machine:
         ]
         for status in self._status:
             self._counts[status] = self._counts.get(status, 0) + 1
-        wanted = needs(event.tasks, self._output, event.stored)
+        wanted = needs(event.tasks, self._output, event.stored, event.unkept)
         needed, self._delegates = wanted.tasks, wanted.delegates
+        for task in wanted.ended:
+            yield self._move(task, TaskStatus.CANCELED)
         attempts, due = dict(event.attempts), dict(event.due)
         for task in needed:
             rule = event.tasks[task]

@@ -16,19 +16,27 @@ class Needs:
     Attributes:
         tasks: to be woken, dependencies first.
         delegates: of these, the frames, each with the task whose output it waits for; see `machine`.
+        ended: tasks that did not succeed, in frames that did: somebody's exception ended them.
     """
 
     tasks: tuple[int, ...]
     delegates: dict[int, int]
+    ended: tuple[int, ...] = ()
 
 
-def needs(rules: Sequence[TaskRule], output: int, stored: AbstractSet[int]) -> Needs:
+def needs(
+    rules: Sequence[TaskRule],
+    output: int,
+    stored: AbstractSet[int],
+    unkept: AbstractSet[int] = frozenset(),
+) -> Needs:
     """Go back from the output to what is stored.
 
     Args:
         rules: of all tasks.
         output: the task that gives the workflow's output.
         stored: tasks whose outputs are there.
+        unkept: tasks that succeeded, and whose outputs are not there.
 
     >>> from heliograph.graph.options import TaskOptions
     >>> chain = [TaskRule((), TaskOptions()), TaskRule((0,), TaskOptions()), TaskRule((1,), TaskOptions())]
@@ -53,4 +61,17 @@ def needs(rules: Sequence[TaskRule], output: int, stored: AbstractSet[int]) -> N
             if other not in found and other not in stored:
                 found.add(other)
                 path.append(other)
-    return Needs(tuple(sorted(found)), delegates)
+    over = stored | unkept
+    ended = [
+        task
+        for task in range(len(rules))
+        if task not in over and task not in found and _is_within(rules, task, over)
+    ]
+    return Needs(tuple(sorted(found)), delegates, tuple(ended))
+
+
+def _is_within(rules: Sequence[TaskRule], task: int, frames: AbstractSet[int]) -> bool:
+    around = rules[task].frame
+    while around is not None and around not in frames:
+        around = rules[around].frame
+    return around is not None
