@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import Future
@@ -111,9 +110,6 @@ RESUMABLE = WorkflowStatus.RESUMABLE
 CANCELED = WorkflowStatus.CANCELED
 SUCCESSFUL = WorkflowStatus.SUCCESSFUL
 
-_session: Session | None = None
-_opening = threading.RLock()
-
 
 def init(
     *,
@@ -141,15 +137,10 @@ def init(
         ValueError: a value that can't be; or `init` was called before, with other values.
         StorageError: the storage can't be opened.
     """
-    from heliograph.engines.session import Session, settings
+    from heliograph.engines.opening import open_session
 
-    global _session
-    wanted = settings(storage, engine, workers, num_workers, max_running_workflows, max_pending_workflows)
-    with _opening:
-        if _session is None:
-            _session = Session(wanted)
-            return
-        given = {
+    open_session(
+        {
             "storage": storage,
             "engine": engine,
             "workers": workers,
@@ -157,22 +148,14 @@ def init(
             "max_running_workflows": max_running_workflows,
             "max_pending_workflows": max_pending_workflows,
         }
-        asked, in_force = wanted.shown(), _session.settings.shown()
-        for name, value in given.items():
-            if value is not None and asked[name] != in_force[name]:
-                raise ValueError(
-                    f"workflow.init: {name} is {in_force[name]!r} already, and can't be {asked[name]!r} too: "
-                    "call workflow.shutdown() first"
-                )
+    )
 
 
 def shutdown() -> None:
     """Stop the engine and close the storage. What ran reads RESUMABLE; the next call initialises anew."""
-    global _session
-    with _opening:
-        session, _session = _session, None
-    if session is not None:
-        session.close()
+    from heliograph.engines.opening import close_session
+
+    close_session()
 
 
 def run(
@@ -554,11 +537,11 @@ def options(**given: Any) -> GivenOptions:
 
 
 def _opened() -> Session:
-    with _opening:
-        if _session is None:
-            init()
-        assert _session is not None
-        return _session
+    # Engines and storage are imported when they are needed: a module that only defines tasks, and a worker,
+    # don't wait for that.
+    from heliograph.engines.opening import opened
+
+    return opened()
 
 
 def _new_id(name: str) -> str:
@@ -586,13 +569,3 @@ def _statuses(given: object) -> set[WorkflowStatus]:
                 f"status_filter: there is no status {value!r}; there are {', '.join(sorted(known))}"
             )
     return {WorkflowStatus(value) for value in values}
-
-
-def _after_fork() -> None:
-    # A forked child has the session's memory but none of its threads, and must not use its connections.
-    global _session, _opening
-    _session, _opening = None, threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
