@@ -250,6 +250,8 @@ def resume_all(include_failed: bool = False) -> list[tuple[str, Future[Any]]]:
     for record in waiting:
         try:
             resumed.append((record.workflow_id, session.engine.resume(record.workflow_id)))
+        except WorkflowNotFoundError:
+            continue  # deleted meanwhile
         except RuntimeError:
             if session.store.queries.workflow(record.workflow_id) is None:
                 raise
@@ -495,14 +497,15 @@ def cancel(workflow_id: str) -> None:
     from heliograph.engines.waiting import found
 
     session = _opened()
-    record = found(session.store, workflow_id)
-    if session.store.cancel(record):
-        if session.running_engine is not None:
-            session.running_engine.note_cancelled(record)
-        return
-    status = found(session.store, workflow_id).status
-    if status is not WorkflowStatus.CANCELED:
-        raise ValueError(f"workflow {workflow_id!r} can't be cancelled: it is {status}")
+    while not session.store.cancel(record := found(session.store, workflow_id)):
+        status = found(session.store, workflow_id).status
+        if status is WorkflowStatus.CANCELED:
+            return
+        if status in (WorkflowStatus.SUCCESSFUL, WorkflowStatus.FAILED):
+            raise ValueError(f"workflow {workflow_id!r} can't be cancelled: it is {status}")
+        # It was over, and somebody resumed it in between.
+    if session.running_engine is not None:
+        session.running_engine.note_cancelled(record)
 
 
 def delete(workflow_id: str) -> None:

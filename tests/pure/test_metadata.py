@@ -311,7 +311,7 @@ DONE = Phases(
 def test_the_durations_of_an_attempt_go_from_phase_to_phase() -> None:
     metadata = attempt_metadata(replace(ATTEMPT, phases=DONE, backoff=0.5))
     assert metadata["durations"] == {
-        "wait": 1.0,
+        "wait": 0.5,  # besides the backoff
         "queue": 2.0,
         "load": 0.25,
         "compute": 0.75,

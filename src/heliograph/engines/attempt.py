@@ -255,6 +255,6 @@ def _caught(error: BaseException, given: BaseException, work: Work) -> StoredVal
     wraps = work.caught_wraps or 0
     try:
         return _store(wrapped((None, given), wraps), work, "the exception")
-    except Exception:  # too large for the disk, or not to be pickled after all
+    except BaseException:  # too large for the disk, or not to be pickled after all
         said = rebuildable(error, replace(failure_of(error), error=None))
         return _store(wrapped((None, said), wraps), work, "the exception")

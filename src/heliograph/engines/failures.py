@@ -69,7 +69,7 @@ def lineage(kind: type[BaseException]) -> tuple[str, ...]:
 def _text(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception:  # anybody's code
+    except BaseException:  # anybody's code, which may even raise SystemExit
         return f"<no text: str() of this {type(error).__name__} fails>"
 
 
@@ -78,7 +78,7 @@ def _pickled(error: BaseException) -> bytes | None:
         data = dumps(error, "the error")
         # Many exceptions pickle and don't unpickle, since their __init__ wants more than `args` holds.
         return data if type(loads(data)) is type(error) and len(data) <= ERROR_LIMIT else None
-    except Exception:  # anybody's code
+    except BaseException:  # anybody's code, which may even raise SystemExit
         return None
 
 
@@ -87,7 +87,7 @@ def _traceback(error: BaseException) -> str | None:
         said = traceback.TracebackException.from_exception(error)
         _leave_out_ours(said)
         return _cut("".join(said.format()))
-    except Exception:  # __cause__, __notes__ and the like may be anything
+    except BaseException:  # __cause__, __notes__ and the like may be anything
         return None
 
 

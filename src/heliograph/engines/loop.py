@@ -302,6 +302,7 @@ class Loop:
                 failure.kind,
                 failure.message,
                 failure.error,
+                failure.traceback,
             )
         )
 

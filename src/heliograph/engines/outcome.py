@@ -63,7 +63,12 @@ def load_value(value: StoredValue, values: ValueStore) -> Any:
 
 
 def execution_error(
-    workflow_id: str, task_id: str | None, kind: str, message: str, error: bytes | None
+    workflow_id: str,
+    task_id: str | None,
+    kind: str,
+    message: str,
+    error: bytes | None,
+    traceback: str | None,
 ) -> WorkflowExecutionError:
     """The error of a failed workflow, with the task's own as its cause.
 
@@ -73,6 +78,7 @@ def execution_error(
         kind: type of the task's error, dotted.
         message: its text.
         error: the pickled error.
+        traceback: where the task raised it, as text; goes with the cause as a note.
     """
     short = kind.removeprefix("builtins.").removeprefix("heliograph.errors.")
     failed = WorkflowExecutionError(
@@ -80,7 +86,9 @@ def execution_error(
         if message
         else f"workflow {workflow_id!r} failed in task {task_id!r}: {short}"
     )
-    failed.__cause__ = _rebuilt(kind, message, error)
+    cause = failed.__cause__ = _rebuilt(kind, message, error)
+    if traceback:
+        cause.add_note(f"In the task {task_id!r}:\n{traceback.rstrip()}")
     return failed
 
 

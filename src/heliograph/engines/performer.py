@@ -142,9 +142,9 @@ class Performer:
                 continue
             self._unseen.discard(running.key)
             run = find(running.key)
-            if run is None:
-                continue
             task, attempt = running.key.task, running.key.attempt
+            if run is None or run.machine.live.get(task) != attempt:
+                continue  # it was stopped, and the executor has not seen to that yet
             self.tell(run, Started(now, task, attempt), now)
             self.pending.begun(run, running)
             timeout = run.machine.rule_of(task).options.timeout

@@ -83,22 +83,26 @@ def task_output(store: Store, workflow_id: str, task_id: str) -> StoredValue:
 
 def _wait(store: Store, workflow_id: str) -> WorkflowRecord:
     pause = threading.Event()
-    while (record := found(store, workflow_id)).status in ACTIVE:
-        pause.wait(_POLL_SECONDS)
-    match record.status:
-        case WorkflowStatus.SUCCESSFUL:
-            return record
-        case WorkflowStatus.FAILED:
-            error = store.checkpoints.error(record.key)
-            assert error is not None
-            raise execution_error(workflow_id, error.task_id, error.kind, error.message, error.error)
-        case WorkflowStatus.CANCELED:
-            raise cancellation_error(workflow_id)
-        case _:
-            raise ValueError(
-                f"workflow {workflow_id!r} has no output: it is {record.status}, "
-                "its engine is gone. Resume it."
-            )
+    while True:
+        record = found(store, workflow_id)
+        match record.status:
+            case WorkflowStatus.SUCCESSFUL:
+                return record
+            case WorkflowStatus.FAILED:
+                error = store.checkpoints.error(record.key)
+                if error is not None:  # else somebody resumed it just now: look again
+                    raise execution_error(
+                        workflow_id, error.task_id, error.kind, error.message, error.error, error.traceback
+                    )
+            case WorkflowStatus.CANCELED:
+                raise cancellation_error(workflow_id)
+            case WorkflowStatus.RESUMABLE:
+                raise ValueError(
+                    f"workflow {workflow_id!r} has no output: it is {record.status}, "
+                    "its engine is gone. Resume it."
+                )
+            case _:
+                pause.wait(_POLL_SECONDS)
 
 
 def in_background(store: Store, wait: Any, *args: Any) -> OutputFuture:

@@ -153,13 +153,15 @@ class Inputs:
     Attributes:
         args: positional ones.
         kwargs: keyword ones.
+        were_asked_for: whether any input node wanted its value.
     """
 
-    __slots__ = ("args", "kwargs")
+    __slots__ = ("args", "kwargs", "were_asked_for")
 
     def __init__(self, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> None:
         self.args = args
         self.kwargs = kwargs or {}
+        self.were_asked_for = False
 
     def of(self, node: InputNode | InputPart) -> Any:
         """The value of an input node.
@@ -167,6 +169,7 @@ class Inputs:
         Raises:
             InputMissingError: `workflow.run` was not given what the node stands for.
         """
+        self.were_asked_for = True
         single = len(self.args) == 1 and not self.kwargs
         if isinstance(node, InputNode):
             if not single:

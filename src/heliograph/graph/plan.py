@@ -61,7 +61,7 @@ def make_plan(dag: Node, inputs: Inputs) -> Plan:
         inputs: what feeds the DAG's input nodes.
 
     Raises:
-        TypeError: `dag` is not a node of a task.
+        TypeError: `dag` is not a node of a task, or has no input node for the inputs.
         ValueError: a cycle (an argument was changed after `bind`), or an input that was not given.
         NotPicklableError: a function or an argument can't be stored.
 
@@ -75,7 +75,13 @@ def make_plan(dag: Node, inputs: Inputs) -> Plan:
     """
     if not isinstance(dag, TaskNode):
         raise TypeError(f"a workflow is made of a DAG, such as `task.bind(...)`, not of {dag!r}")
-    return _Walk(inputs).of(dag)
+    plan = _Walk(inputs).of(dag)
+    if (inputs.args or inputs.kwargs) and not inputs.were_asked_for:
+        raise TypeError(
+            f"the DAG has no InputNode, and was given {len(inputs.args)} positional and the names "
+            f"{sorted(inputs.kwargs)}: bind them, or correct an option's name"
+        )
+    return plan
 
 
 def restore_arguments(arguments: bytes, outputs: list[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from heliograph.graph.function import is_coroutine_function
 from heliograph.graph.identifiers import safe_name
 from heliograph.graph.listener import EventListener
 from heliograph.graph.node import Node, TaskNode
@@ -56,6 +55,8 @@ def event_node(listener: type[EventListener], args: tuple[Any, ...], kwargs: dic
     Raises:
         TypeError: not a listener, or one whose methods are not ``async def``.
     """
+    from heliograph.graph.function import is_coroutine_function  # brings pickling: not for every import
+
     given: object = listener
     if not (isinstance(given, type) and issubclass(given, EventListener)):
         raise TypeError(

@@ -75,6 +75,7 @@ def task_metadata(record: TaskRecord) -> dict[str, Any]:
         "function": _function(record.function),
         "reused": record.reused_in is not None and record.status is TaskStatus.SUCCESSFUL,
         **_known(
+            error=_task_error(record),
             creator=record.creator,
             output=record.output and _output(record.output),
             inputs_size=last and last.inputs_size,
@@ -126,6 +127,8 @@ def _durations(attempt: AttemptRecord) -> dict[str, float]:
         for name, (begin, end) in spans.items()
         if begin is not None and end is not None
     }
+    if attempt.backoff and "wait" in known:
+        known["wait"] = max(known["wait"] - attempt.backoff, 0.0)
     return known | {"backoff": attempt.backoff} if attempt.backoff else known
 
 
@@ -181,6 +184,14 @@ def _output(value: StoredValue) -> dict[str, Any]:
 
 def _failure(failure: Failure) -> dict[str, Any]:
     return _known(type=failure.kind, message=failure.message, traceback=failure.traceback)
+
+
+def _task_error(task: TaskRecord) -> dict[str, Any] | None:
+    """Why a task failed for good: the error of its last attempt."""
+    if task.status is not TaskStatus.FAILED or not task.attempts:
+        return None
+    failure = task.attempts[-1].failure
+    return None if failure is None else _failure(failure)
 
 
 def _run_error(run: RunRecord) -> dict[str, Any] | None:

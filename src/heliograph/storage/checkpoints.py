@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -55,6 +56,7 @@ class StoredError:
     message: str
     task_id: str | None
     error: bytes | None
+    traceback: str | None
 
 
 class Checkpoints:
@@ -123,8 +125,20 @@ class Checkpoints:
             )
         )
         failed = tasks.c.task_id.label("error_task_id")
+        tried = attempts.alias("tried")
+        of_failed = (runs.c.workflow, runs.c.error_task, runs.c.run)
+        last = select(func.max(tried.c.attempt)).where(
+            *map(operator.eq, (tried.c.workflow, tried.c.task, tried.c.run), of_failed)
+        )
+        raised_in = (
+            select(attempts.c.error_traceback)
+            .where(attempts.c.workflow == runs.c.workflow, attempts.c.task == runs.c.error_task)
+            .where(attempts.c.attempt == last.scalar_subquery())
+            .scalar_subquery()
+            .label("error_traceback")
+        )
         self._error = self._prepared(
-            select(runs.c.error_type, runs.c.error_message, runs.c.error, failed)
+            select(runs.c.error_type, runs.c.error_message, runs.c.error, failed, raised_in)
             .select_from(
                 workflows.join(
                     runs, (runs.c.workflow == workflows.c.key) & (runs.c.run == workflows.c.run)
@@ -199,7 +213,9 @@ class Checkpoints:
             row = self._error.ask(connection, of_workflow=key).first()
         if row is None or row.error_type is None:
             return None
-        return StoredError(row.error_type, row.error_message, row.error_task_id, row.error)
+        return StoredError(
+            row.error_type, row.error_message, row.error_task_id, row.error, row.error_traceback
+        )
 
     def not_running(self, held: Collection[tuple[int, int]]) -> list[int]:
         """Of the runs an engine believes it has, given as (key, run), those that are not its any more."""

@@ -32,6 +32,7 @@ class Database:
         self._writing = threading.Lock()
         self._writer: Connection | None = None
         self.dialect = self._engine.dialect
+        self._identity = sqlite.identity(location)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -54,6 +55,10 @@ class Database:
         """One transaction, committed at the end, undone by an exception."""
         with self._translated(), self._writing:
             connection = self._the_writer()
+            if sqlite.identity(self.location) != self._identity:  # what is written there would be lost
+                raise StorageError(
+                    f"storage {self.location.url} was replaced while it was in use: start again"
+                )
             sqlite.execute(connection, sqlite.BEGIN_WRITE)
             try:
                 yield connection

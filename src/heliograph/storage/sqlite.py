@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from typing import Any, Final
 
@@ -47,6 +48,23 @@ def _configure(connection: sqlite3.Connection, _record: Any) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "mmap_size=268435456"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def identity(location: Location) -> tuple[int, int] | None:
+    """Tells the database file from another one under its name; None: it is not in a file.
+
+    Raises:
+        StorageError: there is no file any more.
+    """
+    if location.path is None:
+        return None
+    try:
+        status = os.stat(location.path)
+    except FileNotFoundError as error:
+        raise StorageError(
+            f"storage {location.path} was removed while it was in use: put it back, and start again"
+        ) from error
+    return status.st_dev, status.st_ino
 
 
 def execute(connection: Connection, sql: str) -> None:

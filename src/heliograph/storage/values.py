@@ -90,12 +90,21 @@ class ValueStore:
     def delete_folder(self, folder: str) -> None:
         """Remove a folder with all its values; none is no error.
 
+        An attempt that was cancelled and can't be stopped may still be writing into it: what comes after the
+        second look stays behind.
+
         Raises:
             StorageError: the filesystem refused.
         """
         path = self._path(folder)
         with self._explained("delete", path), contextlib.suppress(FileNotFoundError):
-            self._fs.rm(path, recursive=True)
+            try:
+                self._fs.rm(path, recursive=True)
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:
+                    raise
+                with contextlib.suppress(OSError):
+                    self._fs.rm(path, recursive=True)
 
     @functools.cached_property
     def _opened(self) -> tuple[Any, str]:

@@ -43,7 +43,7 @@ def died(attempt: Attempt, worker: Worker, code: int) -> Receipt:
         way_out = "A task ends by returning or raising, not by ending its process."
     error = WorkerDiedError(
         f"the worker process {worker.pid} that ran task {attempt.work.task_id!r} {ended(code)}. {way_out} "
-        "With max_retries it is tried again."
+        "It is tried as often as max_retries says."
     )
     used = Resources(exit_code=code) if code >= 0 else Resources(signal=-code)
     return _failed(attempt, worker, error, True, used)

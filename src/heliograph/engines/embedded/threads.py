@@ -150,6 +150,8 @@ class ThreadExecutor:
                 entry.worker = worker
                 entry.started = time.time()
             receipt = run_attempt(work, worker, entry.submitted, "shared", self._functions)
+            if os.getpid() != worker.pid:
+                os._exit(0)  # a task forked, and the child came back here
             with lock:
                 is_wanted = entries.get(work.key) is entry
                 if is_wanted:

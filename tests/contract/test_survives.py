@@ -1,0 +1,80 @@
+"""What must never stop the engine, nor leave anybody waiting."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from typing import Any, NoReturn
+
+import pytest
+
+from heliograph import workflow
+from tests.conditions import DEADLINE
+from tests.contract.conftest import EngineUnderTest
+
+
+@workflow.task
+def bad() -> NoReturn:
+    raise ValueError("bad")
+
+
+@workflow.task
+def busy() -> None:
+    time.sleep(0.05)
+
+
+@workflow.task
+def both(*_outputs: Any) -> None:
+    pass
+
+
+class Rude(Exception):
+    """Its pickling ends the program, if it is let to."""
+
+    def __reduce__(self) -> NoReturn:
+        raise SystemExit(3)
+
+
+@workflow.task
+def be_rude() -> NoReturn:
+    raise Rude("x")
+
+
+@workflow.task
+async def be_rude_slowly() -> NoReturn:
+    raise Rude("x")
+
+
+@workflow.task
+def one() -> int:
+    return 1
+
+
+@pytest.mark.filterwarnings("ignore:task .* is to stop:RuntimeWarning")
+def test_many_failures_beside_tasks_that_run(engine: EngineUnderTest) -> None:
+    futures = [workflow.run_async(both.bind(bad.bind(), busy.bind(), busy.bind())) for _ in range(60)]
+    for future in futures:
+        with pytest.raises(workflow.WorkflowExecutionError):
+            future.result(DEADLINE)
+    assert workflow.run(one.bind()) == 1
+
+
+@pytest.mark.parametrize("task", [be_rude, be_rude_slowly], ids=["sync", "async"])
+def test_an_exception_whose_pickling_raises_system_exit(engine: EngineUnderTest, task: workflow.Task) -> None:
+    with pytest.raises(workflow.WorkflowExecutionError, match="Rude: x"):
+        workflow.run_async(task.bind()).result(DEADLINE)
+    assert workflow.run(one.bind()) == 1
+
+
+def test_a_storage_that_was_removed_takes_nothing_more(engine: EngineUnderTest) -> None:
+    workflow.run(one.bind(), workflow_id="before")
+    kept = engine.storage.with_name("kept")
+    os.rename(engine.storage, kept)
+    with pytest.raises(workflow.StorageError, match="was removed while it was in use"):
+        workflow.run(one.bind(), workflow_id="lost")
+    workflow.shutdown()
+    shutil.rmtree(engine.storage, ignore_errors=True)
+    os.rename(kept, engine.storage)
+    engine.init()
+    assert workflow.list_all() == [("before", "SUCCESSFUL")]
