@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 import time
 from collections.abc import Iterable
 from concurrent.futures import Future
@@ -153,9 +154,10 @@ def init(
 
 def shutdown() -> None:
     """Stop the engine and close the storage. What ran reads RESUMABLE; the next call initialises anew."""
-    from heliograph.engines.opening import close_session
+    if "heliograph.engines.opening" in sys.modules:  # else nothing was ever opened: don't import all for that
+        from heliograph.engines.opening import close_session
 
-    close_session()
+        close_session()
 
 
 def run(

@@ -29,7 +29,7 @@ def both(*_outputs: Any) -> None:
     pass
 
 
-class Rude(Exception):
+class RudeError(Exception):
     """Its pickling ends the program, if it is let to."""
 
     def __reduce__(self) -> NoReturn:
@@ -38,12 +38,12 @@ class Rude(Exception):
 
 @workflow.task
 def be_rude() -> NoReturn:
-    raise Rude("x")
+    raise RudeError("x")
 
 
 @workflow.task
 async def be_rude_slowly() -> NoReturn:
-    raise Rude("x")
+    raise RudeError("x")
 
 
 @workflow.task
@@ -62,7 +62,7 @@ def test_many_failures_beside_tasks_that_run(engine: EngineUnderTest) -> None:
 
 @pytest.mark.parametrize("task", [be_rude, be_rude_slowly], ids=["sync", "async"])
 def test_an_exception_whose_pickling_raises_system_exit(engine: EngineUnderTest, task: workflow.Task) -> None:
-    with pytest.raises(workflow.WorkflowExecutionError, match="Rude: x"):
+    with pytest.raises(workflow.WorkflowExecutionError, match="RudeError: x"):
         workflow.run_async(task.bind()).result(DEADLINE)
     assert workflow.run(one.bind()) == 1
 
