@@ -21,6 +21,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from heliograph import errors as exceptions
+from heliograph.engines.http_listener import HTTPListener
 from heliograph.errors import (
     MissingExtraError,
     NotPicklableError,
@@ -57,6 +58,7 @@ __all__ = [
     "RUNNING",
     "SUCCESSFUL",
     "Current",
+    "HTTPListener",
     "InputNode",
     "MissingExtraError",
     "Node",

@@ -17,6 +17,7 @@ from heliograph.engines.embedded.lifeline import can_be_read
 from heliograph.engines.embedded.protocol import LENGTH, TICKETS, Setup, pack_order
 from heliograph.engines.executor import Work
 from heliograph.records.attempt import Worker
+from heliograph.storage.location import VARIABLE
 
 _BOOT: Final = (
     "import sys; sys.path[:] = sys.argv[5:]; from heliograph.engines.embedded.worker import main; main()"
@@ -60,7 +61,7 @@ class WorkerHandle:
         was_cut: attempts were taken back out of its line, and it has not answered since.
     """
 
-    def __init__(self, worker_id: str) -> None:
+    def __init__(self, worker_id: str, storage: str | None = None) -> None:
         self.line: deque[Attempt] = deque()
         self.is_ready = False
         self.was_cut = False
@@ -91,6 +92,7 @@ class WorkerHandle:
                     str(os.getpid()),
                     *map(str, sys.path),
                 ],
+                env=None if storage is None else os.environ | {VARIABLE: storage},
                 stdin=subprocess.DEVNULL,
                 pass_fds=handles,
                 start_new_session=True,  # a group to kill as one; and Ctrl-C is the program's to handle
