@@ -51,7 +51,7 @@ def serve(
         )
     place = chosen(context, storage)
     open_to_read(place)
-    app = web.app(place, token=token, hosts=(host, *_LOOPBACK_NAMES) if is_loopback else None)
+    app = web.app(place, token=token, hosts=(host.lower(), *_LOOPBACK_NAMES) if is_loopback else None)
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=PATIENCE, server_header=False
     )
@@ -74,7 +74,6 @@ def _listening(family: socket.AddressFamily, address: str, port: int) -> socket.
     try:
         return socket.create_server((address, port), family=family, backlog=2048)
     except OSError as error:
-        reason = error.strerror or error
         raise WorkflowError(
-            f"can't listen on {address} port {port}: {reason}; choose another --port"
+            f"can't listen on {address} port {port}: {error.strerror or error}; choose another --port"
         ) from None

@@ -292,6 +292,7 @@ class _Statements:
             .where(by_place, or_(is_mine, is_free))
             .order_by((events.c.state != constant(EventState.TAKEN)), events.c.event)
             .limit(literal_column("1"))
+            .offset(literal_column("0"))  # else SQLite's compiler adds one as a parameter
         )
         self.take = prepared(update(events).where(by_event), "state", "task_id", "attempt")
         self.register = prepared(replacing(listeners, dialect), *listeners.c.keys())

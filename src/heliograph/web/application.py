@@ -25,6 +25,8 @@ def make(
     """See `heliograph.web.app`."""
     if max_body < 1:
         raise ValueError(f"max_body must be a positive number of bytes, not {max_body!r}")
+    if token is not None and not token.strip():
+        raise ValueError("the token must not be empty")
     named = None if storage is None else locate(storage)
     events = Events(lambda: place.here() if named is None else named, max_body)
 

@@ -19,6 +19,8 @@ from heliograph.storage.location import Location
 from heliograph.web.answers import error
 
 _NAMES: Final = ("event_key", "event_payload")
+_READ_ON: Final = 8
+"""A body up to so many times too large is read and dropped: few senders look for an answer while they send."""
 _BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -65,17 +67,18 @@ class Events:
             self._sender = None
 
     async def _body(self, request: Request) -> bytes:
-        """The body; no more of it is read than may be, whatever the headers say of its length."""
-        if _declared(request) > self._max_body:
-            self._too_large()
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > self._max_body:
-                self._too_large()
-        return bytes(body)
-
-    def _too_large(self) -> NoReturn:
+        """The body; no more of it is kept than may be, whatever the headers say of its length."""
+        length, body = 0, bytearray()
+        most_read = _READ_ON * self._max_body
+        if _declared(request) <= most_read:
+            async for chunk in request.stream():
+                length += len(chunk)
+                if length <= self._max_body:
+                    body += chunk
+                elif length > most_read:
+                    break
+            if length <= self._max_body:
+                return bytes(body)
         # What is left of the body is not read, so nothing can come after it.
         raise HTTPException(
             413, f"the body is larger than {self._max_body} bytes", headers={"Connection": "close"}

@@ -26,8 +26,6 @@ class Guard:
     """
 
     def __init__(self, app: ASGIApp, token: str | None, hosts: Collection[str] | None = None) -> None:
-        if token is not None and not token:
-            raise ValueError("the token must not be empty")
         self._app = app
         self._hosts = None if hosts is None else frozenset(hosts)
         self._digest = None if token is None else _digest(token.encode())
