@@ -29,7 +29,7 @@ class Desk:
     """
 
     def __init__(self, location: Location) -> None:
-        self._location = location
+        self.location = location
         self._waiting: dict[Waiting, asyncio.Future[Handed]] = {}
         self._at: defaultdict[tuple[str, str], dict[Waiting, None]] = defaultdict(dict)
         self._to_look: dict[Waiting, None] = {}
@@ -86,7 +86,7 @@ class Desk:
             self._serving = asyncio.create_task(self._serve(), name="heliograph-http-desk")
 
     async def _serve(self) -> None:
-        store = StoreThread(self._location)
+        store = StoreThread(self.location)
         try:
             while self._waiting or self._leaving or self._checkpointed:
                 self._news.clear()

@@ -20,7 +20,7 @@ from heliograph.web.answers import error
 
 _NAMES: Final = ("event_key", "event_payload")
 _READ_ON: Final = 8
-"""A body up to so many times too large is read and dropped: few senders look for an answer while they send."""
+"""A body up to so many times too large is read and dropped: few senders look at an answer before they end."""
 _BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
