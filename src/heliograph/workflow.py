@@ -40,10 +40,11 @@ from heliograph.errors import (
     WorkflowTaskNotRecoverableError,
 )
 from heliograph.graph.identifiers import check_identifier
+from heliograph.graph.listener import EventListener
 from heliograph.graph.node import InputNode, Inputs, Node, TaskNode
 from heliograph.graph.options import GivenOptions, metadata_json
 from heliograph.graph.task import Task, task
-from heliograph.graph.waits import sleep_node
+from heliograph.graph.waits import event_node, sleep_node
 from heliograph.records.context import Current, running
 from heliograph.records.status import WorkflowStatus
 
@@ -58,6 +59,7 @@ __all__ = [
     "RUNNING",
     "SUCCESSFUL",
     "Current",
+    "EventListener",
     "HTTPListener",
     "InputNode",
     "MissingExtraError",
@@ -101,6 +103,7 @@ __all__ = [
     "shutdown",
     "sleep",
     "task",
+    "wait_for_event",
 ]
 
 PENDING = WorkflowStatus.PENDING
@@ -456,6 +459,29 @@ def sleep(seconds: float | Node) -> Node:
     True
     """
     return sleep_node(seconds)
+
+
+def wait_for_event(listener: type[EventListener], *args: Any, **kwargs: Any) -> Node:
+    """A node whose output is an event from outside. While it waits, it occupies no worker.
+
+    The listener's `event_checkpointed` is called once the event is stored, before anything that depends on
+    it. After a crash in between it is called again, with the stored event.
+
+    Args:
+        listener: a subclass of `EventListener`.
+        *args: for its `poll_for_event`; nodes among them arrive as their values.
+        **kwargs: likewise.
+
+    Raises:
+        TypeError: not a listener, or one whose methods are not ``async def``.
+
+    >>> class Greeting(EventListener):
+    ...     async def poll_for_event(self, name: str) -> str:
+    ...         return f"hello {name}"
+    >>> run(wait_for_event(Greeting, "world"))
+    'hello world'
+    """
+    return event_node(listener, args, kwargs)
 
 
 def current() -> Current:

@@ -55,8 +55,10 @@ class Works:
 
     def payload(self, function: Callable[..., Any]) -> Payload:
         if function not in self._payloads:
-            data = describe(Task(function)).payload
-            self._payloads[function] = Payload(function.__name__, len(self._payloads) + 1, data)
+            described = describe(Task(function))
+            self._payloads[function] = Payload(
+                described.qualname, len(self._payloads) + 1, described.payload, described.is_async
+            )
         return self._payloads[function]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +19,7 @@ from heliograph.graph.function import load
 from heliograph.graph.node import Inputs, Node
 from heliograph.graph.pickling import dumps, loads
 from heliograph.graph.plan import Plan, make_plan, restore_arguments
-from heliograph.records.attempt import Phases, StoredValue, Worker
+from heliograph.records.attempt import Phases, Resources, StoredValue, Worker
 from heliograph.records.context import Current, running
 from heliograph.storage.values import INLINE_LIMIT, ValueStore
 
@@ -42,6 +43,78 @@ class Functions:
         return function
 
 
+class _Attempt:
+    """An attempt on its way to a receipt: all that does not depend on how its function is called.
+
+    Args:
+        work: the attempt.
+        worker: who runs it.
+        submitted: when the executor got it, Unix seconds.
+        meter: measures it; None: what it uses can't be told from what others use.
+    """
+
+    __slots__ = (
+        *("_anchor", "_context", "_continuation", "_finished", "_loaded", "_meter", "_output", "_started"),
+        *("_submitted", "_work", "_worker"),
+    )
+
+    def __init__(self, work: Work, worker: Worker, submitted: float, meter: Meter | None) -> None:
+        self._work = work
+        self._worker = worker
+        self._submitted = submitted
+        self._meter = meter
+        # One reading of the wall clock, and a clock that can't go back from there.
+        self._started = started = max(time.time(), submitted)
+        self._anchor = started - time.perf_counter()
+        self._loaded: float | None = None
+        self._finished: float | None = None
+        self._output: StoredValue | None = None
+        self._continuation: Plan | None = None
+        self._context = running.set(
+            Current(work.workflow_id, work.task_id, work.key.attempt, work.key.run, work.key.run > 1)
+        )
+
+    def load(self, functions: Functions) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+        """What to call, and with what."""
+        function = _load_function(self._work, functions)
+        args, kwargs = _load_arguments(self._work)
+        self._loaded = self._anchor + time.perf_counter()
+        return function, args, kwargs
+
+    def called(self) -> None:
+        """The function has returned, or raised."""
+        self._finished = self._anchor + time.perf_counter()
+
+    def keep(self, value: Any) -> None:
+        """Take what the function returned."""
+        if isinstance(value, Node):
+            self._continuation = make_plan(value, Inputs())
+        else:
+            self._output = _store(wrapped(value, self._work.wraps), self._work, "the output")
+
+    def succeeded(self) -> Receipt:
+        """The receipt: it went well."""
+        running.reset(self._context)
+        phases = self._phases(self._anchor + time.perf_counter())
+        return Receipt(
+            self._work.key, self._worker, phases, self._used(), self._output, continuation=self._continuation
+        )
+
+    def failed(self, error: BaseException) -> Receipt:
+        """The receipt: something was raised."""
+        running.reset(self._context)
+        work, phases, used = self._work, self._phases(None), self._used()
+        failure = failure_of(error)
+        caught = None if work.caught_wraps is None else _caught(error, rebuildable(error, failure), work)
+        return Receipt(work.key, self._worker, phases, used, None, failure, caught)
+
+    def _phases(self, serialised: float | None) -> Phases:
+        return Phases(None, None, self._submitted, self._started, self._loaded, self._finished, serialised)
+
+    def _used(self) -> Resources:
+        return _UNMEASURED if self._meter is None else self._meter.read()
+
+
 def run_attempt(
     work: Work,
     worker: Worker,
@@ -58,46 +131,63 @@ def run_attempt(
         measured: whether anything else runs in this process meanwhile.
         functions: what this worker has loaded before.
     """
-    # One reading of the wall clock, and a clock that can't go back from there.
-    meter = Meter(measured)
-    started = max(time.time(), submitted)
-    anchor = started - time.perf_counter()
-    loaded = finished = None
-    output: StoredValue | None = None
-    continuation: Plan | None = None
-    context = running.set(
-        Current(work.workflow_id, work.task_id, work.key.attempt, work.key.run, work.key.run > 1)
-    )
-    failed: BaseException | None = None
+    attempt = _Attempt(work, worker, submitted, Meter(measured))
     try:
-        function = _load_function(work, functions)
-        args, kwargs = _load_arguments(work)
-        loaded = anchor + time.perf_counter()
+        function, args, kwargs = attempt.load(functions)
         try:
             value = function(*args, **kwargs)
-            if type(value) is CoroutineType:
+            if type(value) is CoroutineType:  # what returned it did not look as if it would
                 value = _run_coroutine(value)
         finally:
-            finished = anchor + time.perf_counter()
-        if isinstance(value, Node):
-            continuation = make_plan(value, Inputs())
-        else:
-            output = _store(wrapped(value, work.wraps), work, "the output")
+            attempt.called()
+        attempt.keep(value)
     except BaseException as error:  # sys.exit() in a task ends the task, not the worker
-        failed = error
-    finally:
-        running.reset(context)
-    serialised = anchor + time.perf_counter() if failed is None else None
-    resources = meter.read()
-    phases = Phases(None, None, submitted, started, loaded, finished, serialised)
-    if failed is None:
-        return Receipt(work.key, worker, phases, resources, output, continuation=continuation)
+        return attempt.failed(error)
+    return attempt.succeeded()
+
+
+async def run_attempt_async(
+    work: Work, worker: Worker, submitted: float, functions: Functions, is_wanted: Callable[[], bool]
+) -> Receipt | None:
+    """As `run_attempt`, for one that waits on an event loop beside others; it has to be a task of its own.
+
+    What one of many coroutines used can't be measured, so nothing is said of it.
+
+    Args:
+        work: the attempt.
+        worker: who runs it.
+        submitted: when the executor got it, Unix seconds.
+        functions: what this worker has loaded before.
+        is_wanted: whether anybody waits for the receipt of what was raised; asked when something was.
+
+    Returns:
+        The receipt; None: nobody wants one.
+    """
+    attempt = _Attempt(work, worker, submitted, None)
     try:
-        failure = failure_of(failed)
-        caught = None if work.caught_wraps is None else _caught(failed, rebuildable(failed, failure), work)
-        return Receipt(work.key, worker, phases, resources, None, failure, caught)
-    finally:
-        failed = None  # or the frames in its traceback keep each other, and the task's values, alive
+        function, args, kwargs = attempt.load(functions)
+        try:
+            if inspect.iscoroutinefunction(function):
+                value = await function(*args, **kwargs)
+            else:  # a wrapper of such a function may do anything before there is something to await
+                value = await _in_thread(function, args, kwargs)
+                if inspect.isawaitable(value):
+                    value = await value
+        finally:
+            attempt.called()
+        attempt.keep(value)
+    except BaseException as error:  # a cancellation too, if it is the task's own
+        return attempt.failed(error) if is_wanted() else None
+    return attempt.succeeded()
+
+
+_UNMEASURED: Final = Resources(measured="shared")
+
+
+async def _in_thread(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    import asyncio  # late: see `_run_coroutine`
+
+    return await asyncio.to_thread(function, *args, **kwargs)
 
 
 def _load_function(work: Work, functions: Functions) -> Callable[..., Any]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from heliograph.graph.plan import Plan
 from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, Worker
@@ -28,11 +28,13 @@ class Payload:
         name: what a task of it is called in errors.
         token: unique in this engine for as long as it lives.
         data: the pickled function.
+        is_async: calling it gives something to await.
     """
 
     name: str
     token: int
     data: bytes
+    is_async: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,22 @@ class Running:
     started: float
 
 
+Held = TypeVar("Held")
+
+
+def those_of(held: Mapping[AttemptKey, Held], keys: Collection[AttemptKey] | None) -> list[Held]:
+    """What is held under these keys, or under any if they are None: in a time that the fewer of both take.
+
+    Other threads may change what is held meanwhile.
+    """
+    if keys is None:
+        return list(held.values())
+    if len(held) < len(keys):
+        return [value for key, value in list(held.items()) if key in keys]
+    found = [held.get(key) for key in keys]
+    return [value for value in found if value is not None]
+
+
 Deliver = Callable[[Receipt], None]
 """Takes a receipt from any thread, at once; never raises."""
 
@@ -121,8 +139,8 @@ class Executor(Protocol):
     def cancel(self, key: AttemptKey) -> None:
         """Drop the attempt, or stop it if a worker has it. Unknown or ended attempts are no error."""
 
-    def running(self) -> Iterable[Running]:
-        """The attempts that workers have now."""
+    def running(self, of: Collection[AttemptKey] | None = None) -> Iterable[Running]:
+        """The attempts that workers have now; of these only, if they are given."""
 
     def close(self) -> None:
         """Stop everything and wait until no worker is left. May be called again."""

@@ -200,8 +200,8 @@ def resumed_run(
             task: LiveTask(*described)
             for task, described in enumerate(zip(plan.task_ids, plan.functions, strict=True))
         },
-        functions=[Payload(name, next(tokens), payload) for name, payload in plan.payloads],
-        function_numbers={payload: number for number, (_, payload) in enumerate(plan.payloads)},
+        functions=[Payload(name, next(tokens), data, is_async) for name, data, is_async in plan.payloads],
+        function_numbers={data: number for number, (_, data, _) in enumerate(plan.payloads)},
         future=future,
         submitted=Submitted(
             claim.created_time,
@@ -222,4 +222,5 @@ def rules_of(plan: Plan) -> tuple[TaskRule, ...]:
 
 
 def _payload(function: Function, tokens: Iterator[int]) -> Payload:
-    return Payload(f"{function.module}.{function.qualname}", next(tokens), function.payload)
+    name = f"{function.module}.{function.qualname}"
+    return Payload(name, next(tokens), function.payload, function.is_async)

@@ -106,11 +106,11 @@ class Loop:
         self._awaiting: list[tuple[LiveRun, Stored | Expanded]] = []  # what the next commit makes true
         self._timers = Timers()
         self._over: list[tuple[LiveRun, Finish, Receipt | None]] = []  # runs that end with it
-        self._seen_running: set[AttemptKey] = set()
-        self._open: set[AttemptKey] = set()  # attempts that the executor has
+        self._unseen: set[AttemptKey] = set()  # attempts that the executor has, and nobody saw running
         now = self._clock()
         self._renew_at = now + _RENEW_SECONDS
         self._poll_at = now
+        self._observe_at = now
         self._changes_seen = 0
         self._running = True
         self._entering = threading.Lock()  # nobody enters behind the one who closes
@@ -178,7 +178,7 @@ class Loop:
             if not self._take_in():
                 return False
             now = self._clock()
-            if len(self._open) > len(self._seen_running):
+            if self._unseen and now >= self._observe_at:
                 self._observe(now)
             self._ring(now)
             if self._must_commit(now):
@@ -217,7 +217,7 @@ class Loop:
         """Seconds to wait for a message; None: not at all."""
         if self._entrance or self._pending.urgent:
             return None
-        if self._pending or len(self._open) > len(self._seen_running):
+        if self._pending or self._unseen:
             return TICK_SECONDS  # a timer may be late by as much
         if not self._runs:
             return _FOREVER
@@ -229,8 +229,7 @@ class Loop:
     # -- events in
 
     def _receive(self, receipt: Receipt) -> None:
-        self._open.discard(receipt.key)
-        self._seen_running.discard(receipt.key)
+        self._unseen.discard(receipt.key)
         run = self._live(receipt.key)
         if run is None:
             return
@@ -255,13 +254,14 @@ class Loop:
 
     def _observe(self, now: float) -> None:
         """Note attempts that have been running for a while: short ones end before anybody asks."""
-        for running in self._executor.running():
-            if running.key in self._seen_running or now - running.started < TICK_SECONDS / 2:
+        self._observe_at = now + TICK_SECONDS / 2  # there may be many
+        for running in self._executor.running(self._unseen):
+            if now - running.started < TICK_SECONDS / 2:
                 continue
+            self._unseen.discard(running.key)
             run = self._live(running.key)
             if run is None:
                 continue
-            self._seen_running.add(running.key)
             self._tell(run, Started(now, running.key.task, running.key.attempt), now)
             self._pending.begun(run, running)
             timeout = run.machine.rule_of(running.key.task).options.timeout
@@ -366,14 +366,13 @@ class Loop:
                 run.release(task)
             case Stop(task, attempt):
                 key = run.attempt_key(task, attempt)
-                self._open.discard(key)
-                self._seen_running.discard(key)
+                self._unseen.discard(key)
                 self._executor.cancel(key)
             case Finish():
                 self._finish(run, action, now, receipt)
 
     def _start(self, run: LiveRun, task: int, attempt: int, now: float) -> None:
-        self._open.add(run.attempt_key(task, attempt))
+        self._unseen.add(run.attempt_key(task, attempt))
         try:
             work = run.work(task, attempt, now, self._store.checkpoints, self._store.location.values)
         except StorageCorruptError as error:  # the attempt fails by it, as if its worker could not read it
@@ -504,8 +503,7 @@ class Loop:
         self._awaiting, self._over = [], []
         self._timers.clear()
         self._pending.take()
-        self._seen_running.clear()
-        self._open.clear()
+        self._unseen.clear()
 
     def _take_in_entries(self) -> None:
         """Nobody who entered may wait for ever."""

@@ -108,10 +108,9 @@ class PendingChanges:
         self.urgent = True
 
     def sleeping(self, run: LiveRun, task: int, due: float, now: float) -> None:
-        """A sleep began; it ends at a time that a resume is to know."""
+        """A sleep began; it ends at a time that a resume is to know. Nobody waits for that to be stored."""
         run.begun[task] = Begun(now, 0)
         self._changes(run, now).due[task] = due
-        self.urgent = True
 
     def expanded(self, run: LiveRun, expansion: Expansion, now: float) -> None:
         """A continuation's tasks are to be stored."""

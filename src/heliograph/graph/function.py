@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import inspect
@@ -32,6 +33,7 @@ class Function:
         line: the line it starts at, from 1; None where not known.
         source_hash: sha256 of its source text, or of its code where the text is not to be had.
         payload: pickled; by name where a worker can import it, else by value.
+        is_async: it is awaited, beside others, instead of called; see `is_coroutine_function`.
     """
 
     module: str
@@ -40,6 +42,7 @@ class Function:
     line: int | None
     source_hash: str | None
     payload: bytes
+    is_async: bool = False
 
     @property
     def default_name(self) -> str:
@@ -85,7 +88,26 @@ def describe(task: Task) -> Function:
         payload = dumps(_Named(module, qualname), qualname)
     else:
         payload = dumps(function, f"the function of task {task.default_name!r}")
-    return Function(module, qualname, *_origin(function), payload)
+    return Function(module, qualname, *_origin(function), payload, is_coroutine_function(function))
+
+
+def is_coroutine_function(function: Callable[..., Any]) -> bool:
+    """Whether calling it gives something to await, as far as can be told without a call.
+
+    A partial, and a wrapper that says what it wraps, count as what is inside of them; whether the wrapper
+    awaits by itself is seen when it is called.
+
+    >>> async def later() -> None: ...
+    >>> is_coroutine_function(functools.partial(later)), is_coroutine_function(print)
+    (True, False)
+    """
+    inner: Any = function
+    while not (inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(type(inner).__call__)):
+        further = inner.func if isinstance(inner, functools.partial) else getattr(inner, "__wrapped__", None)
+        if further is None:
+            return False
+        inner = further
+    return True
 
 
 def load(payload: bytes) -> Callable[..., Any]:

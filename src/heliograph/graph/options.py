@@ -46,6 +46,7 @@ class TaskOptions:
         retry_delay: seconds before the first retry; each further one waits twice as long.
         retry_delay_max: seconds that a retry waits at most.
         sleep: the task runs nothing and succeeds after so many seconds; set by `workflow.sleep` only.
+        is_wait: the task waits for something outside; set by `workflow.wait_for_event` only, and only told.
     """
 
     name: str | None = None
@@ -58,6 +59,7 @@ class TaskOptions:
     retry_delay: float = 0.0
     retry_delay_max: float = 60.0
     sleep: float | None = None
+    is_wait: bool = False
 
     def merged(self, given: Mapping[str, Any], valid: tuple[str, ...] = TASK_OPTIONS) -> TaskOptions:
         """These options with the given ones in place of their own, key by key.

@@ -1,7 +1,13 @@
-"""Nodes that wait: for a time."""
+"""Nodes that wait: for a time, or for an event."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any, Final
+
+from heliograph.graph.function import is_coroutine_function
+from heliograph.graph.identifiers import safe_name
+from heliograph.graph.listener import EventListener
 from heliograph.graph.node import Node, TaskNode
 from heliograph.graph.options import TaskOptions, seconds
 from heliograph.graph.task import Task
@@ -29,3 +35,50 @@ def sleep() -> None:
 def sleep_for(duration: float) -> TaskNode:
     """A sleep whose duration is known only now."""
     return sleep_node(duration)
+
+
+# The event is always stored, whatever a workflow says of its other outputs: who sent it may forget it after.
+_POLL: Final = TaskOptions(checkpoint=True, is_wait=True)
+_ACKNOWLEDGE: Final = TaskOptions(is_wait=True)
+
+
+def event_node(listener: type[EventListener], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TaskNode:
+    """A node whose output is the event that a listener waits for.
+
+    It is two tasks: one waits for the event; the other depends on it, so it begins once the event is stored,
+    and tells a new instance of the listener so.
+
+    Args:
+        listener: a subclass of `EventListener`.
+        args: for its `poll_for_event`; nodes among them, at any depth, arrive as their values.
+        kwargs: likewise.
+
+    Raises:
+        TypeError: not a listener, or one whose methods are not ``async def``.
+    """
+    given: object = listener
+    if not (isinstance(given, type) and issubclass(given, EventListener)):
+        raise TypeError(
+            f"workflow.wait_for_event takes a subclass of workflow.EventListener, not {given!r}"
+            + (": give its class" if isinstance(given, EventListener) else "")
+        )
+    for method in ("poll_for_event", "event_checkpointed"):
+        if not is_coroutine_function(getattr(listener, method)):
+            raise TypeError(
+                f"{listener.__qualname__}.{method} must be `async def`: many listeners share a loop"
+            )
+    name = f"{listener.__module__}.{listener.__qualname__}"
+    polled = Task(poll_for_event, replace(_POLL, name=safe_name(f"{name}.poll_for_event")))
+    told = Task(event_checkpointed, replace(_ACKNOWLEDGE, name=safe_name(f"{name}.event_checkpointed")))
+    return told.bind(listener, polled.bind(listener, *args, **kwargs))
+
+
+async def poll_for_event(listener: type[EventListener], /, *args: Any, **kwargs: Any) -> Any:
+    """What the first task of an event runs: the wait itself."""
+    return await listener().poll_for_event(*args, **kwargs)
+
+
+async def event_checkpointed(listener: type[EventListener], event: Any) -> Any:
+    """What the second task of an event runs: the event is stored."""
+    await listener().event_checkpointed(event)
+    return event

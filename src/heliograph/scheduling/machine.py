@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from heliograph.records.status import TASK_OVER, AttemptStatus, TaskStatus, WorkflowStatus
 from heliograph.scheduling.actions import (
@@ -92,7 +92,7 @@ class Machine:
     [Mark(task=1, status=<TaskStatus.READY: 'READY'>), Start(task=1, attempt=1)]
     """
 
-    __slots__ = ("_counts", "_delegates", "_handlers", "_live", "_output", "_states", "_status", "status")
+    __slots__ = ("_counts", "_delegates", "_live", "_output", "_states", "_status", "status")
 
     def __init__(self) -> None:
         self.status = WorkflowStatus.PENDING
@@ -102,17 +102,6 @@ class Machine:
         self._delegates: dict[int, int] = {}  # frame to the task that will give its output
         self._live: dict[int, int] = {}  # attempts that have not ended, sleeps among them: task to attempt
         self._counts: dict[TaskStatus, int] = {}
-        self._handlers: dict[type, Callable[[Any], Iterator[Action]]] = {
-            Submitted: self._submitted,
-            Started: self._started,
-            Succeeded: self._succeeded,
-            Continued: self._continued,
-            Failed: self._failed,
-            Stored: self._task_stored,
-            Expanded: self._expanded,
-            Due: self._due,
-            Canceled: self._canceled,
-        }
 
     def handle(self, event: Event) -> list[Action]:
         """Take an event in; what it asks for comes out.
@@ -123,7 +112,7 @@ class Machine:
         Raises:
             IllegalMoveError: the event can't follow what was told before; the state is unchanged.
         """
-        return list(self._handlers[type(event)](event))
+        return list(_HANDLERS[type(event)](self, event))
 
     @property
     def progress(self) -> Mapping[TaskStatus, int]:
@@ -470,6 +459,19 @@ class Machine:
         self._status[task] = status
         self._counts[before] -= 1
         self._counts[status] = self._counts.get(status, 0) + 1
+
+
+_HANDLERS: Final[Mapping[type, Callable[[Machine, Any], Iterator[Action]]]] = {
+    Submitted: Machine._submitted,
+    Started: Machine._started,
+    Succeeded: Machine._succeeded,
+    Continued: Machine._continued,
+    Failed: Machine._failed,
+    Stored: Machine._task_stored,
+    Expanded: Machine._expanded,
+    Due: Machine._due,
+    Canceled: Machine._canceled,
+}
 
 
 def _unbegun(rule: TaskRule, resumed: bool) -> TaskStatus:

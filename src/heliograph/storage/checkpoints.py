@@ -28,7 +28,7 @@ class StoredPlan:
         task_ids: of all tasks, by number.
         functions: the number of each task's function.
         rules: what the machine is told of each task.
-        payloads: each function's name and its pickled self.
+        payloads: each function's name, its pickled self, and whether it is awaited.
         stored: numbers of tasks whose outputs are stored.
         finished: numbers of successful tasks without a stored output.
         attempts: how many attempts tasks had so far, as (task, count).
@@ -39,7 +39,7 @@ class StoredPlan:
     task_ids: tuple[str, ...]
     functions: tuple[int, ...]
     rules: tuple[TaskRule, ...]
-    payloads: tuple[tuple[str, bytes], ...]
+    payloads: tuple[tuple[str, bytes, bool], ...]
     stored: frozenset[int]
     finished: frozenset[int]
     attempts: tuple[tuple[int, int], ...]
@@ -88,7 +88,7 @@ class Checkpoints:
             select(workflows.c.output_task).where(workflows.c.key == bindparam("of_key"))
         )
         self._functions = self._prepared(
-            select(functions.c.module, functions.c.qualname, functions.c.payload)
+            select(functions.c.module, functions.c.qualname, functions.c.payload, functions.c.is_async)
             .where(functions.c.workflow == key)
             .order_by(functions.c.function)
         )
@@ -161,7 +161,9 @@ class Checkpoints:
                 )
                 for task, row in enumerate(tasks)
             ),
-            payloads=tuple((f"{row.module}.{row.qualname}", bytes(row.payload)) for row in functions),
+            payloads=tuple(
+                (f"{row.module}.{row.qualname}", bytes(row.payload), bool(row.is_async)) for row in functions
+            ),
             stored=stored,
             finished=frozenset(
                 task

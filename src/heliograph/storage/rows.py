@@ -89,7 +89,7 @@ def options_json(options: TaskOptions) -> str:
     retried = options.retry_exceptions
     return json.dumps(
         {
-            "task_type": "FUNCTION" if options.sleep is None else "WAIT",
+            "task_type": "WAIT" if options.is_wait or options.sleep is not None else "FUNCTION",
             "max_retries": options.max_retries,
             "retry_exceptions": retried if isinstance(retried, bool) else list(retried),
             "catch_exceptions": options.catch_exceptions,
@@ -117,6 +117,7 @@ def options_of(task_id: str, options: str, user_metadata: str) -> TaskOptions:
         retry_delay=given["retry_delay"],
         retry_delay_max=given["retry_delay_max"],
         sleep=given.get("sleep"),
+        is_wait=given["task_type"] == "WAIT" and "sleep" not in given,
     )
 
 

@@ -115,6 +115,7 @@ functions = Table(
     Column("line", Integer),
     Column("source_hash", String(64)),
     Column("payload", LargeBinary, nullable=False),
+    Column("is_async", Boolean, nullable=False),
 )
 
 tasks = Table(

@@ -198,6 +198,7 @@ def _function_row(key: int, number: int, function: Function) -> dict[str, Any]:
         "line": function.line,
         "source_hash": function.source_hash,
         "payload": function.payload,
+        "is_async": function.is_async,
     }
 
 

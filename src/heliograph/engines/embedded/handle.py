@@ -14,15 +14,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from heliograph.engines.embedded.lifeline import can_be_read
-from heliograph.engines.embedded.protocol import LENGTH, TICKETS, Setup, pack_order
-from heliograph.engines.executor import Work
+from heliograph.engines.embedded.protocol import TICKETS, Setup, pack_order
+from heliograph.engines.embedded.wire import Wire
+from heliograph.engines.executor import AttemptKey, Work
 from heliograph.records.attempt import Worker
 from heliograph.storage.location import VARIABLE
 
 _BOOT: Final = (
-    "import sys; sys.path[:] = sys.argv[5:]; from heliograph.engines.embedded.worker import main; main()"
+    "import importlib, sys; sys.path[:] = sys.argv[4:]; "
+    "importlib.import_module(sys.argv[1]).main(int(sys.argv[2]), *map(int, sys.argv[3].split(',')))"
 )
-_CHUNK: Final = 256 * 1024
+_PACKAGE: Final = __name__.rpartition(".")[0]
 _KNOWN_LIMIT: Final = 1024
 
 
@@ -49,47 +51,45 @@ class Attempt:
     is_cancelled: bool = False
 
 
-class WorkerHandle:
-    """A worker process and its line. All of it is called by the pool's thread.
+class WorkerProcess:
+    """A worker process and the wire to it. All of it is called by the pool's thread.
 
     The thread that makes it must live as long as the pool: the worker dies with that thread.
 
+    Args:
+        module: the worker's program, a module of this package; its `main` gets the number of this process,
+            of the lifeline, of the worker's end of the wire, and of `files`.
+        worker_id: the pool's name of it.
+        files: more files that it takes over.
+        storage: what it is told as its own; None: what this process was told.
+
     Attributes:
         worker: who it is, for receipts.
-        line: the attempts it was sent and has not answered, the first one first.
+        wire: what it is told, and says.
         is_ready: it has said so.
-        was_cut: attempts were taken back out of its line, and it has not answered since.
+        death: a file that can be read once it has ended; None: the wire has to tell.
     """
 
-    def __init__(self, worker_id: str, storage: str | None = None) -> None:
-        self.line: deque[Attempt] = deque()
+    def __init__(self, module: str, worker_id: str, *files: int, storage: str | None = None) -> None:
         self.is_ready = False
-        self.was_cut = False
         self._known: set[int] = set()
-        self._next_ticket = 0
-        self._out: deque[memoryview] = deque()
-        self._in = bytearray()
         with contextlib.ExitStack() as undo:
-            self.socket, theirs = socket.socketpair()
-            undo.callback(self.socket.close)
+            ours, theirs = socket.socketpair()
+            undo.callback(ours.close)
             undo.callback(theirs.close)
-            self._tickets_in, self._tickets_out = os.pipe()
-            undo.callback(os.close, self._tickets_in)
-            undo.callback(os.close, self._tickets_out)
             lifeline, self._lifeline = os.pipe()
             undo.callback(os.close, self._lifeline)
             undo.callback(os.close, lifeline)
-            os.set_blocking(self._tickets_in, False)
-            self.socket.setblocking(False)
-            handles = (theirs.fileno(), self._tickets_in, lifeline)
+            handles = (lifeline, theirs.fileno(), *files)
             self._process = subprocess.Popen(
                 [
                     sys.executable,
                     *subprocess._args_from_interpreter_flags(),  # type: ignore[attr-defined]
                     "-c",
                     _BOOT,
-                    *map(str, handles),
+                    f"{_PACKAGE}.{module}",
                     str(os.getpid()),
+                    ",".join(map(str, handles)),
                     *map(str, sys.path),
                 ],
                 env=None if storage is None else os.environ | {VARIABLE: storage},
@@ -100,92 +100,26 @@ class WorkerHandle:
             undo.pop_all()
             theirs.close()
             os.close(lifeline)
+        self.wire = Wire(ours)
         self.death = _watch_death(self._process.pid)
         self.worker = Worker(os.uname().nodename, self._process.pid, worker_id)
-        self._push(pickle.dumps(tuple(Setup([str(part) for part in getattr(sys, "argv", [])], worker_id)), 5))
+        setup = Setup([str(part) for part in getattr(sys, "argv", [])], worker_id)
+        self.wire.send(pickle.dumps(tuple(setup), 5))
 
-    @property
-    def wants_to_write(self) -> bool:
-        """Whether bytes wait for the worker to read those before them."""
-        return bool(self._out)
-
-    def send(self, attempt: Attempt) -> None:
-        """Put an attempt into the worker's line; never waits for it."""
-        work = attempt.work
-        token = work.function.token
+    def order(self, attempt: Attempt) -> bytes:
+        """The message that has the worker run an attempt; to be sent before the next one is asked for."""
+        token = attempt.work.function.token
         forget = len(self._known) >= _KNOWN_LIMIT and token not in self._known
         if forget:
             self._known.clear()
         is_known = token in self._known
         self._known.add(token)
-        ticket = attempt.ticket = self._next_ticket
-        self._next_ticket = (ticket + 1) % TICKETS
-        data = pack_order(work, ticket, attempt.submitted, is_known, forget)
-        os.write(self._tickets_out, bytes((ticket,)))
-        attempt.handle = self
-        self.line.append(attempt)
-        self._push(data)
-
-    def flush(self) -> None:
-        """Write what the worker takes now."""
-        out = self._out
-        while out:
-            try:
-                sent = self.socket.send(out[0])
-            except BlockingIOError:
-                return
-            except OSError:  # it died; whoever watches for that clears up
-                out.clear()
-                return
-            if sent == len(out[0]):
-                out.popleft()
-            else:
-                out[0] = out[0][sent:]
-
-    def receive(self, to_the_end: bool) -> tuple[list[bytes], bool]:
-        """The messages that have come in whole, and whether more can come.
-
-        Args:
-            to_the_end: read until there is nothing more; else what comes at once.
-        """
-        is_open = True
-        while True:
-            try:
-                data = self.socket.recv(_CHUNK)
-            except BlockingIOError:
-                break
-            except OSError:
-                data = b""
-            if not data:
-                is_open = False
-                break
-            self._in += data
-            if len(data) < _CHUNK and not to_the_end:
-                break
-        return self._messages(), is_open
-
-    def take_back(self) -> list[Attempt]:
-        """Take all attempts it has not begun out of its line; it will pass over them."""
-        try:
-            tickets = set(os.read(self._tickets_in, TICKETS))
-        except BlockingIOError:
-            return []
-        taken = [attempt for attempt in self.line if attempt.ticket in tickets]
-        for attempt in taken:
-            self.line.remove(attempt)
-            attempt.handle = None
-        self.was_cut = True
-        return taken
+        return pack_order(attempt.work, attempt.ticket, attempt.submitted, is_known, forget)
 
     def signal(self, number: int) -> None:
         """Send a signal to the worker and to all its subprocesses."""
         with contextlib.suppress(ProcessLookupError, PermissionError):  # all gone, on Linux and on macOS
             os.killpg(self._process.pid, number)
-
-    def hang_up(self) -> None:
-        """Tell an idle worker to end."""
-        with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_WR)
 
     def reap(self, patience: float) -> int:
         """See the worker off, with all that it started.
@@ -204,31 +138,80 @@ class WorkerHandle:
                 self._process.wait(patience)
         self.signal(signal.SIGKILL)
         code = self._process.wait()
-        self.socket.close()
-        for handle in (self._tickets_in, self._tickets_out, self._lifeline, self.death):
+        self.wire.close()
+        for handle in (self._lifeline, self.death):
             if handle is not None:
                 os.close(handle)
-        self._out.clear()
         return code
 
-    def _push(self, data: bytes) -> None:
-        if len(data) < _CHUNK:
-            self._out.append(memoryview(LENGTH.pack(len(data)) + data))
-        else:
-            self._out += (memoryview(LENGTH.pack(len(data))), memoryview(data))
-        self.flush()
 
-    def _messages(self) -> list[bytes]:
-        data, messages, start = self._in, [], 0
-        while len(data) - start >= LENGTH.size:
-            (length,) = LENGTH.unpack_from(data, start)
-            end = start + LENGTH.size + length
-            if len(data) < end:
-                break
-            messages.append(bytes(data[start + LENGTH.size : end]))
-            start = end
-        del data[:start]
-        return messages
+class WorkerHandle(WorkerProcess):
+    """A worker that takes one attempt after the other, and its line.
+
+    Args:
+        worker_id: the pool's name of it.
+        storage: see `WorkerProcess`.
+
+    Attributes:
+        line: the attempts it was sent and has not answered, the first one first.
+        was_cut: attempts were taken back out of its line, and it has not answered since.
+    """
+
+    def __init__(self, worker_id: str, storage: str | None = None) -> None:
+        self.line: deque[Attempt] = deque()
+        self.was_cut = False
+        self._next_ticket = 0
+        self._tickets_in, self._tickets_out = os.pipe()
+        try:
+            os.set_blocking(self._tickets_in, False)
+            super().__init__("worker", worker_id, self._tickets_in, storage=storage)
+        except BaseException:
+            self._close_tickets()
+            raise
+
+    def send(self, attempt: Attempt) -> None:
+        """Put an attempt into the worker's line; never waits for it."""
+        ticket = attempt.ticket = self._next_ticket
+        self._next_ticket = (ticket + 1) % TICKETS
+        data = self.order(attempt)
+        os.write(self._tickets_out, bytes((ticket,)))
+        attempt.handle = self
+        self.line.append(attempt)
+        self.wire.send(data)
+
+    def key_of(self, ticket: int) -> AttemptKey:
+        """Which attempt an answer is about: answers come in order.
+
+        Raises:
+            ValueError, IndexError: about none, then it is no answer.
+        """
+        head = self.line[0]
+        if head.ticket != ticket:
+            raise ValueError(f"worker {self.worker.worker_id} answers {ticket}, not {head.ticket}")
+        return head.work.key
+
+    def take_back(self) -> list[Attempt]:
+        """Take all attempts it has not begun out of its line; it will pass over them."""
+        try:
+            tickets = set(os.read(self._tickets_in, TICKETS))
+        except BlockingIOError:
+            return []
+        taken = [attempt for attempt in self.line if attempt.ticket in tickets]
+        for attempt in taken:
+            self.line.remove(attempt)
+            attempt.handle = None
+        self.was_cut = True
+        return taken
+
+    def reap(self, patience: float) -> int:
+        """See `WorkerProcess.reap`."""
+        code = super().reap(patience)
+        self._close_tickets()
+        return code
+
+    def _close_tickets(self) -> None:
+        os.close(self._tickets_in)
+        os.close(self._tickets_out)
 
 
 def _watch_death(pid: int) -> int | None:

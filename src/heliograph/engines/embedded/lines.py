@@ -104,7 +104,7 @@ class Lines:
         elif (
             len(handle.line) <= AHEAD
             and not handle.was_cut
-            and not handle.wants_to_write
+            and not handle.wire.wants_to_write
             and sum(map(self._expected, handle.line)) < SHORT_SECONDS
         ):
             self._roomy[handle] = None

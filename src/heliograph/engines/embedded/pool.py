@@ -15,13 +15,16 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Collection
 from functools import partial
 from typing import Final
 
+from heliograph.engines.embedded.async_lane import AsyncLane
 from heliograph.engines.embedded.deaths import died, ended, never_ran
 from heliograph.engines.embedded.handle import Attempt, WorkerHandle
 from heliograph.engines.embedded.lines import Lines
 from heliograph.engines.embedded.protocol import READY, unpack_answer
+from heliograph.engines.embedded.wire import watch
 from heliograph.engines.executor import AttemptKey, Deliver, Running, Work
 
 CLOSE_SECONDS: Final = 0.5
@@ -32,7 +35,7 @@ START_PAUSE_SECONDS: Final = 5.0
 
 
 class Pool:
-    """The workers and what they have to do. The workers are started at once.
+    """The workers and what they have to do. The workers are started at once, but for the async one.
 
     Args:
         deliver: takes the receipts.
@@ -57,7 +60,8 @@ class Pool:
 
         self._attempts: dict[AttemptKey, Attempt] = {}
         self._handles: dict[WorkerHandle, None] = {}
-        self._lines = Lines(self._watch)
+        self._lines = Lines(lambda handle: watch(self._selector, handle.wire))
+        self._async = AsyncLane(deliver, self._selector, storage)
         self._made = 0
         self._start_failures = 0
         self._start_after = 0.0
@@ -77,7 +81,7 @@ class Pool:
         """See `Executor.cancel`."""
         self._put(key)
 
-    def running(self) -> list[Running]:
+    def running(self, of: Collection[AttemptKey] | None = None) -> list[Running]:
         """See `Executor.running`; as it was a moment ago."""
         heads = []
         for handle in list(self._handles):
@@ -85,8 +89,9 @@ class Pool:
                 head = handle.line[0]
             except IndexError:  # idle, or became so just now
                 continue
-            heads.append(Running(head.work.key, handle.worker, head.submitted, head.started))
-        return heads
+            if of is None or head.work.key in of:
+                heads.append(Running(head.work.key, handle.worker, head.submitted, head.started))
+        return heads + self._async.running(of)
 
     def close(self) -> None:
         """Stop all workers, wait for their end, and reap them."""
@@ -120,7 +125,9 @@ class Pool:
         except BaseException as error:  # a fault of heliograph's own: no attempt may wait for ever
             self._crash = error
             self._open_box()
-            self._fail_all(f"the pool of worker processes failed: {type(error).__name__}: {error}")
+            reason = f"the pool of worker processes failed: {type(error).__name__}: {error}"
+            self._fail_all(reason)
+            self._async.fail_all(reason)
         finally:
             self._shut_down()
 
@@ -129,11 +136,12 @@ class Pool:
         self._is_asleep = True
         if self._box or self._is_closing:
             self._is_asleep = False
-        ready = self._selector.select(None if self._is_asleep else 0)
+        ready = self._selector.select(self._async.patience() if self._is_asleep else 0)
         self._is_asleep = False
         for key, mask in ready:
             key.data(mask)
         self._open_box()
+        self._async.kill_overdue()
         self._start_workers()
         self._lines.feed()
 
@@ -143,11 +151,14 @@ class Pool:
     def _open_box(self) -> None:
         while self._box:
             item = self._box.popleft()
-            if isinstance(item, Attempt):
+            if not isinstance(item, Attempt):
+                if not self._async.cancel(item):
+                    self._cancel(item)
+            elif item.work.function.is_async:
+                self._async.put(item)
+            else:
                 self._attempts[item.work.key] = item
                 self._lines.put(item)
-            else:
-                self._cancel(item)
 
     def _cancel(self, key: AttemptKey) -> None:
         attempt = self._attempts.pop(key, None)
@@ -163,28 +174,21 @@ class Pool:
             return  # not begun; or ended, since one behind it was begun
         handle.signal(signal.SIGKILL)
 
-    def _watch(self, handle: WorkerHandle) -> None:
-        """Be told when the worker takes more, while there is more."""
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if handle.wants_to_write else 0)
-        key = self._selector.get_key(handle.socket)
-        if key.events != wanted:
-            self._selector.modify(handle.socket, wanted, key.data)
-
     # Taking in.
 
-    def _on_socket(self, handle: WorkerHandle, mask: int) -> None:
+    def _on_wire(self, handle: WorkerHandle, mask: int) -> None:
         if handle not in self._handles:
             return
         if mask & selectors.EVENT_WRITE:
-            handle.flush()
-            self._watch(handle)
+            handle.wire.flush()
+            watch(self._selector, handle.wire)
             self._lines.place(handle)
         if mask & selectors.EVENT_READ and not self._hear(handle):
             self._bury(handle)
 
     def _hear(self, handle: WorkerHandle, to_the_end: bool = False) -> bool:
         """Take in what a worker says; whether it can say more."""
-        messages, is_open = handle.receive(to_the_end)
+        messages, is_open = handle.wire.receive(to_the_end)
         for message in messages:
             if handle.is_ready:
                 try:
@@ -199,7 +203,7 @@ class Pool:
         return is_open
 
     def _answered(self, handle: WorkerHandle, message: bytes) -> None:
-        answer = unpack_answer(message, handle.line[0].work.key, handle.worker)
+        answer = unpack_answer(message, handle.key_of, handle.worker)
         attempt = self._lines.answered(handle, answer.seconds)
         if not attempt.is_cancelled:
             self._attempts.pop(attempt.work.key, None)
@@ -227,8 +231,8 @@ class Pool:
             self._failed_to_start(f"{sys.executable}: {error}")
             return
         self._handles[handle] = None
-        self._selector.register(handle.socket, selectors.EVENT_READ, partial(self._on_socket, handle))
-        self._watch(handle)
+        self._selector.register(handle.wire, selectors.EVENT_READ, partial(self._on_wire, handle))
+        watch(self._selector, handle.wire)
         if handle.death is not None:
             self._selector.register(handle.death, selectors.EVENT_READ, partial(self._on_death, handle))
 
@@ -246,7 +250,7 @@ class Pool:
         self._hear(handle, to_the_end=True)
         del self._handles[handle]
         self._lines.remove(handle)
-        self._selector.unregister(handle.socket)
+        self._selector.unregister(handle.wire)
         if handle.death is not None:
             self._selector.unregister(handle.death)
         code = handle.reap(CLOSE_SECONDS)
@@ -267,12 +271,14 @@ class Pool:
 
     def _shut_down(self) -> None:
         end = time.monotonic() + CLOSE_SECONDS
+        self._async.hang_up()
         for handle in self._handles:
             if handle.is_ready and not handle.line:
-                handle.hang_up()
+                handle.wire.hang_up()
             else:
                 handle.signal(signal.SIGTERM)
         for handle in self._handles:
             handle.reap(max(0.0, end - time.monotonic()))
         self._handles.clear()
+        self._async.reap(max(0.0, end - time.monotonic()))
         self._selector.close()

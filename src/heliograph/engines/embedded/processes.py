@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from heliograph.engines.embedded.pool import Pool
 from heliograph.engines.executor import AttemptKey, Deliver, Running, Work
@@ -40,9 +40,9 @@ class ProcessExecutor:
         if self._pool is not None:
             self._pool.cancel(key)
 
-    def running(self) -> Iterable[Running]:
+    def running(self, of: Collection[AttemptKey] | None = None) -> Iterable[Running]:
         """See `Executor.running`."""
-        return self._pool.running() if self._pool is not None else ()
+        return self._pool.running(of) if self._pool is not None else ()
 
     def close(self) -> None:
         """Stop the workers, those that run a task too, and wait until they are gone."""

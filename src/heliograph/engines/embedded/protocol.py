@@ -4,16 +4,22 @@ To the worker: one `Setup`, then attempts. From it: one `READY`, then an answer 
 order. What a pickle holds are plain tuples: dataclasses pickle ten times slower, and that would be most of
 what a trivial task costs.
 
-Tickets. More than one attempt may be in a worker's line, so that it need not wait for the next. Which of them
-it has begun is decided by the operating system: for each attempt the pool puts one byte into a pipe that it
-and the worker can both read. The worker reads the byte before it begins; the pool reads it to take the
-attempt back. Only one of them can get it, even while the worker is busy, stuck or dead.
+The async worker has any number of attempts at the same time and answers each when it is done. There a ticket
+is just a number, and one more message goes both ways, which is tickets by themselves: to the worker, attempts
+to cancel; from it, those it has begun and, when it names them again, cancelled ones that have ended.
+
+Tickets. More than one attempt may be in the line of a worker that runs one after the other, so that it need
+not wait for the next. Which of them it has begun is decided by the operating system: for each attempt the
+pool puts one byte into a pipe that it and the worker can both read. The worker reads the byte before it
+begins; the pool reads it to take the attempt back. Only one of them can get it, even while the worker is
+busy, stuck or dead.
 """
 
 from __future__ import annotations
 
 import pickle
-import struct
+from array import array
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
@@ -21,9 +27,9 @@ from typing import Any, Final, NamedTuple
 from heliograph.engines.executor import AttemptKey, Payload, Receipt, Work
 from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, Worker
 
-LENGTH: Final = struct.Struct("!Q")
 TICKETS: Final = 256
 READY: Final = b"ready"
+_MARK: Final = b"#"  # no pickle begins so
 
 
 class Setup(NamedTuple):
@@ -39,7 +45,7 @@ class Order:
     """An attempt, as the worker gets it.
 
     Attributes:
-        ticket: the byte that must be had to begin it.
+        ticket: the byte that must be had to begin it; for the async worker, its number.
         forget: forget all functions before this one.
         submitted: when the executor got it, Unix seconds.
         work: the attempt.
@@ -132,11 +138,11 @@ def pack_answer(ticket: int, seconds: float, receipt: Receipt) -> bytes:
     )
 
 
-def unpack_answer(data: bytes, key: AttemptKey, worker: Worker) -> Answer:
-    """The receipt that `pack_answer` packed."""
+def unpack_answer(data: bytes, key_of: Callable[[int], AttemptKey], worker: Worker) -> Answer:
+    """The receipt that `pack_answer` packed, of the attempt that has this ticket."""
     ticket, seconds, phases, resources, output, failure, caught, continuation = pickle.loads(data)
     receipt = Receipt(
-        key,
+        key_of(ticket),
         worker,
         Phases(*phases),
         Resources(*resources),
@@ -146,3 +152,17 @@ def unpack_answer(data: bytes, key: AttemptKey, worker: Worker) -> Answer:
         continuation,
     )
     return Answer(ticket, seconds, receipt)
+
+
+def pack_tickets(tickets: Iterable[int]) -> bytes:
+    """Tickets by themselves, as bytes."""
+    return _MARK + array("Q", tickets).tobytes()
+
+
+def unpack_tickets(data: bytes) -> Sequence[int] | None:
+    """The tickets that `pack_tickets` packed; None: these are other bytes.
+
+    >>> list(unpack_tickets(pack_tickets([7, 8])) or ()), unpack_tickets(READY)
+    ([7, 8], None)
+    """
+    return array("Q", data[len(_MARK) :]) if data.startswith(_MARK) else None

@@ -7,14 +7,17 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from heliograph.engines.attempt import Functions, run_attempt
-from heliograph.engines.executor import AttemptKey, Deliver, Running, Work
+from heliograph.engines.executor import AttemptKey, Deliver, Running, Work, those_of
 from heliograph.records.attempt import Worker
+
+if TYPE_CHECKING:
+    from heliograph.engines.embedded.coroutines import CoroutineThread
 
 CLOSE_SECONDS: Final = 1.0
 """How long `ThreadExecutor.close` waits for threads that have nothing to do, which is to say not at all."""
@@ -31,7 +34,7 @@ class _Entry:
 
 
 class ThreadExecutor:
-    """Runs attempts in daemon threads, started when they are needed.
+    """Runs attempts in daemon threads, started when they are needed; async ones in one thread, all at once.
 
     A thread can't be stopped from outside. So the thread of a cancelled attempt is abandoned: it counts no
     more, another takes its place, and what it comes back with is dropped.
@@ -49,16 +52,20 @@ class ThreadExecutor:
         self._entries: dict[AttemptKey, _Entry] = {}
         self._threads: set[threading.Thread] = set()
         self._functions = Functions()
+        self._coroutines: CoroutineThread | None = None
         self._host = os.uname().nodename
         self._started = 0
         self._is_closed = False
 
     def submit(self, work: Work) -> None:
         """See `Executor.submit`."""
-        entry = _Entry(work, time.time())
         with self._lock:
             if self._is_closed:
                 raise RuntimeError("the executor is closed")
+            if work.function.is_async:
+                self._started_coroutines().submit(work)
+                return
+            entry = _Entry(work, time.time())
             self._entries[work.key] = entry
             self._queue.put(entry)
             self._start_if_short()
@@ -67,6 +74,8 @@ class ThreadExecutor:
         """See `Executor.cancel`."""
         with self._lock:
             entry = self._entries.pop(key, None)
+            if entry is None and self._coroutines is not None:
+                self._coroutines.cancel(key)
             if entry is None or entry.worker is None:
                 return  # whoever finds it in the queue passes over it
             self._threads = {thread for thread in self._threads if thread.name != entry.worker.worker_id}
@@ -81,14 +90,15 @@ class ThreadExecutor:
                 stacklevel=2,
             )
 
-    def running(self) -> Iterable[Running]:
+    def running(self, of: Collection[AttemptKey] | None = None) -> Iterable[Running]:
         """See `Executor.running`."""
         with self._lock:
-            return [
+            in_threads = [
                 Running(entry.work.key, entry.worker, entry.submitted, entry.started)
-                for entry in self._entries.values()
+                for entry in those_of(self._entries, of)
                 if entry.worker is not None
             ]
+        return in_threads if self._coroutines is None else in_threads + self._coroutines.running(of)
 
     def close(self) -> None:
         """Stop the idle threads; those that run a task are left behind, since they can't be stopped."""
@@ -100,10 +110,19 @@ class ThreadExecutor:
                 self._queue.put(None)
             self._threads = set()
             self._entries.clear()
+        if self._coroutines is not None:
+            self._coroutines.close()
         end = time.monotonic() + CLOSE_SECONDS
         for thread in idle:
             if thread is not threading.current_thread():
                 thread.join(max(0.0, end - time.monotonic()))
+
+    def _started_coroutines(self) -> CoroutineThread:
+        if self._coroutines is None:
+            from heliograph.engines.embedded.coroutines import CoroutineThread  # late: asyncio is large
+
+            self._coroutines = CoroutineThread(self._deliver)
+        return self._coroutines
 
     def _start_if_short(self) -> None:
         """One more thread, if an attempt would have to wait for one that could be. Called under the lock."""

@@ -16,16 +16,23 @@ from typing import BinaryIO, Final
 
 from heliograph.engines.attempt import Functions, run_attempt
 from heliograph.engines.embedded.lifeline import die_with
-from heliograph.engines.embedded.protocol import LENGTH, READY, Setup, pack_answer, unpack_order
+from heliograph.engines.embedded.protocol import READY, Setup, pack_answer, unpack_order
+from heliograph.engines.embedded.wire import LENGTH
 from heliograph.engines.executor import Payload
 from heliograph.records.attempt import Worker
 
 BUFFER: Final = 64 * 1024
 
 
-def main() -> None:
-    """Serve the line whose file descriptors the command line names."""
-    line, tickets, lifeline, parent = map(int, sys.argv[1:5])
+def main(parent: int, lifeline: int, line: int, tickets: int) -> None:
+    """Serve the line.
+
+    Args:
+        parent: pid of the program.
+        lifeline: a file, see `lifeline`.
+        line: a socket, to take orders from and to send answers to.
+        tickets: a file, see `protocol`.
+    """
     for handle in (line, tickets, lifeline):
         os.set_inheritable(handle, False)
     die_with(parent, lifeline)
@@ -64,7 +71,7 @@ class _Line:
             receipt = run_attempt(order.work, worker, order.submitted, "exclusive", functions)
             if os.getpid() != self._pid:
                 os._exit(0)  # a task forked, and the child came back here
-            _flush()
+            flush_streams()
             self._send(pack_answer(order.ticket, time.perf_counter() - before, receipt))
             del data, order, receipt  # not to hold the last task's memory while idle
 
@@ -101,7 +108,7 @@ class _Line:
                 os.close(handle)
 
 
-def _flush() -> None:
+def flush_streams() -> None:
     """What a task printed is not lost if the worker is killed later."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):  # closed, replaced, None, or its reader is gone

@@ -1,0 +1,197 @@
+"""Attempts of ``async def`` functions: any number of them wait on one event loop.
+
+A coroutine that blocks holds up all others, and nothing here can stop it; the worker process it does that in
+can be killed from outside, a thread can't.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import os
+import threading
+import time
+import warnings
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from heliograph.engines.attempt import Functions, run_attempt_async
+from heliograph.engines.executor import AttemptKey, Deliver, Receipt, Running, Work, those_of
+from heliograph.records.attempt import Worker
+
+GRACE_SECONDS: Final = 1.0
+"""How long a cancelled coroutine gets to end."""
+
+
+class Coroutines:
+    """The attempts of one event loop. All of it is called in the loop's thread.
+
+    Args:
+        loop: runs them.
+        worker: who that is.
+        ended: is told of each attempt that ended, by its number: its receipt; None if it was cancelled.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, worker: Worker, ended: Callable[[int, Receipt | None], None]
+    ) -> None:
+        self._loop = loop
+        self._worker = worker
+        self._ended = ended
+        self._functions = Functions()
+        self._tasks: dict[int, asyncio.Task[Receipt | None]] = {}
+        self._cancelled: set[int] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self._tasks)
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._tasks
+
+    def start(self, number: int, work: Work, submitted: float) -> None:
+        """Run an attempt.
+
+        Args:
+            number: names it here.
+            work: the attempt.
+            submitted: when the executor got it, Unix seconds.
+        """
+        task = self._loop.create_task(
+            run_attempt_async(
+                work, self._worker, submitted, self._functions, lambda: number not in self._cancelled
+            )
+        )
+        self._tasks[number] = task
+        task.add_done_callback(partial(self._done, number))
+
+    def cancel(self, number: int) -> None:
+        """Have the attempt end."""
+        task = self._tasks.get(number)
+        if task is not None:
+            self._cancelled.add(number)
+            task.cancel()
+
+    def cancel_all(self) -> None:
+        """Have all end."""
+        for number in list(self._tasks):
+            self.cancel(number)
+
+    def _done(self, number: int, task: asyncio.Task[Receipt | None]) -> None:
+        del self._tasks[number]
+        self._cancelled.discard(number)
+        self._ended(number, None if task.cancelled() else task.result())
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """An attempt that is neither ended nor cancelled."""
+
+    number: int
+    work: Work
+    submitted: float
+    started: float = 0.0
+
+
+class CoroutineThread:
+    """Runs attempts on an event loop in a daemon thread of this process, started with the first one.
+
+    A coroutine is stopped by an exception at the point where it waits. One that catches that and goes on is
+    left to run, and what it comes back with is dropped.
+
+    Args:
+        deliver: takes the receipts.
+    """
+
+    def __init__(self, deliver: Deliver) -> None:
+        self._deliver = deliver
+        self._worker = Worker(os.uname().nodename, os.getpid(), "coroutines")
+        self._numbers = itertools.count()
+        self._entries: dict[AttemptKey, _Entry] = {}
+        self._keys: dict[int, AttemptKey] = {}  # of attempts on the loop, cancelled ones too
+        self._loop = asyncio.SelectorEventLoop()
+        self._coroutines = Coroutines(self._loop, self._worker, self._ended)
+        self._is_closing = False
+        self._thread = threading.Thread(target=self._run, name="heliograph-coroutines", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Work) -> None:
+        """See `Executor.submit`."""
+        entry = _Entry(next(self._numbers), work, time.time())
+        self._entries[work.key] = entry
+        self._keys[entry.number] = work.key
+        self._loop.call_soon_threadsafe(self._begin, entry)
+
+    def cancel(self, key: AttemptKey) -> None:
+        """See `Executor.cancel`."""
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._loop.call_soon_threadsafe(self._cancel, entry)
+
+    def running(self, of: Collection[AttemptKey] | None) -> list[Running]:
+        """See `Executor.running`."""
+        return [
+            Running(entry.work.key, self._worker, entry.submitted, entry.started)
+            for entry in those_of(self._entries, of)
+            if entry.started
+        ]
+
+    def close(self) -> None:
+        """Cancel all, and wait for the thread; it is left behind if a coroutine blocks it."""
+        if not self._thread.is_alive():
+            return
+        self._entries.clear()
+        with contextlib.suppress(RuntimeError):  # it has just ended
+            self._loop.call_soon_threadsafe(self._shut_down)
+        if threading.current_thread() is not self._thread:
+            self._thread.join(2 * GRACE_SECONDS)
+
+    # The loop's thread.
+
+    def _run(self) -> None:
+        while not self._is_closing:
+            # sys.exit() in a task that a task started comes out here: nothing of ours ends by that.
+            with contextlib.suppress(BaseException):
+                self._loop.run_forever()
+        with contextlib.closing(self._loop):
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+
+    def _begin(self, entry: _Entry) -> None:
+        entry.started = time.time()
+        self._coroutines.start(entry.number, entry.work, entry.submitted)
+
+    def _ended(self, number: int, receipt: Receipt | None) -> None:
+        key = self._keys.pop(number)
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            assert receipt is not None
+            self._deliver(receipt)
+        if self._is_closing and not self._coroutines:
+            self._loop.stop()
+
+    def _cancel(self, entry: _Entry) -> None:
+        self._coroutines.cancel(entry.number)
+        self._loop.call_later(GRACE_SECONDS, self._warn_of, entry)
+
+    def _warn_of(self, entry: _Entry) -> None:
+        if entry.number not in self._coroutines or self._is_closing:
+            return
+        # A program may have made warnings errors: that must not stop the engine.
+        with contextlib.suppress(RuntimeWarning):
+            warnings.warn(
+                f"task {entry.work.task_id!r} of workflow {entry.work.workflow_id!r} is to stop, but its "
+                "coroutine goes on after asyncio.CancelledError: it is left to run to its end, and its "
+                "output is dropped. Worker processes can be stopped.",
+                RuntimeWarning,
+                stacklevel=1,
+            )
+
+    def _shut_down(self) -> None:
+        self._is_closing = True
+        self._coroutines.cancel_all()
+        if self._coroutines:
+            self._loop.call_later(GRACE_SECONDS, self._loop.stop)
+        else:
+            self._loop.stop()

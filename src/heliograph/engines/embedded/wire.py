@@ -1,0 +1,112 @@
+"""Messages between the pool and a worker process: bytes, each after its length. Neither end ever waits."""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+import struct
+from collections import deque
+from typing import Final
+
+LENGTH: Final = struct.Struct("!Q")
+_CHUNK: Final = 256 * 1024
+
+
+class Wire:
+    """One end of the line.
+
+    Args:
+        end: the socket; it is the wire's from now on.
+    """
+
+    def __init__(self, end: socket.socket) -> None:
+        end.setblocking(False)
+        self._socket = end
+        self._out: deque[memoryview] = deque()
+        self._in = bytearray()
+
+    def fileno(self) -> int:
+        """The file to watch."""
+        return self._socket.fileno()
+
+    @property
+    def wants_to_write(self) -> bool:
+        """Whether bytes wait for the other end to read those before them."""
+        return bool(self._out)
+
+    def send(self, data: bytes) -> None:
+        """Send a message: as much of it as goes now, the rest by `flush`."""
+        if len(data) < _CHUNK:
+            self._out.append(memoryview(LENGTH.pack(len(data)) + data))
+        else:
+            self._out += (memoryview(LENGTH.pack(len(data))), memoryview(data))
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what the other end takes now."""
+        out = self._out
+        while out:
+            try:
+                sent = self._socket.send(out[0])
+            except BlockingIOError:
+                return
+            except OSError:  # it died; whoever watches for that clears up
+                out.clear()
+                return
+            if sent == len(out[0]):
+                out.popleft()
+            else:
+                out[0] = out[0][sent:]
+
+    def receive(self, to_the_end: bool = False) -> tuple[list[bytes], bool]:
+        """The messages that have come in whole, and whether more can come.
+
+        Args:
+            to_the_end: read until there is nothing more; else what comes at once.
+        """
+        is_open = True
+        while True:
+            try:
+                data = self._socket.recv(_CHUNK)
+            except BlockingIOError:
+                break
+            except OSError:
+                data = b""
+            if not data:
+                is_open = False
+                break
+            self._in += data
+            if len(data) < _CHUNK and not to_the_end:
+                break
+        return self._messages(), is_open
+
+    def hang_up(self) -> None:
+        """Tell the other end that nothing more will come."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Close it; what was not written is dropped."""
+        self._out.clear()
+        self._socket.close()
+
+    def _messages(self) -> list[bytes]:
+        data, messages, start = self._in, [], 0
+        while len(data) - start >= LENGTH.size:
+            (length,) = LENGTH.unpack_from(data, start)
+            end = start + LENGTH.size + length
+            if len(data) < end:
+                break
+            messages.append(bytes(data[start + LENGTH.size : end]))
+            start = end
+        del data[:start]
+        return messages
+
+
+def watch(selector: selectors.BaseSelector, wire: Wire) -> None:
+    """Have a selector tell when the other end takes more, while there is more; the wire is registered."""
+    wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if wire.wants_to_write else 0)
+    key = selector.get_key(wire)
+    if key.events != wanted:
+        selector.modify(wire, wanted, key.data)

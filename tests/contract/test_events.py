@@ -1,0 +1,223 @@
+"""`wait_for_event` and `EventListener`."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+
+from heliograph import workflow
+from tests.conditions import until
+from tests.contract.conftest import EngineUnderTest
+from tests.gates import Gate, Ledger
+
+
+class Arrival(workflow.EventListener):
+    """Waits for a gate to open; notes what happens to it."""
+
+    async def poll_for_event(self, gate: Gate, ledger: Ledger, event: Any = "event") -> Any:
+        self.gate = gate  # seen by no other instance
+        ledger.note("polled")
+        try:
+            while not (gate.folder / "open").exists():
+                await asyncio.sleep(0.005)
+        except asyncio.CancelledError:
+            ledger.note("ended")
+            raise
+        return event, ledger
+
+    async def event_checkpointed(self, event: Any) -> None:
+        assert not hasattr(self, "gate")
+        said, ledger = event
+        ledger.note(f"stored {said}")
+
+
+@workflow.task
+def say(event: Any, ledger: Ledger) -> str:
+    said, _ = event
+    ledger.note("dependent")
+    return f"got {said}"
+
+
+@workflow.task
+def make(value: Any) -> Any:
+    return value
+
+
+def test_the_event_is_the_output(engine: EngineUnderTest, gate: Gate, ledger: Ledger) -> None:
+    future = workflow.run_async(workflow.wait_for_event(Arrival, gate, ledger), workflow_id="mine")
+    until(lambda: ledger.lines() == ["polled"])
+    assert workflow.get_status("mine") == workflow.RUNNING
+    gate.open()
+    assert engine.value(future) == ("event", ledger)
+
+
+def test_event_checkpointed_comes_before_what_depends_on_the_event(
+    engine: EngineUnderTest, gate: Gate, ledger: Ledger
+) -> None:
+    gate.open()
+    event = workflow.wait_for_event(Arrival, gate, ledger, event=make.bind("parcel"))
+    assert workflow.run(say.bind(event, ledger)) == "got parcel"
+    assert ledger.lines() == ["polled", "stored parcel", "dependent"]
+
+
+def test_what_metadata_says_of_it(engine: EngineUnderTest, gate: Gate, ledger: Ledger) -> None:
+    gate.open()
+    workflow.run(workflow.wait_for_event(Arrival, gate, ledger), workflow_id="mine")
+    tasks = workflow.get_tasks("mine")
+    assert [task["task_options"]["task_type"] for task in tasks] == ["WAIT", "WAIT"]
+    names = [task["name"] for task in tasks]
+    assert [name.rpartition("Arrival.")[2] for name in names] == ["poll_for_event", "event_checkpointed"]
+    assert tasks[1]["workflow_refs"] == [names[0]]
+    assert workflow.get_metadata("mine")["task_options"]["task_type"] == "WAIT"
+
+
+def test_many_wait_at_once(engine: EngineUnderTest, gate: Gate, ledger: Ledger) -> None:
+    futures = [
+        workflow.run_async(workflow.wait_for_event(Arrival, gate, ledger, number)) for number in range(50)
+    ]
+    until(lambda: ledger.counts()["polled"] == 50)
+    assert workflow.run(make.bind(1)) == 1  # they occupy no worker
+    gate.open()
+    assert [engine.value(future)[0] for future in futures] == list(range(50))
+
+
+def test_cancel_ends_the_listener(engine: EngineUnderTest, gate: Gate, ledger: Ledger) -> None:
+    workflow.run_async(workflow.wait_for_event(Arrival, gate, ledger), workflow_id="mine")
+    until(lambda: ledger.lines() == ["polled"])
+    workflow.cancel("mine")
+    until(lambda: ledger.lines() == ["polled", "ended"])
+    assert workflow.get_status("mine") == workflow.CANCELED
+    gate.open()
+    assert workflow.resume("mine") == ("event", ledger)
+
+
+def test_cancel_from_another_process(engine: EngineUnderTest, gate: Gate, ledger: Ledger) -> None:
+    workflow.run_async(workflow.wait_for_event(Arrival, gate, ledger), workflow_id="mine")
+    until(lambda: ledger.lines() == ["polled"])
+    engine.elsewhere("workflow.cancel('mine')")
+    until(lambda: ledger.lines() == ["polled", "ended"])
+
+
+def test_a_resume_waits_again(engine: EngineUnderTest, gate: Gate, ledger: Ledger) -> None:
+    workflow.run_async(workflow.wait_for_event(Arrival, gate, ledger), workflow_id="mine")
+    until(lambda: ledger.counts()["polled"] == 1)
+    engine.restart()
+    future = workflow.resume_async("mine")
+    until(lambda: ledger.counts()["polled"] == 2)
+    gate.open()
+    assert engine.value(future) == ("event", ledger)
+    assert ledger.counts()["stored event"] == 1
+
+
+class Refused(workflow.EventListener):
+    """Its acknowledgement fails at first."""
+
+    async def poll_for_event(self, ledger: Ledger) -> Ledger:
+        ledger.note("polled")
+        return ledger
+
+    async def event_checkpointed(self, event: Ledger) -> None:
+        if event.note("told") == 1:
+            raise ConnectionError("the sender is gone")
+
+
+def test_an_acknowledgement_that_fails_is_made_again_with_the_stored_event(
+    engine: EngineUnderTest, ledger: Ledger
+) -> None:
+    with pytest.raises(workflow.WorkflowExecutionError) as raised:
+        workflow.run(workflow.wait_for_event(Refused, ledger), workflow_id="mine")
+    assert isinstance(raised.value.__cause__, ConnectionError)
+    assert workflow.resume("mine") == ledger
+    assert ledger.lines() == ["polled", "told", "told"]
+
+
+@workflow.task
+def go_on(ledger: Ledger) -> Any:
+    return workflow.continuation(make.bind(workflow.wait_for_event(Refused, ledger)))
+
+
+def test_an_event_is_stored_though_other_outputs_are_not(engine: EngineUnderTest, ledger: Ledger) -> None:
+    dag = go_on.options(checkpoint=False).bind(ledger)
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(dag, workflow_id="mine")
+    assert workflow.resume("mine") == ledger
+    assert ledger.counts()["polled"] == 1
+
+
+class Broken(workflow.EventListener):
+    async def poll_for_event(self) -> None:
+        await asyncio.sleep(0)
+        raise LookupError("no such queue")
+
+
+class Locked(workflow.EventListener):
+    async def poll_for_event(self) -> threading.Lock:
+        return threading.Lock()
+
+
+class Needy(workflow.EventListener):
+    def __init__(self, what: str) -> None:
+        raise AssertionError(what)
+
+    async def poll_for_event(self) -> None:
+        return None
+
+
+class Silent(workflow.EventListener):
+    """Writes nothing."""
+
+
+@pytest.mark.parametrize(
+    ("listener", "error", "said"),
+    [
+        (Broken, LookupError, "no such queue"),
+        (Needy, TypeError, "what"),
+        (Silent, NotImplementedError, "Silent has no poll_for_event"),
+        (Locked, workflow.NotPicklableError, r"Locked\.poll_for_event.*_thread\.lock"),
+    ],
+)
+def test_a_listener_that_raises_fails_the_task(
+    engine: EngineUnderTest, listener: Any, error: type[Exception], said: str
+) -> None:
+    with pytest.raises(workflow.WorkflowExecutionError) as raised:
+        workflow.run(workflow.wait_for_event(listener), workflow_id="mine")
+    with pytest.raises(error, match=said):
+        raise raised.value.__cause__  # type: ignore[misc]
+    assert workflow.get_status("mine") == workflow.FAILED
+
+
+class Blocking(workflow.EventListener):
+    def poll_for_event(self) -> None:  # type: ignore[override]
+        pass
+
+
+class Deaf(workflow.EventListener):
+    async def poll_for_event(self) -> None:
+        pass
+
+    def event_checkpointed(self, event: Any) -> None:  # type: ignore[override]
+        pass
+
+
+class Stranger:
+    async def poll_for_event(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (Blocking, "Blocking.poll_for_event must be `async def`"),
+        (Deaf, "Deaf.event_checkpointed must be `async def`"),
+        (Stranger, "takes a subclass of workflow.EventListener, not <class .*Stranger'>"),
+        (Broken(), "not <.*Broken object at .*>: give its class"),
+        ("Broken", "not 'Broken'"),
+        (None, "not None"),
+    ],
+)
+def test_what_is_no_listener(given: Any, said: str) -> None:
+    with pytest.raises(TypeError, match=said):
+        workflow.wait_for_event(given)
