@@ -366,3 +366,57 @@ def test_an_event_outlives_the_worker_that_took_it(
     assert isolating_engine.value(output) == ("k", 1)
     assert answer.result(DEADLINE) == OK
     assert set(ledger.lines()) == {"received 1"}
+
+
+# -- with wait_for_event
+
+
+def test_wait_for_event_with_an_http_listener(engine: EngineUnderTest, server: Server) -> None:
+    first = workflow.wait_for_event(workflow.HTTPListener, "one")
+    second = workflow.wait_for_event(workflow.HTTPListener, event_key="two")
+    output = workflow.run_async(together.bind(first, second), workflow_id="mine")
+    for key in ("two", "one"):
+        until_listening(engine.storage, "mine", key)
+        assert server.send("mine", key, {"payload": key}) == OK
+    assert engine.value(output) == [("one", {"payload": "one"}), ("two", {"payload": "two"})]
+
+
+def test_cancelling_ends_the_wait_in_the_worker(engine: EngineUnderTest, server: Server) -> None:
+    workflow.run_async(workflow.wait_for_event(workflow.HTTPListener, "k"), workflow_id="mine")
+    until_listening(engine.storage, "mine", "k")
+    workflow.cancel("mine")
+    until_listening(engine.storage, "mine", "k", 0)
+    resumed = workflow.resume_async("mine")
+    until_listening(engine.storage, "mine", "k")
+    assert server.send("mine", "k", 1) == OK
+    assert engine.value(resumed) == ("k", 1)
+
+
+def test_many_wait_at_once_and_each_gets_its_own(engine: EngineUnderTest, server: Server) -> None:
+    many = 300
+    nodes = [workflow.wait_for_event(workflow.HTTPListener, f"k{number}") for number in range(many)]
+    output = workflow.run_async(together.bind(*nodes), workflow_id="mine")
+    until(lambda: len(rows(engine.storage, "http_listeners")) == many)
+    answers = [server.sending("mine", f"k{number}", number) for number in range(many)]
+    assert [answer.result(DEADLINE) for answer in answers] == [OK] * many
+    assert engine.value(output) == [(f"k{number}", number) for number in range(many)]
+
+
+def test_a_wait_that_timed_out_is_over_and_another_one_gets_the_event(
+    engine: EngineUnderTest, server: Server
+) -> None:
+    @workflow.task
+    def again(first: Any) -> Any:
+        _, error = first
+        assert isinstance(error, workflow.TaskTimeoutError)
+        return workflow.wait_for_event(workflow.HTTPListener, "k")
+
+    short = receive.options(name="short", timeout=0.2, catch_exceptions=True).bind("k")
+    output = workflow.run_async(again.bind(short), workflow_id="mine")
+    until(
+        lambda: [row["task_id"] for row in rows(engine.storage, "http_listeners")] not in ([], ["short"]),
+        what="the second wait",
+    )
+    until_listening(engine.storage, "mine", "k")  # the first one is not there any more
+    assert server.send("mine", "k", "late") == OK
+    assert engine.value(output) == ("k", "late")

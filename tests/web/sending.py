@@ -105,7 +105,8 @@ def rows(storage: Path, table: str) -> list[dict[str, Any]]:
     assert path is not None
     with closing(invariants.connect(path)) as connection:
         found = connection.execute(
-            f"SELECT {table}.*, workflow_id FROM {table} LEFT JOIN workflows ON key = {table}.workflow"
+            f"SELECT {table}.*, workflow_id, workflows.run AS workflow_run "
+            f"FROM {table} LEFT JOIN workflows ON key = {table}.workflow"
         )
         return [dict(row) for row in found]
 
@@ -113,7 +114,8 @@ def rows(storage: Path, table: str) -> list[dict[str, Any]]:
 def until_listening(storage: Path, workflow_id: str, key: str, count: int = 1) -> None:
     def listening() -> bool:
         here = [row for row in rows(storage, "http_listeners") if row["workflow_id"] == workflow_id]
-        return sum(row["event_key"] == key for row in here) == count
+        # One of an earlier run was killed, and could not say that it waits no more.
+        return sum(row["event_key"] == key and row["run"] == row["workflow_run"] for row in here) == count
 
     until(listening, what=f"{count} to wait for {key!r} of {workflow_id!r}")
 
