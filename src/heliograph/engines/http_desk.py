@@ -90,10 +90,18 @@ class Desk:
         try:
             while self._waiting or self._leaving or self._checkpointed:
                 self._news.clear()
-                await self._leave(store)
-                await self._checkpoint(store)
-                await self._look(store)
-                if not self._to_look:
+                has_written = [
+                    await self._leave(store),
+                    await self._checkpoint(store),
+                    await self._look(store),
+                ]
+                if self._to_look:
+                    continue
+                if any(has_written):
+                    # Each transaction has every engine on this storage look whether it is concerned: those
+                    # who come one after the other wait for each other a little.
+                    await asyncio.sleep(POLL_SECONDS)
+                else:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._news.wait(), POLL_SECONDS)
         except Exception as error:  # of the storage: whoever waits has to know
@@ -103,15 +111,16 @@ class Desk:
             leaving, self._leaving = self._leaving, []
             store.close((lambda open_: open_.mailbox.leave(leaving)) if leaving else None)
 
-    async def _leave(self, store: StoreThread) -> None:
+    async def _leave(self, store: StoreThread) -> bool:
         leaving, self._leaving = self._leaving, []
         if leaving:
             await store.ask(lambda open_: open_.mailbox.leave(leaving))
+        return bool(leaving)
 
-    async def _checkpoint(self, store: StoreThread) -> None:
+    async def _checkpoint(self, store: StoreThread) -> bool:
         noted, self._checkpointed = self._checkpointed, []
         if not noted:
-            return
+            return False
         places = {at for at, _future in noted}
         try:
             await store.ask(lambda open_: open_.mailbox.note_checkpointed(places))
@@ -119,19 +128,20 @@ class Desk:
             for _at, future in noted:
                 if not future.done():
                     future.set_exception(error)
-            return
+            return True
         for _at, future in noted:
             if not future.done():
                 future.set_result(None)
+        return True
 
-    async def _look(self, store: StoreThread) -> None:
-        """Hand out what has come."""
+    async def _look(self, store: StoreThread) -> bool:
+        """Hand out what has come; whether there was anybody to look for."""
         if self._waiting:
             for at in await store.ask_if_changed(lambda open_: open_.mailbox.sent()) or ():
                 self._to_look.update(self._at.get(at, {}))
         looking = list(self._to_look)[:_MOST_AT_ONCE]
         if not looking:
-            return
+            return False
         for one in looking:
             del self._to_look[one]
         answers = await store.ask(lambda open_: open_.mailbox.listen(looking))
@@ -150,6 +160,7 @@ class Desk:
                 )
             elif handed is not None:
                 future.set_result(handed)
+        return True
 
     def _fail(self, error: Exception) -> None:
         for future in self._waiting.values():
