@@ -246,7 +246,9 @@ def begin(workflow_id: str, storage: Path, say: Any) -> Future[Any] | None:
         metadata = {"library": f"Python {platform.python_version()}"}
         future = workflow.run_async(dag, workflow_id=workflow_id, metadata=metadata)
         total = workflow.get_metadata(workflow_id)["progress"]["total"]
-        say(f"{workflow_id!r} starts: {total} tasks. Stop it when you like; started again it goes on.")
+        say(
+            f"{workflow_id!r} starts: {total} tasks. Stop it when you like; started again it goes on."
+        )
         return future
     if stored["status"] == workflow.SUCCESSFUL:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(stored["stats"]["end_time"]))

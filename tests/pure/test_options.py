@@ -130,9 +130,7 @@ def test_an_unknown_option_is_a_value_error_that_lists_the_valid_ones(give: Call
 def test_workflow_options_takes_only_its_own(key: str) -> None:
     with pytest.raises(ValueError, match=rf"^unknown option '{key}'; valid ones: ") as caught:
         options(**{key: 1})
-    assert str(caught.value).endswith(
-        ": catch_exceptions, checkpoint, metadata, name, retry_delay, retry_delay_max, task_id, timeout"
-    )
+    assert str(caught.value).endswith(": catch_exceptions, checkpoint, metadata, name, retry_delay, retry_delay_max, task_id, timeout")
     assert sorted(WORKFLOW_OPTIONS) == ["catch_exceptions", "checkpoint", "metadata", "name", "task_id"]
 
 
