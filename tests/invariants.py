@@ -10,6 +10,16 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+TABLES = (
+    "runs",
+    "functions",
+    "tasks",
+    "dependencies",
+    "attempts",
+    "stored_values",
+    "http_events",
+    "http_listeners",
+)
 ACTIVE = {"PENDING", "RUNNING"}
 
 
@@ -30,7 +40,7 @@ def check_store(path: Path) -> None:
 
 def _problems(connection: sqlite3.Connection) -> Iterator[str]:
     of: dict[str, dict[int, list[sqlite3.Row]]] = {}
-    for table in ("runs", "functions", "tasks", "dependencies", "attempts", "stored_values"):
+    for table in TABLES:
         of[table] = defaultdict(list)
         for row in connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3"):
             of[table][row["workflow"]].append(row)
@@ -61,6 +71,11 @@ def _problems_of(workflow: sqlite3.Row, of: dict[str, list[sqlite3.Row]]) -> Ite
             yield f"run {run['run']} is {run['status']} with end_time {run['end_time']}"
         if (run["cancel_time"] is not None) != (run["status"] == "CANCELED"):
             yield f"run {run['run']} is {run['status']} with cancel_time {run['cancel_time']}"
+    for event in of["http_events"]:
+        if (event["state"] == "CHECKPOINTED") != (event["payload"] is None):
+            yield f"event {event['event']} is {event['state']} with payload {event['payload']!r}"
+        if (event["state"] in {"KEPT", "SENT"}) != (event["task_id"] is None):
+            yield f"event {event['event']} is {event['state']} and of task {event['task_id']!r}"
     yield from _task_problems(workflow, tasks, attempts, of["stored_values"])
 
 

@@ -12,7 +12,8 @@ ROOT = Path(__file__).parent.parent
 
 def environment(storage: Path) -> dict[str, str]:
     """What a program sees; it may import `tests`."""
-    return os.environ | {"HELIOGRAPH_STORAGE": str(storage), "PYTHONPATH": str(ROOT)}
+    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]  # of a worktree without a .venv
+    return os.environ | {"HELIOGRAPH_STORAGE": str(storage), "PYTHONPATH": os.pathsep.join(path)}
 
 
 def start(code: str, storage: Path, *arguments: object) -> subprocess.Popen[str]:

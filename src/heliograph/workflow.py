@@ -21,6 +21,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from heliograph import errors as exceptions
+from heliograph.engines.http_listener import HTTPListener
 from heliograph.errors import (
     MissingExtraError,
     NotPicklableError,
@@ -59,6 +60,7 @@ __all__ = [
     "SUCCESSFUL",
     "Current",
     "EventListener",
+    "HTTPListener",
     "InputNode",
     "MissingExtraError",
     "Node",

@@ -15,6 +15,7 @@ import typer
 
 from heliograph import workflow
 from heliograph.cli.ls import ls
+from heliograph.cli.serve import serve
 from heliograph.cli.show import show
 from heliograph.cli.storage import StorageOption
 from heliograph.errors import WorkflowError, WorkflowNotFoundError
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 app.command(epilog=_EPILOG)(ls)
 app.command(epilog=_EPILOG)(show)
+app.command(epilog=_EPILOG)(serve)
 
 
 def _version(wanted: bool) -> None:

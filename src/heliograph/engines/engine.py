@@ -51,7 +51,7 @@ class Engine:
         self._loop = Loop(
             store,
             lambda: this_process("embedded", store.clock()),
-            functools.partial(_executor, settings),
+            functools.partial(_executor, settings, store.location.name),
             Admission(settings.max_running, settings.max_pending),
         )
 
@@ -93,13 +93,13 @@ class Engine:
         self._loop.close()
 
 
-def _executor(settings: EngineSettings, deliver: Deliver) -> Executor:
+def _executor(settings: EngineSettings, storage: str, deliver: Deliver) -> Executor:
     if settings.workers == "threads":
         from heliograph.engines.embedded.threads import ThreadExecutor
 
         return ThreadExecutor(deliver, settings.count)
     from heliograph.engines.embedded.processes import ProcessExecutor
 
-    executor = ProcessExecutor(deliver, settings.count)
+    executor = ProcessExecutor(deliver, settings.count, storage)
     executor.warm()  # they start while the first workflow is being stored
     return executor

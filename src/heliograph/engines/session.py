@@ -8,7 +8,9 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
+from heliograph.engines import place
 from heliograph.engines.engine import Engine, EngineSettings, WorkerKind
+from heliograph.records.context import running
 from heliograph.storage.location import Location, locate
 from heliograph.storage.store import Store
 
@@ -108,6 +110,8 @@ class Session:
         self._engine: Engine | None = None
         self._starting = threading.Lock()
         atexit.register(self.close)
+        if running.get() is None:  # one that a task opens is not where that task's own workflow is stored
+            place.enter(given.location)
 
     @property
     def engine(self) -> Engine:
@@ -130,6 +134,7 @@ class Session:
     def close(self) -> None:
         """Stop the engine and close the store."""
         atexit.unregister(self.close)
+        place.leave(self.settings.location)
         with self._starting:
             if self._engine is not None:
                 self._engine.close()

@@ -6,10 +6,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 VARIABLE: Final = "HELIOGRAPH_STORAGE"
 DATABASE_NAME: Final = "heliograph.db"
+_SUFFIXES: Final = (".db", ".sqlite")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,19 @@ class Location:
     url: str
     values: str
     path: Path | None
+
+    @property
+    def name(self) -> str:
+        """Text of which `locate` makes the same location, in any process of this machine.
+
+        >>> locate(locate("/data/100% sure").name) == locate("/data/100% sure")
+        True
+        """
+        if self.path is None:
+            return self.url
+        if self.path.suffix in _SUFFIXES:
+            return str(self.path)
+        return f"sqlite:///{quote(str(self.path))}"
 
 
 def locate(storage: str | os.PathLike[str] | None = None) -> Location:
@@ -67,6 +81,6 @@ def _user_folder() -> str:
 
 def _file(path: Path, is_database: bool = False) -> Location:
     path = path.expanduser().absolute()
-    if not is_database and path.suffix not in (".db", ".sqlite"):
+    if not is_database and path.suffix not in _SUFFIXES:
         path = path / DATABASE_NAME
     return Location(f"sqlite:///{path}", str(path.with_name(f"{path.stem}-values")), path)

@@ -26,6 +26,7 @@ from sqlalchemy import (
 )
 
 from heliograph.graph.identifiers import MAX_LENGTH
+from heliograph.records.event import EventState
 from heliograph.records.status import AttemptStatus, RunReason, TaskStatus, WorkflowStatus
 
 VERSION: Final = 1
@@ -211,5 +212,46 @@ stored_values = Table(
     sqlite_with_rowid=False,
 )
 
-OF_WORKFLOW: Final = (runs, functions, tasks, dependencies, attempts, stored_values)
+http_events = Table(
+    "http_events",
+    metadata,
+    Column("event", _Key, primary_key=True, autoincrement=True),
+    Column("workflow", _Key, nullable=False),
+    Column("event_key", String(MAX_LENGTH), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("payload", Text),
+    Column("is_kept", Boolean, nullable=False),
+    Column("sender_key", String(MAX_LENGTH)),
+    Column("sent_time", Double, nullable=False),
+    Column("task_id", Text),
+    Column("attempt", Integer),
+    _one_of("state", EventState),
+    Index("http_events_by_key", "workflow", "event_key"),
+    Index("http_events_by_state", "state"),
+    # A sender asks for its event by number: that of a withdrawn one must not come back.
+    sqlite_autoincrement=True,
+)
+
+http_listeners = Table(
+    "http_listeners",
+    metadata,
+    Column("workflow", _Key, primary_key=True, autoincrement=False),
+    Column("task_id", String(MAX_LENGTH), primary_key=True),
+    Column("event_key", String(MAX_LENGTH), nullable=False),
+    Column("run", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Index("http_listeners_by_key", "workflow", "event_key"),
+    sqlite_with_rowid=False,
+)
+
+OF_WORKFLOW: Final = (
+    runs,
+    functions,
+    tasks,
+    dependencies,
+    attempts,
+    stored_values,
+    http_events,
+    http_listeners,
+)
 """Tables whose rows belong to one workflow, named by their column ``workflow``."""

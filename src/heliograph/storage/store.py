@@ -11,6 +11,7 @@ from heliograph.storage.checkpoints import Checkpoints
 from heliograph.storage.database import Database
 from heliograph.storage.journal import Journal
 from heliograph.storage.location import Location
+from heliograph.storage.mailbox import Mailbox
 from heliograph.storage.queries import Queries
 from heliograph.storage.values import ValueStore
 
@@ -27,6 +28,7 @@ class Store:
         clock: the clock.
         queries: what people ask.
         checkpoints: what engines read.
+        mailbox: events sent over HTTP.
         values: large values.
 
     Raises:
@@ -45,6 +47,7 @@ class Store:
         self.values = ValueStore(location.values)
         self.queries = Queries(self._database, clock)
         self.checkpoints = Checkpoints(self._database)
+        self.mailbox = Mailbox(self._database, clock)
 
     def journal(self, owner: Owner) -> Journal:
         """The writer of an engine."""

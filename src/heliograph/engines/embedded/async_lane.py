@@ -33,10 +33,14 @@ class AsyncLane:
     Args:
         deliver: takes the receipts.
         selector: the pool's; what is registered with a file is called with the mask.
+        storage: what the worker is told as its own; None: what this process was told.
     """
 
-    def __init__(self, deliver: Deliver, selector: selectors.BaseSelector) -> None:
+    def __init__(
+        self, deliver: Deliver, selector: selectors.BaseSelector, storage: str | None = None
+    ) -> None:
         self._deliver = deliver
+        self._storage = storage
         self._selector = selector
         self._tickets = itertools.count()
         self._attempts: dict[AttemptKey, Attempt] = {}
@@ -115,7 +119,7 @@ class AsyncLane:
     def _start(self) -> None:
         self._made += 1
         try:
-            process = WorkerProcess("async_worker", f"async-{self._made}")
+            process = WorkerProcess("async_worker", f"async-{self._made}", storage=self._storage)
         except (OSError, ValueError) as error:  # no such interpreter, no more processes or files
             self.fail_all(f"the async worker can't be started: {error}")
             return

@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 
-from heliograph.engines.embedded.coroutines import Coroutines
+from heliograph.engines.embedded.coroutines import Coroutines, end
 from heliograph.engines.embedded.lifeline import die_with
 from heliograph.engines.embedded.protocol import (
     READY,
@@ -66,7 +66,7 @@ class _AsyncWorker:
             with contextlib.suppress(BaseException):
                 self._loop.run_forever()
             self._stay_out()
-        self._loop.close()
+        end(self._loop)
 
     def _read(self) -> None:
         messages, is_open = self._wire.receive()

@@ -85,6 +85,17 @@ class Coroutines:
         self._ended(number, None if task.cancelled() else task.result())
 
 
+def end(loop: asyncio.AbstractEventLoop) -> None:
+    """Close a loop that is not run any more; what coroutines began and left behind is cancelled before."""
+    with contextlib.closing(loop), contextlib.suppress(BaseException):  # anybody's code runs once more
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.wait(left, timeout=GRACE_SECONDS))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+
+
 @dataclass(slots=True, eq=False)
 class _Entry:
     """An attempt that is neither ended nor cancelled."""
@@ -155,8 +166,7 @@ class CoroutineThread:
             # sys.exit() in a task that a task started comes out here: nothing of ours ends by that.
             with contextlib.suppress(BaseException):
                 self._loop.run_forever()
-        with contextlib.closing(self._loop):
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        end(self._loop)
 
     def _begin(self, entry: _Entry) -> None:
         entry.started = time.time()

@@ -18,6 +18,7 @@ from heliograph.engines.embedded.protocol import TICKETS, Setup, pack_order
 from heliograph.engines.embedded.wire import Wire
 from heliograph.engines.executor import AttemptKey, Work
 from heliograph.records.attempt import Worker
+from heliograph.storage.location import VARIABLE
 
 _BOOT: Final = (
     "import importlib, sys; sys.path[:] = sys.argv[4:]; "
@@ -60,6 +61,7 @@ class WorkerProcess:
             of the lifeline, of the worker's end of the wire, and of `files`.
         worker_id: the pool's name of it.
         files: more files that it takes over.
+        storage: what it is told as its own; None: what this process was told.
 
     Attributes:
         worker: who it is, for receipts.
@@ -68,7 +70,7 @@ class WorkerProcess:
         death: a file that can be read once it has ended; None: the wire has to tell.
     """
 
-    def __init__(self, module: str, worker_id: str, *files: int) -> None:
+    def __init__(self, module: str, worker_id: str, *files: int, storage: str | None = None) -> None:
         self.is_ready = False
         self._known: set[int] = set()
         with contextlib.ExitStack() as undo:
@@ -90,6 +92,7 @@ class WorkerProcess:
                     ",".join(map(str, handles)),
                     *map(str, sys.path),
                 ],
+                env=None if storage is None else os.environ | {VARIABLE: storage},
                 stdin=subprocess.DEVNULL,
                 pass_fds=handles,
                 start_new_session=True,  # a group to kill as one; and Ctrl-C is the program's to handle
@@ -147,20 +150,21 @@ class WorkerHandle(WorkerProcess):
 
     Args:
         worker_id: the pool's name of it.
+        storage: see `WorkerProcess`.
 
     Attributes:
         line: the attempts it was sent and has not answered, the first one first.
         was_cut: attempts were taken back out of its line, and it has not answered since.
     """
 
-    def __init__(self, worker_id: str) -> None:
+    def __init__(self, worker_id: str, storage: str | None = None) -> None:
         self.line: deque[Attempt] = deque()
         self.was_cut = False
         self._next_ticket = 0
         self._tickets_in, self._tickets_out = os.pipe()
         try:
             os.set_blocking(self._tickets_in, False)
-            super().__init__("worker", worker_id, self._tickets_in)
+            super().__init__("worker", worker_id, self._tickets_in, storage=storage)
         except BaseException:
             self._close_tickets()
             raise

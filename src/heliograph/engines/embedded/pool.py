@@ -40,11 +40,13 @@ class Pool:
     Args:
         deliver: takes the receipts.
         count: how many workers there are to be.
+        storage: what they are told as theirs; None: what this process was told.
     """
 
-    def __init__(self, deliver: Deliver, count: int) -> None:
+    def __init__(self, deliver: Deliver, count: int, storage: str | None = None) -> None:
         self._deliver = deliver
         self._count = count
+        self._storage = storage
         self._box: deque[Attempt | AttemptKey] = deque()  # to run, and to cancel
         self._is_asleep = False
         self._is_closing = False
@@ -59,7 +61,7 @@ class Pool:
         self._attempts: dict[AttemptKey, Attempt] = {}
         self._handles: dict[WorkerHandle, None] = {}
         self._lines = Lines(lambda handle: watch(self._selector, handle.wire))
-        self._async = AsyncLane(deliver, self._selector)
+        self._async = AsyncLane(deliver, self._selector, storage)
         self._made = 0
         self._start_failures = 0
         self._start_after = 0.0
@@ -224,7 +226,7 @@ class Pool:
     def _start_worker(self) -> None:
         self._made += 1
         try:
-            handle = WorkerHandle(f"process-{self._made}")
+            handle = WorkerHandle(f"process-{self._made}", self._storage)
         except (OSError, ValueError) as error:  # no such interpreter, no more processes or files
             self._failed_to_start(f"{sys.executable}: {error}")
             return

@@ -16,10 +16,12 @@ class ProcessExecutor:
     Args:
         deliver: takes the receipts.
         count: how many workers; None: as many as this process may use CPUs, at least 2.
+        storage: of the engine: where workflows go that tasks run themselves. None: as for this process.
     """
 
-    def __init__(self, deliver: Deliver, count: int | None = None) -> None:
+    def __init__(self, deliver: Deliver, count: int | None = None, storage: str | None = None) -> None:
         self._deliver = deliver
+        self._storage = storage
         self._count = count if count is not None else max(2, _usable_cpus())
         self._lock = threading.Lock()
         self._pool: Pool | None = None
@@ -54,7 +56,7 @@ class ProcessExecutor:
             if self._is_closed:
                 raise RuntimeError("the executor is closed")
             if self._pool is None:
-                self._pool = Pool(self._deliver, self._count)
+                self._pool = Pool(self._deliver, self._count, self._storage)
             return self._pool
 
 

@@ -1,0 +1,79 @@
+"""``heliograph serve``: receives events over HTTP; see `heliograph.web`."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import Annotated, Final
+
+import typer
+
+from heliograph import web
+from heliograph.cli.storage import StorageOption, chosen, open_to_read
+from heliograph.errors import WorkflowError
+
+PATIENCE: Final = 2
+"""Seconds that requests under way get when the server is to stop. Their events are stored all the same."""
+
+_LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
+
+
+def serve(
+    context: typer.Context,
+    host: Annotated[
+        str, typer.Option(metavar="HOST", help="Where to listen; other than loopback: only with a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="0: one that is free.")] = 8000,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TOKEN",
+            envvar="HELIOGRAPH_TOKEN",
+            show_default=False,
+            help="Requests have to carry it: 'Authorization: Bearer TOKEN'.",
+        ),
+    ] = None,
+    storage: StorageOption = None,
+) -> None:
+    """Receive events over HTTP, for workflows that wait for them."""
+    try:
+        import uvicorn
+    except ImportError as error:
+        raise web.missing_extra() from error
+
+    if token is not None and not token.strip():
+        raise typer.BadParameter("the token must not be empty", param_hint="'--token'")
+    family, address = _resolved(host)
+    is_loopback = ipaddress.ip_address(address.partition("%")[0]).is_loopback
+    if not is_loopback and token is None:
+        raise typer.BadParameter(
+            f"{host!r} can be reached by others than you: set a --token", param_hint="'--host'"
+        )
+    place = chosen(context, storage)
+    open_to_read(place)
+    app = web.app(place, token=token, hosts=(host.lower(), *_LOOPBACK_NAMES) if is_loopback else None)
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=PATIENCE, server_header=False
+    )
+    with _listening(family, address, port) as listener:
+        shown = f"[{address}]" if family is socket.AF_INET6 else address
+        typer.echo(f"heliograph serves on http://{shown}:{listener.getsockname()[1]}")
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _resolved(host: str) -> tuple[socket.AddressFamily, str]:
+    """The address that a host name means here: the one that is listened on is the one that was looked at."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError) as error:
+        raise typer.BadParameter(f"{host!r} is no address: {error}", param_hint="'--host'") from None
+    return family, str(address[0])
+
+
+def _listening(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((address, port), family=family, backlog=2048)
+    except OSError as error:
+        raise WorkflowError(
+            f"can't listen on {address} port {port}: {error.strerror or error}; choose another --port"
+        ) from None

@@ -1,0 +1,77 @@
+"""A store for coroutines.
+
+All it does is done by one thread of its own, so that no event loop ever waits for a disk or a lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from heliograph.storage.location import Location
+from heliograph.storage.store import Store
+
+T = TypeVar("T")
+
+POLL_SECONDS: Final = 0.05
+"""How often a loop asks whether another process has stored something; the question costs microseconds."""
+
+
+class StoreThread:
+    """One store and its thread; both begin with the first question.
+
+    Args:
+        location: of the storage.
+    """
+
+    def __init__(self, location: Location) -> None:
+        self.location = location
+        self._store: Store | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="heliograph-store")
+        self._changes_seen = -1
+
+    async def ask(self, question: Callable[[Store], T]) -> T:
+        """What the question returns or raises; it is asked in the thread.
+
+        Raises:
+            StorageError: the storage can't be opened, or the question meets with one.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, question)
+
+    async def ask_if_changed(self, question: Callable[[Store], T]) -> T | None:
+        """As `ask`; None, and not asked, if nobody else has stored anything since this was called last."""
+        return await self.ask(lambda store: self._if_changed(store, question))
+
+    def close(self, last: Callable[[Store], object] | None = None) -> None:
+        """Close the store, if it was opened, and end the thread; waits for both.
+
+        Args:
+            last: a question to be asked before; what comes of it is nobody's concern any more.
+        """
+        self._thread.submit(self._close, last)
+        self._thread.shutdown()
+
+    # In the thread.
+
+    def _answer(self, question: Callable[[Store], T]) -> T:
+        if self._store is None:
+            self._store = Store(self.location)
+        return question(self._store)
+
+    def _if_changed(self, store: Store, question: Callable[[Store], T]) -> T | None:
+        changes = store.changes()
+        if changes == self._changes_seen:
+            return None
+        self._changes_seen = changes  # before the question: what is stored meanwhile is a change again
+        return question(store)
+
+    def _close(self, last: Callable[[Store], object] | None) -> None:
+        if self._store is None:
+            return
+        try:
+            if last is not None:
+                last(self._store)
+        finally:
+            self._store.close()

@@ -1,0 +1,78 @@
+"""Heliograph over HTTP: an ASGI app that any server can mount. Needs the extra ``web``.
+
+It receives the events that `workflow.HTTPListener` waits for:
+
+``POST /event/send_event/{workflow_id}`` with the JSON object ``{"event_key": …, "event_payload": …}``.
+
+=====  ==================================================================================================
+200    The event is checkpointed: the task that waited for it has it in its stored output. With
+       ``?keep=true``, and nobody waiting yet: it is kept, and whoever waits for it next will get it. The
+       answer's ``status`` says which: ``checkpointed`` or ``kept``.
+400    The body is not JSON, not an object, or lacks a key; or the key can't be one. ``error.message`` says
+       what is wrong.
+401    There is a token, and the request doesn't carry it (``Authorization: Bearer …``).
+403    A web page of another origin sent it, or it is for a host that is not this one.
+404    Nobody waits for it, and it is not stored: there is no such workflow, it is not running, none of its
+       tasks waits for that key, or the one that does was sent an event already; or the workflow ended
+       without taking it.
+413    The body is larger than the limit: 1 MiB, if nothing else is said.
+422    The ``Idempotency-Key`` was used for another payload before.
+500    It could not be stored; or, once it was, the storage could not be read.
+=====  ==================================================================================================
+
+The answer comes when it is true: a request may take as long as the workflow does. Who stops waiting does not
+take the event back: it is stored, it is not lost if the process that waits for it is killed, and the workflow
+gets it when it is resumed. Only a 404 means that it will not.
+
+A request may be sent again. If it carries the header ``Idempotency-Key`` (any text that the sender makes up,
+up to 512 characters), it is the same event as the first time, and gets the same answer, also after it was
+checkpointed. Without one, it is another event.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Final
+
+from heliograph.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+MAX_BODY: Final = 1024 * 1024
+"""The largest body that is read, in bytes, if nothing else is said."""
+
+
+def app(
+    storage: str | os.PathLike[str] | None = None,
+    *,
+    max_body: int = MAX_BODY,
+    token: str | None = None,
+    hosts: Collection[str] | None = None,
+) -> Starlette:
+    """An ASGI app; mount it, or run it with any server: ``uvicorn --factory heliograph.web:app``.
+
+    Args:
+        storage: as `workflow.init` takes it. None: the one this process has open when the first request
+            comes, else the default one.
+        max_body: the largest body that is read, in bytes.
+        token: requests have to carry it, as ``Authorization: Bearer …``. None: anybody may send.
+        hosts: names by which browsers and others may know this server, such as ``localhost``. None: any.
+
+    Raises:
+        MissingExtraError: Starlette is not installed.
+        ValueError: the storage names nothing, the limit is not positive, or the token is empty.
+    """
+    try:
+        import starlette  # noqa: F401
+    except ImportError as error:
+        raise missing_extra() from error
+    from heliograph.web.application import make
+
+    return make(storage, max_body, token, hosts)
+
+
+def missing_extra() -> MissingExtraError:
+    """The error of who has not installed what this needs."""
+    return MissingExtraError('heliograph\'s web app needs its extra: pip install "heliograph[web]"')

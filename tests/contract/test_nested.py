@@ -1,0 +1,26 @@
+"""Workflows that tasks run themselves: they are stored where the task's own workflow is."""
+
+from __future__ import annotations
+
+import os
+
+from heliograph import workflow
+from tests.contract.conftest import EngineUnderTest
+
+
+@workflow.task
+def inner(x: int) -> int:
+    return x + 1
+
+
+@workflow.task
+def outer() -> tuple[int, str]:
+    given = workflow.run(inner.bind(1), workflow_id="inner")
+    return given, workflow.get_status("outer")
+
+
+def test_a_task_runs_a_workflow_in_the_same_storage(engine: EngineUnderTest) -> None:
+    # What this process was told by its environment is another storage than the one it was told to use.
+    assert os.environ["HELIOGRAPH_STORAGE"] != str(engine.storage)
+    assert workflow.run(outer.bind(), workflow_id="outer") == (2, "RUNNING")
+    assert workflow.list_all() == [("outer", "SUCCESSFUL"), ("inner", "SUCCESSFUL")]

@@ -1,0 +1,133 @@
+"""``heliograph serve``: where it listens, who may come in, and what it says when it can't start."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conditions import DEADLINE
+from tests.scripts import ROOT, environment
+from tests.web.sending import Server, serving
+
+
+def refused(storage: Path, *arguments: str, **more: str) -> tuple[int, str]:
+    """The exit code and what is said by one that does not start."""
+    done = subprocess.run(
+        [sys.executable, "-m", "heliograph.cli", "serve", *arguments],
+        env=environment(storage) | {"COLUMNS": "200"} | more,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_others_than_loopback_need_a_token(tmp_path: Path, host: str) -> None:
+    code, said = refused(tmp_path, "--host", host)
+    assert code == 2
+    assert "can be reached by others than you: set a --token" in said
+
+
+def test_an_empty_token_is_none(tmp_path: Path) -> None:
+    code, said = refused(tmp_path, "--host", "0.0.0.0", "--token", " ")
+    assert code == 2
+    assert "the token must not be empty" in said
+
+
+def test_a_host_that_is_none(tmp_path: Path) -> None:
+    code, said = refused(tmp_path, "--host", "no host.invalid")
+    assert code == 2
+    assert "'no host.invalid' is no address" in said
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, said = refused(tmp_path, "--port", str(port))
+    assert code == 1
+    assert f"can't listen on 127.0.0.1 port {port}: Address already in use" in said
+
+
+def test_a_storage_that_is_not_there_or_none(tmp_path: Path) -> None:
+    code, said = refused(tmp_path, "--storage", str(tmp_path / "typo"))
+    assert (code, "there is no storage at" in said) == (1, True)
+    (tmp_path / "heliograph.db").write_bytes(b"no database" * 1000)
+    code, said = refused(tmp_path)
+    assert (code, "file is not a database" in said) == (1, True)
+
+
+TOKEN = "sésame, ouvre-toi"
+
+
+def ask(server: Server, authorization: str | None) -> tuple[int, Any]:
+    headers = {} if authorization is None else {"Authorization": authorization}
+    return server.send("mine", "k", 1, headers=headers)
+
+
+def test_with_a_token_only_who_has_it_comes_in(tmp_path: Path) -> None:
+    with serving(tmp_path, "--host", "0.0.0.0", "--token", TOKEN) as server:
+        encoded = TOKEN.encode().decode("latin-1")
+        assert ask(server, f"Bearer {encoded}")[0] == 404
+        assert ask(server, f"bearer  {encoded}")[0] == 404
+        for wrong in (None, "", "Bearer", "Bearer ", f"Bearer {encoded}x", f"Basic {encoded}", encoded):
+            assert ask(server, wrong) == (
+                401,
+                {"error": {"code": 401, "message": "send the token: Authorization: Bearer …"}},
+            )
+        assert server.ask("GET", "/")[0] == 401  # not even what is there
+
+
+def test_the_token_may_come_from_the_environment(tmp_path: Path) -> None:
+    os.environ["HELIOGRAPH_TOKEN"] = "secret"
+    try:
+        with serving(tmp_path) as server:
+            assert ask(server, None)[0] == 401
+            assert ask(server, "Bearer secret")[0] == 404
+    finally:
+        del os.environ["HELIOGRAPH_TOKEN"]
+
+
+def test_ipv6_and_names(tmp_path: Path) -> None:
+    with serving(tmp_path, "--host", "::1") as server:
+        server.host = "::1"
+        assert ask(server, None)[0] == 404
+    with serving(tmp_path, "--host", "localhost") as server:
+        server.host = "localhost"
+        assert ask(server, None)[0] == 404
+
+
+def test_ctrl_c_ends_it(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(DEADLINE) == 130
+
+
+@pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
+def test_without_the_extra_one_line_names_it(tmp_path: Path, missing: str) -> None:
+    code = (
+        f"import sys; sys.modules[{missing!r}] = None\n"
+        "from heliograph.cli.app import run\n"
+        "sys.exit(run(['serve']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment(tmp_path) | {"COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    assert 'pip install "heliograph[web]"' in done.stderr
