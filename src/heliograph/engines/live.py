@@ -48,7 +48,6 @@ class LiveRun:
         key: the storage's key of the workflow.
         run: number of the run.
         workflow_id: id of the workflow.
-        created_time: when the run was asked for.
         tasks: by number.
         functions: by number.
         function_numbers: by the function's pickled self.
@@ -64,7 +63,6 @@ class LiveRun:
     key: int
     run: int
     workflow_id: str
-    created_time: float
     tasks: dict[int, LiveTask]
     functions: list[Payload]
     function_numbers: dict[bytes, int]
@@ -184,7 +182,6 @@ def submitted_run(
         key=accepted.key,
         run=accepted.run,
         workflow_id=submission.workflow_id,
-        created_time=submission.created_time,
         tasks={
             task: LiveTask(planned.task_id, planned.function, submission.created_time)
             for task, planned in enumerate(plan.tasks)
@@ -205,7 +202,6 @@ def resumed_run(
         key=accepted.key,
         run=accepted.run,
         workflow_id=claim.workflow_id,
-        created_time=claim.created_time,
         tasks={
             task: LiveTask(*described, claim.created_time)
             for task, described in enumerate(zip(plan.task_ids, plan.functions, strict=True))

@@ -61,22 +61,19 @@ def task_output(store: Store, workflow_id: str, task_id: str) -> StoredValue:
         raise WorkflowNotFoundError(f"No such task_id {task_id!r} in workflow {workflow_id!r}")
     pause = threading.Event()
     while True:
-        status = found(store, workflow_id).status  # first: what ends between the two reads is seen
+        # First how things stand, then the output: what is stored between the two reads is seen.
+        status = found(store, workflow_id).status
+        is_successful = store.checkpoints.is_successful(record.key, number)
         output = store.checkpoints.output(record.key, number)
         if output is not None:
             return output
+        if is_successful:
+            raise ValueError(
+                f"the output of task {task_id!r} of workflow {workflow_id!r} is not stored (checkpoint=False)"
+            )
         if status not in ACTIVE:
             raise ValueError(
                 f"task {task_id!r} of workflow {workflow_id!r} has no stored output: the workflow is {status}"
-            )
-        task = store.queries.task(record.key, task_id)
-        if (
-            task is not None
-            and task.status == "SUCCESSFUL"
-            and store.checkpoints.output(record.key, number) is None
-        ):
-            raise ValueError(
-                f"the output of task {task_id!r} of workflow {workflow_id!r} is not stored (checkpoint=False)"
             )
         pause.wait(_POLL_SECONDS)
 

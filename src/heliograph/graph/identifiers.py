@@ -73,13 +73,18 @@ class UniqueNames:
         if count is None:
             self._next[name] = 1
             return name
-        while (candidate := _numbered(name, count)) in self._next:
+        while (candidate := numbered(name, count)) in self._next:
             count += 1
         self._next[name] = count + 1
         self._next[candidate] = 1
         return candidate
 
 
-def _numbered(name: str, count: int) -> str:
+def numbered(name: str, count: int) -> str:
+    """A name with a number, no longer than an id may be.
+
+    >>> numbered("f", 2)
+    'f_2'
+    """
     suffix = f"_{count}"
     return name[: MAX_LENGTH - len(suffix)] + suffix

@@ -120,7 +120,7 @@ class Checkpoints:
             )
         )
         self._by_number = self._prepared(
-            select(tasks.c.task, tasks.c.delivers_to).where(
+            select(tasks.c.task, tasks.c.delivers_to, tasks.c.status).where(
                 tasks.c.workflow == key, tasks.c.task == bindparam("of_task")
             )
         )
@@ -206,6 +206,12 @@ class Checkpoints:
             while row is not None and row.delivers_to is not None:
                 row = self._by_number.ask(connection, of_workflow=key, of_task=row.delivers_to).first()
         return None if row is None else row.task
+
+    def is_successful(self, key: int, task: int) -> bool:
+        """Whether the task is, by its number."""
+        with self._database.read() as connection:
+            row = self._by_number.ask(connection, of_workflow=key, of_task=task).first()
+        return row is not None and row.status == TaskStatus.SUCCESSFUL
 
     def error(self, key: int) -> StoredError | None:
         """What the newest run failed with."""

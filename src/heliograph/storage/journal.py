@@ -217,18 +217,11 @@ class _Statements:
         self.stands = prepared(
             select(workflows.c.run, workflows.c.status).where(workflows.c.key == bindparam("of_key"))
         )
-        self.mark = prepared(
-            update(tasks).where(
-                tasks.c.workflow == bindparam("of_workflow"), tasks.c.task == bindparam("of_task")
-            ),
-            "status",
+        of_task = update(tasks).where(
+            tasks.c.workflow == bindparam("of_workflow"), tasks.c.task == bindparam("of_task")
         )
-        self.sleep = prepared(
-            update(tasks).where(
-                tasks.c.workflow == bindparam("of_workflow"), tasks.c.task == bindparam("of_task")
-            ),
-            "due",
-        )
+        self.mark = prepared(of_task, "status")
+        self.sleep = prepared(of_task, "due")
         self.attempt = prepared(replacing(schema.attempts, dialect), *schema.attempts.c.keys())
         self.value = prepared(replacing(schema.stored_values, dialect), *schema.stored_values.c.keys())
         of_run = and_(runs.c.workflow == bindparam("of_workflow"), runs.c.run == bindparam("of_run"))

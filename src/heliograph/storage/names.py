@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy import BindParameter, Connection, Dialect, bindparam, func, or_, select
 
+from heliograph.graph.identifiers import numbered
 from heliograph.graph.plan import Plan
 from heliograph.storage import schema
 from heliograph.storage.statements import Prepared
@@ -25,9 +26,9 @@ class Names:
             dialect,
         )
         # Between "name_" and "name`", the next character, lies all that begins with "name_".
-        numbered = (tasks.c.task_id > bindparam("low")) & (tasks.c.task_id < bindparam("high"))
+        with_number = (tasks.c.task_id > bindparam("low")) & (tasks.c.task_id < bindparam("high"))
         self._count = Prepared(
-            select(func.count()).where(tasks.c.workflow == key, or_(tasks.c.task_id == base, numbered)),
+            select(func.count()).where(tasks.c.workflow == key, or_(tasks.c.task_id == base, with_number)),
             dialect,
         )
         self._next: dict[tuple[int, str], int] = {}
@@ -46,7 +47,7 @@ class Names:
             base = planned.options.name or plan.functions[planned.function].default_name
             name = base
             while name in new or self._is_taken(connection, key, name):
-                name = f"{base}_{self._number(connection, key, base)}"
+                name = numbered(base, self._number(connection, key, base))
             new.add(name)
             names.append(name)
         return tuple(names)
