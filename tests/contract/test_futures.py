@@ -127,3 +127,11 @@ def test_who_enters_while_the_engine_closes_is_answered(tmp_path: Path) -> None:
         assert len(answers) == 4
         assert {answer for answer in answers if "engine" not in str(answer)} <= {"all"}
     check_store(tmp_path / "storage" / "heliograph.db")
+
+
+def test_a_callback_may_run_another_workflow(engine: EngineUnderTest, gate: Gate) -> None:
+    called: queue.SimpleQueue[object] = queue.SimpleQueue()
+    output = workflow.run_async(wait.bind(gate))
+    output.add_done_callback(lambda _done: called.put(workflow.run(add.bind(1, 2))))
+    gate.open()
+    assert called.get(timeout=DEADLINE) == 3

@@ -1,14 +1,17 @@
 """The loop: actions become work, receipts become events, and a commit stands between.
 
-One thread does it all. What arrives while a commit is under way goes into the next one: the more there is to
-do, the more each commit carries, and a lone task waits for nobody. Nothing here decides: the machine does.
+One thread at a time does it all: the loop's own, or the one that brings the receipt of a task that nothing
+else goes on beside (decision 0008). What arrives while a commit is under way goes into the next one: the more
+there is to do, the more each commit carries, and a lone task waits for nobody.
+
+Nothing here decides: the machine does.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
@@ -33,7 +36,6 @@ from heliograph.storage.store import Store
 _POLL_SECONDS: Final = 0.1  # how soon a cancellation by another process is seen
 _RENEW_SECONDS: Final = LEASE_SECONDS / 3
 _FOREVER: Final = 3600.0
-_QUIET_SECONDS: Final = 0.002  # after so long without a message nobody seems to wait
 _MOST_AT_ONCE: Final = 2_000  # messages before a commit, so that a flood can't put commits off for ever
 
 
@@ -47,6 +49,21 @@ class _Lost:
 @dataclass(frozen=True, slots=True)
 class _Quit:
     """End the loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Hurry:
+    """Something is due sooner than the loop's thread knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """A fault of heliograph's own, in a thread that brought a receipt."""
+
+    error: BaseException
+
+
+_Message = Entry | Receipt | _Lost | _Quit | _Hurry | _Fault
 
 
 class Loop:
@@ -73,15 +90,16 @@ class Loop:
         self._retired: list[Journal] = []  # of owners whose leases are still to be given up
         self._admission = admission
         self._entrance = Entrance(store, admission)
-        self._inbox: SimpleQueue[Entry | Receipt | _Lost | _Quit] = SimpleQueue()
-        self._executor = executor(self._inbox.put)
+        self._inbox: SimpleQueue[_Message] = SimpleQueue()
+        self._baton = threading.Lock()  # who holds it is the loop, for as long
+        self._executor = executor(self._deliver)
         self._performer = Performer(store, self._executor, self._inbox.put, self._entrance.tokens)
         self._runs: dict[int, LiveRun] = {}
         now = self._clock()
         self._renew_at = now + _RENEW_SECONDS
         self._poll_at = now
         self._changes_seen = 0
-        self._is_roomy = False
+        self._wakes_at = now  # the loop's thread, if nobody wakes it before
         self._running = True
         self._entering = threading.Lock()  # nobody enters behind the one who closes
         self._thread = threading.Thread(target=self._main, name="heliograph-loop", daemon=True)
@@ -114,6 +132,29 @@ class Loop:
         """A cancellation was stored by this process."""
         self._inbox.put(_Lost(key))
 
+    def _deliver(self, receipt: Receipt) -> None:
+        if self._baton.acquire(blocking=False):
+            try:
+                if self._running and self._inbox.empty() and self._performer.is_alone(receipt.key):
+                    self._see_to(receipt)
+                    return
+            finally:
+                self._baton.release()
+        self._inbox.put(receipt)
+
+    def _see_to(self, receipt: Receipt) -> None:
+        """What the loop's thread would do with a receipt, done by the one that brings it."""
+        try:
+            try:
+                self._take(receipt)
+                self._go_on()
+            except StorageError as error:
+                self._start_over(error)
+            if self._clock() + (self._patience() or 0.0) < self._wakes_at:
+                self._inbox.put(_Hurry())
+        except BaseException as error:
+            self._inbox.put(_Fault(error))
+
     def close(self) -> None:
         """Stop all work and give the lease up: what ran reads RESUMABLE."""
         with self._entering:
@@ -126,6 +167,7 @@ class Loop:
     # -- the thread
 
     def _main(self) -> None:
+        self._store.make_room()  # while the workers start
         try:
             while self._turn():
                 pass
@@ -143,20 +185,28 @@ class Loop:
                 self._give_up_leases()
 
     def _turn(self) -> bool:
-        """Take what arrived, commit if somebody waits for that; False: time to quit."""
-        try:
-            if not self._take_in():
-                return False
-            now = self._clock()
-            self._performer.observe(now, self._find)
-            self._performer.ring(now, lambda run: self._runs.get(run.key) is run)
-            if self._must_commit(now):
-                self._commit(now)
-            if (self._runs or self._retired) and now >= self._poll_at:
-                self._poll(now)
-        except StorageError as error:
-            self._start_over(error)
+        """Take what arrived, and see to it; False: time to quit."""
+        first = self._wait()
+        with self._baton:
+            try:
+                for message in self._waiting(first):
+                    if isinstance(message, _Quit):
+                        return False
+                    self._take(message)
+                self._go_on()
+            except StorageError as error:
+                self._start_over(error)
         return True
+
+    def _go_on(self) -> None:
+        """Commit if somebody waits for that, and do what is due."""
+        now = self._clock()
+        self._performer.observe(now, self._find)
+        self._performer.ring(now, lambda run: self._runs.get(run.key) is run)
+        if self._must_commit(now):
+            self._commit(now)
+        if (self._runs or self._retired) and now >= self._poll_at:
+            self._poll(now)
 
     def _must_commit(self, now: float) -> bool:
         if self._entrance or self._performer.pending.urgent:
@@ -165,30 +215,33 @@ class Loop:
             bool(self._runs) and now >= self._renew_at
         )
 
-    def _take_in(self) -> bool:
-        timeout = self._patience()
-        wants_room = timeout is not None and self._journal.has_written and not self._is_roomy
-        if wants_room and timeout is not None:
-            timeout = min(timeout, _QUIET_SECONDS)
-        for _ in range(_MOST_AT_ONCE):
-            try:
-                message = self._inbox.get(timeout=timeout) if timeout else self._inbox.get_nowait()
-            except Empty:
-                if timeout is not None and wants_room:
-                    self._is_roomy = True
-                    self._store.make_room()
-                break
-            timeout = None
-            match message:
-                case Receipt():
-                    self._performer.ended(self._find(message.key), message, self._clock())
-                case Entry():
-                    self._entrance.add(message)
-                case _Lost(key):
-                    self._look([run for run in (self._runs.get(key),) if run is not None])
-                case _Quit():
-                    return False
-        return True
+    def _wait(self) -> _Message | None:
+        """The next message; None: something is due before one came."""
+        with self._baton:
+            patience = self._patience() or 0.0
+            self._wakes_at = self._clock() + patience
+        with contextlib.suppress(Empty):
+            return self._inbox.get(timeout=patience) if patience else self._inbox.get_nowait()
+        return None
+
+    def _waiting(self, first: _Message | None) -> Iterator[_Message]:
+        """This message and those behind it, as many as one commit should carry."""
+        if first is not None:
+            yield first
+        with contextlib.suppress(Empty):
+            for _ in range(_MOST_AT_ONCE):
+                yield self._inbox.get_nowait()
+
+    def _take(self, message: _Message) -> None:
+        match message:
+            case Receipt():
+                self._performer.ended(self._find(message.key), message, self._clock())
+            case Entry():
+                self._entrance.add(message)
+            case _Lost(key):
+                self._look([run for run in (self._runs.get(key),) if run is not None])
+            case _Fault(error):
+                raise error
 
     def _patience(self) -> float | None:
         """Seconds to wait for a message; None: not at all."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+from heliograph.engines.callbacks import call_soon
 from heliograph.errors import (
     RemoteError,
     StorageCorruptError,
@@ -47,6 +50,17 @@ class OutputFuture(Future[Any]):
         if not self._loaded:
             self._loaded.append(load_value(value, self._values))
         return self._loaded[0]
+
+    def add_done_callback(self, fn: Callable[[Future[Any]], object]) -> None:
+        """Call a function when the workflow has ended: at once if it has, else from a thread for callbacks.
+
+        Args:
+            fn: called with this future.
+        """
+        if self.done():
+            super().add_done_callback(fn)
+        else:
+            super().add_done_callback(lambda done: call_soon(functools.partial(fn, done)))
 
 
 def load_value(value: StoredValue, values: ValueStore) -> Any:

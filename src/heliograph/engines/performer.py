@@ -127,6 +127,10 @@ class Performer:
         """Whether the executor has attempts that were not seen to run."""
         return bool(self._unseen)
 
+    def is_alone(self, key: AttemptKey) -> bool:
+        """Whether this is the one attempt that the executor has, but for those seen to run for a while."""
+        return len(self._unseen) == 1 and key in self._unseen
+
     @property
     def next_timer(self) -> float | None:
         """When something is due, Unix seconds."""

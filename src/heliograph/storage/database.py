@@ -69,7 +69,8 @@ class Database:
                 raise
 
     def make_room(self) -> None:
-        """Make ready for many commits: for a moment in which nobody waits. Where it can't be, they cost more."""
+        """Make ready for many commits: for a moment in which nobody waits."""
+        # Where it can't be done, commits only cost more.
         with contextlib.suppress(StorageError), self._translated(), self._writing:
             sqlite.lengthen_log(self.location)
 

@@ -200,8 +200,8 @@ stored_values = Table(
     "stored_values",
     metadata,
     Column("workflow", _Key, primary_key=True, autoincrement=False),
+    Column("role", String(12), primary_key=True),  # before the task: outputs are appended, in their own pages
     Column("task", Integer, primary_key=True, autoincrement=False),
-    Column("role", String(12), primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("kind", Text),

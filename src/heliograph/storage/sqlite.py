@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ DRIVER_ERROR: Final = sqlite3.Error
 _BUSY_SECONDS: Final = 60.0
 _POOLED: Final = 8
 _LOG_BYTES: Final = 1_000 * 4_096  # SQLite starts over at the beginning of the log after so many pages
+_SPARE_BYTES: Final = 64 * 1024 * 1024  # a disk with less has no room to give away
 
 
 def engine(location: Location) -> Engine:
@@ -63,7 +65,8 @@ def lengthen_log(location: Location) -> None:
         return
     log = location.path.with_name(f"{location.path.name}-wal")
     with contextlib.closing(sqlite3.connect(location.path, timeout=0, isolation_level=None)) as connection:
-        if log.stat().st_size >= _LOG_BYTES:
+        is_long = log.stat().st_size >= _LOG_BYTES
+        if is_long or shutil.disk_usage(location.path.parent).free < _SPARE_BYTES:
             return
         for statement in (
             "PRAGMA cache_size=8",
