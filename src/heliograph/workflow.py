@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from heliograph import errors as exceptions
 from heliograph.engines.http_listener import HTTPListener
 from heliograph.errors import (
+    InputMissingError,
     MissingExtraError,
     NotPicklableError,
     RemoteError,
@@ -61,6 +62,7 @@ __all__ = [
     "Current",
     "EventListener",
     "HTTPListener",
+    "InputMissingError",
     "InputNode",
     "MissingExtraError",
     "Node",
@@ -184,7 +186,8 @@ def run(
 
     Raises:
         TypeError: `dag` is not a DAG.
-        ValueError: the id or the metadata can't be, or an input is missing.
+        ValueError: the id or the metadata can't be.
+        InputMissingError: an `InputNode` of the DAG stands for what was not given.
         RuntimeError: the workflow is running or pending already.
         NotPicklableError: a function or an argument can't be stored.
         WorkflowExecutionError: a task failed; its error is the ``__cause__``.
