@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from heliograph import errors as exceptions
 from heliograph.engines.http_listener import HTTPListener
 from heliograph.errors import (
+    EventNotAwaitedError,
     InputMissingError,
     MissingExtraError,
     NotPicklableError,
@@ -61,6 +62,7 @@ __all__ = [
     "SUCCESSFUL",
     "Current",
     "EventListener",
+    "EventNotAwaitedError",
     "HTTPListener",
     "InputMissingError",
     "InputNode",
@@ -102,6 +104,8 @@ __all__ = [
     "resume_async",
     "run",
     "run_async",
+    "send_event",
+    "send_event_async",
     "shutdown",
     "sleep",
     "task",
@@ -458,7 +462,8 @@ def wait_for_event(listener: type[EventListener], *args: Any, **kwargs: Any) -> 
     it. After a crash in between it is called again, with the stored event.
 
     Args:
-        listener: a subclass of `EventListener`.
+        listener: a subclass of `EventListener`; with options where it has to have some, such as a timeout:
+            ``Listener.options(timeout=3600)``.
         *args: for its `poll_for_event`; nodes among them arrive as their values.
         **kwargs: likewise.
 
@@ -472,6 +477,66 @@ def wait_for_event(listener: type[EventListener], *args: Any, **kwargs: Any) -> 
     'hello world'
     """
     return event_node(listener, args, kwargs)
+
+
+def send_event(
+    workflow_id: str,
+    event_key: str,
+    event_payload: Any = None,
+    *,
+    keep: bool = False,
+    idempotency_key: str | None = None,
+) -> str:
+    """Send an event to a workflow that waits for it with an `HTTPListener`, from any process.
+
+    What ``POST /event/send_event/{workflow_id}`` does, without a server: this returns once the event is
+    checkpointed, which may take as long as the workflow does. Who stops waiting does not take the event back.
+
+    Args:
+        workflow_id: the workflow.
+        event_key: which of its events.
+        event_payload: what to send; a value that JSON can hold, and it arrives as JSON has it.
+        keep: where nobody waits for it yet, keep it for whoever will.
+        idempotency_key: the sender's name for the event: sent again under this name, it is the same event.
+
+    Returns:
+        ``"checkpointed"``: the task that waited for it has it in its stored output. ``"kept"``: nobody waits
+        for it yet, and it is kept.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow.
+        EventNotAwaitedError: nobody waits for it, or the workflow ended without it; it is not stored.
+        TypeError, ValueError: an argument that can't be; or the idempotency key was used for another payload.
+        StorageError: it can't be stored; or, once it was, the storage can't be read.
+
+    >>> @task
+    ... def answer(event):
+    ...     key, payload = event
+    ...     return payload["text"]
+    >>> output = run_async(answer.bind(wait_for_event(HTTPListener, "question")), workflow_id="asks")
+    >>> send_event("asks", "question", {"text": "yes"}, keep=True) in ("checkpointed", "kept")
+    True
+    >>> output.result()
+    'yes'
+    """
+    return send_event_async(
+        workflow_id, event_key, event_payload, keep=keep, idempotency_key=idempotency_key
+    ).result()
+
+
+def send_event_async(
+    workflow_id: str,
+    event_key: str,
+    event_payload: Any = None,
+    *,
+    keep: bool = False,
+    idempotency_key: str | None = None,
+) -> Future[str]:
+    """As `send_event`, without waiting: a wrong argument is told here, all else comes from the future."""
+    from heliograph.engines.event_sender import send_order
+
+    order = send_order(workflow_id, event_key, event_payload, keep, idempotency_key)
+    return _opened().sender.send(order)
 
 
 def current() -> Current:

@@ -69,9 +69,7 @@ def event_node(listener: type[EventListener], args: tuple[Any, ...], kwargs: dic
     name = f"{listener.__module__}.{listener.__qualname__}"
     # The event is always stored, whatever a workflow says of its other outputs: who sent it may forget it.
     waiting = replace(listener._options, checkpoint=True, is_wait=True)
-    polled = Task(
-        poll_for_event, replace(waiting, name=waiting.name or safe_name(f"{name}.poll_for_event"))
-    )
+    polled = Task(poll_for_event, replace(waiting, name=waiting.name or safe_name(f"{name}.poll_for_event")))
     acknowledge = acknowledge_caught if waiting.catch_exceptions else event_checkpointed
     told = Task(acknowledge, replace(_ACKNOWLEDGE, name=safe_name(f"{name}.event_checkpointed")))
     return told.bind(listener, polled.bind(listener, *args, **kwargs))
