@@ -86,7 +86,7 @@ def test_of_a_workflow(engine: EngineUnderTest) -> None:
     assert metadata["user_metadata"] == {"team": "blue"}
     assert metadata["name"] == "tests.contract.test_metadata.give"
     assert metadata["runs"] == 1
-    assert metadata["engine"] == "embedded"
+    assert metadata["engine"] == engine.name
     assert metadata["progress"] == {"done": 1, "total": 1, "by_status": {"SUCCESSFUL": 1}}
     assert before <= metadata["stats"]["start_time"] <= metadata["stats"]["end_time"] <= time.time()
     assert "error" not in metadata
@@ -371,7 +371,7 @@ def test_counts_agree_with_the_tasks(engine: EngineUnderTest, gate: Gate, tmp_pa
 def test_a_run_says_who_where_and_with_what(engine: EngineUnderTest) -> None:
     workflow.run(give.bind(1), workflow_id="mine")
     (run,) = workflow.get_history("mine")
-    assert run["owner"] == {"host": os.uname().nodename, "pid": os.getpid(), "engine": "embedded"}
+    assert run["owner"] == {"host": os.uname().nodename, "pid": os.getpid(), "engine": engine.name}
     assert run["hostname"] == os.uname().nodename
     assert run["code"]["python"]
     assert run["argv"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from heliograph import web
+from heliograph import web, workflow
 from tests.web.sending import Server, rows, serving
 
 PATH = "/event/send_event/mine"
@@ -217,6 +217,16 @@ def test_nothing_of_it_was_stored(server: Server, storage: Path) -> None:
 
 
 # -- the app by itself
+
+
+def test_an_app_for_another_storage_than_the_open_one(tmp_path: Path) -> None:
+    workflow.init(storage=tmp_path / "mine")
+    try:
+        web.app(storage=tmp_path / "mine")
+        with pytest.raises(ValueError, match=r"storage is '.*mine.*' already, and can't be '.*other"):
+            web.app(storage=tmp_path / "other")
+    finally:
+        workflow.shutdown()
 
 
 @pytest.mark.parametrize(
