@@ -341,7 +341,8 @@ def get_metadata(workflow_id: str, task_id: str | None = None, *, name: str | No
     Returns:
         Of a workflow: ``status``, ``user_metadata``, ``task_options``, ``stats``, ``progress``, ``error`` …
         Of a task: ``name``, ``status``, ``task_options``, ``user_metadata``, ``workflow_refs``, ``stats``,
-        ``attempts`` … Times are Unix seconds, durations seconds, sizes bytes.
+        ``attempts`` …; its ``stats`` are those of its last attempt. Times are Unix seconds, durations
+        seconds, sizes bytes.
 
     Raises:
         WorkflowNotFoundError: no such workflow, or no such task in it.

@@ -33,7 +33,7 @@ def early_then_late(gate: Gate) -> workflow.Node:
     return wait.options(name="late").bind(gate, early)
 
 
-def test_of_a_finished_workflow(engine: EngineUnderTest) -> None:
+def test_a_finished_workflow_gives_its_output(engine: EngineUnderTest) -> None:
     workflow.run(give.bind({"a": 1}), workflow_id="mine")
     assert workflow.get_output("mine") == {"a": 1}
     assert engine.value(workflow.get_output_async("mine")) == {"a": 1}
@@ -41,7 +41,7 @@ def test_of_a_finished_workflow(engine: EngineUnderTest) -> None:
     assert workflow.get_output("mine") == {"a": 1}
 
 
-def test_waits_while_it_runs(engine: EngineUnderTest, gate: Gate) -> None:
+def test_it_waits_while_the_workflow_runs(engine: EngineUnderTest, gate: Gate) -> None:
     workflow.run_async(wait.bind(gate, 5), workflow_id="mine")
     gate.until_waiting()
     output = workflow.get_output_async("mine")
@@ -50,7 +50,7 @@ def test_waits_while_it_runs(engine: EngineUnderTest, gate: Gate) -> None:
     assert engine.value(output) == 5
 
 
-def test_waits_for_a_workflow_of_another_process(engine: EngineUnderTest, gate: Gate) -> None:
+def test_it_waits_while_the_workflow_runs_in_another_process(engine: EngineUnderTest, gate: Gate) -> None:
     workflow.run_async(early_then_late(gate), workflow_id="mine")
     gate.until_waiting()
     printed = engine.elsewhere(
@@ -65,7 +65,7 @@ def test_waits_for_a_workflow_of_another_process(engine: EngineUnderTest, gate: 
     assert printed == "early value RUNNING\nearly value\n"
 
 
-def test_of_a_task(engine: EngineUnderTest, gate: Gate) -> None:
+def test_of_a_task_its_checkpoint(engine: EngineUnderTest, gate: Gate) -> None:
     gate.open()
     workflow.run(early_then_late(gate), workflow_id="mine")
     assert workflow.get_output("mine", task_id="early") == "early value"
@@ -74,7 +74,9 @@ def test_of_a_task(engine: EngineUnderTest, gate: Gate) -> None:
     assert workflow.get_output("mine", task_id="late", name="late") == "early value"
 
 
-def test_of_a_task_while_the_workflow_runs(engine: EngineUnderTest, gate: Gate) -> None:
+def test_of_a_task_its_checkpoint_also_while_the_workflow_still_runs(
+    engine: EngineUnderTest, gate: Gate
+) -> None:
     output = workflow.run_async(early_then_late(gate), workflow_id="mine")
     gate.until_waiting()
     assert workflow.get_output("mine", task_id="early") == "early value"
@@ -85,7 +87,7 @@ def test_of_a_task_while_the_workflow_runs(engine: EngineUnderTest, gate: Gate) 
     assert engine.value(late) == "early value"
 
 
-def test_of_a_failed_workflow_says_why(engine: EngineUnderTest) -> None:
+def test_of_a_failed_workflow_it_cannot_be_had_and_says_why(engine: EngineUnderTest) -> None:
     dag = fail.options(name="breaks").bind(give.options(name="early").bind(1))
     with pytest.raises(workflow.WorkflowExecutionError):
         workflow.run(dag, workflow_id="mine")
@@ -99,7 +101,7 @@ def test_of_a_failed_workflow_says_why(engine: EngineUnderTest) -> None:
         engine.restart()
 
 
-def test_of_a_canceled_workflow(engine: EngineUnderTest, gate: Gate) -> None:
+def test_of_a_canceled_workflow_it_cannot_be_had_and_says_why(engine: EngineUnderTest, gate: Gate) -> None:
     output = workflow.run_async(early_then_late(gate), workflow_id="mine")
     gate.until_waiting()
     waiting = workflow.get_output_async("mine")
@@ -112,7 +114,9 @@ def test_of_a_canceled_workflow(engine: EngineUnderTest, gate: Gate) -> None:
         workflow.get_output("mine", task_id="late")
 
 
-def test_of_a_resumable_workflow_says_what_to_do(engine: EngineUnderTest, gate: Gate) -> None:
+def test_of_a_resumable_workflow_it_cannot_be_had_and_says_what_to_do(
+    engine: EngineUnderTest, gate: Gate
+) -> None:
     workflow.run_async(early_then_late(gate), workflow_id="mine")
     gate.until_waiting()
     engine.restart()
@@ -124,7 +128,7 @@ def test_of_a_resumable_workflow_says_what_to_do(engine: EngineUnderTest, gate: 
 
 
 @pytest.mark.parametrize("call", [workflow.get_output, workflow.get_output_async])
-def test_of_an_unknown_workflow_or_task(engine: EngineUnderTest, call: object) -> None:
+def test_of_an_unknown_workflow_or_task_is_a_value_error(engine: EngineUnderTest, call: object) -> None:
     workflow.run(give.options(name="known").bind(1), workflow_id="mine")
     with pytest.raises(ValueError, match="No such workflow_id 'nobody'"):
         engine.value(workflow.get_output_async("nobody"))
@@ -140,7 +144,7 @@ def test_two_different_names_for_the_task(engine: EngineUnderTest) -> None:
         workflow.get_output("mine", task_id="a", name="b")
 
 
-def test_without_a_checkpoint_there_is_none(engine: EngineUnderTest) -> None:
+def test_without_a_checkpoint_it_cannot_be_had_and_says_why(engine: EngineUnderTest) -> None:
     unstored = give.options(**workflow.options(name="unstored", checkpoint=False)).bind(1)
     workflow.run(give.options(name="stored").bind(unstored), workflow_id="mine")
     assert workflow.get_output("mine") == 1
