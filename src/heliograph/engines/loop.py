@@ -33,6 +33,7 @@ from heliograph.storage.store import Store
 _POLL_SECONDS: Final = 0.1  # how soon a cancellation by another process is seen
 _RENEW_SECONDS: Final = LEASE_SECONDS / 3
 _FOREVER: Final = 3600.0
+_QUIET_SECONDS: Final = 0.002  # after so long without a message nobody seems to wait
 _MOST_AT_ONCE: Final = 2_000  # messages before a commit, so that a flood can't put commits off for ever
 
 
@@ -80,6 +81,7 @@ class Loop:
         self._renew_at = now + _RENEW_SECONDS
         self._poll_at = now
         self._changes_seen = 0
+        self._is_roomy = False
         self._running = True
         self._entering = threading.Lock()  # nobody enters behind the one who closes
         self._thread = threading.Thread(target=self._main, name="heliograph-loop", daemon=True)
@@ -164,11 +166,17 @@ class Loop:
         )
 
     def _take_in(self) -> bool:
-        timeout: float | None = self._patience()
+        timeout = self._patience()
+        wants_room = timeout is not None and self._journal.has_written and not self._is_roomy
+        if wants_room and timeout is not None:
+            timeout = min(timeout, _QUIET_SECONDS)
         for _ in range(_MOST_AT_ONCE):
             try:
                 message = self._inbox.get(timeout=timeout) if timeout else self._inbox.get_nowait()
             except Empty:
+                if timeout is not None and wants_room:
+                    self._is_roomy = True
+                    self._store.make_room()
                 break
             timeout = None
             match message:

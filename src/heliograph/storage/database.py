@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,6 +67,11 @@ class Database:
             except BaseException:
                 sqlite.undo(connection)
                 raise
+
+    def make_room(self) -> None:
+        """Make ready for many commits: for a moment in which nobody waits. Where it can't be, they cost more."""
+        with contextlib.suppress(StorageError), self._translated(), self._writing:
+            sqlite.lengthen_log(self.location)
 
     def changes(self) -> int:
         """A number that differs after another process committed something."""

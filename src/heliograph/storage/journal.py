@@ -78,6 +78,9 @@ class Journal:
         values: where large values go.
         owner: the engine that writes.
         clock: gives Unix seconds.
+
+    Attributes:
+        has_written: whether anything was committed.
     """
 
     def __init__(
@@ -89,7 +92,7 @@ class Journal:
         self._statements = _Statements(database.dialect)
         self._submissions = Submissions(database.dialect, values)
         self._claims = Claims(database.dialect)
-        self._registered = False
+        self.has_written = False
 
     def commit(self, batch: Batch) -> Committed:
         """Write a batch in one transaction.
@@ -109,19 +112,19 @@ class Journal:
                 else:
                     self._write_remains(connection, changes)
                     lost.add((changes.key, changes.run))
-        self._registered = True
+        self.has_written = True
         return Committed(answers, frozenset(lost), names)
 
     def close(self) -> None:
         """Give the lease up: what this owner still has reads RESUMABLE at once."""
-        if self._registered:
+        if self.has_written:
             with self._database.write() as connection:
                 self._statements.renew.tell(
                     connection, {"lease_until": 0.0, "of_owner": self._owner.owner_id}
                 )
 
     def _renew(self, connection: Connection, batch: Batch) -> None:
-        if not self._registered:
+        if not self.has_written:
             self._statements.register.tell(connection, _owner_row(self._owner, batch.lease_until))
         elif batch.lease_until is not None:
             self._statements.renew.tell(

@@ -65,6 +65,10 @@ class Store:
         """A number that differs after another connection committed something."""
         return self._database.changes()
 
+    def make_room(self) -> None:
+        """Make ready for many commits: for a moment in which nobody waits."""
+        self._database.make_room()
+
     def close(self) -> None:
         """Close it; it can't be used any more."""
         self._database.close()
