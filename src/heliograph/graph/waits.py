@@ -23,8 +23,8 @@ def sleep_node(duration: float | Node) -> TaskNode:
         ValueError: negative or infinite.
     """
     if isinstance(duration, Node):
-        return Task(sleep_for).bind(duration)
-    return Task(sleep, TaskOptions(sleep=seconds("workflow.sleep", duration))).bind()
+        return _SLEEP_FOR.bind(duration)
+    return TaskNode(_SLEEP, TaskOptions(sleep=seconds("workflow.sleep", duration)), (), {})
 
 
 def sleep() -> None:
@@ -35,6 +35,9 @@ def sleep_for(duration: float) -> TaskNode:
     """A sleep whose duration is known only now."""
     return sleep_node(duration)
 
+
+_SLEEP: Final = Task(sleep)
+_SLEEP_FOR: Final = Task(sleep_for)
 
 _ACKNOWLEDGE: Final = TaskOptions(is_wait=True)
 
