@@ -233,7 +233,7 @@ class Checkpoints:
                     workflows.c.key.in_(keys[start : start + _AT_ONCE])
                 )
                 # Rows by position, here alone: there are thousands, often.
-                found = connection.execute(statement).tuples()
+                found = connection.execute(statement)
                 running.update([(key, run) for key, run, status in found if status in ACTIVE])
         return [key for key, run in held if (key, run) not in running]
 
