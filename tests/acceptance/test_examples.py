@@ -47,6 +47,7 @@ def run(name: str, storage: Path, *arguments: object) -> str:
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Iterator[Path]:
+    workflow.shutdown()  # doctests leave theirs open
     yield tmp_path / "storage"
     workflow.shutdown()
 
