@@ -34,6 +34,14 @@ class WorkflowStillActiveError(WorkflowError):
     """A workflow that runs or waits can't be deleted: cancel it first."""
 
 
+class InputMissingError(WorkflowError, ValueError):
+    """`workflow.run` was not given what an input node of the DAG stands for."""
+
+
+class EventNotAwaitedError(WorkflowError):
+    """Nobody waits for the event that was sent, or its workflow ended without it: it is not stored."""
+
+
 class NotPicklableError(WorkflowError, TypeError):
     """A function, an argument or an output can't be pickled, so it can't be stored or sent to a worker."""
 

@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any
 from heliograph import errors as exceptions
 from heliograph.engines.http_listener import HTTPListener
 from heliograph.errors import (
+    EventNotAwaitedError,
+    InputMissingError,
     MissingExtraError,
     NotPicklableError,
     RemoteError,
@@ -60,7 +62,9 @@ __all__ = [
     "SUCCESSFUL",
     "Current",
     "EventListener",
+    "EventNotAwaitedError",
     "HTTPListener",
+    "InputMissingError",
     "InputNode",
     "MissingExtraError",
     "Node",
@@ -100,6 +104,8 @@ __all__ = [
     "resume_async",
     "run",
     "run_async",
+    "send_event",
+    "send_event_async",
     "shutdown",
     "sleep",
     "task",
@@ -184,7 +190,8 @@ def run(
 
     Raises:
         TypeError: `dag` is not a DAG.
-        ValueError: the id or the metadata can't be, or an input is missing.
+        ValueError: the id or the metadata can't be.
+        InputMissingError: an `InputNode` of the DAG stands for what was not given.
         RuntimeError: the workflow is running or pending already.
         NotPicklableError: a function or an argument can't be stored.
         WorkflowExecutionError: a task failed; its error is the ``__cause__``.
@@ -334,7 +341,8 @@ def get_metadata(workflow_id: str, task_id: str | None = None, *, name: str | No
     Returns:
         Of a workflow: ``status``, ``user_metadata``, ``task_options``, ``stats``, ``progress``, ``error`` …
         Of a task: ``name``, ``status``, ``task_options``, ``user_metadata``, ``workflow_refs``, ``stats``,
-        ``attempts`` … Times are Unix seconds, durations seconds, sizes bytes.
+        ``attempts`` …; its ``stats`` are those of its last attempt. Times are Unix seconds, durations
+        seconds, sizes bytes.
 
     Raises:
         WorkflowNotFoundError: no such workflow, or no such task in it.
@@ -455,7 +463,8 @@ def wait_for_event(listener: type[EventListener], *args: Any, **kwargs: Any) -> 
     it. After a crash in between it is called again, with the stored event.
 
     Args:
-        listener: a subclass of `EventListener`.
+        listener: a subclass of `EventListener`; with options where it has to have some, such as a timeout:
+            ``Listener.options(timeout=3600)``.
         *args: for its `poll_for_event`; nodes among them arrive as their values.
         **kwargs: likewise.
 
@@ -469,6 +478,66 @@ def wait_for_event(listener: type[EventListener], *args: Any, **kwargs: Any) -> 
     'hello world'
     """
     return event_node(listener, args, kwargs)
+
+
+def send_event(
+    workflow_id: str,
+    event_key: str,
+    event_payload: Any = None,
+    *,
+    keep: bool = False,
+    idempotency_key: str | None = None,
+) -> str:
+    """Send an event to a workflow that waits for it with an `HTTPListener`, from any process.
+
+    What ``POST /event/send_event/{workflow_id}`` does, without a server: this returns once the event is
+    checkpointed, which may take as long as the workflow does. Who stops waiting does not take the event back.
+
+    Args:
+        workflow_id: the workflow.
+        event_key: which of its events.
+        event_payload: what to send; a value that JSON can hold, and it arrives as JSON has it.
+        keep: where nobody waits for it yet, keep it for whoever will.
+        idempotency_key: the sender's name for the event: sent again under this name, it is the same event.
+
+    Returns:
+        ``"checkpointed"``: the task that waited for it has it in its stored output. ``"kept"``: nobody waits
+        for it yet, and it is kept.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow.
+        EventNotAwaitedError: nobody waits for it, or the workflow ended without it; it is not stored.
+        TypeError, ValueError: an argument that can't be; or the idempotency key was used for another payload.
+        StorageError: it can't be stored; or, once it was, the storage can't be read.
+
+    >>> @task
+    ... def answer(event):
+    ...     key, payload = event
+    ...     return payload["text"]
+    >>> output = run_async(answer.bind(wait_for_event(HTTPListener, "question")), workflow_id="asks")
+    >>> send_event("asks", "question", {"text": "yes"}, keep=True) in ("checkpointed", "kept")
+    True
+    >>> output.result()
+    'yes'
+    """
+    return send_event_async(
+        workflow_id, event_key, event_payload, keep=keep, idempotency_key=idempotency_key
+    ).result()
+
+
+def send_event_async(
+    workflow_id: str,
+    event_key: str,
+    event_payload: Any = None,
+    *,
+    keep: bool = False,
+    idempotency_key: str | None = None,
+) -> Future[str]:
+    """As `send_event`, without waiting: a wrong argument is told here, all else comes from the future."""
+    from heliograph.engines.event_sender import send_order
+
+    order = send_order(workflow_id, event_key, event_payload, keep, idempotency_key)
+    return _opened().sender.send(order)
 
 
 def current() -> Current:

@@ -22,6 +22,7 @@ class EngineUnderTest:
 
     settings: dict[str, Any]
     storage: Path
+    name: str = "embedded"
 
     @property
     def database(self) -> Path:
@@ -38,6 +39,10 @@ class EngineUnderTest:
     def value(self, reference: Any) -> Any:
         """What `run_async` and its like give, once it is there."""
         return reference.result(timeout=DEADLINE)
+
+    def is_done(self, reference: Any) -> bool:
+        """Whether it is there."""
+        return bool(reference.done())
 
     def script(self, code: str) -> str:
         """A program that initialises with this engine, and goes on with the code."""
@@ -64,6 +69,12 @@ def _opened(settings: dict[str, Any], tmp_path: Path) -> Iterator[EngineUnderTes
 @pytest.fixture(params=[PROCESSES, THREADS], ids=["processes", "threads"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EngineUnderTest]:
     """Each engine."""
+    yield from _opened(request.param, tmp_path)
+
+
+@pytest.fixture(params=[PROCESSES, THREADS], ids=["processes", "threads"])
+def embedded_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EngineUnderTest]:
+    """The embedded engine in each of its forms, for the few promises that are its own."""
     yield from _opened(request.param, tmp_path)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +33,11 @@ def make_lock(*_after: object) -> object:
 @workflow.task
 def make_deep_lock() -> object:
     return {"inner": [threading.Lock()]}
+
+
+@workflow.task
+def open_file(path: str, mode: str) -> object:
+    return {"inner": open(path, mode)}
 
 
 @workflow.task
@@ -146,6 +153,60 @@ def test_an_output_that_can_not_be_unpickled(engine: EngineUnderTest) -> None:
     with pytest.raises(workflow.WorkflowExecutionError) as raised:
         workflow.run(give.options(name="takes").bind(make.bind()))
     assert isinstance(raised.value.__cause__, workflow.WorkflowTaskNotRecoverableError)
+
+
+# -- open files: cloudpickle would put a copy of what a text file holds in the file's place
+
+
+def opened(path: Path, mode: str) -> Any:
+    path.write_text("text")
+    if mode == "temporary":
+        return tempfile.NamedTemporaryFile("w+", dir=path.parent)
+    return path.open(mode)
+
+
+@pytest.mark.parametrize("mode", ["r", "rb", "r+", "w", "temporary"])
+def test_an_argument_that_is_an_open_file_can_not_be_pickled(
+    engine: EngineUnderTest, tmp_path: Path, mode: str
+) -> None:
+    with (
+        opened(tmp_path / "file", mode) as file,
+        pytest.raises(workflow.NotPicklableError, match="argument 0 of task") as raised,
+    ):
+        workflow.run(gather.bind([file]))
+    assert "cannot pickle" in str(raised.value)
+    assert "Make it inside the task" in str(raised.value)
+    assert workflow.list_all() == []
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("mode", ["r", "rb"])
+def test_an_output_that_is_an_open_file_can_not_be_pickled(
+    engine: EngineUnderTest, tmp_path: Path, mode: str
+) -> None:
+    path = tmp_path / "file"
+    path.write_text("text")
+    with pytest.raises(workflow.WorkflowExecutionError) as raised:
+        workflow.run(open_file.bind(str(path), mode))
+    assert isinstance(raised.value.__cause__, workflow.NotPicklableError)
+
+
+def test_stdout_of_a_task_is_that_of_its_worker(engine: EngineUnderTest) -> None:
+    printed = engine.elsewhere(
+        "import sys\n"
+        "is_mine = workflow.task(lambda given: given is sys.stdout)\n"
+        "print(workflow.run(is_mine.bind(sys.stdout)))"
+    )
+    assert printed == "True\n"
+
+
+# -- what Ray's tasks have, and ours have not
+
+
+def test_remote_says_bind() -> None:
+    with pytest.raises(AttributeError, match=r"give'> has no \.remote: make a node with \.bind\(\.\.\.\)"):
+        give.remote(1)
+    assert not hasattr(give, "remote")
 
 
 # -- ids

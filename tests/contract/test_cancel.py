@@ -62,7 +62,7 @@ def test_it_reads_canceled_when_cancel_returns(engine: EngineUnderTest, gate: Ga
         assert workflow.get_status(f"{number}") == workflow.CANCELED
 
 
-def test_what_metadata_says_of_it(engine: EngineUnderTest, gate: Gate, ledger: Ledger) -> None:
+def test_a_cancelled_workflow_has_no_end_time(engine: EngineUnderTest, gate: Gate, ledger: Ledger) -> None:
     canceled(gate, ledger)
     metadata = workflow.get_metadata("mine")
     assert metadata["status"] == "CANCELED"
@@ -129,7 +129,7 @@ def test_what_a_running_task_started_is_stopped_too(
     until(lambda: is_gone(child))
 
 
-def test_it_does_not_wait_for_the_task(engine: EngineUnderTest, gate: Gate) -> None:
+def test_a_running_task_is_not_waited_for(engine: EngineUnderTest, gate: Gate) -> None:
     """The task would wait longer than this test may take."""
     workflow.run_async(hold_on.bind(gate), workflow_id="mine")
     gate.until_waiting()
@@ -215,7 +215,7 @@ def test_canceled_elsewhere_and_resumed_here_before_it_was_seen(
         other.close()
         with pytest.raises(workflow.WorkflowCancellationError):
             engine.value(output)
-        assert not resumed.done()
+        assert not engine.is_done(resumed)
         assert workflow.get_status(name) == "RUNNING"
         workflow.cancel(name)
 
@@ -250,19 +250,19 @@ def test_of_what_has_ended_is_a_value_error(engine: EngineUnderTest, ledger: Led
     assert workflow.list_all() == [("done", "SUCCESSFUL"), ("failed", "FAILED")]
 
 
-def test_of_an_unknown_id(engine: EngineUnderTest) -> None:
+def test_cancel_of_an_unknown_id(engine: EngineUnderTest) -> None:
     with pytest.raises(workflow.WorkflowNotFoundError, match="No such workflow_id 'nobody'"):
         workflow.cancel("nobody")
 
 
-def test_a_future_can_not_cancel_a_workflow(engine: EngineUnderTest, gate: Gate) -> None:
+def test_a_future_can_not_cancel_a_workflow(embedded_engine: EngineUnderTest, gate: Gate) -> None:
     output = workflow.run_async(wait.bind(gate), workflow_id="mine")
     gate.until_waiting()
     assert output.cancel() is False
     assert not output.cancelled()
     gate.open()
     try:
-        assert engine.value(output) == "task"
+        assert embedded_engine.value(output) == "task"
     except CancelledError:
         pytest.fail("the workflow went on, and its future knows nothing of it")
 

@@ -44,7 +44,9 @@ def test_a_stored_task_never_runs_again(engine: EngineUnderTest, ledger: Ledger,
     assert ledger.counts() == {f"{number}": 1 for number in range(10)}
 
 
-def test_an_output_that_is_not_stored_reaches_its_dependents(engine: EngineUnderTest, ledger: Ledger) -> None:
+def test_checkpoint_false_does_not_store_the_output_and_it_reaches_its_dependents(
+    engine: EngineUnderTest, ledger: Ledger
+) -> None:
     unstored = note.options(**UNSTORED, name="unstored").bind(ledger, "a")
     dag = fail_without.bind(Path("/"), unstored)
     assert workflow.run(dag, workflow_id="mine") == ("a",)
@@ -57,7 +59,9 @@ def test_an_output_that_is_not_stored_reaches_its_dependents(engine: EngineUnder
     assert count == 1
 
 
-def test_on_resume_it_runs_again(engine: EngineUnderTest, ledger: Ledger, tmp_path: Path) -> None:
+def test_without_a_checkpoint_it_runs_again_on_resume(
+    engine: EngineUnderTest, ledger: Ledger, tmp_path: Path
+) -> None:
     flag = tmp_path / "flag"
     stored = note.bind(ledger, "stored")
     unstored = note.options(**UNSTORED, name="unstored").bind(ledger, "unstored", stored)

@@ -28,7 +28,7 @@ def wait(gate: Gate) -> None:
     gate.wait()
 
 
-def test_nothing_is_left_of_it(engine: EngineUnderTest, ledger: Ledger) -> None:
+def test_the_workflow_and_all_it_stored_is_gone(engine: EngineUnderTest, ledger: Ledger) -> None:
     workflow.run(large.bind(LARGE, b"x" * LARGE), workflow_id="mine")
     assert len(list(engine.storage.rglob("*-values/*/*"))) == 2
     workflow.delete("mine")
@@ -60,7 +60,7 @@ def test_its_id_can_be_used_again(engine: EngineUnderTest, ledger: Ledger) -> No
     assert len(workflow.get_history("mine")) == 1
 
 
-def test_of_an_active_one_is_refused(engine: EngineUnderTest, gate: Gate) -> None:
+def test_of_an_active_one_is_workflow_still_active_error(engine: EngineUnderTest, gate: Gate) -> None:
     engine.restart(max_running_workflows=1)
     running = workflow.run_async(wait.bind(gate), workflow_id="running")
     pending = workflow.run_async(wait.bind(gate), workflow_id="pending")
@@ -101,6 +101,6 @@ def test_from_another_process(engine: EngineUnderTest, ledger: Ledger) -> None:
     assert workflow.list_all() == []
 
 
-def test_of_an_unknown_id(engine: EngineUnderTest) -> None:
+def test_of_an_unknown_id_is_workflow_not_found_error(engine: EngineUnderTest) -> None:
     with pytest.raises(workflow.WorkflowNotFoundError, match="No such workflow_id 'nobody'"):
         workflow.delete("nobody")

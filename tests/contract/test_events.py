@@ -189,6 +189,69 @@ def test_a_listener_that_raises_fails_the_task(
     assert workflow.get_status("mine") == workflow.FAILED
 
 
+class Hanging(workflow.EventListener):
+    """Waits for what never comes."""
+
+    async def poll_for_event(self) -> None:
+        await asyncio.Event().wait()
+
+    async def event_checkpointed(self, event: Any) -> None:
+        raise AssertionError("nothing came")
+
+
+@workflow.options(timeout=0.1, name="decorated")
+class Impatient(Hanging):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("listener", "polls", "name"),
+    [
+        (Hanging.options(timeout=0.1, max_retries=2), 3, f"{__name__}.Hanging.poll_for_event"),
+        (Hanging.options(**workflow.options(timeout=0.1, name="given"), max_retries=0), 1, "given"),
+        (Impatient.options(max_retries=0), 1, "decorated"),
+    ],
+)
+def test_a_listener_that_hangs_is_stopped_by_its_timeout(
+    engine: EngineUnderTest, listener: Any, polls: int, name: str
+) -> None:
+    with pytest.raises(workflow.WorkflowExecutionError) as raised:
+        workflow.run(workflow.wait_for_event(listener), workflow_id="mine")
+    assert isinstance(raised.value.__cause__, workflow.TaskTimeoutError)
+    assert f"task {name!r} ran longer than its timeout of 0.1 s" in str(raised.value.__cause__)
+    attempts = workflow.get_metadata("mine", name)["attempts"]
+    assert [attempt["status"] for attempt in attempts] == ["FAILED"] * polls
+
+
+def test_a_listener_that_hangs_may_be_caught(engine: EngineUnderTest) -> None:
+    listener = Impatient.options(max_retries=0, catch_exceptions=True)
+    value, error = workflow.run(workflow.wait_for_event(listener))
+    assert value is None
+    assert isinstance(error, workflow.TaskTimeoutError)
+
+
+def test_an_event_that_came_is_acknowledged_where_exceptions_are_caught(
+    engine: EngineUnderTest, gate: Gate, ledger: Ledger
+) -> None:
+    gate.open()
+    event = workflow.wait_for_event(Arrival.options(catch_exceptions=True), gate, ledger)
+    assert workflow.run(event) == (("event", ledger), None)
+    assert ledger.lines() == ["polled", "stored event"]
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "said"),
+    [
+        ({"timeout": 0}, ValueError, "timeout must be more than 0 seconds"),
+        ({"checkpoint": False}, ValueError, "an event is always stored: Hanging can't have checkpoint=False"),
+        ({"patience": 5}, ValueError, "unknown option 'patience'; valid ones: "),
+    ],
+)
+def test_options_that_a_listener_can_not_have(given: Any, error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        Hanging.options(**given)
+
+
 class Blocking(workflow.EventListener):
     def poll_for_event(self) -> None:  # type: ignore[override]
         pass

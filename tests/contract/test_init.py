@@ -41,9 +41,10 @@ def test_init_again_with_another_value_names_both(engine: EngineUnderTest, name:
     assert repr(in_force) in str(raised.value)
 
 
-def test_init_again_with_other_workers_names_both(engine: EngineUnderTest) -> None:
-    other = {"processes": "threads", "threads": "processes"}[engine.settings["workers"]]
-    with pytest.raises(ValueError, match=f"workers is '{engine.settings['workers']}' already.*'{other}'"):
+def test_init_again_with_other_workers_names_both(embedded_engine: EngineUnderTest) -> None:
+    mine = embedded_engine.settings["workers"]
+    other = {"processes": "threads", "threads": "processes"}[mine]
+    with pytest.raises(ValueError, match=f"workers is '{mine}' already.*'{other}'"):
         workflow.init(workers=other)
 
 

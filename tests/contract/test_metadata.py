@@ -77,7 +77,7 @@ def everything(workflow_id: str) -> list[dict[str, Any]]:
     ]
 
 
-def test_of_a_workflow(engine: EngineUnderTest) -> None:
+def test_of_a_workflow_status_user_metadata_stats_and_task_options(engine: EngineUnderTest) -> None:
     before = time.time()
     workflow.run(give.bind(1), workflow_id="mine", metadata={"team": "blue"})
     metadata = workflow.get_metadata("mine")
@@ -86,7 +86,7 @@ def test_of_a_workflow(engine: EngineUnderTest) -> None:
     assert metadata["user_metadata"] == {"team": "blue"}
     assert metadata["name"] == "tests.contract.test_metadata.give"
     assert metadata["runs"] == 1
-    assert metadata["engine"] == "embedded"
+    assert metadata["engine"] == engine.name
     assert metadata["progress"] == {"done": 1, "total": 1, "by_status": {"SUCCESSFUL": 1}}
     assert before <= metadata["stats"]["start_time"] <= metadata["stats"]["end_time"] <= time.time()
     assert "error" not in metadata
@@ -104,14 +104,16 @@ def test_of_a_workflow(engine: EngineUnderTest) -> None:
     )
 
 
-def test_of_a_workflow_has_the_options_of_the_task_that_gives_its_output(engine: EngineUnderTest) -> None:
+def test_task_options_of_a_workflow_are_those_of_the_task_that_gives_the_output(
+    engine: EngineUnderTest,
+) -> None:
     first = give.options(max_retries=7).bind(1)
     workflow.run(give.options(max_retries=1, retry_exceptions=True).bind(first), workflow_id="mine")
     options = workflow.get_metadata("mine")["task_options"]
     assert (options["max_retries"], options["retry_exceptions"]) == (1, True)
 
 
-def test_of_a_task(engine: EngineUnderTest) -> None:
+def test_of_a_task_name_task_options_user_metadata_workflow_refs_and_stats(engine: EngineUnderTest) -> None:
     options = workflow.options(name="second", metadata={"k": [1, None, {"a": "ü"}]})
     first = give.options(name="first").bind(1)
     other = give.options(name="other").bind(1)
@@ -165,7 +167,7 @@ def test_two_different_names_for_the_task(engine: EngineUnderTest) -> None:
         workflow.get_metadata("flow", "a", name="b")
 
 
-def test_unknown_ids(engine: EngineUnderTest) -> None:
+def test_unknown_ids_are_a_value_error_that_names_them(engine: EngineUnderTest) -> None:
     workflow.run(give.bind(1), workflow_id="mine")
     with pytest.raises(ValueError, match=r"^No such workflow_id 'nobody'$"):
         workflow.get_metadata("nobody")
@@ -177,7 +179,7 @@ def test_unknown_ids(engine: EngineUnderTest) -> None:
         workflow.get_metadata("mine", name="nothing")
 
 
-def test_while_it_runs(engine: EngineUnderTest, gate: Gate) -> None:
+def test_a_field_that_is_not_known_yet_is_absent(engine: EngineUnderTest, gate: Gate) -> None:
     early = give.options(name="early").bind(1)
     running = wait.options(name="running").bind(gate, "running", early)
     output = workflow.run_async(give.options(name="late").bind(2, running), workflow_id="mine")
@@ -199,7 +201,7 @@ def test_while_it_runs(engine: EngineUnderTest, gate: Gate) -> None:
     engine.value(output)
 
 
-def test_from_another_process_while_it_runs_and_after(engine: EngineUnderTest, gate: Gate) -> None:
+def test_from_any_process_while_the_workflow_runs_or_after(engine: EngineUnderTest, gate: Gate) -> None:
     output = workflow.run_async(
         wait.options(name="task").bind(gate), workflow_id="mine", metadata={"team": "blue"}
     )
@@ -217,7 +219,7 @@ def test_from_another_process_while_it_runs_and_after(engine: EngineUnderTest, g
     )
 
 
-def test_of_a_failed_workflow(engine: EngineUnderTest, tmp_path: Path) -> None:
+def test_a_failed_workflow_has_an_end_time(engine: EngineUnderTest, tmp_path: Path) -> None:
     dag = fail_without.options(name="breaks").bind(tmp_path / "flag", give.options(name="early").bind(1))
     with pytest.raises(workflow.WorkflowExecutionError):
         workflow.run(give.options(name="late").bind(2, dag), workflow_id="mine")
@@ -259,7 +261,9 @@ def test_records_can_be_written_as_json(engine: EngineUnderTest, ledger: Ledger)
     assert json.loads(json.dumps(everything("mine"))) == everything("mine")
 
 
-def test_a_resume_adds_a_run_and_moves_start_and_end(engine: EngineUnderTest, tmp_path: Path) -> None:
+def test_a_resume_moves_start_time_and_end_time_to_the_new_run(
+    engine: EngineUnderTest, tmp_path: Path
+) -> None:
     flag = tmp_path / "flag"
     with pytest.raises(workflow.WorkflowExecutionError):
         workflow.run(fail_without.bind(flag), workflow_id="mine")
@@ -371,7 +375,7 @@ def test_counts_agree_with_the_tasks(engine: EngineUnderTest, gate: Gate, tmp_pa
 def test_a_run_says_who_where_and_with_what(engine: EngineUnderTest) -> None:
     workflow.run(give.bind(1), workflow_id="mine")
     (run,) = workflow.get_history("mine")
-    assert run["owner"] == {"host": os.uname().nodename, "pid": os.getpid(), "engine": "embedded"}
+    assert run["owner"] == {"host": os.uname().nodename, "pid": os.getpid(), "engine": engine.name}
     assert run["hostname"] == os.uname().nodename
     assert run["code"]["python"]
     assert run["argv"]
@@ -412,7 +416,9 @@ BAD = [5, "text", [1], {1: object()}, {"a": {1, 2}}, {"a": float("nan")}, {(1, 2
 
 
 @pytest.mark.parametrize("metadata", BAD)
-def test_user_metadata_that_json_can_not_hold(engine: EngineUnderTest, ledger: Ledger, metadata: Any) -> None:
+def test_user_metadata_that_json_can_not_hold_is_a_value_error_before_anything_ran(
+    engine: EngineUnderTest, ledger: Ledger, metadata: Any
+) -> None:
     with pytest.raises(ValueError, match="metadata must be"):
         workflow.run(note.bind(ledger, "ran"), workflow_id="mine", metadata=metadata)
     with pytest.raises(ValueError, match="metadata must be"):
@@ -446,3 +452,13 @@ def test_user_metadata_stays_as_it_is_through_a_resume(engine: EngineUnderTest, 
     flag.touch()
     workflow.run(fail_without.bind(flag), workflow_id="mine", metadata={"k": 2})
     assert workflow.get_metadata("mine")["user_metadata"] == {"k": 1}
+
+
+def test_stats_of_a_task_are_of_its_last_attempt(engine: EngineUnderTest, ledger: Ledger) -> None:
+    workflow.run(succeed_at.options(name="task").bind(ledger, 3), workflow_id="mine")
+    task = workflow.get_metadata("mine", "task")
+    last = task["attempts"][-1]
+    assert task["stats"]["start_time"] == last["phases"]["started"]
+    assert task["stats"]["end_time"] == last["phases"]["finished"]
+    assert task["stats"]["compute"] == last["durations"]["compute"]
+    assert task["stats"]["start_time"] > task["attempts"][0]["phases"]["finished"]

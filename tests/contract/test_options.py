@@ -58,11 +58,11 @@ def test_defaults(engine: EngineUnderTest) -> None:
     assert described(plain.bind()) == DEFAULTS
 
 
-def test_as_a_decorator(engine: EngineUnderTest) -> None:
+def test_options_as_a_decorator(engine: EngineUnderTest) -> None:
     assert described(decorated.bind()) == DECORATED
 
 
-def test_as_a_call_option(engine: EngineUnderTest) -> None:
+def test_options_as_a_call_option(engine: EngineUnderTest) -> None:
     task = plain.options(**workflow.options(name="given", metadata={"a": 1}, checkpoint=False))
     assert described(task.bind()) == DEFAULTS | {"name": "given", "metadata": {"a": 1}, "checkpoint": False}
 
@@ -77,7 +77,7 @@ def test_name_and_task_id_mean_the_same(engine: EngineUnderTest) -> None:
         assert described(task.bind()) == DEFAULTS | {"name": "given"}
 
 
-def test_the_later_call_wins_key_by_key(engine: EngineUnderTest) -> None:
+def test_options_are_merged_and_the_later_call_wins_key_by_key(engine: EngineUnderTest) -> None:
     assert described(decorated.options(**workflow.options(metadata={"x": 1})).bind()) == (
         DECORATED | {"metadata": {"x": 1}}
     )
@@ -98,7 +98,7 @@ def test_a_decorator_over_a_decorator(engine: EngineUnderTest) -> None:
 
 
 @pytest.mark.parametrize("call", [workflow.options, plain.options, workflow.task])
-def test_an_unknown_option_lists_the_valid_ones(call: Any) -> None:
+def test_an_unknown_option_is_a_value_error_that_lists_the_valid_ones(call: Any) -> None:
     with pytest.raises(ValueError, match="unknown option 'retries'; valid ones: ") as raised:
         call(retries=3)
     listed = str(raised.value).split(": ")[1].split(", ")
@@ -165,3 +165,10 @@ def test_a_method_is_no_task() -> None:
 
     with pytest.raises(TypeError, match="is a method: make it a function and pass the object"):
         Counter().count.bind()
+
+
+@pytest.mark.parametrize("num_returns", [0, 2, "dynamic"])
+def test_more_than_one_return_is_a_value_error(num_returns: Any) -> None:
+    with pytest.raises(ValueError, match="a workflow task has one output: num_returns must be 1, not "):
+        plain.options(num_returns=num_returns)
+    assert plain.options(num_returns=1).bind(1) is not None

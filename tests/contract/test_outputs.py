@@ -33,7 +33,7 @@ def early_then_late(gate: Gate) -> workflow.Node:
     return wait.options(name="late").bind(gate, early)
 
 
-def test_of_a_finished_workflow(engine: EngineUnderTest) -> None:
+def test_a_finished_workflow_gives_its_output(engine: EngineUnderTest) -> None:
     workflow.run(give.bind({"a": 1}), workflow_id="mine")
     assert workflow.get_output("mine") == {"a": 1}
     assert engine.value(workflow.get_output_async("mine")) == {"a": 1}
@@ -41,32 +41,31 @@ def test_of_a_finished_workflow(engine: EngineUnderTest) -> None:
     assert workflow.get_output("mine") == {"a": 1}
 
 
-def test_waits_while_it_runs(engine: EngineUnderTest, gate: Gate) -> None:
+def test_it_waits_while_the_workflow_runs(engine: EngineUnderTest, gate: Gate) -> None:
     workflow.run_async(wait.bind(gate, 5), workflow_id="mine")
     gate.until_waiting()
     output = workflow.get_output_async("mine")
-    assert not output.done()
+    assert not engine.is_done(output)
     gate.open()
     assert engine.value(output) == 5
 
 
-def test_waits_for_a_workflow_of_another_process(engine: EngineUnderTest, gate: Gate) -> None:
+def test_it_waits_while_the_workflow_runs_in_another_process(engine: EngineUnderTest, gate: Gate) -> None:
     workflow.run_async(early_then_late(gate), workflow_id="mine")
     gate.until_waiting()
     printed = engine.elsewhere(
         "from tests.gates import Gate\n"
         "from pathlib import Path\n"
         "import sys\n"
-        "late = workflow.get_output_async('mine')\n"
-        "print(workflow.get_output('mine', task_id='early'), late.done())\n"
+        "print(workflow.get_output('mine', task_id='early'), workflow.get_status('mine'))\n"
         "Gate(Path(sys.argv[1])).open()\n"
-        "print(late.result(60))",
+        "print(workflow.get_output('mine'))",
         gate.folder,
     )
-    assert printed == "early value False\nearly value\n"
+    assert printed == "early value RUNNING\nearly value\n"
 
 
-def test_of_a_task(engine: EngineUnderTest, gate: Gate) -> None:
+def test_of_a_task_its_checkpoint(engine: EngineUnderTest, gate: Gate) -> None:
     gate.open()
     workflow.run(early_then_late(gate), workflow_id="mine")
     assert workflow.get_output("mine", task_id="early") == "early value"
@@ -75,18 +74,20 @@ def test_of_a_task(engine: EngineUnderTest, gate: Gate) -> None:
     assert workflow.get_output("mine", task_id="late", name="late") == "early value"
 
 
-def test_of_a_task_while_the_workflow_runs(engine: EngineUnderTest, gate: Gate) -> None:
+def test_of_a_task_its_checkpoint_also_while_the_workflow_still_runs(
+    engine: EngineUnderTest, gate: Gate
+) -> None:
     output = workflow.run_async(early_then_late(gate), workflow_id="mine")
     gate.until_waiting()
     assert workflow.get_output("mine", task_id="early") == "early value"
     late = workflow.get_output_async("mine", task_id="late")
-    assert not late.done()
-    assert not output.done()
+    assert not engine.is_done(late)
+    assert not engine.is_done(output)
     gate.open()
     assert engine.value(late) == "early value"
 
 
-def test_of_a_failed_workflow_says_why(engine: EngineUnderTest) -> None:
+def test_of_a_failed_workflow_it_cannot_be_had_and_says_why(engine: EngineUnderTest) -> None:
     dag = fail.options(name="breaks").bind(give.options(name="early").bind(1))
     with pytest.raises(workflow.WorkflowExecutionError):
         workflow.run(dag, workflow_id="mine")
@@ -100,7 +101,7 @@ def test_of_a_failed_workflow_says_why(engine: EngineUnderTest) -> None:
         engine.restart()
 
 
-def test_of_a_canceled_workflow(engine: EngineUnderTest, gate: Gate) -> None:
+def test_of_a_canceled_workflow_it_cannot_be_had_and_says_why(engine: EngineUnderTest, gate: Gate) -> None:
     output = workflow.run_async(early_then_late(gate), workflow_id="mine")
     gate.until_waiting()
     waiting = workflow.get_output_async("mine")
@@ -113,7 +114,9 @@ def test_of_a_canceled_workflow(engine: EngineUnderTest, gate: Gate) -> None:
         workflow.get_output("mine", task_id="late")
 
 
-def test_of_a_resumable_workflow_says_what_to_do(engine: EngineUnderTest, gate: Gate) -> None:
+def test_of_a_resumable_workflow_it_cannot_be_had_and_says_what_to_do(
+    engine: EngineUnderTest, gate: Gate
+) -> None:
     workflow.run_async(early_then_late(gate), workflow_id="mine")
     gate.until_waiting()
     engine.restart()
@@ -125,7 +128,7 @@ def test_of_a_resumable_workflow_says_what_to_do(engine: EngineUnderTest, gate: 
 
 
 @pytest.mark.parametrize("call", [workflow.get_output, workflow.get_output_async])
-def test_of_an_unknown_workflow_or_task(engine: EngineUnderTest, call: object) -> None:
+def test_of_an_unknown_workflow_or_task_is_a_value_error(engine: EngineUnderTest, call: object) -> None:
     workflow.run(give.options(name="known").bind(1), workflow_id="mine")
     with pytest.raises(ValueError, match="No such workflow_id 'nobody'"):
         engine.value(workflow.get_output_async("nobody"))
@@ -141,7 +144,7 @@ def test_two_different_names_for_the_task(engine: EngineUnderTest) -> None:
         workflow.get_output("mine", task_id="a", name="b")
 
 
-def test_without_a_checkpoint_there_is_none(engine: EngineUnderTest) -> None:
+def test_without_a_checkpoint_it_cannot_be_had_and_says_why(engine: EngineUnderTest) -> None:
     unstored = give.options(**workflow.options(name="unstored", checkpoint=False)).bind(1)
     workflow.run(give.options(name="stored").bind(unstored), workflow_id="mine")
     assert workflow.get_output("mine") == 1
@@ -178,7 +181,7 @@ def test_when_it_is_deleted_meanwhile(engine: EngineUnderTest, gate: Gate, tmp_p
     gate.until_waiting()
     task_output = workflow.get_output_async("mine", task_id=workflow.get_tasks("mine")[0]["task_id"])
     workflow.cancel("mine")
-    until(task_output.done)
+    until(lambda: engine.is_done(task_output))
     workflow.delete("mine")
     with pytest.raises(workflow.WorkflowNotFoundError):
         workflow.get_output("mine")

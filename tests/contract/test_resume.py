@@ -30,9 +30,7 @@ def fail_without(flag: Path, *values: object) -> tuple[object, ...]:
     return values
 
 
-def test_a_failed_workflow_goes_on_from_its_checkpoints(
-    engine: EngineUnderTest, ledger: Ledger, tmp_path: Path
-) -> None:
+def test_resume_goes_on_from_checkpoints(engine: EngineUnderTest, ledger: Ledger, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     dag = fail_without.bind(flag, note.bind(ledger, "a"), note.bind(ledger, "b"))
     with pytest.raises(workflow.WorkflowExecutionError):
@@ -110,7 +108,7 @@ def test_resume_all_takes_what_is_resumable_and_nothing_else(
     assert workflow.resume_all() == []
 
 
-def test_resume_all_with_failed_ones(engine: EngineUnderTest, tmp_path: Path) -> None:
+def test_resume_all_include_failed_takes_the_failed_ones_too(engine: EngineUnderTest, tmp_path: Path) -> None:
     flag = tmp_path / "flag"
     with pytest.raises(workflow.WorkflowExecutionError):
         workflow.run(fail_without.bind(flag, 7), workflow_id="failed")

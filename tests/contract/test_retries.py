@@ -95,7 +95,9 @@ def test_a_local_exception_type_is_retried(engine: EngineUnderTest, ledger: Ledg
 
 
 @pytest.mark.parametrize("max_retries", [0, 1, 3])
-def test_up_to_max_retries(engine: EngineUnderTest, ledger: Ledger, max_retries: int) -> None:
+def test_an_exception_is_retried_up_to_max_retries(
+    engine: EngineUnderTest, ledger: Ledger, max_retries: int
+) -> None:
     task = fail_until.options(retry_exceptions=True, max_retries=max_retries)
     with pytest.raises(workflow.WorkflowExecutionError, match="the last"):
         workflow.run(task.bind(ledger, 100, OSError("the last")), workflow_id="mine")
@@ -127,11 +129,13 @@ def test_a_worker_that_dies_is_retried(isolating_engine: EngineUnderTest, ledger
     assert attempts("mine") == ["FAILED", "FAILED", "FAILED", "SUCCESSFUL"]
 
 
-@pytest.mark.parametrize("max_retries", [0, 2])
+@pytest.mark.parametrize(
+    ("given", "max_retries"), [({"max_retries": 0}, 0), ({"max_retries": 2}, 2), ({}, 3)]
+)
 def test_a_worker_that_dies_is_retried_up_to_max_retries(
-    isolating_engine: EngineUnderTest, ledger: Ledger, max_retries: int
+    isolating_engine: EngineUnderTest, ledger: Ledger, given: dict[str, int], max_retries: int
 ) -> None:
-    task = die_until.options(max_retries=max_retries, name="killer")
+    task = die_until.options(**given, name="killer")
     with pytest.raises(workflow.WorkflowExecutionError, match="killer") as raised:
         workflow.run(task.bind(ledger, 100), workflow_id="mine")
     assert len(ledger.lines()) == max_retries + 1
@@ -171,7 +175,7 @@ def test_deaths_and_exceptions_count_together(isolating_engine: EngineUnderTest,
 # -- caught exceptions
 
 
-def test_caught_both_ways(engine: EngineUnderTest, ledger: Ledger) -> None:
+def test_catch_exceptions_turns_the_output_into_a_pair(engine: EngineUnderTest, ledger: Ledger) -> None:
     good = give.options(**workflow.options(catch_exceptions=True))
     assert workflow.run(good.bind(5), workflow_id="good") == (5, None)
     assert workflow.get_output("good") == (5, None)

@@ -53,13 +53,15 @@ def test_a_coroutine_function_is_a_task(engine: EngineUnderTest) -> None:
 def test_run_async_returns_before_the_end(engine: EngineUnderTest, gate: Gate) -> None:
     output = workflow.run_async(wait.bind(gate, 5), workflow_id="waits")
     gate.until_waiting()
-    assert not output.done()
+    assert not engine.is_done(output)
     assert workflow.get_status("waits") == workflow.RUNNING
     gate.open()
     assert engine.value(output) == 5
 
 
-def test_run_async_of_the_embedded_engine_gives_a_future(engine: EngineUnderTest) -> None:
+def test_run_async_gives_a_concurrent_futures_future_on_the_embedded_engine(
+    embedded_engine: EngineUnderTest,
+) -> None:
     output = workflow.run_async(add.bind(1, 2))
     assert isinstance(output, Future)
     assert output.result(60) == 3
@@ -179,8 +181,9 @@ def test_an_input_that_is_missing_is_a_value_error(
 ) -> None:
     with workflow.InputNode() as given:
         dag = add.bind(given, given.key)
-    with pytest.raises(ValueError, match=r"`workflow\.run`"):
+    with pytest.raises(ValueError, match=r"`workflow\.run`") as raised:
         workflow.run(dag, *args, **kwargs)
+    assert isinstance(raised.value, workflow.InputMissingError)
     assert workflow.list_all() == []
 
 

@@ -30,7 +30,7 @@ def fail() -> None:
 STATUSES = ["PENDING", "RUNNING", "FAILED", "RESUMABLE", "CANCELED", "SUCCESSFUL"]
 
 
-def test_statuses_are_strings_and_members_of_the_module() -> None:
+def test_a_status_is_a_str_enum_whose_members_are_also_of_the_module() -> None:
     assert sorted(workflow.WorkflowStatus) == sorted(STATUSES)
     for name in STATUSES:
         member = getattr(workflow, name)
@@ -65,7 +65,7 @@ def test_every_status_can_be_seen(engine: EngineUnderTest, gate: Gate) -> None:
     assert all(isinstance(status, workflow.WorkflowStatus) for _, status in workflow.list_all())
 
 
-def test_filters(engine: EngineUnderTest, gate: Gate) -> None:
+def test_status_filter_is_a_status_its_string_or_a_set_of_either(engine: EngineUnderTest, gate: Gate) -> None:
     one_of_each(engine, gate)
     for name in STATUSES:
         for given in (name, getattr(workflow, name), {name}, {getattr(workflow, name)}):
@@ -88,7 +88,7 @@ def test_a_filter_of_an_unknown_status_lists_the_known(engine: EngineUnderTest, 
         workflow.list_all(given)
 
 
-def test_of_an_unknown_id(engine: EngineUnderTest) -> None:
+def test_status_of_an_unknown_id_is_a_value_error(engine: EngineUnderTest) -> None:
     with pytest.raises(ValueError, match="No such workflow_id 'nobody'"):
         workflow.get_status("nobody")
 

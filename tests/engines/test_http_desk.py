@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from heliograph import workflow
+from heliograph.engines.event_sender import EventSender
 from heliograph.engines.http_desk import Desk, desk
-from heliograph.engines.http_sender import HTTPSender
 from heliograph.records.event import EventState, Handed, SendOrder, Waiting
 from heliograph.storage.location import Location, locate
 from heliograph.storage.mailbox import Mailbox
 from heliograph.storage.store import Store
+from tests.conditions import DEADLINE
 from tests.gates import Gate
 from tests.web.sending import rows
 
@@ -205,9 +206,9 @@ def test_a_sender_is_told_that_the_storage_cannot_be_read(
 
     told(location, lambda mailbox: mailbox.listen([waiting()]))
     monkeypatch.setattr(Mailbox, "look", broken)
-    sender = HTTPSender(location)
+    sender = EventSender(location)
     with pytest.raises(workflow.StorageError, match="the disk is gone"):
-        asyncio.run(sender.send(SendOrder("mine", "k", "1")))
+        sender.send(SendOrder("mine", "k", "1")).result(DEADLINE)
     sender.close()
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from heliograph.graph.node import InputMissingError, InputNode, InputPart, Inputs, Node, TaskNode
+from heliograph.errors import InputMissingError
+from heliograph.graph.node import InputNode, InputPart, Inputs, Node, TaskNode
 from heliograph.graph.pickling import dumps, loads
 from heliograph.graph.task import task
 

@@ -53,10 +53,6 @@ NO_ROOM = frozenset(
 )
 MOST_LINES = 500
 
-_SENDING = (
-    "the app sends events to a storage that it is given, from an event loop: no public call does that yet"
-)
-
 ALLOWED: Mapping[tuple[str, str], str] = {
     (
         "graph/function.py",
@@ -65,12 +61,6 @@ ALLOWED: Mapping[tuple[str, str], str] = {
     ("graph/function.py", "importlib"): "a worker finds the function again by its module and name",
     ("graph/task.py", "inspect"): "compares arguments with the signature when a task is bound; reads no file",
     ("cli/storage.py", f"{NAME}.storage.location"): "tells whether there is a storage without making one",
-    ("web/application.py", f"{NAME}.engines.place"): _SENDING,
-    ("web/application.py", f"{NAME}.storage.location"): _SENDING,
-    ("web/events.py", f"{NAME}.engines.http_sender"): _SENDING,
-    ("web/events.py", f"{NAME}.graph.identifiers"): _SENDING,
-    ("web/events.py", f"{NAME}.records.event"): _SENDING,
-    ("web/events.py", f"{NAME}.storage.location"): _SENDING,
     (
         "workflow.py",
         "lines",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from heliograph import web
+from heliograph import web, workflow
 from tests.web.sending import Server, rows, serving
 
 PATH = "/event/send_event/mine"
@@ -100,11 +100,14 @@ def test_an_idempotency_key_that_cannot_be_one(server: Server) -> None:
     assert "at most 512 characters" in message(server.send("mine", "k", 1, headers=headers), 400)
 
 
-@pytest.mark.parametrize(
-    "workflow_id", ["w" * 513, "a\x00b", "a\nb", "'; DROP TABLE workflows; --", "%", "ä🌞"]
-)
-def test_a_workflow_that_cannot_be_or_is_not_there(server: Server, workflow_id: str) -> None:
-    message(server.send(workflow_id, "k", 1), 404)
+@pytest.mark.parametrize("workflow_id", ["w" * 513, "a\x00b", "a\nb"])
+def test_a_workflow_that_cannot_be(server: Server, workflow_id: str) -> None:
+    assert message(server.send(workflow_id, "k", 1), 400).startswith("workflow_id ")
+
+
+@pytest.mark.parametrize("workflow_id", ["'; DROP TABLE workflows; --", "%", "ä🌞"])
+def test_a_workflow_that_is_not_there(server: Server, workflow_id: str) -> None:
+    assert message(server.send(workflow_id, "k", 1), 404) == f"No such workflow_id {workflow_id!r}"
 
 
 @pytest.mark.parametrize("path", ["/", "/event/send_event/", "/event/send_event/a/b", "/event"])
@@ -214,6 +217,16 @@ def test_nothing_of_it_was_stored(server: Server, storage: Path) -> None:
 
 
 # -- the app by itself
+
+
+def test_an_app_for_another_storage_than_the_open_one(tmp_path: Path) -> None:
+    workflow.init(storage=tmp_path / "mine")
+    try:
+        web.app(storage=tmp_path / "mine")
+        with pytest.raises(ValueError, match=r"storage is '.*mine.*' already, and can't be '.*other"):
+            web.app(storage=tmp_path / "other")
+    finally:
+        workflow.shutdown()
 
 
 @pytest.mark.parametrize(

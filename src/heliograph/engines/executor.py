@@ -51,6 +51,7 @@ class Work:
         wraps: how often the output is wrapped as ``(output, None)``, for those that catch exceptions.
         caught_wraps: how often ``(None, exception)`` is wrapped so; None: nobody catches what it raises.
         values: URL of the folder where large outputs go.
+        goes_first: it has waited for its time already, and passes those that wait for a worker.
     """
 
     key: AttemptKey
@@ -62,6 +63,7 @@ class Work:
     wraps: int
     caught_wraps: int | None
     values: str
+    goes_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ class Executor(Protocol):
     """
 
     def submit(self, work: Work) -> None:
-        """Run the attempt when a worker is free, in the order of submission."""
+        """Run the attempt when a worker is free: in the order of submission, but for those that go first."""
 
     def cancel(self, key: AttemptKey) -> None:
         """Drop the attempt, or stop it if a worker has it. Unknown or ended attempts are no error."""

@@ -101,7 +101,8 @@ class LiveRun:
                 )
             inputs.append(value)
         inputs_size = arguments.size + sum([value.size for value in inputs])
-        self.begun[task] = Begun(live.created, ready, inputs_size, backoff=self.backoffs.pop(task, 0.0))
+        backoff = self.backoffs.pop(task, 0.0)
+        self.begun[task] = Begun(live.created, ready, inputs_size, backoff=backoff)
         return Work(
             key=self.attempt_key(task, attempt),
             workflow_id=self.workflow_id,
@@ -112,6 +113,7 @@ class LiveRun:
             wraps=machine.wraps(task),
             caught_wraps=self.caught_wraps(task),
             values=values,
+            goes_first=backoff > 0,
         )
 
     def caught_wraps(self, task: int) -> int | None:

@@ -34,6 +34,7 @@ from heliograph.storage.liveness import LEASE_SECONDS
 from heliograph.storage.store import Store
 
 _POLL_SECONDS: Final = 0.1  # how soon a cancellation by another process is seen
+_POLL_SHARE: Final = 10  # after a look that took long, so many times as long there is none
 _RENEW_SECONDS: Final = LEASE_SECONDS / 3
 _FOREVER: Final = 3600.0
 _MOST_AT_ONCE: Final = 2_000  # messages before a commit, so that a flood can't put commits off for ever
@@ -271,6 +272,8 @@ class Loop:
         if changes != self._changes_seen:
             self._changes_seen = changes
             self._look(self._runs.values())
+            # Ten thousand runs take a while: whatever others store, looking takes no more than its share.
+            self._poll_at = max(self._poll_at, self._clock() + _POLL_SHARE * (self._clock() - now))
 
     def _look(self, runs: Iterable[LiveRun]) -> None:
         """See which of these runs are not ours any more, and lose them."""

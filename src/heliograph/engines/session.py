@@ -10,6 +10,7 @@ from typing import Any
 
 from heliograph.engines import place
 from heliograph.engines.engine import Engine, EngineSettings, WorkerKind
+from heliograph.engines.event_sender import EventSender
 from heliograph.records.context import running
 from heliograph.storage.location import Location, locate
 from heliograph.storage.store import Store
@@ -99,6 +100,7 @@ class Session:
     Attributes:
         settings: what it was opened with.
         store: the open store.
+        sender: sends events to workflows.
 
     Raises:
         StorageError: the storage can't be opened.
@@ -107,6 +109,7 @@ class Session:
     def __init__(self, given: Settings) -> None:
         self.settings = given
         self.store = Store(given.location)
+        self.sender = EventSender(given.location)
         self._engine: Engine | None = None
         self._starting = threading.Lock()
         atexit.register(self.close)
@@ -135,6 +138,7 @@ class Session:
         """Stop the engine and close the store."""
         atexit.unregister(self.close)
         place.leave(self.settings.location)
+        self.sender.close()
         with self._starting:
             if self._engine is not None:
                 self._engine.close()

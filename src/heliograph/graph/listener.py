@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, Final, Self
+
+from heliograph.graph.options import TaskOptions
+
+_DEFAULTS: Final = TaskOptions()
 
 
 class EventListener:
@@ -19,6 +23,30 @@ class EventListener:
     >>> asyncio.run(Pause().poll_for_event(0.001))
     'rested'
     """
+
+    _options: ClassVar[TaskOptions] = _DEFAULTS
+
+    @classmethod
+    def options(cls, **given: Any) -> type[Self]:
+        """The same listener, with options of the task that waits; ``@workflow.options(...)`` gives them too.
+
+        Args:
+            **given: what `workflow.options` takes, such as ``timeout``, and `max_retries` and
+                `retry_exceptions`. ``checkpoint=False`` is refused: who sent an event may forget it then.
+
+        Raises:
+            ValueError: an unknown option (the message lists the valid ones), or a value that can't be.
+            TypeError: a value of a wrong type.
+
+        >>> class Mail(EventListener): ...
+        >>> Mail.options(timeout=3600, max_retries=0)
+        <class '...Mail'>
+        """
+        options = cls._options.merged(given)
+        if options.checkpoint is False:
+            raise ValueError(f"an event is always stored: {cls.__qualname__} can't have checkpoint=False")
+        place = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
+        return type(cls.__name__, (cls,), {**place, "_options": options})
 
     async def poll_for_event(self, *args: Any, **kwargs: Any) -> Any:
         """Wait for the event and return it; it has to be something that can be pickled.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+from heliograph.errors import InputMissingError
 from heliograph.graph.options import TaskOptions
 
 if TYPE_CHECKING:
@@ -141,10 +142,6 @@ class InputPart(Node):
 
     def __repr__(self) -> str:
         return f"<input {self.key!r}>"
-
-
-class InputMissingError(ValueError):
-    """`workflow.run` was not given what an input node of the DAG stands for."""
 
 
 class Inputs:

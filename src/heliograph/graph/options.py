@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
@@ -25,6 +25,7 @@ WORKFLOW_OPTIONS: Final = (
     "retry_delay",
     "retry_delay_max",
 )
+_LONGEST: Final = sys.float_info.max
 TASK_OPTIONS: Final = (*WORKFLOW_OPTIONS, "max_retries", "retry_exceptions", "num_returns")
 
 Decorated = TypeVar("Decorated")
@@ -224,8 +225,8 @@ def seconds(what: str, value: object) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{what} must be a number of seconds, not {_shown(value)}")
-    if not 0 <= value < math.inf:
-        raise ValueError(f"{what} must be a finite number of seconds, 0 or more, not {value!r}")
+    if not 0 <= value <= _LONGEST:  # an int may be too large for a float
+        raise ValueError(f"{what} must be a finite number of seconds, 0 or more, not {_shown(value)}")
     return float(value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import sys
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -39,8 +40,9 @@ def dumps(value: object, what: str) -> bytes:
     try:
         if type(value) in PLAIN:
             return pickle.dumps(value, PROTOCOL)
-        pickled: bytes = cloudpickle.dumps(value, PROTOCOL)
-        return pickled
+        target = io.BytesIO()
+        _CloudPickler(target, PROTOCOL).dump(value)
+        return target.getvalue()
     except Exception as error:  # a reducer is anybody's code and may raise anything
         raise unpicklable(what, value, error) from error
 
@@ -70,7 +72,7 @@ def dumps_with_references(
         substitute: asked for every object that is not built in; ``(other,)`` pickles the other in its place.
     """
     target = io.BytesIO()
-    pickler = _CloudPickler(target, PROTOCOL)
+    pickler = _SubstitutingPickler(target, PROTOCOL)
     pickler.persistent_id = reference
     pickler.substitute = substitute
     pickler.dump(value)
@@ -97,7 +99,19 @@ class _PlainPickler(pickle.Pickler):
     pass
 
 
+def _file(file: io.TextIOWrapper) -> tuple[Any, ...]:
+    for name in ("stdout", "stderr"):
+        if file is getattr(sys, name):
+            return getattr, (sys, name)
+    raise TypeError(f"cannot pickle an open file: {file!r}")
+
+
 class _CloudPickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
+    # Left to itself, it reads a text file to its end, and puts a copy of all that in the place of the file.
+    dispatch_table = cloudpickle.Pickler.dispatch_table.new_child({io.TextIOWrapper: _file})
+
+
+class _SubstitutingPickler(_CloudPickler):
     substitute: Callable[[Any], tuple[Any] | None]
 
     def reducer_override(self, value: Any) -> Any:

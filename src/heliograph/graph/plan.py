@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from heliograph.errors import NotPicklableError
+from heliograph.errors import InputMissingError, NotPicklableError
 from heliograph.graph.function import Function, describe
 from heliograph.graph.identifiers import UniqueNames
-from heliograph.graph.node import InputMissingError, InputNode, InputPart, Inputs, Node, TaskNode
+from heliograph.graph.node import InputNode, InputPart, Inputs, Node, TaskNode
 from heliograph.graph.options import TaskOptions
 from heliograph.graph.pickling import (
     PLAIN,

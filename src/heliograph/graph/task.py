@@ -6,7 +6,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable
-from typing import Any, Final, overload
+from typing import Any, Final, NoReturn, overload
 
 from heliograph.graph.identifiers import safe_name
 from heliograph.graph.node import TaskNode
@@ -75,6 +75,13 @@ class Task:
         other = Task(self.function, self._options.merged(given))
         other.__dict__.setdefault("_positional", self._positional)
         return other
+
+    @property
+    def remote(self) -> NoReturn:
+        """There is none, though `@ray.remote` functions have it: a task runs as a part of a workflow."""
+        raise AttributeError(
+            f"{self!r} has no .remote: make a node with .bind(...), and give that to workflow.run"
+        )
 
     @functools.cached_property
     def _signature(self) -> inspect.Signature | None:

@@ -23,8 +23,8 @@ def sleep_node(duration: float | Node) -> TaskNode:
         ValueError: negative or infinite.
     """
     if isinstance(duration, Node):
-        return Task(sleep_for).bind(duration)
-    return Task(sleep, TaskOptions(sleep=seconds("workflow.sleep", duration))).bind()
+        return _SLEEP_FOR.bind(duration)
+    return TaskNode(_SLEEP, TaskOptions(sleep=seconds("workflow.sleep", duration)), (), {})
 
 
 def sleep() -> None:
@@ -36,8 +36,9 @@ def sleep_for(duration: float) -> TaskNode:
     return sleep_node(duration)
 
 
-# The event is always stored, whatever a workflow says of its other outputs: who sent it may forget it after.
-_POLL: Final = TaskOptions(checkpoint=True, is_wait=True)
+_SLEEP: Final = Task(sleep)
+_SLEEP_FOR: Final = Task(sleep_for)
+
 _ACKNOWLEDGE: Final = TaskOptions(is_wait=True)
 
 
@@ -69,8 +70,11 @@ def event_node(listener: type[EventListener], args: tuple[Any, ...], kwargs: dic
                 f"{listener.__qualname__}.{method} must be `async def`: many listeners share a loop"
             )
     name = f"{listener.__module__}.{listener.__qualname__}"
-    polled = Task(poll_for_event, replace(_POLL, name=safe_name(f"{name}.poll_for_event")))
-    told = Task(event_checkpointed, replace(_ACKNOWLEDGE, name=safe_name(f"{name}.event_checkpointed")))
+    # The event is always stored, whatever a workflow says of its other outputs: who sent it may forget it.
+    waiting = replace(listener._options, checkpoint=True, is_wait=True)
+    polled = Task(poll_for_event, replace(waiting, name=waiting.name or safe_name(f"{name}.poll_for_event")))
+    acknowledge = acknowledge_caught if waiting.catch_exceptions else event_checkpointed
+    told = Task(acknowledge, replace(_ACKNOWLEDGE, name=safe_name(f"{name}.event_checkpointed")))
     return told.bind(listener, polled.bind(listener, *args, **kwargs))
 
 
@@ -83,3 +87,11 @@ async def event_checkpointed(listener: type[EventListener], event: Any) -> Any:
     """What the second task of an event runs: the event is stored."""
     await listener().event_checkpointed(event)
     return event
+
+
+async def acknowledge_caught(listener: type[EventListener], outcome: tuple[Any, Any]) -> tuple[Any, Any]:
+    """As `event_checkpointed`, where the wait may have failed: then there is nothing to acknowledge."""
+    event, error = outcome
+    if error is None:
+        await listener().event_checkpointed(event)
+    return outcome

@@ -1,4 +1,4 @@
-"""Events that come over HTTP: where one stands, and who waits for it."""
+"""Events that are sent to a workflow: where one stands, and who waits for it."""
 
 from __future__ import annotations
 
@@ -81,8 +81,10 @@ class SentEvent:
         event: its number in the storage; None: it is not stored.
         state: where it stands; None: it is not stored.
         refusal: why it is not.
+        is_unknown: because there is no such workflow.
     """
 
     event: int | None = None
     state: EventState | None = None
     refusal: str = ""
+    is_unknown: bool = False

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import BindParameter, bindparam, func, select
 
 from heliograph.records.attempt import StoredValue
-from heliograph.records.status import ACTIVE, TaskStatus, WorkflowStatus
+from heliograph.records.status import ACTIVE, TaskStatus
 from heliograph.scheduling.events import TaskRule
 from heliograph.storage import rows, schema
 from heliograph.storage.database import Database
@@ -226,20 +226,16 @@ class Checkpoints:
     def not_running(self, held: Collection[tuple[int, int]]) -> list[int]:
         """Of the runs an engine believes it has, given as (key, run), those that are not its any more."""
         workflows, keys = schema.workflows, [key for key, _ in held]
-        standing = {}
+        running: set[tuple[int, int]] = set()
         with self._database.snapshot() as connection:
             for start in range(0, len(keys), _AT_ONCE):
                 statement = select(workflows.c.key, workflows.c.run, workflows.c.status).where(
                     workflows.c.key.in_(keys[start : start + _AT_ONCE])
                 )
-                standing.update({row.key: row for row in connection.execute(statement)})
-        return [
-            key
-            for key, run in held
-            if (row := standing.get(key)) is None
-            or row.run != run
-            or WorkflowStatus(row.status) not in ACTIVE
-        ]
+                # Rows by position, here alone: there are thousands, often.
+                found = connection.execute(statement)
+                running.update([(key, run) for key, run, status in found if status in ACTIVE])
+        return [key for key, run in held if (key, run) not in running]
 
     def _read(self, key: int, task: int, role: Role) -> StoredValue | None:
         with self._database.read() as connection:

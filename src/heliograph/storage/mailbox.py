@@ -1,4 +1,4 @@
-"""The mailbox: events that come over HTTP, and who waits for them.
+"""The mailbox: events that are sent to workflows, and who waits for them.
 
 Sender and listener are in different processes, often on different hosts, and know of each other only what is
 stored here. Each of them may be killed at any moment; so an event stays until it is known that the output of
@@ -122,7 +122,7 @@ class Mailbox:
         with self._database.write() as connection:
             found = self._statements.workflow.ask(connection, of_id=order.workflow_id).first()
             if found is None:
-                return SentEvent(refusal=f"No such workflow_id {order.workflow_id!r}")
+                return SentEvent(refusal=f"No such workflow_id {order.workflow_id!r}", is_unknown=True)
             if order.sender_key is not None and (known := self._known(connection, found.key, order)):
                 return known
             status = derived_status(WorkflowStatus(found.status), rows.owner_record(found), self._clock())
@@ -211,7 +211,7 @@ class Mailbox:
         if row is None:
             return None
         if row.payload is not None and row.payload != order.payload:
-            raise ValueError("the Idempotency-Key was used for another event_payload before: take a new one")
+            raise ValueError("the idempotency key was used for another event_payload before: take a new one")
         return SentEvent(row.event, EventState(row.state))
 
     def _is_awaited(self, connection: Connection, found: Any, order: SendOrder) -> bool:

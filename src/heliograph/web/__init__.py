@@ -8,8 +8,8 @@ It receives the events that `workflow.HTTPListener` waits for:
 200    The event is checkpointed: the task that waited for it has it in its stored output. With
        ``?keep=true``, and nobody waiting yet: it is kept, and whoever waits for it next will get it. The
        answer's ``status`` says which: ``checkpointed`` or ``kept``.
-400    The body is not JSON, not an object, or lacks a key; or the key can't be one. ``error.message`` says
-       what is wrong.
+400    The body is not JSON, not an object, or lacks a key; or the key, or the workflow's id, can't be one.
+       ``error.message`` says what is wrong.
 401    There is a token, and the request doesn't carry it (``Authorization: Bearer …``).
 403    A web page of another origin sent it, or it is for a host that is not this one.
 404    Nobody waits for it, and it is not stored: there is no such workflow, it is not running, none of its
@@ -54,15 +54,17 @@ def app(
     """An ASGI app; mount it, or run it with any server: ``uvicorn --factory heliograph.web:app``.
 
     Args:
-        storage: as `workflow.init` takes it. None: the one this process has open when the first request
-            comes, else the default one.
+        storage: as `workflow.init` takes it; it is opened, and a process has one open at a time. None: the
+            one this process has open when a request comes, else the default one.
         max_body: the largest body that is read, in bytes.
         token: requests have to carry it, as ``Authorization: Bearer …``. None: anybody may send.
         hosts: names by which browsers and others may know this server, such as ``localhost``. None: any.
 
     Raises:
         MissingExtraError: Starlette is not installed.
-        ValueError: the storage names nothing, the limit is not positive, or the token is empty.
+        ValueError: the storage names nothing, or another one is open; the limit is not positive, or the
+            token is empty.
+        StorageError: the storage can't be opened.
     """
     try:
         import starlette  # noqa: F401

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Collection
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -12,8 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from heliograph.engines import place
-from heliograph.storage.location import locate
+from heliograph import workflow
 from heliograph.web.answers import error
 from heliograph.web.events import Events
 from heliograph.web.guard import Guard
@@ -27,18 +25,12 @@ def make(
         raise ValueError(f"max_body must be a positive number of bytes, not {max_body!r}")
     if token is not None and not token.strip():
         raise ValueError("the token must not be empty")
-    named = None if storage is None else locate(storage)
-    events = Events(lambda: place.here() if named is None else named, max_body)
-
-    @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        yield
-        events.close()
-
+    if storage is not None:
+        workflow.init(storage=storage)
+    events = Events(storage, max_body)
     made = Starlette(
         routes=[Route("/event/send_event/{workflow_id}", events.send, methods=["POST"])],
         exception_handlers={HTTPException: _http_error, Exception: _any_error},
-        lifespan=lifespan,
     )
     made.add_middleware(Guard, token=token, hosts=hosts)
     return made

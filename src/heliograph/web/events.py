@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+import os
+from concurrent.futures import Future
 from typing import Any, Final, NoReturn
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from heliograph.engines.http_sender import HTTPSender
-from heliograph.errors import StorageError
-from heliograph.graph.identifiers import check_identifier
-from heliograph.records.event import EventState, SendOrder, SentEvent
-from heliograph.storage.location import Location
+from heliograph import workflow
 from heliograph.web.answers import error
 
 _NAMES: Final = ("event_key", "event_payload")
@@ -28,43 +25,61 @@ class Events:
     """Receives events.
 
     Args:
-        location: says where the storage is, when the first request comes.
+        storage: where to; None: the storage this process has open, else the default one.
         max_body: the largest body that is read, in bytes.
     """
 
-    def __init__(self, location: Callable[[], Location], max_body: int) -> None:
-        self._location = location
+    def __init__(self, storage: str | os.PathLike[str] | None, max_body: int) -> None:
+        self._storage = storage
         self._max_body = max_body
-        self._sender: HTTPSender | None = None
 
     async def send(self, request: Request) -> Response:
         """Take an event in, and answer once it is checkpointed."""
         try:
-            order = _order(request, await self._body(request))
+            given = _given(await self._body(request))
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
-        if self._sender is None:
-            self._sender = HTTPSender(self._location())
-        sending = asyncio.create_task(self._sender.send(order))
+        try:
+            # In a thread: the first one opens the storage.
+            sent = await asyncio.to_thread(self._sent, request, given)
+        except workflow.StorageError as failure:
+            return error(500, str(failure))
+        except (TypeError, ValueError) as wrong:
+            return error(400, str(wrong))
+        sending = asyncio.wrap_future(sent)
         leaving = asyncio.create_task(_left(request))
         try:
-            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            both: list[asyncio.Future[Any]] = [sending, leaving]
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if not sending.done():
                 return Response(status_code=400)  # nobody reads it; the event stays sent
-            return _answer(sending.result())
-        except StorageError as failure:
+            return JSONResponse({"status": sending.result()})
+        except (workflow.WorkflowNotFoundError, workflow.EventNotAwaitedError) as refusal:
+            return error(404, str(refusal))
+        except workflow.StorageError as failure:
             return error(500, str(failure))
-        except ValueError as refusal:
-            return error(422, str(refusal))
+        except ValueError as wrong:
+            return error(422, str(wrong))
         finally:
             sending.cancel()
             leaving.cancel()
 
-    def close(self) -> None:
-        """Close the storage."""
-        if self._sender is not None:
-            self._sender.close()
-            self._sender = None
+    def _sent(self, request: Request, given: dict[str, Any]) -> Future[str]:
+        keep = _keep(request)
+        if self._storage is not None:  # it is open already, but in a child that was forked since
+            try:
+                workflow.init(storage=self._storage)
+            except ValueError as error:  # no fault of who sends
+                raise workflow.StorageError(
+                    f"the program has opened another storage since: {error}"
+                ) from error
+        return workflow.send_event_async(
+            request.path_params["workflow_id"],
+            given["event_key"],
+            given["event_payload"],
+            keep=keep,
+            idempotency_key=request.headers.get("idempotency-key"),
+        )
 
     async def _body(self, request: Request) -> bytes:
         """The body; no more of it is kept than may be, whatever the headers say of its length."""
@@ -91,30 +106,13 @@ def _declared(request: Request) -> int:
     return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
 
 
-def _order(request: Request, body: bytes) -> SendOrder:
-    try:
-        workflow_id = check_identifier("workflow_id", request.path_params["workflow_id"])
-    except ValueError as wrong:
-        raise HTTPException(404, f"there can't be such a workflow: {wrong}") from None
+def _given(body: bytes) -> dict[str, Any]:
     given = _parsed(body)
     if not isinstance(given, dict):
         raise HTTPException(400, f"the body must be a JSON object with {' and '.join(_NAMES)}")
     if missing := [name for name in _NAMES if name not in given]:
         raise HTTPException(400, f"the body lacks {' and '.join(missing)}")
-    sender_key = request.headers.get("idempotency-key")
-    try:
-        return SendOrder(
-            workflow_id,
-            check_identifier("event_key", given["event_key"]),
-            # In ASCII: halves of characters and zero bytes, which not every database takes, stay escaped.
-            json.dumps(given["event_payload"]),
-            _keep(request),
-            None if sender_key is None else check_identifier("Idempotency-Key", sender_key),
-        )
-    except (TypeError, ValueError) as wrong:
-        raise HTTPException(400, str(wrong)) from None
-    except RecursionError:
-        raise HTTPException(400, "event_payload is nested too deeply") from None
+    return given
 
 
 def _parsed(body: bytes) -> Any:
@@ -142,11 +140,3 @@ async def _left(request: Request) -> None:
     """Wait until the sender is gone."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-def _answer(sent: SentEvent) -> Response:
-    if sent.state is EventState.CHECKPOINTED:
-        return JSONResponse({"status": "checkpointed"})
-    if sent.state is EventState.KEPT:
-        return JSONResponse({"status": "kept"})
-    return error(404, sent.refusal)

@@ -41,7 +41,10 @@ class Lines:
 
     def put(self, attempt: Attempt) -> None:
         """Queue an attempt; one that is cancelled later is passed over when its turn comes."""
-        self._queue.append(attempt)
+        if attempt.work.goes_first:
+            self._queue.appendleft(attempt)
+        else:
+            self._queue.append(attempt)
 
     def clear(self) -> None:
         """Forget all attempts that are queued."""

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 import warnings
+from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -47,7 +48,8 @@ class ThreadExecutor:
     def __init__(self, deliver: Deliver, count: int | None = None) -> None:
         self._deliver = deliver
         self._count = count if count is not None else min(32, (os.cpu_count() or 1) + 4)
-        self._queue: SimpleQueue[_Entry | None] = SimpleQueue()
+        self._line: deque[_Entry] = deque()
+        self._calls: SimpleQueue[bool] = SimpleQueue()  # one for each entry in the line; False: that was all
         self._lock = threading.Lock()
         self._entries: dict[AttemptKey, _Entry] = {}
         self._threads: set[threading.Thread] = set()
@@ -67,7 +69,11 @@ class ThreadExecutor:
                 return
             entry = _Entry(work, time.time())
             self._entries[work.key] = entry
-            self._queue.put(entry)
+            if work.goes_first:
+                self._line.appendleft(entry)
+            else:
+                self._line.append(entry)
+            self._calls.put(True)
             self._start_if_short()
 
     def cancel(self, key: AttemptKey) -> None:
@@ -107,7 +113,7 @@ class ThreadExecutor:
             busy = {entry.worker.worker_id for entry in self._entries.values() if entry.worker is not None}
             idle = [thread for thread in self._threads if thread.name not in busy]
             for _ in self._threads:
-                self._queue.put(None)
+                self._calls.put(False)
             self._threads = set()
             self._entries.clear()
         if self._coroutines is not None:
@@ -141,10 +147,11 @@ class ThreadExecutor:
     def _serve(self) -> None:
         me = threading.current_thread()
         worker = Worker(self._host, os.getpid(), me.name)
-        take, lock, entries = self._queue.get, self._lock, self._entries
-        while (entry := take()) is not None:
-            work = entry.work
+        take, lock, entries = self._calls.get, self._lock, self._entries
+        while take():
             with lock:
+                entry = self._line.popleft()
+                work = entry.work
                 if entries.get(work.key) is not entry:
                     continue  # cancelled while it was queued
                 entry.worker = worker
