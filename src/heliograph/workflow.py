@@ -50,6 +50,8 @@ from heliograph.records.status import WorkflowStatus
 
 if TYPE_CHECKING:
     from heliograph.engines.session import Session
+    from heliograph.insight.profile import Profile
+    from heliograph.records.trace import Trace
 
 __all__ = [
     "CANCELED",
@@ -95,6 +97,7 @@ __all__ = [
     "list_all",
     "list_metadata",
     "options",
+    "profile",
     "resume",
     "resume_all",
     "resume_async",
@@ -405,6 +408,32 @@ def get_history(workflow_id: str) -> list[dict[str, Any]]:
     return [run_metadata(run) for run in store.queries.runs(found(store, workflow_id).key)]
 
 
+def profile(workflow_id: str, run: int | None = None) -> Profile:
+    """Where the time of a workflow went: its critical path, what would have made it faster, its bottlenecks.
+
+    Args:
+        workflow_id: the workflow; of one that goes on, the profile is of the time up to now.
+        run: number of the run; None: the newest.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow.
+        ValueError: it has no such run.
+        TypeError: the run is not an int.
+
+    >>> run(sleep(0.01), workflow_id="profile_example")
+    >>> found = profile("profile_example")
+    >>> [link.task_id for link in found.path], abs(found.parts.total + found.tail - found.wall) < 1e-6
+    (['heliograph.graph.waits.sleep'], True)
+    """
+    from heliograph.insight.bulk import much_is_made
+    from heliograph.insight.profile import profile as profiled
+
+    if run is not None and (isinstance(run, bool) or not isinstance(run, int)):
+        raise TypeError(f"run must be an int or None, not {run!r}")
+    with much_is_made():
+        return profiled(_trace(workflow_id), run)
+
+
 def continuation(dag: Node) -> Any:
     """Hand the rest of a task over to a DAG: ``return workflow.continuation(dag)``.
 
@@ -549,6 +578,14 @@ def _opened() -> Session:
     from heliograph.engines.opening import opened
 
     return opened()
+
+
+def _trace(workflow_id: str) -> Trace:
+    """All that happened in a workflow."""
+    trace = _opened().store.traces.trace(check_identifier("workflow_id", workflow_id))
+    if trace is None:
+        raise WorkflowNotFoundError(f"No such workflow_id {workflow_id!r}")
+    return trace
 
 
 def _new_id(name: str) -> str:

@@ -28,7 +28,7 @@ FLOORS: Sequence[Sequence[str]] = (
 )
 """From the ground up. A floor imports itself and those below it."""
 
-PURE = ("graph", "records", "scheduling")
+PURE = ("graph", "records", "scheduling", "insight")
 OUTSIDE_WORLD = frozenset(
     [
         *("asyncio", "concurrent", "datetime", "fsspec", "getpass", "glob", "http", "importlib", "inspect"),

@@ -13,6 +13,7 @@ from heliograph.storage.journal import Journal
 from heliograph.storage.location import Location
 from heliograph.storage.mailbox import Mailbox
 from heliograph.storage.queries import Queries
+from heliograph.storage.traces import Traces
 from heliograph.storage.values import ValueStore
 
 
@@ -29,6 +30,7 @@ class Store:
         queries: what people ask.
         checkpoints: what engines read.
         mailbox: events sent over HTTP.
+        traces: all that happened in a workflow at once.
         values: large values.
 
     Raises:
@@ -48,6 +50,7 @@ class Store:
         self.queries = Queries(self._database, clock)
         self.checkpoints = Checkpoints(self._database)
         self.mailbox = Mailbox(self._database, clock)
+        self.traces = Traces(self._database, self.queries, clock)
 
     def journal(self, owner: Owner) -> Journal:
         """The writer of an engine."""
