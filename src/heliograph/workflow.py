@@ -51,6 +51,7 @@ from heliograph.records.status import WorkflowStatus
 if TYPE_CHECKING:
     from heliograph.engines.session import Session
     from heliograph.insight.profile import Profile
+    from heliograph.insight.timeline import Timeline
     from heliograph.records.trace import Trace
 
 __all__ = [
@@ -106,6 +107,7 @@ __all__ = [
     "shutdown",
     "sleep",
     "task",
+    "timeline",
     "wait_for_event",
 ]
 
@@ -428,10 +430,25 @@ def profile(workflow_id: str, run: int | None = None) -> Profile:
     from heliograph.insight.bulk import much_is_made
     from heliograph.insight.profile import profile as profiled
 
-    if run is not None and (isinstance(run, bool) or not isinstance(run, int)):
-        raise TypeError(f"run must be an int or None, not {run!r}")
     with much_is_made():
-        return profiled(_trace(workflow_id), run)
+        return profiled(_trace(workflow_id), _run_number(run))
+
+
+def timeline(workflow_id: str, run: int | None = None) -> Timeline:
+    """What ran when in a workflow, and in which lane of which worker.
+
+    Args:
+        workflow_id: the workflow; of one that goes on, the timeline ends now.
+        run: number of the run; None: the newest.
+
+    Raises:
+        WorkflowNotFoundError, ValueError, TypeError: as `profile`.
+    """
+    from heliograph.insight.bulk import much_is_made
+    from heliograph.insight.timeline import timeline as drawn
+
+    with much_is_made():
+        return drawn(_trace(workflow_id), _run_number(run))
 
 
 def continuation(dag: Node) -> Any:
@@ -586,6 +603,12 @@ def _trace(workflow_id: str) -> Trace:
     if trace is None:
         raise WorkflowNotFoundError(f"No such workflow_id {workflow_id!r}")
     return trace
+
+
+def _run_number(run: int | None) -> int | None:
+    if run is not None and (isinstance(run, bool) or not isinstance(run, int)):
+        raise TypeError(f"run must be an int or None, not {run!r}")
+    return run
 
 
 def _new_id(name: str) -> str:

@@ -15,9 +15,11 @@ import typer
 
 from heliograph import workflow
 from heliograph.cli.ls import ls
+from heliograph.cli.profile import profile
 from heliograph.cli.serve import serve
 from heliograph.cli.show import show
 from heliograph.cli.storage import StorageOption
+from heliograph.cli.timeline import timeline
 from heliograph.errors import WorkflowError, WorkflowNotFoundError
 
 ERROR: Final = 1
@@ -39,6 +41,8 @@ app = typer.Typer(
 )
 app.command(epilog=_EPILOG)(ls)
 app.command(epilog=_EPILOG)(show)
+app.command(epilog=_EPILOG)(profile)
+app.command(epilog=_EPILOG)(timeline)
 app.command(epilog=_EPILOG)(serve)
 
 

@@ -143,7 +143,8 @@ def _sentence(kind: str, path: Sequence[Link], at_once: int, workers: int) -> st
     match kind:
         case "queue":
             who = "1 worker" if workers == 1 else f"{workers} workers"
-            return f"went into waiting for a worker: {who} ran at most {at_once} attempts at once."
+            what = "1 attempt" if at_once == 1 else f"{at_once} attempts"
+            return f"went into waiting for a worker: {who} ran at most {what} at once."
         case "load":
             return "went into bringing functions and inputs to the workers."
         case "store":
