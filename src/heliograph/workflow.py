@@ -50,6 +50,8 @@ from heliograph.records.status import WorkflowStatus
 
 if TYPE_CHECKING:
     from heliograph.engines.session import Session
+    from heliograph.insight.comparison import Comparison
+    from heliograph.insight.estimate import Estimate
     from heliograph.insight.profile import Profile
     from heliograph.insight.timeline import Timeline
     from heliograph.records.trace import Trace
@@ -84,9 +86,11 @@ __all__ = [
     "WorkflowStillActiveError",
     "WorkflowTaskNotRecoverableError",
     "cancel",
+    "compare",
     "continuation",
     "current",
     "delete",
+    "estimate",
     "exceptions",
     "get_history",
     "get_metadata",
@@ -449,6 +453,44 @@ def timeline(workflow_id: str, run: int | None = None) -> Timeline:
 
     with much_is_made():
         return drawn(_trace(workflow_id), _run_number(run))
+
+
+def compare(a: str, b: str) -> Comparison:
+    """What differs between two workflows: status, metadata, code, DAG; each task's time, memory and reuse.
+
+    Args:
+        a: id of the first.
+        b: id of the second.
+
+    Returns:
+        Both in figures, and what differs; tasks whose time differs most come first.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow.
+    """
+    from heliograph.insight.bulk import much_is_made
+    from heliograph.insight.comparison import compare as compared
+
+    with much_is_made():
+        return compared(_trace(a), _trace(b))
+
+
+def estimate(workflow_id: str) -> Estimate:
+    """How long a workflow will take yet, with a range; told from earlier tasks of the same functions.
+
+    Of one that nobody runs, it is the time from when it is resumed.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow.
+    """
+    from heliograph.insight.bulk import much_is_made
+    from heliograph.insight.estimate import estimate as estimated
+    from heliograph.insight.extent import dotted_names
+
+    with much_is_made():
+        trace = _trace(workflow_id)
+        earlier = _opened().store.durations.of(trace.workflow.key, set(dotted_names(trace)), trace.now)
+        return estimated(trace, earlier)
 
 
 def continuation(dag: Node) -> Any:

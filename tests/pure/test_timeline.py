@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 from hypothesis import given
 
@@ -20,7 +21,7 @@ def test_no_attempt_overlaps_another_in_its_lane(trace: Trace) -> None:
     for number in range(len(found.lanes)):
         bars = sorted((bar.started, bar.finished) for bar in found.bars if bar.lane == number)
         assert bars, "a lane that nothing is in"
-        assert all(before[1] <= after[0] for before, after in zip(bars, bars[1:], strict=False))
+        assert all(before[1] <= after[0] for before, after in pairwise(bars))
     json.dumps(found.to_dict(), allow_nan=False)
 
 

@@ -14,6 +14,7 @@ from typing import Annotated, Final
 import typer
 
 from heliograph import workflow
+from heliograph.cli.compare import compare
 from heliograph.cli.ls import ls
 from heliograph.cli.profile import profile
 from heliograph.cli.serve import serve
@@ -43,6 +44,7 @@ app.command(epilog=_EPILOG)(ls)
 app.command(epilog=_EPILOG)(show)
 app.command(epilog=_EPILOG)(profile)
 app.command(epilog=_EPILOG)(timeline)
+app.command(epilog=_EPILOG)(compare)
 app.command(epilog=_EPILOG)(serve)
 
 

@@ -9,6 +9,7 @@ from heliograph.records.workflow import Owner, WorkflowRecord
 from heliograph.storage import control, migrations
 from heliograph.storage.checkpoints import Checkpoints
 from heliograph.storage.database import Database
+from heliograph.storage.durations import Durations
 from heliograph.storage.journal import Journal
 from heliograph.storage.location import Location
 from heliograph.storage.mailbox import Mailbox
@@ -31,6 +32,7 @@ class Store:
         checkpoints: what engines read.
         mailbox: events sent over HTTP.
         traces: all that happened in a workflow at once.
+        durations: how long tasks of a function take.
         values: large values.
 
     Raises:
@@ -51,6 +53,7 @@ class Store:
         self.checkpoints = Checkpoints(self._database)
         self.mailbox = Mailbox(self._database, clock)
         self.traces = Traces(self._database, self.queries, clock)
+        self.durations = Durations(self._database)
 
     def journal(self, owner: Owner) -> Journal:
         """The writer of an engine."""
