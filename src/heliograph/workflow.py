@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from heliograph.engines.session import Session
     from heliograph.insight.comparison import Comparison
     from heliograph.insight.estimate import Estimate
+    from heliograph.insight.exports.formats import Export
     from heliograph.insight.profile import Profile
     from heliograph.insight.timeline import Timeline
     from heliograph.records.trace import Trace
@@ -92,6 +93,7 @@ __all__ = [
     "delete",
     "estimate",
     "exceptions",
+    "export",
     "get_history",
     "get_metadata",
     "get_output",
@@ -493,6 +495,34 @@ def estimate(workflow_id: str) -> Estimate:
         return estimated(trace, earlier)
 
 
+def export(workflow_id: str, format: str, run: int | None = None) -> Export:
+    """A workflow in a format that other programs read.
+
+    Args:
+        workflow_id: the workflow.
+        format: ``chrome`` (Perfetto), ``otlp`` (OpenTelemetry), ``openlineage``, ``ro-crate``, ``dot``,
+            ``mermaid``, ``html``.
+        run: number of the run; None: the newest, or all of them where the format can hold them.
+
+    Returns:
+        The text, or the texts of several files.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow.
+        ValueError: there is no such format, or no such run.
+        TypeError: the run is not an int.
+
+    >>> run(sleep(0), workflow_id="export_example")
+    >>> print(export("export_example", "mermaid").text.splitlines()[0])
+    flowchart LR
+    """
+    from heliograph.insight.bulk import much_is_made
+    from heliograph.insight.exports.formats import export as exported
+
+    with much_is_made():
+        return exported(_trace(workflow_id, outputs=True), format, _run_number(run))
+
+
 def continuation(dag: Node) -> Any:
     """Hand the rest of a task over to a DAG: ``return workflow.continuation(dag)``.
 
@@ -639,9 +669,9 @@ def _opened() -> Session:
     return opened()
 
 
-def _trace(workflow_id: str) -> Trace:
+def _trace(workflow_id: str, outputs: bool = False) -> Trace:
     """All that happened in a workflow."""
-    trace = _opened().store.traces.trace(check_identifier("workflow_id", workflow_id))
+    trace = _opened().store.traces.trace(check_identifier("workflow_id", workflow_id), outputs=outputs)
     if trace is None:
         raise WorkflowNotFoundError(f"No such workflow_id {workflow_id!r}")
     return trace

@@ -15,6 +15,8 @@ import typer
 
 from heliograph import workflow
 from heliograph.cli.compare import compare
+from heliograph.cli.dag import dag
+from heliograph.cli.export import export
 from heliograph.cli.ls import ls
 from heliograph.cli.profile import profile
 from heliograph.cli.serve import serve
@@ -45,6 +47,8 @@ app.command(epilog=_EPILOG)(show)
 app.command(epilog=_EPILOG)(profile)
 app.command(epilog=_EPILOG)(timeline)
 app.command(epilog=_EPILOG)(compare)
+app.command(epilog=_EPILOG)(dag)
+app.command(epilog=_EPILOG)(export)
 app.command(epilog=_EPILOG)(serve)
 
 

@@ -85,6 +85,13 @@ def print_json(value: Any) -> None:
     _write(_OBEYED.sub(lambda found: _json_escape(found.group()), text) + "\n")
 
 
+def raw(text: str) -> None:
+    """Text in a format of its own on standard output; on a terminal with what that would obey escaped."""
+    if sys.stdout.isatty():
+        text = shown_lines(text)
+    _write(text)
+
+
 def _write(text: str) -> None:
     try:
         sys.stdout.write(text)
