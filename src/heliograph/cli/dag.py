@@ -60,7 +60,7 @@ def _fact(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def view(tasks: Sequence[dict[str, Any]], limit: int) -> tuple[RenderableType, bool]:
-    """The DAG as a tree: the output on top, below each task what it needs. What was shown is only named again.
+    """The DAG as a tree: the output on top, below each task what it needs; what was shown is named again.
 
     Args:
         tasks: what `workflow.get_tasks` returns.

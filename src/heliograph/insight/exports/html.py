@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Iterable, Sequence
-from html import escape
+from html import escape as escaped
 from typing import Final
 
 from heliograph.insight.exports.dag import COLOURS
@@ -77,6 +77,22 @@ def html(trace: Trace, run: int | None = None) -> str:
             "</html>",
             "",
         ]
+    )
+
+
+def escape(text: str) -> str:
+    r"""Text of anybody's as HTML; with what no page may hold, or would turn lines round, as Python writes it.
+
+    >>> print(escape("<b>\x1b[31m\u202ex"))
+    &lt;b&gt;\x1b[31m\u202ex
+    """
+    return escaped(
+        "".join(
+            letter
+            if letter.isprintable() or letter == "\n"
+            else letter.encode("unicode_escape", "surrogatepass").decode()
+            for letter in text
+        )
     )
 
 

@@ -20,10 +20,10 @@ NAMESPACE: Final = "heliograph"
 _SPEC: Final = "https://openlineage.io/spec"
 _EVENT: Final = f"{_SPEC}/2-0-2/OpenLineage.json#/$defs/RunEvent"
 _FACETS: Final = {
-    "parent": "1-0-1/ParentRunFacet",
+    "parent": "1-2-0/ParentRunFacet",
     "errorMessage": "1-0-1/ErrorMessageRunFacet",
     "processing_engine": "1-1-1/ProcessingEngineRunFacet",
-    "jobType": "2-0-3/JobTypeJobFacet",
+    "jobType": "2-0-4/JobTypeJobFacet",
     "outputStatistics": "1-0-2/OutputStatisticsOutputDatasetFacet",
 }
 _OVER: Final = {

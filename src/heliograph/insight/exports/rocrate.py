@@ -23,14 +23,15 @@ _PROFILES: Final = (
     ("https://w3id.org/ro/wfrun/workflow/0.5", "Workflow Run Crate", "0.5"),
     ("https://w3id.org/workflowhub/workflow-ro-crate/1.0", "Workflow RO-Crate", "1.0"),
 )
+_BIOSCHEMAS: Final = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
+_LANGUAGE: Final = "urn:heliograph"
 _LICENCE: Final = "https://spdx.org/licenses/CC0-1.0"
 _STATUS: Final = {
     WorkflowStatus.SUCCESSFUL: "http://schema.org/CompletedActionStatus",
     WorkflowStatus.FAILED: "http://schema.org/FailedActionStatus",
     WorkflowStatus.CANCELED: "http://schema.org/FailedActionStatus",
-    WorkflowStatus.PENDING: "http://schema.org/PotentialActionStatus",
 }
-_ACTIVE: Final = "http://schema.org/ActiveActionStatus"
+"""Of runs that are over; the profile knows no others."""
 
 
 def rocrate(trace: Trace, run: int | None = None) -> dict[str, str]:
@@ -56,19 +57,16 @@ def _metadata(trace: Trace, number: int | None) -> dict[str, Any]:
         "@type": "CreateAction",
         "name": f"run {run.run} of {workflow.workflow_id}",
         "description": f"{workflow.status} run of {len(trace.tasks)} tasks, recorded by heliograph",
-        "startTime": iso(begin),
-        "endTime": iso(end),
+        "startTime": _moment(begin),
+        "endTime": _moment(end),
         "instrument": {"@id": PLAN},
         "agent": {"@id": user},
-        "result": [{"@id": REPORT}],
-        "actionStatus": {"@id": _STATUS.get(run.status, _ACTIVE)},
+        "result": {"@id": REPORT},
+        **({} if run.status not in _STATUS else {"actionStatus": _STATUS[run.status]}),
         **({} if run.error_message is None else {"error": run.error_message}),
     }
     return {
-        "@context": [
-            "https://w3id.org/ro/crate/1.1/context",
-            "https://w3id.org/ro/terms/workflow-run/context",
-        ],
+        "@context": "https://w3id.org/ro/crate/1.1/context",
         "@graph": [
             {
                 "@id": METADATA,
@@ -84,12 +82,14 @@ def _metadata(trace: Trace, number: int | None) -> dict[str, Any]:
                 "@type": "Dataset",
                 "name": workflow.workflow_id,
                 "description": f"A run of the workflow {workflow.name}: its plan, and what happened.",
-                "datePublished": iso(end),
+                "datePublished": _moment(end),
+                "author": {"@id": user},
+                "publisher": {"@id": _LANGUAGE},
                 "license": {"@id": _LICENCE},
                 "conformsTo": [{"@id": url} for url, *_ in _PROFILES],
                 "hasPart": [{"@id": PLAN}, {"@id": REPORT}],
                 "mainEntity": {"@id": PLAN},
-                "mentions": [{"@id": action["@id"]}],
+                "mentions": {"@id": action["@id"]},
             },
             *(
                 {"@id": url, "@type": "CreativeWork", "name": name, "version": version}
@@ -107,10 +107,12 @@ def _metadata(trace: Trace, number: int | None) -> dict[str, Any]:
                 "name": workflow.name,
                 "description": "The plan: every task with its function, its options and what it needs.",
                 "encodingFormat": "application/json",
-                "programmingLanguage": {"@id": "#heliograph"},
+                "programmingLanguage": {"@id": _LANGUAGE},
+                "conformsTo": {"@id": _BIOSCHEMAS},
+                "url": f"urn:uuid:{uuid(trace)}",
                 "license": {"@id": _LICENCE},
                 "version": str(run.code.get("heliograph", "unknown")),
-                "dateCreated": iso(trace.runs[0].created_time),
+                "dateCreated": _moment(trace.runs[0].created_time),
                 "creator": {"@id": user},
             },
             {
@@ -119,21 +121,30 @@ def _metadata(trace: Trace, number: int | None) -> dict[str, Any]:
                 "name": "What happened",
                 "description": "The run's profile, timeline and tasks, as a page that opens from this file.",
                 "encodingFormat": "text/html",
-                "exampleOfWork": {"@id": "#report"},
             },
             {
-                "@id": "#heliograph",
-                "@type": ["ComputerLanguage", "SoftwareApplication"],
+                "@id": _LANGUAGE,
+                "@type": ["ComputerLanguage", "Organization"],
                 "name": "heliograph",
-                "version": str(run.code.get("heliograph", "unknown")),
-                "softwareVersion": str(run.code.get("heliograph", "unknown")),
-                "url": {"@id": "https://www.python.org/"},
-                "identifier": {"@id": "https://www.python.org/"},
+                "alternateName": "the heliograph authors",
+                "url": _LANGUAGE,
+                "identifier": _LANGUAGE,
+            },
+            {
+                "@id": _BIOSCHEMAS,
+                "@type": "CreativeWork",
+                "name": "Bioschemas ComputationalWorkflow",
+                "version": "1.0-RELEASE",
             },
             {"@id": user, "@type": "Person", "name": run.user or "unknown"},
             action,
         ],
     }
+
+
+def _moment(moment: float) -> str:
+    """A time as the profile writes them: to the millisecond, with an offset."""
+    return f"{iso(moment)[:-4]}+00:00"
 
 
 def _plan(trace: Trace) -> dict[str, Any]:
