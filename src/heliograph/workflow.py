@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from heliograph.insight.estimate import Estimate
     from heliograph.insight.exports.formats import Export
     from heliograph.insight.profile import Profile
+    from heliograph.insight.table import Table
     from heliograph.insight.timeline import Timeline
     from heliograph.records.trace import Trace
 
@@ -112,6 +113,9 @@ __all__ = [
     "run_async",
     "shutdown",
     "sleep",
+    "sql",
+    "sql_views",
+    "table",
     "task",
     "timeline",
     "wait_for_event",
@@ -521,6 +525,74 @@ def export(workflow_id: str, format: str, run: int | None = None) -> Export:
 
     with much_is_made():
         return exported(_trace(workflow_id, outputs=True), format, _run_number(run))
+
+
+def table(workflow_id: str, what: str = "tasks") -> Table:
+    """The tasks of a workflow, or its attempts of all runs, as a table: ``.to_arrow()``, ``.to_pandas()``.
+
+    Args:
+        workflow_id: the workflow.
+        what: ``tasks`` or ``attempts``.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow.
+        ValueError: there is no such table.
+
+    >>> run(sleep(0), workflow_id="table_example")
+    >>> table("table_example").columns["status"] == ["SUCCESSFUL"]
+    True
+    """
+    from heliograph.insight.bulk import much_is_made
+    from heliograph.insight.rows import rows
+
+    with much_is_made():
+        return rows(_trace(workflow_id, outputs=True), what)
+
+
+def sql(query: str, limit: int | None = None) -> Table:
+    """Ask the storage in SQL. Nothing can be changed by it.
+
+    There are views to be asked: ``heliograph_workflows``, ``_runs``, ``_tasks``, ``_attempts`` and
+    ``_dependencies``; `sql_views` tells of their columns.
+
+    Args:
+        query: one SELECT.
+        limit: at most so many rows; None: all.
+
+    Raises:
+        ValueError: the query is wrong, or would change something.
+        TypeError: the query is no text, or the limit no int.
+
+    >>> run(sleep(0), workflow_id="sql_example")
+    >>> sql("select status from heliograph_workflows where workflow_id = 'sql_example'").rows
+    [('SUCCESSFUL',)]
+    """
+    from heliograph.insight.table import Table
+
+    if not isinstance(query, str):
+        raise TypeError(f"an SQL query must be a str, not {query!r}")
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
+        raise TypeError(f"limit must be an int or None, not {limit!r}")
+    names, found = _opened().store.sql.ask(query, limit)
+    columns = zip(*found, strict=True) if found else [()] * len(names)
+    return Table(dict(zip(names, columns, strict=True)), {})
+
+
+def sql_views() -> dict[str, dict[str, Any]]:
+    """The views that `sql` can ask: by name, what a row means (``meaning``) and each of its ``columns``.
+
+    >>> sql_views()["heliograph_tasks"]["columns"]["status"]
+    'how it stands'
+    """
+    from heliograph.storage.views import VIEWS
+
+    return {
+        name: {
+            "meaning": view.meaning,
+            "columns": {column: meaning for column, (_, meaning) in view.columns.items()},
+        }
+        for name, view in VIEWS.items()
+    }
 
 
 def continuation(dag: Node) -> Any:

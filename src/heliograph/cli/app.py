@@ -21,6 +21,7 @@ from heliograph.cli.ls import ls
 from heliograph.cli.profile import profile
 from heliograph.cli.serve import serve
 from heliograph.cli.show import show
+from heliograph.cli.sql import sql
 from heliograph.cli.storage import StorageOption
 from heliograph.cli.timeline import timeline
 from heliograph.errors import WorkflowError, WorkflowNotFoundError
@@ -49,6 +50,7 @@ app.command(epilog=_EPILOG)(timeline)
 app.command(epilog=_EPILOG)(compare)
 app.command(epilog=_EPILOG)(dag)
 app.command(epilog=_EPILOG)(export)
+app.command(epilog=_EPILOG)(sql)
 app.command(epilog=_EPILOG)(serve)
 
 

@@ -279,7 +279,9 @@ class Column:
         )
 
 
-def fitted(columns: Sequence[Column], width: int, dropped_first: Sequence[str] = ()) -> Table:
+def fitted(
+    columns: Sequence[Column], width: int, dropped_first: Sequence[str] = (), *, keep_empty: bool = False
+) -> Table:
     """A table no wider than there is room, one line a row.
 
     Columns without any content are left out. Where room is short, columns are dropped in the order given
@@ -289,8 +291,9 @@ def fitted(columns: Sequence[Column], width: int, dropped_first: Sequence[str] =
         columns: from left to right.
         width: the room there is.
         dropped_first: titles of columns that may be dropped.
+        keep_empty: columns without any content, too.
     """
-    kept = [column for column in columns if any(_has_content(cell) for cell in column.cells)]
+    kept = [column for column in columns if keep_empty or any(_has_content(cell) for cell in column.cells)]
     natural = {column.title: column.natural for column in kept}
     least = {
         column.title: natural[column.title]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from heliograph.insight.extent import dotted_names, run_extent
+from heliograph.insight.table import Table, Tabular, table_of
 from heliograph.records.status import TaskStatus, WorkflowStatus
 from heliograph.records.trace import Trace
 
@@ -124,7 +125,7 @@ class TaskComparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Tabular):
     """Two workflows side by side.
 
     Attributes:
@@ -146,6 +147,17 @@ class Comparison:
     only_a: tuple[str, ...]
     only_b: tuple[str, ...]
     tasks: tuple[TaskComparison, ...]
+
+    @property
+    def table(self) -> Table:
+        """The tasks of both, a row each; of the two sides each field with ``_a`` or ``_b`` behind it."""
+        columns: dict[str, list[Any]] = {"task_id": [task.task_id for task in self.tasks]}
+        kinds: dict[str, type] = {"task_id": str}
+        for side in ("a", "b"):
+            whole = table_of(TaskSide, [getattr(task, side) for task in self.tasks])
+            columns |= {f"{name}_{side}": list(values) for name, values in whole.columns.items()}
+            kinds |= {f"{name}_{side}": kind for name, kind in whole.kinds.items()}
+        return Table(columns, kinds)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""

@@ -21,6 +21,7 @@ from heliograph.insight.extent import PARTS, Parts, dotted_names, run_extent, th
 from heliograph.insight.path import Link, links
 from heliograph.insight.savings import ways_around
 from heliograph.insight.stragglers import Straggler, stragglers
+from heliograph.insight.table import Table, Tabular, table_of
 from heliograph.insight.workers import Parallelism, WorkerUse, parallelism, worker_use
 from heliograph.records.status import WorkflowStatus
 from heliograph.records.trace import Trace
@@ -53,7 +54,7 @@ class TaskProfile(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Tabular):
     """Where the time of one run went.
 
     Attributes:
@@ -92,6 +93,11 @@ class Profile:
     def wall(self) -> float:
         """Seconds from begin to end: what `parts` and `tail` add up to."""
         return self.end - self.begin
+
+    @property
+    def table(self) -> Table:
+        """The tasks, a row each."""
+        return table_of(TaskProfile, self.tasks)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""

@@ -6,15 +6,19 @@ import heapq
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from heliograph.insight.causes import Causes, causes
 from heliograph.insight.extent import dotted_names, the_run, waiting_tasks
+from heliograph.insight.table import Table, Tabular, table_of
 from heliograph.records.status import AttemptStatus, WorkflowStatus
 from heliograph.records.trace import Trace
 
 WAITS = "waits"
 """The lanes of attempts that occupy no worker: sleeps and events."""
+
+
+_INNER: Final = ("task", "causes")  # numbers that mean something only in here
 
 
 class Lane(NamedTuple):
@@ -79,7 +83,7 @@ class Bar(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Timeline:
+class Timeline(Tabular):
     """What ran when in one run of a workflow.
 
     Attributes:
@@ -100,6 +104,12 @@ class Timeline:
     lanes: tuple[Lane, ...]
     bars: tuple[Bar, ...]
 
+    @property
+    def table(self) -> Table:
+        """The attempts, a row each."""
+        names = [name for name in Bar._fields if name not in _INNER]
+        return table_of(Bar, self.bars, names)
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it; what is not known is absent."""
         return {
@@ -110,9 +120,7 @@ class Timeline:
             "end": self.end,
             "lanes": [_known(lane._asdict()) for lane in self.lanes],
             "bars": [
-                _known(
-                    {name: value for name, value in bar._asdict().items() if name not in ("task", "causes")}
-                )
+                _known({name: value for name, value in bar._asdict().items() if name not in _INNER})
                 for bar in self.bars
             ],
         }

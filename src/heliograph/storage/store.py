@@ -14,6 +14,7 @@ from heliograph.storage.journal import Journal
 from heliograph.storage.location import Location
 from heliograph.storage.mailbox import Mailbox
 from heliograph.storage.queries import Queries
+from heliograph.storage.sql import SQLReader
 from heliograph.storage.traces import Traces
 from heliograph.storage.values import ValueStore
 
@@ -33,6 +34,7 @@ class Store:
         mailbox: events sent over HTTP.
         traces: all that happened in a workflow at once.
         durations: how long tasks of a function take.
+        sql: questions in SQL.
         values: large values.
 
     Raises:
@@ -54,6 +56,7 @@ class Store:
         self.mailbox = Mailbox(self._database, clock)
         self.traces = Traces(self._database, self.queries, clock)
         self.durations = Durations(self._database)
+        self.sql = SQLReader(self._database)
 
     def journal(self, owner: Owner) -> Journal:
         """The writer of an engine."""
