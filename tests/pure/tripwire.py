@@ -24,7 +24,7 @@ import heliograph
 
 PACKAGE = Path(heliograph.__file__).parent
 TESTS = Path(__file__).parent.parent
-PURE = tuple(f"{PACKAGE / floor}/" for floor in ("graph", "records", "scheduling"))
+PURE = tuple(f"{PACKAGE / floor}/" for floor in ("graph", "records", "scheduling", "insight"))
 CLOCKS = (
     *("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"),
     *("process_time", "process_time_ns", "thread_time", "thread_time_ns", "localtime", "gmtime", "sleep"),

@@ -28,7 +28,7 @@ FLOORS: Sequence[Sequence[str]] = (
 )
 """From the ground up. A floor imports itself and those below it."""
 
-PURE = ("graph", "records", "scheduling")
+PURE = ("graph", "records", "scheduling", "insight")
 OUTSIDE_WORLD = frozenset(
     [
         *("asyncio", "concurrent", "datetime", "fsspec", "getpass", "glob", "http", "importlib", "inspect"),
@@ -60,6 +60,7 @@ ALLOWED: Mapping[tuple[str, str], str] = {
     ): "hashes a function's source, so that a later run can tell that it changed",
     ("graph/function.py", "importlib"): "a worker finds the function again by its module and name",
     ("graph/task.py", "inspect"): "compares arguments with the signature when a task is bound; reads no file",
+    ("insight/exports/identity.py", "datetime"): "writes a time that it is given as RFC 3339; reads no clock",
     ("cli/storage.py", f"{NAME}.storage.location"): "tells whether there is a storage without making one",
     (
         "workflow.py",

@@ -14,10 +14,16 @@ from typing import Annotated, Final
 import typer
 
 from heliograph import workflow
+from heliograph.cli.compare import compare
+from heliograph.cli.dag import dag
+from heliograph.cli.export import export
 from heliograph.cli.ls import ls
+from heliograph.cli.profile import profile
 from heliograph.cli.serve import serve
 from heliograph.cli.show import show
+from heliograph.cli.sql import sql
 from heliograph.cli.storage import StorageOption
+from heliograph.cli.timeline import timeline
 from heliograph.errors import WorkflowError, WorkflowNotFoundError
 
 ERROR: Final = 1
@@ -39,6 +45,12 @@ app = typer.Typer(
 )
 app.command(epilog=_EPILOG)(ls)
 app.command(epilog=_EPILOG)(show)
+app.command(epilog=_EPILOG)(profile)
+app.command(epilog=_EPILOG)(timeline)
+app.command(epilog=_EPILOG)(compare)
+app.command(epilog=_EPILOG)(dag)
+app.command(epilog=_EPILOG)(export)
+app.command(epilog=_EPILOG)(sql)
 app.command(epilog=_EPILOG)(serve)
 
 

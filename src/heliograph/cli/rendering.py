@@ -22,10 +22,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from heliograph.insight.wording import NOTHING as NOTHING
+from heliograph.insight.wording import duration as duration
+from heliograph.insight.wording import size as size
+
 UNLIMITED: Final = 100_000
 """The width of what is no terminal: nothing is cut there."""
-
-NOTHING: Final = "-"
 
 STYLES: Final[Mapping[str, str]] = {
     "PENDING": "dim",
@@ -81,6 +83,13 @@ def print_json(value: Any) -> None:
     text = json.dumps(value, indent=2, ensure_ascii=False)
     # JSON's own escapes, for the characters that json.dumps leaves as they are and a terminal doesn't.
     _write(_OBEYED.sub(lambda found: _json_escape(found.group()), text) + "\n")
+
+
+def raw(text: str) -> None:
+    """Text in a format of its own on standard output; on a terminal with what that would obey escaped."""
+    if sys.stdout.isatty():
+        text = shown_lines(text)
+    _write(text)
 
 
 def _write(text: str) -> None:
@@ -164,48 +173,6 @@ def compact(value: Mapping[str, Any]) -> str:
 
 
 # -- numbers
-
-
-def duration(seconds: float | None) -> str:
-    """Seconds for people.
-
-    >>> [duration(given) for given in (0.0000004, 0.0123, 0.5, 8.312, 245, 11520, 187200, None)]
-    ['0 µs', '12 ms', '500 ms', '8.31 s', '4 min 05 s', '3 h 12 min', '2 d 4 h', '-']
-    """
-    if seconds is None:
-        return NOTHING
-    if seconds < 0.000_999_5:
-        return f"{seconds * 1e6:.0f} µs"
-    if seconds < 0.009_95:
-        return f"{seconds * 1e3:.1f} ms"
-    if seconds < 0.999_5:
-        return f"{seconds * 1e3:.0f} ms"
-    if seconds < 59.95:
-        return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02} s"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {minutes:02} min"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h"
-
-
-def size(count: int | None) -> str:
-    """Bytes for people, in powers of 1000.
-
-    >>> [size(given) for given in (0, 999, 2342, 61_000_000, 1_250_000_000, None)]
-    ['0 B', '999 B', '2.3 kB', '61 MB', '1.2 GB', '-']
-    """
-    if count is None:
-        return NOTHING
-    amount = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 999.5:
-            return f"{amount:.1f} {unit}" if unit != "B" and amount < 9.95 else f"{amount:.0f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"
 
 
 def moment(when: float | None, now: float) -> str:
@@ -312,7 +279,9 @@ class Column:
         )
 
 
-def fitted(columns: Sequence[Column], width: int, dropped_first: Sequence[str] = ()) -> Table:
+def fitted(
+    columns: Sequence[Column], width: int, dropped_first: Sequence[str] = (), *, keep_empty: bool = False
+) -> Table:
     """A table no wider than there is room, one line a row.
 
     Columns without any content are left out. Where room is short, columns are dropped in the order given
@@ -322,8 +291,9 @@ def fitted(columns: Sequence[Column], width: int, dropped_first: Sequence[str] =
         columns: from left to right.
         width: the room there is.
         dropped_first: titles of columns that may be dropped.
+        keep_empty: columns without any content, too.
     """
-    kept = [column for column in columns if any(_has_content(cell) for cell in column.cells)]
+    kept = [column for column in columns if keep_empty or any(_has_content(cell) for cell in column.cells)]
     natural = {column.title: column.natural for column in kept}
     least = {
         column.title: natural[column.title]

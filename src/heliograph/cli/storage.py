@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from heliograph import workflow
-from heliograph.errors import StorageError
+from heliograph.errors import StorageError, WorkflowNotFoundError
 
 StorageOption = Annotated[
     str | None,
@@ -54,6 +54,17 @@ def open_to_read(place: str | None) -> bool:
         raise StorageError(f"there is no storage at {os.fspath(location.path)!r}")
     workflow.init(storage=place)
     return True
+
+
+def open_for(workflow_id: str, context: typer.Context, given: str | None) -> None:
+    """Open the storage to read one workflow.
+
+    Raises:
+        WorkflowNotFoundError: there is no storage yet, so no such workflow.
+        StorageError, ValueError: as `open_to_read`.
+    """
+    if not open_to_read(chosen(context, given)):
+        raise WorkflowNotFoundError(f"No such workflow_id {workflow_id!r}")
 
 
 def command(place: str | None, *arguments: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, insert, inspect, select
 
 from heliograph.errors import StorageCorruptError, StorageVersionError
-from heliograph.storage import schema
+from heliograph.storage import schema, views
 from heliograph.storage.database import Database
 
 
@@ -45,4 +45,5 @@ def _create(connection: Connection, database: Database) -> None:
             f"({', '.join(sorted(there))}): name another storage"
         )
     schema.metadata.create_all(connection)
+    views.create(connection)
     connection.execute(insert(schema.schema_version).values(version=schema.VERSION))

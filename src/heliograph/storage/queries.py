@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import BindParameter, and_, bindparam, select
+from sqlalchemy import BindParameter, Connection, and_, bindparam, select
 
 from heliograph.records.attempt import AttemptRecord
 from heliograph.records.status import ACTIVE, WorkflowStatus
@@ -128,7 +128,11 @@ class Queries:
     def workflow(self, workflow_id: str) -> WorkflowRecord | None:
         """A workflow with its newest run; None: there is none of this id."""
         with self._database.read() as connection:
-            row = self._workflow.ask(connection, of_id=workflow_id).first()
+            return self.workflow_in(connection, workflow_id)
+
+    def workflow_in(self, connection: Connection, workflow_id: str) -> WorkflowRecord | None:
+        """As `workflow`, of the moment that the connection sees."""
+        row = self._workflow.ask(connection, of_id=workflow_id).first()
         return None if row is None else self._workflow_record(row)
 
     def workflows(
@@ -166,7 +170,11 @@ class Queries:
     def runs(self, key: int) -> list[RunRecord]:
         """All runs of a workflow, oldest first; the newest reads RESUMABLE where its workflow does."""
         with self._database.read() as connection:
-            found = [rows.run_record(row) for row in self._runs.ask(connection, of_workflow=key)]
+            return self.runs_in(connection, key)
+
+    def runs_in(self, connection: Connection, key: int) -> list[RunRecord]:
+        """As `runs`, of the moment that the connection sees."""
+        found = [rows.run_record(row) for row in self._runs.ask(connection, of_workflow=key)]
         now = self._clock()
         return [replace(run, status=derived_status(run.status, run.owner, now)) for run in found]
 

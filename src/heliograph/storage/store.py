@@ -9,10 +9,13 @@ from heliograph.records.workflow import Owner, WorkflowRecord
 from heliograph.storage import control, migrations
 from heliograph.storage.checkpoints import Checkpoints
 from heliograph.storage.database import Database
+from heliograph.storage.durations import Durations
 from heliograph.storage.journal import Journal
 from heliograph.storage.location import Location
 from heliograph.storage.mailbox import Mailbox
 from heliograph.storage.queries import Queries
+from heliograph.storage.sql import SQLReader
+from heliograph.storage.traces import Traces
 from heliograph.storage.values import ValueStore
 
 
@@ -29,6 +32,9 @@ class Store:
         queries: what people ask.
         checkpoints: what engines read.
         mailbox: events sent over HTTP.
+        traces: all that happened in a workflow at once.
+        durations: how long tasks of a function take.
+        sql: questions in SQL.
         values: large values.
 
     Raises:
@@ -48,6 +54,9 @@ class Store:
         self.queries = Queries(self._database, clock)
         self.checkpoints = Checkpoints(self._database)
         self.mailbox = Mailbox(self._database, clock)
+        self.traces = Traces(self._database, self.queries, clock)
+        self.durations = Durations(self._database)
+        self.sql = SQLReader(self._database)
 
     def journal(self, owner: Owner) -> Journal:
         """The writer of an engine."""

@@ -1,0 +1,168 @@
+"""What a run's time went for, most of all: the greatest shares of its critical path, in sentences."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from typing import Any, Final
+
+from heliograph.insight.causes import Causes
+from heliograph.insight.path import Link
+from heliograph.insight.stragglers import Straggler
+from heliograph.insight.wording import duration
+from heliograph.records.status import AttemptStatus
+from heliograph.records.trace import Trace
+
+MOST: Final = 3
+LEAST_SHARE: Final = 0.01
+"""What took less of the wall time is no bottleneck."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bottleneck:
+    """Something that a good share of the critical path went for.
+
+    Attributes:
+        kind: ``compute`` (of one function), ``queue``, ``load``, ``store``, ``backoff``, ``sleep`` (for a
+            time or an event), ``engine`` (until the engine noticed that a task could begin) or ``tail``.
+        seconds: on the critical path.
+        share: of the wall time, 0 to 1.
+        function: of ``compute``: which one, dotted.
+        saved: of ``compute``: seconds saved, had all of the function's tasks been twice as fast.
+        sentence: it, for people.
+    """
+
+    kind: str
+    seconds: float
+    share: float
+    function: str | None
+    saved: float | None
+    sentence: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """By name; what is not known is absent."""
+        return {
+            "kind": self.kind,
+            "seconds": self.seconds,
+            "share": self.share,
+            **({} if self.function is None else {"function": self.function}),
+            **({} if self.saved is None else {"saved": self.saved}),
+            "sentence": self.sentence,
+        }
+
+
+def bottlenecks(
+    trace: Trace,
+    graph: Causes,
+    indexes: Sequence[int],
+    path: Sequence[Link],
+    tail: float,
+    slow: Sequence[Straggler],
+    at_once: int,
+    workers: int,
+    waiting: Set[int],
+) -> tuple[Bottleneck, ...]:
+    """The greatest shares of a critical path.
+
+    Args:
+        trace: the workflow.
+        graph: the run.
+        indexes: of the attempts on the path, in the graph.
+        path: its links.
+        tail: seconds after the last link.
+        slow: the stragglers.
+        at_once: how many attempts ran at once, at most.
+        workers: how many worked.
+        waiting: tasks that only wait.
+    """
+    wall = graph.end - graph.begin
+    spent: dict[tuple[str, int], float] = defaultdict(float)
+    spent["tail", -1] = tail
+    for at, link in zip(indexes, path, strict=True):
+        number = graph.tasks[at]
+        spent["sleep" if number in waiting else "engine", -1] += link.parts.wait
+        spent["compute", trace.tasks.function[number]] += link.parts.compute
+        for kind in ("backoff", "queue", "load", "store"):
+            spent[kind, -1] += getattr(link.parts, kind)
+    ranked = sorted(spent.items(), key=lambda item: -item[1])[:MOST]
+    found = []
+    for (kind, function), seconds in ranked:
+        if wall <= 0 or seconds < LEAST_SHARE * wall:
+            break
+        how_much = f"{duration(seconds)} ({seconds / wall:.0%} of the run)"
+        if kind == "compute":
+            saved = _saved(trace, graph, function, waiting)
+            on_path = [
+                link
+                for at, link in zip(indexes, path, strict=True)
+                if trace.tasks.function[graph.tasks[at]] == function
+            ]
+            sentence = f"{how_much} {_computing(on_path, saved, slow)}"
+            found.append(Bottleneck(kind, seconds, seconds / wall, on_path[0].function, saved, sentence))
+        else:
+            sentence = f"{how_much} {_sentence(kind, path, at_once, workers)}"
+            found.append(Bottleneck(kind, seconds, seconds / wall, None, None, sentence))
+    return tuple(found)
+
+
+def _saved(trace: Trace, graph: Causes, function: int, waiting: Set[int]) -> float:
+    """Seconds saved, had all tasks of the function computed twice as fast."""
+    if graph.last is None:
+        return 0.0
+    ended, functions = [graph.begin] * len(graph.places), trace.tasks.function
+    for at in graph.order:
+        released = max((ended[cause] for cause in graph.causes[at]), default=graph.begin)
+        took, task = graph.ended[at] - graph.released[at], graph.tasks[at]
+        if functions[task] == function and task not in waiting:
+            took -= graph.extents.computed(at) / 2
+        ended[at] = released + max(took, 0.0)
+    return max(graph.ended[graph.last] - ended[graph.last], 0.0)
+
+
+def _computing(on_path: Sequence[Link], saved: float, slow: Sequence[Straggler]) -> str:
+    function = on_path[0].function
+    tasks = {link.task_id for link in on_path}
+    where = f"in {len(tasks)} tasks" if len(tasks) > 1 else f"in task {on_path[0].task_id}"
+    failed = sum(link.parts.compute for link in on_path if link.status is not AttemptStatus.SUCCESSFUL)
+    vain = f", {duration(failed)} of it in attempts that did not succeed" if failed else ""
+    sentence = (
+        f"went into the code of {function}, {where}{vain}; twice as fast, it would have saved "
+        f"{duration(saved)}."
+    )
+    worst = next((straggler for straggler in slow if straggler.task_id in tasks), None)
+    if worst is None:
+        return sentence
+    return (
+        f"{sentence} {worst.task_id} took {duration(worst.compute)}, where others of its function took "
+        f"{duration(worst.median)}."
+    )
+
+
+def _sentence(kind: str, path: Sequence[Link], at_once: int, workers: int) -> str:
+    match kind:
+        case "queue":
+            who = "1 worker" if workers == 1 else f"{workers} workers"
+            what = "1 attempt" if at_once == 1 else f"{at_once} attempts"
+            return f"went into waiting for a worker: {who} ran at most {what} at once."
+        case "load":
+            return "went into bringing functions and inputs to the workers."
+        case "store":
+            return "went into pickling and committing outputs."
+        case "backoff":
+            again = Counter(link.task_id for link in path if link.parts.backoff)
+            task, times = again.most_common(1)[0]
+            return (
+                f"went into pauses between a failed attempt and the next, {times} of them of task {task}."
+                if times > 1
+                else f"went into a pause before task {task} was tried again."
+            )
+        case "sleep":
+            return "went into waiting for a time or an event."
+        case "engine":
+            steps = "1 step" if len(path) == 1 else f"{len(path)} steps"
+            return (
+                f"passed until the engine had seen what could begin next, over {steps} of the critical path."
+            )
+        case _:
+            return "passed after the last task was over."

@@ -1,0 +1,179 @@
+"""What let each attempt of a run begin, and how late each could have ended: a graph of the attempts.
+
+An attempt is let go by the attempt of the same task before it; the first one of a task, by the last of its
+upstream tasks that ended, or by the task whose continuation it is a part of. A task that handed over to a
+continuation has ended when the last task of that has.
+
+In this graph the run's end follows from how long each attempt took after it was let go: the longest way from
+the run's beginning to its end is the critical path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from heliograph.insight.extent import Extents, extents, run_extent
+from heliograph.records.status import AttemptStatus, TaskStatus, WorkflowStatus
+from heliograph.records.trace import Trace
+from heliograph.records.workflow import RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Causes:
+    """The attempts of one run and what let each begin; all sequences have one entry an attempt.
+
+    Attributes:
+        begin: of the run.
+        end: of the run.
+        places: of the attempts, among all of the workflow.
+        tasks: numbers of their tasks.
+        extents: their phases.
+        causes: those that each had to wait for, as indexes into these sequences.
+        order: indexes, causes first.
+        released: when the last of its causes was over; the run's beginning for one without.
+        ended: when it was over; never before `released`.
+        critical: the cause that was over last; None for one without.
+        last: index of the attempt whose end ended the run; None where there was no attempt.
+    """
+
+    begin: float
+    end: float
+    places: Sequence[int]
+    tasks: Sequence[int]
+    extents: Extents
+    causes: Sequence[Sequence[int]]
+    order: Sequence[int]
+    released: Sequence[float]
+    ended: Sequence[float]
+    critical: Sequence[int | None]
+    last: int | None
+
+    def path(self) -> list[int]:
+        """The critical path: indexes of its attempts, in order of time."""
+        way: list[int] = []
+        at = self.last
+        while at is not None:
+            way.append(at)
+            at = self.critical[at]
+        way.reverse()
+        return way
+
+
+def causes(trace: Trace, run: RunRecord) -> Causes:
+    """What let each attempt of a run begin."""
+    begin, end = run_extent(trace, run)
+    places = [place for place, number in enumerate(trace.attempts.run) if number == run.run]
+    tasks = [trace.attempts.task[place] for place in places]
+    phases = extents(trace, places, begin, end)
+    last_of = {task: at for at, task in enumerate(tasks)}
+    output_of = _outputs(trace, last_of, phases.stored)
+    needed = _needed(trace, tasks, last_of, output_of)
+    order = _causes_first(needed)
+    released, ended = [begin] * len(places), [begin] * len(places)
+    critical: list[int | None] = [None] * len(places)
+    known = bytearray(len(places))
+    for at in order:
+        since, by = begin, None
+        for cause in needed[at]:
+            # No cause comes later, unless the storage is damaged; then this must end all the same.
+            if known[cause] and (by is None or ended[cause] > since):
+                since, by = ended[cause], cause
+        known[at] = True
+        stored = phases.stored[at]
+        released[at], critical[at] = since, by
+        ended[at] = stored if stored > since else since
+    last = _last(trace, run, places, phases, ended)
+    if run.status is WorkflowStatus.SUCCESSFUL:
+        last = output_of.get(trace.workflow.output_task, last)
+    return Causes(begin, end, places, tasks, phases, needed, order, released, ended, critical, last)
+
+
+def _outputs(trace: Trace, last_of: Mapping[int, int], stored: Sequence[float]) -> dict[int, int]:
+    """Which attempt gave the output of each task: its last one, or the last of its continuation."""
+    output_of = dict(last_of)
+    of = trace.tasks
+    for task, frame in enumerate(of.frame):
+        if frame is None or task not in last_of:
+            continue
+        # It gives the frame's output; or its error became that, if the frame catches exceptions.
+        if of.delivers_to[task] is not None or of.status[task] is TaskStatus.FAILED:
+            mine, best = last_of[task], output_of.get(frame)
+            if best is None or stored[mine] >= stored[best]:
+                output_of[frame] = mine
+    return output_of
+
+
+def _needed(
+    trace: Trace, tasks: Sequence[int], last_of: Mapping[int, int], output_of: Mapping[int, int]
+) -> list[Sequence[int]]:
+    """The attempts that each one had to wait for."""
+    of = trace.tasks
+    needed: list[Sequence[int]] = []
+    before = -1
+    for at, task in enumerate(tasks):
+        if task == before:
+            needed.append((at - 1,))
+            continue
+        before = task
+        creator, upstream = of.creator[task], of.upstream[task]
+        if creator is not None and creator in last_of:
+            needed.append((last_of[creator], *(output_of[need] for need in upstream if need in output_of)))
+        else:
+            needed.append(tuple([output_of[need] for need in upstream if need in output_of]))
+    return needed
+
+
+def _causes_first(needed: Sequence[Sequence[int]]) -> list[int]:
+    order: list[int] = []
+    seen = bytearray(len(needed))
+    for root in range(len(needed)):
+        if seen[root]:
+            continue
+        seen[root] = True
+        way = [(root, iter(needed[root]))]
+        while way:
+            at, rest = way[-1]
+            for cause in rest:
+                if not seen[cause]:
+                    seen[cause] = True
+                    way.append((cause, iter(needed[cause])))
+                    break
+            else:
+                way.pop()
+                order.append(at)
+    return order
+
+
+def _last(
+    trace: Trace, run: RunRecord, places: Sequence[int], phases: Extents, ended: Sequence[float]
+) -> int | None:
+    """The attempt whose end ended the run; of several that were stopped with it, the longest one."""
+    candidates: Sequence[int] = range(len(places))
+    if run.status is WorkflowStatus.FAILED:
+        of = trace.attempts
+        failed = [
+            at
+            for at, place in enumerate(places)
+            if of.status[place] is AttemptStatus.FAILED
+            and trace.tasks.task_id[of.task[place]] == run.error_task
+        ]
+        candidates = failed or candidates
+    return max(candidates, key=lambda at: (ended[at], -phases.ready[at]), default=None)
+
+
+def latest_ends(causes: Causes) -> list[float]:
+    """How late each attempt could have ended without the run ending later.
+
+    What came after it would have taken as long as it did. For what nothing came after, that is the run's end.
+    """
+    if causes.last is None:
+        return []
+    final = causes.ended[causes.last]
+    latest = [final] * len(causes.places)
+    for at in reversed(causes.order):
+        mine = latest[at] - (causes.ended[at] - causes.released[at])
+        for cause in causes.causes[at]:
+            if mine < latest[cause]:
+                latest[cause] = mine
+    return latest

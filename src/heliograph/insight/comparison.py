@@ -1,0 +1,288 @@
+"""What differs between two workflows; usually the same DAG on another day."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from heliograph.insight.extent import dotted_names, run_extent
+from heliograph.insight.table import Table, Tabular, table_of
+from heliograph.records.status import TaskStatus, WorkflowStatus
+from heliograph.records.trace import Trace
+
+
+class Difference(NamedTuple):
+    """Something that is not the same on both sides.
+
+    Attributes:
+        name: what.
+        a: what it is in the first workflow; None: it isn't there.
+        b: what it is in the second one.
+    """
+
+    name: str
+    a: Any
+    b: Any
+
+    def to_dict(self) -> dict[str, Any]:
+        """By name; a side where it isn't there is absent."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two workflows, in figures; of its newest run.
+
+    Attributes:
+        workflow_id: its id.
+        name: the function of the task that gives its output.
+        status: its status.
+        run: number of its newest run.
+        wall: seconds that took; to now, if it goes on.
+        tasks: how many tasks it has.
+        reused: how many of them it took from checkpoints.
+        attempts: how many attempts there were, of all runs.
+        cpu_time: seconds of CPU, of all attempts.
+        peak_rss: most memory that an attempt had resident, bytes; None: not known.
+    """
+
+    workflow_id: str
+    name: str
+    status: WorkflowStatus
+    run: int
+    wall: float
+    tasks: int
+    reused: int
+    attempts: int
+    cpu_time: float
+    peak_rss: int | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """By name; what is not known is absent."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class TaskSide(NamedTuple):
+    """A task in one of the two workflows, as of its last attempt.
+
+    Attributes:
+        status: how it stands.
+        took: seconds from when a worker had it to when it was stored; None: it has not been run.
+        peak_rss: most memory it had resident, bytes.
+        attempts: how many there were.
+        reused: whether the newest run took it from its checkpoint.
+    """
+
+    status: TaskStatus
+    took: float | None
+    peak_rss: int | None
+    attempts: int
+    reused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TaskComparison:
+    """A task that both workflows have.
+
+    Attributes:
+        task_id: the task.
+        a: it in the first workflow.
+        b: it in the second one.
+        differences: options, user metadata, function and upstream tasks that are not the same.
+    """
+
+    task_id: str
+    a: TaskSide
+    b: TaskSide
+    differences: tuple[Difference, ...]
+
+    @property
+    def slower(self) -> float:
+        """Seconds that it took longer in the second one; negative: it was faster; 0: not known."""
+        return self.b.took - self.a.took if self.a.took is not None and self.b.took is not None else 0.0
+
+    @property
+    def larger(self) -> int:
+        """Bytes of memory that it had more in the second one."""
+        known = self.a.peak_rss is not None and self.b.peak_rss is not None
+        return (self.b.peak_rss or 0) - (self.a.peak_rss or 0) if known else 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it; what is not known is absent."""
+        sides = {
+            name: {key: value for key, value in side._asdict().items() if value is not None}
+            for name, side in (("a", self.a), ("b", self.b))
+        }
+        known = {} if self.a.took is None or self.b.took is None else {"slower": self.slower}
+        if self.a.peak_rss is not None and self.b.peak_rss is not None:
+            known["larger"] = self.larger
+        differences = [difference.to_dict() for difference in self.differences]
+        return {"task_id": self.task_id, **sides, **known, "differences": differences}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(Tabular):
+    """Two workflows side by side.
+
+    Attributes:
+        a: the first.
+        b: the second.
+        user_metadata: keys that differ.
+        code: of the program and the versions, what differs.
+        functions: functions whose source differs (by the hash of their text), or that only one of them has.
+        only_a: tasks that only the first one has.
+        only_b: tasks that only the second one has.
+        tasks: tasks of both, those first whose time differs most.
+    """
+
+    a: Side
+    b: Side
+    user_metadata: tuple[Difference, ...]
+    code: tuple[Difference, ...]
+    functions: tuple[Difference, ...]
+    only_a: tuple[str, ...]
+    only_b: tuple[str, ...]
+    tasks: tuple[TaskComparison, ...]
+
+    @property
+    def table(self) -> Table:
+        """The tasks of both, a row each; of the two sides each field with ``_a`` or ``_b`` behind it."""
+        columns: dict[str, list[Any]] = {"task_id": [task.task_id for task in self.tasks]}
+        kinds: dict[str, type] = {"task_id": str}
+        for side in ("a", "b"):
+            whole = table_of(TaskSide, [getattr(task, side) for task in self.tasks])
+            columns |= {f"{name}_{side}": list(values) for name, values in whole.columns.items()}
+            kinds |= {f"{name}_{side}": kind for name, kind in whole.kinds.items()}
+        return Table(columns, kinds)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return {
+            "a": self.a.to_dict(),
+            "b": self.b.to_dict(),
+            "user_metadata": [difference.to_dict() for difference in self.user_metadata],
+            "code": [difference.to_dict() for difference in self.code],
+            "functions": [difference.to_dict() for difference in self.functions],
+            "only_a": list(self.only_a),
+            "only_b": list(self.only_b),
+            "tasks": [task.to_dict() for task in self.tasks],
+        }
+
+
+def compare(a: Trace, b: Trace) -> Comparison:
+    """What differs between two workflows."""
+    in_a = {task_id: number for number, task_id in enumerate(a.tasks.task_id)}
+    in_b = {task_id: number for number, task_id in enumerate(b.tasks.task_id)}
+    sides_a, sides_b = _task_sides(a), _task_sides(b)
+    facts_a, facts_b = _Facts(a), _Facts(b)
+    tasks = [
+        TaskComparison(
+            task_id,
+            sides_a[number],
+            sides_b[in_b[task_id]],
+            facts_a.differences(number, facts_b, in_b[task_id]),
+        )
+        for task_id, number in in_a.items()
+        if task_id in in_b
+    ]
+    tasks.sort(key=lambda task: (-abs(task.slower), -abs(task.larger), -len(task.differences)))
+    return Comparison(
+        _side(a, sides_a),
+        _side(b, sides_b),
+        differences(json.loads(a.workflow.user_metadata), json.loads(b.workflow.user_metadata)),
+        differences(a.workflow.run.code, b.workflow.run.code),
+        differences(_sources(a), _sources(b)),
+        tuple(task_id for task_id in in_a if task_id not in in_b),
+        tuple(task_id for task_id in in_b if task_id not in in_a),
+        tuple(tasks),
+    )
+
+
+def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[Difference, ...]:
+    """What two mappings do not have in common.
+
+    >>> [tuple(one) for one in differences({"x": 1, "y": 2}, {"y": 3, "z": 4})]
+    [('x', 1, None), ('y', 2, 3), ('z', None, 4)]
+    """
+    names = [*a, *(name for name in b if name not in a)]
+    return tuple(Difference(name, a.get(name), b.get(name)) for name in names if a.get(name) != b.get(name))
+
+
+class _Facts:
+    """What tasks of a workflow were told to be; few differ, so that texts are read once."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._tasks = trace.tasks
+        self._names = dotted_names(trace)
+        self._read: dict[str, Any] = {}
+
+    def differences(self, mine: int, other: _Facts, theirs: int) -> tuple[Difference, ...]:
+        here, there = self._tasks, other._tasks
+        found: list[Difference] = []
+        if here.options[mine] != there.options[theirs]:
+            found += differences(self._json(here.options[mine]), self._json(there.options[theirs]))
+        if here.user_metadata[mine] != there.user_metadata[theirs]:
+            given = self._json(here.user_metadata[mine]), self._json(there.user_metadata[theirs])
+            found += [Difference(f"user_metadata.{name}", a, b) for name, a, b in differences(*given)]
+        functions = self._names[here.function[mine]], other._names[there.function[theirs]]
+        if functions[0] != functions[1]:
+            found.append(Difference("function", *functions))
+        needs = self._upstream(mine), other._upstream(theirs)
+        if needs[0] != needs[1]:
+            found.append(Difference("workflow_refs", *needs))
+        return tuple(found)
+
+    def _json(self, text: str) -> Any:
+        if text not in self._read:
+            self._read[text] = json.loads(text)
+        return self._read[text]
+
+    def _upstream(self, task: int) -> list[str]:
+        return [self._tasks.task_id[need] for need in self._tasks.upstream[task]]
+
+
+def _task_sides(trace: Trace) -> list[TaskSide]:
+    of, newest = trace.attempts, trace.workflow.run.run
+    last: dict[int, int] = {task: place for place, task in enumerate(of.task)}
+    counts = Counter(of.task)
+    sides = []
+    for task, status in enumerate(trace.tasks.status):
+        place, took, peak = last.get(task), None, None
+        if place is not None:
+            peak = of.peak_rss[place]
+            started, stored = of.started[place], of.stored[place]
+            if started is not None and stored is not None:
+                took = max(stored - started, 0.0)
+        reused = trace.tasks.reused_in[task] == newest and status is TaskStatus.SUCCESSFUL
+        sides.append(TaskSide(status, took, peak, counts.get(task, 0), reused))
+    return sides
+
+
+def _side(trace: Trace, tasks: list[TaskSide]) -> Side:
+    workflow, of = trace.workflow, trace.attempts
+    begin, end = run_extent(trace, workflow.run)
+    return Side(
+        workflow.workflow_id,
+        workflow.name,
+        workflow.status,
+        workflow.run.run,
+        end - begin,
+        len(trace.tasks),
+        sum(task.reused for task in tasks),
+        len(of),
+        sum(seconds for seconds in of.cpu_time if seconds is not None),
+        max((peak for peak in of.peak_rss if peak is not None), default=None),
+    )
+
+
+def _sources(trace: Trace) -> dict[str, str]:
+    """Functions with the hashes of their sources, or a word where there is none."""
+    names = dotted_names(trace)
+    return {
+        name: function.source_hash or "source not known"
+        for name, function in zip(names, trace.functions, strict=True)
+    }

@@ -1,0 +1,216 @@
+"""How long a workflow will take yet, as far as earlier tasks of the same functions tell."""
+
+from __future__ import annotations
+
+import heapq
+import json
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any, Final
+
+from heliograph.insight.extent import dotted_names, waiting_tasks
+from heliograph.records.status import AttemptStatus, TaskStatus, WorkflowStatus
+from heliograph.records.trace import Trace
+
+Samples = Mapping[str, Sequence[float]]
+"""Seconds that successful attempts took, from when a worker had them until they were stored; by function."""
+
+LOW: Final = 0.1
+HIGH: Final = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The time left of a workflow.
+
+    Attributes:
+        workflow_id: the workflow.
+        status: how it stands. One that nobody runs: the time from when it is resumed.
+        done: how many tasks are over.
+        total: how many there are; continuations may add some.
+        left: seconds, if each task takes as long as those of its function did on average; None: there is
+            nothing to tell it from.
+        low: seconds, if each is as fast as the fastest tenth.
+        high: seconds, if each is as slow as the slowest tenth.
+        workers: how many workers that reckons with: as many as ran something in the newest run.
+        samples: how many earlier attempts it is told from.
+        unknown: functions of which none has ever ended; they are taken to be as the others are on average.
+    """
+
+    workflow_id: str
+    status: WorkflowStatus
+    done: int
+    total: int
+    left: float | None
+    low: float | None
+    high: float | None
+    workers: int
+    samples: int
+    unknown: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """By name; what is not known is absent."""
+        values = {name: getattr(self, name) for name in self.__slots__} | {"unknown": list(self.unknown)}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def estimate(trace: Trace, earlier: Samples) -> Estimate:
+    """How long a workflow will take yet.
+
+    What is left is played through with as many workers as there are: each takes the next task whose inputs
+    are there. Attempts that will fail, and continuations to come, are not foreseen.
+
+    Args:
+        trace: the workflow.
+        earlier: what tasks of its functions took in other workflows.
+    """
+    names = dotted_names(trace)
+    samples = _with_own(trace, names, earlier)
+    rest = _open_tasks(trace)
+    needed = {names[trace.tasks.function[task]] for task in rest}
+    workers = _workers(trace)
+    left = low = high = None
+    if samples or not rest:
+        left, low, high = (
+            _played(trace, rest, workers, _Pace(trace, names, samples, pick))
+            for pick in (fmean, _quantile(LOW), _quantile(HIGH))
+        )
+        low, high = min(low, left), max(high, left)
+    return Estimate(
+        workflow_id=trace.workflow.workflow_id,
+        status=trace.workflow.status,
+        done=len(trace.tasks) - len(rest),
+        total=len(trace.tasks),
+        left=left,
+        low=low,
+        high=high,
+        workers=workers,
+        samples=sum(len(values) for name, values in samples.items() if name in needed),
+        unknown=tuple(sorted(needed.difference(samples))),
+    )
+
+
+class _Pace:
+    """How long tasks will take yet.
+
+    Args:
+        trace: the workflow.
+        names: of its functions.
+        samples: what tasks took, by function, each in order.
+        pick: of all that are known, the one to reckon with.
+    """
+
+    def __init__(
+        self,
+        trace: Trace,
+        names: Sequence[str],
+        samples: Samples,
+        pick: Callable[[Sequence[float]], float],
+    ) -> None:
+        self._trace = trace
+        self._names = names
+        self._samples = samples
+        self._pick = pick
+        self._any = sorted(seconds for values in samples.values() for seconds in values)
+        self._picked: dict[str, float] = {}
+        self._sleeps = {options: json.loads(options).get("sleep") for options in set(trace.tasks.options)}
+        self._last = {task: place for place, task in enumerate(trace.attempts.task)}
+
+    def left(self, task: int) -> float:
+        """Seconds that a task will take yet, from when its turn has come."""
+        elapsed = 0.0
+        place = self._last.get(task)
+        if place is not None:
+            of = self._trace.attempts
+            if of.status[place] is AttemptStatus.SUCCESSFUL:
+                return 0.0  # it handed over to a continuation, whose tasks are counted by themselves
+            started = of.started[place]
+            if started is not None and self._trace.tasks.status[task] in _BEGUN:
+                elapsed = max(self._trace.now - started, 0.0)
+        sleep = self._sleeps[self._trace.tasks.options[task]]
+        if sleep is not None:
+            return max(float(sleep) - elapsed, 0.0)
+        name = self._names[self._trace.tasks.function[task]]
+        if not elapsed:
+            if name not in self._picked:
+                self._picked[name] = self._pick(self._samples.get(name) or self._any)
+            return self._picked[name]
+        values = self._samples.get(name) or self._any
+        longer = values[bisect_right(values, elapsed) :]  # it is none of those that were over by now
+        return self._pick(longer) - elapsed if longer else 0.0
+
+
+_BEGUN: Final = frozenset({TaskStatus.RUNNING, TaskStatus.WAITING})
+
+
+def _open_tasks(trace: Trace) -> list[int]:
+    if trace.workflow.status is WorkflowStatus.SUCCESSFUL:
+        return []  # what others caught has failed, and is over
+    return [task for task, status in enumerate(trace.tasks.status) if status is not TaskStatus.SUCCESSFUL]
+
+
+def _with_own(trace: Trace, names: Sequence[str], earlier: Samples) -> dict[str, list[float]]:
+    """The samples in order, with those of the workflow itself."""
+    samples = defaultdict(list, {name: list(values) for name, values in earlier.items() if values})
+    of = trace.attempts
+    for task, status, started, stored in zip(of.task, of.status, of.started, of.stored, strict=True):
+        if status is AttemptStatus.SUCCESSFUL and started is not None and stored is not None:
+            samples[names[trace.tasks.function[task]]].append(max(stored - started, 0.0))
+    return {name: sorted(values) for name, values in samples.items()}
+
+
+def _workers(trace: Trace) -> int:
+    """How many workers ran something in the newest run that had any."""
+    of, waiting = trace.attempts, waiting_tasks(trace)
+    seen: dict[int, set[tuple[str | None, str]]] = defaultdict(set)
+    for task, run, host, worker in zip(of.task, of.run, of.host, of.worker_id, strict=True):
+        if worker is not None and task not in waiting:
+            seen[run].add((host, worker))
+    return len(seen[max(seen)]) if seen else 1
+
+
+def _quantile(share: float) -> Callable[[Sequence[float]], float]:
+    """Gives the value below which such a share of the (ordered) values lies."""
+    return lambda values: values[round((len(values) - 1) * share)]
+
+
+def _played(trace: Trace, rest: Sequence[int], workers: int, pace: _Pace) -> float:
+    """Seconds until all of the tasks are over, each as soon as its inputs and a worker are there."""
+    missing: dict[int, int] = dict.fromkeys(rest, 0)
+    effects: dict[int, list[int]] = defaultdict(list)
+    tasks, waiting = trace.tasks, waiting_tasks(trace)
+    for task in rest:
+        frame = tasks.delivers_to[task]
+        links = [(need, task) for need in tasks.upstream[task]] + ([] if frame is None else [(task, frame)])
+        for cause, effect in links:
+            if cause in missing and effect in missing:
+                effects[cause].append(effect)
+                missing[effect] += 1
+    ready: list[int] = []  # those that were planned first come first
+    running: list[tuple[float, int]] = []
+    now, free = 0.0, workers
+
+    def released(task: int) -> None:
+        if task in waiting:  # it needs no worker
+            heapq.heappush(running, (now + pace.left(task), task))
+        else:
+            heapq.heappush(ready, task)
+
+    for task, count in missing.items():
+        if not count:
+            released(task)
+    while ready or running:
+        while ready and free:
+            task = heapq.heappop(ready)
+            heapq.heappush(running, (now + pace.left(task), task))
+            free -= 1
+        now, task = heapq.heappop(running)
+        free += task not in waiting
+        for effect in effects[task]:
+            missing[effect] -= 1
+            if not missing[effect]:
+                released(effect)
+    return now

@@ -1,0 +1,172 @@
+"""From when to when: of a run, and of each phase of its attempts, made complete and orderly.
+
+What was recorded has holes (an attempt that was killed, one that still runs) and, where several machines
+took part, clocks that differ. Here no phase begins before the one before it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from heliograph.records.status import AttemptStatus, WorkflowStatus
+from heliograph.records.trace import Trace
+from heliograph.records.workflow import RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Where time went, in seconds.
+
+    Attributes:
+        wait: for what it needs to be stored and noticed; for a time or an event, where that is all it does.
+        backoff: between an attempt that failed and the next.
+        queue: for a worker.
+        load: function and inputs brought to the worker.
+        compute: the user's code.
+        store: the output pickled and committed.
+    """
+
+    wait: float = 0.0
+    backoff: float = 0.0
+    queue: float = 0.0
+    load: float = 0.0
+    compute: float = 0.0
+    store: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """All of it.
+
+        >>> Parts(queue=1.0, compute=2.5).total
+        3.5
+        """
+        return self.wait + self.backoff + self.queue + self.load + self.compute + self.store
+
+    def to_dict(self) -> dict[str, float]:
+        """By name."""
+        return {name: getattr(self, name) for name in PARTS}
+
+
+PARTS = tuple(field.name for field in fields(Parts))
+"""Names of the parts, in the order in which they follow each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extents:
+    """When the phases of attempts began, in Unix seconds; one entry an attempt, none before the one above it.
+
+    Attributes:
+        ready: it could begin.
+        started: a worker had it.
+        loaded: the user's code began.
+        finished: the user's code was done.
+        stored: it was over.
+    """
+
+    ready: Sequence[float]
+    started: Sequence[float]
+    loaded: Sequence[float]
+    finished: Sequence[float]
+    stored: Sequence[float]
+
+    def computed(self, at: int) -> float:
+        """Seconds that the user's code took."""
+        return self.finished[at] - self.loaded[at]
+
+
+def extents(trace: Trace, places: Sequence[int], begin: float, end: float) -> Extents:
+    """The phases of attempts, within a run.
+
+    A phase that was not reached takes no time, and the one before it lasts to the end: of an attempt that was
+    stopped or whose worker died, nobody knows more.
+
+    Args:
+        trace: the workflow.
+        places: of the attempts among all of the workflow.
+        begin: of the run.
+        end: of the run.
+    """
+    rows: list[tuple[float, float, float, float, float]] = []
+    of = trace.attempts
+    for at in places:
+        ready, started, loaded = of.ready[at], of.started[at], of.loaded[at]
+        finished, stored = of.finished[at], of.stored[at]
+        if ready is None:
+            ready = of.created[at]
+        if ready is None or ready < begin:
+            ready = begin
+        elif ready > end:
+            ready = end
+        if stored is None or stored > end:
+            stored = end
+        elif stored < ready:
+            stored = ready
+        if started is None or started > stored:
+            started = stored
+        elif started < ready:
+            started = ready
+        if loaded is None or loaded < started:
+            loaded = started
+        elif loaded > stored:
+            loaded = stored
+        if finished is None or finished > stored:
+            finished = stored
+        elif finished < loaded:
+            finished = loaded
+        rows.append((ready, started, loaded, finished, stored))
+    return Extents(*zip(*rows, strict=True)) if rows else Extents((), (), (), (), ())
+
+
+def run_extent(trace: Trace, run: RunRecord) -> tuple[float, float]:
+    """From when to when a run went.
+
+    To now, if it goes on; to the last that is known of it, if its engine is gone.
+    """
+    begin = run.start_time if run.start_time is not None else run.created_time
+    end = run.end_time if run.end_time is not None else run.cancel_time
+    if end is None and run.status is WorkflowStatus.RUNNING:
+        end = trace.now
+    if end is None:
+        of = trace.attempts
+        known = [at for at, number in enumerate(of.run) if number == run.run]
+        end = max((_last_known(trace, at) for at in known), default=begin)
+    return begin, max(end, begin)
+
+
+def _last_known(trace: Trace, at: int) -> float:
+    of = trace.attempts
+    # A lost attempt was written off by a later run.
+    over = None if of.status[at] is AttemptStatus.LOST else of.stored[at]
+    moments = (of.created[at], of.submitted[at], of.started[at], of.finished[at], over)
+    return max((moment for moment in moments if moment is not None), default=0.0)
+
+
+def waiting_tasks(trace: Trace) -> frozenset[int]:
+    """Numbers of the tasks that only wait: sleeps and events. They occupy no worker."""
+    kinds = {
+        options: json.loads(options).get("task_type") == "WAIT"  # few differ, and there may be 200,000
+        for options in set(trace.tasks.options)
+    }
+    return frozenset(task for task, options in enumerate(trace.tasks.options) if kinds[options])
+
+
+def the_run(trace: Trace, number: int | None) -> RunRecord:
+    """A run of the workflow, by its number; None: the newest.
+
+    Raises:
+        ValueError: there is none of this number.
+    """
+    if number is None:
+        return trace.runs[-1]
+    for run in trace.runs:
+        if run.run == number:
+            return run
+    known = f"it has runs 1 to {trace.runs[-1].run}"
+    raise ValueError(f"workflow {trace.workflow.workflow_id!r} has no run {number!r}: {known}")
+
+
+def dotted_names(trace: Trace) -> list[str]:
+    """Module and name of each function."""
+    return [f"{function.module}.{function.qualname}" for function in trace.functions]

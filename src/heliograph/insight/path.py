@@ -1,0 +1,89 @@
+"""The links of the critical path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from typing import Any
+
+from heliograph.insight.causes import Causes
+from heliograph.insight.extent import Parts, dotted_names
+from heliograph.records.status import AttemptStatus
+from heliograph.records.trace import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An attempt on the critical path, from when it was let go to when it was over.
+
+    Attributes:
+        task_id: its task.
+        function: the task's function, dotted.
+        attempt: its number.
+        status: how it went.
+        worker_id: who ran it.
+        begin: the end of the link before it, or of the run's beginning, in Unix seconds.
+        end: when it was over.
+        parts: where the time between went.
+    """
+
+    task_id: str
+    function: str
+    attempt: int
+    status: AttemptStatus
+    worker_id: str | None
+    begin: float
+    end: float
+    parts: Parts
+
+    def to_dict(self) -> dict[str, Any]:
+        """By name."""
+        return {
+            "task_id": self.task_id,
+            "function": self.function,
+            "attempt": self.attempt,
+            "status": self.status,
+            **({} if self.worker_id is None else {"worker_id": self.worker_id}),
+            "begin": self.begin,
+            "end": self.end,
+            "parts": self.parts.to_dict(),
+        }
+
+
+def links(trace: Trace, graph: Causes, path: Sequence[int], waiting: Set[int]) -> tuple[Link, ...]:
+    """The critical path as links that follow each other without a gap.
+
+    Args:
+        trace: the workflow.
+        graph: the run.
+        path: indexes of the attempts on the path.
+        waiting: tasks that only wait: what others compute, they wait.
+    """
+    names, of, tasks = dotted_names(trace), trace.attempts, trace.tasks
+    return tuple(
+        Link(
+            tasks.task_id[of.task[place]],
+            names[tasks.function[of.task[place]]],
+            of.attempt[place],
+            of.status[place],
+            of.worker_id[place],
+            graph.released[at],
+            graph.ended[at],
+            _parts(graph, at, of.backoff[place], of.task[place] in waiting),
+        )
+        for at, place in ((at, graph.places[at]) for at in path)
+    )
+
+
+def _parts(graph: Causes, at: int, backoff: float, only_waits: bool) -> Parts:
+    begin, end, phases = graph.released[at], graph.ended[at], graph.extents
+    # Clocks of several machines: a phase that ended before the link began took none of its time.
+    ready, started, loaded, finished = (
+        min(max(moment, begin), end)
+        for moment in (phases.ready[at], phases.started[at], phases.loaded[at], phases.finished[at])
+    )
+    backoff = min(backoff, ready - begin)
+    wait, compute = ready - begin - backoff, finished - loaded
+    if only_waits:
+        wait, compute = wait + compute, 0.0
+    return Parts(wait, backoff, started - ready, loaded - started, compute, end - finished)

@@ -1,0 +1,202 @@
+"""The profile of a run: its critical path, the slack of its tasks, and what would have made it faster.
+
+The critical path is the chain of attempts that the run's end waited for: each was let go by the end of the
+one before it. Its links follow each other without a gap, so their parts and the tail add up to the run's wall
+time.
+
+What would have been saved is counted in the graph of `causes`: all else takes as long as it did, and waits as
+long for a worker. A run short of workers may gain more.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from heliograph.insight.bottlenecks import Bottleneck, bottlenecks
+from heliograph.insight.causes import Causes, causes, latest_ends
+from heliograph.insight.extent import PARTS, Parts, dotted_names, run_extent, the_run, waiting_tasks
+from heliograph.insight.path import Link, links
+from heliograph.insight.savings import ways_around
+from heliograph.insight.stragglers import Straggler, stragglers
+from heliograph.insight.table import Table, Tabular, table_of
+from heliograph.insight.workers import Parallelism, WorkerUse, parallelism, worker_use
+from heliograph.records.status import WorkflowStatus
+from heliograph.records.trace import Trace
+
+
+class TaskProfile(NamedTuple):
+    """What a task was to the run.
+
+    Attributes:
+        task_id: the task.
+        function: its function, dotted.
+        attempts: how many it had in this run.
+        compute: seconds its code took, in all of them.
+        critical: seconds it has on the critical path.
+        slack: seconds it could have ended later without the run ending later.
+        saved: seconds by which the run would have ended sooner, had its code been twice as fast.
+    """
+
+    task_id: str
+    function: str
+    attempts: int
+    compute: float
+    critical: float
+    slack: float
+    saved: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """By name."""
+        return self._asdict()
+
+
+@dataclass(frozen=True, slots=True)
+class Profile(Tabular):
+    """Where the time of one run went.
+
+    Attributes:
+        workflow_id: the workflow.
+        run: number of the run.
+        status: of the run.
+        begin: when its tasks could begin, in Unix seconds.
+        end: when it was over; of one that goes on, the moment of the profile.
+        path: the critical path.
+        tail: seconds from the end of the path's last link to the run's end.
+        parts: of all links together.
+        tasks: those that had an attempt in this run, by number.
+        stragglers: tasks that took much longer than others of the same function, the worst first.
+        parallelism: how many attempts ran at once.
+        workers: what each did.
+        efficiency: of the workers' time, how much they were busy, 0 to 1.
+        bottlenecks: the first three, the greatest first.
+    """
+
+    workflow_id: str
+    run: int
+    status: WorkflowStatus
+    begin: float
+    end: float
+    path: tuple[Link, ...]
+    tail: float
+    parts: Parts
+    tasks: tuple[TaskProfile, ...]
+    stragglers: tuple[Straggler, ...]
+    parallelism: Parallelism
+    workers: tuple[WorkerUse, ...]
+    efficiency: float
+    bottlenecks: tuple[Bottleneck, ...]
+
+    @property
+    def wall(self) -> float:
+        """Seconds from begin to end: what `parts` and `tail` add up to."""
+        return self.end - self.begin
+
+    @property
+    def table(self) -> Table:
+        """The tasks, a row each."""
+        return table_of(TaskProfile, self.tasks)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return {
+            "workflow_id": self.workflow_id,
+            "run": self.run,
+            "status": self.status,
+            "begin": self.begin,
+            "end": self.end,
+            "wall": self.wall,
+            "bottlenecks": [bottleneck.to_dict() for bottleneck in self.bottlenecks],
+            "path": [link.to_dict() for link in self.path],
+            "tail": self.tail,
+            "parts": self.parts.to_dict(),
+            "tasks": [task.to_dict() for task in self.tasks],
+            "stragglers": [straggler.to_dict() for straggler in self.stragglers],
+            "parallelism": self.parallelism.to_dict(),
+            "workers": [worker.to_dict() for worker in self.workers],
+            "efficiency": self.efficiency,
+        }
+
+
+def profile(trace: Trace, run: int | None = None) -> Profile:
+    """Where the time of a run went.
+
+    Args:
+        trace: the workflow.
+        run: number of the run; None: the newest.
+
+    Raises:
+        ValueError: the workflow has no such run.
+    """
+    record = the_run(trace, run)
+    if record.status is WorkflowStatus.PENDING:
+        begin, _ = run_extent(trace, record)
+        return _nothing_yet(trace, record.run, record.status, begin)
+    graph = causes(trace, record)
+    waiting = waiting_tasks(trace)
+    indexes = graph.path()
+    path = links(trace, graph, indexes, waiting)
+    tail = graph.end - (path[-1].end if path else graph.begin)
+    slow = stragglers(trace, graph, waiting)
+    at_once = parallelism(trace, graph, waiting)
+    workers = worker_use(trace, graph, waiting)
+    wall = graph.end - graph.begin
+    return Profile(
+        workflow_id=trace.workflow.workflow_id,
+        run=record.run,
+        status=record.status,
+        begin=graph.begin,
+        end=graph.end,
+        path=path,
+        tail=tail,
+        parts=Parts(*(sum(getattr(link.parts, name) for link in path) for name in PARTS)),
+        tasks=_tasks(trace, graph, indexes, waiting),
+        stragglers=slow,
+        parallelism=at_once,
+        workers=workers,
+        efficiency=sum(worker.busy for worker in workers) / (wall * len(workers))
+        if wall and workers
+        else 0.0,
+        bottlenecks=bottlenecks(trace, graph, indexes, path, tail, slow, at_once.peak, len(workers), waiting),
+    )
+
+
+def _nothing_yet(trace: Trace, run: int, status: WorkflowStatus, begin: float) -> Profile:
+    nothing = Parallelism(0, 0.0, 0.0, ())
+    return Profile(
+        trace.workflow.workflow_id, run, status, begin, begin, (), 0.0, Parts(), (), (), nothing, (), 0.0, ()
+    )
+
+
+def _tasks(trace: Trace, graph: Causes, path: Sequence[int], waiting: Set[int]) -> tuple[TaskProfile, ...]:
+    latest = latest_ends(graph)
+    around = dict(zip(path, ways_around(graph, path, latest), strict=True))
+    critical: dict[int, float] = defaultdict(float)
+    for at in path:
+        critical[graph.tasks[at]] += graph.ended[at] - graph.released[at]
+    length = sum(critical.values())
+    names, of, phases = dotted_names(trace), trace.tasks, graph.extents
+    computed = [
+        0.0 if task in waiting else finished - loaded
+        for task, loaded, finished in zip(graph.tasks, phases.loaded, phases.finished, strict=True)
+    ]
+    spare = [late - ended if late > ended else 0.0 for late, ended in zip(latest, graph.ended, strict=True)]
+    found: list[TaskProfile] = []
+    since = 0
+    for until in range(1, len(graph.tasks) + 1):
+        task = graph.tasks[since]
+        if until < len(graph.tasks) and graph.tasks[until] == task:
+            continue
+        compute, slack = computed[since], spare[since]
+        if until - since > 1:
+            compute, slack = sum(computed[since:until]), min(spare[since:until])
+        seconds, saved = 0.0, 0.0
+        if task in critical:
+            seconds = critical[task]
+            saved = max(min(compute / 2, length - around.get(until - 1, length)), 0.0)
+        function = names[of.function[task]]
+        found.append(TaskProfile(of.task_id[task], function, until - since, compute, seconds, slack, saved))
+        since = until
+    return tuple(found)

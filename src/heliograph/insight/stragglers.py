@@ -1,0 +1,80 @@
+"""Tasks that took much longer than others of the same function."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Set
+from dataclasses import dataclass
+from statistics import quantiles
+from typing import Any, Final
+
+from heliograph.insight.causes import Causes
+from heliograph.insight.extent import dotted_names
+from heliograph.records.status import AttemptStatus
+from heliograph.records.trace import Trace
+
+LEAST_TASKS: Final = 5
+"""Of fewer nobody can say what is usual."""
+
+FACTOR: Final = 2.0
+"""A straggler took at least so many times the median."""
+
+
+@dataclass(frozen=True, slots=True)
+class Straggler:
+    """A task that took much longer than others of the same function.
+
+    Attributes:
+        task_id: the task.
+        function: its function, dotted.
+        compute: seconds that its code took.
+        median: seconds that the code of all of the function's tasks took.
+    """
+
+    task_id: str
+    function: str
+    compute: float
+    median: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """By name."""
+        return {
+            "task_id": self.task_id,
+            "function": self.function,
+            "compute": self.compute,
+            "median": self.median,
+        }
+
+
+def stragglers(trace: Trace, causes: Causes, waiting: Set[int]) -> tuple[Straggler, ...]:
+    """Tasks that stand out, those first that took the most time more than usual.
+
+    A straggler computed at least twice as long as the median of its function, and lies beyond the far fence
+    of a box plot: three times the distance of the quartiles above the upper one.
+
+    Args:
+        trace: the workflow.
+        causes: the run.
+        waiting: tasks that only wait.
+    """
+    computed: dict[int, list[tuple[float, int]]] = defaultdict(list)
+    of, phases = trace.tasks, causes.extents
+    for place, task, loaded, finished in zip(
+        causes.places, causes.tasks, phases.loaded, phases.finished, strict=True
+    ):
+        if trace.attempts.status[place] is AttemptStatus.SUCCESSFUL and task not in waiting:
+            computed[of.function[task]].append((finished - loaded, task))
+    names = dotted_names(trace)
+    found: list[Straggler] = []
+    for function, times in computed.items():
+        if len(times) < LEAST_TASKS:
+            continue
+        lower, median, upper = quantiles((seconds for seconds, _ in times), method="inclusive")
+        fence = max(FACTOR * median, upper + 3 * (upper - lower))
+        found += [
+            Straggler(of.task_id[task], names[function], seconds, median)
+            for seconds, task in times
+            if seconds > fence
+        ]
+    found.sort(key=lambda straggler: straggler.median - straggler.compute)
+    return tuple(found)

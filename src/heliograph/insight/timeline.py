@@ -1,0 +1,205 @@
+"""When each attempt of a run went through its phases, and in which lane of which worker."""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from heliograph.insight.causes import Causes, causes
+from heliograph.insight.extent import dotted_names, the_run, waiting_tasks
+from heliograph.insight.table import Table, Tabular, table_of
+from heliograph.records.status import AttemptStatus, WorkflowStatus
+from heliograph.records.trace import Trace
+
+WAITS = "waits"
+"""The lanes of attempts that occupy no worker: sleeps and events."""
+
+
+_INNER: Final = ("task", "causes")  # numbers that mean something only in here
+
+
+class Lane(NamedTuple):
+    """A row of a timeline: in it one attempt follows the other, each from `started` to `finished`.
+
+    A worker doesn't wait for the commit of what it did.
+
+    Attributes:
+        worker_id: the engine's name of the worker; `WAITS` for what occupies none.
+        host: where it was.
+        pid: its process, as of its last attempt.
+        slot: from 0; a worker that ran several attempts at once has several lanes.
+    """
+
+    worker_id: str
+    host: str
+    pid: int | None
+    slot: int
+
+    @property
+    def name(self) -> str:
+        """It, for people.
+
+        >>> Lane("async-1", "here", 7, 0).name, Lane("async-1", "here", 7, 1).name
+        ('async-1', 'async-1 (2)')
+        """
+        return f"{self.worker_id} ({self.slot + 1})" if self.slot else self.worker_id
+
+
+class Bar(NamedTuple):
+    """An attempt on a timeline; all times in Unix seconds, each phase up to the beginning of the next.
+
+    Attributes:
+        task: number of its task.
+        task_id: its task.
+        function: the task's function, dotted.
+        attempt: its number.
+        status: how it went.
+        lane: its place in `Timeline.lanes`; None: no worker ever had it.
+        ready: it could begin.
+        started: a worker had it.
+        loaded: the user's code began.
+        finished: the user's code was done.
+        stored: it was over.
+        critical: whether the run's end waited for it.
+        causes: places in `Timeline.bars` of those that it had to wait for.
+    """
+
+    task: int
+    task_id: str
+    function: str
+    attempt: int
+    status: AttemptStatus
+    lane: int | None
+    ready: float
+    started: float
+    loaded: float
+    finished: float
+    stored: float
+    critical: bool
+    causes: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline(Tabular):
+    """What ran when in one run of a workflow.
+
+    Attributes:
+        workflow_id: the workflow.
+        run: number of the run.
+        status: of the run.
+        begin: when its tasks could begin, in Unix seconds.
+        end: when it was over; of one that goes on, the moment of the question.
+        lanes: workers, and what occupies none.
+        bars: attempts, ordered by task and number.
+    """
+
+    workflow_id: str
+    run: int
+    status: WorkflowStatus
+    begin: float
+    end: float
+    lanes: tuple[Lane, ...]
+    bars: tuple[Bar, ...]
+
+    @property
+    def table(self) -> Table:
+        """The attempts, a row each."""
+        names = [name for name in Bar._fields if name not in _INNER]
+        return table_of(Bar, self.bars, names)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it; what is not known is absent."""
+        return {
+            "workflow_id": self.workflow_id,
+            "run": self.run,
+            "status": self.status,
+            "begin": self.begin,
+            "end": self.end,
+            "lanes": [_known(lane._asdict()) for lane in self.lanes],
+            "bars": [
+                _known({name: value for name, value in bar._asdict().items() if name not in _INNER})
+                for bar in self.bars
+            ],
+        }
+
+
+def timeline(trace: Trace, run: int | None = None) -> Timeline:
+    """What ran when.
+
+    Args:
+        trace: the workflow.
+        run: number of the run; None: the newest.
+
+    Raises:
+        ValueError: the workflow has no such run.
+    """
+    record = the_run(trace, run)
+    graph = causes(trace, record)
+    lanes, lane_of = _lanes(trace, graph)
+    names, of, tasks, phases = dotted_names(trace), trace.attempts, trace.tasks, graph.extents
+    critical = set(graph.path())
+    bars = tuple(
+        Bar(
+            task,
+            tasks.task_id[task],
+            names[tasks.function[task]],
+            of.attempt[place],
+            of.status[place],
+            lane_of.get(at),
+            phases.ready[at],
+            phases.started[at],
+            phases.loaded[at],
+            phases.finished[at],
+            phases.stored[at],
+            at in critical,
+            graph.causes[at],
+        )
+        for at, (place, task) in enumerate(zip(graph.places, graph.tasks, strict=True))
+    )
+    return Timeline(
+        trace.workflow.workflow_id, record.run, record.status, graph.begin, graph.end, lanes, bars
+    )
+
+
+def _lanes(trace: Trace, graph: Causes) -> tuple[tuple[Lane, ...], dict[int, int]]:
+    """The lanes of a run, and the lane of each attempt that was begun."""
+    of, phases, waiting = trace.attempts, graph.extents, waiting_tasks(trace)
+    begun: dict[tuple[str, str, str, int], list[int]] = defaultdict(list)
+    for at, place in enumerate(graph.places):
+        worker = WAITS if graph.tasks[at] in waiting else of.worker_id[place]
+        if worker is not None and of.started[place] is not None:
+            stem = worker.rstrip("0123456789")  # process-2 comes before process-10
+            number = worker[len(stem) :]
+            begun[of.host[place] or "", stem, worker, int(number) if number else 0].append(at)
+    lanes: list[Lane] = []
+    lane_of: dict[int, int] = {}
+    for (host, _, worker, _), attempts in sorted(
+        begun.items(), key=lambda item: (item[0][2] == WAITS, item[0][0], item[0][1], item[0][3])
+    ):
+        slots = _slots(attempts, phases.started, phases.finished)
+        pid = of.pid[graph.places[attempts[-1]]]
+        first = len(lanes)
+        lanes += [Lane(worker, host, pid, slot) for slot in range(max(slots.values()) + 1)]
+        lane_of |= {at: first + slot for at, slot in slots.items()}
+    return tuple(lanes), lane_of
+
+
+def _slots(attempts: Sequence[int], begins: Sequence[float], ends: Sequence[float]) -> dict[int, int]:
+    """Attempts side by side, in as few slots as possible: none overlaps another in the same one."""
+    busy: list[tuple[float, int]] = []
+    free: list[int] = []
+    slots: dict[int, int] = {}
+    for at in sorted(attempts, key=lambda at: (begins[at], ends[at])):
+        while busy and busy[0][0] <= begins[at]:
+            heapq.heappush(free, heapq.heappop(busy)[1])
+        slot = heapq.heappop(free) if free else len(busy)
+        slots[at] = slot
+        heapq.heappush(busy, (ends[at], slot))
+    return slots
+
+
+def _known(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}

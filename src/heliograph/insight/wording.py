@@ -1,0 +1,49 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+NOTHING: Final = "-"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds for people.
+
+    >>> [duration(given) for given in (0.0000004, 0.0123, 0.5, 8.312, 245, 11520, 187200, None)]
+    ['0 µs', '12 ms', '500 ms', '8.31 s', '4 min 05 s', '3 h 12 min', '2 d 4 h', '-']
+    """
+    if seconds is None:
+        return NOTHING
+    if seconds < 0.000_999_5:
+        return f"{seconds * 1e6:.0f} µs"
+    if seconds < 0.009_95:
+        return f"{seconds * 1e3:.1f} ms"
+    if seconds < 0.999_5:
+        return f"{seconds * 1e3:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes:02} min"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h"
+
+
+def size(count: int | None) -> str:
+    """Bytes for people, in powers of 1000.
+
+    >>> [size(given) for given in (0, 999, 2342, 61_000_000, 1_250_000_000, None)]
+    ['0 B', '999 B', '2.3 kB', '61 MB', '1.2 GB', '-']
+    """
+    if count is None:
+        return NOTHING
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 999.5:
+            return f"{amount:.1f} {unit}" if unit != "B" and amount < 9.95 else f"{amount:.0f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"

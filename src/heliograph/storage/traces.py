@@ -1,0 +1,130 @@
+"""Reads of all that happened in a workflow at once, in columns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import BindParameter, Table, bindparam, select
+from sqlalchemy.engine import CursorResult
+
+from heliograph.records.status import AttemptStatus, TaskStatus
+from heliograph.records.trace import AttemptColumns, OutputColumns, TaskColumns, Trace
+from heliograph.records.workflow import FunctionRecord
+from heliograph.storage import schema
+from heliograph.storage.database import Database
+from heliograph.storage.queries import Queries
+from heliograph.storage.statements import Prepared, constant
+
+_TASK_STATUS = {status.value: status for status in TaskStatus}
+_ATTEMPT_STATUS = {status.value: status for status in AttemptStatus}
+
+
+class Traces:
+    """Reads of one database.
+
+    Args:
+        database: where from.
+        queries: reads workflows and runs of it.
+        clock: gives Unix seconds.
+    """
+
+    def __init__(self, database: Database, queries: Queries, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._queries = queries
+        self._clock = clock
+        tasks, values, needs = schema.tasks, schema.stored_values, schema.dependencies
+        functions, attempts = schema.functions, schema.attempts
+        key: BindParameter[int] = bindparam("of_workflow")
+        self._tasks = self._prepared(
+            select(*_columns(tasks, TaskColumns)).where(tasks.c.workflow == key).order_by(tasks.c.task)
+        )
+        self._needs = self._prepared(
+            select(needs.c.task, needs.c.upstream)
+            .where(needs.c.workflow == key)
+            .order_by(needs.c.task, needs.c.place)
+        )
+        self._functions = self._prepared(
+            select(*_columns(functions, FunctionRecord))
+            .where(functions.c.workflow == key)
+            .order_by(functions.c.function)
+        )
+        self._attempts = self._prepared(
+            select(*_columns(attempts, AttemptColumns))
+            .where(attempts.c.workflow == key)
+            .order_by(attempts.c.task, attempts.c.attempt)
+        )
+        self._outputs = self._prepared(
+            select(*_columns(values, OutputColumns))
+            .where(values.c.workflow == key, values.c.role == constant(schema.Role.OUTPUT))
+            .order_by(values.c.task)
+        )
+
+    def trace(self, workflow_id: str, *, outputs: bool = False) -> Trace | None:
+        """All that happened in a workflow; None: there is none of this id.
+
+        Args:
+            workflow_id: the workflow.
+            outputs: read what is known of the stored outputs, too.
+        """
+        with self._database.snapshot() as connection:
+            workflow = self._queries.workflow_in(connection, workflow_id)
+            if workflow is None:
+                return None
+            of = {"of_workflow": workflow.key}
+            runs = self._queries.runs_in(connection, workflow.key)
+            functions = _rows(self._functions.ask(connection, **of))
+            tasks = _rows(self._tasks.ask(connection, **of))
+            needs = _rows(self._needs.ask(connection, **of))
+            attempts = _rows(self._attempts.ask(connection, **of))
+            stored = _rows(self._outputs.ask(connection, **of)) if outputs else []
+        return Trace(
+            workflow,
+            tuple(runs),
+            tuple(FunctionRecord(*row) for row in functions),
+            _task_columns(tasks, needs),
+            _attempt_columns(attempts),
+            OutputColumns(**_transposed(stored, OutputColumns)),
+            self._clock(),
+        )
+
+    def _prepared(self, statement: Any) -> Prepared:
+        return Prepared(statement, self._database.dialect)
+
+
+def _columns(table: Table, record: type) -> list[Any]:
+    """The columns of a table that a record has, by its names."""
+    return [table.c[field.name] for field in fields(record) if field.name in table.c]
+
+
+def _rows(result: CursorResult[Any]) -> list[tuple[Any, ...]]:
+    """All rows, as the driver gives them: of 200,000, names would cost more than the rows."""
+    assert result.cursor is not None
+    return list(result.cursor.fetchall())
+
+
+def _transposed(rows: Sequence[Any], record: type) -> dict[str, Any]:
+    """Rows that were selected by `_columns`, as one sequence a column."""
+    names = [field.name for field in fields(record)]
+    return dict(zip(names, zip(*rows, strict=True) if rows else ((),) * len(names), strict=False))
+
+
+def _task_columns(rows: Sequence[Any], needs: Sequence[Any]) -> TaskColumns:
+    columns = _transposed(rows, TaskColumns)
+    columns["status"] = [_TASK_STATUS[status] for status in columns["status"]]
+    needing, needed = zip(*needs, strict=True) if needs else ((), ())
+    counts, since, upstream = Counter(needing), 0, []
+    for task in range(len(rows)):  # both are ordered by task
+        until = since + counts.get(task, 0)
+        upstream.append(needed[since:until])
+        since = until
+    columns["upstream"] = upstream
+    return TaskColumns(**columns)
+
+
+def _attempt_columns(rows: Sequence[Any]) -> AttemptColumns:
+    columns = _transposed(rows, AttemptColumns)
+    columns["status"] = [_ATTEMPT_STATUS[status] for status in columns["status"]]
+    return AttemptColumns(**columns)

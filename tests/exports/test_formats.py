@@ -1,0 +1,24 @@
+"""What there is no export of."""
+
+from __future__ import annotations
+
+import pytest
+
+from heliograph import workflow
+
+
+def test_a_format_that_there_is_not() -> None:
+    with pytest.raises(ValueError, match="there is no format 'pdf'; there are chrome, otlp, openlineage"):
+        workflow.export("good", "pdf")
+
+
+def test_a_workflow_and_a_run_that_there_are_not() -> None:
+    with pytest.raises(workflow.WorkflowNotFoundError, match="No such workflow_id 'none'"):
+        workflow.export("none", "html")
+    with pytest.raises(ValueError, match="workflow 'good' has no run 5"):
+        workflow.export("good", "html", run=5)
+
+
+def test_the_same_workflow_is_told_the_same_way() -> None:
+    for name in ("chrome", "otlp", "openlineage", "dot", "mermaid", "html"):
+        assert workflow.export("good", name).text == workflow.export("good", name).text

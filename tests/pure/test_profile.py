@@ -1,0 +1,345 @@
+"""The profile of a run: against a brute-force longest path, and by hand where a case has a name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heliograph.insight.causes import causes, latest_ends
+from heliograph.insight.profile import profile
+from heliograph.records.status import AttemptStatus, TaskStatus, WorkflowStatus
+from heliograph.records.trace import Trace
+from tests.pure.tracing import WAIT, Made, Try, run_of, trace_of, tried
+
+SECONDS = st.floats(0, 10, allow_nan=False).map(lambda value: round(value, 3))
+MOMENTS = st.none() | st.floats(-5, 50, allow_nan=False)
+
+
+@dataclass(frozen=True)
+class Step:
+    """An attempt as the test planned it: what lets it begin, and how long each part takes."""
+
+    task: int
+    after: tuple[int, ...]
+    wait: float
+    backoff: float
+    queue: float
+    load: float
+    compute: float
+    store: float
+
+    @property
+    def length(self) -> float:
+        return self.wait + self.backoff + self.queue + self.load + self.compute + self.store
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A run with its trace; steps are in order of time, and the last one gives the output."""
+
+    steps: tuple[Step, ...]
+    trace: Trace
+
+
+def longest(steps: Sequence[Step], through: int | None = None) -> float:
+    """The longest way to the last step by trying every way there is."""
+    return max(
+        (sum(steps[at].length for at in way) for way in ways(steps) if through is None or through in way),
+        default=0.0,
+    )
+
+
+def ways(steps: Sequence[Step]) -> Iterator[tuple[int, ...]]:
+    def back(at: int, way: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        if not steps[at].after:
+            yield way
+        for before in steps[at].after:
+            yield from back(before, (before, *way))
+
+    return back(len(steps) - 1, (len(steps) - 1,))
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> Planned:
+    """Small runs with all there can be: fan-out, retries with backoff, continuations of continuations."""
+    steps: list[Step] = []
+    made: list[Made] = []
+    tries: dict[int, list[int]] = {}
+    output_of: dict[int, int] = {}
+
+    def step(task: int, after: tuple[int, ...], backoff: float = 0.0) -> int:
+        steps.append(Step(task, after, draw(SECONDS), backoff, *(draw(SECONDS) for _ in range(4))))
+        tries.setdefault(task, []).append(len(steps) - 1)
+        return len(steps) - 1
+
+    def attempts(task: int, after: tuple[int, ...]) -> None:
+        at = step(task, after)
+        for _ in range(draw(st.integers(0, 1))):
+            at = step(task, (at,), draw(SECONDS))
+        output_of[task] = at
+
+    def new(upstream: tuple[int, ...], **other: int | None) -> int:
+        made.append(Made(f"t{len(made)}", upstream, **other))  # type: ignore[arg-type]
+        return len(made) - 1
+
+    def continued(task: int, frame: int, depth: int) -> None:
+        """The task handed over to one that feeds another, which gives the frame's output."""
+        creator = tries[task][-1]
+        feeding = new((), creator=task, frame=frame)
+        last = new((feeding,), creator=task, frame=frame, delivers_to=frame)
+        attempts(feeding, (creator,))
+        attempts(last, (output_of[feeding], creator))
+        output_of[frame] = output_of[last]
+        if depth and draw(st.booleans()):
+            continued(last, frame, depth - 1)
+
+    def settled(task: int) -> None:
+        attempts(task, tuple(output_of[need] for need in made[task].upstream))
+        if draw(st.integers(0, 3)) == 0:
+            continued(task, task, 1)
+
+    plan = draw(st.integers(0, 4))
+    numbers: list[int] = []
+    for _ in range(plan):
+        upstream = draw(st.lists(st.sampled_from(numbers), max_size=2, unique=True)) if numbers else []
+        numbers.append(new(tuple(upstream)))
+        settled(numbers[-1])
+    # All lead to the output, whose single attempt is the last step.
+    final = new(tuple(numbers))
+    step(final, tuple(output_of[number] for number in numbers))
+    return Planned(tuple(steps), traced(steps, made, tries))
+
+
+def traced(steps: Sequence[Step], made: Sequence[Made], tries: Mapping[int, Sequence[int]]) -> Trace:
+    ends: list[float] = []
+    recorded: list[Try] = []
+    for one in steps:
+        ready = max((ends[at] for at in one.after), default=0.0) + one.wait + one.backoff
+        attempt = tried(ready, queue=one.queue, load=one.load, compute=one.compute, store=one.store)
+        recorded.append(replace(attempt, backoff=one.backoff))
+        assert attempt.stored is not None
+        ends.append(attempt.stored)
+    tasks = [
+        replace(task, attempts=[replace(recorded[at], attempt=n) for n, at in enumerate(tries[number], 1)])
+        for number, task in enumerate(made)
+    ]
+    return trace_of(tasks, [run_of(end=ends[-1])])
+
+
+@given(runs())
+def test_critical_path_is_the_longest_of_all_ways(planned: Planned) -> None:
+    found = profile(planned.trace)
+    assert found.parts.total == pytest.approx(longest(planned.steps), abs=1e-6)
+    assert found.parts.total + found.tail == pytest.approx(found.wall, abs=1e-6)
+    assert found.path[-1].task_id == planned.trace.tasks.task_id[planned.steps[-1].task]
+    for before, after in zip(found.path, found.path[1:], strict=False):
+        assert after.begin == before.end
+
+
+@given(runs())
+def test_each_link_has_the_parts_that_its_attempt_took(planned: Planned) -> None:
+    steps = {
+        (planned.trace.tasks.task_id[one.task], number): one
+        for task in range(len(planned.trace.tasks))
+        for number, one in enumerate((one for one in planned.steps if one.task == task), 1)
+    }
+    for link in profile(planned.trace).path:
+        one = steps[link.task_id, link.attempt]
+        for name, seconds in link.parts.to_dict().items():
+            assert seconds == pytest.approx(getattr(one, name), abs=1e-6), name
+
+
+@given(runs())
+def test_slack_is_what_the_longest_way_through_a_task_falls_short(planned: Planned) -> None:
+    length = longest(planned.steps)
+    slack = {task.task_id: task.slack for task in profile(planned.trace).tasks}
+    for number in range(len(planned.trace.tasks)):
+        mine = [at for at, one in enumerate(planned.steps) if one.task == number]
+        through = max(longest(planned.steps, at) for at in mine)
+        if through:  # else it does not lead to the output, as a task that nobody waits for
+            expected = length - through
+            assert slack[planned.trace.tasks.task_id[number]] == pytest.approx(expected, abs=1e-6)
+
+
+@given(runs())
+def test_saved_is_what_the_longest_way_loses_when_a_task_is_twice_as_fast(planned: Planned) -> None:
+    length = longest(planned.steps)
+    for number, task in enumerate(profile(planned.trace).tasks):
+        faster = [
+            replace(one, compute=one.compute / 2) if one.task == number else one for one in planned.steps
+        ]
+        assert task.saved == pytest.approx(length - longest(faster), abs=1e-6)
+
+
+@given(runs())
+def test_saved_by_a_function_is_that_of_all_its_tasks_together(planned: Planned) -> None:
+    for bottleneck in profile(planned.trace).bottlenecks:
+        if bottleneck.kind == "compute":  # all tasks have the same function here
+            faster = [replace(one, compute=one.compute / 2) for one in planned.steps]
+            gain = longest(planned.steps) - longest(faster)
+            assert bottleneck.saved == pytest.approx(gain, abs=1e-6)
+
+
+@st.composite
+def broken_traces(draw: st.DrawFn) -> Trace:
+    """Whatever clocks that differ, kills and crashes may leave: any time may be absent or out of order."""
+    count = draw(st.integers(1, 5))
+    tasks = []
+    for number in range(count):
+        tries = [
+            Try(
+                attempt=attempt,
+                run=draw(st.integers(1, 2)),
+                status=draw(st.sampled_from(AttemptStatus)),
+                **{
+                    name: draw(MOMENTS)
+                    for name in ("created", "ready", "submitted", "started", "loaded", "finished", "stored")
+                },
+                backoff=draw(SECONDS),
+                worker_id=draw(st.sampled_from(["process-1", "process-2", None])),
+            )
+            for attempt in range(1, draw(st.integers(0, 3)) + 1)
+        ]
+        tasks.append(
+            Made(
+                f"t{number}",
+                draw(st.lists(st.integers(0, count - 1), max_size=3, unique=True)),
+                tries,
+                status=draw(st.sampled_from(TaskStatus)),
+                options=draw(st.sampled_from([WAIT, '{"task_type": "FUNCTION"}'])),
+                creator=draw(st.none() | st.integers(0, count - 1)),
+                frame=draw(st.none() | st.integers(0, count - 1)),
+                delivers_to=draw(st.none() | st.integers(0, count - 1)),
+            )
+        )
+    ended = draw(st.none() | st.floats(0, 40))
+    status = draw(st.sampled_from(WorkflowStatus))
+    failed = draw(st.sampled_from(["t0", "t1", None]))
+    return trace_of(
+        tasks, [run_of(end=3.0), run_of(2, status, 3.0, ended, error_task=failed)], now=draw(st.floats(3, 60))
+    )
+
+
+@given(broken_traces(), st.sampled_from([1, 2, None]))
+def test_whatever_was_recorded_the_parts_add_up(trace: Trace, run: int | None) -> None:
+    found = profile(trace, run)
+    assert found.parts.total + found.tail == pytest.approx(found.wall, abs=1e-6)
+    assert found.tail >= 0
+    assert all(seconds >= 0 for link in found.path for seconds in link.parts.to_dict().values())
+    assert all(task.slack >= 0 and task.saved >= 0 and task.compute >= 0 for task in found.tasks)
+    assert 0 <= found.efficiency <= 1 + 1e-9
+    assert found.parallelism.mean <= found.parallelism.peak + 1e-9
+    json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_an_empty_run_has_a_profile() -> None:
+    found = profile(trace_of([Made("a")], [run_of(end=2.0)]))
+    assert (found.path, found.tail, found.wall, found.bottlenecks[0].kind) == ((), 2.0, 2.0, "tail")
+
+
+def test_a_pending_workflow_has_taken_no_time() -> None:
+    found = profile(trace_of([Made("a")], [run_of(status=WorkflowStatus.PENDING, start_time=None)], now=9.0))
+    assert (found.wall, found.path) == (0.0, ())
+
+
+def test_a_running_one_is_profiled_up_to_now() -> None:
+    going = replace(tried(1.0, queue=1.0), status=AttemptStatus.RUNNING, finished=None, stored=None)
+    tasks = [Made("a", attempts=[going], status=TaskStatus.RUNNING)]
+    found = profile(trace_of(tasks, [run_of(status=WorkflowStatus.RUNNING)], now=10.0))
+    assert found.wall == 10.0
+    assert (found.parts.wait, found.parts.queue, found.parts.compute) == (1.0, 1.0, 8.0)
+
+
+def test_a_run_whose_engine_is_gone_ends_with_the_last_that_is_known() -> None:
+    lost = replace(tried(1.0, queue=1.0), status=AttemptStatus.LOST, loaded=None, finished=None, stored=500.0)
+    tasks = [Made("a", attempts=[lost], status=TaskStatus.RUNNING)]
+    found = profile(trace_of(tasks, [run_of(status=WorkflowStatus.RESUMABLE)], now=900.0))
+    assert found.wall == 2.0
+
+
+def test_a_failed_run_ends_with_the_task_that_failed_it() -> None:
+    failing = replace(tried(0.0, compute=5.0), status=AttemptStatus.FAILED)
+    stopped = replace(tried(0.0, compute=5.5), status=AttemptStatus.CANCELED)
+    tasks = [
+        Made("bad", attempts=[failing], status=TaskStatus.FAILED),
+        Made("other", attempts=[stopped], status=TaskStatus.CANCELED),
+    ]
+    ended = run_of(status=WorkflowStatus.FAILED, end=5.5, error_task="bad")
+    assert [link.task_id for link in profile(trace_of(tasks, [ended])).path] == ["bad"]
+
+
+def test_what_was_reused_is_no_part_of_the_later_run() -> None:
+    tasks = [
+        Made("a", attempts=[tried(0.0, compute=50.0)], reused_in=2),
+        Made("b", (0,), [replace(tried(101.0, compute=2.0), run=2)]),
+    ]
+    two = [run_of(end=60.0, status=WorkflowStatus.FAILED), run_of(2, begin=100.0, end=103.0)]
+    found = profile(trace_of(tasks, two))
+    assert [(link.task_id, link.parts.wait, link.parts.compute) for link in found.path] == [("b", 1.0, 2.0)]
+    assert [link.task_id for link in profile(trace_of(tasks, two), 1).path] == ["a"]
+
+
+def test_a_sleep_waits_and_occupies_no_worker() -> None:
+    tasks = [
+        Made("nap", attempts=[replace(tried(0.0, compute=8.0), worker_id="engine")], options=WAIT),
+        Made("b", (0,), [tried(8.0, compute=2.0)]),
+    ]
+    found = profile(trace_of(tasks, [run_of(end=10.0)]))
+    assert (found.parts.wait, found.parts.compute) == (8.0, 2.0)
+    assert [worker.worker_id for worker in found.workers] == ["process-1"]
+    assert found.efficiency == pytest.approx(0.2)
+    assert [bottleneck.kind for bottleneck in found.bottlenecks] == ["sleep", "compute"]
+
+
+def test_stragglers_are_told_from_tasks_of_the_same_function() -> None:
+    tasks = [Made(f"t{n}", attempts=[tried(0.0, compute=1.0 + n / 100)]) for n in range(10)]
+    tasks += [Made("slow", attempts=[tried(0.0, compute=9.0)])]
+    tasks += [Made("alone", attempts=[tried(0.0, compute=30.0)], function=1)]
+    found = profile(trace_of(tasks, [run_of(end=30.0)], functions=("f", "g")))
+    assert [(one.task_id, one.median) for one in found.stragglers] == [("slow", 1.05)]
+
+
+def test_parallelism_counts_what_runs_at_once() -> None:
+    tasks = [Made(f"t{n}", attempts=[tried(0.0, compute=30.0, worker_id=f"process-{n}")]) for n in range(3)]
+    tasks += [Made("last", (0, 1, 2), [tried(30.0, compute=30.0)])]
+    found = profile(trace_of(tasks, [run_of(end=60.0)]))
+    assert (found.parallelism.peak, found.parallelism.mean) == (3, 2.0)
+    assert found.parallelism.over_time == pytest.approx((3.0,) * 30 + (1.0,) * 30)
+    assert [(use.worker_id, use.busy) for use in found.workers] == [
+        ("process-0", 30.0),
+        ("process-1", 60.0),
+        ("process-2", 30.0),
+    ]
+    assert found.efficiency == pytest.approx(120 / 180)
+
+
+def test_bottlenecks_are_sentences_with_their_figures() -> None:
+    tasks = [
+        Made("load", attempts=[tried(0.0, queue=10.0, compute=60.0)]),
+        Made("b", (0,), [tried(75.0, compute=20.0, store=5.0)], function=1),
+    ]
+    found = profile(trace_of(tasks, [run_of(end=100.0)], functions=("parse", "merge")))
+    assert [bottleneck.sentence for bottleneck in found.bottlenecks] == [
+        "1 min 00 s (60% of the run) went into the code of module.parse, in task load; twice as fast, it "
+        "would have saved 30.0 s.",
+        "20.0 s (20% of the run) went into the code of module.merge, in task b; twice as fast, it would have "
+        "saved 10.0 s.",
+        "10.0 s (10% of the run) went into waiting for a worker: 1 worker ran at most 1 attempt at once.",
+    ]
+
+
+def test_a_run_that_is_not_there() -> None:
+    with pytest.raises(ValueError, match="workflow 'w' has no run 7: it has runs 1 to 1"):
+        profile(trace_of([Made("a")], [run_of(end=1.0)]), 7)
+
+
+@given(broken_traces())
+def test_no_latest_end_is_later_than_the_run(trace: Trace) -> None:
+    graph = causes(trace, trace.runs[-1])
+    latest = latest_ends(graph)
+    assert all(end <= graph.end + 1e-9 for end in latest)
