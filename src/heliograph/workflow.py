@@ -42,8 +42,9 @@ from heliograph.errors import (
 from heliograph.graph.identifiers import check_identifier
 from heliograph.graph.listener import EventListener
 from heliograph.graph.node import InputNode, Inputs, Node, TaskNode
-from heliograph.graph.options import GivenOptions, metadata_json
+from heliograph.graph.options import GivenOptions
 from heliograph.graph.task import Task, task
+from heliograph.graph.user_metadata import metadata_json
 from heliograph.graph.waits import event_node, sleep_node
 from heliograph.records.context import Current, running
 from heliograph.records.status import WorkflowStatus

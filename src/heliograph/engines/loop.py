@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 from heliograph.engines.entrance import Entrance, Entry
-from heliograph.engines.executor import AttemptKey, Deliver, Executor, Receipt
+from heliograph.engines.executor import AttemptKey, Deliver, Executor, Receipt, Said
 from heliograph.engines.live import LiveRun
 from heliograph.engines.outcome import OutputFuture, cancellation_error, execution_error
 from heliograph.engines.performer import TICK_SECONDS, Performer
@@ -72,7 +72,7 @@ class Loop:
         self._retired: list[Journal] = []  # of owners whose leases are still to be given up
         self._admission = admission
         self._entrance = Entrance(store, admission)
-        self._inbox: SimpleQueue[Entry | Receipt | _Lost | _Quit] = SimpleQueue()
+        self._inbox: SimpleQueue[Entry | Receipt | Said | _Lost | _Quit] = SimpleQueue()
         self._executor = executor(self._inbox.put)
         self._performer = Performer(store, self._executor, self._inbox.put, self._entrance.tokens)
         self._runs: dict[int, LiveRun] = {}
@@ -174,6 +174,8 @@ class Loop:
             match message:
                 case Receipt():
                     self._performer.ended(self._find(message.key), message, self._clock())
+                case Said(key, report):
+                    self._performer.said(self._find(key), key, report, self._clock())
                 case Entry():
                     self._entrance.add(message)
                 case _Lost(key):

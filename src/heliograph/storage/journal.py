@@ -20,6 +20,7 @@ from sqlalchemy.sql import ClauseElement
 from heliograph.records.status import ACTIVE, AttemptStatus, WorkflowStatus
 from heliograph.records.workflow import Owner
 from heliograph.storage import rows, schema
+from heliograph.storage.changelog import Changelog, run_story
 from heliograph.storage.claims import Claims
 from heliograph.storage.database import Database
 from heliograph.storage.entries import (
@@ -32,6 +33,7 @@ from heliograph.storage.entries import (
     Submission,
     Unstored,
 )
+from heliograph.storage.reports import Reports
 from heliograph.storage.statements import Prepared, constants, replacing
 from heliograph.storage.submissions import Submissions
 from heliograph.storage.values import ValueStore
@@ -89,6 +91,8 @@ class Journal:
         self._statements = _Statements(database.dialect)
         self._submissions = Submissions(database.dialect, values)
         self._claims = Claims(database.dialect)
+        self._reports = Reports(database.dialect)
+        self._changelog = Changelog(database.dialect)
         self._registered = False
 
     def commit(self, batch: Batch) -> Committed:
@@ -167,6 +171,8 @@ class Journal:
                 for task, value in changes.outputs.items()
             ],
         )
+        said = self._reports.store(connection, key, changes.said)
+        self._changelog.note(connection, key, changes.run, self._clock(), run_story(changes, said))
         if changes.started is not None:
             begun = {"status": WorkflowStatus.RUNNING.value, "start_time": changes.started}
             write.begin.tell(connection, {"of_workflow": key, "of_run": changes.run} | begun)
@@ -174,7 +180,7 @@ class Journal:
             write.end.tell(connection, _end_row(changes, changes.ending, self._clock()))
 
     def _write_remains(self, connection: Connection, changes: RunChanges) -> None:
-        """Of a cancelled run: how its attempts went, since that is true all the same. Never an output."""
+        """Of a cancelled run: how its attempts went and what they said, as that is true. Never an output."""
         row = self._statements.stands.ask(connection, of_key=changes.key).first()
         if row is not None and row.run == changes.run and row.status == WorkflowStatus.CANCELED:
             ended = [
@@ -183,6 +189,7 @@ class Journal:
                 if entry.status not in (AttemptStatus.SUCCESSFUL, AttemptStatus.RUNNING)
             ]
             self._write_attempts(connection, changes, ended)
+            self._reports.store(connection, changes.key, changes.said)
 
     def _write_attempts(
         self, connection: Connection, changes: RunChanges, entries: Iterable[AttemptEntry]
