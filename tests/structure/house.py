@@ -21,6 +21,7 @@ FLOORS: Sequence[Sequence[str]] = (
     ("storage",),
     ("engines",),
     ("insight",),
+    ("reading",),
     ("workflow",),
     (NAME,),  # the package itself: it holds `workflow`
     ("web",),

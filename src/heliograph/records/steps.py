@@ -66,3 +66,33 @@ class Steps(Generic[T]):
 
 def _length(items: object) -> int | None:
     return len(items) if hasattr(items, "__len__") else None
+
+
+def progress(
+    items: Iterable[T] | None = None, total: float | None = None, message: str | None = None
+) -> Steps[T]:
+    """Go through items, and have it seen how far the task is: after each of them, and from every process.
+
+    Args:
+        items: what there is to do. None: count by hand, ``with progress(total=9) as it: it.advance(2)``.
+        total: how much that is; None: as many as there are items, if they say so.
+        message: what is being done; ``.message`` changes it.
+
+    Returns:
+        The items, to go through; a context manager as well.
+
+    Raises:
+        RuntimeError: no task runs this.
+        TypeError, ValueError: a total that can't be.
+
+    >>> from heliograph import workflow
+    >>> @workflow.task
+    ... def double(numbers: list[int]) -> list[int]:
+    ...     return [2 * number for number in workflow.progress(numbers)]
+    >>> workflow.run(double.bind([1, 2, 3]), workflow_id="progress_example")
+    [2, 4, 6]
+    >>> task = workflow.get_metadata("progress_example", tasks=True)["tasks"][0]
+    >>> task["progress"]["done"], task["progress"]["total"]
+    (3, 3)
+    """
+    return Steps(items, total, message)

@@ -115,6 +115,19 @@ class FunctionRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class InputRecord:
+    """The output of a task, as an input of another one.
+
+    Attributes:
+        task_id: of the task it is the output of.
+        value: its size, type and place.
+    """
+
+    task_id: str
+    value: StoredValue
+
+
+@dataclass(frozen=True, slots=True)
 class TaskRecord:
     """A task, with all its attempts.
 
@@ -129,6 +142,8 @@ class TaskRecord:
         reused_in: the last run that took its checkpoint instead of running it.
         creator: id of the task whose continuation it is a part of.
         output: size, type and place of its stored output.
+        arguments: size and place of its pickled arguments, without its inputs.
+        inputs: size, type and place of those outputs that are stored; empty where nobody asked.
         attempts: oldest first.
     """
 
@@ -143,3 +158,5 @@ class TaskRecord:
     creator: str | None
     output: StoredValue | None
     attempts: tuple[AttemptRecord, ...]
+    arguments: StoredValue | None = None
+    inputs: tuple[InputRecord, ...] = ()

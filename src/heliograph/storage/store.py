@@ -14,6 +14,7 @@ from heliograph.storage.location import Location
 from heliograph.storage.mailbox import Mailbox
 from heliograph.storage.queries import Queries
 from heliograph.storage.values import ValueStore
+from heliograph.storage.watching import Watching
 
 
 class Store:
@@ -29,6 +30,7 @@ class Store:
         queries: what people ask.
         checkpoints: what engines read.
         mailbox: events sent over HTTP.
+        watching: what changes, and what tasks say.
         values: large values.
 
     Raises:
@@ -48,6 +50,14 @@ class Store:
         self.queries = Queries(self._database, clock)
         self.checkpoints = Checkpoints(self._database)
         self.mailbox = Mailbox(self._database, clock)
+        self._watching: Watching | None = None
+
+    @property
+    def watching(self) -> Watching:
+        """Prepared when it is first asked for: few programs watch."""
+        if self._watching is None:
+            self._watching = Watching(self._database)
+        return self._watching
 
     def journal(self, owner: Owner) -> Journal:
         """The writer of an engine."""
