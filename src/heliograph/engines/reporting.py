@@ -39,10 +39,11 @@ class Outlet:
         send: takes what is said.
     """
 
-    __slots__ = ("_desk", "_send")
+    __slots__ = ("_desk", "_pid", "_send")
 
     def __init__(self, send: Send) -> None:
         self._send = send
+        self._pid = os.getpid()
         self._desk: _Desk | None = None
 
     def update(self, metadata: Mapping[str, Any], size: int, of_workflow: bool) -> None:
@@ -63,11 +64,13 @@ class Outlet:
 
     def close(self) -> None:
         """The attempt is over: send what waits, and take nothing more."""
-        if self._desk is not None:
+        if self._desk is not None and self._pid == os.getpid():
             self._desk.close()
         self._send = _refuse
 
     def _opened(self) -> _Desk:
+        if self._pid != os.getpid():
+            raise RuntimeError("this process was forked by a task: only the task's own can say how it goes")
         if self._desk is None:
             with _opening:  # several of its threads may begin to talk at once
                 if self._desk is None:
@@ -81,7 +84,6 @@ class _Desk:
     def __init__(self, send: Send) -> None:
         self._send = send
         self._lock = threading.Lock()
-        self._pid = os.getpid()
         self._is_closed = False
         self._sent_at = 0.0  # monotonic
         self._is_due = False
@@ -141,16 +143,12 @@ class _Desk:
                 self._send_all()
 
     def close(self) -> None:
-        if self._pid != os.getpid():  # a child of the task, which ends where its parent will
-            return
         with self._lock:
             if self._is_due:
                 self._send_all()
             self._is_closed = True
 
     def _check(self) -> None:
-        if self._pid != os.getpid():
-            raise RuntimeError("this process was forked by a task: only the task's own can say how it goes")
         if self._is_closed:
             _refuse()
 
