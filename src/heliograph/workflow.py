@@ -26,6 +26,7 @@ from heliograph.errors import (
     MissingExtraError,
     NotPicklableError,
     RemoteError,
+    SearchError,
     StorageCorruptError,
     StorageError,
     StorageVersionError,
@@ -47,11 +48,13 @@ from heliograph.graph.task import Task, task
 from heliograph.graph.user_metadata import metadata_json
 from heliograph.graph.waits import event_node, sleep_node
 from heliograph.reading.history import history
+from heliograph.reading.searching import search, summarize
 from heliograph.reading.watching import get_logs, get_metrics, watch
 from heliograph.records import context
 from heliograph.records.context import Current, running
 from heliograph.records.status import WorkflowStatus
 from heliograph.records.steps import progress
+from heliograph.search.expressions import field
 
 if TYPE_CHECKING:
     from heliograph.engines.session import Session
@@ -71,6 +74,7 @@ __all__ = [
     "Node",
     "NotPicklableError",
     "RemoteError",
+    "SearchError",
     "StorageCorruptError",
     "StorageError",
     "StorageVersionError",
@@ -90,6 +94,7 @@ __all__ = [
     "current",
     "delete",
     "exceptions",
+    "field",
     "get_history",
     "get_logs",
     "get_metadata",
@@ -109,8 +114,10 @@ __all__ = [
     "resume_async",
     "run",
     "run_async",
+    "search",
     "shutdown",
     "sleep",
+    "summarize",
     "task",
     "wait_for_event",
     "watch",

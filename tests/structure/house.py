@@ -17,6 +17,7 @@ FLOORS: Sequence[Sequence[str]] = (
     ("errors",),
     ("graph",),
     ("records",),
+    ("search",),
     ("scheduling",),
     ("storage",),
     ("engines",),
@@ -29,7 +30,7 @@ FLOORS: Sequence[Sequence[str]] = (
 )
 """From the ground up. A floor imports itself and those below it."""
 
-PURE = ("graph", "records", "scheduling")
+PURE = ("graph", "records", "scheduling", "search")
 OUTSIDE_WORLD = frozenset(
     [
         *("asyncio", "concurrent", "datetime", "fsspec", "getpass", "glob", "http", "importlib", "inspect"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import Connection, insert, inspect, select, update
+from sqlalchemy import Connection, insert, inspect, select, text, update
 
 from heliograph.errors import StorageCorruptError, StorageVersionError
 from heliograph.storage import schema
@@ -62,10 +62,12 @@ def _from_1(connection: Connection) -> None:
     for name in ("workflow_labels", "task_labels", "reports", "said", "changes"):
         if name not in known:
             schema.metadata.tables[name].create(connection)
-    indexes = {index["name"] for index in inspect(connection).get_indexes("tasks")}
-    for index in schema.tasks.indexes:
-        if index.name not in indexes:
-            index.create(connection)
+    connection.execute(text("DROP INDEX IF EXISTS workflows_by_status"))
+    for table in (schema.workflows, schema.functions, schema.tasks):
+        there = {index["name"] for index in inspect(connection).get_indexes(table.name)}
+        for index in table.indexes:
+            if index.name not in there:
+                index.create(connection)
     labels, workflows, tasks = Labels(connection.dialect), schema.workflows, schema.tasks
     labelled = select(workflows.c.key, workflows.c.user_metadata).where(workflows.c.user_metadata != EMPTY)
     for row in connection.execute(labelled).all():

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import BindParameter, and_, bindparam, func, select
+from sqlalchemy import BindParameter, Connection, and_, bindparam, func, select
 
 from heliograph.records.attempt import AttemptRecord
 from heliograph.records.status import ACTIVE, WorkflowStatus
@@ -119,10 +119,8 @@ class Queries:
             limit: at most so many; None: all.
         """
         workflows = schema.workflows
-        order = (workflows.c.created_time, workflows.c.key)
-        statement = self._workflow_select.order_by(
-            *(column.desc() if newest_first else column for column in order)
-        )
+        order = workflows.c.key  # keys count up
+        statement = self._workflow_select.order_by(order.desc() if newest_first else order)
         wanted = None if statuses is None else set(statuses)
         if wanted is not None:
             if WorkflowStatus.RESUMABLE in wanted:
@@ -135,6 +133,28 @@ class Queries:
             records = map(self._workflow_record, connection.execute(statement))
             found = (record for record in records if statuses is None or record.status in statuses)
             return list(islice(found, limit))
+
+    def records(self, connection: Connection, keys: Sequence[int]) -> list[WorkflowRecord]:
+        """Workflows by their keys, in the order of these; on a snapshot."""
+        if not keys:
+            return []
+        statement = self._workflow_select.where(schema.workflows.c.key.in_(keys))
+        found = {row.key: self._workflow_record(row) for row in connection.execute(statement)}
+        return [found[key] for key in keys]
+
+    def task_records(
+        self, connection: Connection, keys: Sequence[tuple[int, int]]
+    ) -> list[tuple[str, TaskRecord]]:
+        """Tasks by the keys of their workflows and their numbers, with the workflows' ids; on a snapshot."""
+        ids = {
+            row.key: row.workflow_id
+            for row in connection.execute(
+                select(schema.workflows.c.key, schema.workflows.c.workflow_id).where(
+                    schema.workflows.c.key.in_({key for key, _task in keys})
+                )
+            )
+        }
+        return [(ids[key], self._task_queries.numbered(connection, key, task)) for key, task in keys]
 
     def runs(self, key: int) -> list[RunRecord]:
         """All runs of a workflow, oldest first; the newest reads RESUMABLE where its workflow does."""

@@ -78,7 +78,7 @@ workflows = Table(
     Column("progress", Text, nullable=False),
     Column("parent", String(MAX_LENGTH)),
     _one_of("status", WorkflowStatus),
-    Index("workflows_by_status", "status", "created_time"),
+    Index("workflows_by_status", "status", "key"),
     Index("workflows_by_time", "created_time"),
     # The key of a deleted workflow must not come back: its value folder may linger.
     sqlite_autoincrement=True,
@@ -122,6 +122,7 @@ functions = Table(
     Column("source_hash", String(64)),
     Column("payload", LargeBinary, nullable=False),
     Column("is_async", Boolean, nullable=False),
+    Index("functions_by_name", "qualname", "workflow"),
 )
 
 tasks = Table(

@@ -13,6 +13,7 @@ from heliograph.storage.journal import Journal
 from heliograph.storage.location import Location
 from heliograph.storage.mailbox import Mailbox
 from heliograph.storage.queries import Queries
+from heliograph.storage.searching.search import Search
 from heliograph.storage.values import ValueStore
 from heliograph.storage.watching import Watching
 
@@ -30,6 +31,7 @@ class Store:
         queries: what people ask.
         checkpoints: what engines read.
         mailbox: events sent over HTTP.
+        search: finds workflows and tasks.
         watching: what changes, and what tasks say.
         values: large values.
 
@@ -50,6 +52,7 @@ class Store:
         self.queries = Queries(self._database, clock)
         self.checkpoints = Checkpoints(self._database)
         self.mailbox = Mailbox(self._database, clock)
+        self.search = Search(self._database, self.queries, clock)
         self._watching: Watching | None = None
 
     @property

@@ -150,6 +150,11 @@ class TaskQueries:
         here = found[:limit]
         return TaskPage(tuple(self._records(connection, key, here, self._inputs)), len(found) > len(here))
 
+    def numbered(self, connection: Connection, key: int, task: int) -> TaskRecord:
+        """The task of a number, which there is."""
+        found = self._page.ask(connection, of_workflow=key, after=task - 1, most=1).all()
+        return self._records(connection, key, found, self._inputs)[0]
+
     def attempts(
         self, connection: Connection, key: int, after: tuple[int, int], limit: int
     ) -> list[tuple[int, AttemptRecord]]:
