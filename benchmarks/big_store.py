@@ -2,8 +2,8 @@
 
     python -m benchmarks.big_store FOLDER [--workflows 1000000] [--tasks 200000]
 
-One million workflows of one task with three keys of metadata, and one workflow of 200,000 tasks: a fan-out in
-eight chains' worth of batches, each task with an attempt of its own length, and a task that takes all outputs.
+One million workflows of one task with three keys of metadata, and one workflow of 200,000 tasks: pairs of a
+task and one that takes its output, each with an attempt of its own length, and a task that takes all outputs.
 """
 
 from __future__ import annotations
@@ -117,9 +117,9 @@ def _multiply_workflows(connection: sqlite3.Connection, count: int) -> None:
     for table, replaced in copies.items():
         names, values = _columns(connection, table, replaced)
         column = "key" if table == "workflows" else "workflow"
-        without = (
-            " AND (old.role <> 'output' OR more.status = 'SUCCESSFUL')" if table == "stored_values" else ""
-        )
+        without = ""
+        if table == "stored_values":
+            without = " AND (old.role <> 'output' OR more.status = 'SUCCESSFUL')"
         connection.execute(
             f"INSERT INTO {table} ({names}) SELECT {values} FROM more CROSS JOIN {table} old"
             f" WHERE old.{column} = {first}{without}"
@@ -149,11 +149,6 @@ def _multiply_tasks(connection: sqlite3.Connection, pairs: int) -> None:
         connection.execute(
             f"UPDATE {table} SET task = {last} WHERE workflow = {key} AND task = {number['collect']}"
         )
-    connection.execute(
-        "WITH RECURSIVE counted(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM counted WHERE n < ?)"
-        " SELECT 1 FROM counted LIMIT 1",
-        [pairs],
-    )
     connection.execute("CREATE TEMP TABLE pairs (n INTEGER PRIMARY KEY, span REAL, at REAL)")
     begun = connection.execute("SELECT start_time FROM runs WHERE workflow = ?", [key]).fetchone()[0]
     connection.executemany(
@@ -163,9 +158,9 @@ def _multiply_tasks(connection: sqlite3.Connection, pairs: int) -> None:
     for offset, (task_id, shift) in enumerate((("load-0", 0.0), ("part-0", 0.05))):
         at = f"pairs.at + {shift}"
         times = {
-            **{phase: at for phase in ("ready", "submitted")},
-            **{phase: f"{at} + 0.001" for phase in ("started", "loaded")},
-            **{phase: f"{at} + 0.001 + pairs.span" for phase in ("finished", "serialised")},
+            **dict.fromkeys(("ready", "submitted"), at),
+            **dict.fromkeys(("started", "loaded"), f"{at} + 0.001"),
+            **dict.fromkeys(("finished", "serialised"), f"{at} + 0.001 + pairs.span"),
             "stored": f"{at} + 0.002 + pairs.span",
             "worker_id": "'thread-' || (pairs.n % 8)",
             "created": f"{begun}",
@@ -192,8 +187,8 @@ def _multiply_tasks(connection: sqlite3.Connection, pairs: int) -> None:
     )
     connection.execute(
         "UPDATE attempts SET ready = r.t, submitted = r.t, started = r.t, loaded = r.t, finished = r.t + 0.01,"
-        " serialised = r.t + 0.01, stored = r.t + 0.011 FROM (SELECT end_time AS t FROM runs WHERE workflow = ?) r"
-        " WHERE workflow = ? AND task = ?",
+        " serialised = r.t + 0.01, stored = r.t + 0.011"
+        " FROM (SELECT end_time AS t FROM runs WHERE workflow = ?) r WHERE workflow = ? AND task = ?",
         [key, key, last],
     )
     connection.execute(

@@ -3,9 +3,9 @@
     status = FAILED and (user_metadata.team in ("blue", "red") or not user_metadata.nightly exists)
 
 A comparison is a name, an operator and a value. Operators: ``= != < <= > >= contains prefix in exists``.
-Values: text in quotes (or a bare word), numbers, also with a unit (``2GB``, ``1.5 MiB``, ``90s``, ``2h``),
-true, false, null. Comparisons are joined by ``and``, ``or``, ``not`` and parentheses. A key that is no plain
-word is put in quotes: ``user_metadata."a.b"``.
+Values: text in quotes (or a bare word), dates, numbers, also with a unit (``2GB``, ``1.5 MiB``, ``90s``,
+``2h``), true, false, null. Comparisons are joined by ``and``, ``or``, ``not`` and parentheses. A key that is
+no plain word is put in quotes: ``user_metadata."a.b"``.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ _WORDS: Final[Mapping[str, Value]] = {"true": True, "false": False, "null": None
 _JOINS: Final = frozenset({"and", "or", "not", "in", "exists", "contains", "prefix"})
 _TOKEN: Final = re.compile(
     r"""(?P<space>\s+)
+      | (?P<date>\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?)
       | (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.]) | -?\d+(?:\.\d+)?(?=[^\W\d_]))
       | (?P<word>[^\W\d][\w-]*)
       | (?P<digits>\d+)
@@ -213,6 +214,9 @@ class _Reader:
         if token.kind == "text":
             self._next += 1
             return _unquoted(token.text)
+        if token.kind == "date":
+            self._next += 1
+            return token.text
         if token.kind in ("number", "digits"):
             self._next += 1
             return self._number(token)

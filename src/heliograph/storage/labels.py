@@ -5,8 +5,8 @@ dot or a backslash within a key has a backslash before it. The items of a list h
 ``[]`` behind it. So ``{"team": "blue", "tags": ["a", "b"]}`` has the rows ``team``: blue, ``tags``,
 ``tags[]``: a and ``tags[]``: b.
 
-True, False and null are text too, after a mark that no other text has. Of long text the beginning and a hash
-are kept. A dict or a list has a row of its own without a value: it is there, which may be asked too.
+True, false, null, ``{}`` and ``[]`` (of any dict and list: it is there, which may be asked too) are text
+after a mark that no other text has. Of long text the beginning and a hash are kept.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def flat(user_metadata: str) -> Iterator[tuple[str, int, str | None, float | Non
 
     >>> list(flat('{"a": {"b.c": 1, "d": ["x", true]}}'))
     ... # doctest: +NORMALIZE_WHITESPACE
-    [('a', 0, None, None), ('a.b\\.c', 0, None, 1.0), ('a.d', 0, None, None),
+    [('a', 0, '\x01{}', None), ('a.b\\.c', 0, None, 1.0), ('a.d', 0, '\x01[]', None),
      ('a.d[]', 0, 'x', None), ('a.d[]', 1, '\x01true', None)]
     """
     places: dict[str, int] = {}
@@ -46,10 +46,10 @@ def flat(user_metadata: str) -> Iterator[tuple[str, int, str | None, float | Non
         place = places[path] = places.get(path, -1) + 1
         match value:
             case dict():
-                yield path, place, None, None
+                yield path, place, f"{MARK}{{}}", None
                 stack += reversed([(f"{path}.{key_path(key)}", part) for key, part in value.items()])
             case list():
-                yield path, place, None, None
+                yield path, place, f"{MARK}[]", None
                 stack += reversed([(f"{path}[]", part) for part in value])
             case _:
                 yield path, place, *stored(value)
@@ -64,7 +64,7 @@ def stored(value: str | bool | int | float | None) -> tuple[str | None, float | 
     try:
         return None, float(value)
     except OverflowError:  # an int that no column can hold
-        return None, None
+        return None, float("inf") if value > 0 else -float("inf")
 
 
 def stored_text(text: str) -> str:

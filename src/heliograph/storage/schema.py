@@ -231,7 +231,7 @@ workflow_labels = Table(
     Column("place", Integer, primary_key=True, autoincrement=False),
     Column("text", Text),
     Column("number", Double),
-    Index("workflow_labels_by_text", "path", "text", "workflow", **_where("text IS NOT NULL")),
+    Index("workflow_labels_by_text", "path", "text", "workflow"),
     Index("workflow_labels_by_number", "path", "number", "workflow", **_where("number IS NOT NULL")),
     sqlite_with_rowid=False,
 )
@@ -245,7 +245,7 @@ task_labels = Table(
     Column("place", Integer, primary_key=True, autoincrement=False),
     Column("text", Text),
     Column("number", Double),
-    Index("task_labels_by_text", "path", "text", "workflow", "task", **_where("text IS NOT NULL")),
+    Index("task_labels_by_text", "path", "text", "workflow", "task"),
     Index("task_labels_by_number", "path", "number", "workflow", "task", **_where("number IS NOT NULL")),
     sqlite_with_rowid=False,
 )

@@ -15,6 +15,8 @@ from heliograph.storage import rows, schema
 from heliograph.storage.database import Database
 from heliograph.storage.statements import Prepared, constant
 
+INPUTS_TOLD: Final = 1000
+"""Of so many of a task's inputs sizes and places are told; of further ones only the ids."""
 _FIRST: Final = 0
 _LAST: Final = 2**31 - 1  # there is no task with this number
 
@@ -112,22 +114,22 @@ class TaskQueries:
         )
         self._upstream = self._prepared(upstream.select_from(needs.join(tasks, needed)))
         self._inputs = self._prepared(
-            upstream.add_columns(*_of_value(output, "input")).select_from(
-                needs.join(tasks, needed).outerjoin(output, is_output)
-            )
+            upstream.where(needs.c.place < literal_column(str(INPUTS_TOLD)))
+            .add_columns(*_of_value(output, "input"))
+            .select_from(needs.join(tasks, needed).join(output, is_output))
         )
 
     def task(self, key: int, task_id: str) -> TaskRecord | None:
         """A task with its attempts; None: the workflow has none of this id."""
         with self._database.snapshot() as connection:
             row = self._task.ask(connection, of_workflow=key, of_task_id=task_id).first()
-            return None if row is None else self._records(connection, key, [row], self._inputs)[0]
+            return None if row is None else self._records(connection, key, [row])[0]
 
     def tasks(self, key: int) -> list[TaskRecord]:
         """All tasks of a workflow with their attempts, dependencies first; inputs without sizes."""
         with self._database.snapshot() as connection:
             found = self._page.ask(connection, of_workflow=key, after=_FIRST - 1, most=_LAST).all()
-            return self._records(connection, key, found, self._upstream)
+            return self._records(connection, key, found, with_inputs=False)
 
     def page(self, connection: Connection, key: int, after: str | None, limit: int) -> TaskPage | None:
         """Some tasks of a workflow.
@@ -148,12 +150,12 @@ class TaskQueries:
                 return None
         found = self._page.ask(connection, of_workflow=key, after=number, most=limit + 1).all()
         here = found[:limit]
-        return TaskPage(tuple(self._records(connection, key, here, self._inputs)), len(found) > len(here))
+        return TaskPage(tuple(self._records(connection, key, here)), len(found) > len(here))
 
     def numbered(self, connection: Connection, key: int, task: int) -> TaskRecord:
         """The task of a number, which there is."""
         found = self._page.ask(connection, of_workflow=key, after=task - 1, most=1).all()
-        return self._records(connection, key, found, self._inputs)[0]
+        return self._records(connection, key, found)[0]
 
     def attempts(
         self, connection: Connection, key: int, after: tuple[int, int], limit: int
@@ -178,18 +180,19 @@ class TaskQueries:
         return {row.task: row.task_id for row in found}
 
     def _records(
-        self, connection: Connection, key: int, found: Sequence[Any], needs: Prepared
+        self, connection: Connection, key: int, found: Sequence[Any], with_inputs: bool = True
     ) -> list[TaskRecord]:
         if not found:
             return []
         these = {"of_workflow": key, "first": found[0].task, "last": found[-1].task}
         upstream: dict[int, list[str]] = defaultdict(list)
         inputs: dict[int, list[InputRecord]] = defaultdict(list)
-        for row in needs.ask(connection, **these):
+        for row in self._upstream.ask(connection, **these):
             upstream[row.task].append(row.task_id)
-            value = rows.value_record(row, "input_") if needs is self._inputs else None
-            if value is not None:
-                inputs[row.task].append(InputRecord(row.task_id, value))
+        for row in self._inputs.ask(connection, **these) if with_inputs and upstream else ():
+            value = rows.value_record(row, "input_")
+            assert value is not None
+            inputs[row.task].append(InputRecord(row.task_id, value))
         reports = {
             (row.task, row.attempt): rows.report_record(row) for row in self._reports.ask(connection, **these)
         }

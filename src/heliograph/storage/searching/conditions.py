@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, false, func, not_, null, or_, select, true
 
@@ -34,6 +34,13 @@ _ORDERS: Final[Mapping[Operator, Callable[[Any, Any], Clause]]] = {
 }
 _AFTER_ALL: Final = "\U0010ffff"
 _FIRST_TEXT: Final = "\x02"  # what is less begins with the mark of what is no text
+
+
+class Label(NamedTuple):
+    """The columns of a label that have its value."""
+
+    text: ColumnElement[Any]
+    number: ColumnElement[Any]
 
 
 class Clauses:
@@ -78,7 +85,7 @@ class Clauses:
 
     def _one_of(self, field: FieldAsked, values: Sequence[Value]) -> Clause:
         if field.kind is FieldKind.METADATA:
-            return self._labelled(field, [is_one_of(self._table(field), values)])
+            return self._labelled(field, [is_one_of(self._label(field), values)])
         return or_(false(), *[self._compared(field, Operator.EQUAL, value) for value in values])
 
     def _compared(self, field: FieldAsked, how: Operator, value: Value) -> Clause:
@@ -98,16 +105,16 @@ class Clauses:
         return _ORDERS[how](column, value)
 
     def _of_metadata(self, field: FieldAsked, how: Operator, value: Value) -> Clause:
-        table = self._table(field)
+        label = self._label(field)
         if how is Operator.EQUAL:
-            return self._labelled(field, [is_one_of(table, [value])])
+            return self._labelled(field, [is_one_of(label, [value])])
         if how is Operator.CONTAINS:
-            has_item = self._labelled(field, [is_one_of(table, [value])], item=True)
+            has_item = self._labelled(field, [is_one_of(label, [value])], item=True)
             if not isinstance(value, str):
                 return has_item
-            within = self._holds(table.c.text, labels.stored_text(value))
-            return or_(has_item, self._labelled(field, [within, table.c.text >= _FIRST_TEXT]))
-        return self._labelled(field, [ordered(table, how, value, self._dialect)])
+            within = self._holds(label.text, labels.stored_text(value))
+            return or_(has_item, self._labelled(field, [within, label.text >= _FIRST_TEXT]))
+        return self._labelled(field, [ordered(label, how, value, self._dialect)])
 
     def _labelled(self, field: FieldAsked, also: Sequence[Clause], item: bool = False) -> Clause:
         """There is a value of this path of which that holds."""
@@ -119,6 +126,10 @@ class Clauses:
 
     def _table(self, field: FieldAsked) -> Any:
         return label_table(field, self._columns.tasks)
+
+    def _label(self, field: FieldAsked) -> Label:
+        table, columns = self._table(field), self._columns
+        return Label(columns.unindexed(table.c.text), columns.unindexed(table.c.number))
 
     def _holds(self, column: ColumnElement[Any], text: str) -> Clause:
         # LIKE would not tell cases apart on SQLite.
@@ -138,24 +149,26 @@ def label_path(field: FieldAsked, item: bool = False) -> str:
     return ".".join(labels.key_path(key) for key in field.path) + ("[]" if item else "")
 
 
-def is_one_of(table: Any, values: Sequence[Value]) -> Clause:
+def is_one_of(label: Label, values: Sequence[Value]) -> Clause:
     """A label has one of the values."""
     pairs = [labels.stored(value) for value in values]
     texts = [text for text, _ in pairs if text is not None]
     numbers = [number for _, number in pairs if number is not None]
-    found = [table.c.text == texts[0]] if len(texts) == 1 else [table.c.text.in_(texts)] if texts else []
+    found: list[Clause] = []
+    if texts:
+        found.append(label.text == texts[0] if len(texts) == 1 else label.text.in_(texts))
     if numbers:
-        found.append(table.c.number == numbers[0] if len(numbers) == 1 else table.c.number.in_(numbers))
+        found.append(label.number == numbers[0] if len(numbers) == 1 else label.number.in_(numbers))
     return or_(*found) if found else false()
 
 
-def ordered(table: Any, how: Operator, value: Value, dialect: str) -> Clause:
+def ordered(label: Label, how: Operator, value: Value, dialect: str) -> Clause:
     """A label is less or more than a value, or begins with it."""
     if how is Operator.PREFIX:
-        return begins_with(table.c.text, labels.stored_text(str(value)), dialect)
+        return begins_with(label.text, labels.stored_text(str(value)), dialect)
     if isinstance(value, str):
-        return and_(_ORDERS[how](table.c.text, labels.stored_text(value)), table.c.text >= _FIRST_TEXT)
-    return _ORDERS[how](table.c.number, value)
+        return and_(_ORDERS[how](label.text, labels.stored_text(value)), label.text >= _FIRST_TEXT)
+    return _ORDERS[how](label.number, value)
 
 
 def begins_with(column: ColumnElement[Any], prefix: str, dialect: str) -> Clause:

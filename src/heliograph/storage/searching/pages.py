@@ -103,6 +103,8 @@ def _along(made: Select[Any], driver: Driver, columns: Columns, in_order: bool) 
         its = zip(("workflow", "task"), columns.key, strict=False)
         joined = [driver.table.c[name] == part for name, part in its]
         return made.select_from(driver.table).where(*driver.clauses, *joined)
+    if len(driver.rows.selected_columns) == 1 and driver.is_single:
+        return made.where(columns.workflow == driver.rows.limit(1).scalar_subquery())
     if len(driver.rows.selected_columns) == 1:
         return made.where(columns.workflow.in_(driver.rows))
     return made.where(tuple_(*columns.key).in_(driver.rows))
