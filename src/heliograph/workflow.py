@@ -357,7 +357,7 @@ def get_metadata(
             of that name.
         name: the same as `task_id`, but ``"all"`` is no more than a name.
         tasks: the workflow with its tasks, all of the same moment.
-        limit: so many tasks at most; None: 500.
+        limit: so many tasks at most; None: 200.
         after: the tasks after the one with this id.
 
     Returns:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from heliograph.reading.opened import checked_limit, checked_task, no_task, session
 
-PAGE: Final = 500
+PAGE: Final = 200
 """Tasks that are given at once where nobody says how many."""
 
 

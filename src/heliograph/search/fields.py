@@ -149,8 +149,8 @@ def _plain(name: Name, tasks: bool, text: str | None) -> FieldAsked:
     if written in (WORKFLOW_FIELDS if tasks else TASK_FIELDS):
         hint = f"it is one of {others}: search with tasks={not tasks}"
     else:
-        close = difflib.get_close_matches(written, [*known, f"{METADATA}.{written}"], n=1)
-        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join([*known, f'{METADATA}.KEY'])}"
+        close = difflib.get_close_matches(written, known, n=1) or [f"{METADATA}.{name}"]
+        hint = f"did you mean {close[0]}? There are {', '.join([*known, f'{METADATA}.KEY'])}"
     raise SearchError(f"there is no field {str(name)!r} of {whose}; {hint}", text, name.at)
 
 

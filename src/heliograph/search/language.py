@@ -186,13 +186,16 @@ class _Reader:
         at = self._token.at
         parts = [self._part(first=True)]
         while self._takes("."):
-            parts.append(self._part(first=False))
+            if re.fullmatch(r"\d+(\.\d+)?", self._token.text):  # one or two keys that are numbers
+                parts += self._token.text.split(".")
+                self._next += 1
+            else:
+                parts.append(self._part(first=False))
         return Name(tuple(parts), at)
 
     def _part(self, first: bool) -> str:
         token = self._token
-        is_plain = token.kind == "word" or (token.kind in ("digits", "number") and not first)
-        if is_plain and not (first and token.text.lower() in _JOINS):
+        if token.kind == "word" and not (first and token.text.lower() in _JOINS):
             self._next += 1
             return token.text
         if token.kind == "text" and not first:
@@ -222,7 +225,12 @@ class _Reader:
             return self._number(token)
         if token.kind == "word" and token.text.lower() not in _JOINS:
             self._next += 1
-            return _WORDS.get(token.text.lower(), token.text)
+            if self._token.text != ".":
+                return _WORDS.get(token.text.lower(), token.text)
+            word = token.text
+            while self._takes("."):  # the dotted name of a function or an error
+                word += f".{self._part(first=False)}"
+            return word
         return self._fail("here a value is expected: text in quotes, a number, true, false or null")
 
     def _number(self, token: _Token) -> Value:

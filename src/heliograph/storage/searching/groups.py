@@ -122,9 +122,11 @@ def _grouped(
     table = (rows if parts or of else rows.add_columns(literal(1))).subquery()
     keys = [table.c[f"by_{place}"] for place in range(len(parts))]
     numbers = [table.c[f"of_{place}"] for place in range(len(of))]
-    counted = select(
-        *keys, func.count(), *[made for number in numbers for made in _aggregates(number)]
-    ).group_by(*keys)
+    counted = (
+        select(*keys, func.count(), *[made for number in numbers for made in _aggregates(number)])
+        .select_from(table)
+        .group_by(*keys)
+    )
     percentiles = [_percentiles(connection, table, keys, number) for number in numbers]
     found = []
     for row in connection.execute(counted):
