@@ -140,7 +140,7 @@ def _multiply_workflows(connection: sqlite3.Connection, count: int) -> None:
 
 
 def _multiply_tasks(connection: sqlite3.Connection, pairs: int) -> None:
-    """Of the pairs of tasks that there are, the first is multiplied; the task that takes all moves to the end."""
+    """The first pair of tasks is multiplied; the task that takes all outputs moves to the end."""
     key, run = connection.execute("SELECT key, run FROM workflows WHERE workflow_id = ?", [LARGE]).fetchone()
     found = connection.execute("SELECT task, task_id FROM tasks WHERE workflow = ?", [key]).fetchall()
     number = {task_id: task for task, task_id in found}
@@ -186,8 +186,8 @@ def _multiply_tasks(connection: sqlite3.Connection, pairs: int) -> None:
         [key, run],
     )
     connection.execute(
-        "UPDATE attempts SET ready = r.t, submitted = r.t, started = r.t, loaded = r.t, finished = r.t + 0.01,"
-        " serialised = r.t + 0.01, stored = r.t + 0.011"
+        "UPDATE attempts SET ready = r.t, submitted = r.t, started = r.t, loaded = r.t,"
+        " finished = r.t + 0.01, serialised = r.t + 0.01, stored = r.t + 0.011"
         " FROM (SELECT end_time AS t FROM runs WHERE workflow = ?) r WHERE workflow = ? AND task = ?",
         [key, key, last],
     )

@@ -19,6 +19,7 @@ from heliograph.engines.executor import AttemptKey, Deliver, Executor, Receipt, 
 from heliograph.engines.live import LiveRun
 from heliograph.engines.outcome import OutputFuture, cancellation_error, execution_error
 from heliograph.engines.performer import TICK_SECONDS, Performer
+from heliograph.engines.provenance import late_facts
 from heliograph.errors import StorageError
 from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.records.workflow import Owner
@@ -68,7 +69,7 @@ class Loop:
         self._store = store
         self._clock = store.clock
         self._new_owner = new_owner
-        self._journal = store.journal(new_owner())
+        self._journal = store.journal(new_owner(), late_facts)
         self._retired: list[Journal] = []  # of owners whose leases are still to be given up
         self._admission = admission
         self._entrance = Entrance(store, admission)
@@ -333,7 +334,7 @@ class Loop:
             self._performer.drop(run)
         self._drop_all(error, entries)
         self._retired.append(self._journal)
-        self._journal = self._store.journal(self._new_owner())
+        self._journal = self._store.journal(self._new_owner(), late_facts)
         self._renew_at = self._clock() + _RENEW_SECONDS
 
     def _drop_all(self, error: BaseException, entries: Iterable[Entry] = ()) -> None:

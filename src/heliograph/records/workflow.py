@@ -63,6 +63,7 @@ class Owner:
         process_start: when that process started; a pid alone may be another process by now.
         engine: ``embedded`` or ``ray``.
         lease_until: past this time it counts as gone, unless it renews the lease.
+        code: what became known of its code after its runs had begun, as JSON.
     """
 
     owner_id: str
@@ -72,6 +73,7 @@ class Owner:
     process_start: float
     engine: str
     lease_until: float
+    code: str = "{}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,6 +174,7 @@ OWNER_COLUMNS = (
     schema.owners.c.process_start,
     schema.owners.c.engine,
     schema.owners.c.lease_until,
+    schema.owners.c.code.label("owner_code"),
 )
 
 

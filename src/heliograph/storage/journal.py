@@ -80,10 +80,16 @@ class Journal:
         values: where large values go.
         owner: the engine that writes.
         clock: gives Unix seconds.
+        facts: what becomes known of the owner's code only later, as JSON; None: nothing yet.
     """
 
     def __init__(
-        self, database: Database, values: ValueStore, owner: Owner, clock: Callable[[], float]
+        self,
+        database: Database,
+        values: ValueStore,
+        owner: Owner,
+        clock: Callable[[], float],
+        facts: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -94,6 +100,8 @@ class Journal:
         self._reports = Reports(database.dialect)
         self._changelog = Changelog(database.dialect)
         self._registered = False
+        self._facts = facts
+        self._has_facts = False
 
     def commit(self, batch: Batch) -> Committed:
         """Write a batch in one transaction.
@@ -103,6 +111,7 @@ class Journal:
         """
         with self._database.write() as connection:
             self._renew(connection, batch)
+            found_out = self._find_out(connection)
             answers = [self._enter(connection, entry) for entry in batch.entries]
             lost = set()
             names: dict[int, dict[int, tuple[str, ...]]] = {}
@@ -113,13 +122,14 @@ class Journal:
                 else:
                     self._write_remains(connection, changes)
                     lost.add((changes.key, changes.run))
-        self._registered = True
+        self._registered, self._has_facts = True, found_out
         return Committed(answers, frozenset(lost), names)
 
     def close(self) -> None:
         """Give the lease up: what this owner still has reads RESUMABLE at once."""
         if self._registered:
             with self._database.write() as connection:
+                self._find_out(connection)
                 self._statements.renew.tell(
                     connection, {"lease_until": 0.0, "of_owner": self._owner.owner_id}
                 )
@@ -131,6 +141,13 @@ class Journal:
             self._statements.renew.tell(
                 connection, {"lease_until": batch.lease_until, "of_owner": self._owner.owner_id}
             )
+
+    def _find_out(self, connection: Connection) -> bool:
+        """Write what has become known of the owner's code, once; whether it is known."""
+        if self._has_facts or (facts := self._facts()) is None:
+            return self._has_facts
+        self._statements.find_out.tell(connection, {"code": facts, "of_owner": self._owner.owner_id})
+        return True
 
     def _enter(self, connection: Connection, entry: Submission | Claim) -> Answer:
         if isinstance(entry, Submission):
@@ -213,6 +230,9 @@ class _Statements:
         self.register = prepared(insert(schema.owners), *schema.owners.c.keys())
         self.renew = prepared(
             update(schema.owners).where(schema.owners.c.owner_id == bindparam("of_owner")), "lease_until"
+        )
+        self.find_out = prepared(
+            update(schema.owners).where(schema.owners.c.owner_id == bindparam("of_owner")), "code"
         )
         fenced = update(workflows).where(
             workflows.c.key == bindparam("of_key"),

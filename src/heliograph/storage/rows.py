@@ -174,6 +174,7 @@ def owner_record(row: Any) -> Owner | None:
         process_start=row.process_start,
         engine=row.engine,
         lease_until=row.lease_until,
+        code=row.owner_code,
     )
 
 
@@ -189,7 +190,7 @@ def run_record(row: Any) -> RunRecord:
         end_time=row.end_time,
         cancel_time=row.cancel_time,
         reused=row.reused,
-        code=json.loads(row.code),
+        code=json.loads(row.code) | json.loads(row.owner_code or "{}"),
         user=row.login,
         argv=tuple(json.loads(row.argv)),
         hostname=row.hostname,

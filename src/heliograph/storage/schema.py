@@ -61,6 +61,7 @@ owners = Table(
     Column("process_start", Double, nullable=False),
     Column("engine", String(16), nullable=False),
     Column("lease_until", Double, nullable=False),
+    Column("code", Text, nullable=False, server_default="{}"),
 )
 
 workflows = Table(

@@ -62,9 +62,9 @@ class Store:
             self._watching = Watching(self._database)
         return self._watching
 
-    def journal(self, owner: Owner) -> Journal:
-        """The writer of an engine."""
-        return Journal(self._database, self.values, owner, self.clock)
+    def journal(self, owner: Owner, facts: Callable[[], str | None] = lambda: None) -> Journal:
+        """The writer of an engine; see `Journal`."""
+        return Journal(self._database, self.values, owner, self.clock, facts)
 
     def cancel(self, workflow: WorkflowRecord) -> bool:
         """As `control.cancel`."""
