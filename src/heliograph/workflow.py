@@ -47,8 +47,9 @@ from heliograph.graph.options import GivenOptions
 from heliograph.graph.task import Task, task
 from heliograph.graph.user_metadata import metadata_json
 from heliograph.graph.waits import event_node, sleep_node
+from heliograph.reading.diagnosis import diagnose
 from heliograph.reading.history import history
-from heliograph.reading.searching import search, summarize
+from heliograph.reading.searching import condition, search, summarize
 from heliograph.reading.watching import get_logs, get_metrics, watch
 from heliograph.records import context
 from heliograph.records.context import Current, running
@@ -90,9 +91,11 @@ __all__ = [
     "WorkflowStillActiveError",
     "WorkflowTaskNotRecoverableError",
     "cancel",
+    "condition",
     "continuation",
     "current",
     "delete",
+    "diagnose",
     "exceptions",
     "field",
     "get_history",

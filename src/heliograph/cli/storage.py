@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from heliograph import workflow
-from heliograph.errors import StorageError
+from heliograph.errors import StorageError, WorkflowNotFoundError
 
 StorageOption = Annotated[
     str | None,
@@ -54,6 +54,22 @@ def open_to_read(place: str | None) -> bool:
         raise StorageError(f"there is no storage at {os.fspath(location.path)!r}")
     workflow.init(storage=place)
     return True
+
+
+def open_for(context: typer.Context, given: str | None, workflow_id: str) -> str | None:
+    """Open the storage that a command is to read, for a workflow in it.
+
+    Returns:
+        The storage, as it was named.
+
+    Raises:
+        WorkflowNotFoundError: there is nothing yet.
+        StorageError, ValueError: as `open_to_read`.
+    """
+    place = chosen(context, given)
+    if not open_to_read(place):
+        raise WorkflowNotFoundError(f"No such workflow_id {workflow_id!r}")
+    return place
 
 
 def command(place: str | None, *arguments: Any) -> str:

@@ -132,6 +132,23 @@ def summarize(
     ]
 
 
+def condition(text: str, *, tasks: bool = False) -> Condition:
+    """The condition that a text says, to be joined with others.
+
+    Args:
+        text: in the language of searches.
+        tasks: of tasks.
+
+    Raises:
+        SearchError: it says none; it points at the character.
+
+    >>> condition("runs > 1") & condition("status = FAILED")
+    And(parts=(runs > 1, status = 'FAILED'))
+    """
+    found = _condition(text, tasks)
+    return read(text) if found is None else found
+
+
 def _names(given: str | Sequence[str]) -> list[str]:
     return [given] if isinstance(given, str) else list(given)
 

@@ -9,6 +9,7 @@ from heliograph.records.workflow import Owner, WorkflowRecord
 from heliograph.storage import control, migrations
 from heliograph.storage.checkpoints import Checkpoints
 from heliograph.storage.database import Database
+from heliograph.storage.health import Health, examine
 from heliograph.storage.journal import Journal
 from heliograph.storage.location import Location
 from heliograph.storage.mailbox import Mailbox
@@ -73,6 +74,10 @@ class Store:
     def forget(self, workflow: WorkflowRecord) -> None:
         """As `control.forget`."""
         control.forget(self._database, self.values, workflow)
+
+    def health(self) -> Health:
+        """As `health.examine`."""
+        return examine(self._database, self.clock())
 
     def changes(self) -> int:
         """A number that differs after another connection committed something."""
