@@ -72,3 +72,26 @@ class StorageCorruptError(StorageError):
 
 class MissingExtraError(WorkflowError, ImportError):
     """A feature needs an optional dependency; the message names the extra to install."""
+
+
+class SearchError(WorkflowError, ValueError):
+    """A search asks for what can't be.
+
+    Args:
+        what: why.
+        text: the search, if it was written as text.
+        at: the position in it that the error is about.
+    """
+
+    def __init__(self, what: str, text: str | None = None, at: int | None = None) -> None:
+        self.what, self.text, self.at = what, text, at
+        super().__init__(what, text, at)
+
+    def __str__(self) -> str:
+        if self.text is None or self.at is None:
+            return self.what
+        # One line of the text, and a mark below the character.
+        start = self.text.rfind("\n", 0, self.at) + 1
+        line = self.text[start:].split("\n", 1)[0]
+        first = max(self.at - start - 60, 0)
+        return f"{self.what}\n  {line[first : first + 100]}\n  {' ' * (self.at - start - first)}^"

@@ -28,6 +28,7 @@ from heliograph.errors import (
     MissingExtraError,
     NotPicklableError,
     RemoteError,
+    SearchError,
     StorageCorruptError,
     StorageError,
     StorageVersionError,
@@ -44,11 +45,19 @@ from heliograph.errors import (
 from heliograph.graph.identifiers import check_identifier
 from heliograph.graph.listener import EventListener
 from heliograph.graph.node import InputNode, Inputs, Node, TaskNode
-from heliograph.graph.options import GivenOptions, metadata_json
+from heliograph.graph.options import GivenOptions
 from heliograph.graph.task import Task, task
+from heliograph.graph.user_metadata import metadata_json
 from heliograph.graph.waits import event_node, sleep_node
+from heliograph.reading.diagnosis import diagnose
+from heliograph.reading.history import history
+from heliograph.reading.searching import condition, search, summarize
+from heliograph.reading.watching import get_logs, get_metrics, watch
+from heliograph.records import context
 from heliograph.records.context import Current, running
 from heliograph.records.status import WorkflowStatus
+from heliograph.records.steps import progress
+from heliograph.search.expressions import field
 
 if TYPE_CHECKING:
     from heliograph.engines.session import Session
@@ -77,6 +86,7 @@ __all__ = [
     "Node",
     "NotPicklableError",
     "RemoteError",
+    "SearchError",
     "StorageCorruptError",
     "StorageError",
     "StorageVersionError",
@@ -93,38 +103,48 @@ __all__ = [
     "WorkflowTaskNotRecoverableError",
     "cancel",
     "compare",
+    "condition",
     "continuation",
     "current",
     "delete",
+    "diagnose",
     "estimate",
     "exceptions",
     "export",
+    "field",
     "get_history",
+    "get_logs",
     "get_metadata",
+    "get_metrics",
     "get_output",
     "get_output_async",
     "get_status",
     "get_tasks",
+    "history",
     "init",
     "list_all",
     "list_metadata",
     "options",
     "profile",
+    "progress",
     "resume",
     "resume_all",
     "resume_async",
     "run",
     "run_async",
+    "search",
     "send_event",
     "send_event_async",
     "shutdown",
     "sleep",
     "sql",
     "sql_views",
+    "summarize",
     "table",
     "task",
     "timeline",
     "wait_for_event",
+    "watch",
 ]
 
 PENDING = WorkflowStatus.PENDING
@@ -343,31 +363,53 @@ def list_all(
     return [(record.workflow_id, record.status) for record in records]
 
 
-def get_metadata(workflow_id: str, task_id: str | None = None, *, name: str | None = None) -> dict[str, Any]:
-    """What is known of a workflow, or of one of its tasks, at this moment.
+def get_metadata(
+    workflow_id: str,
+    task_id: str | None = None,
+    *,
+    name: str | None = None,
+    tasks: bool = False,
+    limit: int | None = None,
+    after: str | None = None,
+) -> dict[str, Any]:
+    """What is known of a workflow, or of one of its tasks, or of it with its tasks, at this moment.
 
     A field that is not known yet is absent: a running workflow has no ``stats["end_time"]``.
 
     Args:
         workflow_id: the workflow.
-        task_id: the task; None: the workflow itself.
-        name: the same as `task_id`.
+        task_id: the task; None: the workflow itself; ``"all"``: as ``tasks=True``, unless there is a task
+            of that name.
+        name: the same as `task_id`, but ``"all"`` is no more than a name.
+        tasks: the workflow with its tasks, all of the same moment.
+        limit: so many tasks at most; None: 200.
+        after: the tasks after the one with this id.
 
     Returns:
         Of a workflow: ``status``, ``user_metadata``, ``task_options``, ``stats``, ``progress``, ``error`` …
         Of a task: ``name``, ``status``, ``task_options``, ``user_metadata``, ``workflow_refs``, ``stats``,
-        ``attempts`` …; its ``stats`` are those of its last attempt. Times are Unix seconds, durations
-        seconds, sizes bytes.
+        ``attempts`` …; its ``stats`` are those of its last attempt. With tasks: also ``counts`` by status,
+        ``tasks``, whether these are ``truncated``, then where to go on ``after``, and the ``cursor`` for
+        `watch` of this moment. Times are Unix seconds, durations seconds, sizes bytes.
 
     Raises:
         WorkflowNotFoundError: no such workflow, or no such task in it.
+        ValueError: both a task and `tasks` are asked for, or a limit that can't be.
     """
     from heliograph.engines.waiting import found
+    from heliograph.reading.metadata import with_tasks
     from heliograph.records.metadata import task_metadata, workflow_metadata
 
+    wants_all = tasks or (task_id == "all" and name is None)
+    if not wants_all and (limit is not None or after is not None):
+        raise ValueError("limit and after are for pages of tasks: ask with tasks=True")
+    if tasks and (name is not None or task_id not in (None, "all")):
+        raise ValueError(f"tasks=True asks for all tasks, and {task_id or name!r} for one: ask for either")
     task_id = _task_id(task_id, name)
     session = _opened()
     record = found(session.store, workflow_id)
+    if wants_all and (tasks or session.store.queries.task(record.key, "all") is None):
+        return with_tasks(workflow_id, limit, after)
     if task_id is None:
         return workflow_metadata(record, session.place)
     task_record = session.store.queries.task(record.key, task_id)
@@ -417,6 +459,8 @@ def get_tasks(workflow_id: str) -> list[dict[str, Any]]:
 
 def get_history(workflow_id: str) -> list[dict[str, Any]]:
     """The runs of a workflow, oldest first: one for its start and one for each resume.
+
+    See `history` for their attempts too.
 
     Raises:
         WorkflowNotFoundError: there is no such workflow.
@@ -742,10 +786,7 @@ def current() -> Current:
     >>> run(who.bind(), workflow_id="who_example")
     ('who_example', 1)
     """
-    attempt = running.get()
-    if attempt is None:
-        raise RuntimeError("workflow.current() is for code that runs in a task: no task runs this")
-    return attempt
+    return context.current()
 
 
 def cancel(workflow_id: str) -> None:

@@ -462,3 +462,89 @@ def test_stats_of_a_task_are_of_its_last_attempt(engine: EngineUnderTest, ledger
     assert task["stats"]["end_time"] == last["phases"]["finished"]
     assert task["stats"]["compute"] == last["durations"]["compute"]
     assert task["stats"]["start_time"] > task["attempts"][0]["phases"]["finished"]
+
+
+@workflow.task
+def start_another(workflow_id: str) -> object:
+    return workflow.run(give.bind(2), workflow_id=workflow_id)
+
+
+def test_a_workflow_that_a_task_starts_has_a_parent(engine: EngineUnderTest) -> None:
+    assert workflow.run(start_another.bind("child"), workflow_id="mine") == 2
+    assert workflow.get_metadata("child")["parent"] == "mine"
+    assert "parent" not in workflow.get_metadata("mine")
+
+
+def test_tasks_in_pages(engine: EngineUnderTest) -> None:
+    parts = [give.options(name=f"part-{n}").bind(n) for n in range(5)]
+    workflow.run(give.options(name="all").bind(parts), workflow_id="mine", metadata={"team": "blue"})
+    whole = workflow.get_metadata("mine", tasks=True)
+    assert whole.items() >= workflow.get_metadata("mine").items()
+    assert whole["counts"] == {"SUCCESSFUL": 6}
+    assert whole["truncated"] is False
+    assert "after" not in whole
+    assert whole["tasks"] == workflow.get_metadata("mine", tasks=True, limit=6)["tasks"]
+    assert whole["tasks"] == [
+        workflow.get_metadata("mine", name=name) for name in [*[f"part-{n}" for n in range(5)], "all"]
+    ]
+    last = whole["tasks"][-1]
+    assert [needed["task_id"] for needed in last["inputs"]] == last["workflow_refs"]
+    assert all(needed["size"] > 0 and needed["stored"] == "inline" for needed in last["inputs"])
+    assert last["inputs_size"] == sum(n["size"] for n in last["inputs"]) + last["arguments"]["size"]
+    first = workflow.get_metadata("mine", tasks=True, limit=4)
+    assert (first["truncated"], first["after"]) == (True, "part-3")
+    rest = workflow.get_metadata("mine", tasks=True, limit=4, after=first["after"])
+    assert first["tasks"] + rest["tasks"] == whole["tasks"]
+
+
+def test_all_is_a_name_where_there_is_such_a_task(engine: EngineUnderTest) -> None:
+    workflow.run(give.options(name="all").bind(1), workflow_id="one")
+    workflow.run(give.bind(1), workflow_id="other")
+    assert workflow.get_metadata("one", "all")["task_id"] == "all"
+    assert len(workflow.get_metadata("other", "all")["tasks"]) == 1
+    with pytest.raises(workflow.WorkflowNotFoundError, match="No such task_id 'all'"):
+        workflow.get_metadata("other", name="all")
+
+
+def test_pages_that_can_not_be(engine: EngineUnderTest) -> None:
+    workflow.run(give.options(name="x").bind(1), workflow_id="mine")
+    with pytest.raises(ValueError, match="ask with tasks=True"):
+        workflow.get_metadata("mine", limit=3)
+    with pytest.raises(ValueError, match="ask for either"):
+        workflow.get_metadata("mine", "x", tasks=True)
+    with pytest.raises(ValueError, match="limit must be 1 or more"):
+        workflow.get_metadata("mine", tasks=True, limit=0)
+    with pytest.raises(workflow.WorkflowNotFoundError, match="No such task_id 'nope'"):
+        workflow.get_metadata("mine", tasks=True, after="nope")
+    with pytest.raises(workflow.WorkflowNotFoundError, match="No such workflow_id 'nope'"):
+        workflow.get_metadata("nope", tasks=True)
+
+
+def test_history_has_all_runs_and_attempts(engine: EngineUnderTest, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    dag = fail_without.options(name="b").bind(flag, give.options(name="a").bind(1))
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(dag, workflow_id="mine")
+    flag.touch()
+    workflow.resume("mine")
+    whole = workflow.history("mine")
+    assert [run["run"] for run in whole["runs"]] == [1, 2]
+    assert [(one["task_id"], one["attempt"], one["run"], one["status"]) for one in whole["attempts"]] == [
+        ("a", 1, 1, "SUCCESSFUL"),
+        ("b", 1, 1, "FAILED"),
+        ("b", 2, 2, "SUCCESSFUL"),
+    ]
+    first = workflow.history("mine", limit=2)
+    assert first["truncated"]
+    rest = workflow.history("mine", after=first["after"])
+    assert first["attempts"] + rest["attempts"] == whole["attempts"]
+    with pytest.raises(ValueError, match="after must be what an earlier answer gave"):
+        workflow.history("mine", after="x")
+
+
+def test_the_pause_before_a_retry_has_a_reason(engine: EngineUnderTest, tmp_path: Path) -> None:
+    task = succeed_at.options(retry_delay=0.01, name="task").bind(Ledger(tmp_path / "ledger"), 2)
+    workflow.run(task, workflow_id="mine")
+    first, second = workflow.get_metadata("mine", "task")["attempts"]
+    assert "backoff_reason" not in first
+    assert second["backoff_reason"] == "builtins.OSError: try 1"

@@ -1,7 +1,7 @@
 """The commands put together, and what an error becomes: one line on stderr and an exit code.
 
-Exit codes: 0 all went well; 1 an error of heliograph or its storage; 2 the command line is wrong; 3 there is
-no such workflow or task; 130 interrupted.
+Exit codes: 0 all went well; 1 an error of heliograph or its storage, a workflow that failed, something that
+`doctor` found; 2 the command line or a search is wrong; 3 there is no such workflow or task; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -15,23 +15,32 @@ import typer
 
 from heliograph import workflow
 from heliograph.cli.compare import compare
+from heliograph.cli.control import cancel, delete
 from heliograph.cli.dag import dag
+from heliograph.cli.doctor import doctor
 from heliograph.cli.export import export
+from heliograph.cli.history import history
+from heliograph.cli.logs import logs
 from heliograph.cli.ls import ls
 from heliograph.cli.profile import profile
+from heliograph.cli.prune import prune
+from heliograph.cli.resume import resume
+from heliograph.cli.search import search
 from heliograph.cli.serve import serve
 from heliograph.cli.show import show
 from heliograph.cli.sql import sql
 from heliograph.cli.storage import StorageOption
+from heliograph.cli.tasks import tasks
 from heliograph.cli.timeline import timeline
-from heliograph.errors import WorkflowError, WorkflowNotFoundError
+from heliograph.cli.watch import watch
+from heliograph.errors import SearchError, WorkflowError, WorkflowNotFoundError
 
 ERROR: Final = 1
 USAGE: Final = 2
 NOT_FOUND: Final = 3
 INTERRUPTED: Final = 130
 
-_EPILOG: Final = "Exit codes: 0 well, 1 an error of heliograph or its storage, 2 wrong usage, 3 not found."
+_EPILOG: Final = "Exit codes: 0 well, 1 an error, 2 wrong usage, 3 not found, 130 interrupted."
 
 app = typer.Typer(
     name="heliograph",
@@ -43,15 +52,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(epilog=_EPILOG)(ls)
-app.command(epilog=_EPILOG)(show)
-app.command(epilog=_EPILOG)(profile)
-app.command(epilog=_EPILOG)(timeline)
-app.command(epilog=_EPILOG)(compare)
-app.command(epilog=_EPILOG)(dag)
-app.command(epilog=_EPILOG)(export)
-app.command(epilog=_EPILOG)(sql)
-app.command(epilog=_EPILOG)(serve)
+_LOOKING: Final = (ls, show, tasks, watch, logs, history, search, sql)
+_EXPLAINING: Final = (profile, timeline, dag, compare, export)
+_CHANGING: Final = (resume, cancel, delete, prune)
+for command in (*_LOOKING, *_EXPLAINING, *_CHANGING, doctor, serve):
+    app.command(epilog=_EPILOG)(command)
 
 
 def _version(wanted: bool) -> None:
@@ -88,6 +93,8 @@ def run(arguments: Sequence[str]) -> int:
         return INTERRUPTED
     except WorkflowNotFoundError as error:
         return _told(error, NOT_FOUND)
+    except SearchError as error:
+        return _told(error, USAGE)
     except (WorkflowError, ValueError) as error:
         return _told(error, ERROR)
     finally:

@@ -34,7 +34,7 @@ def compare(
     """Show what differs between two workflows, the biggest changes first."""
     from heliograph.cli import rendering
 
-    open_for(first, context, storage)
+    open_for(context, storage, first)
     found = workflow.compare(first, second)
     if as_json:
         rendering.print_json(found.to_dict())

@@ -37,7 +37,7 @@ def dag(
 
     if to not in (None, "dot", "mermaid"):
         raise typer.BadParameter(f"there is no format {to!r}; there are dot, mermaid")
-    open_for(workflow_id, context, storage)
+    open_for(context, storage, workflow_id)
     if to is not None:
         rendering.raw(workflow.export(workflow_id, to).text)
         return

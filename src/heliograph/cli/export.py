@@ -42,7 +42,7 @@ def export(
 
     if to not in FORMATS:
         raise typer.BadParameter(f"there is no format {to!r}; there are {', '.join(FORMATS)}")
-    open_for(workflow_id, context, storage)
+    open_for(context, storage, workflow_id)
     made = workflow.export(workflow_id, to, run)
     if as_json:
         rendering.print_json(dict(made.files))

@@ -13,9 +13,11 @@ from heliograph.cli.storage import StorageOption, chosen, open_to_read
 from heliograph.records.status import WorkflowStatus
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
 DEFAULT_LIMIT: Final = 50
+_PAGE: Final = 500
+_REFRESH_SECONDS: Final = 0.5
 
 
 def ls(
@@ -24,9 +26,16 @@ def ls(
         list[str] | None,
         typer.Option(metavar="STATUS", help="Only those that have this status; can be given again."),
     ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(metavar="CONDITION", help="Only those, as for heliograph search."),
+    ] = None,
     limit: Annotated[
         int, typer.Option(min=0, metavar="N", help="At most so many, the newest; 0: all.")
     ] = DEFAULT_LIMIT,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again and again, until it is interrupted.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON list, of what workflow.get_metadata returns.")
     ] = False,
@@ -35,24 +44,51 @@ def ls(
     """List the stored workflows, newest first."""
     from heliograph.cli import rendering
 
-    wanted = {_status(name) for name in status or ()}
-    found: list[dict[str, Any]] = []
-    if open_to_read(chosen(context, storage)):
-        found = workflow.list_metadata(wanted or None, limit + 1 if limit else None)
-    cut = bool(limit) and len(found) > limit
-    found = found[:limit] if cut else found
+    names = sorted({_status(name) for name in status or ()})
+    wanted = workflow.field("status").is_in(names) if names else None
+    if where is not None:
+        wanted = workflow.condition(where) if wanted is None else wanted & workflow.condition(where)
+    is_there = open_to_read(chosen(context, storage))
+    if watch and not as_json:
+        _watch(wanted, limit, is_there)
+        return
+    found, cut = _found(wanted, limit) if is_there else ([], False)
     if as_json:
         rendering.print_json(found)
     elif found:
         console = rendering.stdout()
         rendering.output(table(found, time.time(), console.width), console)
     else:
-        rendering.stderr().print("no workflows" if wanted else "no workflows yet", style="dim")
+        rendering.stderr().print("no workflows" if wanted is not None else "no workflows yet", style="dim")
     if cut:
         rendering.stderr().print(f"the newest {limit} are shown; --limit 0 shows all of them", style="dim")
 
 
-def table(found: Sequence[dict[str, Any]], now: float, width: int) -> Table:
+def _found(wanted: Any, limit: int) -> tuple[list[dict[str, Any]], bool]:
+    """The newest of those that are wanted, and whether there are more."""
+    page = workflow.search(wanted, limit=limit or _PAGE)
+    found: list[dict[str, Any]] = page["found"]
+    while not limit and page["truncated"]:
+        page = workflow.search(wanted, limit=_PAGE, after=page["after"])
+        found += page["found"]
+    return found, page["truncated"]
+
+
+def _watch(wanted: Any, limit: int, is_there: bool) -> None:
+    from rich.live import Live
+
+    from heliograph.cli import rendering
+
+    console = rendering.stdout()
+    with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
+        while True:
+            shown = min(limit or console.height, max(console.height - 2, 1))
+            found, _cut = _found(wanted, shown) if is_there else ([], False)
+            live.update(table(found, time.time(), console.width) if found else "no workflows", refresh=True)
+            time.sleep(_REFRESH_SECONDS)
+
+
+def table(found: Sequence[dict[str, Any]], now: float, width: int) -> RenderableType:
     """Workflows as a table.
 
     Args:
@@ -72,7 +108,7 @@ def table(found: Sequence[dict[str, Any]], now: float, width: int) -> Table:
     ]
     return rendering.fitted(
         [
-            Column("ID", [rendering.shown(metadata["workflow_id"]) for metadata in found], least=16),
+            Column("ID", [rendering.shown(metadata["workflow_id"]) for metadata in found]),
             Column("STATUS", [rendering.status_text(metadata["status"]) for metadata in found]),
             Column("TASKS", [f"{counts['done']}/{counts['total']}" for counts in progress], is_number=True),
             Column("PROGRESS", bars),
@@ -85,6 +121,7 @@ def table(found: Sequence[dict[str, Any]], now: float, width: int) -> Table:
         ],
         width,
         dropped_first=("METADATA", "PROGRESS", "NAME", "TOOK", "STARTED", "TASKS"),
+        whole=("ID",),
     )
 
 

@@ -35,7 +35,7 @@ def profile(
     """Show where the time of a workflow went: bottlenecks, critical path, what would have saved time."""
     from heliograph.cli import rendering
 
-    open_for(workflow_id, context, storage)
+    open_for(context, storage, workflow_id)
     found = workflow.profile(workflow_id, run)
     if as_json:
         rendering.print_json(found.to_dict())

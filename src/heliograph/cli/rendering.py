@@ -102,9 +102,14 @@ def _write(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def write(line: str) -> None:
+    """A line of plain text on standard output."""
+    _write(f"{line}\n")
+
+
 def error_line(message: str) -> Text:
-    """An error as one red line."""
-    return Text(f"error: {shown(message)}", "red")
+    """An error, in red."""
+    return Text(f"error: {shown_lines(message)}", "red")
 
 
 # -- text
@@ -172,6 +177,19 @@ def compact(value: Mapping[str, Any]) -> str:
     return shown(" ".join(words))
 
 
+def plain(value: Any) -> str:
+    """A value of JSON in one word; nothing for null."""
+    return value if isinstance(value, str) else NOTHING if value is None else json.dumps(value)
+
+
+def error_words(error: Mapping[str, Any] | None) -> Text:
+    """An error in one line."""
+    if error is None:
+        return Text()
+    kind, message = kind_of_error(error["type"]), error.get("message")
+    return Text(f"{kind}: {shown(message)}" if message else kind, "red")
+
+
 # -- numbers
 
 
@@ -210,6 +228,32 @@ def ago(when: float, now: float) -> str:
     return f"{seconds // 86400:.0f} days ago"
 
 
+def clock(when: float) -> str:
+    """A time of day, local."""
+    return f"{datetime.fromtimestamp(when):%H:%M:%S.%f}"[:-3]
+
+
+def amount(name: str, value: float | None) -> str:
+    """A number in the unit that the name of its field says.
+
+    >>> amount("stats.peak_rss", 61e6), amount("stats.compute", 0.5), amount("user_metadata.loss", 0.25)
+    ('61 MB', '500 ms', '0.25')
+    """
+    if value is None:
+        return NOTHING
+    last = name.rpartition(".")[2]
+    if name.startswith("stats.") and last in _DURATIONS:
+        return duration(value)
+    if last in ("peak_rss", "size", "read_bytes", "write_bytes"):
+        return size(round(value))
+    return f"{value:.6g}"
+
+
+_DURATIONS: Final = frozenset(
+    {"duration", "wait", "queue", "load", "compute", "store", "backoff", "cpu_time"}
+)
+
+
 # -- bars
 
 
@@ -217,6 +261,26 @@ def progress_bar(done: int, total: int, width: int, style: str) -> Text:
     """How much of the tasks is over."""
     filled = max(width * done // total, min(done, 1)) if total else 0  # what is begun is seen
     return Text.assemble(("━" * filled, style), ("─" * (width - filled), "dim"))
+
+
+def task_progress(progress: Mapping[str, Any] | None, bar: int = 0) -> Text:
+    """How far a task is, by what it says itself.
+
+    Args:
+        progress: what it said; None: nothing.
+        bar: width of a bar, where the task knows how much there is to do.
+    """
+    text = Text()
+    if progress is None:
+        return text
+    done, total = progress["done"], progress.get("total")
+    if bar and total:
+        part = min(max(done / total, 0.0), 1.0)
+        text.append_text(progress_bar(round(part * bar), bar, bar, "cyan")).append(" ")
+    text.append(f"{done:g}" if total is None else f"{done:g}/{total:g}", "default")
+    if progress.get("message"):
+        text.append(f" {shown(progress['message'])}", "dim")
+    return text
 
 
 def phase_bar(durations: Mapping[str, float], width: int, longest: float) -> Text:
@@ -280,8 +344,13 @@ class Column:
 
 
 def fitted(
-    columns: Sequence[Column], width: int, dropped_first: Sequence[str] = (), *, keep_empty: bool = False
-) -> Table:
+    columns: Sequence[Column],
+    width: int,
+    dropped_first: Sequence[str] = (),
+    whole: Sequence[str] = (),
+    *,
+    keep_empty: bool = False,
+) -> RenderableType:
     """A table no wider than there is room, one line a row.
 
     Columns without any content are left out. Where room is short, columns are dropped in the order given
@@ -292,11 +361,15 @@ def fitted(
         width: the room there is.
         dropped_first: titles of columns that may be dropped.
         keep_empty: columns without any content, too.
+        whole: titles of columns whose cells are never cut, as they are there to be copied: one that is too
+            long has a line of its own above its row, however long that gets.
     """
     kept = [column for column in columns if keep_empty or any(_has_content(cell) for cell in column.cells)]
     natural = {column.title: column.natural for column in kept}
     least = {
-        column.title: natural[column.title]
+        column.title: min(natural[column.title], max(_LEAST_WHOLE, cell_len(column.title)))
+        if column.title in whole
+        else natural[column.title]
         if column.least is None
         else min(natural[column.title], max(column.least, cell_len(column.title)))
         for column in kept
@@ -310,8 +383,38 @@ def fitted(
         [natural[column.title] for column in kept],
         width - 2 * len(kept) + 2,
     )
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
-    for column, room in zip(kept, rooms, strict=True):
+    parts: list[RenderableType] = [_empty_table(kept, rooms, header=True)]
+    for row in zip(*(column.cells for column in kept), strict=True):
+        cells = [cell if isinstance(cell, Text) else Text(cell) for cell in row]
+        long = [
+            at
+            for at, (column, room) in enumerate(zip(kept, rooms, strict=True))
+            if column.title in whole and cells[at].cell_len > room
+        ]
+        for at in long:
+            parts.append(Text(str(cells[at]), no_wrap=True, overflow="ignore"))
+            cells[at] = Text("")
+        if long:
+            parts.append(_empty_table(kept, rooms, header=False))
+        table = parts[-1]
+        assert isinstance(table, Table)
+        table.add_row(*cells)
+    return Group(*parts)
+
+
+_LEAST_WHOLE: Final = 16
+
+
+def _empty_table(columns: Sequence[Column], rooms: Sequence[int], header: bool) -> Table:
+    table = Table(
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+        show_edge=False,
+        show_header=header,
+        header_style="dim",
+    )
+    for column, room in zip(columns, rooms, strict=True):
         table.add_column(
             column.title,
             width=max(room, 1),
@@ -319,8 +422,6 @@ def fitted(
             overflow="ellipsis",
             justify="right" if column.is_number else "left",
         )
-    for row in zip(*(column.cells for column in kept), strict=True):
-        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
     return table
 
 

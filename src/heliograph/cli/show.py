@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from heliograph import workflow
-from heliograph.cli.storage import StorageOption, chosen, command, open_to_read
-from heliograph.errors import WorkflowNotFoundError
+from heliograph.cli.storage import StorageOption, command, open_for
 
 
 def show(
@@ -26,9 +25,7 @@ def show(
     """Show what is known of a workflow, or of one of its tasks."""
     from heliograph.cli import rendering
 
-    place = chosen(context, storage)
-    if not open_to_read(place):
-        raise WorkflowNotFoundError(f"No such workflow_id {workflow_id!r}")
+    place = open_for(context, storage, workflow_id)
     metadata = workflow.get_metadata(workflow_id, task)
     if as_json:
         rendering.print_json(metadata)

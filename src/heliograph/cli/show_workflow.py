@@ -59,7 +59,7 @@ def view(
     parts: list[RenderableType] = [_head(metadata, history, tasks, now)]
     if error := metadata.get("error"):
         parts.append(_error(error, more))
-    parts += [Text(), Text("Runs", "bold"), _runs(metadata, history, now, width)]
+    parts += [Text(), Text("Runs", "bold"), runs_table(metadata["status"], history, now, width)]
     slowest = _slowest(tasks)
     if slowest:
         over = sum("compute" in task["stats"] for task in tasks)
@@ -165,12 +165,19 @@ def _error(error: dict[str, Any], more: str) -> RenderableType:
     return Group(frame, hint("more", f"{more} {shlex.quote(task_id)}"))
 
 
-def _runs(
-    metadata: dict[str, Any], history: Sequence[dict[str, Any]], now: float, width: int
-) -> RenderableType:
+def runs_table(status: str, history: Sequence[dict[str, Any]], now: float, width: int) -> RenderableType:
+    """The runs of a workflow.
+
+    Args:
+        status: the workflow's.
+        history: what `workflow.get_history` returns.
+        now: Unix seconds.
+        width: the room there is.
+    """
+
     def took(run: dict[str, Any]) -> str:
         end = run.get("end_time", run.get("cancel_time"))
-        if end is None and run is history[-1] and metadata["status"] is WorkflowStatus.RUNNING:
+        if end is None and run is history[-1] and status == WorkflowStatus.RUNNING:
             end = now
         return duration(end - run["start_time"]) if end is not None and "start_time" in run else NOTHING
 
@@ -214,7 +221,7 @@ def _task_table(tasks: Sequence[dict[str, Any]], width: int) -> RenderableType:
 
     return fitted(
         [
-            Column("TASK", [shown(task["task_id"]) for task in tasks], least=16),
+            Column("TASK", [shown(task["task_id"]) for task in tasks]),
             Column("STATUS", [_unless_usual(task["status"]) for task in tasks]),
             phase("wait"),
             phase("queue"),
@@ -226,6 +233,7 @@ def _task_table(tasks: Sequence[dict[str, Any]], width: int) -> RenderableType:
         ],
         width,
         dropped_first=("MEMORY", "WAIT", "CPU", "", "QUEUE", "STORE"),
+        whole=("TASK",),
     )
 
 

@@ -56,15 +56,20 @@ def open_to_read(place: str | None) -> bool:
     return True
 
 
-def open_for(workflow_id: str, context: typer.Context, given: str | None) -> None:
-    """Open the storage to read one workflow.
+def open_for(context: typer.Context, given: str | None, workflow_id: str) -> str | None:
+    """Open the storage that a command is to read, for a workflow in it.
+
+    Returns:
+        The storage, as it was named.
 
     Raises:
-        WorkflowNotFoundError: there is no storage yet, so no such workflow.
+        WorkflowNotFoundError: there is nothing yet.
         StorageError, ValueError: as `open_to_read`.
     """
-    if not open_to_read(chosen(context, given)):
+    place = chosen(context, given)
+    if not open_to_read(place):
         raise WorkflowNotFoundError(f"No such workflow_id {workflow_id!r}")
+    return place
 
 
 def command(place: str | None, *arguments: Any) -> str:

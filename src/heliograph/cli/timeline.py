@@ -39,7 +39,7 @@ def timeline(
     """Draw what ran when, and how busy the workers were."""
     from heliograph.cli import rendering
 
-    open_for(workflow_id, context, storage)
+    open_for(context, storage, workflow_id)
     found = workflow.timeline(workflow_id, run)
     if as_json:
         rendering.print_json(found.to_dict())

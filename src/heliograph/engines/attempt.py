@@ -14,6 +14,7 @@ from heliograph.engines.executor import Payload, Receipt, Work
 from heliograph.engines.failures import dotted, failure_of, rebuildable
 from heliograph.engines.measure import Meter
 from heliograph.engines.receipts import wrapped
+from heliograph.engines.reporting import Outlet, Send, unheard
 from heliograph.errors import StorageError, WorkflowTaskNotRecoverableError
 from heliograph.graph.function import load
 from heliograph.graph.node import Inputs, Node
@@ -51,14 +52,15 @@ class _Attempt:
         worker: who runs it.
         submitted: when the executor got it, Unix seconds.
         meter: measures it; None: what it uses can't be told from what others use.
+        send: takes what it says.
     """
 
     __slots__ = (
-        *("_anchor", "_context", "_continuation", "_finished", "_loaded", "_meter", "_output", "_started"),
-        *("_submitted", "_work", "_worker"),
+        *("_anchor", "_context", "_continuation", "_finished", "_loaded", "_meter", "_outlet", "_output"),
+        *("_started", "_submitted", "_work", "_worker"),
     )
 
-    def __init__(self, work: Work, worker: Worker, submitted: float, meter: Meter | None) -> None:
+    def __init__(self, work: Work, worker: Worker, submitted: float, meter: Meter | None, send: Send) -> None:
         self._work = work
         self._worker = worker
         self._submitted = submitted
@@ -70,8 +72,10 @@ class _Attempt:
         self._finished: float | None = None
         self._output: StoredValue | None = None
         self._continuation: Plan | None = None
+        self._outlet = Outlet(send)
+        key = work.key
         self._context = running.set(
-            Current(work.workflow_id, work.task_id, work.key.attempt, work.key.run, work.key.run > 1)
+            Current(work.workflow_id, work.task_id, key.attempt, key.run, key.run > 1, self._outlet)
         )
 
     def load(self, functions: Functions) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
@@ -94,7 +98,7 @@ class _Attempt:
 
     def succeeded(self) -> Receipt:
         """The receipt: it went well."""
-        running.reset(self._context)
+        self.leave()
         phases = self._phases(self._anchor + time.perf_counter())
         return Receipt(
             self._work.key, self._worker, phases, self._used(), self._output, continuation=self._continuation
@@ -102,11 +106,16 @@ class _Attempt:
 
     def failed(self, error: BaseException) -> Receipt:
         """The receipt: something was raised."""
-        running.reset(self._context)
+        self.leave()
         work, phases, used = self._work, self._phases(None), self._used()
         failure = failure_of(error)
         caught = None if work.caught_wraps is None else _caught(error, rebuildable(error, failure), work)
         return Receipt(work.key, self._worker, phases, used, None, failure, caught)
+
+    def leave(self) -> None:
+        """It is over, and has said all that it will."""
+        running.reset(self._context)
+        self._outlet.close()
 
     def _phases(self, serialised: float | None) -> Phases:
         return Phases(None, None, self._submitted, self._started, self._loaded, self._finished, serialised)
@@ -121,6 +130,7 @@ def run_attempt(
     submitted: float,
     measured: Literal["exclusive", "shared"],
     functions: Functions,
+    send: Send = unheard,
 ) -> Receipt:
     """Run an attempt and say how it went; whatever the task raises ends up in the receipt.
 
@@ -130,8 +140,9 @@ def run_attempt(
         submitted: when the executor got it, Unix seconds.
         measured: whether anything else runs in this process meanwhile.
         functions: what this worker has loaded before.
+        send: takes what the task says meanwhile.
     """
-    attempt = _Attempt(work, worker, submitted, Meter(measured))
+    attempt = _Attempt(work, worker, submitted, Meter(measured), send)
     try:
         function, args, kwargs = attempt.load(functions)
         try:
@@ -147,7 +158,12 @@ def run_attempt(
 
 
 async def run_attempt_async(
-    work: Work, worker: Worker, submitted: float, functions: Functions, is_wanted: Callable[[], bool]
+    work: Work,
+    worker: Worker,
+    submitted: float,
+    functions: Functions,
+    is_wanted: Callable[[], bool],
+    send: Send = unheard,
 ) -> Receipt | None:
     """As `run_attempt`, for one that waits on an event loop beside others; it has to be a task of its own.
 
@@ -159,11 +175,12 @@ async def run_attempt_async(
         submitted: when the executor got it, Unix seconds.
         functions: what this worker has loaded before.
         is_wanted: whether anybody waits for the receipt of what was raised; asked when something was.
+        send: takes what the task says meanwhile.
 
     Returns:
         The receipt; None: nobody wants one.
     """
-    attempt = _Attempt(work, worker, submitted, None)
+    attempt = _Attempt(work, worker, submitted, None, send)
     try:
         function, args, kwargs = attempt.load(functions)
         try:
@@ -177,7 +194,10 @@ async def run_attempt_async(
             attempt.called()
         attempt.keep(value)
     except BaseException as error:  # a cancellation too, if it is the task's own
-        return attempt.failed(error) if is_wanted() else None
+        if not is_wanted():
+            attempt.leave()
+            return None
+        return attempt.failed(error)
     return attempt.succeeded()
 
 

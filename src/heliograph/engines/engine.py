@@ -11,6 +11,7 @@ from heliograph.engines.loop import Loop
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.provenance import provenance
 from heliograph.graph.plan import Plan
+from heliograph.records.context import running
 from heliograph.records.status import RunReason, WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
 from heliograph.scheduling.admission import Admission
@@ -65,7 +66,13 @@ class Engine:
         """
         return self._loop.enter(
             Submission(
-                workflow_id, plan, user_metadata, WorkflowStatus.RUNNING, provenance(), self._store.clock()
+                workflow_id,
+                plan,
+                user_metadata,
+                WorkflowStatus.RUNNING,
+                provenance(),
+                self._store.clock(),
+                parent=None if (parent := running.get()) is None else parent.workflow_id,
             )
         )
 

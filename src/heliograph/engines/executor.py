@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from heliograph.graph.plan import Plan
 from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, Worker
+from heliograph.records.report import Report
 
 
 class AttemptKey(NamedTuple):
@@ -92,6 +93,19 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What an attempt said while it runs.
+
+    Attributes:
+        key: which attempt.
+        report: what.
+    """
+
+    key: AttemptKey
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
 class Running:
     """An attempt that a worker has.
 
@@ -124,8 +138,8 @@ def those_of(held: Mapping[AttemptKey, Held], keys: Collection[AttemptKey] | Non
     return [value for value in found if value is not None]
 
 
-Deliver = Callable[[Receipt], None]
-"""Takes a receipt from any thread, at once; never raises."""
+Deliver = Callable[[Receipt | Said], None]
+"""Takes a receipt, or what an attempt said before its own, from any thread, at once; never raises."""
 
 
 class Executor(Protocol):

@@ -18,10 +18,11 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 from heliograph.engines.entrance import Entrance, Entry
-from heliograph.engines.executor import AttemptKey, Deliver, Executor, Receipt
+from heliograph.engines.executor import AttemptKey, Deliver, Executor, Receipt, Said
 from heliograph.engines.live import LiveRun
 from heliograph.engines.outcome import OutputFuture, cancellation_error, execution_error
 from heliograph.engines.performer import TICK_SECONDS, Performer
+from heliograph.engines.provenance import late_facts
 from heliograph.errors import StorageError
 from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.records.workflow import Owner
@@ -64,7 +65,7 @@ class _Fault:
     error: BaseException
 
 
-_Message = Entry | Receipt | _Lost | _Quit | _Hurry | _Fault
+_Message = Entry | Receipt | Said | _Lost | _Quit | _Hurry | _Fault
 
 
 class Loop:
@@ -87,7 +88,7 @@ class Loop:
         self._store = store
         self._clock = store.clock
         self._new_owner = new_owner
-        self._journal = store.journal(new_owner())
+        self._journal = store.journal(new_owner(), late_facts)
         self._retired: list[Journal] = []  # of owners whose leases are still to be given up
         self._admission = admission
         self._entrance = Entrance(store, admission)
@@ -133,15 +134,15 @@ class Loop:
         """A cancellation was stored by this process."""
         self._inbox.put(_Lost(key))
 
-    def _deliver(self, receipt: Receipt) -> None:
-        if self._baton.acquire(blocking=False):
+    def _deliver(self, message: Receipt | Said) -> None:
+        if isinstance(message, Receipt) and self._baton.acquire(blocking=False):
             try:
-                if self._running and self._inbox.empty() and self._performer.is_alone(receipt.key):
-                    self._see_to(receipt)
+                if self._running and self._inbox.empty() and self._performer.is_alone(message.key):
+                    self._see_to(message)
                     return
             finally:
                 self._baton.release()
-        self._inbox.put(receipt)
+        self._inbox.put(message)
 
     def _see_to(self, receipt: Receipt) -> None:
         """What the loop's thread would do with a receipt, done by the one that brings it."""
@@ -237,6 +238,8 @@ class Loop:
         match message:
             case Receipt():
                 self._performer.ended(self._find(message.key), message, self._clock())
+            case Said(key, report):
+                self._performer.said(self._find(key), key, report, self._clock())
             case Entry():
                 self._entrance.add(message)
             case _Lost(key):
@@ -395,7 +398,7 @@ class Loop:
             self._performer.drop(run)
         self._drop_all(error, entries)
         self._retired.append(self._journal)
-        self._journal = self._store.journal(self._new_owner())
+        self._journal = self._store.journal(self._new_owner(), late_facts)
         self._renew_at = self._clock() + _RENEW_SECONDS
 
     def _drop_all(self, error: BaseException, entries: Iterable[Entry] = ()) -> None:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from heliograph.engines.executor import Receipt, Running
 from heliograph.engines.live import Begun, LiveRun
 from heliograph.records.attempt import Phases, StoredValue
+from heliograph.records.report import Report
 from heliograph.records.status import AttemptStatus, TaskStatus
-from heliograph.storage.entries import AttemptEntry, Ending, Expansion, RunChanges
+from heliograph.storage.entries import AttemptEntry, AttemptReport, Ending, Expansion, RunChanges
 
 
 class PendingChanges:
@@ -60,6 +61,10 @@ class PendingChanges:
             begun.worker,
             backoff=begun.backoff,
         )
+
+    def said(self, run: LiveRun, task: int, attempt: int, report: Report, now: float) -> None:
+        """An attempt said something. Nobody waits for that to be stored."""
+        self._changes(run, now).said.append(AttemptReport(task, attempt, report))
 
     def closed(
         self,

@@ -16,6 +16,7 @@ from heliograph.engines.live import Begun, LiveRun, rules_of
 from heliograph.engines.pending import PendingChanges
 from heliograph.engines.timers import Timer, Timers
 from heliograph.errors import StorageCorruptError, TaskTimeoutError
+from heliograph.records.report import Report
 from heliograph.records.status import AttemptStatus, WorkflowStatus
 from heliograph.scheduling.actions import (
     Checkpoint,
@@ -119,6 +120,18 @@ class Performer:
         else:
             event = Succeeded(now, key.task, key.attempt)
         self.tell(run, event, now, receipt)
+
+    def said(self, run: LiveRun | None, key: AttemptKey, report: Report, now: float) -> None:
+        """An attempt said something.
+
+        Args:
+            run: its run; None: nobody waits for it any more.
+            key: which attempt.
+            report: what.
+            now: Unix seconds.
+        """
+        if run is not None and run.machine.live.get(key.task) == key.attempt:
+            self.pending.said(run, key.task, key.attempt, report, now)
 
     # -- looking on
 

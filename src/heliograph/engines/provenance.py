@@ -5,14 +5,19 @@ from __future__ import annotations
 import contextlib
 import functools
 import getpass
+import hashlib
 import json
+import os
 import platform
 import re
 import socket
 import sys
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Final
 
+from heliograph.engines.repository import Repository
 from heliograph.storage.entries import Provenance
 
 _SECRET: Final = re.compile(r"token|secret|password|key", re.IGNORECASE)
@@ -23,6 +28,13 @@ _REDACTED: Final = "***"
 def provenance() -> Provenance:
     """Of this process; found out once."""
     code = {"entry_point": sys.argv[0] if sys.argv else "", "python": platform.python_version()}
+    if _repository().commit is not None:
+        code["git_commit"] = str(_repository().commit)
+        _repository().look_for_changes()
+    if (packages := packages_hash(sys.path)) is not None:
+        code["packages_hash"] = packages
+    if "ray" in sys.modules:
+        code["ray"] = str(getattr(sys.modules["ray"], "__version__", "?"))
     with contextlib.suppress(PackageNotFoundError):  # a source tree that was not installed has no version
         code["heliograph"] = version("heliograph")
     return Provenance(
@@ -31,6 +43,33 @@ def provenance() -> Provenance:
         argv_json=json.dumps(redacted(sys.argv)),
         hostname=socket.gethostname(),
     )
+
+
+def late_facts() -> str | None:
+    """What has become known of the code since runs began, as JSON; None: nothing yet."""
+    return _repository().facts if _repository.cache_info().currsize else None
+
+
+def packages_hash(folders: Iterable[str]) -> str | None:
+    """Tells one set of installed packages and versions from another; None: there are none.
+
+    Their folders' names say both, so that nothing has to be read.
+    """
+    names: set[str] = set()
+    for folder in folders:
+        with contextlib.suppress(OSError):  # no folder, or a zip file
+            names.update(name for name in os.listdir(folder) if name.endswith((".dist-info", ".egg-info")))
+    return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest() if names else None
+
+
+@functools.cache
+def _repository() -> Repository:
+    entry = sys.argv[0] if sys.argv else ""
+    try:
+        is_file = bool(entry) and os.path.isfile(entry)
+        return Repository(Path(entry).resolve().parent if is_file else Path.cwd())
+    except (OSError, ValueError):  # the working directory is gone
+        return Repository(Path("/"))
 
 
 def redacted(argv: list[str]) -> list[str]:

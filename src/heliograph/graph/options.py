@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from heliograph.graph.identifiers import check_identifier
+from heliograph.graph.user_metadata import metadata_json
 
 # Ray rejects option names it does not know, but lets this one through and keeps it on the function. So the
 # mapping that `workflow.options(...)` unpacks to has this single key, and works on both kinds of function.
@@ -129,22 +130,6 @@ def exception_name(kind: type[BaseException]) -> str:
     'builtins.OSError'
     """
     return f"{kind.__module__}.{kind.__name__}"
-
-
-def metadata_json(metadata: object) -> str:
-    """User metadata as JSON text.
-
-    Raises:
-        ValueError: it is not a dict, or JSON can't hold it.
-    """
-    if metadata is None:
-        return "{}"
-    if not isinstance(metadata, dict):
-        raise ValueError(f"metadata must be a dict, not {type(metadata).__name__}: {_shown(metadata)}")
-    try:
-        return json.dumps(metadata, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"metadata must be JSON serialisable: {error}: {_shown(metadata)}") from error
 
 
 def _carried(labels: object) -> Mapping[str, Any]:

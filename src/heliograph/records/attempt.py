@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from heliograph.records.report import Progress
 from heliograph.records.status import AttemptStatus
 
 
@@ -117,6 +118,25 @@ class Resources:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportRecord:
+    """What an attempt said of itself; its lines and points are only counted here.
+
+    Attributes:
+        progress: how far it was.
+        lines: how many lines it logged.
+        points: how many values of metrics it gave.
+        lines_dropped: how many of the lines were too many to be kept.
+        points_dropped: how many of the values were.
+    """
+
+    progress: Progress | None
+    lines: int
+    points: int
+    lines_dropped: int
+    points_dropped: int
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptRecord:
     """One try of a task; written when it begins, completed when it ends, and never changed after.
 
@@ -130,6 +150,7 @@ class AttemptRecord:
         failure: why it failed; without the pickled exception.
         worker: who ran it.
         resources: what it used.
+        report: what it said while it ran; None: nothing.
     """
 
     attempt: int
@@ -141,3 +162,4 @@ class AttemptRecord:
     failure: Failure | None = None
     worker: Worker | None = None
     resources: Resources = field(default_factory=Resources)
+    report: ReportRecord | None = None

@@ -1,15 +1,25 @@
-"""What a task can know of itself while it runs."""
+"""What a task can know of itself while it runs, and say."""
 
 from __future__ import annotations
 
+import json
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from heliograph.graph.user_metadata import metadata_json
+from heliograph.records.report import Reporter, checked_line, checked_point, checked_progress
 
 
 @dataclass(frozen=True, slots=True)
 class Current:
     """The attempt that runs this code.
+
+    What it says is seen by every process while it still runs, a tenth of a second later at most. Much that is
+    said in short order is stored together; of progress and metadata then only the newest.
+
+    It may be handed to threads that the task starts, and says what they say. A copy of it in another process
+    says nothing.
 
     Attributes:
         workflow_id: its workflow.
@@ -24,7 +34,89 @@ class Current:
     attempt: int
     run: int
     is_resume: bool
+    _reporter: Reporter | None = field(default=None, repr=False, compare=False)
+
+    def update_metadata(self, metadata: dict[str, Any], *, of_workflow: bool = False) -> None:
+        """Set keys of the user metadata, as `dict.update` does; other keys stay as they are.
+
+        Args:
+            metadata: what JSON can hold.
+            of_workflow: of the workflow, not of the task.
+
+        Raises:
+            ValueError: JSON can't hold it, or it is too much.
+            RuntimeError: the attempt is over.
+        """
+        text = metadata_json(metadata)
+        # By value: the caller's dict may change before it is sent.
+        self._reporting().update(json.loads(text), len(text), of_workflow)
+
+    def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
+        """Say how far the task is.
+
+        Args:
+            done: so much is done.
+            total: of so much; None: not known.
+            message: what it does now; cut after 512 characters.
+
+        Raises:
+            TypeError, ValueError: not a number, or not a finite one.
+            RuntimeError: the attempt is over.
+        """
+        self._reporting().progress(checked_progress(done, total, message))
+
+    def metric(self, key: str, value: float, step: int | None = None) -> None:
+        """Give a metric a value; all of its values are kept, up to 100,000 an attempt.
+
+        Args:
+            key: the metric.
+            value: a finite number.
+            step: which of the values it is, by a count of the task's own.
+
+        Raises:
+            TypeError, ValueError: of a wrong type, or not finite.
+            RuntimeError: the attempt is over.
+        """
+        self._reporting().point(checked_point(key, value, step))
+
+    def log(self, text: str) -> None:
+        """Log a line; all are kept, up to 100,000 and 16 MiB an attempt. One over 16 KiB is cut.
+
+        Args:
+            text: it.
+
+        Raises:
+            TypeError: not a str.
+            RuntimeError: the attempt is over.
+        """
+        self._reporting().line(checked_line(text))
+
+    def __reduce__(self) -> tuple[type[Current], tuple[str, str, int, int, bool]]:
+        return Current, (self.workflow_id, self.task_id, self.attempt, self.run, self.is_resume)
+
+    def _reporting(self) -> Reporter:
+        if self._reporter is None:
+            raise RuntimeError(
+                f"this is a copy of the current() of task {self.task_id!r}: only the process that runs the "
+                "task can say how it goes"
+            )
+        return self._reporter
 
 
 running: Final[ContextVar[Current | None]] = ContextVar("heliograph_running", default=None)
 """Set by the worker around each attempt; each thread and each coroutine has its own."""
+
+
+def current() -> Current:
+    """The attempt that runs this code.
+
+    Raises:
+        RuntimeError: no task runs it.
+    """
+    attempt = running.get()
+    if attempt is None:
+        raise RuntimeError(
+            "workflow.current() is for code that runs in a task: no task runs this. A thread that a "
+            "task starts has to be handed the task's own workflow.current()"
+        )
+    return attempt

@@ -5,9 +5,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from heliograph.records.attempt import AttemptRecord, Failure, Phases, Resources, StoredValue, Worker
+from heliograph.records.attempt import (
+    AttemptRecord,
+    Failure,
+    Phases,
+    ReportRecord,
+    Resources,
+    StoredValue,
+    Worker,
+)
 from heliograph.records.status import TaskStatus
-from heliograph.records.workflow import FunctionRecord, RunRecord, TaskRecord, WorkflowRecord
+from heliograph.records.workflow import FunctionRecord, InputRecord, RunRecord, TaskRecord, WorkflowRecord
 
 
 def workflow_metadata(record: WorkflowRecord, storage: str) -> dict[str, Any]:
@@ -65,6 +73,8 @@ def run_metadata(run: RunRecord) -> dict[str, Any]:
 def task_metadata(record: TaskRecord) -> dict[str, Any]:
     """A task as a dict."""
     last = record.attempts[-1] if record.attempts else None
+    report = next((attempt.report for attempt in reversed(record.attempts) if attempt.report), None)
+    before = [None, *record.attempts]
     return {
         "name": record.task_id,
         "task_id": record.task_id,
@@ -77,16 +87,27 @@ def task_metadata(record: TaskRecord) -> dict[str, Any]:
         **_known(
             error=_task_error(record),
             creator=record.creator,
-            output=record.output and _output(record.output),
+            output=record.output and _reference(record.output),
+            arguments=record.arguments and _reference(record.arguments),
             inputs_size=last and last.inputs_size,
+            **_report(report),
         ),
-        "attempts": [attempt_metadata(attempt) for attempt in record.attempts],
+        **_inputs(record.inputs),
+        "attempts": [
+            attempt_metadata(attempt, earlier)
+            for attempt, earlier in zip(record.attempts, before, strict=False)
+        ],
         "stats": {} if last is None else _stats(last),
     }
 
 
-def attempt_metadata(record: AttemptRecord) -> dict[str, Any]:
-    """An attempt as a dict."""
+def attempt_metadata(record: AttemptRecord, before: AttemptRecord | None = None) -> dict[str, Any]:
+    """An attempt as a dict.
+
+    Args:
+        record: it.
+        before: the attempt before it: why there was to be a pause between them.
+    """
     return {
         "attempt": record.attempt,
         "run": record.run,
@@ -94,6 +115,8 @@ def attempt_metadata(record: AttemptRecord) -> dict[str, Any]:
         **_known(
             error=record.failure and _failure(record.failure),
             worker=record.worker and _worker(record.worker),
+            backoff_reason=_backoff_reason(record, before),
+            **_report(record.report),
         ),
         "phases": _phases(record.phases),
         "durations": _durations(record),
@@ -173,7 +196,41 @@ def _worker(worker: Worker) -> dict[str, Any]:
     return _known(host=worker.host, pid=worker.pid, worker_id=worker.worker_id, node_id=worker.node_id)
 
 
-def _output(value: StoredValue) -> dict[str, Any]:
+def _inputs(inputs: tuple[InputRecord, ...]) -> dict[str, Any]:
+    known = [{"task_id": needed.task_id, **_reference(needed.value)} for needed in inputs]
+    return {"inputs": known} if known else {}
+
+
+def _report(report: ReportRecord | None) -> dict[str, Any]:
+    """What was said while it ran: ``progress``, and how much else there is under ``events``."""
+    if report is None:
+        return {}
+    progress = report.progress
+    return _known(
+        progress=progress
+        and _known(done=progress.done, total=progress.total, message=progress.message, time=progress.time),
+        events={
+            name: count
+            for name, count in (
+                ("lines", report.lines),
+                ("metrics", report.points),
+                ("lines_dropped", report.lines_dropped),
+                ("metrics_dropped", report.points_dropped),
+            )
+            if count
+        }
+        or None,
+    )
+
+
+def _backoff_reason(record: AttemptRecord, before: AttemptRecord | None) -> str | None:
+    if not record.backoff or before is None or before.failure is None:
+        return None
+    failure = before.failure
+    return f"{failure.kind}: {failure.message}" if failure.message else failure.kind
+
+
+def _reference(value: StoredValue) -> dict[str, Any]:
     return {
         **_known(type=value.kind),
         "size": value.size,

@@ -63,6 +63,7 @@ class Owner:
         process_start: when that process started; a pid alone may be another process by now.
         engine: ``embedded`` or ``ray``.
         lease_until: past this time it counts as gone, unless it renews the lease.
+        code: what became known of its code after its runs had begun, as JSON.
     """
 
     owner_id: str
@@ -72,6 +73,7 @@ class Owner:
     process_start: float
     engine: str
     lease_until: float
+    code: str = "{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,19 @@ class FunctionRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class InputRecord:
+    """The output of a task, as an input of another one.
+
+    Attributes:
+        task_id: of the task it is the output of.
+        value: its size, type and place.
+    """
+
+    task_id: str
+    value: StoredValue
+
+
+@dataclass(frozen=True, slots=True)
 class TaskRecord:
     """A task, with all its attempts.
 
@@ -129,6 +144,8 @@ class TaskRecord:
         reused_in: the last run that took its checkpoint instead of running it.
         creator: id of the task whose continuation it is a part of.
         output: size, type and place of its stored output.
+        arguments: size and place of its pickled arguments, without its inputs.
+        inputs: size, type and place of those outputs that are stored; empty where nobody asked.
         attempts: oldest first.
     """
 
@@ -143,3 +160,5 @@ class TaskRecord:
     creator: str | None
     output: StoredValue | None
     attempts: tuple[AttemptRecord, ...]
+    arguments: StoredValue | None = None
+    inputs: tuple[InputRecord, ...] = ()

@@ -21,6 +21,7 @@ from heliograph.records.attempt import StoredValue
 from heliograph.records.status import ACTIVE, AttemptStatus, RunReason, TaskStatus, WorkflowStatus
 from heliograph.records.workflow import Owner
 from heliograph.storage import rows, schema
+from heliograph.storage.changelog import Changelog
 from heliograph.storage.entries import Accepted, Claim, Refused
 from heliograph.storage.liveness import derived_status
 from heliograph.storage.statements import Prepared, constant, constants
@@ -100,6 +101,7 @@ class Claims:
             dialect,
         )
         self._run = Prepared(insert(runs), dialect, runs.c.keys())
+        self._changelog = Changelog(dialect)
 
     def claim(self, connection: Connection, claim: Claim, owner: Owner, now: float) -> Accepted | Refused:
         """Make the workflow the owner's, with a new run.
@@ -149,6 +151,8 @@ class Claims:
                 reused=reused,
             ),
         )
+        begun = f'[["run",{run},"{claim.status.value}"]]'
+        self._changelog.note(connection, found.key, run, claim.created_time, begun)
         return Accepted(found.key, run)
 
     def _output_of(self, connection: Connection, found: Any) -> StoredValue | None:
@@ -170,6 +174,7 @@ OWNER_COLUMNS = (
     schema.owners.c.process_start,
     schema.owners.c.engine,
     schema.owners.c.lease_until,
+    schema.owners.c.code.label("owner_code"),
 )
 
 

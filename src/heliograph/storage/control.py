@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from sqlalchemy import delete, func, select, update
@@ -10,6 +11,7 @@ from heliograph.errors import WorkflowNotFoundError, WorkflowStillActiveError
 from heliograph.records.status import ACTIVE, TASK_OVER, AttemptStatus, TaskStatus, WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
 from heliograph.storage import rows, schema
+from heliograph.storage.changelog import Changelog
 from heliograph.storage.database import Database
 from heliograph.storage.statements import constant, constants
 from heliograph.storage.values import ValueStore
@@ -40,11 +42,15 @@ def cancel(database: Database, workflow: WorkflowRecord, clock: Callable[[], flo
             .where(schema.runs.c.workflow == key, schema.runs.c.run == changed.run)
             .values(status=WorkflowStatus.CANCELED.value, cancel_time=now)
         )
-        connection.execute(
+        stopped = connection.execute(
             update(tasks)
             .where(tasks.c.workflow == key, tasks.c.status.not_in(constants(TASK_OVER)))
             .values(status=TaskStatus.CANCELED.value)
+            .returning(tasks.c.task)
         )
+        canceled = [["tasks", sorted(stopped.scalars()), TaskStatus.CANCELED.value]]
+        story = json.dumps([*canceled, ["run", changed.run, WorkflowStatus.CANCELED.value]])
+        Changelog(database.dialect).note(connection, key, changed.run, now, story)
         connection.execute(
             update(attempts)
             .where(attempts.c.workflow == key, attempts.c.status == constant(AttemptStatus.RUNNING))

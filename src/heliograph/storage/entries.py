@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from heliograph.errors import StorageError
 from heliograph.graph.plan import Plan
 from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, Worker
+from heliograph.records.report import Report
 from heliograph.records.status import AttemptStatus, RunReason, TaskStatus, WorkflowStatus
 
 
@@ -121,6 +122,15 @@ class AttemptEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptReport:
+    """What an attempt of a task said."""
+
+    task: int
+    attempt: int
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """How a run ended by itself: never by a cancellation, which is stored by who asked for it."""
 
@@ -163,6 +173,7 @@ class RunChanges:
         due: when sleeps that began will end.
         attempts: attempts that began or ended.
         outputs: outputs to store.
+        said: what attempts said while they run.
         ending: if the run ended.
         started: the run left the queue at this time.
     """
@@ -175,5 +186,6 @@ class RunChanges:
     tasks: dict[int, TaskStatus] = field(default_factory=dict)
     attempts: dict[tuple[int, int], AttemptEntry] = field(default_factory=dict)
     outputs: dict[int, StoredValue] = field(default_factory=dict)
+    said: list[AttemptReport] = field(default_factory=list)
     ending: Ending | None = None
     started: float | None = None

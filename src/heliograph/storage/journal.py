@@ -20,6 +20,7 @@ from sqlalchemy.sql import ClauseElement
 from heliograph.records.status import ACTIVE, AttemptStatus, WorkflowStatus
 from heliograph.records.workflow import Owner
 from heliograph.storage import rows, schema
+from heliograph.storage.changelog import Changelog, run_story
 from heliograph.storage.claims import Claims
 from heliograph.storage.database import Database
 from heliograph.storage.entries import (
@@ -32,6 +33,7 @@ from heliograph.storage.entries import (
     Submission,
     Unstored,
 )
+from heliograph.storage.reports import Reports
 from heliograph.storage.statements import Prepared, constants, replacing
 from heliograph.storage.submissions import Submissions
 from heliograph.storage.values import ValueStore
@@ -78,10 +80,16 @@ class Journal:
         values: where large values go.
         owner: the engine that writes.
         clock: gives Unix seconds.
+        facts: what becomes known of the owner's code only later, as JSON; None: nothing yet.
     """
 
     def __init__(
-        self, database: Database, values: ValueStore, owner: Owner, clock: Callable[[], float]
+        self,
+        database: Database,
+        values: ValueStore,
+        owner: Owner,
+        clock: Callable[[], float],
+        facts: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -89,7 +97,11 @@ class Journal:
         self._statements = _Statements(database.dialect)
         self._submissions = Submissions(database.dialect, values)
         self._claims = Claims(database.dialect)
+        self._reports = Reports(database.dialect)
+        self._changelog = Changelog(database.dialect)
         self._registered = False
+        self._facts = facts
+        self._has_facts = False
 
     def commit(self, batch: Batch) -> Committed:
         """Write a batch in one transaction.
@@ -99,6 +111,7 @@ class Journal:
         """
         with self._database.write() as connection:
             self._renew(connection, batch)
+            found_out = self._find_out(connection)
             answers = [self._enter(connection, entry) for entry in batch.entries]
             lost = set()
             names: dict[int, dict[int, tuple[str, ...]]] = {}
@@ -109,13 +122,14 @@ class Journal:
                 else:
                     self._write_remains(connection, changes)
                     lost.add((changes.key, changes.run))
-        self._registered = True
+        self._registered, self._has_facts = True, found_out
         return Committed(answers, frozenset(lost), names)
 
     def close(self) -> None:
         """Give the lease up: what this owner still has reads RESUMABLE at once."""
         if self._registered:
             with self._database.write() as connection:
+                self._find_out(connection)
                 self._statements.renew.tell(
                     connection, {"lease_until": 0.0, "of_owner": self._owner.owner_id}
                 )
@@ -127,6 +141,13 @@ class Journal:
             self._statements.renew.tell(
                 connection, {"lease_until": batch.lease_until, "of_owner": self._owner.owner_id}
             )
+
+    def _find_out(self, connection: Connection) -> bool:
+        """Write what has become known of the owner's code, once; whether it is known."""
+        if self._has_facts or (facts := self._facts()) is None:
+            return self._has_facts
+        self._statements.find_out.tell(connection, {"code": facts, "of_owner": self._owner.owner_id})
+        return True
 
     def _enter(self, connection: Connection, entry: Submission | Claim) -> Answer:
         if isinstance(entry, Submission):
@@ -167,6 +188,8 @@ class Journal:
                 for task, value in changes.outputs.items()
             ],
         )
+        said = self._reports.store(connection, key, changes.said)
+        self._changelog.note(connection, key, changes.run, self._clock(), run_story(changes, said))
         if changes.started is not None:
             begun = {"status": WorkflowStatus.RUNNING.value, "start_time": changes.started}
             write.begin.tell(connection, {"of_workflow": key, "of_run": changes.run} | begun)
@@ -174,7 +197,7 @@ class Journal:
             write.end.tell(connection, _end_row(changes, changes.ending, self._clock()))
 
     def _write_remains(self, connection: Connection, changes: RunChanges) -> None:
-        """Of a cancelled run: how its attempts went, since that is true all the same. Never an output."""
+        """Of a cancelled run: how its attempts went and what they said, as that is true. Never an output."""
         row = self._statements.stands.ask(connection, of_key=changes.key).first()
         if row is not None and row.run == changes.run and row.status == WorkflowStatus.CANCELED:
             ended = [
@@ -183,6 +206,7 @@ class Journal:
                 if entry.status not in (AttemptStatus.SUCCESSFUL, AttemptStatus.RUNNING)
             ]
             self._write_attempts(connection, changes, ended)
+            self._reports.store(connection, changes.key, changes.said)
 
     def _write_attempts(
         self, connection: Connection, changes: RunChanges, entries: Iterable[AttemptEntry]
@@ -206,6 +230,9 @@ class _Statements:
         self.register = prepared(insert(schema.owners), *schema.owners.c.keys())
         self.renew = prepared(
             update(schema.owners).where(schema.owners.c.owner_id == bindparam("of_owner")), "lease_until"
+        )
+        self.find_out = prepared(
+            update(schema.owners).where(schema.owners.c.owner_id == bindparam("of_owner")), "code"
         )
         fenced = update(workflows).where(
             workflows.c.key == bindparam("of_key"),

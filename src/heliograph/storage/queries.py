@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Collection
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, and_, bindparam, select
+from sqlalchemy import BindParameter, Connection, and_, bindparam, func, select
 
 from heliograph.records.attempt import AttemptRecord
 from heliograph.records.status import ACTIVE, WorkflowStatus
@@ -17,7 +16,8 @@ from heliograph.storage import rows, schema
 from heliograph.storage.claims import OWNER_COLUMNS, with_owner
 from heliograph.storage.database import Database
 from heliograph.storage.liveness import derived_status
-from heliograph.storage.statements import Prepared, constant
+from heliograph.storage.statements import Prepared
+from heliograph.storage.task_queries import TaskPage, TaskQueries
 
 _RUN_COLUMNS = (
     schema.runs.c.run,
@@ -37,6 +37,21 @@ _RUN_COLUMNS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A workflow and some of its tasks, at one moment.
+
+    Attributes:
+        workflow: it.
+        page: the tasks.
+        change: the number of the last change until then.
+    """
+
+    workflow: WorkflowRecord
+    page: TaskPage
+    change: int
+
+
 class Queries:
     """Reads of one database.
 
@@ -49,7 +64,7 @@ class Queries:
         self._database = database
         self._clock = clock
         workflows, runs, owners = schema.workflows, schema.runs, schema.owners
-        tasks, functions, values = schema.tasks, schema.functions, schema.stored_values
+        tasks, changes = schema.tasks, schema.changes
         of_workflow: BindParameter[int] = bindparam("of_workflow")
         failed = tasks.alias("failed")
         failed_task = and_(failed.c.workflow == runs.c.workflow, failed.c.task == runs.c.error_task)
@@ -78,52 +93,10 @@ class Queries:
             .where(runs.c.workflow == of_workflow)
             .order_by(runs.c.run)
         )
-        output = and_(
-            values.c.workflow == tasks.c.workflow,
-            values.c.task == tasks.c.task,
-            values.c.role == constant(schema.Role.OUTPUT),
+        self._last_change = self._prepared(
+            select(func.max(changes.c.number)).where(changes.c.workflow == of_workflow)
         )
-        function = and_(functions.c.workflow == tasks.c.workflow, functions.c.function == tasks.c.function)
-        creators = tasks.alias("creators")
-        created = and_(creators.c.workflow == tasks.c.workflow, creators.c.task == tasks.c.creator)
-        task_select = (
-            select(
-                tasks,
-                functions.c.module,
-                functions.c.qualname,
-                functions.c.file,
-                functions.c.line,
-                functions.c.source_hash,
-                values.c.size.label("output_size"),
-                values.c.sha256.label("output_sha256"),
-                values.c.kind.label("output_kind"),
-                values.c.location.label("output_location"),
-                creators.c.task_id.label("creator_id"),
-            )
-            .select_from(
-                tasks.join(functions, function).outerjoin(values, output).outerjoin(creators, created)
-            )
-            .where(tasks.c.workflow == of_workflow)
-        )
-        self._tasks = self._prepared(task_select.order_by(tasks.c.task))
-        self._task = self._prepared(task_select.where(tasks.c.task_id == bindparam("of_task_id")))
-        attempts, needs = schema.attempts, schema.dependencies
-        attempt_select = (
-            select(attempts)
-            .where(attempts.c.workflow == of_workflow)
-            .order_by(attempts.c.task, attempts.c.attempt)
-        )
-        self._attempts = self._prepared(attempt_select)
-        self._attempts_of = self._prepared(attempt_select.where(attempts.c.task == bindparam("of_task")))
-        upstream_task = and_(tasks.c.workflow == needs.c.workflow, tasks.c.task == needs.c.upstream)
-        upstream_select = (
-            select(needs.c.task, tasks.c.task_id)
-            .select_from(needs.join(tasks, upstream_task))
-            .where(needs.c.workflow == of_workflow)
-            .order_by(needs.c.task, needs.c.place)
-        )
-        self._upstream = self._prepared(upstream_select)
-        self._upstream_of = self._prepared(upstream_select.where(needs.c.task == bindparam("of_task")))
+        self._task_queries = TaskQueries(database)
 
     def workflow(self, workflow_id: str) -> WorkflowRecord | None:
         """A workflow with its newest run; None: there is none of this id."""
@@ -150,10 +123,8 @@ class Queries:
             limit: at most so many; None: all.
         """
         workflows = schema.workflows
-        order = (workflows.c.created_time, workflows.c.key)
-        statement = self._workflow_select.order_by(
-            *(column.desc() if newest_first else column for column in order)
-        )
+        order = workflows.c.key  # keys count up
+        statement = self._workflow_select.order_by(order.desc() if newest_first else order)
         wanted = None if statuses is None else set(statuses)
         if wanted is not None:
             if WorkflowStatus.RESUMABLE in wanted:
@@ -167,6 +138,28 @@ class Queries:
             found = (record for record in records if statuses is None or record.status in statuses)
             return list(islice(found, limit))
 
+    def records(self, connection: Connection, keys: Sequence[int]) -> list[WorkflowRecord]:
+        """Workflows by their keys, in the order of these; on a snapshot."""
+        if not keys:
+            return []
+        statement = self._workflow_select.where(schema.workflows.c.key.in_(keys))
+        found = {row.key: self._workflow_record(row) for row in connection.execute(statement)}
+        return [found[key] for key in keys]
+
+    def task_records(
+        self, connection: Connection, keys: Sequence[tuple[int, int]]
+    ) -> list[tuple[str, TaskRecord]]:
+        """Tasks by the keys of their workflows and their numbers, with the workflows' ids; on a snapshot."""
+        ids = {
+            row.key: row.workflow_id
+            for row in connection.execute(
+                select(schema.workflows.c.key, schema.workflows.c.workflow_id).where(
+                    schema.workflows.c.key.in_({key for key, _task in keys})
+                )
+            )
+        }
+        return [(ids[key], self._task_queries.numbered(connection, key, task)) for key, task in keys]
+
     def runs(self, key: int) -> list[RunRecord]:
         """All runs of a workflow, oldest first; the newest reads RESUMABLE where its workflow does."""
         with self._database.read() as connection:
@@ -179,29 +172,46 @@ class Queries:
         return [replace(run, status=derived_status(run.status, run.owner, now)) for run in found]
 
     def task(self, key: int, task_id: str) -> TaskRecord | None:
-        """A task with its attempts; None: the workflow has none of this id."""
-        with self._database.snapshot() as connection:
-            row = self._task.ask(connection, of_workflow=key, of_task_id=task_id).first()
-            if row is None:
-                return None
-            of_task = {"of_workflow": key, "of_task": row.task}
-            upstream = tuple(needed.task_id for needed in self._upstream_of.ask(connection, **of_task))
-            attempts = tuple(
-                rows.attempt_record(attempt) for attempt in self._attempts_of.ask(connection, **of_task)
-            )
-        return rows.task_record(row, upstream, attempts)
+        """See `TaskQueries.task`."""
+        return self._task_queries.task(key, task_id)
 
     def tasks(self, key: int) -> list[TaskRecord]:
-        """All tasks of a workflow with their attempts, dependencies first."""
-        upstream: dict[int, list[str]] = defaultdict(list)
-        attempts: dict[int, list[AttemptRecord]] = defaultdict(list)
+        """See `TaskQueries.tasks`."""
+        return self._task_queries.tasks(key)
+
+    def snapshot(self, workflow_id: str, after: str | None, limit: int) -> Snapshot | None:
+        """A workflow and some of its tasks, at one moment.
+
+        Args:
+            workflow_id: its id.
+            after: id of the task before the first of them; None: from the first one.
+            limit: at most so many.
+
+        Returns:
+            They; None: there is no such workflow, or no such task in it.
+        """
         with self._database.snapshot() as connection:
-            found = self._tasks.ask(connection, of_workflow=key).all()
-            for needed in self._upstream.ask(connection, of_workflow=key):
-                upstream[needed.task].append(needed.task_id)
-            for attempt in self._attempts.ask(connection, of_workflow=key):
-                attempts[attempt.task].append(rows.attempt_record(attempt))
-        return [rows.task_record(row, tuple(upstream[row.task]), tuple(attempts[row.task])) for row in found]
+            row = self._workflow.ask(connection, of_id=workflow_id).first()
+            if row is None:
+                return None
+            page = self._task_queries.page(connection, row.key, after, limit)
+            change = self._last_change.ask(connection, of_workflow=row.key).scalar_one()
+        return None if page is None else Snapshot(self._workflow_record(row), page, change or 0)
+
+    def attempts(self, key: int, after: tuple[int, int], limit: int) -> list[tuple[int, str, AttemptRecord]]:
+        """Attempts of a workflow by task and number: number and id of the task, and the attempt.
+
+        Args:
+            key: of the workflow.
+            after: numbers of the task and attempt before the first of them.
+            limit: at most so many.
+        """
+        with self._database.snapshot() as connection:
+            found = self._task_queries.attempts(connection, key, after, limit)
+            if not found:
+                return []
+            ids = self._task_queries.ids(connection, key, found[0][0], found[-1][0])
+        return [(task, ids[task], attempt) for task, attempt in found]
 
     def _prepared(self, statement: Any) -> Prepared:
         return Prepared(statement, self._database.dialect)

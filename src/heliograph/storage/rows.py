@@ -7,9 +7,25 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from heliograph.graph.options import TaskOptions
-from heliograph.records.attempt import AttemptRecord, Failure, Phases, Resources, StoredValue, Worker
+from heliograph.records.attempt import (
+    AttemptRecord,
+    Failure,
+    Phases,
+    ReportRecord,
+    Resources,
+    StoredValue,
+    Worker,
+)
+from heliograph.records.report import Progress
 from heliograph.records.status import AttemptStatus, RunReason, TaskStatus, WorkflowStatus
-from heliograph.records.workflow import FunctionRecord, Owner, RunRecord, TaskRecord, WorkflowRecord
+from heliograph.records.workflow import (
+    FunctionRecord,
+    InputRecord,
+    Owner,
+    RunRecord,
+    TaskRecord,
+    WorkflowRecord,
+)
 from heliograph.storage.entries import AttemptEntry
 from heliograph.storage.schema import Role
 
@@ -158,6 +174,7 @@ def owner_record(row: Any) -> Owner | None:
         process_start=row.process_start,
         engine=row.engine,
         lease_until=row.lease_until,
+        code=row.owner_code,
     )
 
 
@@ -173,7 +190,7 @@ def run_record(row: Any) -> RunRecord:
         end_time=row.end_time,
         cancel_time=row.cancel_time,
         reused=row.reused,
-        code=json.loads(row.code),
+        code=json.loads(row.code) | json.loads(row.owner_code or "{}"),
         user=row.login,
         argv=tuple(json.loads(row.argv)),
         hostname=row.hostname,
@@ -204,8 +221,13 @@ def workflow_record(row: Any, status: WorkflowStatus) -> WorkflowRecord:
     )
 
 
-def task_record(row: Any, upstream: tuple[str, ...], attempts: tuple[AttemptRecord, ...]) -> TaskRecord:
-    """A task, from its row joined with its function and its output."""
+def task_record(
+    row: Any,
+    upstream: tuple[str, ...],
+    attempts: tuple[AttemptRecord, ...],
+    inputs: tuple[InputRecord, ...] = (),
+) -> TaskRecord:
+    """A task, from its row joined with its function, its output and its arguments."""
     return TaskRecord(
         number=row.task,
         task_id=row.task_id,
@@ -217,8 +239,27 @@ def task_record(row: Any, upstream: tuple[str, ...], attempts: tuple[AttemptReco
         reused_in=row.reused_in,
         creator=row.creator_id,
         output=value_record(row, "output_"),
+        arguments=value_record(row, "arguments_"),
+        inputs=inputs,
         attempts=attempts,
     )
+
+
+def report_record(row: Any) -> ReportRecord:
+    """What an attempt has said so far, but for its lines and points."""
+    progress = None
+    if row.done is not None:
+        progress = Progress(whole(row.done), whole(row.total), row.message, row.progress_time)
+    return ReportRecord(progress, row.lines, row.points, row.lines_dropped, row.points_dropped)
+
+
+def whole(number: float | None) -> Any:
+    """A number as its task gave it: databases make floats of them all.
+
+    >>> whole(3.0), whole(0.5)
+    (3, 0.5)
+    """
+    return int(number) if number is not None and number == int(number) else number
 
 
 def attempt_record(row: Any) -> AttemptRecord:

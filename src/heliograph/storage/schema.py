@@ -8,7 +8,7 @@ order.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -23,13 +23,14 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 from heliograph.graph.identifiers import MAX_LENGTH
 from heliograph.records.event import EventState
 from heliograph.records.status import AttemptStatus, RunReason, TaskStatus, WorkflowStatus
 
-VERSION: Final = 1
+VERSION: Final = 2
 """The version of this schema. A store says which it has; see `storage.migrations`."""
 
 metadata = MetaData()
@@ -41,6 +42,11 @@ _Key = BigInteger().with_variant(Integer, "sqlite")
 def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
     listed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({listed})")
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """An index of some rows only; each database has its own word for it."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 schema_version = Table("heliograph_schema", metadata, Column("version", Integer, nullable=False))
@@ -55,6 +61,7 @@ owners = Table(
     Column("process_start", Double, nullable=False),
     Column("engine", String(16), nullable=False),
     Column("lease_until", Double, nullable=False),
+    Column("code", Text, nullable=False, server_default="{}"),
 )
 
 workflows = Table(
@@ -72,7 +79,7 @@ workflows = Table(
     Column("progress", Text, nullable=False),
     Column("parent", String(MAX_LENGTH)),
     _one_of("status", WorkflowStatus),
-    Index("workflows_by_status", "status", "created_time"),
+    Index("workflows_by_status", "status", "key"),
     Index("workflows_by_time", "created_time"),
     # The key of a deleted workflow must not come back: its value folder may linger.
     sqlite_autoincrement=True,
@@ -116,6 +123,7 @@ functions = Table(
     Column("source_hash", String(64)),
     Column("payload", LargeBinary, nullable=False),
     Column("is_async", Boolean, nullable=False),
+    Index("functions_by_name", "qualname", "workflow"),
 )
 
 tasks = Table(
@@ -135,6 +143,8 @@ tasks = Table(
     Column("due", Double),
     _one_of("status", TaskStatus),
     Index("tasks_by_id", "workflow", "task_id", unique=True),
+    # Failed tasks are looked for across workflows; the others are many, and would pay for an index of theirs.
+    Index("tasks_failed", "workflow", "task", **_where(f"status = '{TaskStatus.FAILED}'")),
     sqlite_with_rowid=False,
 )
 
@@ -212,6 +222,90 @@ stored_values = Table(
     sqlite_with_rowid=False,
 )
 
+# User metadata laid out flat, to be searched: a row a value; see `storage.labels`. Where there are none,
+# there is nothing here.
+workflow_labels = Table(
+    "workflow_labels",
+    metadata,
+    Column("workflow", _Key, primary_key=True, autoincrement=False),
+    Column("path", Text, primary_key=True),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("text", Text),
+    Column("number", Double),
+    Index("workflow_labels_by_text", "path", "text", "workflow"),
+    Index("workflow_labels_by_number", "path", "number", "workflow", **_where("number IS NOT NULL")),
+    sqlite_with_rowid=False,
+)
+
+task_labels = Table(
+    "task_labels",
+    metadata,
+    Column("workflow", _Key, primary_key=True, autoincrement=False),
+    Column("task", Integer, primary_key=True, autoincrement=False),
+    Column("path", Text, primary_key=True),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("text", Text),
+    Column("number", Double),
+    Index("task_labels_by_text", "path", "text", "workflow", "task"),
+    Index("task_labels_by_number", "path", "number", "workflow", "task", **_where("number IS NOT NULL")),
+    sqlite_with_rowid=False,
+)
+
+# What an attempt said of itself, but for its lines and points: those are in `said`.
+reports = Table(
+    "reports",
+    metadata,
+    Column("workflow", _Key, primary_key=True, autoincrement=False),
+    Column("task", Integer, primary_key=True, autoincrement=False),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("done", Double),
+    Column("total", Double),
+    Column("message", Text),
+    Column("progress_time", Double),
+    Column("lines", Integer, nullable=False),
+    Column("points", Integer, nullable=False),
+    Column("lines_dropped", Integer, nullable=False),
+    Column("points_dropped", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+
+class SaidKind(StrEnum):
+    """What a row of `said` is."""
+
+    LINE = "line"
+    POINT = "point"
+
+
+said = Table(
+    "said",
+    metadata,
+    Column("workflow", _Key, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("task", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("time", Double, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("value", Double),
+    Column("step", BigInteger),
+    _one_of("kind", SaidKind),
+    Index("said_by_task", "workflow", "task", "number"),
+    sqlite_with_rowid=False,
+)
+
+# What changed, in the order in which it was stored: a row for all that one commit changed of a workflow.
+changes = Table(
+    "changes",
+    metadata,
+    Column("workflow", _Key, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("run", Integer, nullable=False),
+    Column("time", Double, nullable=False),
+    Column("what", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 http_events = Table(
     "http_events",
     metadata,
@@ -251,6 +345,11 @@ OF_WORKFLOW: Final = (
     dependencies,
     attempts,
     stored_values,
+    workflow_labels,
+    task_labels,
+    reports,
+    said,
+    changes,
     http_events,
     http_listeners,
 )

@@ -10,13 +10,16 @@ from heliograph.storage import control, migrations
 from heliograph.storage.checkpoints import Checkpoints
 from heliograph.storage.database import Database
 from heliograph.storage.durations import Durations
+from heliograph.storage.health import Health, examine
 from heliograph.storage.journal import Journal
 from heliograph.storage.location import Location
 from heliograph.storage.mailbox import Mailbox
 from heliograph.storage.queries import Queries
+from heliograph.storage.searching.search import Search
 from heliograph.storage.sql import SQLReader
 from heliograph.storage.traces import Traces
 from heliograph.storage.values import ValueStore
+from heliograph.storage.watching import Watching
 
 
 class Store:
@@ -35,6 +38,8 @@ class Store:
         traces: all that happened in a workflow at once.
         durations: how long tasks of a function take.
         sql: questions in SQL.
+        search: finds workflows and tasks.
+        watching: what changes, and what tasks say.
         values: large values.
 
     Raises:
@@ -57,10 +62,19 @@ class Store:
         self.traces = Traces(self._database, self.queries, clock)
         self.durations = Durations(self._database)
         self.sql = SQLReader(self._database)
+        self.search = Search(self._database, self.queries, clock)
+        self._watching: Watching | None = None
 
-    def journal(self, owner: Owner) -> Journal:
-        """The writer of an engine."""
-        return Journal(self._database, self.values, owner, self.clock)
+    @property
+    def watching(self) -> Watching:
+        """Prepared when it is first asked for: few programs watch."""
+        if self._watching is None:
+            self._watching = Watching(self._database)
+        return self._watching
+
+    def journal(self, owner: Owner, facts: Callable[[], str | None] = lambda: None) -> Journal:
+        """The writer of an engine; see `Journal`."""
+        return Journal(self._database, self.values, owner, self.clock, facts)
 
     def cancel(self, workflow: WorkflowRecord) -> bool:
         """As `control.cancel`."""
@@ -69,6 +83,10 @@ class Store:
     def forget(self, workflow: WorkflowRecord) -> None:
         """As `control.forget`."""
         control.forget(self._database, self.values, workflow)
+
+    def health(self) -> Health:
+        """As `health.examine`."""
+        return examine(self._database, self.clock())
 
     def changes(self) -> int:
         """A number that differs after another connection committed something."""

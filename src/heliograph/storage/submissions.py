@@ -19,6 +19,7 @@ from heliograph.records.workflow import Owner
 from heliograph.scheduling.transitions import initial_status
 from heliograph.storage import rows, schema
 from heliograph.storage.entries import Accepted, Expansion, Provenance, Refused, Submission, Unstored
+from heliograph.storage.labels import Labels
 from heliograph.storage.names import Names
 from heliograph.storage.statements import Prepared, inserting
 from heliograph.storage.values import INLINE_LIMIT, ValueStore
@@ -30,6 +31,7 @@ class Submissions:
     def __init__(self, dialect: Dialect, values: ValueStore) -> None:
         self._values = values
         self._names = Names(dialect)
+        self._labels = Labels(dialect)
         make = inserting(schema.workflows, dialect)
         columns = [column.name for column in schema.workflows.c if column.name != "key"]
         self._workflow = Prepared(
@@ -73,6 +75,7 @@ class Submissions:
                 now=submission.created_time,
             ),
         )
+        self._labels.add(connection, key, submission.user_metadata)
         functions = list(enumerate(plan.functions))
         self._write(connection, key, functions, _task_rows(key, plan), plan, arguments, first=0)
         return Accepted(key, 1)
@@ -119,6 +122,7 @@ class Submissions:
     ) -> None:
         self._function.tell(connection, *[_function_row(key, *function) for function in functions])
         self._task.tell(connection, *tasks)
+        self._labels.add_of_tasks(connection, key, [(row["task"], row["user_metadata"]) for row in tasks])
         self._dependency.tell(
             connection,
             *[

@@ -19,9 +19,15 @@ from typing import Final
 from heliograph.engines.embedded.coroutines import GRACE_SECONDS
 from heliograph.engines.embedded.deaths import died, ended, never_ran
 from heliograph.engines.embedded.handle import Attempt, WorkerProcess
-from heliograph.engines.embedded.protocol import READY, pack_tickets, unpack_answer, unpack_tickets
+from heliograph.engines.embedded.protocol import (
+    READY,
+    pack_tickets,
+    unpack_answer,
+    unpack_report,
+    unpack_tickets,
+)
 from heliograph.engines.embedded.wire import watch
-from heliograph.engines.executor import AttemptKey, Deliver, Running, those_of
+from heliograph.engines.executor import AttemptKey, Deliver, Running, Said, those_of
 
 START_FAILURES: Final = 3
 """After so many workers in a row that did not get to work, what waits for one fails."""
@@ -171,6 +177,12 @@ class AsyncLane:
                     self._ended(ticket)
                 else:
                     attempt.started = time.time()
+            return
+        report = unpack_report(message)
+        if report is not None:
+            attempt = self._sent[report[0]]
+            if not attempt.is_cancelled:
+                self._deliver(Said(attempt.work.key, report[1]))
             return
         answer = unpack_answer(message, lambda ticket: self._sent[ticket].work.key, process.worker)
         attempt = self._ended(answer.ticket)

@@ -13,6 +13,7 @@ import selectors
 import signal
 import socket
 import sys
+import threading
 
 from heliograph.engines.embedded.coroutines import Coroutines, end
 from heliograph.engines.embedded.lifeline import die_with
@@ -20,6 +21,7 @@ from heliograph.engines.embedded.protocol import (
     READY,
     Setup,
     pack_answer,
+    pack_report,
     pack_tickets,
     unpack_order,
     unpack_tickets,
@@ -28,6 +30,7 @@ from heliograph.engines.embedded.wire import Wire
 from heliograph.engines.embedded.worker import flush_streams
 from heliograph.engines.executor import Payload, Receipt
 from heliograph.records.attempt import Worker
+from heliograph.records.report import Report
 
 
 def main(parent: int, lifeline: int, line: int) -> None:
@@ -57,6 +60,7 @@ class _AsyncWorker:
         self._coroutines: Coroutines | None = None
         self._known: dict[int, Payload] = {}
         self._is_over = False
+        self._writing = threading.Lock()  # what a task says may be sent by another thread than the loop's
         os.register_at_fork(after_in_child=self._leave)
 
     def serve(self) -> None:
@@ -94,7 +98,9 @@ class _AsyncWorker:
 
     def _set_up(self, setup: Setup) -> Coroutines:
         sys.argv = setup.argv
-        return Coroutines(self._loop, Worker(os.uname().nodename, self._pid, setup.worker_id), self._ended)
+        return Coroutines(
+            self._loop, Worker(os.uname().nodename, self._pid, setup.worker_id), self._ended, self._report
+        )
 
     def _ended(self, ticket: int, receipt: Receipt | None) -> None:
         self._stay_out()
@@ -104,12 +110,25 @@ class _AsyncWorker:
             self._loop.stop()
 
     def _send(self, data: bytes) -> None:
-        self._wire.send(data)
+        with self._writing:
+            self._wire.send(data)
+        self._watch()
+
+    def _report(self, ticket: int, report: Report) -> None:
+        with self._writing:
+            self._wire.send(pack_report(ticket, report))
+            is_stuck = self._wire.wants_to_write
+        if is_stuck:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the program is gone
+                self._loop.call_soon_threadsafe(self._watch)
+
+    def _watch(self) -> None:
         if self._wire.wants_to_write:
             self._loop.add_writer(self._wire, self._write)
 
     def _write(self) -> None:
-        self._wire.flush()
+        with self._writing:
+            self._wire.flush()
         if not self._wire.wants_to_write:
             self._loop.remove_writer(self._wire)
 

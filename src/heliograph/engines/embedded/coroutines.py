@@ -19,8 +19,9 @@ from functools import partial
 from typing import Final
 
 from heliograph.engines.attempt import Functions, run_attempt_async
-from heliograph.engines.executor import AttemptKey, Deliver, Receipt, Running, Work, those_of
+from heliograph.engines.executor import AttemptKey, Deliver, Receipt, Running, Said, Work, those_of
 from heliograph.records.attempt import Worker
+from heliograph.records.report import Report
 
 GRACE_SECONDS: Final = 1.0
 """How long a cancelled coroutine gets to end."""
@@ -33,14 +34,20 @@ class Coroutines:
         loop: runs them.
         worker: who that is.
         ended: is told of each attempt that ended, by its number: its receipt; None if it was cancelled.
+        said: is told what an attempt says, by its number; from any thread.
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, worker: Worker, ended: Callable[[int, Receipt | None], None]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        worker: Worker,
+        ended: Callable[[int, Receipt | None], None],
+        said: Callable[[int, Report], None],
     ) -> None:
         self._loop = loop
         self._worker = worker
         self._ended = ended
+        self._said = said
         self._functions = Functions()
         self._tasks: dict[int, asyncio.Task[Receipt | None]] = {}
         self._cancelled: set[int] = set()
@@ -61,7 +68,12 @@ class Coroutines:
         """
         task = self._loop.create_task(
             run_attempt_async(
-                work, self._worker, submitted, self._functions, lambda: number not in self._cancelled
+                work,
+                self._worker,
+                submitted,
+                self._functions,
+                lambda: number not in self._cancelled,
+                partial(self._said, number),
             )
         )
         self._tasks[number] = task
@@ -123,7 +135,7 @@ class CoroutineThread:
         self._entries: dict[AttemptKey, _Entry] = {}
         self._keys: dict[int, AttemptKey] = {}  # of attempts on the loop, cancelled ones too
         self._loop = asyncio.SelectorEventLoop()
-        self._coroutines = Coroutines(self._loop, self._worker, self._ended)
+        self._coroutines = Coroutines(self._loop, self._worker, self._ended, self._said)
         self._is_closing = False
         self._thread = threading.Thread(target=self._run, name="heliograph-coroutines", daemon=True)
         self._thread.start()
@@ -180,6 +192,11 @@ class CoroutineThread:
             self._deliver(receipt)
         if self._is_closing and not self._coroutines:
             self._loop.stop()
+
+    def _said(self, number: int, report: Report) -> None:
+        key = self._keys.get(number)
+        if key is not None and key in self._entries:
+            self._deliver(Said(key, report))
 
     def _cancel(self, entry: _Entry) -> None:
         self._coroutines.cancel(entry.number)

@@ -23,9 +23,9 @@ from heliograph.engines.embedded.async_lane import AsyncLane
 from heliograph.engines.embedded.deaths import died, ended, never_ran
 from heliograph.engines.embedded.handle import Attempt, WorkerHandle
 from heliograph.engines.embedded.lines import Lines
-from heliograph.engines.embedded.protocol import READY, unpack_answer
+from heliograph.engines.embedded.protocol import READY, unpack_answer, unpack_report
 from heliograph.engines.embedded.wire import watch
-from heliograph.engines.executor import AttemptKey, Deliver, Running, Work
+from heliograph.engines.executor import AttemptKey, Deliver, Running, Said, Work
 
 CLOSE_SECONDS: Final = 0.5
 """How long workers get to end by themselves when the pool is closed."""
@@ -203,6 +203,12 @@ class Pool:
         return is_open
 
     def _answered(self, handle: WorkerHandle, message: bytes) -> None:
+        report = unpack_report(message)
+        if report is not None:
+            key = handle.key_of(report[0])
+            if not handle.line[0].is_cancelled:
+                self._deliver(Said(key, report[1]))
+            return
         answer = unpack_answer(message, handle.key_of, handle.worker)
         attempt = self._lines.answered(handle, answer.seconds)
         if not attempt.is_cancelled:

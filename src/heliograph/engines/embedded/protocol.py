@@ -8,6 +8,8 @@ The async worker has any number of attempts at the same time and answers each wh
 is just a number, and one more message goes both ways, which is tickets by themselves: to the worker, attempts
 to cancel; from it, those it has begun and, when it names them again, cancelled ones that have ended.
 
+Between an attempt's order and its answer, reports may come of what it says; they too bear its ticket.
+
 Tickets. More than one attempt may be in the line of a worker that runs one after the other, so that it need
 not wait for the next. Which of them it has begun is decided by the operating system: for each attempt the
 pool puts one byte into a pipe that it and the worker can both read. The worker reads the byte before it
@@ -26,10 +28,12 @@ from typing import Any, Final, NamedTuple
 
 from heliograph.engines.executor import AttemptKey, Payload, Receipt, Work
 from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, Worker
+from heliograph.records.report import Line, Point, Progress, Report
 
 TICKETS: Final = 256
 READY: Final = b"ready"
 _MARK: Final = b"#"  # no pickle begins so
+_REPORT_MARK: Final = b"!"
 
 
 class Setup(NamedTuple):
@@ -166,3 +170,42 @@ def unpack_tickets(data: bytes) -> Sequence[int] | None:
     ([7, 8], None)
     """
     return array("Q", data[len(_MARK) :]) if data.startswith(_MARK) else None
+
+
+def pack_report(ticket: int, report: Report) -> bytes:
+    """What an attempt says, as bytes."""
+    progress = report.progress
+    return _REPORT_MARK + pickle.dumps(
+        (
+            ticket,
+            report.metadata,
+            report.of_workflow,
+            None if progress is None else _progress(progress),
+            [_line(one) if isinstance(one, Line) else _point(one) for one in report.said],
+            report.lines,
+            report.points,
+            report.lines_dropped,
+            report.points_dropped,
+        ),
+        5,
+    )
+
+
+def unpack_report(data: bytes) -> tuple[int, Report] | None:
+    """The ticket and the report that `pack_report` packed; None: these are other bytes."""
+    if not data.startswith(_REPORT_MARK):
+        return None
+    ticket, metadata, of_workflow, progress, said, *counts = pickle.loads(data[len(_REPORT_MARK) :])
+    return ticket, Report(
+        metadata,
+        of_workflow,
+        None if progress is None else Progress(*progress),
+        tuple([Line(*one) if len(one) == _LINE_FIELDS else Point(*one) for one in said]),
+        *counts,
+    )
+
+
+_progress: Final = _fields_of(Progress)
+_point: Final = _fields_of(Point)
+_line: Final = _fields_of(Line)
+_LINE_FIELDS: Final = len(fields(Line))

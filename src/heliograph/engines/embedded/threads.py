@@ -10,12 +10,14 @@ import warnings
 from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 from heliograph.engines.attempt import Functions, run_attempt
-from heliograph.engines.executor import AttemptKey, Deliver, Running, Work, those_of
+from heliograph.engines.executor import AttemptKey, Deliver, Running, Said, Work, those_of
 from heliograph.records.attempt import Worker
+from heliograph.records.report import Report
 
 if TYPE_CHECKING:
     from heliograph.engines.embedded.coroutines import CoroutineThread
@@ -144,6 +146,10 @@ class ThreadExecutor:
             if not self._threads:
                 raise
 
+    def _said(self, entry: _Entry, report: Report) -> None:
+        if self._entries.get(entry.work.key) is entry:  # else nobody waits for it any more
+            self._deliver(Said(entry.work.key, report))
+
     def _serve(self) -> None:
         me = threading.current_thread()
         worker = Worker(self._host, os.getpid(), me.name)
@@ -156,7 +162,8 @@ class ThreadExecutor:
                     continue  # cancelled while it was queued
                 entry.worker = worker
                 entry.started = time.time()
-            receipt = run_attempt(work, worker, entry.submitted, "shared", self._functions)
+            send = partial(self._said, entry)
+            receipt = run_attempt(work, worker, entry.submitted, "shared", self._functions, send)
             if os.getpid() != worker.pid:
                 os._exit(0)  # a task forked, and the child came back here
             with lock:

@@ -11,15 +11,18 @@ import os
 import pickle
 import signal
 import sys
+import threading
 import time
+from functools import partial
 from typing import BinaryIO, Final
 
 from heliograph.engines.attempt import Functions, run_attempt
 from heliograph.engines.embedded.lifeline import die_with
-from heliograph.engines.embedded.protocol import READY, Setup, pack_answer, unpack_order
+from heliograph.engines.embedded.protocol import READY, Setup, pack_answer, pack_report, unpack_order
 from heliograph.engines.embedded.wire import LENGTH
 from heliograph.engines.executor import Payload
 from heliograph.records.attempt import Worker
+from heliograph.records.report import Report
 
 BUFFER: Final = 64 * 1024
 
@@ -51,6 +54,7 @@ class _Line:
         self._lifeline = lifeline
         self._taken: set[int] = set()
         self._pid = os.getpid()
+        self._writing = threading.Lock()  # a task reports from any of its threads
         os.register_at_fork(after_in_child=self._leave)
 
     def serve(self) -> None:
@@ -68,7 +72,14 @@ class _Line:
             if not self._begin(order.ticket):
                 continue
             before = time.perf_counter()
-            receipt = run_attempt(order.work, worker, order.submitted, "exclusive", functions)
+            receipt = run_attempt(
+                order.work,
+                worker,
+                order.submitted,
+                "exclusive",
+                functions,
+                partial(self._report, order.ticket),
+            )
             if os.getpid() != self._pid:
                 os._exit(0)  # a task forked, and the child came back here
             flush_streams()
@@ -85,8 +96,14 @@ class _Line:
 
     def _send(self, data: bytes) -> None:
         view = memoryview(LENGTH.pack(len(data)) + data)
-        while view:
-            view = view[os.write(self._line, view) :]
+        with self._writing:
+            while view:
+                view = view[os.write(self._line, view) :]
+
+    def _report(self, ticket: int, report: Report) -> None:
+        # Where the engine is gone there is nobody to tell, and this process is about to end with it.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._send(pack_report(ticket, report))
 
     def _begin(self, ticket: int) -> bool:
         """Whether the attempt is this worker's to run: not if the pool has taken its ticket back."""
@@ -103,6 +120,7 @@ class _Line:
 
     def _leave(self) -> None:
         """In the child of a task that forked: nothing of the worker's is the child's."""
+        self._writing = threading.Lock()
         for handle in (self._line, self._tickets, self._lifeline):
             with contextlib.suppress(OSError):
                 os.close(handle)

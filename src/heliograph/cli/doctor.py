@@ -1,0 +1,45 @@
+"""``heliograph doctor``: whether all is well with the storage, the versions and the engine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from heliograph import workflow
+from heliograph.cli.storage import StorageOption, chosen, open_to_read
+
+UNWELL = 1
+
+
+def doctor(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="What workflow.diagnose returns.")] = False,
+    storage: StorageOption = None,
+) -> None:
+    """Check the storage, the versions, and that worker processes run. Exits with 1 if something is wrong."""
+    from rich.console import Group
+    from rich.text import Text
+
+    from heliograph.cli import rendering
+
+    try:
+        open_to_read(chosen(context, storage))
+    except workflow.StorageError as error:  # there is no more to be said of one that can't be opened
+        checks = [{"check": "storage", "ok": False, "found": str(error)}]
+    else:
+        checks = workflow.diagnose()
+    if as_json:
+        rendering.print_json(checks)
+    else:
+        lines = []
+        for check in checks:
+            mark = Text("ok   ", "green") if check["ok"] else Text("wrong", "bold red")
+            lines.append(
+                mark.append(f"  {check['check']}: {rendering.shown(str(check['found']))}", "default")
+            )
+            if "advice" in check:
+                lines.append(Text(f"       {rendering.shown(str(check['advice']))}", "yellow"))
+        rendering.output(Group(*lines), rendering.stdout())
+    if not all(check["ok"] for check in checks):
+        raise typer.Exit(UNWELL)

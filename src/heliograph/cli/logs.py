@@ -1,0 +1,53 @@
+"""``heliograph logs``: what the tasks of a workflow logged."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Annotated, Any, Final
+
+import typer
+
+from heliograph import workflow
+from heliograph.cli.storage import StorageOption, open_for
+
+_PAGE: Final = 1000
+
+
+def logs(
+    context: typer.Context,
+    workflow_id: Annotated[str, typer.Argument(metavar="ID", help="The workflow.")],
+    task: Annotated[
+        str | None, typer.Argument(metavar="TASK", help="One of its tasks.", show_default=False)
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with new lines until the workflow ends.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON document a line.")] = False,
+    storage: StorageOption = None,
+) -> None:
+    """Print what the tasks of a workflow logged, in order."""
+    from heliograph.cli import rendering
+
+    open_for(context, storage, workflow_id)
+    for line in _followed(workflow_id, task) if follow else _stored(workflow_id, task):
+        if as_json:
+            rendering.write(json.dumps(line, ensure_ascii=True))
+        else:
+            names = "" if task is not None else f"{rendering.shown(line['task_id'])}: "
+            rendering.write(f"{rendering.clock(line['time'])}  {names}{rendering.shown_lines(line['text'])}")
+
+
+def _stored(workflow_id: str, task: str | None) -> Iterator[dict[str, Any]]:
+    after = None
+    while page := workflow.get_logs(workflow_id, task, limit=_PAGE, after=after):
+        yield from page
+        after = page[-1]["number"]
+
+
+def _followed(workflow_id: str, task: str | None) -> Iterator[dict[str, Any]]:
+    if task is not None:
+        workflow.get_metadata(workflow_id, name=task)
+    for change in workflow.watch(workflow_id):
+        if change["kind"] == "line" and task in (None, change["task_id"]):
+            yield change

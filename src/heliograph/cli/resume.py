@@ -1,0 +1,33 @@
+"""``heliograph resume``: go on with a workflow, in this process."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from heliograph import workflow
+from heliograph.cli.storage import StorageOption, open_for
+
+
+def resume(
+    context: typer.Context,
+    workflow_id: Annotated[str, typer.Argument(metavar="ID", help="The workflow.")],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="In the end, what workflow.get_metadata returns.")
+    ] = False,
+    storage: StorageOption = None,
+) -> None:
+    """Go on with a workflow from its checkpoints, and wait for its end. Stopped, it can be resumed again."""
+    from heliograph.cli import rendering
+
+    open_for(context, storage, workflow_id)
+    try:
+        future = workflow.resume_async(workflow_id)
+    except RuntimeError as error:  # somebody has it
+        raise workflow.WorkflowNotResumableError(str(error)) from error
+    future.result()
+    if as_json:
+        rendering.print_json(workflow.get_metadata(workflow_id))
+    else:
+        rendering.write(f"{rendering.shown(workflow_id)} is {workflow.get_status(workflow_id)}")

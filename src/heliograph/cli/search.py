@@ -1,0 +1,107 @@
+"""``heliograph search``: workflows and tasks for which a condition holds, or how many are of each kind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from heliograph import workflow
+from heliograph.cli.storage import StorageOption, chosen, open_to_read
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+DEFAULT_LIMIT: Final = 50
+_SHOWN: Final = ("count", "sum", "min", "max", "mean", "p50", "p90", "p99")
+
+
+def search(
+    context: typer.Context,
+    where: Annotated[
+        str,
+        typer.Argument(
+            metavar="CONDITION", help="Such as 'user_metadata.team = blue and status = FAILED'; '' is all."
+        ),
+    ],
+    tasks: Annotated[bool, typer.Option("--tasks", help="Search tasks, not workflows.")] = False,
+    order_by: Annotated[
+        str | None, typer.Option(metavar="FIELD", help="The smallest first; with - before it, the largest.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")] = DEFAULT_LIMIT,
+    after: Annotated[str | None, typer.Option(metavar="PLACE", help="Go on behind there.")] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD", help="Count by what they have in common; can be given again."),
+    ] = None,
+    of: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD", help="Sum these numbers up; can be given again."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="What workflow.search or workflow.summarize returns.")
+    ] = False,
+    storage: StorageOption = None,
+) -> None:
+    """Search workflows, or tasks of all workflows, the newest first."""
+    from heliograph.cli import rendering
+    from heliograph.cli.ls import table
+    from heliograph.cli.tasks import table as task_table
+
+    is_there = open_to_read(chosen(context, storage))
+    if by or of:
+        groups = workflow.summarize(by or (), of or (), where=where, tasks=tasks) if is_there else []
+        _show_groups(groups, by or [], of or [], as_json)
+        return
+    answer: dict[str, Any] = {"found": [], "truncated": False}
+    if is_there:
+        answer = workflow.search(where, order_by, limit, after, tasks=tasks)
+    if as_json:
+        rendering.print_json(answer)
+        return
+    console = rendering.stdout()
+    if not answer["found"]:
+        rendering.stderr().print("nothing found", style="dim")
+    elif tasks:
+        rendering.output(task_table(answer["found"], console.width, ids=True), console)
+    else:
+        rendering.output(table(answer["found"], time.time(), console.width), console)
+    if answer["truncated"]:
+        rendering.stderr().print(rendering.hint("more", f"--after {answer['after']}"))
+
+
+def _show_groups(groups: Sequence[dict[str, Any]], by: list[str], of: list[str], as_json: bool) -> None:
+    from heliograph.cli import rendering
+
+    if as_json:
+        rendering.print_json(list(groups))
+    elif groups:
+        console = rendering.stdout()
+        rendering.output(_group_table(groups, by, of, console.width), console)
+    else:
+        rendering.stderr().print("nothing found", style="dim")
+
+
+def _group_table(
+    groups: Sequence[dict[str, Any]], by: list[str], of: list[str], width: int
+) -> RenderableType:
+    from heliograph.cli import rendering
+    from heliograph.cli.rendering import Column
+
+    columns = [
+        Column(name, [rendering.shown(rendering.plain(group["by"][name])) for group in groups], least=8)
+        for name in by
+    ]
+    columns.append(Column("COUNT", [str(group["count"]) for group in groups], is_number=True))
+    columns += [
+        Column(
+            f"{name.rpartition('.')[2]} {what}",
+            [rendering.amount(name, group[name].get(what)) for group in groups],
+            is_number=True,
+        )
+        for name in of
+        for what in _SHOWN[1:]
+    ]
+    return rendering.fitted(columns, width, [column.title for column in reversed(columns[len(by) + 1 :])])

@@ -1,0 +1,50 @@
+"""All that was ever tried of a workflow."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from heliograph.reading.opened import checked_limit, found_key, session
+
+PAGE: Final = 1000
+_BEFORE_ALL: Final = (-1, 0)
+
+
+def history(workflow_id: str, *, limit: int = PAGE, after: str | None = None) -> dict[str, Any]:
+    """The runs of a workflow and the attempts of all of them. Later runs and retries add to it.
+
+    Args:
+        workflow_id: the workflow.
+        limit: so many attempts at most.
+        after: the attempts behind there, as an earlier answer said.
+
+    Returns:
+        ``workflow_id``; ``runs``, each as `get_history` gives it; ``attempts``, each with its ``task_id``, by
+        task and number; whether these are ``truncated``, then where to go on ``after``.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow.
+        TypeError, ValueError: a limit, or an `after`, that can't be.
+    """
+    from heliograph.records.metadata import attempt_metadata, run_metadata
+
+    most, place = checked_limit(limit), _BEFORE_ALL if after is None else _place(after)
+    key, queries = found_key(workflow_id), session().store.queries
+    found = queries.attempts(key, place, most + 1)
+    here = found[:most]
+    truncated = len(found) > len(here)
+    return {
+        "workflow_id": workflow_id,
+        "runs": [run_metadata(run) for run in queries.runs(key)],
+        "attempts": [{"task_id": task_id, **attempt_metadata(attempt)} for _, task_id, attempt in here],
+        "truncated": truncated,
+        **({"after": f"{here[-1][0]}.{here[-1][2].attempt}"} if truncated else {}),
+    }
+
+
+def _place(after: object) -> tuple[int, int]:
+    if isinstance(after, str):
+        task, _, attempt = after.partition(".")
+        if task.isascii() and task.isdigit() and attempt.isascii() and attempt.isdigit():
+            return int(task), int(attempt)
+    raise ValueError(f"after must be what an earlier answer gave, not {after!r}")

@@ -1,0 +1,58 @@
+"""The open storage, and what is in it, for the public calls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from heliograph.errors import WorkflowNotFoundError
+from heliograph.graph.identifiers import check_identifier
+
+if TYPE_CHECKING:
+    from heliograph.engines.session import Session
+
+
+def session() -> Session:
+    """The session of this process; opened with defaults where nobody has opened one."""
+    # Late: a module that only defines tasks, and a worker, don't wait for the storage to be imported.
+    from heliograph.engines.opening import opened
+
+    return opened()
+
+
+def checked_limit(limit: object) -> int:
+    """How many are wanted at most.
+
+    Raises:
+        TypeError: not an int.
+        ValueError: less than one.
+    """
+    if isinstance(limit, bool) or not isinstance(limit, int):
+        raise TypeError(f"limit must be an int, not {limit!r}")
+    if limit < 1:
+        raise ValueError(f"limit must be 1 or more, not {limit}")
+    return limit
+
+
+def no_task(workflow_id: str, task_id: object) -> WorkflowNotFoundError:
+    """The error of who asks for a task that isn't there."""
+    return WorkflowNotFoundError(f"No such task_id {task_id!r} in workflow {workflow_id!r}")
+
+
+def found_key(workflow_id: str) -> int:
+    """The storage's key of a workflow.
+
+    Raises:
+        WorkflowNotFoundError: there is none of this id.
+    """
+    from heliograph.engines.waiting import found
+
+    return found(session().store, workflow_id).key
+
+
+def checked_task(task_id: object) -> Any:
+    """A task's id, or None.
+
+    Raises:
+        TypeError, ValueError: it can't be one.
+    """
+    return None if task_id is None else check_identifier("task_id", task_id)

@@ -1,0 +1,184 @@
+"""Watching a workflow from any process, and reading what its tasks said."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Any, Final
+
+from heliograph.reading.opened import checked_limit, checked_task, found_key, no_task, session
+from heliograph.records.change import Change, change_metadata, place_of
+from heliograph.records.status import ACTIVE
+
+POLL_SECONDS: Final = 0.025
+
+
+class Watch:
+    """The changes of a workflow: to go through with ``for`` or ``async for``; see `watch`.
+
+    Attributes:
+        cursor: goes on behind the last change that was given; of none: where it began.
+    """
+
+    def __init__(self, workflow_id: str, after: str | None, wait: bool) -> None:
+        self._workflow_id = workflow_id
+        self._key = found_key(workflow_id)
+        self._place = (0, 0) if after is None else place_of(after)
+        self._wait = wait
+        self._is_over = False
+        self._waiting: deque[Change] = deque()
+        self.cursor = after
+
+    def __iter__(self) -> Watch:
+        return self
+
+    def __aiter__(self) -> Watch:
+        return self
+
+    def __next__(self) -> dict[str, Any]:
+        while not self._waiting:
+            if self._is_over:
+                raise StopIteration
+            if not self._look():
+                time.sleep(POLL_SECONDS)
+        return self._given()
+
+    async def __anext__(self) -> dict[str, Any]:
+        import asyncio
+
+        while not self._waiting:
+            if self._is_over:
+                raise StopAsyncIteration
+            if not await asyncio.to_thread(self._look):
+                await asyncio.sleep(POLL_SECONDS)
+        return self._given()
+
+    def _given(self) -> dict[str, Any]:
+        change = self._waiting.popleft()
+        self.cursor = change.cursor
+        return change_metadata(change)
+
+    def _look(self) -> bool:
+        """Look for changes; whether there is anything to give, or no use in looking again."""
+        from heliograph.engines.waiting import found
+
+        # First how it stands, then the changes: the last one is stored with the status that ends the watch.
+        store = session().store
+        record = found(store, self._workflow_id)
+        if record.key != self._key:
+            raise no_workflow(self._workflow_id)
+        changes = store.watching.changes(self._key, *self._place)
+        if changes:
+            self._place = changes[-1].number, changes[-1].place
+            self._waiting += changes
+        elif not self._wait or record.status not in ACTIVE:
+            self._is_over = True
+        return bool(changes) or self._is_over
+
+
+def no_workflow(workflow_id: str) -> Exception:
+    """Another one has its id now."""
+    from heliograph.errors import WorkflowNotFoundError
+
+    return WorkflowNotFoundError(f"workflow {workflow_id!r} was deleted while it was watched")
+
+
+def watch(workflow_id: str, after: str | None = None, *, wait: bool = True) -> Watch:
+    """The changes of a workflow, each once, in the order in which they were stored: from any process.
+
+    It ends when the workflow does, or has lost its engine. Statuses that a task had for less time than a
+    commit takes are not stored, so they are no changes.
+
+    Args:
+        workflow_id: the workflow.
+        after: the ``cursor`` of the last change that is known, or of ``get_metadata(id, tasks=True)``.
+            None: from the submission on.
+        wait: for further changes, while it goes on; else those that there are will do.
+
+    Returns:
+        An iterator, and async iterator, of dicts. Each has ``cursor``, ``time``, ``run`` and ``kind``, and
+        what belongs to that: ``run`` (``status``), ``added`` (``task_ids``), ``task`` (``status``),
+        ``attempt`` (``status``; of one that did not end well), ``metadata`` (``update``), ``progress``
+        (``done``, ``total``, ``message``), ``line`` (``text``), ``metric`` (``key``, ``value``, ``step``);
+        most have a ``task_id``.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow; or it is deleted meanwhile.
+        TypeError, ValueError: `after` is no cursor.
+
+    >>> from heliograph import workflow
+    >>> @workflow.task
+    ... def count() -> int:
+    ...     workflow.current().log("counting")
+    ...     return 3
+    >>> workflow.run(count.bind(), workflow_id="watch_example")
+    3
+    >>> [change["text"] for change in watch("watch_example") if change["kind"] == "line"]
+    ['counting']
+    """
+    return Watch(workflow_id, after, wait)
+
+
+def get_logs(
+    workflow_id: str, task_id: str | None = None, *, limit: int = 1000, after: int | None = None
+) -> list[dict[str, Any]]:
+    """Lines that the tasks of a workflow logged, in the order in which they were stored.
+
+    Args:
+        workflow_id: the workflow.
+        task_id: of this task only.
+        limit: at most so many.
+        after: those behind the one with this ``number``.
+
+    Returns:
+        Dicts with ``number``, ``time``, ``task_id``, ``attempt`` and ``text``.
+
+    Raises:
+        WorkflowNotFoundError: no such workflow, or no such task in it.
+        TypeError, ValueError: a limit that can't be.
+    """
+    return [
+        {
+            "number": one.number,
+            "time": one.time,
+            "task_id": one.task_id,
+            "attempt": one.attempt,
+            "text": one.text,
+        }
+        for one in _said("LINE", workflow_id, task_id, limit, after)
+    ]
+
+
+def get_metrics(
+    workflow_id: str, task_id: str | None = None, *, limit: int = 1000, after: int | None = None
+) -> list[dict[str, Any]]:
+    """Values of metrics that the tasks of a workflow reported, in the order in which they were stored.
+
+    Args and errors as `get_logs`.
+
+    Returns:
+        Dicts with ``number``, ``time``, ``task_id``, ``attempt``, ``key``, ``value`` and, where the task
+        counts, ``step``.
+    """
+    return [
+        {
+            "number": one.number,
+            "time": one.time,
+            "task_id": one.task_id,
+            "attempt": one.attempt,
+            "key": one.text,
+            "value": one.value,
+            **({} if one.step is None else {"step": one.step}),
+        }
+        for one in _said("POINT", workflow_id, task_id, limit, after)
+    ]
+
+
+def _said(kind: str, workflow_id: str, task_id: str | None, limit: int, after: int | None) -> list[Any]:
+    from heliograph.storage.schema import SaidKind
+
+    most, task = checked_limit(limit), checked_task(task_id)
+    key, store = found_key(workflow_id), session().store
+    if task is not None and store.queries.task(key, task) is None:
+        raise no_task(workflow_id, task)
+    return store.watching.said(key, SaidKind[kind], task, -1 if after is None else after, most)

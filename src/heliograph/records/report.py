@@ -1,0 +1,178 @@
+"""What tasks say while they run: checked where it is said, and sent on in reports."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+LINES_LIMIT: Final = 100_000
+"""Lines an attempt may log; of further ones only the number is kept."""
+LINES_SIZE_LIMIT: Final = 16 * 1024 * 1024
+"""Characters in all these lines together."""
+LINE_LIMIT: Final = 16 * 1024
+"""Characters of a line; a longer one is cut in its middle."""
+POINTS_LIMIT: Final = 100_000
+"""Values of metrics an attempt may report; of further ones only the number is kept."""
+NAME_LIMIT: Final = 512
+"""Characters of a metric's name, and of the message beside a progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an attempt is.
+
+    Attributes:
+        done: so much of it.
+        total: of so much; None: nobody knows.
+        message: what it does now.
+        time: when that was said, Unix seconds.
+    """
+
+    done: float
+    total: float | None = None
+    message: str | None = None
+    time: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value of a metric.
+
+    Attributes:
+        key: the metric.
+        value: a number.
+        step: which of its values it is, by the task's own count; None: the task does not count.
+        time: when it was said, Unix seconds.
+    """
+
+    key: str
+    value: float
+    step: int | None = None
+    time: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a log.
+
+    Attributes:
+        text: it.
+        time: when it was said, Unix seconds.
+    """
+
+    text: str
+    time: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an attempt has said since its report before.
+
+    Attributes:
+        metadata: keys of the task's user metadata that have new values.
+        of_workflow: keys of its workflow's user metadata that have.
+        progress: the newest; None: nothing was said of it.
+        said: lines and points, in the order in which they were said.
+        lines: how many lines it has logged in all.
+        points: how many points it has reported in all.
+        lines_dropped: how many of the lines were too many to be kept.
+        points_dropped: how many of the points were.
+    """
+
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    of_workflow: Mapping[str, Any] = field(default_factory=dict)
+    progress: Progress | None = None
+    said: tuple[Line | Point, ...] = ()
+    lines: int = 0
+    points: int = 0
+    lines_dropped: int = 0
+    points_dropped: int = 0
+
+
+class Reporter(Protocol):
+    """Takes what one attempt says, from any of its threads. Whoever runs attempts brings one along."""
+
+    def update(self, metadata: Mapping[str, Any], size: int, of_workflow: bool) -> None:
+        """User metadata have changed; `size` is what they have as JSON."""
+
+    def progress(self, progress: Progress) -> None:
+        """It got on; the reporter sets the time, here and below."""
+
+    def point(self, point: Point) -> None:
+        """A metric has a value."""
+
+    def line(self, line: Line) -> None:
+        """A line for the log."""
+
+
+def checked_progress(done: object, total: object = None, message: object = None) -> Progress:
+    """A progress, as a user gave it.
+
+    Raises:
+        TypeError, ValueError: it can't be.
+    """
+    known = None if total is None else _number("total", total, least=0)
+    said = None if message is None else _cut(_text("message", message), NAME_LIMIT)
+    return Progress(_number("done", done, least=0), known, said)
+
+
+def checked_point(key: object, value: object, step: object = None) -> Point:
+    """A value of a metric, as a user gave it.
+
+    Raises:
+        TypeError, ValueError: it can't be.
+    """
+    name = _text("key", key)
+    if not name or len(name) > NAME_LIMIT:
+        raise ValueError(f"key must have 1 to {NAME_LIMIT} characters, not {len(name)}")
+    if step is not None and (isinstance(step, bool) or not isinstance(step, int)):
+        raise TypeError(f"step must be an int or None, not {step!r}")
+    if step is not None and not -(2**63) <= step < 2**63:
+        raise ValueError(f"step must have at most 64 bits, not {step}")
+    return Point(name, _number("value", value), step)
+
+
+def checked_line(text: object) -> Line:
+    """A line of a log, as a user gave it.
+
+    Raises:
+        TypeError: it is no text.
+    """
+    return Line(_cut(_text("text", text), LINE_LIMIT))
+
+
+def _number(name: str, value: object, least: float | None = None) -> float:
+    if isinstance(value, bool) or not hasattr(value, "__float__"):
+        raise TypeError(f"{name} must be a number, not {value!r}")
+    try:
+        number = value if isinstance(value, int | float) else float(value)
+        if not math.isfinite(number):
+            raise ValueError(f"{name} must be a finite number, not {value!r}")
+    except OverflowError:
+        raise ValueError(f"{name} is too large a number") from None
+    if isinstance(number, int) and not -(2**63) <= number < 2**63:
+        number = float(number)
+    if least is not None and number < least:
+        raise ValueError(f"{name} must be {least} or more, not {value!r}")
+    return number
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a str, not {type(value).__name__}: {value!r:.200}")
+    return value
+
+
+def _cut(text: str, limit: int) -> str:
+    """Text no longer than the limit, with a mark where something was cut out.
+
+    >>> _cut("0123456789" * 10, 30)
+    '01234567890 … cut … 0123456789'
+    """
+    if len(text) <= limit:
+        return text
+    mark = " … cut … "
+    kept = limit - len(mark)
+    return text[: kept - kept // 2] + mark + text[len(text) - kept // 2 :]

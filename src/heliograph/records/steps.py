@@ -1,0 +1,98 @@
+"""Progress by counting: through an iterable, or by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Generic, TypeVar
+
+from heliograph.records.context import Current, current
+
+T = TypeVar("T")
+
+
+class Steps(Generic[T]):
+    """Counts what a task has done, and says so; see `heliograph.workflow.progress`.
+
+    Args:
+        items: what is to be done; None: `advance` counts.
+        total: how much that is; None: as many as the items say they are, else nobody knows.
+        message: what is being done.
+
+    Attributes:
+        done: so much is.
+        total: of so much.
+        message: goes with what is said next; may be set.
+
+    Raises:
+        RuntimeError: no task runs this.
+        TypeError, ValueError: a total that can't be.
+    """
+
+    def __init__(
+        self, items: Iterable[T] | None = None, total: float | None = None, message: str | None = None
+    ) -> None:
+        self._current: Current = current()
+        self._items = items
+        self.done = 0.0
+        self.total = _length(items) if total is None else total
+        self.message = message
+        self._say()
+
+    def advance(self, by: float = 1) -> None:
+        """So much more is done."""
+        self.done += by
+        self._say()
+
+    def __iter__(self) -> Iterator[T]:
+        if self._items is None:
+            raise TypeError("progress() was given nothing to go through: give it items, or call advance()")
+        for item in self._items:
+            yield item
+            self.advance()
+
+    def __enter__(self) -> Steps[T]:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._say()
+
+    def _say(self) -> None:
+        done = int(self.done) if self.done == int(self.done) else self.done
+        self._current.progress(done, self.total, self.message)
+
+
+def _length(items: object) -> int | None:
+    return len(items) if hasattr(items, "__len__") else None
+
+
+def progress(
+    items: Iterable[T] | None = None, total: float | None = None, message: str | None = None
+) -> Steps[T]:
+    """Go through items, and have it seen how far the task is: after each of them, and from every process.
+
+    Args:
+        items: what there is to do. None: count by hand, ``with progress(total=9) as it: it.advance(2)``.
+        total: how much that is; None: as many as there are items, if they say so.
+        message: what is being done; ``.message`` changes it.
+
+    Returns:
+        The items, to go through; a context manager as well.
+
+    Raises:
+        RuntimeError: no task runs this.
+        TypeError, ValueError: a total that can't be.
+
+    >>> from heliograph import workflow
+    >>> @workflow.task
+    ... def double(numbers: list[int]) -> list[int]:
+    ...     return [2 * number for number in workflow.progress(numbers)]
+    >>> workflow.run(double.bind([1, 2, 3]), workflow_id="progress_example")
+    [2, 4, 6]
+    >>> task = workflow.get_metadata("progress_example", tasks=True)["tasks"][0]
+    >>> task["progress"]["done"], task["progress"]["total"]
+    (3, 3)
+    """
+    return Steps(items, total, message)

@@ -1,0 +1,1 @@
+"""What is searched for: conditions as data, the language they can be written in, the fields there are."""

@@ -1,0 +1,75 @@
+"""The log of changes: what each commit changed of a workflow, in order, for who watches it.
+
+It is written by who makes the change, in the same transaction. A row holds JSON, a list of changes; each is a
+list itself, that begins with what it is about:
+
+    ["run", run, status]                the run has this status
+    ["added", first, count]             a continuation added tasks
+    ["task", task, status]              the task has this status
+    ["tasks", [task, ...], status]      these have
+    ["attempt", task, attempt, status]  the attempt ended otherwise than well
+    ["metadata", task, attempt, update] the task's user metadata were updated; task null: the workflow's
+    ["progress", task, attempt, done, total, message, time]
+    ["said", first, last]               lines and points with these numbers
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, bindparam, func, insert, literal_column, select
+
+from heliograph.records.status import TASK_OVER, AttemptStatus, WorkflowStatus
+from heliograph.storage import schema
+from heliograph.storage.entries import RunChanges
+from heliograph.storage.statements import Prepared
+
+
+class Changelog:
+    """Writes it, each entry within the transaction that makes the changes."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        changes = schema.changes
+        last = select(func.max(changes.c.number)).where(changes.c.workflow == bindparam("of_workflow"))
+        number = func.coalesce(last.scalar_subquery(), literal_column("0")) + literal_column("1")
+        self._note = Prepared(
+            insert(changes).values(
+                workflow=bindparam("of_workflow"),
+                number=number,
+                run=bindparam("of_run"),
+                time=bindparam("at"),
+                what=bindparam("story"),
+            ),
+            dialect,
+        )
+
+    def note(self, connection: Connection, key: int, run: int, now: float, what: str) -> None:
+        """Changes of a workflow, as JSON."""
+        story = {"of_workflow": key, "of_run": run, "at": now, "story": what}
+        self._note.tell(connection, story)
+
+
+def run_story(changes: RunChanges, said: Sequence[Sequence[Any]]) -> str:
+    """What a commit changes of a run, as JSON.
+
+    Args:
+        changes: what the engine has to say.
+        said: what became of what attempts said.
+    """
+    # By hand, for numbers and statuses need no escaping: it is written with every commit.
+    first: list[str] = []
+    last: list[str] = []
+    if changes.started is not None:
+        first.append(f'["run",{changes.run},"{WorkflowStatus.RUNNING.value}"]')
+    first += [f'["added",{one.first},{len(one.plan.tasks)}]' for one in changes.expansions]
+    for task, status in changes.tasks.items():
+        (last if status in TASK_OVER else first).append(f'["task",{task},"{status.value}"]')
+    first += [json.dumps(item) for item in said]
+    for (task, attempt), entry in changes.attempts.items():
+        if entry.status not in (AttemptStatus.RUNNING, AttemptStatus.SUCCESSFUL):
+            first.append(f'["attempt",{task},{attempt},"{entry.status.value}"]')
+    if changes.ending is not None:
+        last.append(f'["run",{changes.run},"{changes.ending.status.value}"]')
+    return f"[{','.join(first + last)}]"

@@ -1,0 +1,152 @@
+"""What attempts said while they run, on its way into the tables: within a transaction of the journal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import BindParameter, Connection, Dialect, bindparam, func, insert, select, update
+
+from heliograph.records.report import Line, Point, Progress, Report
+from heliograph.storage import schema
+from heliograph.storage.entries import AttemptReport
+from heliograph.storage.labels import Labels
+from heliograph.storage.rows import storable_text
+from heliograph.storage.statements import Prepared, inserting, replacing
+
+
+class Reports:
+    """Stores them."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._made: _Statements | None = None
+
+    def store(self, connection: Connection, key: int, said: Iterable[AttemptReport]) -> list[list[Any]]:
+        """Store what attempts of a workflow said, in order.
+
+        Returns:
+            What changed by it, for the log of changes.
+        """
+        changed: list[list[Any]] = []
+        for one in said:
+            report = one.report
+            if report.metadata:
+                self._update_task(connection, key, one.task, report.metadata)
+                changed.append(["metadata", one.task, one.attempt, dict(report.metadata)])
+            if report.of_workflow:
+                self._update_workflow(connection, key, report.of_workflow)
+                changed.append(["metadata", None, one.attempt, dict(report.of_workflow)])
+            if report.progress is not None:
+                changed.append(["progress", one.task, one.attempt, *_standing(report.progress)])
+            if report.said:
+                first = self._store_said(connection, key, one, report.said)
+                changed.append(["said", first, first + len(report.said) - 1])
+            self._count(connection, key, one, report)
+        return changed
+
+    def _count(self, connection: Connection, key: int, one: AttemptReport, report: Report) -> None:
+        progress = report.progress
+        counts = {
+            "workflow": key,
+            "task": one.task,
+            "attempt": one.attempt,
+            "lines": report.lines,
+            "points": report.points,
+            "lines_dropped": report.lines_dropped,
+            "points_dropped": report.points_dropped,
+        }
+        if progress is None:
+            self._statements.count.tell(connection, counts)
+            return
+        done, total, message, when = _standing(progress)
+        standing = {"done": done, "total": total, "message": message, "progress_time": when}
+        self._statements.stand.tell(connection, counts | standing)
+
+    def _store_said(
+        self, connection: Connection, key: int, one: AttemptReport, said: tuple[Line | Point, ...]
+    ) -> int:
+        last = self._statements.last.ask(connection, of_workflow=key).scalar_one()
+        first = 0 if last is None else last + 1
+        of_attempt = {"workflow": key, "task": one.task, "attempt": one.attempt}
+        self._statements.said.tell(
+            connection,
+            *[of_attempt | {"number": number} | _said_row(item) for number, item in enumerate(said, first)],
+        )
+        return first
+
+    def _update_task(self, connection: Connection, key: int, task: int, update: Mapping[str, Any]) -> None:
+        known = self._statements.of_task.ask(connection, of_workflow=key, of_task=task).scalar_one()
+        text = _merged(known, update)
+        of_task = {"of_workflow": key, "of_task": task, "user_metadata": text}
+        self._statements.set_of_task.tell(connection, of_task)
+        self._statements.labels.replace_of_task(connection, key, task, text)
+
+    def _update_workflow(self, connection: Connection, key: int, update: Mapping[str, Any]) -> None:
+        known = self._statements.of_workflow.ask(connection, of_key=key).scalar_one()
+        text = _merged(known, update)
+        self._statements.set_of_workflow.tell(connection, {"of_key": key, "user_metadata": text})
+        self._statements.labels.replace(connection, key, text)
+
+    @property
+    def _statements(self) -> _Statements:
+        # Few programs report: those that don't should not have to prepare these statements.
+        if self._made is None:
+            self._made = _Statements(self._dialect)
+        return self._made
+
+
+class _Statements:
+    """What is said to the database, prepared once."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        workflows, tasks, reports, said = schema.workflows, schema.tasks, schema.reports, schema.said
+        of_workflow: BindParameter[int] = bindparam("of_workflow")
+        is_task = (tasks.c.workflow == of_workflow) & (tasks.c.task == bindparam("of_task"))
+        is_workflow = workflows.c.key == bindparam("of_key")
+        counted = ("lines", "points", "lines_dropped", "points_dropped")
+        add = inserting(reports, dialect)
+        self.count = Prepared(
+            add.on_conflict_do_update(
+                index_elements=["workflow", "task", "attempt"],
+                set_={name: add.excluded[name] for name in counted},
+            ),
+            dialect,
+            ["workflow", "task", "attempt", *counted],
+        )
+        self.stand = Prepared(replacing(reports, dialect), dialect, reports.c.keys())
+        self.last = Prepared(select(func.max(said.c.number)).where(said.c.workflow == of_workflow), dialect)
+        self.said = Prepared(insert(said), dialect, said.c.keys())
+        self.of_task = Prepared(select(tasks.c.user_metadata).where(is_task), dialect)
+        self.of_workflow = Prepared(select(workflows.c.user_metadata).where(is_workflow), dialect)
+        self.set_of_task = Prepared(update(tasks).where(is_task), dialect, ["user_metadata"])
+        self.set_of_workflow = Prepared(update(workflows).where(is_workflow), dialect, ["user_metadata"])
+        self.labels = Labels(dialect)
+
+
+def _merged(known: str, update: Mapping[str, Any]) -> str:
+    return json.dumps(json.loads(known) | dict(update), allow_nan=False)
+
+
+def _standing(progress: Progress) -> tuple[float, float | None, str | None, float]:
+    message = None if progress.message is None else storable_text(progress.message)
+    return progress.done, progress.total, message, progress.time
+
+
+def _said_row(item: Line | Point) -> dict[str, Any]:
+    if isinstance(item, Line):
+        what: dict[str, Any] = {
+            "kind": schema.SaidKind.LINE.value,
+            "text": storable_text(item.text),
+            "value": None,
+            "step": None,
+        }
+    else:
+        what = {
+            "kind": schema.SaidKind.POINT.value,
+            "text": storable_text(item.key),
+            "value": item.value,
+            "step": item.step,
+        }
+    return what | {"time": item.time}

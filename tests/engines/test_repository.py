@@ -1,0 +1,86 @@
+"""What is found out of a program's repository, against git itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from heliograph.engines.provenance import packages_hash
+from heliograph.engines.repository import Repository
+from tests.conditions import until
+
+
+def git(folder: Path, *arguments: str) -> str:
+    names = {f"GIT_{who}_{what}": "a@b.c" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, env=os.environ | names, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "code"
+    (made / "deeper").mkdir(parents=True)
+    (made / "job.py").write_text("print(1)\n")
+    git(made, "init", "-q", "-b", "main")
+    git(made, "add", ".")
+    git(made, "commit", "-q", "-m", "one")
+    return made
+
+
+def looked(folder: Path) -> dict[str, bool]:
+    repository = Repository(folder)
+    repository.look_for_changes()
+    found: dict[str, bool] = json.loads(until(lambda: repository.facts))
+    return found
+
+
+@pytest.mark.parametrize("form", ["branch", "packed", "detached", "worktree"])
+def test_the_commit(folder: Path, form: str) -> None:
+    match form:
+        case "packed":
+            git(folder, "pack-refs", "--all")
+        case "detached":
+            git(folder, "checkout", "-q", "--detach")
+        case "worktree":
+            git(folder, "worktree", "add", "-q", "-b", "other", "../other")
+            folder = folder.parent / "other"
+            (folder / "deeper").mkdir()
+    assert Repository(folder / "deeper").commit == git(folder, "rev-parse", "HEAD")
+
+
+def test_changes(folder: Path) -> None:
+    assert looked(folder) == {"git_dirty": False}
+    (folder / "new.txt").write_text("not git's concern\n")
+    assert looked(folder) == {"git_dirty": False}
+    (folder / "job.py").write_text("print(2)\n")
+    assert looked(folder) == {"git_dirty": True}
+    git(folder, "add", "job.py")
+    assert looked(folder) == {"git_dirty": True}
+
+
+def test_where_there_is_nothing(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    (empty / ".git").mkdir(parents=True)
+    for place in (empty, tmp_path / "nowhere"):
+        repository = Repository(place)
+        repository.look_for_changes()
+        assert repository.facts is None
+    assert Repository(empty).commit is None
+
+
+def test_packages(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    (one / "a-1.0.dist-info").mkdir(parents=True)
+    (two / "b-2.0.dist-info").mkdir(parents=True)
+    both = packages_hash([str(one), str(two), str(tmp_path / "none")])
+    assert both == packages_hash([str(two), str(one)])
+    assert both != packages_hash([str(one)])
+    (one / "a-1.0.dist-info").rename(one / "a-1.1.dist-info")
+    assert both != packages_hash([str(one), str(two)])
+    assert packages_hash([str(tmp_path / "none")]) is None

@@ -1,0 +1,194 @@
+"""The language of searches: what it says, and where it goes wrong."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from heliograph.errors import SearchError
+from heliograph.search.expressions import (
+    And,
+    Comparison,
+    Condition,
+    Exists,
+    Name,
+    Not,
+    OneOf,
+    Operator,
+    Or,
+    Value,
+    field,
+    quoted,
+)
+from heliograph.search.fields import check
+from heliograph.search.language import DEPTH_LIMIT, read
+
+keys = st.text(min_size=1, max_size=8)
+values: st.SearchStrategy[Value] = st.one_of(
+    st.text(max_size=8),
+    st.integers(-(10**9), 10**9),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.booleans(),
+)
+names = st.lists(keys, max_size=3).map(lambda parts: Name(("user_metadata", *parts)))
+
+
+def simple() -> st.SearchStrategy[Condition]:
+    compared = st.builds(Comparison, names, st.sampled_from(Operator), values)
+    several = st.builds(OneOf, names, st.lists(values, min_size=1, max_size=3).map(tuple))
+    return st.one_of(compared, several, st.builds(Exists, names))
+
+
+def joined(inner: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
+    parts = st.lists(inner, min_size=2, max_size=3).map(tuple)
+    return st.one_of(st.builds(And, parts), st.builds(Or, parts), st.builds(Not, inner))
+
+
+conditions = st.recursive(simple(), joined, max_leaves=6)
+
+
+def written(condition: Condition) -> str:
+    """A condition in the language, with parentheses wherever there may be some."""
+    match condition:
+        case And(parts):
+            return " and ".join(f"({written(part)})" for part in parts)
+        case Or(parts):
+            return " or ".join(f"({written(part)})" for part in parts)
+        case Not(part):
+            return f"not ({written(part)})"
+        case Exists(name):
+            return f"{name} exists"
+        case OneOf(name, several):
+            return f"{name} in ({', '.join(map(shown, several))})"
+        case Comparison(name, operator, value):
+            return f"{name} {operator} {shown(value)}"
+    raise AssertionError(condition)
+
+
+def shown(value: Value) -> str:
+    if isinstance(value, str):
+        return quoted(value)
+    return (
+        {True: "true", False: "false", None: "null"}[value]
+        if value is None or isinstance(value, bool)
+        else repr(value)
+    )
+
+
+@given(conditions)
+def test_what_is_written_is_read(condition: Condition) -> None:
+    assert read(written(condition)) == condition
+
+
+def read_or_refused(text: str) -> None:
+    try:
+        read(text)
+    except SearchError as error:
+        place = error.at
+    else:
+        return
+    assert place is not None
+    assert 0 <= place <= len(text)
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    read_or_refused(text)
+
+
+@given(
+    st.lists(
+        st.sampled_from(["a", "=", "'x'", "(", ")", "and", "or", "not", "in", ",", "3", "exists", ".", '"']),
+        max_size=12,
+    ).map(" ".join)
+)
+def test_any_words_are_read_or_refused(text: str) -> None:
+    read_or_refused(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("status = FAILED", field("status") == "FAILED"),
+        ("status == 'FAILED'", field("status") == "FAILED"),
+        ("runs >= 2 AND runs<9", (field("runs") >= 2) & (field("runs") < 9)),
+        ("stats.peak_rss > 2GB", field("stats.peak_rss") > 2_000_000_000),
+        ("stats.peak_rss > 1.5 KiB", field("stats.peak_rss") > 1536),
+        ("stats.duration <= 1.5min", field("stats.duration") <= 90),
+        (
+            "user_metadata.a exists or not name prefix x",
+            field("user_metadata.a").exists() | ~field("name").startswith("x"),
+        ),
+        ("name not in (a, 'b')", ~field("name").is_in(["a", "b"])),
+        ('user_metadata."a.b".c contains null', field("user_metadata")["a.b"]["c"].contains(None)),
+        ("user_metadata.x != true", field("user_metadata.x") != True),  # noqa: E712
+        ("created_time > 2026-11-24T08:30", field("created_time") > "2026-11-24T08:30"),
+        ("a = 1 or b = 2 and c = 3", (field("a") == 1) | ((field("b") == 2) & (field("c") == 3))),
+    ],
+)
+def test_the_same_in_both_ways(text: str, same: Condition) -> None:
+    assert read(text) == same
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "what"),
+    [
+        ("", 0, "here the name of a field is expected"),
+        ("status", 6, "here an operator is expected"),
+        ("status =", 8, "here a value is expected"),
+        ("status ~ 3", 7, "nothing begins with this"),
+        ("status = FAILED runs = 3", 16, "here 'and', 'or' or the end is expected"),
+        ("(status = FAILED", 16, "here ')' is expected"),
+        ("status in FAILED", 10, "here '(' is expected"),
+        ("name = 'abc", 7, "this text has no end"),
+        ("runs > 3parsecs", 8, "there is no unit 'parsecs'"),
+        ("runs > 1e999", 7, "this number is too large"),
+        ("statu = FAILED", 0, "there is no field 'statu' of workflows; did you mean status?"),
+        ("runs = 1 and team = 'blue'", 13, "did you mean user_metadata.team?"),
+        ("task_id = x", 0, "it is one of tasks: search with tasks=True"),
+        ("user_metadata = 3", 0, "a key belongs behind it"),
+        ("status = FAILD", 9, "there is no status 'FAILD'"),
+        ("status < FAILED", 9, "a status is equal or it is not"),
+        ("runs = many", 7, "runs is a number, and 'many' is not"),
+        ("name = 3", 7, "name is text, and 3 is not"),
+        ("runs contains 3", 14, "contains is for text"),
+        ("name prefix 3", 12, "prefix takes text"),
+        ("user_metadata.a > true", 18, "> compares text or numbers"),
+        ("parent = null", 9, "parent is never null"),
+        ("not " * (DEPTH_LIMIT + 1) + "runs = 1", 4 * DEPTH_LIMIT, "may be nested 100 deep"),
+    ],
+)
+def test_an_error_points_at_the_character(text: str, at: int, what: str) -> None:
+    with pytest.raises(SearchError) as raised:
+        check(read(text), False, text)
+    assert raised.value.at == at
+    assert what in str(raised.value).replace("A key", "a key")
+    *_, line, mark = str(raised.value).splitlines()
+    assert mark.index("^") - 2 == at - text.index(line.strip()) if line.strip() else True
+
+
+def test_an_error_in_many_lines_shows_its_own() -> None:
+    text = "runs = 1\nand statu = 2"
+    with pytest.raises(SearchError) as raised:
+        check(read(text), False, text)
+    assert str(raised.value).splitlines()[1:] == ["  and statu = 2", "      ^"]
+
+
+def test_conditions_are_not_true_or_false() -> None:
+    with pytest.raises(TypeError, match=r"join conditions by & \| ~"):
+        bool(field("runs") == 1)
+    with pytest.raises(TypeError, match="put comparisons in parentheses"):
+        (field("runs") == 1) & 1  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("value", [{}, [1], object(), b"x"])
+def test_values_that_can_not_be(value: object) -> None:
+    with pytest.raises(TypeError, match="a field is compared with"):
+        field("runs") == value  # type: ignore[operator]  # noqa: B015
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_can_not_be(value: float) -> None:
+    with pytest.raises(SearchError):
+        field("runs") == value  # noqa: B015
