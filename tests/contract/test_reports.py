@@ -263,3 +263,10 @@ def test_steps(engine: EngineUnderTest) -> None:
     assert workflow.run(steps.bind([1, 2, 3]), workflow_id="w") == [1, 2, 3]
     (task,) = workflow.get_metadata("w", tasks=True)["tasks"]
     assert task["progress"].items() >= {"done": 2, "total": 3, "message": "nearly"}.items()
+
+
+def test_no_last_word_is_lost(engine: EngineUnderTest) -> None:
+    """The receipt of a lone task may be seen to by who brings it: what was said just before comes first."""
+    for number in range(100):
+        workflow.run(say_and_end.bind(1), workflow_id=f"{number}")
+    assert [len(workflow.get_logs(f"{number}")) for number in range(100)] == [1] * 100

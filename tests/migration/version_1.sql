@@ -38,9 +38,9 @@ CREATE TABLE attempts (
  WITHOUT ROWID
 
 ;
-INSERT INTO "attempts" VALUES(1,0,1,1,'SUCCESSFUL',1.79549636586202692985e+09,1.7954963658823764324e+09,1.79549636588251519198e+09,1.79549636588523817059e+09,1.79549636588533473007e+09,1.7954963658853373528e+09,1.79549636588538694386e+09,1.79549636588819217682e+09,0.0,22,'a host',12850,'heliograph-thread-1',NULL,'shared',1.74709999999999985751e-04,NULL,0,0,0,0,NULL,NULL,NULL,NULL,NULL,NULL);
-INSERT INTO "attempts" VALUES(1,1,1,1,'SUCCESSFUL',1.79549636586202692985e+09,1.79549636590485072133e+09,1.79549636590499091153e+09,1.79549636591005229947e+09,1.79549636591011238092e+09,1.79549636591011714937e+09,1.79549636591017508502e+09,1.79549636591455435757e+09,0.0,28,'a host',12850,'heliograph-thread-1',NULL,'shared',1.42190999999999953713e-04,NULL,0,0,0,0,NULL,NULL,NULL,NULL,NULL,NULL);
-INSERT INTO "attempts" VALUES(2,0,1,1,'FAILED',1.79549636593464350701e+09,1.79549636593642187123e+09,1.79549636593650150297e+09,1.79549636593808174126e+09,1795496365.93816,1.79549636593816328046e+09,NULL,1.79549636593891406063e+09,0.0,17,'a host',12850,'heliograph-thread-1',NULL,'shared',9.84360000000000312861e-05,NULL,0,0,0,0,NULL,NULL,'builtins.ValueError','broken',NULL,0);
+INSERT INTO "attempts" VALUES(1,0,1,1,'SUCCESSFUL',1.79549745406021475785e+09,1.7954974540826992989e+09,1.79549745408285260205e+09,1.79549745408420801167e+09,1.79549745408429789537e+09,1.79549745408430027962e+09,1.79549745408433461188e+09,1.79549745409027123451e+09,0.0,22,'a host',2397,'heliograph-thread-1',NULL,'shared',0.000148731,NULL,0,0,0,0,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "attempts" VALUES(1,1,1,1,'SUCCESSFUL',1.79549745406021475785e+09,1.79549745409254932399e+09,1.79549745409263801576e+09,1.79549745409270071982e+09,1.79549745409273385997e+09,1.79549745409273576743e+09,1.79549745409276556963e+09,1.79549745409342622758e+09,0.0,28,'a host',2397,'heliograph-thread-1',NULL,'shared',1.1612299999999998578e-04,NULL,0,0,0,2,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "attempts" VALUES(2,0,1,1,'FAILED',1.79549745409608316418e+09,1.79549745409823012344e+09,1.79549745409830451012e+09,1.7954974540984215736e+09,1.79549745409851646419e+09,1.79549745409851932527e+09,NULL,1.79549745409918093679e+09,0.0,17,'a host',2397,'heliograph-thread-1',NULL,'shared',8.13350000000000877831e-05,NULL,0,0,0,1,NULL,NULL,'builtins.ValueError','broken',NULL,0);
 CREATE TABLE dependencies (
 	workflow INTEGER NOT NULL,
 	task INTEGER NOT NULL,
@@ -104,7 +104,7 @@ CREATE TABLE owners (
 	lease_until DOUBLE NOT NULL,
 	PRIMARY KEY (owner_id)
 );
-INSERT INTO "owners" VALUES('a3b7c92c287f43db85dde0cface57e45','a host','a machine',12850,1502395.0,'embedded',0.0);
+INSERT INTO "owners" VALUES('1e62e0b08b8c4d3eb078deef70d87370','a host','a machine',2397,1611257.0,'embedded',0.0);
 CREATE TABLE runs (
 	workflow INTEGER NOT NULL,
 	run INTEGER NOT NULL,
@@ -131,29 +131,29 @@ CREATE TABLE runs (
  WITHOUT ROWID
 
 ;
-INSERT INTO "runs" VALUES(1,1,'start','SUCCESSFUL','a3b7c92c287f43db85dde0cface57e45',1.79549636586202692985e+09,1.79549636586202692985e+09,1.79549636591464924816e+09,NULL,0,'{"python": "3.11.7"}','me','[]','a host',NULL,NULL,NULL,NULL);
-INSERT INTO "runs" VALUES(2,1,'start','FAILED','a3b7c92c287f43db85dde0cface57e45',1.79549636593464350701e+09,1.79549636593464350701e+09,1.79549636593895745278e+09,NULL,0,'{"python": "3.11.7"}','me','[]','a host','builtins.ValueError','broken',0,X'80059528000000000000008C086275696C74696E73948C0A56616C75654572726F729493948C0662726F6B656E94859452942E');
+INSERT INTO "runs" VALUES(1,1,'start','SUCCESSFUL','1e62e0b08b8c4d3eb078deef70d87370',1.79549745406021475785e+09,1.79549745406021475785e+09,1.79549745409371471404e+09,NULL,0,'{"python": "3.11.7"}','me','[]','a host',NULL,NULL,NULL,NULL);
+INSERT INTO "runs" VALUES(2,1,'start','FAILED','1e62e0b08b8c4d3eb078deef70d87370',1.79549745409608316418e+09,1.79549745409608316418e+09,1.79549745409921765329e+09,NULL,0,'{"python": "3.11.7"}','me','[]','a host','builtins.ValueError','broken',0,X'80059528000000000000008C086275696C74696E73948C0A56616C75654572726F729493948C0662726F6B656E94859452942E');
 CREATE TABLE stored_values (
 	workflow INTEGER NOT NULL,
-	task INTEGER NOT NULL,
 	role VARCHAR(12) NOT NULL,
+	task INTEGER NOT NULL,
 	size BIGINT NOT NULL,
 	sha256 VARCHAR(64) NOT NULL,
 	kind TEXT,
 	data BLOB,
 	location TEXT,
-	PRIMARY KEY (workflow, task, role),
+	PRIMARY KEY (workflow, role, task),
 	CHECK (role IN ('arguments', 'output')),
 	CHECK ((data IS NULL) <> (location IS NULL))
 )
  WITHOUT ROWID
 
 ;
-INSERT INTO "stored_values" VALUES(1,0,'arguments',22,'4f178445086a4b93318ce6a83057e3d2ae6cae53c77fff3c216b901c7e17c77a',NULL,X'8005950B000000000000004B014B0286947D9486942E',NULL);
-INSERT INTO "stored_values" VALUES(1,0,'output',5,'f20eca1c87acdcf3a9f44026687be53c96b2f817533b8d55da475996e5bacdc1','builtins.int',X'80054B032E',NULL);
-INSERT INTO "stored_values" VALUES(1,1,'arguments',23,'a779c4efe28d41396d9636e7ae64fa48e47bb7e92d485e482409fb85b82b82e9',NULL,X'8005950C000000000000004B00514B0386947D9486942E',NULL);
-INSERT INTO "stored_values" VALUES(1,1,'output',5,'31068125b3d6543518fbb7ce7878b1db2ebfb1268f2af67483779f91f5c99530','builtins.int',X'80054B062E',NULL);
-INSERT INTO "stored_values" VALUES(2,0,'arguments',17,'f744dd20f806e5148eac9e9e088dad475fe14b653f590d6a39b35624e66bed72',NULL,X'8005950600000000000000297D9486942E',NULL);
+INSERT INTO "stored_values" VALUES(1,'arguments',0,22,'4f178445086a4b93318ce6a83057e3d2ae6cae53c77fff3c216b901c7e17c77a',NULL,X'8005950B000000000000004B014B0286947D9486942E',NULL);
+INSERT INTO "stored_values" VALUES(1,'arguments',1,23,'a779c4efe28d41396d9636e7ae64fa48e47bb7e92d485e482409fb85b82b82e9',NULL,X'8005950C000000000000004B00514B0386947D9486942E',NULL);
+INSERT INTO "stored_values" VALUES(1,'output',0,5,'f20eca1c87acdcf3a9f44026687be53c96b2f817533b8d55da475996e5bacdc1','builtins.int',X'80054B032E',NULL);
+INSERT INTO "stored_values" VALUES(1,'output',1,5,'31068125b3d6543518fbb7ce7878b1db2ebfb1268f2af67483779f91f5c99530','builtins.int',X'80054B062E',NULL);
+INSERT INTO "stored_values" VALUES(2,'arguments',0,17,'f744dd20f806e5148eac9e9e088dad475fe14b653f590d6a39b35624e66bed72',NULL,X'8005950600000000000000297D9486942E',NULL);
 CREATE TABLE tasks (
 	workflow INTEGER NOT NULL,
 	task INTEGER NOT NULL,
@@ -191,14 +191,24 @@ CREATE TABLE workflows (
 	CHECK (status IN ('PENDING', 'RUNNING', 'FAILED', 'RESUMABLE', 'CANCELED', 'SUCCESSFUL')),
 	UNIQUE (workflow_id)
 );
-INSERT INTO "workflows" VALUES(1,'good','__main__.add','SUCCESSFUL',1,1.79549636586202692985e+09,'{"team": "blue", "tags": ["a", 1]}',1,'{"task_type": "FUNCTION", "max_retries": 3, "retry_exceptions": false, "catch_exceptions": false, "checkpoint": true, "retry_delay": 0.0, "retry_delay_max": 60.0}','{"SUCCESSFUL": 2}',NULL);
-INSERT INTO "workflows" VALUES(2,'bad','__main__.fail','FAILED',1,1.79549636593464350701e+09,'{}',0,'{"task_type": "FUNCTION", "max_retries": 3, "retry_exceptions": false, "catch_exceptions": false, "checkpoint": true, "retry_delay": 0.0, "retry_delay_max": 60.0}','{"FAILED": 1}',NULL);
+INSERT INTO "workflows" VALUES(1,'good','__main__.add','SUCCESSFUL',1,1.79549745406021475785e+09,'{"team": "blue", "tags": ["a", 1]}',1,'{"task_type": "FUNCTION", "max_retries": 3, "retry_exceptions": false, "catch_exceptions": false, "checkpoint": true, "retry_delay": 0.0, "retry_delay_max": 60.0}','{"SUCCESSFUL": 2}',NULL);
+INSERT INTO "workflows" VALUES(2,'bad','__main__.fail','FAILED',1,1.79549745409608316418e+09,'{}',0,'{"task_type": "FUNCTION", "max_retries": 3, "retry_exceptions": false, "catch_exceptions": false, "checkpoint": true, "retry_delay": 0.0, "retry_delay_max": 60.0}','{"FAILED": 1}',NULL);
 CREATE INDEX workflows_by_status ON workflows (status, created_time);
 CREATE INDEX workflows_by_time ON workflows (created_time);
 CREATE UNIQUE INDEX tasks_by_id ON tasks (workflow, task_id);
-CREATE INDEX http_events_by_key ON http_events (workflow, event_key);
 CREATE INDEX http_events_by_state ON http_events (state);
+CREATE INDEX http_events_by_key ON http_events (workflow, event_key);
 CREATE INDEX http_listeners_by_key ON http_listeners (workflow, event_key);
+CREATE VIEW heliograph_workflows AS SELECT workflows.workflow_id AS workflow_id, workflows.name AS name, workflows.status AS status, workflows.created_time AS created_time, runs.run AS run, runs.start_time AS start_time, runs.end_time AS end_time, runs.end_time - runs.start_time AS took, workflows.progress AS progress, workflows.user_metadata AS user_metadata, workflows.parent AS parent, owners.engine AS engine, owners.host AS host, owners.pid AS pid, owners.lease_until AS lease_until, runs.error_type AS error_type, runs.error_message AS error_message, failed.task_id AS error_task_id
+FROM workflows JOIN runs ON runs.workflow = workflows."key" AND runs.run = workflows.run LEFT OUTER JOIN owners ON owners.owner_id = runs.owner LEFT OUTER JOIN tasks AS failed ON failed.workflow = runs.workflow AND failed.task = runs.error_task;
+CREATE VIEW heliograph_runs AS SELECT workflows.workflow_id AS workflow_id, runs.run AS run, runs.reason AS reason, runs.status AS status, runs.created_time AS created_time, runs.start_time AS start_time, runs.end_time AS end_time, runs.cancel_time AS cancel_time, runs.end_time - runs.start_time AS took, runs.reused AS reused, runs.code AS code, runs.login AS login, runs.argv AS argv, runs.hostname AS hostname, runs.error_type AS error_type, runs.error_message AS error_message, failed.task_id AS error_task_id
+FROM runs LEFT OUTER JOIN tasks AS failed ON failed.workflow = runs.workflow AND failed.task = runs.error_task JOIN workflows ON workflows."key" = runs.workflow;
+CREATE VIEW heliograph_tasks AS SELECT workflows.workflow_id AS workflow_id, tasks.task_id AS task_id, tasks.status AS status, functions.module AS module, functions.qualname AS function, functions.file AS file, functions.line AS line, functions.source_hash AS source_hash, tasks.options AS options, tasks.user_metadata AS user_metadata, tasks.reused_in AS reused_in, creators.task_id AS creator, stored_values.kind AS output_type, stored_values.size AS output_size, stored_values.sha256 AS output_sha256, stored_values.location AS output_location
+FROM tasks JOIN workflows ON workflows."key" = tasks.workflow JOIN functions ON functions.workflow = tasks.workflow AND functions.function = tasks.function LEFT OUTER JOIN stored_values ON stored_values.workflow = tasks.workflow AND stored_values.task = tasks.task AND stored_values.role = 'output' LEFT OUTER JOIN tasks AS creators ON creators.workflow = tasks.workflow AND creators.task = tasks.creator;
+CREATE VIEW heliograph_attempts AS SELECT workflows.workflow_id AS workflow_id, tasks.task_id AS task_id, attempts.attempt AS attempt, attempts.run AS run, attempts.status AS status, attempts.created AS created, attempts.ready AS ready, attempts.submitted AS submitted, attempts.started AS started, attempts.loaded AS loaded, attempts.finished AS finished, attempts.serialised AS serialised, attempts.stored AS stored, attempts.backoff AS backoff, attempts.started - attempts.ready AS queue, attempts.loaded - attempts.started AS load, attempts.finished - attempts.loaded AS compute, attempts.stored - attempts.finished AS store, attempts.inputs_size AS inputs_size, attempts.host AS host, attempts.pid AS pid, attempts.worker_id AS worker_id, attempts.node_id AS node_id, attempts.measured AS measured, attempts.cpu_time AS cpu_time, attempts.peak_rss AS peak_rss, attempts.read_bytes AS read_bytes, attempts.write_bytes AS write_bytes, attempts.voluntary_switches AS voluntary_switches, attempts.involuntary_switches AS involuntary_switches, attempts.exit_code AS exit_code, attempts.signal AS signal, attempts.error_type AS error_type, attempts.error_message AS error_message, attempts.error_traceback AS error_traceback
+FROM attempts JOIN workflows ON workflows."key" = attempts.workflow JOIN tasks ON tasks.workflow = attempts.workflow AND tasks.task = attempts.task;
+CREATE VIEW heliograph_dependencies AS SELECT workflows.workflow_id AS workflow_id, tasks.task_id AS task_id, upstreams.task_id AS upstream
+FROM dependencies JOIN workflows ON workflows."key" = dependencies.workflow JOIN tasks ON tasks.workflow = dependencies.workflow AND tasks.task = dependencies.task JOIN tasks AS upstreams ON upstreams.workflow = dependencies.workflow AND upstreams.task = dependencies.upstream;
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('workflows',2);
 COMMIT;

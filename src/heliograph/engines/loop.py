@@ -96,6 +96,8 @@ class Loop:
         self._entrance = Entrance(store, admission)
         self._inbox: SimpleQueue[_Message] = SimpleQueue()
         self._baton = threading.Lock()  # who holds it is the loop, for as long
+        self._counting = threading.Lock()
+        self._said_ahead = 0  # messages from tasks that are on their way to be seen to
         self._executor = executor(self._deliver)
         self._performer = Performer(store, self._executor, self._inbox.put, self._entrance.tokens)
         self._runs: dict[int, LiveRun] = {}
@@ -138,9 +140,14 @@ class Loop:
         self._inbox.put(_Lost(key))
 
     def _deliver(self, message: Receipt | Said) -> None:
-        if isinstance(message, Receipt) and self._baton.acquire(blocking=False):
+        if isinstance(message, Said):
+            with self._counting:
+                self._said_ahead += 1
+        elif self._baton.acquire(blocking=False):
             try:
-                if self._running and self._inbox.empty() and self._performer.is_alone(message.key):
+                # What its task said may have left the inbox, and still has to be seen to before its end.
+                is_next = self._inbox.empty() and not self._said_ahead
+                if self._running and is_next and self._performer.is_alone(message.key):
                     self._see_to(message)
                     return
             finally:
@@ -254,6 +261,8 @@ class Loop:
                 self._performer.ended(self._find(message.key), message, self._now())
             case Said(key, report):
                 self._performer.said(self._find(key), key, report, self._now())
+                with self._counting:
+                    self._said_ahead -= 1
             case Entry():
                 self._entrance.add(message)
             case _Lost(key):
