@@ -10,6 +10,7 @@ from dataclasses import replace
 from types import CoroutineType
 from typing import Any, Final, Literal
 
+from heliograph.engines.dags import plan_of
 from heliograph.engines.executor import Payload, Receipt, Work
 from heliograph.engines.failures import dotted, failure_of, rebuildable
 from heliograph.engines.measure import Meter
@@ -18,7 +19,7 @@ from heliograph.errors import StorageError, WorkflowTaskNotRecoverableError
 from heliograph.graph.function import load
 from heliograph.graph.node import Inputs, Node
 from heliograph.graph.pickling import dumps, loads
-from heliograph.graph.plan import Plan, make_plan, restore_arguments
+from heliograph.graph.plan import Plan, restore_arguments
 from heliograph.records.attempt import Phases, Resources, StoredValue, Worker
 from heliograph.records.context import Current, running
 from heliograph.storage.values import INLINE_LIMIT, ValueStore
@@ -43,6 +44,29 @@ class Functions:
         return function
 
 
+class Traffic:
+    """How inputs come to an attempt and its output leaves: as bytes, unless an engine knows a shorter way."""
+
+    def input(self, _place: int, value: StoredValue, work: Work) -> Any:
+        """The input at a place."""
+        return loads(_bytes(value, work))
+
+    def reference(self, place: int, output: Callable[[int], Any]) -> Any:
+        """A reference to the input at a place, for tasks that take such.
+
+        Args:
+            place: of the input.
+            output: gives the input itself.
+        """
+        raise TypeError(f"input {place} is taken as a reference: the task runs on Ray only")
+
+    def leave(self, output: Any, value: StoredValue) -> None:
+        """The attempt's output, as an object and as it is stored."""
+
+
+_AS_BYTES: Final = Traffic()
+
+
 class _Attempt:
     """An attempt on its way to a receipt: all that does not depend on how its function is called.
 
@@ -51,14 +75,18 @@ class _Attempt:
         worker: who runs it.
         submitted: when the executor got it, Unix seconds.
         meter: measures it; None: what it uses can't be told from what others use.
+        traffic: how inputs and output travel.
     """
 
     __slots__ = (
         *("_anchor", "_context", "_continuation", "_finished", "_loaded", "_meter", "_output", "_started"),
-        *("_submitted", "_work", "_worker"),
+        *("_submitted", "_traffic", "_work", "_worker"),
     )
 
-    def __init__(self, work: Work, worker: Worker, submitted: float, meter: Meter | None) -> None:
+    def __init__(
+        self, work: Work, worker: Worker, submitted: float, meter: Meter | None, traffic: Traffic
+    ) -> None:
+        self._traffic = traffic
         self._work = work
         self._worker = worker
         self._submitted = submitted
@@ -77,7 +105,7 @@ class _Attempt:
     def load(self, functions: Functions) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
         """What to call, and with what."""
         function = _load_function(self._work, functions)
-        args, kwargs = _load_arguments(self._work)
+        args, kwargs = _load_arguments(self._work, self._traffic)
         self._loaded = self._anchor + time.perf_counter()
         return function, args, kwargs
 
@@ -88,9 +116,11 @@ class _Attempt:
     def keep(self, value: Any) -> None:
         """Take what the function returned."""
         if isinstance(value, Node):
-            self._continuation = make_plan(value, Inputs())
+            self._continuation = plan_of(value, Inputs())
         else:
-            self._output = _store(wrapped(value, self._work.wraps), self._work, "the output")
+            output = wrapped(value, self._work.wraps)
+            self._output = _store(output, self._work, "the output")
+            self._traffic.leave(output, self._output)
 
     def succeeded(self) -> Receipt:
         """The receipt: it went well."""
@@ -121,6 +151,7 @@ def run_attempt(
     submitted: float,
     measured: Literal["exclusive", "shared"],
     functions: Functions,
+    traffic: Traffic = _AS_BYTES,
 ) -> Receipt:
     """Run an attempt and say how it went; whatever the task raises ends up in the receipt.
 
@@ -130,8 +161,9 @@ def run_attempt(
         submitted: when the executor got it, Unix seconds.
         measured: whether anything else runs in this process meanwhile.
         functions: what this worker has loaded before.
+        traffic: how inputs and output travel.
     """
-    attempt = _Attempt(work, worker, submitted, Meter(measured))
+    attempt = _Attempt(work, worker, submitted, Meter(measured), traffic)
     try:
         function, args, kwargs = attempt.load(functions)
         try:
@@ -147,7 +179,12 @@ def run_attempt(
 
 
 async def run_attempt_async(
-    work: Work, worker: Worker, submitted: float, functions: Functions, is_wanted: Callable[[], bool]
+    work: Work,
+    worker: Worker,
+    submitted: float,
+    functions: Functions,
+    is_wanted: Callable[[], bool],
+    traffic: Traffic = _AS_BYTES,
 ) -> Receipt | None:
     """As `run_attempt`, for one that waits on an event loop beside others; it has to be a task of its own.
 
@@ -159,11 +196,12 @@ async def run_attempt_async(
         submitted: when the executor got it, Unix seconds.
         functions: what this worker has loaded before.
         is_wanted: whether anybody waits for the receipt of what was raised; asked when something was.
+        traffic: how inputs and output travel.
 
     Returns:
         The receipt; None: nobody wants one.
     """
-    attempt = _Attempt(work, worker, submitted, None)
+    attempt = _Attempt(work, worker, submitted, None, traffic)
     try:
         function, args, kwargs = attempt.load(functions)
         try:
@@ -199,10 +237,17 @@ def _load_function(work: Work, functions: Functions) -> Callable[..., Any]:
         raise _not_loaded(work, f"its function {work.function.name!r}", error) from error
 
 
-def _load_arguments(work: Work) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def _load_arguments(work: Work, traffic: Traffic) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    loaded: dict[int, Any] = {}
+
+    def output(place: int) -> Any:
+        if place not in loaded:
+            loaded[place] = traffic.input(place, work.inputs[place], work)
+        return loaded[place]
+
     try:
         return restore_arguments(
-            _bytes(work.arguments, work), [loads(_bytes(value, work)) for value in work.inputs]
+            _bytes(work.arguments, work), output, lambda place: traffic.reference(place, output)
         )
     except StorageError:
         raise

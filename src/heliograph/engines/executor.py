@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
+from heliograph.graph.options import TaskOptions
 from heliograph.graph.plan import Plan
 from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, Worker
+
+
+_NO_OPTIONS: Final = TaskOptions()
 
 
 class AttemptKey(NamedTuple):
@@ -51,6 +55,7 @@ class Work:
         wraps: how often the output is wrapped as ``(output, None)``, for those that catch exceptions.
         caught_wraps: how often ``(None, exception)`` is wrapped so; None: nobody catches what it raises.
         values: URL of the folder where large outputs go.
+        options: the task's.
     """
 
     key: AttemptKey
@@ -62,6 +67,7 @@ class Work:
     wraps: int
     caught_wraps: int | None
     values: str
+    options: TaskOptions = _NO_OPTIONS
 
 
 @dataclass(frozen=True, slots=True)

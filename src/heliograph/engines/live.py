@@ -112,6 +112,7 @@ class LiveRun:
             wraps=machine.wraps(task),
             caught_wraps=self.caught_wraps(task),
             values=values,
+            options=machine.rule_of(task).options,
         )
 
     def caught_wraps(self, task: int) -> int | None:

@@ -47,6 +47,8 @@ class TaskOptions:
         retry_delay_max: seconds that a retry waits at most.
         sleep: the task runs nothing and succeeds after so many seconds; set by `workflow.sleep` only.
         is_wait: the task waits for something outside; set by `workflow.wait_for_event` only, and only told.
+        ray: options of Ray's own, as JSON text that `engines.ray` writes and reads; None: it is no task of Ray.
+        references: which of its inputs (by place) its arguments hold as references; set with the plan.
     """
 
     name: str | None = None
@@ -60,6 +62,8 @@ class TaskOptions:
     retry_delay_max: float = 60.0
     sleep: float | None = None
     is_wait: bool = False
+    ray: str | None = None
+    references: tuple[int, ...] = ()
 
     def merged(self, given: Mapping[str, Any], valid: tuple[str, ...] = TASK_OPTIONS) -> TaskOptions:
         """These options with the given ones in place of their own, key by key.

@@ -17,6 +17,15 @@ PROTOCOL: Final = 5
 # `__main__`, which plain pickle stores as a name that no other process can look up.
 PLAIN: Final = frozenset({int, float, complex, str, bytes, bool, type(None)})
 
+# Types whose objects mean nothing outside of the process or cluster that made them, and how an engine that
+# knows them has them pickled.
+_REDUCERS: Final[dict[type, Callable[[Any], tuple[Any, ...]]]] = {}
+
+
+def register_reducer(kind: type, reducer: Callable[[Any], tuple[Any, ...]]) -> None:
+    """Objects of exactly this type are pickled by this reducer, wherever they are nested."""
+    _REDUCERS[kind] = reducer
+
 
 def dumps(value: object, what: str) -> bytes:
     """A value as bytes.
@@ -39,6 +48,10 @@ def dumps(value: object, what: str) -> bytes:
     try:
         if type(value) in PLAIN:
             return pickle.dumps(value, PROTOCOL)
+        if _REDUCERS:
+            target = io.BytesIO()
+            _ReducingPickler(target, PROTOCOL).dump(value)
+            return target.getvalue()
         pickled: bytes = cloudpickle.dumps(value, PROTOCOL)
         return pickled
     except Exception as error:  # a reducer is anybody's code and may raise anything
@@ -97,7 +110,13 @@ class _PlainPickler(pickle.Pickler):
     pass
 
 
-class _CloudPickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
+class _ReducingPickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
+    def reducer_override(self, value: Any) -> Any:
+        reducer = _REDUCERS.get(type(value))
+        return super().reducer_override(value) if reducer is None else reducer(value)
+
+
+class _CloudPickler(_ReducingPickler):
     substitute: Callable[[Any], tuple[Any] | None]
 
     def reducer_override(self, value: Any) -> Any:
