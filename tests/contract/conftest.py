@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from heliograph import workflow
-from tests import scripts
+from tests import clusters, scripts
 from tests.conditions import DEADLINE
 from tests.gates import Gate, Ledger
 from tests.invariants import check_store
@@ -24,6 +25,11 @@ class EngineUnderTest:
     storage: Path
 
     @property
+    def is_ray(self) -> bool:
+        """Its workflows outlive the process that began them, and their outputs are ObjectRefs."""
+        return self.settings == RAY
+
+    @property
     def database(self) -> Path:
         return self.storage / "heliograph.db"
 
@@ -31,13 +37,23 @@ class EngineUnderTest:
         workflow.init(storage=self.storage, **{**self.settings, **more})
 
     def restart(self, **more: Any) -> None:
-        """As a new process would find things; what ran reads RESUMABLE."""
-        workflow.shutdown()
+        """As a new process would find things after the engine is gone; what ran reads RESUMABLE."""
+        self.stop()
         self.init(**more)
+
+    def stop(self) -> None:
+        """The end of the engine, with this process's hold on it."""
+        workflow.shutdown()
+        if self.is_ray:
+            clusters.kill_coordinators()
 
     def value(self, reference: Any) -> Any:
         """What `run_async` and its like give, once it is there."""
-        return reference.result(timeout=DEADLINE)
+        if isinstance(reference, futures.Future):
+            return reference.result(timeout=DEADLINE)
+        import ray
+
+        return ray.get(reference, timeout=DEADLINE)
 
     def script(self, code: str) -> str:
         """A program that initialises with this engine, and goes on with the code."""
@@ -51,23 +67,32 @@ class EngineUnderTest:
 
 PROCESSES = {"workers": "processes", "num_workers": 2}
 THREADS = {"workers": "threads", "num_workers": 4}
+RAY = {"engine": "ray"}
 
 
 def _opened(settings: dict[str, Any], tmp_path: Path) -> Iterator[EngineUnderTest]:
     engine = EngineUnderTest(settings, tmp_path / "storage")
+    if engine.is_ray:
+        clusters.start()
     engine.init()
     yield engine
-    workflow.shutdown()
+    engine.stop()
     check_store(engine.database)
 
 
-@pytest.fixture(params=[PROCESSES, THREADS], ids=["processes", "threads"])
+@pytest.fixture(params=[PROCESSES, THREADS, RAY], ids=["processes", "threads", "ray"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EngineUnderTest]:
     """Each engine."""
     yield from _opened(request.param, tmp_path)
 
 
-@pytest.fixture(params=[PROCESSES], ids=["processes"])
+@pytest.fixture(params=[PROCESSES, THREADS], ids=["processes", "threads"])
+def embedded_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EngineUnderTest]:
+    """The engine within this process, where the engines differ: its outputs are futures, and it ends with it."""
+    yield from _opened(request.param, tmp_path)
+
+
+@pytest.fixture(params=[PROCESSES, RAY], ids=["processes", "ray"])
 def isolating_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EngineUnderTest]:
     """Each engine whose tasks run in processes that can be killed."""
     yield from _opened(request.param, tmp_path)

@@ -56,7 +56,9 @@ def checked_dag(dag: Any, call: str) -> TaskNode:
 
 def plan_of(dag: Node, inputs: Inputs) -> Plan:
     """The plan of a DAG, as `make_plan`; nodes of Ray's may be among its arguments."""
-    from heliograph.graph.plan import make_plan  # late: it brings pickling, and a module may only define tasks
+    from heliograph.graph.plan import (
+        make_plan,
+    )  # late: it brings pickling, and a module may only define tasks
 
     if "ray.dag" in sys.modules:
         _know_ray()

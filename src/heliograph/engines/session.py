@@ -153,8 +153,8 @@ class Session:
         """
         with self._starting:
             if self._ray is None:
-                from heliograph.engines.ray.coordinator import Limits
                 from heliograph.engines.ray.engine import RayEngine
+                from heliograph.engines.ray.order import Limits
 
                 given = self.settings.workers
                 self._ray = RayEngine(self.store, Limits(given.max_running, given.max_pending))

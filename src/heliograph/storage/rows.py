@@ -8,7 +8,15 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from heliograph.graph.options import TaskOptions
-from heliograph.records.attempt import AttemptRecord, Failure, Phases, RayFacts, Resources, StoredValue, Worker
+from heliograph.records.attempt import (
+    AttemptRecord,
+    Failure,
+    Phases,
+    RayFacts,
+    Resources,
+    StoredValue,
+    Worker,
+)
 from heliograph.records.status import AttemptStatus, RunReason, TaskStatus, WorkflowStatus
 from heliograph.records.workflow import FunctionRecord, Owner, RunRecord, TaskRecord, WorkflowRecord
 from heliograph.storage.entries import AttemptEntry

@@ -1,4 +1,4 @@
-"""The coordinator: an actor that holds the one loop, with Ray's workers below it.
+"""The coordinator: an actor (see `front`) that holds the one loop, with Ray's workers below it.
 
 It is named and detached, so that workflows outlive the driver that brought them; and restartable: Ray starts it
 again where its process died, and it goes on with what it had. Its functions come from the job that made it, so
@@ -13,7 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import psutil
@@ -23,10 +23,10 @@ from heliograph.engines import place, waiting
 from heliograph.engines.executor import AttemptKey, Deliver
 from heliograph.engines.loop import Loop
 from heliograph.engines.outcome import OutputFuture
-from heliograph.engines.ray import convert
+from heliograph.engines.ray import convert, internals
 from heliograph.engines.ray.exceptions import on_ray
 from heliograph.engines.ray.executor import RayExecutor
-from heliograph.engines.ray.order import Address
+from heliograph.engines.ray.order import Address, Limits
 from heliograph.engines.ray.output import Output
 from heliograph.engines.store_thread import StoreThread
 from heliograph.errors import WorkflowError
@@ -44,21 +44,8 @@ _ENTER_SECONDS: Final = 2.0
 _ACTIVE: Final = frozenset({WorkflowStatus.RUNNING, WorkflowStatus.PENDING, WorkflowStatus.RESUMABLE})
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much a coordinator takes on at once.
-
-    Attributes:
-        running: workflows that run; None: any number.
-        pending: workflows that wait for their turn; None: any number.
-    """
-
-    running: int | None = None
-    pending: int | None = None
-
-
 class Coordinator:
-    """The actor.
+    """What the actor is.
 
     Args:
         name: its own.
@@ -86,7 +73,7 @@ class Coordinator:
             self._store, self._new_owner, self._new_executor, Admission(limits.running, limits.pending)
         )
         self._has_recovered = threading.Event()
-        self._is_reborn = bool(context.was_current_actor_reconstructed)
+        self._is_reborn = internals.was_restarted()
         if self._is_reborn:
             threading.Thread(target=self._recover, name="heliograph-recover", daemon=True).start()
         else:

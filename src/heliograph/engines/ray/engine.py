@@ -16,8 +16,9 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutErro
 
 from heliograph.engines.provenance import provenance
 from heliograph.engines.ray import convert, task_options
-from heliograph.engines.ray.coordinator import Coordinator, Limits
-from heliograph.engines.ray.worker import NAMESPACE, SENDER
+from heliograph.engines.ray.front import NAMESPACE, Front
+from heliograph.engines.ray.order import Limits
+from heliograph.engines.ray.worker import SENDER
 from heliograph.errors import StorageError
 from heliograph.graph.plan import Plan
 from heliograph.records.status import RunReason, WorkflowStatus
@@ -74,11 +75,11 @@ class RayEngine:
 
     def output_of(self, workflow: WorkflowRecord) -> Any:
         """A reference to the output of a workflow, whoever runs it."""
-        return self._checked.output_of.remote(workflow.workflow_id)
+        return self._checked.ask.remote("output_of", workflow.workflow_id)
 
     def task_output(self, workflow_id: str, task_id: str) -> Any:
         """A reference to the output of a task, whoever runs it."""
-        return self._checked.task_output.remote(workflow_id, task_id)
+        return self._checked.ask.remote("task_output", workflow_id, task_id)
 
     def value(self, reference: Any, timeout: float | None = None) -> Any:
         """What a reference of this engine stands for, once it is there."""
@@ -93,14 +94,14 @@ class RayEngine:
 
     def note_cancelled(self, workflow: WorkflowRecord) -> None:
         """Its cancellation was just stored: stop what runs of it."""
-        self._actor.note_cancelled.remote(workflow.key)
+        self._actor.ask.remote("note_cancelled", workflow.key)
 
     def close(self) -> None:
         """Let go; the coordinator and its workflows go on."""
 
     def memory(self) -> tuple[int, int]:
         """The coordinator's process, and the bytes that are resident of it."""
-        measured: tuple[int, int] = self.value(self._actor.memory.remote())
+        measured: tuple[int, int] = self.value(self._actor.ask.remote("memory"))
         return measured
 
     @property
@@ -116,13 +117,13 @@ class RayEngine:
 
     def _enter(self, wanted: Submission | Claim) -> Any:
         actor, request = self._checked, uuid.uuid4().hex
-        entered = actor.enter.remote(request, wanted)
-        output = actor.output.remote(request, wanted.workflow_id)
+        entered = actor.ask.remote("enter", request, wanted)
+        output = actor.ask.remote("output", request, wanted.workflow_id)
         self.value(entered)
         return output
 
     def _check_limits(self, wanted: Limits) -> None:
-        in_force: Limits = self.value(self._actor.limits.remote())
+        in_force: Limits = self.value(self._actor.ask.remote("limits"))
         for name in ("running", "pending"):
             asked, has = getattr(wanted, name), getattr(in_force, name)
             if asked is not None and asked != has:
@@ -143,7 +144,7 @@ def _coordinator(location: Location, limits: Limits) -> Any:
     """The actor; made where there is none."""
     # In a task, the coordinator that runs it: the paths of a worker are not quite those of its driver.
     name = os.environ.get(SENDER) or _name(location)
-    made = ray.remote(Coordinator).options(
+    made = ray.remote(Front).options(
         name=name,
         namespace=NAMESPACE,
         get_if_exists=True,

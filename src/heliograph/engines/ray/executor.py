@@ -247,7 +247,9 @@ class RayExecutor:
                     given.append(place)
                     objects.append(value.handle)
         order = Order(self._sender, now, works, tuple(given))
-        name = first.work.task_id if len(entries) == 1 else f"{first.work.task_id} and {len(entries) - 1} more"
+        name = (
+            first.work.task_id if len(entries) == 1 else f"{first.work.task_id} and {len(entries) - 1} more"
+        )
         with self._lock:
             for entry in entries:
                 entry.flight, entry.submitted = flight, now
@@ -301,7 +303,9 @@ class RayExecutor:
         """Whether attempts without a receipt go again, uncounted. Called under the lock."""
         if self._is_closed:
             return False
-        input_is_lost = isinstance(_root(error), ObjectLostError) and not left[0].from_storage if left else False
+        input_is_lost = (
+            isinstance(_root(error), ObjectLostError) and not left[0].from_storage if left else False
+        )
         if not (error is None or flight.is_killed or input_is_lost or len(flight.entries) > 1):
             return False
         for entry in left:

@@ -5,6 +5,7 @@ A test asks each of these of the Ray that is installed, so that a new Ray that c
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -75,6 +76,13 @@ def with_labels(remote: Any, given: Mapping[str, Any]) -> Any:
 
     made.options = options_merged
     return made
+
+
+def was_restarted() -> bool:
+    """Whether the actor that runs this was started before; Ray warns of its own way to tell."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return bool(ray.get_runtime_context().was_current_actor_reconstructed)
 
 
 def _merged(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,13 @@ from heliograph.engines.executor import Receipt, Running, Work
 from heliograph.errors import WorkerDiedError, WorkflowError, WorkflowTaskNotRecoverableError
 from heliograph.records.attempt import Phases
 
-_NEVER: Final = (RuntimeEnvSetupError, TaskUnschedulableError, ActorUnschedulableError, RayTaskError, ValueError)
+_NEVER: Final = (
+    RuntimeEnvSetupError,
+    TaskUnschedulableError,
+    ActorUnschedulableError,
+    RayTaskError,
+    ValueError,
+)
 """What is as it is when the attempt is tried again."""
 
 

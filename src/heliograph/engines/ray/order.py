@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from heliograph.engines.executor import Receipt, Work
 
@@ -23,6 +22,19 @@ class Address:
     name: str
     life: str
     storage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a coordinator takes on at once.
+
+    Attributes:
+        running: workflows that run; None: any number.
+        pending: workflows that wait for their turn; None: any number.
+    """
+
+    running: int | None = None
+    pending: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +80,3 @@ def bare(work: Work) -> Work:
     if all(value.handle is None for value in work.inputs):
         return work
     return replace(work, inputs=tuple([replace(value, handle=None) for value in work.inputs]))
-
-
-Objects = Sequence[Any]

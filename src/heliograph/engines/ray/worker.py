@@ -21,12 +21,11 @@ from heliograph.engines.attempt import Functions, Traffic, run_attempt
 from heliograph.engines.embedded.worker import flush_streams
 from heliograph.engines.executor import AttemptKey, Receipt, Work
 from heliograph.engines.ray import convert
+from heliograph.engines.ray.front import NAMESPACE
 from heliograph.engines.ray.order import Address, pack_receipts, unpack_order
 from heliograph.records.attempt import RayFacts, StoredValue, Worker
 from heliograph.storage.location import VARIABLE, locate
 
-NAMESPACE: Final = "heliograph"
-"""Ray's namespace of all coordinators."""
 SENDER: Final = "HELIOGRAPH_COORDINATOR"
 """In the environment of a worker: whose attempt it runs."""
 REPORT_SECONDS: Final = 0.03
@@ -189,6 +188,6 @@ class _Watch:
     ) -> None:
         try:
             coordinator = ray.get_actor(sender.name, NAMESPACE)
-            coordinator.running.remote(sender.life, self._worker, self._submitted, started, given_back)
+            coordinator.ask.remote("running", sender.life, self._worker, self._submitted, started, given_back)
         except Exception:  # it is gone, and nobody waits for this
             return
