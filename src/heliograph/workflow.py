@@ -223,13 +223,13 @@ def resume(workflow_id: str) -> Any:
         RuntimeError: it is running or pending.
         WorkflowExecutionError, WorkflowCancellationError, StorageError: as `run`.
     """
-    engine = _opened().for_workflow(workflow_id)
+    engine = _opened().for_workflow(check_identifier("workflow_id", workflow_id))
     return engine.value(engine.resume(workflow_id))
 
 
 def resume_async(workflow_id: str) -> Any:
     """As `resume`, without waiting for the output; returns as `run_async` does."""
-    return _opened().for_workflow(workflow_id).resume(workflow_id)
+    return _opened().for_workflow(check_identifier("workflow_id", workflow_id)).resume(workflow_id)
 
 
 def resume_all(include_failed: bool = False) -> list[tuple[str, Any]]:

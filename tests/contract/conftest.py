@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 from collections.abc import Iterator
 from concurrent import futures
 from dataclasses import dataclass
@@ -47,6 +49,12 @@ class EngineUnderTest:
         if self.is_ray:
             clusters.kill_coordinators()
 
+    def kill(self, process: subprocess.Popen[str]) -> None:
+        """Kill a program, and the engine that ran its workflows: on Ray that is another process."""
+        process.send_signal(signal.SIGKILL)
+        if self.is_ray:
+            clusters.kill_coordinators()
+
     def value(self, reference: Any) -> Any:
         """What `run_async` and its like give, once it is there."""
         if isinstance(reference, futures.Future):
@@ -54,6 +62,18 @@ class EngineUnderTest:
         import ray
 
         return ray.get(reference, timeout=DEADLINE)
+
+    def value_code(self, name: str) -> str:
+        """As `value`, in a program."""
+        return f"__import__('ray').get({name}, timeout=60)" if self.is_ray else f"{name}.result(60)"
+
+    def is_done(self, reference: Any) -> bool:
+        """Whether what such a call gives is there, or will never be."""
+        if isinstance(reference, futures.Future):
+            return reference.done()
+        import ray
+
+        return bool(ray.wait([reference], timeout=0)[0])
 
     def script(self, code: str) -> str:
         """A program that initialises with this engine, and goes on with the code."""
@@ -71,13 +91,41 @@ RAY = {"engine": "ray"}
 
 
 def _opened(settings: dict[str, Any], tmp_path: Path) -> Iterator[EngineUnderTest]:
+    if settings == RAY:
+        yield from _opened_on_ray(tmp_path)
+        return
     engine = EngineUnderTest(settings, tmp_path / "storage")
-    if engine.is_ray:
-        clusters.start()
     engine.init()
     yield engine
     engine.stop()
     check_store(engine.database)
+
+
+_emptied: list[Path] = []
+
+
+def _opened_on_ray(tmp_path: Path) -> Iterator[EngineUnderTest]:
+    """As `_opened`; a storage with its coordinator is handed on, emptied, to the next test.
+
+    A coordinator is a process that takes a second or two to start, and most tests need nothing new of it.
+    """
+    clusters.start()
+    engine = EngineUnderTest(RAY, _emptied.pop() if _emptied else tmp_path / "storage")
+    engine.init()
+    yield engine
+    try:
+        workflow.shutdown()
+        check_store(engine.database)
+        engine.init()
+        for workflow_id, status in workflow.list_all():
+            if status in ("RUNNING", "PENDING"):
+                workflow.cancel(workflow_id)
+            workflow.delete(workflow_id)
+        _emptied.append(engine.storage)
+    finally:
+        workflow.shutdown()
+        if not _emptied:
+            clusters.kill_coordinators()
 
 
 @pytest.fixture(params=[PROCESSES, THREADS, RAY], ids=["processes", "threads", "ray"])

@@ -7,7 +7,7 @@ from typing import Any
 
 from heliograph import workflow
 from heliograph.graph.identifiers import MAX_LENGTH
-from tests.conditions import DEADLINE, until
+from tests.conditions import until
 from tests.contract.conftest import EngineUnderTest
 
 
@@ -27,7 +27,7 @@ def test_the_output_of_a_task_that_continued_is_waited_for(engine: EngineUnderTe
     until(lambda: workflow.get_metadata("loops", handed_on["name"])["status"] == "SUCCESSFUL")
     output = workflow.get_output_async("loops", task_id=handed_on["name"])
     gate.touch()
-    assert output.result(DEADLINE) == future.result(DEADLINE) == "the end"
+    assert engine.value(output) == engine.value(future) == "the end"
 
 
 @workflow.task

@@ -39,13 +39,13 @@ def wait(gate: Gate) -> str:
     return "output"
 
 
-def test_concurrent_futures_wait_for_it(engine: EngineUnderTest) -> None:
+def test_concurrent_futures_wait_for_it(embedded_engine: EngineUnderTest) -> None:
     outputs = [workflow.run_async(add.bind(number, 1)) for number in range(10)]
     assert futures.wait(outputs, DEADLINE).not_done == set()
     assert sorted(output.result() for output in futures.as_completed(outputs)) == list(range(1, 11))
 
 
-def test_asyncio_awaits_it(engine: EngineUnderTest) -> None:
+def test_asyncio_awaits_it(embedded_engine: EngineUnderTest) -> None:
     async def main() -> tuple[int, int, object]:
         first, second = workflow.run_async(add.bind(1, 2)), workflow.run_async(add.bind(3, 4))
         output = await asyncio.gather(asyncio.wrap_future(first), asyncio.wrap_future(second))
@@ -55,7 +55,7 @@ def test_asyncio_awaits_it(engine: EngineUnderTest) -> None:
     assert asyncio.run(main()) == (3, 7, 1)
 
 
-def test_asyncio_gets_its_error(engine: EngineUnderTest) -> None:
+def test_asyncio_gets_its_error(embedded_engine: EngineUnderTest) -> None:
     async def main() -> object:
         return await asyncio.wrap_future(workflow.run_async(fail.bind()))
 
@@ -63,7 +63,7 @@ def test_asyncio_gets_its_error(engine: EngineUnderTest) -> None:
         asyncio.run(main())
 
 
-def test_a_callback_is_called(engine: EngineUnderTest, gate: Gate) -> None:
+def test_a_callback_is_called(embedded_engine: EngineUnderTest, gate: Gate) -> None:
     called: queue.SimpleQueue[object] = queue.SimpleQueue()
     output = workflow.run_async(wait.bind(gate))
     output.add_done_callback(lambda done: called.put(done.result()))
@@ -72,16 +72,16 @@ def test_a_callback_is_called(engine: EngineUnderTest, gate: Gate) -> None:
 
 
 def test_a_callback_that_raises_hurts_nobody(
-    engine: EngineUnderTest, gate: Gate, caplog: pytest.LogCaptureFixture
+    embedded_engine: EngineUnderTest, gate: Gate, caplog: pytest.LogCaptureFixture
 ) -> None:
     output = workflow.run_async(wait.bind(gate))
     output.add_done_callback(lambda _done: 1 / 0)
     gate.open()
-    assert engine.value(output) == "output"
+    assert embedded_engine.value(output) == "output"
     assert workflow.run(add.bind(1, 2)) == 3
 
 
-def test_a_result_in_time_or_a_timeout(engine: EngineUnderTest, gate: Gate) -> None:
+def test_a_result_in_time_or_a_timeout(embedded_engine: EngineUnderTest, gate: Gate) -> None:
     output = workflow.run_async(wait.bind(gate))
     with pytest.raises(TimeoutError):
         output.result(timeout=0)
@@ -89,13 +89,13 @@ def test_a_result_in_time_or_a_timeout(engine: EngineUnderTest, gate: Gate) -> N
     assert output.result(timeout=DEADLINE) == "output"
 
 
-def test_who_waits_when_the_engine_is_closed_is_told(engine: EngineUnderTest, gate: Gate) -> None:
+def test_who_waits_when_the_engine_is_closed_is_told(embedded_engine: EngineUnderTest, gate: Gate) -> None:
     output = workflow.run_async(wait.bind(gate), workflow_id="mine")
     gate.until_waiting()
     workflow.shutdown()
     with pytest.raises(RuntimeError, match=r"engine was closed; `workflow\.resume` goes on"):
         output.result(DEADLINE)
-    engine.init()
+    embedded_engine.init()
     assert workflow.get_status("mine") == "RESUMABLE"
 
 

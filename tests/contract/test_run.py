@@ -53,13 +53,13 @@ def test_a_coroutine_function_is_a_task(engine: EngineUnderTest) -> None:
 def test_run_async_returns_before_the_end(engine: EngineUnderTest, gate: Gate) -> None:
     output = workflow.run_async(wait.bind(gate, 5), workflow_id="waits")
     gate.until_waiting()
-    assert not output.done()
+    assert not engine.is_done(output)
     assert workflow.get_status("waits") == workflow.RUNNING
     gate.open()
     assert engine.value(output) == 5
 
 
-def test_run_async_of_the_embedded_engine_gives_a_future(engine: EngineUnderTest) -> None:
+def test_run_async_of_the_embedded_engine_gives_a_future(embedded_engine: EngineUnderTest) -> None:
     output = workflow.run_async(add.bind(1, 2))
     assert isinstance(output, Future)
     assert output.result(60) == 3

@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 import pytest
 
 from heliograph import workflow
-from tests.conditions import DEADLINE
 from tests.contract.conftest import EngineUnderTest
 
 
@@ -56,14 +55,14 @@ def test_many_failures_beside_tasks_that_run(engine: EngineUnderTest) -> None:
     futures = [workflow.run_async(both.bind(bad.bind(), busy.bind(), busy.bind())) for _ in range(60)]
     for future in futures:
         with pytest.raises(workflow.WorkflowExecutionError):
-            future.result(DEADLINE)
+            engine.value(future)
     assert workflow.run(one.bind()) == 1
 
 
 @pytest.mark.parametrize("task", [be_rude, be_rude_slowly], ids=["sync", "async"])
 def test_an_exception_whose_pickling_raises_system_exit(engine: EngineUnderTest, task: workflow.Task) -> None:
     with pytest.raises(workflow.WorkflowExecutionError, match="RudeError: x"):
-        workflow.run_async(task.bind()).result(DEADLINE)
+        engine.value(workflow.run_async(task.bind()))
     assert workflow.run(one.bind()) == 1
 
 

@@ -107,6 +107,11 @@ class Loop:
             self._inbox.put(Entry(wanted, reply))
         return reply
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nobody gets in any more."""
+        return not self._running
+
     def future_of(self, key: int) -> OutputFuture | None:
         """The output of a run that this engine has; None: it has no such run."""
         run = self._runs.get(key)

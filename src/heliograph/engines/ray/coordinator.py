@@ -181,6 +181,8 @@ class Coordinator:
 
     async def _entered(self, wanted: Submission | Claim) -> OutputFuture:
         await asyncio.to_thread(self._has_recovered.wait)
+        if self._loop.is_closed:  # a fault ended it: the next life of this actor takes the call, and all else
+            os._exit(1)
         try:
             return await asyncio.wrap_future(self._loop.entering(wanted))
         except RuntimeError:
