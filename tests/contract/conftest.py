@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -119,7 +120,8 @@ def _opened_on_ray(tmp_path: Path) -> Iterator[EngineUnderTest]:
         engine.init()
         for workflow_id, status in workflow.list_all():
             if status in ("RUNNING", "PENDING"):
-                workflow.cancel(workflow_id)
+                with contextlib.suppress(ValueError):  # it has just ended
+                    workflow.cancel(workflow_id)
             workflow.delete(workflow_id)
         _emptied.append(engine.storage)
     finally:

@@ -159,7 +159,7 @@ def test_tasks_of_other_workflows_go_on(engine: EngineUnderTest, gate: Gate, led
 def test_all_workers_busy_canceled_and_busy_again(engine: EngineUnderTest, tmp_path: Path) -> None:
     for turn in range(3):
         gate = Gate(tmp_path / f"gate {turn}")
-        names = [f"{turn}.{number}" for number in range(engine.settings["num_workers"])]
+        names = [f"{turn}.{number}" for number in range(engine.settings.get("num_workers", 2))]
         for name in names:
             workflow.run_async(wait.bind(gate, name), workflow_id=name)
         for name in names:
@@ -215,7 +215,7 @@ def test_canceled_elsewhere_and_resumed_here_before_it_was_seen(
         other.close()
         with pytest.raises(workflow.WorkflowCancellationError):
             engine.value(output)
-        assert not resumed.done()
+        assert not engine.is_done(resumed)
         assert workflow.get_status(name) == "RUNNING"
         workflow.cancel(name)
 
@@ -255,14 +255,14 @@ def test_of_an_unknown_id(engine: EngineUnderTest) -> None:
         workflow.cancel("nobody")
 
 
-def test_a_future_can_not_cancel_a_workflow(engine: EngineUnderTest, gate: Gate) -> None:
+def test_a_future_can_not_cancel_a_workflow(embedded_engine: EngineUnderTest, gate: Gate) -> None:
     output = workflow.run_async(wait.bind(gate), workflow_id="mine")
     gate.until_waiting()
     assert output.cancel() is False
     assert not output.cancelled()
     gate.open()
     try:
-        assert engine.value(output) == "task"
+        assert embedded_engine.value(output) == "task"
     except CancelledError:
         pytest.fail("the workflow went on, and its future knows nothing of it")
 

@@ -158,4 +158,5 @@ def test_each_waiter_gets_the_error(engine: EngineUnderTest) -> None:
     for _ in range(2):
         with pytest.raises(workflow.WorkflowExecutionError):
             engine.value(output)
-    assert isinstance(output.exception(), workflow.WorkflowExecutionError)
+    if not engine.is_ray:
+        assert isinstance(output.exception(), workflow.WorkflowExecutionError)

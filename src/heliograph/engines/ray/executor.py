@@ -33,7 +33,7 @@ from heliograph.records.attempt import Worker
 WINDOW: Final = 64
 """Tasks that may wait in Ray, at least: with more CPUs, more."""
 _CPUS_SECONDS: Final = 5.0
-_GRACE_SECONDS: Final = 0.2  # a batch that holds a cancelled attempt gets so long to end by itself
+_GRACE_SECONDS: Final = 0.1  # a cancelled attempt that is not known to run gets so long to end by itself
 
 
 @dataclass(slots=True, eq=False)
@@ -129,9 +129,9 @@ class RayExecutor:
             flight = None if entry is None else entry.flight
         if entry is None:
             self._async.cancel(key)
-        elif flight is not None and len(flight.entries) == 1:
+        elif entry.running is not None:
             self._kill(flight)
-        elif flight is not None:
+        elif flight is not None:  # most likely it ends before a kill and another worker's start would be over
             timer = threading.Timer(_GRACE_SECONDS, self._kill, (flight,))
             timer.daemon = True
             timer.start()
@@ -335,7 +335,9 @@ class RayExecutor:
         if group is not None:
             group.waiting -= 1
 
-    def _kill(self, flight: _Flight) -> None:
+    def _kill(self, flight: _Flight | None) -> None:
+        if flight is None:
+            return
         flight.is_killed = True
         receipts = flight.receipts
         if receipts is not None:
