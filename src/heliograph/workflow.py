@@ -129,8 +129,8 @@ def init(
         storage: a folder, a file ending in ``.db``, or a database URL. Default: ``HELIOGRAPH_STORAGE``, else
             the user's data directory.
         engine: ``"embedded"``, the default; or ``"ray"``. Functions of ``@ray.remote`` run on Ray anyway.
-        workers: of the embedded engine: ``"processes"``, the default: tasks run side by side, and a crash hurts one of them; or
-            ``"threads"``: lighter, for tasks that mostly wait.
+        workers: of the embedded engine: ``"processes"``, the default: tasks run side by side, and a crash
+            hurts one of them; or ``"threads"``: lighter, for tasks that mostly wait.
         num_workers: of the embedded engine: how many; None or -1: as suits the machine.
         max_running_workflows: how many run at once; None or -1: any number.
         max_pending_workflows: how many may wait for their turn; None or -1: any number.

@@ -138,7 +138,7 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EngineUnd
 
 @pytest.fixture(params=[PROCESSES, THREADS], ids=["processes", "threads"])
 def embedded_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EngineUnderTest]:
-    """The engine within this process, where the engines differ: its outputs are futures, and it ends with it."""
+    """The engine within this process, where the engines differ: its outputs are futures, it ends with it."""
     yield from _opened(request.param, tmp_path)
 
 

@@ -189,7 +189,10 @@ def test_arguments_are_captured_when_the_plan_is_made() -> None:
     mutable["box"].content = 2
     mutable["new"] = True
     keywords["x"].clear()
-    assert restore_arguments(plan.tasks[0].arguments, [].__getitem__) == (({"list": [1], "box": Box(1)},), {"x": [1]})
+    assert restore_arguments(plan.tasks[0].arguments, [].__getitem__) == (
+        ({"list": [1], "box": Box(1)},),
+        {"x": [1]},
+    )
 
 
 def test_what_changes_between_bind_and_submission_is_what_is_submitted() -> None:

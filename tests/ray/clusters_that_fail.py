@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
 import tempfile
 import warnings
@@ -24,7 +23,7 @@ import ray  # noqa: E402
 from ray.cluster_utils import Cluster  # noqa: E402
 
 from heliograph import workflow  # noqa: E402
-from tests.conditions import until  # noqa: E402
+from tests.conditions import is_gone, until  # noqa: E402
 from tests.gates import Gate, Ledger  # noqa: E402
 
 NODE = {"object_store_memory": 100 * 1024 * 1024, "include_dashboard": False}
@@ -77,11 +76,12 @@ def remove_a_node(gate: Gate, ledger: Ledger) -> None:
     early = note.options(**workflow.options(name="early")).bind(ledger, "early")
     middle = hold.options(**workflow.options(name="held")).bind(gate, "held", early)
     output = workflow.run_async(note.bind(ledger, "late", middle), workflow_id="mine")
-    gate.until_waiting("held")
+    worker = gate.until_waiting("held")
     running = until(lambda: (workflow.get_metadata("mine", "held")["attempts"] or [None])[0])
     gone = running["worker"]["node_id"]
     (node,) = [node for node in made.list_all_nodes() if node.node_id == gone]
     made.remove_node(node, allow_graceful=False)
+    until(lambda: is_gone(worker))  # it goes after its node
     gate.open()
     ray.get(output, timeout=60)
     assert ledger.counts() == {"early": 1, "late": 1}
@@ -103,9 +103,7 @@ def lose_an_output(gate: Gate, ledger: Ledger) -> None:
     stored = workflow.get_metadata("mine", "large")
     assert stored["attempts"][0]["worker"]["ray"]["object_store_bytes"] > 10_000_000, stored
     (node,) = [
-        node
-        for node in made.list_all_nodes()
-        if node.node_id == stored["attempts"][0]["worker"]["node_id"]
+        node for node in made.list_all_nodes() if node.node_id == stored["attempts"][0]["worker"]["node_id"]
     ]
     made.remove_node(node, allow_graceful=False)
     gate.open()
@@ -118,28 +116,21 @@ def together(*values: Any) -> Any:
     return values[:2]
 
 
-def kill_everything(gate: Gate, ledger: Ledger) -> None:
-    """The whole cluster is killed, and another one goes on."""
-    made = cluster({"num_cpus": 2})
+def wait_for_the_end(gate: Gate, ledger: Ledger) -> None:
+    """Begin a workflow on a cluster that will be killed as a whole."""
+    cluster({"num_cpus": 2})
     early = note.options(**workflow.options(name="early")).bind(ledger, "early")
     middle = hold.options(**workflow.options(name="held")).bind(gate, "held", early)
     late = note.options(**workflow.options(name="late")).bind(ledger, "late", middle)
-    workflow.run_async(late, workflow_id="mine")
     workflow.run(note.bind(ledger, "done"), workflow_id="done")
+    workflow.run_async(late, workflow_id="mine")
     gate.until_waiting("held")
-    for node in made.list_all_nodes():
-        for processes in node.all_processes.values():
-            for process in processes:
-                os.kill(process.process.pid, signal.SIGKILL)
-    try:
-        workflow.run(note.bind(ledger, "never"), workflow_id="never")
-    except Exception as error:
-        print(f"{type(error).__name__}: {error}")
-    workflow.shutdown()
-    ray.shutdown()
-    until(lambda: workflow.get_status("mine") == "RESUMABLE")  # by nobody but the storage
-    workflow.shutdown()
-    made = cluster({"num_cpus": 2})
+    workflow.get_output("mine")  # somebody kills all of this
+
+
+def go_on(gate: Gate, ledger: Ledger) -> None:
+    """After `wait_for_the_end`, on a new cluster."""
+    cluster({"num_cpus": 2})
     gate.open()
     resumed = dict(workflow.resume_all())
     assert list(resumed) == ["mine"], resumed

@@ -26,6 +26,29 @@ def storage(tmp_path: Path) -> Iterator[Path]:
         check_store(folder / "heliograph.db")
 
 
+@pytest.fixture(scope="module")
+def _shared_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    clusters.start()
+    folder = tmp_path_factory.mktemp("storage")
+    yield folder
+    clusters.kill_coordinators()
+    check_store(folder / "heliograph.db")
+
+
+@pytest.fixture
+def one_storage(_shared_storage: Path) -> Iterator[Path]:
+    """The same storage, with its coordinator, for all tests of a module; empty for each."""
+    workflow.init(storage=_shared_storage)
+    yield _shared_storage
+    workflow.shutdown()
+    workflow.init(storage=_shared_storage)
+    for workflow_id, status in workflow.list_all():
+        if status in ("RUNNING", "PENDING"):
+            workflow.cancel(workflow_id)
+        workflow.delete(workflow_id)
+    workflow.shutdown()
+
+
 @pytest.fixture
 def gate(tmp_path: Path) -> Iterator[Gate]:
     made = Gate(tmp_path / "gate")

@@ -1,7 +1,11 @@
-"""Real faults: a worker, the coordinator, the driver, a node, the whole cluster. Nothing stored is lost or run again."""
+"""Real faults: of a worker, the coordinator, the driver, a node, the whole cluster.
+
+Nothing stored is lost or run again.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,13 +13,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'heliograph[ray]'")
 
 from heliograph import workflow  # noqa: E402
 from heliograph.engines.opening import opened  # noqa: E402
-from tests import scripts  # noqa: E402
+from tests import clusters, scripts  # noqa: E402
 from tests.conditions import DEADLINE, is_gone, until  # noqa: E402
 from tests.gates import Gate, Ledger  # noqa: E402
 
@@ -110,23 +115,58 @@ def test_a_killed_driver_is_not_missed(storage: Path, gate: Gate, ledger: Ledger
     assert run["owner"]["engine"] == "ray"
 
 
-def program(name: str, storage: Path, gate: Gate, ledger: Ledger) -> subprocess.CompletedProcess[str]:
-    """Run one of `tests.ray.clusters_that_fail`: it has a cluster of its own."""
+def started(name: str, storage: Path, gate: Gate, ledger: Ledger) -> subprocess.Popen[str]:
+    """One of `tests.ray.clusters_that_fail`, begun: it has a cluster of its own."""
     environment = scripts.environment(storage)
     environment.pop("RAY_ADDRESS", None)
-    return subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-m", "tests.ray.clusters_that_fail", name, str(gate.folder), str(ledger.path)],
         env=environment,
         cwd=scripts.ROOT,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=170,
     )
 
 
+def ends_well(name: str, storage: Path, gate: Gate, ledger: Ledger) -> None:
+    with started(name, storage, gate, ledger) as process:
+        printed, errors = process.communicate(timeout=170)
+    assert process.returncode == 0, f"{printed}\n{errors}"
+    assert printed.endswith("well\n")
+
+
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("name", ["remove_a_node", "lose_an_output", "kill_everything"])
-def test_a_cluster(storage: Path, gate: Gate, ledger: Ledger, name: str) -> None:
-    ended = program(name, storage, gate, ledger)
-    assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}"
-    assert ended.stdout.endswith("well\n")
+@pytest.mark.parametrize("name", ["remove_a_node", "lose_an_output"])
+def test_a_node_that_goes_away(storage: Path, gate: Gate, ledger: Ledger, name: str) -> None:
+    ends_well(name, storage, gate, ledger)
+
+
+@pytest.mark.timeout(180)
+def test_a_whole_cluster_killed_and_another_one_that_goes_on(
+    storage: Path, gate: Gate, ledger: Ledger
+) -> None:
+    with started("wait_for_the_end", storage, gate, ledger) as first:
+        gate.until_waiting("held", first)
+        for process in [*psutil.Process(first.pid).children(recursive=True), first]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        first.communicate()
+    until(lambda: workflow.get_status("mine") == "RESUMABLE")  # a process that is not connected to any Ray
+    assert workflow.get_metadata("mine", "early")["status"] == "SUCCESSFUL"
+    ends_well("go_on", storage, gate, ledger)
+
+
+def test_a_coordinator_that_goes_away_in_the_middle_of_a_call(
+    storage: Path, gate: Gate, ledger: Ledger
+) -> None:
+    output = workflow.run_async(held(gate, ledger), workflow_id="mine")
+    gate.until_waiting("held")
+    clusters.kill_coordinators()
+    with pytest.raises(RuntimeError, match=r"the coordinator is gone: .*`workflow\.resume` goes on"):
+        opened().ray.value(output)
+    workflow.shutdown()
+    workflow.init(storage=storage)
+    gate.open()
+    assert workflow.resume("mine") == "late"
+    assert ledger.counts() == {"early": 1, "late": 1}

@@ -75,7 +75,7 @@ def test_an_immediate_result(tmp_path: Path) -> None:
 
     @ray.remote
     def simple():  # type: ignore[no-untyped-def]
-        flag.touch() # touch a file here
+        flag.touch()  # touch a file here
         time.sleep(1000)
         return 0  # fmt: skip
 

@@ -10,7 +10,6 @@ from heliograph.graph.options import TaskOptions
 from heliograph.graph.plan import Plan
 from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, Worker
 
-
 _NO_OPTIONS: Final = TaskOptions()
 
 

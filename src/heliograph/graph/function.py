@@ -65,7 +65,7 @@ class _Named:
             raise WorkflowTaskNotRecoverableError(
                 f"function {self.qualname!r} can't be had: importing {self.module!r} fails: {error}"
             ) from error
-        value = _function_in(found(self.module, self.qualname))
+        value: Callable[..., Any] = _function_in(found(self.module, self.qualname))
         if not callable(value):
             raise WorkflowTaskNotRecoverableError(
                 f"module {self.module!r} has no function {self.qualname!r} any more"

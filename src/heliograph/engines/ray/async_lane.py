@@ -18,7 +18,15 @@ from heliograph.engines.embedded.coroutines import GRACE_SECONDS
 from heliograph.engines.executor import AttemptKey, Deliver, Running, Work, those_of
 from heliograph.engines.ray.front import NAMESPACE
 from heliograph.engines.ray.losses import lost
-from heliograph.engines.ray.order import Address, Order, bare, pack_receipts, unpack_order, unpack_receipts
+from heliograph.engines.ray.order import (
+    Address,
+    Order,
+    Report,
+    bare,
+    pack_receipts,
+    unpack_order,
+    unpack_receipts,
+)
 from heliograph.engines.ray.worker import REPORT_SECONDS, SENDER
 from heliograph.records.attempt import RayFacts, Worker
 from heliograph.storage.location import VARIABLE, locate
@@ -95,8 +103,8 @@ class AsyncWorker:
         begun, self._begun = self._begun, {}
         if begun:
             coordinator = ray.get_actor(self._sender.name, NAMESPACE)
-            begun_now = list(begun.values())
-            coordinator.ask.remote("running", self._sender.life, self._worker, 0.0, begun_now, [])
+            report = Report(self._worker, 0.0, tuple(begun.values()))
+            coordinator.ask.remote("running", self._sender.life, report)
 
 
 @dataclass(slots=True, eq=False)

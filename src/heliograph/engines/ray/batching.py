@@ -1,4 +1,4 @@
-"""Which attempts travel together: those that have proven so short that the journey is most of what they cost."""
+"""Which attempts travel together: those so short that the journey is most of what they cost."""
 
 from __future__ import annotations
 

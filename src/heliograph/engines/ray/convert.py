@@ -53,10 +53,15 @@ def _task_node(node: Any) -> TaskNode:
         converted = _converted[node] = TaskNode(
             task,
             task_options.split(internals.options_of(node)),
-            internals.args_of(node),
-            internals.kwargs_of(node),
+            tuple([_given(value) for value in internals.args_of(node)]),
+            {name: _given(value) for name, value in internals.kwargs_of(node).items()},
         )
     return converted
+
+
+def _given(value: Any) -> Any:
+    """An argument as it arrives: of a reference that is not nested, the object."""
+    return ray.get(value) if isinstance(value, ray.ObjectRef) else value
 
 
 def _refuse_actor(node: Any) -> NoReturn:

@@ -1,8 +1,8 @@
 """The coordinator: an actor (see `front`) that holds the one loop, with Ray's workers below it.
 
-It is named and detached, so that workflows outlive the driver that brought them; and restartable: Ray starts it
-again where its process died, and it goes on with what it had. Its functions come from the job that made it, so
-drivers that find their code elsewhere have another one. Any number of coordinators may share a storage.
+It is named and detached, so that workflows outlive the driver that brought them; and restartable: Ray starts
+it again where its process died, and it goes on with what it had. Its functions come from the job that made
+it, so drivers that find their code elsewhere have another one. Any number of them may share a storage.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import psutil
 import ray
 
 from heliograph.engines import place, waiting
-from heliograph.engines.executor import AttemptKey, Deliver
+from heliograph.engines.executor import Deliver
 from heliograph.engines.loop import Loop
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.ray import convert, internals
 from heliograph.engines.ray.exceptions import on_ray
 from heliograph.engines.ray.executor import RayExecutor
-from heliograph.engines.ray.order import Address, Limits
+from heliograph.engines.ray.order import Address, Limits, Report
 from heliograph.engines.ray.output import Output
 from heliograph.engines.store_thread import StoreThread
 from heliograph.errors import WorkflowError
-from heliograph.records.attempt import StoredValue, Worker
+from heliograph.records.attempt import StoredValue
 from heliograph.records.status import RunReason, WorkflowStatus
 from heliograph.records.workflow import Owner, WorkflowRecord
 from heliograph.scheduling.admission import Admission
@@ -158,17 +158,10 @@ class Coordinator:
 
     # -- what workers report
 
-    async def running(
-        self,
-        life: str,
-        reporter: Worker,
-        submitted: float,
-        started: Sequence[tuple[AttemptKey, float]],
-        given_back: Sequence[AttemptKey],
-    ) -> None:
-        """See `RayExecutor.note_running`."""
+    async def running(self, life: str, report: Report) -> None:
+        """See `RayExecutor.note`."""
         if life == self._address.life and self._executor is not None:
-            self._executor.note_running(reporter, submitted, started, given_back)
+            self._executor.note(report)
 
     # -- inside
 

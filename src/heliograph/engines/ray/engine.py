@@ -15,7 +15,7 @@ import ray
 from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayError, RayTaskError
 
 from heliograph.engines.provenance import provenance
-from heliograph.engines.ray import convert, task_options
+from heliograph.engines.ray import convert, internals, task_options
 from heliograph.engines.ray.front import NAMESPACE, Front
 from heliograph.engines.ray.order import Limits
 from heliograph.engines.ray.worker import SENDER
@@ -110,8 +110,8 @@ class RayEngine:
         now = ray.get_runtime_context().gcs_address if ray.is_initialized() else None
         if now != self._cluster:
             raise ValueError(
-                f"workflows of this process run on the Ray cluster at {self._cluster}, and it is connected to "
-                f"{now or 'none'} now: call workflow.shutdown() first, to use the other"
+                f"workflows of this process run on the Ray cluster at {self._cluster}, and it is connected "
+                f"to {now or 'none'} now: call workflow.shutdown() first, to use the other"
             )
         return self._actor
 
@@ -128,14 +128,14 @@ class RayEngine:
             asked, has = getattr(wanted, name), getattr(in_force, name)
             if asked is not None and asked != has:
                 raise ValueError(
-                    f"workflow.init: max_{name}_workflows is {has!r} in the coordinator that runs already, and "
-                    f"can't be {asked!r} too"
+                    f"workflow.init: max_{name}_workflows is {has!r} in the coordinator that runs already, "
+                    f"and can't be {asked!r} too"
                 )
 
     def _gone(self, error: RayError) -> NoReturn:
         why = "the coordinator" if isinstance(error, ActorDiedError | ActorUnavailableError) else "Ray"
         raise RuntimeError(
-            f"{why} is gone: {type(error).__name__}: {error}. What was stored is kept: "
+            f"{why} is gone: {type(error).__name__}: {str(error).splitlines()[0]} What was stored is kept: "
             "`workflow.resume` goes on once a cluster is there"
         ) from error
 
@@ -150,6 +150,8 @@ def _coordinator(location: Location, limits: Limits) -> Any:
         get_if_exists=True,
         lifetime="detached",
         num_cpus=0,
+        # Other nodes come and go; and a storage that is a file is most likely there.
+        resources={internals.HEAD: 0.001} if internals.HEAD in ray.cluster_resources() else None,
         max_restarts=-1,
         max_task_retries=-1,
         max_concurrency=CONCURRENCY,

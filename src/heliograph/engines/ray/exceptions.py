@@ -11,7 +11,7 @@ from heliograph.engines.outcome import rebuilt
 from heliograph.errors import WorkflowExecutionError
 
 
-class RayWorkflowExecutionError(WorkflowExecutionError, RaySystemError):
+class RayWorkflowExecutionError(WorkflowExecutionError, RaySystemError):  # type: ignore[misc]  # untyped
     """A workflow failed on Ray. ``__cause__`` is the error of the task that failed it."""
 
     def __init__(self, message: str) -> None:

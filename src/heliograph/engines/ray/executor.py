@@ -1,8 +1,8 @@
 """Attempts as tasks of Ray.
 
-Ray never retries them (the machine does), and never runs one again for its output: an output that Ray has lost
-is read from the storage. At most so many tasks wait in Ray at a time; the others wait here, where those that
-have proven short gather to batches.
+Ray never retries them (the machine does), and never runs one again for its output: an output that Ray has
+lost is read from the storage. At most so many tasks wait in Ray at a time; the others wait here, where those
+that have proven short gather to batches.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ from heliograph.engines.ray import task_options, worker
 from heliograph.engines.ray.async_lane import AsyncLane
 from heliograph.engines.ray.batching import BATCH_SECONDS, MOST, Durations
 from heliograph.engines.ray.losses import lost
-from heliograph.engines.ray.order import Address, Order, bare, unpack_receipts
-from heliograph.records.attempt import Worker
+from heliograph.engines.ray.order import Address, Order, Report, bare, unpack_receipts
 
 WINDOW: Final = 64
 """Tasks that may wait in Ray, at least: with more CPUs, more."""
@@ -158,27 +157,29 @@ class RayExecutor:
 
     # -- what workers report
 
-    def note_running(
-        self,
-        reporter: Worker,
-        submitted: float,
-        started: Sequence[tuple[AttemptKey, float]],
-        given_back: Sequence[AttemptKey],
-    ) -> None:
-        """A worker has had attempts for a while, and will not begin others of the same task of Ray."""
+    def note(self, report: Report) -> None:
+        """A worker has had attempts for a while."""
+        wanted = []
         with self._lock:
-            for key, time_started in started:
-                entry = self._entries.get(AttemptKey(*key))
+            for key, started in report.started:
+                entry = self._entries.get(key)
                 if entry is None:
-                    self._async.note_running(reporter, AttemptKey(*key), time_started)
-                elif entry.flight is not None and entry.submitted == submitted:
-                    entry.running = Running(entry.work.key, reporter, submitted, time_started)
+                    self._async.note_running(report.worker, key, started)
+                elif entry.flight is not None and entry.submitted == report.submitted:
+                    entry.running = Running(key, report.worker, report.submitted, started)
                     self._stops_waiting(entry.flight)
-            for key in given_back:
-                entry = self._entries.get(AttemptKey(*key))
-                if entry is not None and entry.submitted == submitted:
+            for key in report.given_back:
+                entry = self._entries.get(key)
+                if entry is not None and entry.submitted == report.submitted:
                     self._enqueue(entry)
+            for receipt in report.receipts:
+                entry = self._entries.get(receipt.key)
+                if entry is not None and entry.submitted == report.submitted:
+                    del self._entries[receipt.key]
+                    wanted.append(receipt)
             self._news.notify()
+        for receipt in wanted:
+            self._deliver(receipt)
 
     # -- the sender's thread
 
@@ -199,7 +200,7 @@ class RayExecutor:
 
     def _take(self) -> list[_Flight]:
         """The next tasks of Ray: few, so that what comes meanwhile gathers. Called under the lock."""
-        taken = []
+        taken: list[_Flight] = []
         window = max(WINDOW, 4 * self._cpus)
         for group in list(self._groups.values()):
             while group.queue and group.waiting < window and len(taken) < WINDOW:
@@ -247,14 +248,12 @@ class RayExecutor:
                     given.append(place)
                     objects.append(value.handle)
         order = Order(self._sender, now, works, tuple(given))
-        name = (
-            first.work.task_id if len(entries) == 1 else f"{first.work.task_id} and {len(entries) - 1} more"
-        )
+        more = f" and {len(entries) - 1} more" if len(entries) > 1 else ""
         with self._lock:
             for entry in entries:
                 entry.flight, entry.submitted = flight, now
         try:
-            function = _remote(first.work.options.ray or task_options.NONE, name)
+            function = _remote(first.work.options.ray or task_options.NONE, f"{first.work.task_id}{more}")
             flight.receipts, flight.output = function.remote(order.packed(), referred, *objects)
             future = flight.receipts.future()
         except Exception as error:  # an option that Ray refuses only now, or no cluster any more
@@ -303,9 +302,9 @@ class RayExecutor:
         """Whether attempts without a receipt go again, uncounted. Called under the lock."""
         if self._is_closed:
             return False
-        input_is_lost = (
-            isinstance(_root(error), ObjectLostError) and not left[0].from_storage if left else False
-        )
+        if not left:
+            return False
+        input_is_lost = isinstance(_root(error), ObjectLostError) and not left[0].from_storage
         if not (error is None or flight.is_killed or input_is_lost or len(flight.entries) > 1):
             return False
         for entry in left:

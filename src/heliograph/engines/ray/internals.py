@@ -5,6 +5,7 @@ A test asks each of these of the Ray that is installed, so that a new Ray that c
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -14,6 +15,8 @@ from ray.remote_function import RemoteFunction
 
 from heliograph.graph.options import CARRIED, CARRIER
 
+HEAD: Final = "node:__internal_head__"
+"""The resource that only the head node has; a little of it is for everybody."""
 CLASS_NODES: Final = ("ClassNode", "ClassMethodNode")
 """Nodes of actors, by the names of their types in `ray.dag`."""
 
@@ -87,9 +90,10 @@ def was_restarted() -> bool:
 
 def _merged(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[str, Any]:
     old = old or {}
-    own = {**old.get(CARRIED, {}), **new.get(CARRIED, {})}
-    if "name" in new.get(CARRIED, {}):
-        own.pop("task_id", None)
-    if "task_id" in new.get(CARRIED, {}):
-        own["name"] = own.pop("task_id")
-    return {**old, **new, CARRIED: own}
+    merged: dict[str, Any] = {}
+    for labels in (old, new):
+        given = json.loads(labels.get(CARRIED, "{}"))
+        if "task_id" in given:  # the same by another word
+            given["name"] = given.pop("task_id")
+        merged |= given
+    return {**old, **new, CARRIED: json.dumps(merged)}

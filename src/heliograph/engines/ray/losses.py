@@ -19,11 +19,8 @@ from heliograph.errors import WorkerDiedError, WorkflowError, WorkflowTaskNotRec
 from heliograph.records.attempt import Phases
 
 _NEVER: Final = (
-    RuntimeEnvSetupError,
-    TaskUnschedulableError,
-    ActorUnschedulableError,
-    RayTaskError,
-    ValueError,
+    *(RuntimeEnvSetupError, TaskUnschedulableError, ActorUnschedulableError),
+    *(RayTaskError, ValueError),
 )
 """What is as it is when the attempt is tried again."""
 

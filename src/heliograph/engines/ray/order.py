@@ -6,7 +6,8 @@ import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from heliograph.engines.executor import Receipt, Work
+from heliograph.engines.executor import AttemptKey, Receipt, Work
+from heliograph.records.attempt import Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,25 @@ class Order:
     def packed(self) -> bytes:
         """As bytes."""
         return pickle.dumps(self, 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a worker says of attempts that run for a while.
+
+    Attributes:
+        worker: who says it.
+        submitted: as in the order.
+        started: the attempts, each with when it began, Unix seconds.
+        given_back: attempts of the same order that it will not begin.
+        receipts: of attempts of the same order that are over.
+    """
+
+    worker: Worker
+    submitted: float
+    started: tuple[tuple[AttemptKey, float], ...]
+    given_back: tuple[AttemptKey, ...] = ()
+    receipts: tuple[Receipt, ...] = ()
 
 
 def unpack_order(data: bytes) -> Order:

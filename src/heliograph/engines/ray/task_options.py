@@ -30,7 +30,7 @@ def split(given: Mapping[str, Any]) -> TaskOptions:
     ours = {name: given[name] for name in _OURS if given.get(name) is not None}
     rest = {name: value for name, value in given.items() if name not in _OURS}
     labels = dict(rest.pop(CARRIER, None) or {})
-    ours[CARRIER] = {CARRIED: labels.pop(CARRIED, {})}
+    ours[CARRIER] = {CARRIED: labels.pop(CARRIED, "{}")}
     if labels:
         rest[CARRIER] = labels
     return replace(_DEFAULTS.merged(ours), ray=json.dumps(dict(map(_stored, rest.items()))))

@@ -1,7 +1,8 @@
 """A worker of Ray's: runs the attempts of one order, one after the other.
 
 Starts are told only of attempts that run for a while: a thread that mostly sleeps sees to that, so that short
-ones pay nothing for it. When one of several runs long, those behind it are given back at the same time.
+ones pay nothing for it. When one of several runs long, those behind it are given back at the same time, and
+the receipts of those before it come along.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -22,7 +24,7 @@ from heliograph.engines.embedded.worker import flush_streams
 from heliograph.engines.executor import AttemptKey, Receipt, Work
 from heliograph.engines.ray import convert
 from heliograph.engines.ray.front import NAMESPACE
-from heliograph.engines.ray.order import Address, pack_receipts, unpack_order
+from heliograph.engines.ray.order import Address, Order, Report, pack_receipts, unpack_order
 from heliograph.records.attempt import RayFacts, StoredValue, Worker
 from heliograph.storage.location import VARIABLE, locate
 
@@ -48,8 +50,8 @@ def run(data: bytes, referred: dict[int, Any], *objects: Any) -> tuple[bytes, An
     worker = here.worker_now()
     traffic = ObjectTraffic(dict(zip(order.given, objects, strict=True)), referred)
     del objects, referred
-    receipts = []
-    for work in here.watch.line(order.sender, worker, order.submitted, order.works):
+    receipts: list[Receipt] = []
+    for work in here.watch.line(order, worker, receipts):
         receipt = run_attempt(work, worker, order.submitted, "exclusive", here.functions, traffic)
         if os.getpid() != here.pid:
             os._exit(0)  # a task forked, and the child came back here
@@ -142,17 +144,23 @@ class _Watch:
         self._lock = threading.Lock()
         self._line: deque[Work] = deque()
         self._running: tuple[AttemptKey, float] | None = None
-        self._sender: Address | None = None
+        self._order: Order | None = None
         self._worker: Worker | None = None
-        self._submitted = 0.0
+        self._receipts: list[Receipt] = []
         self._is_busy = threading.Event()
         threading.Thread(target=self._look_on, name="heliograph-watch", daemon=True).start()
 
-    def line(self, sender: Address, worker: Worker, submitted: float, works: tuple[Work, ...]) -> Any:
-        """The attempts, each when the one before it is over, but for those that were given back."""
-        self._sender, self._worker, self._submitted = sender, worker, submitted
+    def line(self, order: Order, worker: Worker, receipts: list[Receipt]) -> Iterator[Work]:
+        """The attempts, each when the one before it is over, but for those that were given back.
+
+        Args:
+            order: has them.
+            worker: who runs them.
+            receipts: of those that are over; more are added meanwhile.
+        """
         with self._lock:
-            self._line = deque(works)
+            self._order, self._worker, self._receipts = order, worker, receipts
+            self._line = deque(order.works)
         while True:
             with self._lock:
                 if not self._line:
@@ -179,15 +187,16 @@ class _Watch:
                 self._is_busy.clear()  # it is told once
                 given_back = [work.key for work in self._line]
                 self._line.clear()
-                key, started = seen
-            assert self._sender is not None
-            self._report(self._sender, [(key, started)], given_back)
+                order, worker, receipts = self._order, self._worker, list(self._receipts)
+            assert order is not None
+            assert worker is not None
+            self._tell(
+                order.sender, Report(worker, order.submitted, (seen,), tuple(given_back), tuple(receipts))
+            )
 
-    def _report(
-        self, sender: Address, started: list[tuple[AttemptKey, float]], given_back: list[AttemptKey]
-    ) -> None:
+    def _tell(self, sender: Address, report: Report) -> None:
         try:
             coordinator = ray.get_actor(sender.name, NAMESPACE)
-            coordinator.ask.remote("running", sender.life, self._worker, self._submitted, started, given_back)
+            coordinator.ask.remote("running", sender.life, report)
         except Exception:  # it is gone, and nobody waits for this
             return
