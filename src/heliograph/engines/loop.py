@@ -23,6 +23,7 @@ from heliograph.engines.live import LiveRun
 from heliograph.engines.outcome import OutputFuture, cancellation_error, execution_error
 from heliograph.engines.performer import TICK_SECONDS, Performer
 from heliograph.engines.provenance import late_facts
+from heliograph.engines.timers import steady_seconds
 from heliograph.errors import StorageError
 from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.records.workflow import Owner
@@ -37,6 +38,7 @@ from heliograph.storage.store import Store
 _POLL_SECONDS: Final = 0.1  # how soon a cancellation by another process is seen
 _POLL_SHARE: Final = 10  # after a look that took long, so many times as long there is none
 _RENEW_SECONDS: Final = LEASE_SECONDS / 3
+_JUMP_SECONDS: Final = 0.5  # the clock is set in jumps; what it drifts by is less
 _FOREVER: Final = 3600.0
 _MOST_AT_ONCE: Final = 2_000  # messages before a commit, so that a flood can't put commits off for ever
 
@@ -100,6 +102,7 @@ class Loop:
         self._performer = Performer(store, self._executor, self._inbox.put, self._entrance.tokens)
         self._runs: dict[int, LiveRun] = {}
         now = self._clock()
+        self._offset = now - steady_seconds()
         self._renew_at = now + _RENEW_SECONDS
         self._poll_at = now
         self._changes_seen = 0
@@ -159,7 +162,7 @@ class Loop:
                 self._go_on()
             except StorageError as error:
                 self._start_over(error)
-            if self._clock() + (self._patience() or 0.0) < self._wakes_at:
+            if self._now() + (self._patience() or 0.0) < self._wakes_at:
                 self._inbox.put(_Hurry())
         except BaseException as error:
             self._inbox.put(_Fault(error))
@@ -193,6 +196,17 @@ class Loop:
             with contextlib.suppress(StorageError):  # then the leases run out by themselves
                 self._give_up_leases()
 
+    def _now(self) -> float:
+        """Unix seconds. Where somebody sets the clock, what is due moves along with it."""
+        now = self._clock()
+        jump = now - steady_seconds() - self._offset
+        if abs(jump) > _JUMP_SECONDS:
+            self._offset += jump
+            self._renew_at = self._poll_at = now  # others go by the new time
+            self._wakes_at += jump
+            self._performer.shift(jump)
+        return now
+
     def _turn(self) -> bool:
         """Take what arrived, and see to it; False: time to quit."""
         first = self._wait()
@@ -209,7 +223,7 @@ class Loop:
 
     def _go_on(self) -> None:
         """Commit if somebody waits for that, and do what is due."""
-        now = self._clock()
+        now = self._now()
         self._performer.observe(now, self._find)
         self._performer.ring(now, lambda run: self._runs.get(run.key) is run)
         if self._must_commit(now):
@@ -228,7 +242,7 @@ class Loop:
         """The next message; None: something is due before one came."""
         with self._baton:
             patience = self._patience() or 0.0
-            self._wakes_at = self._clock() + patience
+            self._wakes_at = self._now() + patience
         with contextlib.suppress(Empty):
             return self._inbox.get(timeout=patience) if patience else self._inbox.get_nowait()
         return None
@@ -244,9 +258,9 @@ class Loop:
     def _take(self, message: _Message) -> None:
         match message:
             case Receipt():
-                self._performer.ended(self._find(message.key), message, self._clock())
+                self._performer.ended(self._find(message.key), message, self._now())
             case Said(key, report):
-                self._performer.said(self._find(key), key, report, self._clock())
+                self._performer.said(self._find(key), key, report, self._now())
                 with self._counting:
                     self._said_ahead -= 1
             case Entry():
@@ -267,7 +281,7 @@ class Loop:
         due = min(self._renew_at, self._poll_at) if self._runs else self._poll_at
         if self._performer.next_timer is not None:
             due = min(due, self._performer.next_timer)
-        return max(due - self._clock(), 0.001)
+        return max(due - self._now(), 0.001)
 
     # -- runs that are here, and not any more
 
@@ -285,7 +299,7 @@ class Loop:
             self._changes_seen = changes
             self._look(self._runs.values())
             # Ten thousand runs take a while: whatever others store, looking takes no more than its share.
-            self._poll_at = max(self._poll_at, self._clock() + _POLL_SHARE * (self._clock() - now))
+            self._poll_at = max(self._poll_at, self._now() + _POLL_SHARE * (self._now() - now))
 
     def _look(self, runs: Iterable[LiveRun]) -> None:
         """See which of these runs are not ours any more, and lose them."""
@@ -296,7 +310,7 @@ class Loop:
 
     def _lose(self, run: LiveRun) -> None:
         """The run is not ours any more: stop what runs of it, and write nothing more."""
-        now = self._clock()
+        now = self._now()
         self._performer.forget(run)
         self._performer.tell(run, Canceled(now), now)
         self._leave(run)
@@ -329,7 +343,7 @@ class Loop:
                 if (run.key, run.run) not in committed.lost:
                     if isinstance(event, Expanded):
                         run.name(event.first, committed.names[run.key][event.first])
-                    performer.tell(run, event, self._clock())
+                    performer.tell(run, event, self._now())
             for run, finish, receipt in over:
                 if (run.key, run.run) not in committed.lost:
                     self._resolve(run, finish, receipt)
@@ -352,14 +366,14 @@ class Loop:
     def _begin(self, run: LiveRun) -> None:
         """It is the run's turn."""
         assert run.submitted is not None
-        now = self._clock()
+        now = self._now()
         submitted, run.submitted = replace(run.submitted, now=now), None
         self._performer.tell(run, submitted, now)
 
     def _let_follow(self) -> None:
         while (key := self._admission.following()) is not None:
             run = self._runs[key]
-            self._performer.pending.started(run, self._clock())
+            self._performer.pending.started(run, self._now())
             self._begin(run)
 
     def _resolve(self, run: LiveRun, finish: Finish, receipt: Receipt | None) -> None:
@@ -408,7 +422,7 @@ class Loop:
         self._drop_all(error, entries)
         self._retired.append(self._journal)
         self._journal = self._store.journal(self._new_owner(), late_facts)
-        self._renew_at = self._clock() + _RENEW_SECONDS
+        self._renew_at = self._now() + _RENEW_SECONDS
 
     def _drop_all(self, error: BaseException, entries: Iterable[Entry] = ()) -> None:
         for run in list(self._runs.values()):

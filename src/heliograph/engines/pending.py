@@ -32,6 +32,11 @@ class PendingChanges:
         """Whether some of it is from before this time."""
         return self._since is not None and self._since <= time
 
+    def shift(self, seconds: float) -> None:
+        """The clock was set by so much."""
+        if self._since is not None:
+            self._since += seconds
+
     def take(self) -> list[RunChanges]:
         """All of it; none is left here."""
         for key, changes in self._of.items():

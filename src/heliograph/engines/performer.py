@@ -155,7 +155,7 @@ class Performer:
             return
         self._observe_at = now + TICK_SECONDS / 2  # there may be many
         for running in self._executor.running(self._unseen):
-            if now - running.started < TICK_SECONDS / 2:
+            if 0 <= now - running.started < TICK_SECONDS / 2:  # below 0: the clock was set back
                 continue
             self._unseen.discard(running.key)
             run = find(running.key)
@@ -166,7 +166,7 @@ class Performer:
             self.pending.begun(run, running)
             timeout = run.machine.rule_of(task).options.timeout
             if timeout is not None:
-                self._timers.set(running.started + timeout, Timer(run, task, attempt))
+                self._timers.set(min(running.started, now) + timeout, Timer(run, task, attempt))
 
     def ring(self, now: float, is_here: Callable[[LiveRun], bool]) -> None:
         """Do what is due."""
@@ -201,6 +201,12 @@ class Performer:
             worker=begun.worker,
         )
         self.ended(run, receipt, now)
+
+    def shift(self, seconds: float) -> None:
+        """The clock was set by so much: what is due moves along."""
+        self._observe_at += seconds
+        self._timers.shift(seconds)
+        self.pending.shift(seconds)
 
     # -- dropping
 

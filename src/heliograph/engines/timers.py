@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from heliograph.engines.live import LiveRun
+
+
+def steady_seconds() -> float:
+    """Seconds by a clock that nobody sets, and that goes on while the machine sleeps, if there is one."""
+    return time.monotonic() if _BOOT_CLOCK is None else time.clock_gettime(_BOOT_CLOCK)
+
+
+_BOOT_CLOCK: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,10 @@ class Timers:
         """Take those out whose time has come."""
         while self._heap and self._heap[0][0] <= now:
             yield heapq.heappop(self._heap)[2]
+
+    def shift(self, seconds: float) -> None:
+        """The clock was set: all are due as much later, so that nobody sleeps longer or shorter for it."""
+        self._heap = [(at + seconds, number, timer) for at, number, timer in self._heap]
 
     def clear(self) -> None:
         """Forget all."""

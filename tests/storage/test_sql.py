@@ -1,0 +1,121 @@
+"""Questions in SQL: what they may ask, that nothing can be changed by them, and what other programs see."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heliograph import workflow
+from heliograph.storage.views import VIEWS
+
+
+@workflow.task
+def add(left: int, right: int) -> int:
+    return left + right
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Iterator[Path]:
+    """Two workflows in it, one of which failed."""
+    place = tmp_path / "it's a store #1"
+    workflow.init(storage=place, workers="threads", num_workers=1)
+    workflow.run(add.bind(add.bind(1, 2), 3), workflow_id="w", metadata={"team": "blue"})
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(add.bind("x", 3), workflow_id="bad")
+    yield place
+    workflow.shutdown()
+
+
+def rows(query: str) -> list[tuple[Any, ...]]:
+    return workflow.sql(query).rows
+
+
+def test_the_views_tell_what_the_metadata_tell(storage: Path) -> None:
+    (found,) = rows(
+        "select name, status, start_time, user_metadata from heliograph_workflows where workflow_id='w'"
+    )
+    metadata = workflow.get_metadata("w")
+    assert found[:3] == (metadata["name"], metadata["status"], metadata["stats"]["start_time"])
+    assert json.loads(found[3]) == {"team": "blue"}
+    tasks = rows("select task_id, status, output_size from heliograph_tasks where workflow_id='w' order by 1")
+    expected = [(task["task_id"], task["status"], task["output"]["size"]) for task in workflow.get_tasks("w")]
+    assert tasks == sorted(expected)
+    error = rows("select error_type, error_task_id from heliograph_runs where workflow_id='bad'")
+    assert error == [("builtins.TypeError", workflow.get_tasks("bad")[0]["task_id"])]
+    assert rows("select count(*) from heliograph_attempts where compute >= 0 and status = 'SUCCESSFUL'") == [
+        (2,)
+    ]
+    refs = workflow.get_tasks("w")[-1]["workflow_refs"]
+    assert [(need,) for need in refs] == rows("select upstream from heliograph_dependencies")
+
+
+def test_the_columns_are_those_that_are_told_of(storage: Path) -> None:
+    assert workflow.sql_views().keys() == VIEWS.keys()
+    for name, view in workflow.sql_views().items():
+        assert list(workflow.sql(f"select * from {name}").columns) == list(view["columns"])
+
+
+def test_any_other_client_can_ask_the_views(storage: Path) -> None:
+    with sqlite3.connect(storage / "heliograph.db") as other:
+        assert other.execute("select count(*) from heliograph_tasks").fetchone() == (3,)
+        with pytest.raises(sqlite3.Error):
+            other.execute("update heliograph_tasks set status = 'FAILED'")
+
+
+def test_a_store_from_before_the_views_gets_them(storage: Path) -> None:
+    with sqlite3.connect(storage / "heliograph.db") as other:
+        for name in VIEWS:
+            other.execute(f"drop view {name}")
+    assert rows("select count(*) from heliograph_workflows") == [(2,)]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "delete from tasks",
+        "insert into workflows (workflow_id) values ('x')",
+        "update heliograph_tasks set status = 'FAILED'",
+        "drop view heliograph_tasks",
+        "create table x (y)",
+        "create temp table x (y)",
+        "attach database 'other.db' as other",
+        "pragma journal_mode = delete",
+        "pragma writable_schema = 1",
+        "vacuum into 'copy.db'",
+        "begin immediate",
+        "with gone as (select 1) delete from workflows",
+        "select 1; delete from tasks",
+        "select load_extension('x')",
+        "",
+        "selec",
+        "select nothing from heliograph_tasks",
+        "select \ud800",
+    ],
+)
+def test_nothing_can_be_changed_and_what_is_wrong_is_told(
+    storage: Path, query: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = rows("select count(*) from tasks")
+    with pytest.raises(ValueError, match="SQL"):
+        workflow.sql(query)
+    assert rows("select count(*) from tasks") == before
+    assert [file.name for file in tmp_path.iterdir()] == [storage.name]
+
+
+def test_a_limit_and_what_is_no_query(storage: Path) -> None:
+    assert len(workflow.sql("select * from heliograph_tasks", limit=2)) == 2
+    with pytest.raises(TypeError, match="an SQL query must be a str, not 7"):
+        workflow.sql(7)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="limit must be an int or None, not '7'"):
+        workflow.sql("select 1", limit="7")  # type: ignore[arg-type]
+
+
+def test_columns_of_one_name_and_blobs(storage: Path) -> None:
+    found = workflow.sql("select 1 as a, 2 as a, x'00ff' as b, null as c")
+    assert found.columns == {"a": (1,), "a_1": (2,), "b": (b"\x00\xff",), "c": (None,)}
