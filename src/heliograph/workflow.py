@@ -17,10 +17,10 @@ import secrets
 import sys
 import time
 from collections.abc import Iterable
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from heliograph import errors as exceptions
+from heliograph.engines.dags import DecoratingOptions, checked_dag, plan_of
 from heliograph.engines.http_listener import HTTPListener
 from heliograph.errors import (
     EventNotAwaitedError,
@@ -44,7 +44,7 @@ from heliograph.errors import (
 )
 from heliograph.graph.identifiers import check_identifier
 from heliograph.graph.listener import EventListener
-from heliograph.graph.node import InputNode, Inputs, Node, TaskNode
+from heliograph.graph.node import InputNode, Inputs, Node
 from heliograph.graph.options import GivenOptions
 from heliograph.graph.task import Task, task
 from heliograph.graph.user_metadata import metadata_json
@@ -59,6 +59,8 @@ from heliograph.records.status import WorkflowStatus
 from heliograph.records.steps import progress
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from heliograph.engines.session import Session
     from heliograph.insight.comparison import Comparison
     from heliograph.insight.estimate import Estimate
@@ -168,10 +170,10 @@ def init(
     Args:
         storage: a folder, a file ending in ``.db``, or a database URL. Default: ``HELIOGRAPH_STORAGE``, else
             the user's data directory.
-        engine: ``"embedded"``, the default.
-        workers: ``"processes"``, the default: tasks run side by side, and a crash hurts one of them; or
-            ``"threads"``: lighter, for tasks that mostly wait.
-        num_workers: how many; None or -1: as suits the machine.
+        engine: ``"embedded"``, the default; or ``"ray"``. Functions of ``@ray.remote`` run on Ray anyway.
+        workers: of the embedded engine: ``"processes"``, the default: tasks run side by side, and a crash
+            hurts one of them; or ``"threads"``: lighter, for tasks that mostly wait.
+        num_workers: of the embedded engine: how many; None or -1: as suits the machine.
         max_running_workflows: how many run at once; None or -1: any number.
         max_pending_workflows: how many may wait for their turn; None or -1: any number.
 
@@ -203,7 +205,7 @@ def shutdown() -> None:
 
 
 def run(
-    dag: Node,
+    dag: Any,
     *args: Any,
     workflow_id: str | None = None,
     metadata: dict[str, Any] | None = None,
@@ -232,32 +234,26 @@ def run(
         WorkflowCancellationError: somebody cancelled it.
         StorageError: it can't be stored.
     """
-    return run_async(dag, *args, workflow_id=workflow_id, metadata=metadata, **kwargs).result()
+    engine, output = _begun(dag, args, kwargs, workflow_id, metadata)
+    return engine.value(output)
 
 
 def run_async(
-    dag: Node,
+    dag: Any,
     *args: Any,
     workflow_id: str | None = None,
     metadata: dict[str, Any] | None = None,
     **kwargs: Any,
-) -> Future[Any]:
+) -> Any:
     """Run a DAG; returns as soon as the workflow is stored.
 
-    Args and errors as `run`; those of the workflow itself come from the future.
+    Args and errors as `run`; those of the workflow itself come with the output.
 
     Returns:
-        The output, once it is there.
+        The output, once it is there: a `concurrent.futures.Future` on the embedded engine, an `ObjectRef` on
+        Ray, which `ray.get` and `ray.wait` take.
     """
-    from heliograph.graph.plan import make_plan
-
-    if not isinstance(dag, TaskNode):
-        raise TypeError(f"workflow.run takes a DAG, such as `task.bind(...)`, not {dag!r}")
-    user_metadata = metadata_json(metadata)
-    if workflow_id is not None:
-        check_identifier("workflow_id", workflow_id)
-    plan = make_plan(dag, Inputs(args, kwargs))
-    return _opened().engine.submit(plan, workflow_id or _new_id(plan.tasks[-1].task_id), user_metadata)
+    return _begun(dag, args, kwargs, workflow_id, metadata)[1]
 
 
 def resume(workflow_id: str) -> Any:
@@ -270,15 +266,16 @@ def resume(workflow_id: str) -> Any:
         RuntimeError: it is running or pending.
         WorkflowExecutionError, WorkflowCancellationError, StorageError: as `run`.
     """
-    return resume_async(workflow_id).result()
+    engine = _opened().for_workflow(check_identifier("workflow_id", workflow_id))
+    return engine.value(engine.resume(workflow_id))
 
 
-def resume_async(workflow_id: str) -> Future[Any]:
-    """As `resume`, without waiting for the output."""
-    return _opened().engine.resume(check_identifier("workflow_id", workflow_id))
+def resume_async(workflow_id: str) -> Any:
+    """As `resume`, without waiting for the output; returns as `run_async` does."""
+    return _opened().for_workflow(check_identifier("workflow_id", workflow_id)).resume(workflow_id)
 
 
-def resume_all(include_failed: bool = False) -> list[tuple[str, Future[Any]]]:
+def resume_all(include_failed: bool = False) -> list[tuple[str, Any]]:
     """Resume every RESUMABLE workflow: those that ran before those that waited, each in order of submission.
 
     Args:
@@ -291,10 +288,12 @@ def resume_all(include_failed: bool = False) -> list[tuple[str, Future[Any]]]:
     wanted = {WorkflowStatus.RESUMABLE} | ({WorkflowStatus.FAILED} if include_failed else set())
     waiting = session.store.queries.workflows(wanted)
     waiting.sort(key=lambda record: record.run.status is WorkflowStatus.PENDING)
-    resumed: list[tuple[str, Future[Any]]] = []
+    resumed: list[tuple[str, Any]] = []
     for record in waiting:
         try:
-            resumed.append((record.workflow_id, session.engine.resume(record.workflow_id)))
+            resumed.append(
+                (record.workflow_id, session.for_workflow(record.workflow_id).resume(record.workflow_id))
+            )
         except WorkflowNotFoundError:
             continue  # deleted meanwhile
         except RuntimeError:
@@ -317,21 +316,25 @@ def get_output(workflow_id: str, *, task_id: str | None = None, name: str | None
         ValueError: there is no output and none will come; the message says why.
         WorkflowExecutionError, WorkflowCancellationError: the workflow has ended so.
     """
-    return get_output_async(workflow_id, task_id=task_id, name=name).result()
+    session = _opened()
+    output = get_output_async(workflow_id, task_id=task_id, name=name)
+    return session.ray.value(output) if session.settings.engine == "ray" else output.result()
 
 
-def get_output_async(workflow_id: str, *, task_id: str | None = None, name: str | None = None) -> Future[Any]:
-    """As `get_output`, without waiting."""
+def get_output_async(workflow_id: str, *, task_id: str | None = None, name: str | None = None) -> Any:
+    """As `get_output`, without waiting; returns as `run_async` does on the engine that `init` was told."""
     from heliograph.engines import waiting
 
     task_id = _task_id(task_id, name)
-    store = _opened().store
+    session = _opened()
+    record = waiting.found(session.store, workflow_id)
+    if session.settings.engine == "ray":
+        ray = session.ray
+        return ray.output_of(record) if task_id is None else ray.task_output(workflow_id, task_id)
     if task_id is not None:
-        return waiting.in_background(store, waiting.task_output, workflow_id, task_id)
-    record = waiting.found(store, workflow_id)
-    engine = _opened().running_engine
-    mine = engine.output_of(record) if engine else None
-    return mine or waiting.in_background(store, waiting.workflow_output, workflow_id)
+        return waiting.in_background(session.store, waiting.task_output, workflow_id, task_id)
+    mine = session.embedded and session.embedded.output_of(record)
+    return mine or waiting.in_background(session.store, waiting.workflow_output, workflow_id)
 
 
 def get_status(workflow_id: str) -> WorkflowStatus:
@@ -646,7 +649,7 @@ def sql_views() -> dict[str, dict[str, Any]]:
     }
 
 
-def continuation(dag: Node) -> Any:
+def continuation(dag: Any) -> Any:
     """Hand the rest of a task over to a DAG: ``return workflow.continuation(dag)``.
 
     The DAG's output becomes the task's. It is a tail call: the task has ended when the DAG begins, so a task
@@ -667,9 +670,8 @@ def continuation(dag: Node) -> Any:
     >>> run(countdown.bind(3))
     'lift-off'
     """
-    if not isinstance(dag, TaskNode):
-        raise TypeError(f"workflow.continuation takes a DAG, such as `task.bind(...)`, not {dag!r}")
-    return run(dag) if running.get() is None else dag
+    node = checked_dag(dag, "workflow.continuation")
+    return run(node) if running.get() is None else node
 
 
 def sleep(seconds: float | Node) -> Node:
@@ -807,8 +809,8 @@ def cancel(workflow_id: str) -> None:
         if status in (WorkflowStatus.SUCCESSFUL, WorkflowStatus.FAILED):
             raise ValueError(f"workflow {workflow_id!r} can't be cancelled: it is {status}")
         # It was over, and somebody resumed it in between.
-    if session.running_engine is not None:
-        session.running_engine.note_cancelled(record)
+    for engine in session.started:
+        engine.note_cancelled(record)
 
 
 def delete(workflow_id: str) -> None:
@@ -839,7 +841,24 @@ def options(**given: Any) -> GivenOptions:
     ... def double(x: int) -> int:
     ...     return 2 * x
     """
-    return GivenOptions(given)
+    return DecoratingOptions(given)
+
+
+def _begun(
+    dag: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    workflow_id: str | None,
+    metadata: dict[str, Any] | None,
+) -> tuple[Any, Any]:
+    """Begin a workflow; its engine, and what that gave for the output."""
+    node = checked_dag(dag, "workflow.run")
+    user_metadata = metadata_json(metadata)
+    if workflow_id is not None:
+        check_identifier("workflow_id", workflow_id)
+    plan = plan_of(node, Inputs(args, kwargs))
+    engine = _opened().for_plan(plan)
+    return engine, engine.submit(plan, workflow_id or _new_id(plan.tasks[-1].task_id), user_metadata)
 
 
 def _opened() -> Session:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import subprocess
 from collections.abc import Iterator
+from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +14,7 @@ from typing import Any
 import pytest
 
 from heliograph import workflow
-from tests import scripts
+from tests import clusters, scripts
 from tests.conditions import DEADLINE
 from tests.gates import Gate, Ledger
 from tests.invariants import check_store
@@ -22,7 +26,16 @@ class EngineUnderTest:
 
     settings: dict[str, Any]
     storage: Path
-    name: str = "embedded"
+
+    @property
+    def is_ray(self) -> bool:
+        """Its workflows outlive the process that began them, and their outputs are ObjectRefs."""
+        return self.settings == RAY
+
+    @property
+    def name(self) -> str:
+        """As records call it."""
+        return "ray" if self.is_ray else "embedded"
 
     @property
     def database(self) -> Path:
@@ -32,17 +45,41 @@ class EngineUnderTest:
         workflow.init(storage=self.storage, **{**self.settings, **more})
 
     def restart(self, **more: Any) -> None:
-        """As a new process would find things; what ran reads RESUMABLE."""
-        workflow.shutdown()
+        """As a new process would find things after the engine is gone; what ran reads RESUMABLE."""
+        self.stop()
         self.init(**more)
+
+    def stop(self) -> None:
+        """The end of the engine, with this process's hold on it."""
+        workflow.shutdown()
+        if self.is_ray:
+            clusters.kill_coordinators()
+
+    def kill(self, process: subprocess.Popen[str]) -> None:
+        """Kill a program, and the engine that ran its workflows: on Ray that is another process."""
+        process.send_signal(signal.SIGKILL)
+        if self.is_ray:
+            clusters.kill_coordinators()
 
     def value(self, reference: Any) -> Any:
         """What `run_async` and its like give, once it is there."""
-        return reference.result(timeout=DEADLINE)
+        if isinstance(reference, futures.Future):
+            return reference.result(timeout=DEADLINE)
+        import ray
+
+        return ray.get(reference, timeout=DEADLINE)
+
+    def value_code(self, name: str) -> str:
+        """As `value`, in a program."""
+        return f"__import__('ray').get({name}, timeout=60)" if self.is_ray else f"{name}.result(60)"
 
     def is_done(self, reference: Any) -> bool:
-        """Whether it is there."""
-        return bool(reference.done())
+        """Whether what such a call gives is there, or will never be."""
+        if isinstance(reference, futures.Future):
+            return reference.done()
+        import ray
+
+        return bool(ray.wait([reference], timeout=0)[0])
 
     def script(self, code: str) -> str:
         """A program that initialises with this engine, and goes on with the code."""
@@ -56,17 +93,49 @@ class EngineUnderTest:
 
 PROCESSES = {"workers": "processes", "num_workers": 2}
 THREADS = {"workers": "threads", "num_workers": 4}
+RAY = {"engine": "ray"}
 
 
 def _opened(settings: dict[str, Any], tmp_path: Path) -> Iterator[EngineUnderTest]:
+    if settings == RAY:
+        yield from _opened_on_ray(tmp_path)
+        return
     engine = EngineUnderTest(settings, tmp_path / "storage")
     engine.init()
     yield engine
-    workflow.shutdown()
+    engine.stop()
     check_store(engine.database)
 
 
-@pytest.fixture(params=[PROCESSES, THREADS], ids=["processes", "threads"])
+_emptied: list[Path] = []
+
+
+def _opened_on_ray(tmp_path: Path) -> Iterator[EngineUnderTest]:
+    """As `_opened`; a storage with its coordinator is handed on, emptied, to the next test.
+
+    A coordinator is a process that takes a second or two to start, and most tests need nothing new of it.
+    """
+    clusters.start()
+    engine = EngineUnderTest(RAY, _emptied.pop() if _emptied else tmp_path / "storage")
+    engine.init()
+    yield engine
+    try:
+        workflow.shutdown()
+        check_store(engine.database)
+        engine.init()
+        for workflow_id, status in workflow.list_all():
+            if status in ("RUNNING", "PENDING"):
+                with contextlib.suppress(ValueError):  # it has just ended
+                    workflow.cancel(workflow_id)
+            workflow.delete(workflow_id)
+        _emptied.append(engine.storage)
+    finally:
+        workflow.shutdown()
+        if not _emptied:
+            clusters.kill_coordinators()
+
+
+@pytest.fixture(params=[PROCESSES, THREADS, RAY], ids=["processes", "threads", "ray"])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EngineUnderTest]:
     """Each engine."""
     yield from _opened(request.param, tmp_path)
@@ -78,7 +147,7 @@ def embedded_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[
     yield from _opened(request.param, tmp_path)
 
 
-@pytest.fixture(params=[PROCESSES], ids=["processes"])
+@pytest.fixture(params=[PROCESSES, RAY], ids=["processes", "ray"])
 def isolating_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EngineUnderTest]:
     """Each engine whose tasks run in processes that can be killed."""
     yield from _opened(request.param, tmp_path)

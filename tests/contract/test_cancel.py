@@ -159,7 +159,7 @@ def test_tasks_of_other_workflows_go_on(engine: EngineUnderTest, gate: Gate, led
 def test_all_workers_busy_canceled_and_busy_again(engine: EngineUnderTest, tmp_path: Path) -> None:
     for turn in range(3):
         gate = Gate(tmp_path / f"gate {turn}")
-        names = [f"{turn}.{number}" for number in range(engine.settings["num_workers"])]
+        names = [f"{turn}.{number}" for number in range(engine.settings.get("num_workers", 2))]
         for name in names:
             workflow.run_async(wait.bind(gate, name), workflow_id=name)
         for name in names:

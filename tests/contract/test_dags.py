@@ -282,10 +282,10 @@ def test_a_task_may_run_another_task_as_a_function(engine: EngineUnderTest) -> N
 
 
 def test_a_task_may_use_the_current_folder_and_print(
-    engine: EngineUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    embedded_engine: EngineUnderTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    engine.restart()
+    embedded_engine.restart()
 
     @workflow.task
     def here() -> str:

@@ -158,3 +158,5 @@ def test_each_waiter_gets_the_error(engine: EngineUnderTest) -> None:
     for _ in range(3):
         with pytest.raises(workflow.WorkflowExecutionError):
             engine.value(output)
+    if not engine.is_ray:
+        assert isinstance(output.exception(), workflow.WorkflowExecutionError)

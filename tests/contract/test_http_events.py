@@ -324,7 +324,7 @@ def test_an_event_outlives_the_process_that_took_it(
         until_listening(engine.storage, "mine", "k")
         answer = server.sending("mine", "k", 1)
         gate.until_waiting(moment)
-        program.send_signal(signal.SIGKILL)
+        engine.kill(program)
         until(lambda: workflow.get_status("mine") == "RESUMABLE")
         program.communicate()
     assert server.send("mine", "k", 2)[0] == 404  # nobody waits while it is RESUMABLE
@@ -346,7 +346,7 @@ def test_an_event_outlives_its_sender_and_the_server(
         server.process.kill()
         with pytest.raises(ConnectionError):
             lost.result(DEADLINE)
-        program.send_signal(signal.SIGKILL)
+        engine.kill(program)
         program.communicate()
     gate.open()
     assert workflow.resume("mine") == ("k", 1)

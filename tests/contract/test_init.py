@@ -27,7 +27,6 @@ def test_init_again_with_the_same_values_is_fine(engine: EngineUnderTest) -> Non
     ("name", "other"),
     [
         ("storage", "/elsewhere"),
-        ("num_workers", 7),
         ("max_running_workflows", 7),
         ("max_pending_workflows", 7),
     ],
@@ -42,10 +41,12 @@ def test_init_again_with_another_value_names_both(engine: EngineUnderTest, name:
 
 
 def test_init_again_with_other_workers_names_both(embedded_engine: EngineUnderTest) -> None:
-    mine = embedded_engine.settings["workers"]
-    other = {"processes": "threads", "threads": "processes"}[mine]
-    with pytest.raises(ValueError, match=f"workers is '{mine}' already.*'{other}'"):
+    mine = embedded_engine.settings
+    other = {"processes": "threads", "threads": "processes"}[mine["workers"]]
+    with pytest.raises(ValueError, match=f"workers is '{mine['workers']}' already.*'{other}'"):
         workflow.init(workers=other)
+    with pytest.raises(ValueError, match=f"num_workers is {mine['num_workers']} already.*7"):
+        workflow.init(num_workers=7)
 
 
 def test_init_with_other_values_after_shutdown(engine: EngineUnderTest, tmp_path: Path) -> None:

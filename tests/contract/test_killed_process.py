@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 
 import pytest
@@ -46,7 +45,7 @@ def worker(engine: EngineUnderTest, gate: Gate, ledger: Ledger) -> int:
     with process:
         worker = gate.until_waiting("held", process)
         assert workflow.get_status("mine") == "RUNNING"
-        process.send_signal(signal.SIGKILL)
+        engine.kill(process)
         # A zombie, until somebody waits for it: gone all the same.
         until(lambda: workflow.get_status("mine") == "RESUMABLE", deadline=5)
         process.communicate()

@@ -318,7 +318,8 @@ def test_a_worker_that_dies_is_recorded_with_its_signal(
     died, lived = workflow.get_metadata("mine", "task")["attempts"]
     assert died["status"] == "FAILED"
     assert died["error"]["type"] == "heliograph.errors.WorkerDiedError"
-    assert died["resources"]["signal"] == signal.SIGKILL
+    if not isolating_engine.is_ray:  # Ray does not tell what ended its workers
+        assert died["resources"]["signal"] == signal.SIGKILL
     assert lived["status"] == "SUCCESSFUL"
     assert lived["worker"]["pid"] != died["worker"]["pid"]
 
@@ -375,7 +376,9 @@ def test_counts_agree_with_the_tasks(engine: EngineUnderTest, gate: Gate, tmp_pa
 def test_a_run_says_who_where_and_with_what(engine: EngineUnderTest) -> None:
     workflow.run(give.bind(1), workflow_id="mine")
     (run,) = workflow.get_history("mine")
-    assert run["owner"] == {"host": os.uname().nodename, "pid": os.getpid(), "engine": engine.name}
+    assert run["owner"]["host"] == os.uname().nodename
+    assert run["owner"]["engine"] == engine.name
+    assert (run["owner"]["pid"] == os.getpid()) is not engine.is_ray
     assert run["hostname"] == os.uname().nodename
     assert run["code"]["python"]
     assert run["argv"]

@@ -57,9 +57,10 @@ def test_it_waits_while_the_workflow_runs_in_another_process(engine: EngineUnder
         "from tests.gates import Gate\n"
         "from pathlib import Path\n"
         "import sys\n"
+        "late = workflow.get_output_async('mine')\n"
         "print(workflow.get_output('mine', task_id='early'), workflow.get_status('mine'))\n"
         "Gate(Path(sys.argv[1])).open()\n"
-        "print(workflow.get_output('mine'))",
+        f"print({engine.value_code('late')})",
         gate.folder,
     )
     assert printed == "early value RUNNING\nearly value\n"

@@ -106,6 +106,6 @@ def test_another_process_sees_the_same(engine: EngineUnderTest, gate: Gate) -> N
 def test_what_was_closed_reads_resumable_at_once(engine: EngineUnderTest, gate: Gate, tmp_path: Path) -> None:
     workflow.run_async(wait.bind(gate), workflow_id="mine")
     gate.until_waiting()
-    workflow.shutdown()
+    engine.stop()
     printed = engine.elsewhere("print(workflow.get_status('mine'))")
     assert printed == "RESUMABLE\n"

@@ -288,14 +288,14 @@ def test_workflow_options_decorates_whatever_takes_options() -> None:
             return given
 
     got = options(name="x")(Remote())
-    assert got == {"_labels": {"heliograph": {"name": "x"}}}
+    assert got == {"_labels": {"heliograph": '{"name": "x"}'}}
 
 
 def test_given_options_are_a_mapping_of_the_one_key_that_ray_lets_through() -> None:
     given = GivenOptions({"name": "x"})
     assert list(given) == ["_labels"]
     assert len(given) == 1
-    assert dict(given) == {"_labels": {"heliograph": {"name": "x"}}}
+    assert dict(given) == {"_labels": {"heliograph": '{"name": "x"}'}}
     with pytest.raises(KeyError):
         given["name"]
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from types import CoroutineType
 from typing import Any, Final, Literal
 
+from heliograph.engines.dags import plan_of
 from heliograph.engines.executor import Payload, Receipt, Work
 from heliograph.engines.failures import dotted, failure_of, rebuildable
 from heliograph.engines.measure import Meter
@@ -19,7 +20,7 @@ from heliograph.errors import StorageError, WorkflowTaskNotRecoverableError
 from heliograph.graph.function import load
 from heliograph.graph.node import Inputs, Node
 from heliograph.graph.pickling import dumps, loads
-from heliograph.graph.plan import Plan, make_plan, restore_arguments
+from heliograph.graph.plan import Plan, restore_arguments
 from heliograph.records.attempt import Phases, Resources, StoredValue, Worker
 from heliograph.records.context import Current, running
 from heliograph.storage.values import INLINE_LIMIT, ValueStore
@@ -44,6 +45,29 @@ class Functions:
         return function
 
 
+class Traffic:
+    """How inputs come to an attempt and its output leaves: as bytes, unless an engine knows a shorter way."""
+
+    def input(self, _place: int, value: StoredValue, work: Work) -> Any:
+        """The input at a place."""
+        return loads(_bytes(value, work))
+
+    def reference(self, place: int, output: Callable[[int], Any]) -> Any:
+        """A reference to the input at a place, for tasks that take such.
+
+        Args:
+            place: of the input.
+            output: gives the input itself.
+        """
+        raise TypeError(f"input {place} is taken as a reference: the task runs on Ray only")
+
+    def leave(self, output: Any, value: StoredValue) -> None:
+        """The attempt's output, as an object and as it is stored."""
+
+
+_AS_BYTES: Final = Traffic()
+
+
 class _Attempt:
     """An attempt on its way to a receipt: all that does not depend on how its function is called.
 
@@ -53,14 +77,24 @@ class _Attempt:
         submitted: when the executor got it, Unix seconds.
         meter: measures it; None: what it uses can't be told from what others use.
         send: takes what it says.
+        traffic: how inputs and output travel.
     """
 
     __slots__ = (
         *("_anchor", "_context", "_continuation", "_finished", "_loaded", "_meter", "_outlet", "_output"),
-        *("_started", "_submitted", "_work", "_worker"),
+        *("_started", "_submitted", "_traffic", "_work", "_worker"),
     )
 
-    def __init__(self, work: Work, worker: Worker, submitted: float, meter: Meter | None, send: Send) -> None:
+    def __init__(
+        self,
+        work: Work,
+        worker: Worker,
+        submitted: float,
+        meter: Meter | None,
+        send: Send,
+        traffic: Traffic,
+    ) -> None:
+        self._traffic = traffic
         self._work = work
         self._worker = worker
         self._submitted = submitted
@@ -81,7 +115,7 @@ class _Attempt:
     def load(self, functions: Functions) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
         """What to call, and with what."""
         function = _load_function(self._work, functions)
-        args, kwargs = _load_arguments(self._work)
+        args, kwargs = _load_arguments(self._work, self._traffic)
         self._loaded = self._anchor + time.perf_counter()
         return function, args, kwargs
 
@@ -92,9 +126,11 @@ class _Attempt:
     def keep(self, value: Any) -> None:
         """Take what the function returned."""
         if isinstance(value, Node):
-            self._continuation = make_plan(value, Inputs())
+            self._continuation = plan_of(value, Inputs())
         else:
-            self._output = _store(wrapped(value, self._work.wraps), self._work, "the output")
+            output = wrapped(value, self._work.wraps)
+            self._output = _store(output, self._work, "the output")
+            self._traffic.leave(output, self._output)
 
     def succeeded(self) -> Receipt:
         """The receipt: it went well."""
@@ -131,6 +167,7 @@ def run_attempt(
     measured: Literal["exclusive", "shared"],
     functions: Functions,
     send: Send = unheard,
+    traffic: Traffic = _AS_BYTES,
 ) -> Receipt:
     """Run an attempt and say how it went; whatever the task raises ends up in the receipt.
 
@@ -141,8 +178,9 @@ def run_attempt(
         measured: whether anything else runs in this process meanwhile.
         functions: what this worker has loaded before.
         send: takes what the task says meanwhile.
+        traffic: how inputs and output travel.
     """
-    attempt = _Attempt(work, worker, submitted, Meter(measured), send)
+    attempt = _Attempt(work, worker, submitted, Meter(measured), send, traffic)
     try:
         function, args, kwargs = attempt.load(functions)
         try:
@@ -164,6 +202,7 @@ async def run_attempt_async(
     functions: Functions,
     is_wanted: Callable[[], bool],
     send: Send = unheard,
+    traffic: Traffic = _AS_BYTES,
 ) -> Receipt | None:
     """As `run_attempt`, for one that waits on an event loop beside others; it has to be a task of its own.
 
@@ -176,11 +215,12 @@ async def run_attempt_async(
         functions: what this worker has loaded before.
         is_wanted: whether anybody waits for the receipt of what was raised; asked when something was.
         send: takes what the task says meanwhile.
+        traffic: how inputs and output travel.
 
     Returns:
         The receipt; None: nobody wants one.
     """
-    attempt = _Attempt(work, worker, submitted, None, send)
+    attempt = _Attempt(work, worker, submitted, None, send, traffic)
     try:
         function, args, kwargs = attempt.load(functions)
         try:
@@ -219,10 +259,17 @@ def _load_function(work: Work, functions: Functions) -> Callable[..., Any]:
         raise _not_loaded(work, f"its function {work.function.name!r}", error) from error
 
 
-def _load_arguments(work: Work) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def _load_arguments(work: Work, traffic: Traffic) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    loaded: dict[int, Any] = {}
+
+    def output(place: int) -> Any:
+        if place not in loaded:
+            loaded[place] = traffic.input(place, work.inputs[place], work)
+        return loaded[place]
+
     try:
         return restore_arguments(
-            _bytes(work.arguments, work), [loads(_bytes(value, work)) for value in work.inputs]
+            _bytes(work.arguments, work), output, lambda place: traffic.reference(place, output)
         )
     except StorageError:
         raise

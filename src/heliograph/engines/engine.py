@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from heliograph.engines.executor import Deliver, Executor
 from heliograph.engines.loop import Loop
@@ -90,6 +90,10 @@ class Engine:
     def output_of(self, workflow: WorkflowRecord) -> OutputFuture | None:
         """What `submit` gave for the workflow, if this engine runs it now."""
         return self._loop.future_of(workflow.key)
+
+    def value(self, output: OutputFuture) -> Any:
+        """What `submit` and its like give, once it is there."""
+        return output.result()
 
     def note_cancelled(self, workflow: WorkflowRecord) -> None:
         """Its cancellation was just stored: stop what runs of it."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
+from heliograph.graph.options import TaskOptions
 from heliograph.graph.plan import Plan
 from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, Worker
 from heliograph.records.report import Report
+
+_NO_OPTIONS: Final = TaskOptions()
 
 
 class AttemptKey(NamedTuple):
@@ -53,6 +56,7 @@ class Work:
         caught_wraps: how often ``(None, exception)`` is wrapped so; None: nobody catches what it raises.
         values: URL of the folder where large outputs go.
         goes_first: it has waited for its time already, and passes those that wait for a worker.
+        options: the task's.
     """
 
     key: AttemptKey
@@ -65,6 +69,7 @@ class Work:
     caught_wraps: int | None
     values: str
     goes_first: bool = False
+    options: TaskOptions = _NO_OPTIONS
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,7 @@ class LiveRun:
             caught_wraps=self.caught_wraps(task),
             values=values,
             goes_first=backoff > 0,
+            options=machine.rule_of(task).options,
         )
 
     def caught_wraps(self, task: int) -> int | None:

@@ -115,9 +115,13 @@ class Loop:
     # -- called from any thread
 
     def enter(self, wanted: Submission | Claim) -> OutputFuture:
-        """Bring a workflow in; returns once it is stored.
+        """Bring a workflow in; returns once it is stored. Raises what `entering` ends with."""
+        return self.entering(wanted).result()
 
-        Raises:
+    def entering(self, wanted: Submission | Claim) -> Future[OutputFuture]:
+        """Bring a workflow in; the future is done once it is stored.
+
+        Raises, or what the future raises:
             queue.Full: too many wait already.
             RuntimeError: somebody has it, or the engine is closed.
             WorkflowNotFoundError: a claim for an id that is not stored.
@@ -128,7 +132,12 @@ class Loop:
             if not self._running:
                 raise RuntimeError("the engine is closed")
             self._inbox.put(Entry(wanted, reply))
-        return reply.result()
+        return reply
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nobody gets in any more."""
+        return not self._running
 
     def future_of(self, key: int) -> OutputFuture | None:
         """The output of a run that this engine has; None: it has no such run."""

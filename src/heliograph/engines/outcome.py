@@ -35,6 +35,11 @@ class OutputFuture(Future[Any]):
         self._values = values
         self._loaded: list[Any] = []
 
+    def stored(self) -> StoredValue:
+        """The output as it is stored, where it is there; raises as `result`."""
+        value: StoredValue = super().result(0)
+        return value
+
     def result(self, timeout: float | None = None) -> Any:
         """The output.
 
@@ -100,7 +105,7 @@ def execution_error(
         if message
         else f"workflow {workflow_id!r} failed in task {task_id!r}: {short}"
     )
-    cause = failed.__cause__ = _rebuilt(kind, message, error)
+    cause = failed.__cause__ = rebuilt(kind, message, error)
     if traceback:
         cause.add_note(f"In the task {task_id!r}:\n{traceback.rstrip()}")
     return failed
@@ -111,12 +116,13 @@ def cancellation_error(workflow_id: str) -> WorkflowCancellationError:
     return WorkflowCancellationError(f"workflow {workflow_id!r} was cancelled")
 
 
-def _rebuilt(kind: str, message: str, error: bytes | None) -> BaseException:
+def rebuilt(kind: str, message: str, error: bytes | None) -> BaseException:
+    """The exception that a task raised, from what is kept of it."""
     if error is not None:
         try:
-            rebuilt = loads(error)
+            value = loads(error)
         except Exception as reason:  # its class may be gone, or anything its code does
             return RemoteError(f"{kind}: {message} (it can't be rebuilt here: {reason})")
-        if isinstance(rebuilt, BaseException):
-            return rebuilt
+        if isinstance(value, BaseException):
+            return value
     return RemoteError(f"{kind}: {message}")

@@ -8,19 +8,30 @@ from __future__ import annotations
 from heliograph.storage.location import Location, locate
 
 _entered: Location | None = None
+_engine: str | None = None
 
 
-def enter(location: Location) -> None:
-    """A session of this process has this storage open."""
-    global _entered
-    _entered = location
+def enter(location: Location, engine: str | None = None) -> None:
+    """This storage is open in this process: a session's, or that of the tasks it runs.
+
+    Args:
+        location: of the storage.
+        engine: who runs workflows that tasks of this process run themselves; None: the default one.
+    """
+    global _entered, _engine
+    _entered, _engine = location, engine
 
 
 def leave(location: Location) -> None:
     """It has closed it again."""
-    global _entered
+    global _entered, _engine
     if _entered == location:
-        _entered = None
+        _entered = _engine = None
+
+
+def engine_here() -> str | None:
+    """Who runs workflows where nobody says who; None: the default engine."""
+    return _engine
 
 
 def here() -> Location:

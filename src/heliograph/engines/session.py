@@ -6,14 +6,22 @@ import atexit
 import os
 import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from heliograph.engines import place
+from heliograph.engines.dags import needs_ray
 from heliograph.engines.engine import Engine, EngineSettings, WorkerKind
 from heliograph.engines.event_sender import EventSender
+from heliograph.engines.waiting import found
+from heliograph.graph.plan import Plan
 from heliograph.records.context import running
 from heliograph.storage.location import Location, locate
 from heliograph.storage.store import Store
+
+if TYPE_CHECKING:
+    from heliograph.engines.ray.engine import RayEngine
+
+EngineName = Literal["embedded", "ray"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +30,12 @@ class Settings:
 
     Attributes:
         location: of the storage.
-        engine: ``embedded``.
-        workers: what the embedded engine runs tasks in.
+        engine: ``embedded`` or ``ray``.
+        workers: what the embedded engine runs tasks in, and how much any engine takes on.
     """
 
     location: Location
-    engine: str
+    engine: EngineName
     workers: EngineSettings
 
     def shown(self) -> dict[str, Any]:
@@ -56,8 +64,20 @@ def settings(
         TypeError: a number that is not an int.
         ValueError: a value that can't be.
     """
-    if engine not in (None, "embedded"):
-        raise ValueError(f"engine must be 'embedded', not {engine!r}")
+    name: EngineName
+    match engine or place.engine_here():
+        case None | "embedded":
+            name = "embedded"
+        case "ray":
+            name = "ray"
+            for option, given in (("workers", workers), ("num_workers", num_workers)):
+                if given is not None:
+                    raise ValueError(
+                        f"{option} is an option of the embedded engine: on Ray, ray.init(num_cpus=...) and "
+                        "each task's own num_cpus say how much runs at once"
+                    )
+        case _:
+            raise ValueError(f"engine must be 'embedded' or 'ray', not {engine!r}")
     kind: WorkerKind
     match workers:
         case None | "processes":
@@ -68,7 +88,7 @@ def settings(
             raise ValueError(f"workers must be 'processes' or 'threads', not {workers!r}")
     return Settings(
         locate(storage),
-        engine or "embedded",
+        name,
         EngineSettings(
             kind,
             _number("num_workers", num_workers, least=1),
@@ -111,6 +131,7 @@ class Session:
         self.store = Store(given.location)
         self.sender = EventSender(given.location)
         self._engine: Engine | None = None
+        self._ray: RayEngine | None = None
         self._starting = threading.Lock()
         atexit.register(self.close)
         if running.get() is None:  # one that a task opens is not where that task's own workflow is stored
@@ -125,9 +146,43 @@ class Session:
             return self._engine
 
     @property
-    def running_engine(self) -> Engine | None:
-        """The engine, if it was started."""
+    def ray(self) -> RayEngine:
+        """The engine on Ray; connected when it is first asked for.
+
+        Raises:
+            MissingExtraError: there is no Ray, or one that is too old.
+            StorageError: nodes of the cluster can't reach the storage.
+            ValueError: the coordinator that runs already has other limits.
+        """
+        with self._starting:
+            if self._ray is None:
+                from heliograph.engines.ray.engine import RayEngine
+                from heliograph.engines.ray.order import Limits
+
+                given = self.settings.workers
+                self._ray = RayEngine(self.store, Limits(given.max_running, given.max_pending))
+            return self._ray
+
+    def for_plan(self, plan: Plan) -> Engine | RayEngine:
+        """The engine that runs it: Ray where a task of it is a function of ``@ray.remote``."""
+        return self.ray if self.settings.engine == "ray" or needs_ray(plan) else self.engine
+
+    def for_workflow(self, workflow_id: str) -> Engine | RayEngine:
+        """The engine that goes on with a stored workflow: Ray where that had it last."""
+        if self.settings.engine == "ray":
+            return self.ray
+        owner = found(self.store, workflow_id).run.owner
+        return self.ray if owner is not None and owner.engine == "ray" else self.engine
+
+    @property
+    def embedded(self) -> Engine | None:
+        """The embedded engine, if it was started."""
         return self._engine
+
+    @property
+    def started(self) -> list[Engine | RayEngine]:
+        """The engines that were started."""
+        return [engine for engine in (self._engine, self._ray) if engine is not None]
 
     @property
     def place(self) -> str:
@@ -140,6 +195,6 @@ class Session:
         place.leave(self.settings.location)
         self.sender.close()
         with self._starting:
-            if self._engine is not None:
-                self._engine.close()
+            for engine in self.started:
+                engine.close()
             self.store.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any, Final
 
 from heliograph.engines.outcome import OutputFuture, cancellation_error, execution_error
@@ -13,7 +14,7 @@ from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
 from heliograph.storage.store import Store
 
-_POLL_SECONDS: Final = 0.05
+POLL_SECONDS: Final = 0.05
 
 
 def found(store: Store, workflow_id: str) -> WorkflowRecord:
@@ -30,7 +31,12 @@ def found(store: Store, workflow_id: str) -> WorkflowRecord:
 
 
 def workflow_output(store: Store, workflow_id: str) -> StoredValue:
-    """The output of a workflow, once it is stored.
+    """The output of a workflow, once it is stored; raises as `workflow_output_now`."""
+    return _waited(lambda: workflow_output_now(store, workflow_id))
+
+
+def workflow_output_now(store: Store, workflow_id: str) -> StoredValue | None:
+    """The output of a workflow; None: not yet.
 
     Raises:
         WorkflowNotFoundError: there is no such workflow.
@@ -38,18 +44,39 @@ def workflow_output(store: Store, workflow_id: str) -> StoredValue:
         WorkflowExecutionError: it failed.
         WorkflowCancellationError: it was cancelled.
     """
-    record = _wait(store, workflow_id)
-    output = store.checkpoints.output(record.key, record.output_task)
-    if output is None:
-        raise ValueError(
-            f"the output of workflow {workflow_id!r} is not stored (checkpoint=False): "
-            "resume it to make it again"
-        )
-    return output
+    record = found(store, workflow_id)
+    match record.status:
+        case WorkflowStatus.SUCCESSFUL:
+            output = store.checkpoints.output(record.key, record.output_task)
+            if output is None:
+                raise ValueError(
+                    f"the output of workflow {workflow_id!r} is not stored (checkpoint=False): "
+                    "resume it to make it again"
+                )
+            return output
+        case WorkflowStatus.FAILED:
+            error = store.checkpoints.error(record.key)
+            if error is not None:  # else somebody resumed it just now: look again
+                raise execution_error(
+                    workflow_id, error.task_id, error.kind, error.message, error.error, error.traceback
+                )
+        case WorkflowStatus.CANCELED:
+            raise cancellation_error(workflow_id)
+        case WorkflowStatus.RESUMABLE:
+            raise ValueError(
+                f"workflow {workflow_id!r} has no output: it is {record.status}, "
+                "its engine is gone. Resume it."
+            )
+    return None
 
 
 def task_output(store: Store, workflow_id: str, task_id: str) -> StoredValue:
-    """The output of a task, once it is stored.
+    """The output of a task, once it is stored; raises as `task_output_now`."""
+    return _waited(lambda: task_output_now(store, workflow_id, task_id))
+
+
+def task_output_now(store: Store, workflow_id: str, task_id: str) -> StoredValue | None:
+    """The output of a task; None: not yet.
 
     Raises:
         WorkflowNotFoundError: there is no such workflow, or no such task in it.
@@ -59,47 +86,28 @@ def task_output(store: Store, workflow_id: str, task_id: str) -> StoredValue:
     number = store.checkpoints.source_of(record.key, task_id)
     if number is None:
         raise WorkflowNotFoundError(f"No such task_id {task_id!r} in workflow {workflow_id!r}")
-    pause = threading.Event()
-    while True:
-        # First how things stand, then the output: what is stored between the two reads is seen.
-        status = found(store, workflow_id).status
-        is_successful = store.checkpoints.is_successful(record.key, number)
-        output = store.checkpoints.output(record.key, number)
-        if output is not None:
-            return output
-        if is_successful:
-            raise ValueError(
-                f"the output of task {task_id!r} of workflow {workflow_id!r} is not stored (checkpoint=False)"
-            )
-        if status not in ACTIVE:
-            raise ValueError(
-                f"task {task_id!r} of workflow {workflow_id!r} has no stored output: the workflow is {status}"
-            )
-        pause.wait(_POLL_SECONDS)
+    # First how things stand, then the output: what is stored between the two reads is seen.
+    is_successful = store.checkpoints.is_successful(record.key, number)
+    output = store.checkpoints.output(record.key, number)
+    if output is not None:
+        return output
+    if is_successful:
+        raise ValueError(
+            f"the output of task {task_id!r} of workflow {workflow_id!r} is not stored (checkpoint=False)"
+        )
+    if record.status not in ACTIVE:
+        raise ValueError(
+            f"task {task_id!r} of workflow {workflow_id!r} has no stored output: "
+            f"the workflow is {record.status}"
+        )
+    return None
 
 
-def _wait(store: Store, workflow_id: str) -> WorkflowRecord:
+def _waited(look: Callable[[], StoredValue | None]) -> StoredValue:
     pause = threading.Event()
-    while True:
-        record = found(store, workflow_id)
-        match record.status:
-            case WorkflowStatus.SUCCESSFUL:
-                return record
-            case WorkflowStatus.FAILED:
-                error = store.checkpoints.error(record.key)
-                if error is not None:  # else somebody resumed it just now: look again
-                    raise execution_error(
-                        workflow_id, error.task_id, error.kind, error.message, error.error, error.traceback
-                    )
-            case WorkflowStatus.CANCELED:
-                raise cancellation_error(workflow_id)
-            case WorkflowStatus.RESUMABLE:
-                raise ValueError(
-                    f"workflow {workflow_id!r} has no output: it is {record.status}, "
-                    "its engine is gone. Resume it."
-                )
-            case _:
-                pause.wait(_POLL_SECONDS)
+    while (value := look()) is None:
+        pause.wait(POLL_SECONDS)
+    return value
 
 
 def in_background(store: Store, wait: Any, *args: Any) -> OutputFuture:

@@ -13,6 +13,7 @@ from types import FunctionType
 from typing import Any, Final
 
 from heliograph.errors import WorkflowTaskNotRecoverableError
+from heliograph.graph.foreign import function_of
 from heliograph.graph.identifiers import safe_name
 from heliograph.graph.pickling import dumps, loads
 from heliograph.graph.task import Task, found, module_of
@@ -64,8 +65,7 @@ class _Named:
             raise WorkflowTaskNotRecoverableError(
                 f"function {self.qualname!r} can't be had: importing {self.module!r} fails: {error}"
             ) from error
-        value = found(self.module, self.qualname)
-        value = value.function if isinstance(value, Task) else value
+        value: Callable[..., Any] = _function_in(found(self.module, self.qualname))
         if not callable(value):
             raise WorkflowTaskNotRecoverableError(
                 f"module {self.module!r} has no function {self.qualname!r} any more"
@@ -82,9 +82,7 @@ def describe(task: Task) -> Function:
     function = task.function
     module = module_of(function)
     qualname = getattr(function, "__qualname__", type(function).__name__)
-    held = found(module, qualname)
-    held = held.function if isinstance(held, Task) else held
-    if held is function:
+    if _function_in(found(module, qualname)) is function:
         payload = dumps(_Named(module, qualname), qualname)
     else:
         payload = dumps(function, f"the function of task {task.default_name!r}")
@@ -119,6 +117,11 @@ def load(payload: bytes) -> Callable[..., Any]:
     value = loads(payload)
     function: Callable[..., Any] = value.resolve() if isinstance(value, _Named) else value
     return function
+
+
+def _function_in(value: Any) -> Any:
+    """The function that a module has under a name, without what it is wrapped in there."""
+    return value.function if isinstance(value, Task) else function_of(value)
 
 
 def _origin(function: Callable[..., Any]) -> _Origin:

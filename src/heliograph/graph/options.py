@@ -49,6 +49,8 @@ class TaskOptions:
         retry_delay_max: seconds that a retry waits at most.
         sleep: the task runs nothing and succeeds after so many seconds; set by `workflow.sleep` only.
         is_wait: the task waits for something outside; set by `workflow.wait_for_event` only, and only told.
+        ray: options of Ray's own, as JSON text that `engines.ray` writes and reads; None: not a task of Ray.
+        references: which of its inputs (by place) its arguments hold as references; set with the plan.
     """
 
     name: str | None = None
@@ -62,6 +64,8 @@ class TaskOptions:
     retry_delay_max: float = 60.0
     sleep: float | None = None
     is_wait: bool = False
+    ray: str | None = None
+    references: tuple[int, ...] = ()
 
     def merged(self, given: Mapping[str, Any], valid: tuple[str, ...] = TASK_OPTIONS) -> TaskOptions:
         """These options with the given ones in place of their own, key by key.
@@ -95,10 +99,10 @@ class GivenOptions(Mapping[str, Any]):
         if "metadata" in given:  # by value: the caller's dict may change
             self._given["metadata"] = json.loads(checked["metadata_json"])
 
-    def __getitem__(self, key: str) -> dict[str, dict[str, Any]]:
+    def __getitem__(self, key: str) -> dict[str, str]:
         if key != CARRIER:
             raise KeyError(key)
-        return {CARRIED: self._given}
+        return {CARRIED: json.dumps(self._given)}  # text, as Ray wants its labels
 
     def __iter__(self) -> Iterator[str]:
         return iter((CARRIER,))
@@ -136,10 +140,12 @@ def _carried(labels: object) -> Mapping[str, Any]:
     """What `workflow.options` put under `CARRIER`; Ray's own labels beside it are not for us."""
     if labels is None:
         return {}
-    carried = labels.get(CARRIED, {}) if isinstance(labels, Mapping) else None
-    if not isinstance(carried, Mapping):
-        raise TypeError(f"{CARRIER} is what workflow.options(...) unpacks to, not {_shown(labels)}")
-    return carried
+    carried = labels.get(CARRIED, "{}") if isinstance(labels, Mapping) else None
+    try:
+        given: dict[str, Any] = json.loads(carried)  # type: ignore[arg-type]
+        return dict(given)
+    except (TypeError, ValueError):
+        raise TypeError(f"{CARRIER} is what workflow.options(...) unpacks to, not {_shown(labels)}") from None
 
 
 def _checked(given: Mapping[str, Any], valid: tuple[str, ...]) -> dict[str, Any]:

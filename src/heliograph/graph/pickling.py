@@ -18,6 +18,15 @@ PROTOCOL: Final = 5
 # `__main__`, which plain pickle stores as a name that no other process can look up.
 PLAIN: Final = frozenset({int, float, complex, str, bytes, bool, type(None)})
 
+# Types whose objects mean nothing outside of the process or cluster that made them, and how an engine that
+# knows them has them pickled.
+_REDUCERS: Final[dict[type, Callable[[Any], tuple[Any, ...]]]] = {}
+
+
+def register_reducer(kind: type, reducer: Callable[[Any], tuple[Any, ...]]) -> None:
+    """Objects of exactly this type are pickled by this reducer, wherever they are nested."""
+    _REDUCERS[kind] = reducer
+
 
 def dumps(value: object, what: str) -> bytes:
     """A value as bytes.
@@ -109,6 +118,10 @@ def _file(file: io.TextIOWrapper) -> tuple[Any, ...]:
 class _CloudPickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
     # Left to itself, it reads a text file to its end, and puts a copy of all that in the place of the file.
     dispatch_table = cloudpickle.Pickler.dispatch_table.new_child({io.TextIOWrapper: _file})
+
+    def reducer_override(self, value: Any) -> Any:
+        reducer = _REDUCERS.get(type(value))
+        return super().reducer_override(value) if reducer is None else reducer(value)
 
 
 class _SubstitutingPickler(_CloudPickler):

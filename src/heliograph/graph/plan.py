@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from heliograph.errors import InputMissingError, NotPicklableError
+from heliograph.graph.foreign import node_of
 from heliograph.graph.function import Function, describe
 from heliograph.graph.identifiers import UniqueNames
 from heliograph.graph.node import InputNode, InputPart, Inputs, Node, TaskNode
@@ -29,7 +30,8 @@ class PlannedTask:
         function: which of the plan's functions it calls.
         options: its options.
         upstream: positions of the tasks whose outputs its arguments hold; each once, in order of occurrence.
-        arguments: ``(args, kwargs)`` pickled, with number i in place of the output of ``upstream[i]``.
+        arguments: ``(args, kwargs)`` pickled, with number i in place of the output of ``upstream[i]``, and
+            -1 - i in place of a reference to it.
     """
 
     task_id: str
@@ -84,9 +86,25 @@ def make_plan(dag: Node, inputs: Inputs) -> Plan:
     return plan
 
 
-def restore_arguments(arguments: bytes, outputs: list[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """A task's ``(args, kwargs)``, with the outputs of its upstream tasks in their places."""
-    restored: tuple[tuple[Any, ...], dict[str, Any]] = loads_with_references(arguments, outputs.__getitem__)
+def restore_arguments(
+    arguments: bytes, output: Callable[[int], Any], reference: Callable[[int], Any] | None = None
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """A task's ``(args, kwargs)``, with the outputs of its upstream tasks in their places.
+
+    Args:
+        arguments: as captured.
+        output: gives the output of an upstream task, by its place among them.
+        reference: gives a reference to it; None: no task here takes any.
+    """
+
+    def resolve(place: int) -> Any:
+        if place >= 0:
+            return output(place)
+        if reference is None:
+            raise TypeError("the task takes references to outputs: it runs on Ray only")
+        return reference(-1 - place)
+
+    restored: tuple[tuple[Any, ...], dict[str, Any]] = loads_with_references(arguments, resolve)
     return restored
 
 
@@ -97,6 +115,7 @@ class _Visit:
     node: TaskNode
     arguments: bytes
     upstream: list[TaskNode]
+    references: tuple[int, ...]
     next: int = 0
 
 
@@ -134,8 +153,7 @@ class _Walk:
         return Plan(tuple(self.functions), tuple(self.tasks))
 
     def _visit(self, node: TaskNode) -> _Visit:
-        arguments, upstream = capture(node, self.inputs)
-        return _Visit(node, arguments, upstream)
+        return _Visit(node, *capture(node, self.inputs))
 
     def _add(self, visit: _Visit) -> None:
         node = visit.node
@@ -145,7 +163,9 @@ class _Walk:
             PlannedTask(
                 task_id=self.names.take(node.options.name or node.task.default_name),
                 function=self._function(node),
-                options=node.options,
+                options=replace(node.options, references=visit.references)
+                if visit.references
+                else node.options,
                 upstream=tuple([self.position_of[id(needed)] for needed in visit.upstream]),
                 arguments=visit.arguments,
             )
@@ -160,39 +180,81 @@ class _Walk:
         return number
 
 
-def capture(node: TaskNode, inputs: Inputs) -> tuple[bytes, list[TaskNode]]:
-    """A node's arguments as bytes, and the nodes whose outputs they need.
+@dataclass(frozen=True, slots=True)
+class _Direct:
+    """An argument of a task that `refers`, as it was given: what is not within one of these is nested."""
+
+    node: TaskNode
+
+
+def capture(node: TaskNode, inputs: Inputs) -> tuple[bytes, list[TaskNode], tuple[int, ...]]:
+    """A node's arguments as bytes, the nodes whose outputs they need, and which of these as references.
 
     Pickling itself finds the nodes, so they are found at any depth of anything that can be pickled, and
     what is found is exactly what is left out.
     """
     upstream: list[TaskNode] = []
     index_of: dict[int, int] = {}
+    references: dict[int, None] = {}
+    refused: list[Exception] = []
+    args = tuple([_own(value) for value in node.args])
+    kwargs = {name: _own(value) for name, value in node.kwargs.items()}
 
-    def reference(value: Any) -> int | None:
-        if type(value) is not TaskNode:
-            return None
+    def place_of(value: TaskNode) -> int:
         index = index_of.get(id(value))
         if index is None:
             index = index_of[id(value)] = len(upstream)
             upstream.append(value)
         return index
 
+    def reference(value: Any) -> int | None:
+        kind = type(value)
+        if kind is _Direct:
+            return place_of(value.node)
+        if kind is not TaskNode:
+            try:
+                value = _own(value)
+            except (TypeError, ValueError) as error:
+                refused.append(error)
+                raise
+            if type(value) is not TaskNode:
+                return None
+        place = place_of(value)
+        if not node.task.refers:
+            return place
+        references[place] = None
+        return -1 - place
+
     def substitute(value: Any) -> tuple[Any] | None:
+        value = _own(value)
         return (inputs.of(value),) if isinstance(value, InputNode | InputPart) else None
 
-    given = (node.args, node.kwargs)
-    plain = not node.kwargs and all(type(value) in PLAIN or type(value) is TaskNode for value in node.args)
-    if plain:
-        return dumps_plain(given, reference), upstream
+    plain = not kwargs and all(type(value) in PLAIN or type(value) is TaskNode for value in args)
+    if node.task.refers:
+        args = tuple([_Direct(value) if type(value) is TaskNode else value for value in args])
+        kwargs = {
+            name: _Direct(value) if type(value) is TaskNode else value for name, value in kwargs.items()
+        }
     try:
-        return dumps_with_references(given, reference, substitute), upstream
+        if plain:
+            data = dumps_plain((args, kwargs), reference)
+        else:
+            data = dumps_with_references((args, kwargs), reference, substitute)
     except InputMissingError:
         raise
     except Exception as error:  # a reducer is anybody's code and may raise anything
+        if refused:
+            raise refused[0] from None
         raise _blame(
             node, error, lambda value: dumps_with_references(value, reference, substitute)
         ) from error
+    return data, upstream, tuple(references)
+
+
+def _own(value: Any) -> Any:
+    """The node that another library's object stands for; anything else as it is."""
+    node = node_of(value)
+    return value if node is None else node
 
 
 def _blame(node: TaskNode, error: Exception, dump: Callable[[Any], bytes]) -> NotPicklableError:

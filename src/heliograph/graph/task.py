@@ -29,6 +29,9 @@ class Task:
     <node of task '...double'>
     """
 
+    refers = False
+    """Nodes that are nested in its arguments arrive as references, not as values: Ray's way."""
+
     def __init__(self, function: Callable[..., Any], options: TaskOptions = _DEFAULTS) -> None:
         if isinstance(function, type | Task) or not callable(function):
             raise TypeError(f"@workflow.task goes on a function, not on {function!r}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from heliograph.records.report import Progress
 from heliograph.records.status import AttemptStatus
@@ -18,6 +20,7 @@ class StoredValue:
         kind: dotted name of the value's type; None where nobody looked.
         data: the bytes, where they are kept inline.
         location: where they are in the value store, if they are large.
+        handle: where the engine that made it holds the object in memory; it is never stored.
     """
 
     size: int
@@ -25,6 +28,7 @@ class StoredValue:
     kind: str | None
     data: bytes | None = None
     location: str | None = None
+    handle: Any = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,23 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class RayFacts:
+    """What Ray knows of an attempt.
+
+    Attributes:
+        task_id: Ray's own id of the task it ran in; attempts of short tasks may share one.
+        job_id: Ray's id of the job it belongs to.
+        resources: what it was granted.
+        object_store_bytes: of its output, in Ray's object store; 0: it is not there.
+    """
+
+    task_id: str
+    job_id: str
+    resources: Mapping[str, float]
+    object_store_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Worker:
     """Who ran an attempt.
 
@@ -57,12 +78,14 @@ class Worker:
         pid: process id.
         worker_id: the engine's name of the worker.
         node_id: Ray's name of the node.
+        ray: more that Ray knows; None: it did not run there.
     """
 
     host: str
     pid: int
     worker_id: str
     node_id: str | None = None
+    ray: RayFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)

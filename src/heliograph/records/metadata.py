@@ -31,7 +31,7 @@ def workflow_metadata(record: WorkflowRecord, storage: str) -> dict[str, Any]:
         "workflow_id": record.workflow_id,
         "name": record.name,
         "status": record.status,
-        "task_options": json.loads(record.output_options),
+        "task_options": _options(record.output_options),
         "user_metadata": json.loads(record.user_metadata),
         "progress": {
             "done": record.progress.get(TaskStatus.SUCCESSFUL, 0),
@@ -79,7 +79,7 @@ def task_metadata(record: TaskRecord) -> dict[str, Any]:
         "name": record.task_id,
         "task_id": record.task_id,
         "status": record.status,
-        "task_options": json.loads(record.options),
+        "task_options": _options(record.options),
         "user_metadata": json.loads(record.user_metadata),
         "workflow_refs": list(record.upstream),
         "function": _function(record.function),
@@ -122,6 +122,18 @@ def attempt_metadata(record: AttemptRecord, before: AttemptRecord | None = None)
         "durations": _durations(record),
         "resources": _resources(record.resources),
     }
+
+
+def _options(stored: str) -> dict[str, Any]:
+    """A task's options; of those of Ray that JSON can't hold, what they look like."""
+    options: dict[str, Any] = json.loads(stored)
+    options.pop("references", None)
+    if "ray_options" in options:
+        options["ray_options"] = {
+            name: value["repr"] if isinstance(value, dict) and value.keys() == {"repr", "pickled"} else value
+            for name, value in options["ray_options"].items()
+        }
+    return options
 
 
 def _stats(attempt: AttemptRecord) -> dict[str, Any]:
@@ -193,7 +205,20 @@ def _function(function: FunctionRecord) -> dict[str, Any]:
 
 
 def _worker(worker: Worker) -> dict[str, Any]:
-    return _known(host=worker.host, pid=worker.pid, worker_id=worker.worker_id, node_id=worker.node_id)
+    ray = worker.ray
+    return _known(
+        host=worker.host,
+        pid=worker.pid,
+        worker_id=worker.worker_id,
+        node_id=worker.node_id,
+        ray=ray
+        and {
+            "task_id": ray.task_id,
+            "job_id": ray.job_id,
+            "resources": dict(ray.resources),
+            "object_store_bytes": ray.object_store_bytes,
+        },
+    )
 
 
 def _inputs(inputs: tuple[InputRecord, ...]) -> dict[str, Any]:

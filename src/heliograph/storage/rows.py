@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, Final
 
 from heliograph.graph.options import TaskOptions
@@ -11,6 +12,7 @@ from heliograph.records.attempt import (
     AttemptRecord,
     Failure,
     Phases,
+    RayFacts,
     ReportRecord,
     Resources,
     StoredValue,
@@ -59,6 +61,7 @@ def attempt_row(key: int, run: int, stored: float, entry: AttemptEntry) -> dict[
         "pid": worker.pid or None,
         "worker_id": worker.worker_id or None,
         "node_id": worker.node_id,
+        "ray": worker.ray and json.dumps(asdict(worker.ray)),
         "measured": used.measured or None,
         "cpu_time": used.cpu_time,
         "peak_rss": used.peak_rss,
@@ -115,6 +118,8 @@ def options_json(options: TaskOptions) -> str:
         }
         | ({} if options.timeout is None else {"timeout": options.timeout})
         | ({} if options.sleep is None else {"sleep": options.sleep})
+        | ({} if options.ray is None else {"ray_options": json.loads(options.ray)})
+        | ({"references": options.references} if options.references else {})
     )
 
 
@@ -134,6 +139,8 @@ def options_of(task_id: str, options: str, user_metadata: str) -> TaskOptions:
         retry_delay_max=given["retry_delay_max"],
         sleep=given.get("sleep"),
         is_wait=given["task_type"] == "WAIT" and "sleep" not in given,
+        ray=json.dumps(given["ray_options"]) if "ray_options" in given else None,
+        references=tuple(given.get("references", ())),
     )
 
 
@@ -262,6 +269,11 @@ def whole(number: float | None) -> Any:
     return int(number) if number is not None and number == int(number) else number
 
 
+def _worker(row: Any) -> Worker:
+    ray = None if row.ray is None else RayFacts(**json.loads(row.ray))
+    return Worker(row.host, row.pid, row.worker_id, row.node_id, ray)
+
+
 def attempt_record(row: Any) -> AttemptRecord:
     """One attempt."""
     failed = row.error_type is not None
@@ -284,7 +296,7 @@ def attempt_record(row: Any) -> AttemptRecord:
         failure=Failure(row.error_type, row.error_message, row.error_traceback, died=bool(row.died))
         if failed
         else None,
-        worker=Worker(row.host, row.pid, row.worker_id, row.node_id) if row.worker_id else None,
+        worker=_worker(row) if row.worker_id else None,
         resources=Resources(
             row.measured or "exclusive",
             row.cpu_time,

@@ -180,6 +180,7 @@ attempts = Table(
     Column("pid", Integer),
     Column("worker_id", Text),
     Column("node_id", Text),
+    Column("ray", Text),
     Column("measured", String(12)),
     Column("cpu_time", Double),
     Column("peak_rss", BigInteger),

@@ -1,0 +1,80 @@
+"""DAGs as users give them, heliograph's own and Ray's: what is one, and what plan it makes.
+
+Ray is not imported here, and by nothing else on this floor: only who has a DAG of Ray's has imported it.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from heliograph.graph.node import Inputs, Node, TaskNode
+from heliograph.graph.options import GivenOptions
+
+if TYPE_CHECKING:
+    from heliograph.graph.plan import Plan
+
+
+class DecoratingOptions(GivenOptions):
+    """As `GivenOptions`; they decorate functions of ``@ray.remote`` too."""
+
+    __slots__ = ()
+
+    def __call__(self, task: Any) -> Any:
+        """Give the options to a task, or to a function of ``@ray.remote``: the form with ``@``."""
+        if _is_of_ray(task):
+            from heliograph.engines.ray import internals
+
+            if internals.is_remote_function(task):
+                return internals.with_labels(task, self)
+        return super().__call__(task)
+
+
+def checked_dag(dag: Any, call: str) -> TaskNode:
+    """The node of a DAG that was given to a call.
+
+    Args:
+        dag: a node of heliograph's, or of Ray's.
+        call: what it was given to, for the error.
+
+    Raises:
+        TypeError: it is not a DAG, or one of actors.
+        ValueError: a task of it has several outputs.
+    """
+    if isinstance(dag, TaskNode):
+        return dag
+    node = None
+    if _is_of_ray(dag):
+        from heliograph.graph.foreign import node_of
+
+        _know_ray()
+        node = node_of(dag)
+    if isinstance(node, TaskNode):
+        return node
+    raise TypeError(f"{call} takes a DAG, such as `task.bind(...)`, not {dag!r}")
+
+
+def plan_of(dag: Node, inputs: Inputs) -> Plan:
+    """The plan of a DAG, as `make_plan`; nodes of Ray's may be among its arguments."""
+    from heliograph.graph.plan import (
+        make_plan,
+    )  # late: it brings pickling, and a module may only define tasks
+
+    if "ray.dag" in sys.modules:
+        _know_ray()
+    return make_plan(dag, inputs)
+
+
+def needs_ray(plan: Plan) -> bool:
+    """Whether a task of the plan is a function of ``@ray.remote``."""
+    return any(planned.options.ray is not None for planned in plan.tasks)
+
+
+def _is_of_ray(value: Any) -> bool:
+    return type(value).__module__.partition(".")[0] == "ray"
+
+
+def _know_ray() -> None:
+    from heliograph.engines.ray import convert
+
+    convert.install_nodes()

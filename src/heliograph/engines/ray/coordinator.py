@@ -1,0 +1,259 @@
+"""The coordinator: an actor (see `front`) that holds the one loop, with Ray's workers below it.
+
+It is named and detached, so that workflows outlive the driver that brought them; and restartable: Ray starts
+it again where its process died, and it goes on with what it had. Its functions come from the job that made
+it, so drivers that find their code elsewhere have another one. Any number of them may share a storage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import psutil
+import ray
+
+from heliograph.engines import place, waiting
+from heliograph.engines.executor import AttemptKey, Deliver
+from heliograph.engines.loop import Loop
+from heliograph.engines.outcome import OutputFuture
+from heliograph.engines.ray import convert, internals
+from heliograph.engines.ray.exceptions import on_ray
+from heliograph.engines.ray.executor import RayExecutor
+from heliograph.engines.ray.order import Address, Limits, Standing
+from heliograph.engines.ray.output import Output
+from heliograph.engines.store_thread import StoreThread
+from heliograph.errors import WorkflowError
+from heliograph.records.attempt import StoredValue
+from heliograph.records.report import Report
+from heliograph.records.status import RunReason, WorkflowStatus
+from heliograph.records.workflow import Owner, WorkflowRecord
+from heliograph.scheduling.admission import Admission
+from heliograph.storage.entries import Claim, Provenance, Submission
+from heliograph.storage.liveness import this_process
+from heliograph.storage.location import VARIABLE, locate
+from heliograph.storage.store import Store
+
+_LOOK_SECONDS: Final = 0.5  # how often a restarted coordinator looks whether its predecessor counts as gone
+_ENTER_SECONDS: Final = 2.0
+_ACTIVE: Final = frozenset({WorkflowStatus.RUNNING, WorkflowStatus.PENDING, WorkflowStatus.RESUMABLE})
+
+
+class Coordinator:
+    """What the actor is.
+
+    Args:
+        name: its own.
+        storage: where the workflows are; see `Location.name`.
+        limits: what it takes on.
+        provenance: of the driver that made it; for what it goes on with by itself.
+    """
+
+    def __init__(self, name: str, storage: str, limits: Limits, provenance: Provenance) -> None:
+        convert.install()
+        location = locate(storage)
+        os.environ[VARIABLE] = storage
+        place.enter(location)
+        context = ray.get_runtime_context()
+        self._actor_id = context.get_actor_id() or uuid.uuid4().hex
+        self._limits = limits
+        self._provenance = provenance
+        self._store = Store(location)
+        self._asked = StoreThread(location)
+        self._address = Address(name, uuid.uuid4().hex, storage)
+        self._executor: RayExecutor | None = None
+        self._entering: dict[str, asyncio.Future[OutputFuture]] = {}
+        self._owners: set[str] = set()
+        self._loop = Loop(
+            self._store, self._new_owner, self._new_executor, Admission(limits.running, limits.pending)
+        )
+        self._has_recovered = threading.Event()
+        self._is_reborn = internals.was_restarted()
+        if self._is_reborn:
+            threading.Thread(target=self._recover, name="heliograph-recover", daemon=True).start()
+        else:
+            self._has_recovered.set()
+
+    def _new_owner(self) -> Owner:
+        # By its beginning the next life of this actor knows what this one had.
+        owner = this_process("ray", self._store.clock())
+        owner = replace(owner, owner_id=f"{self._actor_id}-{owner.owner_id[:24]}")
+        self._owners.add(owner.owner_id)
+        return owner
+
+    def _new_executor(self, deliver: Deliver) -> RayExecutor:
+        self._executor = RayExecutor(deliver, self._address)
+        return self._executor
+
+    # -- what drivers ask
+
+    async def limits(self) -> Limits:
+        """What it takes on."""
+        return self._limits
+
+    async def enter(self, request: str, wanted: Submission | Claim) -> None:
+        """Bring a workflow in; returns once it is stored.
+
+        Args:
+            request: names this call: its output is asked for by that, and Ray may make the call again.
+            wanted: what is asked for.
+        """
+        expected = self._expected(request)
+        if expected.done():
+            return
+        try:
+            expected.set_result(await self._entered(wanted))
+        except BaseException as error:
+            expected.set_exception(error)
+            expected.exception()  # seen: who asks for the output may be gone
+            raise
+
+    async def output(self, request: str, workflow_id: str) -> Output:
+        """The output of what `enter` brought in, once it is there.
+
+        Args:
+            request: as in `enter`.
+            workflow_id: of the workflow.
+        """
+        try:
+            accepted = self._expected(request)
+            if self._is_reborn:  # an earlier life may have taken it in, and then `enter` is not called again
+                await asyncio.wait([accepted], timeout=_ENTER_SECONDS)
+                if not accepted.done():
+                    return await self.output_of(workflow_id)
+            return self._given(await _settled(await asyncio.shield(accepted)))
+        except WorkflowError as error:
+            raise on_ray(error) from error.__cause__
+        finally:
+            self._entering.pop(request, None)
+
+    async def output_of(self, workflow_id: str) -> Output:
+        """The output of a stored workflow, once it is there, whoever runs it."""
+        try:
+            await asyncio.to_thread(self._has_recovered.wait)
+            record = await self._asked.ask(lambda store: waiting.found(store, workflow_id))
+            mine = self._loop.future_of(record.key)
+            if mine is not None:
+                return self._given(await _settled(mine))
+            return await self._waited(lambda store: waiting.workflow_output_now(store, workflow_id))
+        except WorkflowError as error:
+            raise on_ray(error) from error.__cause__
+
+    async def task_output(self, workflow_id: str, task_id: str) -> Output:
+        """The output of a task, once it is there."""
+        return await self._waited(lambda store: waiting.task_output_now(store, workflow_id, task_id))
+
+    async def note_cancelled(self, key: int) -> None:
+        """A workflow's cancellation was just stored: stop what runs of it."""
+        self._loop.note_cancelled(key)
+
+    async def memory(self) -> tuple[int, int]:
+        """Its process, and the bytes that are resident of it."""
+        return os.getpid(), psutil.Process().memory_info().rss
+
+    # -- what workers report
+
+    async def running(self, life: str, report: Standing) -> None:
+        """See `RayExecutor.note`."""
+        if life == self._address.life and self._executor is not None:
+            self._executor.note(report)
+
+    async def said(self, life: str, key: AttemptKey, report: Report) -> None:
+        """What an attempt said."""
+        if life == self._address.life and self._executor is not None:
+            self._executor.said(key, report)
+
+    # -- inside
+
+    def _expected(self, request: str) -> asyncio.Future[OutputFuture]:
+        """What `enter` will have; it may be called after `output`, since calls of a driver can overtake."""
+        expected = self._entering.get(request)
+        if expected is None:
+            expected = self._entering[request] = asyncio.get_running_loop().create_future()
+        return expected
+
+    async def _entered(self, wanted: Submission | Claim) -> OutputFuture:
+        await asyncio.to_thread(self._has_recovered.wait)
+        if self._loop.is_closed:  # a fault ended it: the next life of this actor takes the call, and all else
+            os._exit(1)
+        try:
+            return await asyncio.wrap_future(self._loop.entering(wanted))
+        except RuntimeError:
+            # Ray makes a call again whose answer died with the coordinator: then it is in already.
+            record = await self._asked.ask(lambda store: store.queries.workflow(wanted.workflow_id))
+            mine = None if record is None else self._loop.future_of(record.key)
+            if record is None or mine is None or not self._is_of(record, wanted):
+                raise
+            return mine
+
+    def _is_of(self, record: WorkflowRecord, wanted: Submission | Claim) -> bool:
+        runs = self._store.queries.runs(record.key)
+        return any(run.created_time == wanted.created_time for run in runs[-2:])
+
+    async def _waited(self, look: Callable[[Store], StoredValue | None]) -> Output:
+        try:
+            while (value := await self._asked.ask(look)) is None:
+                await asyncio.sleep(waiting.POLL_SECONDS)
+        except WorkflowError as error:
+            raise on_ray(error) from error.__cause__
+        return self._given(value)
+
+    def _given(self, value: StoredValue) -> Output:
+        return Output(replace(value, handle=None), self._store.location.values)
+
+    def _recover(self) -> None:
+        """Go on with what the actor had in its last life."""
+        try:
+            while self._left():
+                time.sleep(_LOOK_SECONDS)
+        finally:
+            self._has_recovered.set()
+
+    def _left(self) -> bool:
+        """Resume what can be had; whether there is more that the storage does not give up yet."""
+        records = [record for record in self._store.queries.workflows(_ACTIVE) if self._was_mine(record)]
+        records.sort(key=lambda record: record.run.status is WorkflowStatus.PENDING)
+        claims = [
+            self._loop.entering(
+                Claim(
+                    record.workflow_id,
+                    WorkflowStatus.RUNNING,
+                    self._provenance,
+                    self._store.clock(),
+                    RunReason.RECOVERED,
+                )
+            )
+            for record in records
+            if record.status is WorkflowStatus.RESUMABLE
+        ]
+        for claim in claims:
+            claim.exception()  # somebody else resumed or deleted it: then it is not ours to go on with
+        return len(claims) < len(records)
+
+    def _was_mine(self, record: WorkflowRecord) -> bool:
+        owner = record.run.owner
+        return (
+            owner is not None
+            and owner.owner_id.startswith(f"{self._actor_id}-")
+            and owner.owner_id not in self._owners
+        )
+
+
+async def _settled(future: OutputFuture) -> StoredValue:
+    """The output, as it is stored, once it is there; it is not loaded here."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def settle() -> None:
+        if not done.done():
+            done.set_result(None)
+
+    future.add_done_callback(lambda _done: loop.call_soon_threadsafe(settle))
+    await done
+    return future.stored()

@@ -1,0 +1,218 @@
+"""The engine on Ray, as a driver has it: finds or makes the coordinator, and talks to it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import uuid
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final, NoReturn
+
+import ray
+from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayError, RayTaskError
+
+from heliograph.engines.provenance import provenance
+from heliograph.engines.ray import convert, internals, task_options
+from heliograph.engines.ray.front import NAMESPACE, Front
+from heliograph.engines.ray.order import Limits
+from heliograph.engines.ray.worker import SENDER
+from heliograph.errors import StorageError
+from heliograph.graph.plan import Plan
+from heliograph.records.status import RunReason, WorkflowStatus
+from heliograph.records.workflow import WorkflowRecord
+from heliograph.storage.entries import Claim, Provenance, Submission
+from heliograph.storage.location import Location
+from heliograph.storage.store import Store
+
+CONCURRENCY: Final = 100_000
+"""Calls that a coordinator may have at once: each output that somebody waits for is one."""
+
+
+class RayEngine:
+    """One driver's way to the coordinator; connects to Ray, as Ray itself does, where nobody has.
+
+    Args:
+        store: where everything is kept.
+        limits: what the coordinator is to take on; None: what it does already, or anything.
+
+    Raises:
+        StorageError: nodes of the cluster can't reach the storage.
+        ValueError: a coordinator runs with other limits.
+    """
+
+    def __init__(self, store: Store, limits: Limits) -> None:
+        self._store = store
+        if not ray.is_initialized():
+            ray.init()
+        convert.install()
+        self._cluster = ray.get_runtime_context().gcs_address
+        _check_reach(store.location)
+        self._actor = _coordinator(store.location, limits)
+        if limits != Limits():
+            self._check_limits(limits)
+
+    def submit(self, plan: Plan, workflow_id: str, user_metadata: str) -> Any:
+        """As `Engine.submit`; a reference to the output."""
+        return self._enter(
+            Submission(
+                workflow_id,
+                _on_ray(plan),
+                user_metadata,
+                WorkflowStatus.RUNNING,
+                _provenance(),
+                self._store.clock(),
+            )
+        )
+
+    def resume(self, workflow_id: str, reason: RunReason = RunReason.RESUME) -> Any:
+        """As `Engine.resume`; a reference to the output."""
+        return self._enter(
+            Claim(workflow_id, WorkflowStatus.RUNNING, _provenance(), self._store.clock(), reason)
+        )
+
+    def output_of(self, workflow: WorkflowRecord) -> Any:
+        """A reference to the output of a workflow, whoever runs it."""
+        return self._checked.ask.remote("output_of", workflow.workflow_id)
+
+    def task_output(self, workflow_id: str, task_id: str) -> Any:
+        """A reference to the output of a task, whoever runs it."""
+        return self._checked.ask.remote("task_output", workflow_id, task_id)
+
+    def value(self, reference: Any, timeout: float | None = None) -> Any:
+        """What a reference of this engine stands for, once it is there."""
+        try:
+            return ray.get(reference, timeout=timeout)
+        except RayTaskError as error:
+            raise error.cause from error.cause.__cause__
+        except GetTimeoutError:
+            raise
+        except RayError as error:
+            self._gone(error)
+
+    def note_cancelled(self, workflow: WorkflowRecord) -> None:
+        """Its cancellation was just stored: stop what runs of it."""
+        self._actor.ask.remote("note_cancelled", workflow.key)
+
+    def close(self) -> None:
+        """Let go; the coordinator and its workflows go on."""
+
+    def memory(self) -> tuple[int, int]:
+        """The coordinator's process, and the bytes that are resident of it."""
+        measured: tuple[int, int] = self.value(self._actor.ask.remote("memory"))
+        return measured
+
+    @property
+    def _checked(self) -> Any:
+        """The coordinator, if this process still is connected to where it runs."""
+        now = ray.get_runtime_context().gcs_address if ray.is_initialized() else None
+        if now != self._cluster:
+            raise ValueError(
+                f"workflows of this process run on the Ray cluster at {self._cluster}, and it is connected "
+                f"to {now or 'none'} now: call workflow.shutdown() first, to use the other"
+            )
+        return self._actor
+
+    def _enter(self, wanted: Submission | Claim) -> Any:
+        actor, request = self._checked, uuid.uuid4().hex
+        entered = actor.ask.remote("enter", request, wanted)
+        output = actor.ask.remote("output", request, wanted.workflow_id)
+        self.value(entered)
+        return output
+
+    def _check_limits(self, wanted: Limits) -> None:
+        in_force: Limits = self.value(self._actor.ask.remote("limits"))
+        for name in ("running", "pending"):
+            asked, has = getattr(wanted, name), getattr(in_force, name)
+            if asked is not None and asked != has:
+                raise ValueError(
+                    f"workflow.init: max_{name}_workflows is {has!r} in the coordinator that runs already, "
+                    f"and can't be {asked!r} too"
+                )
+
+    def _gone(self, error: RayError) -> NoReturn:
+        why = "the coordinator" if isinstance(error, ActorDiedError | ActorUnavailableError) else "Ray"
+        raise RuntimeError(
+            f"{why} is gone: {type(error).__name__}: {str(error).splitlines()[0]} What was stored is kept: "
+            "`workflow.resume` goes on once a cluster is there"
+        ) from error
+
+
+def _coordinator(location: Location, limits: Limits) -> Any:
+    """The actor; made where there is none."""
+    # In a task, the coordinator that runs it: the paths of a worker are not quite those of its driver.
+    name = os.environ.get(SENDER) or _name(location)
+    made = ray.remote(Front).options(
+        name=name,
+        namespace=NAMESPACE,
+        get_if_exists=True,
+        lifetime="detached",
+        num_cpus=0,
+        # Other nodes come and go; and a storage that is a file is most likely there.
+        resources={internals.HEAD: 0.001} if internals.HEAD in ray.cluster_resources() else None,
+        max_restarts=-1,
+        max_task_retries=-1,
+        max_concurrency=CONCURRENCY,
+    )
+    return made.remote(name, location.name, limits, _provenance())
+
+
+def _name(location: Location) -> str:
+    """Of the coordinator for this storage and the code that this driver sees."""
+    code = [
+        location.name,
+        [os.path.abspath(entry) for entry in sys.path],
+        dict(ray.get_runtime_context().runtime_env),
+        sys.version,
+        _version(),
+    ]
+    digest = hashlib.sha256(json.dumps(code, sort_keys=True, default=repr).encode()).hexdigest()
+    return f"coordinator-{digest[:24]}"
+
+
+def _check_reach(location: Location) -> None:
+    """A file can be shared by one machine's nodes only."""
+    if location.path is None:
+        return
+    machines = {node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
+    if len(machines) > 1:
+        raise StorageError(
+            f"the storage {str(location.path)!r} is a file of one machine, and the Ray cluster has nodes on "
+            f"{len(machines)} ({', '.join(sorted(machines))}): they can't share it. Use PostgreSQL: "
+            "workflow.init(storage='postgresql://user@host/database')"
+        )
+
+
+def _on_ray(plan: Plan) -> Plan:
+    """The plan, each task of it with options of Ray's: none where it was given none."""
+    known = {id(planned.options): planned.options for planned in plan.tasks}
+    changed = {
+        number: replace(options, ray=task_options.NONE)
+        for number, options in known.items()
+        if options.ray is None
+    }
+    if not changed:
+        return plan
+    return replace(
+        plan,
+        tasks=tuple(
+            replace(planned, options=changed.get(id(planned.options), planned.options))
+            for planned in plan.tasks
+        ),
+    )
+
+
+def _provenance() -> Provenance:
+    of_process = provenance()
+    return replace(
+        of_process, code_json=json.dumps(json.loads(of_process.code_json) | {"ray": ray.__version__})
+    )
+
+
+def _version() -> str:
+    try:
+        return version("heliograph")
+    except PackageNotFoundError:  # a source tree that was not installed has none
+        return ""

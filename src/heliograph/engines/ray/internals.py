@@ -1,0 +1,99 @@
+"""All that heliograph knows of Ray and Ray does not promise, in one place.
+
+A test asks each of these of the Ray that is installed, so that a new Ray that changes one says which.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import ray
+from ray.remote_function import RemoteFunction
+
+from heliograph.graph.options import CARRIED, CARRIER
+
+HEAD: Final = "node:__internal_head__"
+"""The resource that only the head node has; a little of it is for everybody."""
+CLASS_NODES: Final = ("ClassNode", "ClassMethodNode")
+"""Nodes of actors, by the names of their types in `ray.dag`."""
+
+
+def function_of(remote: Any) -> Callable[..., Any]:
+    """The function that ``@ray.remote`` was put on."""
+    function: Callable[..., Any] = remote._function
+    return function
+
+
+def body_of(node: Any) -> Callable[..., Any]:
+    """The function that a `FunctionNode` calls."""
+    body: Callable[..., Any] = node._body
+    return body
+
+
+def args_of(node: Any) -> tuple[Any, ...]:
+    """The positional arguments that a node was bound to."""
+    return tuple(node._bound_args)
+
+
+def kwargs_of(node: Any) -> dict[str, Any]:
+    """The keyword arguments that a node was bound to."""
+    return dict(node._bound_kwargs)
+
+
+def options_of(node: Any) -> dict[str, Any]:
+    """The options of a node's function, those of its decorator and of ``.options(...)`` merged."""
+    return dict(node._bound_options)
+
+
+def input_key(node: Any) -> tuple[int | str, bool]:
+    """Which part of the input an `InputAttributeNode` is, and whether it was written as an attribute."""
+    return node._key, node._accessor_method == "__getattr__"
+
+
+def is_remote_function(value: object) -> bool:
+    """Whether it is what ``@ray.remote`` makes of a function."""
+    return isinstance(value, RemoteFunction)
+
+
+def with_labels(remote: Any, given: Mapping[str, Any]) -> Any:
+    """A remote function with workflow options, which later ``.options(...)`` are merged into key by key.
+
+    Ray lets the option `CARRIER` through and keeps it, but replaces it as a whole.
+
+    Args:
+        remote: what ``@ray.remote`` made.
+        given: what `workflow.options` unpacks to.
+    """
+    options = dict(remote._default_options)
+    options[CARRIER] = _merged(options.get(CARRIER), given[CARRIER])
+    made = ray.remote(**options)(remote._function)
+    replace_options = made.options
+
+    def options_merged(**more: Any) -> Any:
+        if CARRIER in more:
+            more[CARRIER] = _merged(options[CARRIER], more[CARRIER])
+        return replace_options(**more)
+
+    made.options = options_merged
+    return made
+
+
+def was_restarted() -> bool:
+    """Whether the actor that runs this was started before; Ray warns of its own way to tell."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return bool(ray.get_runtime_context().was_current_actor_reconstructed)
+
+
+def _merged(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[str, Any]:
+    old = old or {}
+    merged: dict[str, Any] = {}
+    for labels in (old, new):
+        given = json.loads(labels.get(CARRIED, "{}"))
+        if "task_id" in given:  # the same by another word
+            given["name"] = given.pop("task_id")
+        merged |= given
+    return {**old, **new, CARRIED: json.dumps(merged)}

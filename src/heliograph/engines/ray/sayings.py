@@ -1,0 +1,44 @@
+"""What attempts say in Ray's workers, on its way to the coordinator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ray
+
+from heliograph.engines.executor import AttemptKey
+from heliograph.engines.ray.front import NAMESPACE
+from heliograph.engines.ray.order import Address
+from heliograph.records.report import Report
+
+
+class Sayings:
+    """What one attempt says.
+
+    Its receipt takes another way, and may not come first: then nobody would listen any more. So who sends the
+    receipt waits for `sent` before.
+
+    Args:
+        sender: the coordinator.
+        key: which attempt.
+
+    Attributes:
+        sent: references to what the coordinator has to take in.
+    """
+
+    __slots__ = ("_key", "_sender", "sent")
+
+    def __init__(self, sender: Address, key: AttemptKey) -> None:
+        self._sender = sender
+        self._key = key
+        self.sent: list[Any] = []
+
+    def send(self, report: Report) -> None:
+        """See `reporting.Send`."""
+        coordinator = ray.get_actor(self._sender.name, NAMESPACE)
+        self.sent.append(coordinator.ask.remote("said", self._sender.life, self._key, report))
+
+    def settle(self) -> None:
+        """Wait until all of it is there."""
+        if self.sent:
+            ray.get(self.sent)

@@ -1,0 +1,65 @@
+"""Ray's options of a task: as the plan stores them, and back."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import pickle
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import cloudpickle
+
+from heliograph.graph.options import CARRIED, CARRIER, TaskOptions
+
+NONE: Final = "{}"
+"""Of a task on Ray that was given no option of Ray's own."""
+
+_OURS: Final = ("max_retries", "retry_exceptions", "num_returns")
+"""Options that heliograph carries out itself, so that each retry is an attempt with a record."""
+
+
+def split(given: Mapping[str, Any]) -> TaskOptions:
+    """The options of a node of Ray's as a task's.
+
+    Raises:
+        ValueError, TypeError: one that a workflow's task can't have.
+    """
+    ours = {name: given[name] for name in _OURS if given.get(name) is not None}
+    rest = {name: value for name, value in given.items() if name not in _OURS}
+    labels = dict(rest.pop(CARRIER, None) or {})
+    ours[CARRIER] = {CARRIED: labels.pop(CARRIED, "{}")}
+    if labels:
+        rest[CARRIER] = labels
+    return replace(_DEFAULTS.merged(ours), ray=json.dumps(dict(map(_stored, rest.items()))))
+
+
+@functools.lru_cache(maxsize=1024)
+def restored(stored: str) -> Mapping[str, Any]:
+    """Ray's options as `ray.remote` takes them."""
+    return {
+        name: pickle.loads(base64.b64decode(value["pickled"])) if _is_pickled(value) else value
+        for name, value in json.loads(stored).items()
+    }
+
+
+_DEFAULTS: Final = TaskOptions()
+
+
+def _stored(option: tuple[str, Any]) -> tuple[str, Any]:
+    name, value = option
+    if isinstance(value, dict):
+        value = dict(value)  # a RuntimeEnv is one
+    try:
+        same = json.loads(json.dumps(value)) == value
+    except (TypeError, ValueError):
+        same = False
+    if same:
+        return name, value
+    return name, {"repr": repr(value), "pickled": base64.b64encode(cloudpickle.dumps(value)).decode()}
+
+
+def _is_pickled(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == {"repr", "pickled"}

@@ -1,0 +1,207 @@
+"""A worker of Ray's: runs the attempts of one order, one after the other.
+
+Starts are told only of attempts that run for a while: a thread that mostly sleeps sees to that, so that short
+ones pay nothing for it. When one of several runs long, those behind it are given back at the same time, and
+the receipts of those before it come along.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+import ray
+
+from heliograph.engines import place
+from heliograph.engines.attempt import Functions, Traffic, run_attempt
+from heliograph.engines.embedded.worker import flush_streams
+from heliograph.engines.executor import AttemptKey, Receipt, Work
+from heliograph.engines.ray import convert
+from heliograph.engines.ray.front import NAMESPACE
+from heliograph.engines.ray.order import Address, Order, Standing, pack_receipts, unpack_order
+from heliograph.engines.ray.sayings import Sayings
+from heliograph.records.attempt import RayFacts, StoredValue, Worker
+from heliograph.storage.location import VARIABLE, locate
+
+SENDER: Final = "HELIOGRAPH_COORDINATOR"
+"""In the environment of a worker: whose attempt it runs."""
+REPORT_SECONDS: Final = 0.03
+"""An attempt that runs for so long is reported as running."""
+
+
+def run(data: bytes, referred: dict[int, Any], *objects: Any) -> tuple[bytes, Any]:
+    """Run the attempts of an order.
+
+    Args:
+        data: the order, packed.
+        referred: references to inputs of the only attempt, by place.
+        *objects: inputs of the only attempt.
+
+    Returns:
+        The receipts, packed; and the output of the only attempt, if it is large.
+    """
+    order = unpack_order(data)
+    here = _here(order.sender)
+    worker = here.worker_now()
+    traffic = ObjectTraffic(dict(zip(order.given, objects, strict=True)), referred)
+    del objects, referred
+    receipts: list[Receipt] = []
+    for work in here.watch.line(order, worker, receipts):
+        sayings = Sayings(order.sender, work.key)
+        receipt = run_attempt(
+            work, worker, order.submitted, "exclusive", here.functions, sayings.send, traffic
+        )
+        if os.getpid() != here.pid:
+            os._exit(0)  # a task forked, and the child came back here
+        sayings.settle()
+        receipts.append(_with_size(receipt, traffic))
+    here.watch.rest()
+    flush_streams()
+    return pack_receipts(receipts), traffic.left if len(order.works) == 1 else None
+
+
+class ObjectTraffic(Traffic):
+    """Inputs and outputs that travel as objects of Ray's.
+
+    Args:
+        objects: inputs that came with the order, by place.
+        referred: references to inputs, by place.
+
+    Attributes:
+        left: the output, if it is large: it is in the value store already, and others may take it from here.
+    """
+
+    def __init__(self, objects: dict[int, Any], referred: dict[int, Any]) -> None:
+        self._objects = objects
+        self._referred = referred
+        self.left: Any = None
+
+    def input(self, place: int, value: StoredValue, work: Work) -> Any:
+        """See `Traffic.input`."""
+        if place in self._objects:
+            return self._objects[place]
+        if place in self._referred:
+            return ray.get(self._referred[place])
+        return super().input(place, value, work)
+
+    def reference(self, place: int, output: Any) -> Any:
+        """See `Traffic.reference`."""
+        if place not in self._referred:
+            self._referred[place] = ray.put(output(place))
+        return self._referred[place]
+
+    def leave(self, output: Any, value: StoredValue) -> None:
+        """See `Traffic.leave`."""
+        self.left = None if value.location is None else output
+
+
+class _Here:
+    """This process, as one coordinator's worker.
+
+    Args:
+        sender: whose attempts it runs.
+    """
+
+    def __init__(self, sender: Address) -> None:
+        self.pid = os.getpid()
+        self.functions = Functions()
+        self.watch = _Watch()
+        convert.install()
+        place.enter(locate(sender.storage), engine="ray")
+        # For programs that a task starts, and for the sessions that it opens.
+        os.environ[VARIABLE] = sender.storage
+        os.environ[SENDER] = sender.name
+        context = ray.get_runtime_context()
+        self._worker = Worker(os.uname().nodename, self.pid, context.get_worker_id(), context.get_node_id())
+
+    def worker_now(self) -> Worker:
+        """Who runs the task of Ray that runs now."""
+        context = ray.get_runtime_context()
+        facts = RayFacts(
+            context.get_task_id() or "", context.get_job_id(), dict(context.get_assigned_resources())
+        )
+        return replace(self._worker, ray=facts)
+
+
+@functools.lru_cache(maxsize=1)
+def _here(sender: Address) -> _Here:
+    return _Here(sender)
+
+
+def _with_size(receipt: Receipt, traffic: ObjectTraffic) -> Receipt:
+    output, facts = receipt.output, receipt.worker.ray
+    if traffic.left is None or output is None or facts is None:
+        return receipt
+    held = replace(facts, object_store_bytes=output.size)
+    return replace(receipt, worker=replace(receipt.worker, ray=held))
+
+
+class _Watch:
+    """Reports attempts that run for a while, from a thread of its own."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._line: deque[Work] = deque()
+        self._running: tuple[AttemptKey, float] | None = None
+        self._order: Order | None = None
+        self._worker: Worker | None = None
+        self._receipts: list[Receipt] = []
+        self._is_busy = threading.Event()
+        threading.Thread(target=self._look_on, name="heliograph-watch", daemon=True).start()
+
+    def line(self, order: Order, worker: Worker, receipts: list[Receipt]) -> Iterator[Work]:
+        """The attempts, each when the one before it is over, but for those that were given back.
+
+        Args:
+            order: has them.
+            worker: who runs them.
+            receipts: of those that are over; more are added meanwhile.
+        """
+        with self._lock:
+            self._order, self._worker, self._receipts = order, worker, receipts
+            self._line = deque(order.works)
+        while True:
+            with self._lock:
+                if not self._line:
+                    return
+                work = self._line.popleft()
+                self._running = (work.key, time.time())
+            self._is_busy.set()
+            yield work
+
+    def rest(self) -> None:
+        """No attempt runs."""
+        with self._lock:
+            self._running = None
+            self._is_busy.clear()
+
+    def _look_on(self) -> None:
+        while True:
+            self._is_busy.wait()
+            seen = self._running
+            time.sleep(REPORT_SECONDS)
+            with self._lock:
+                if seen is None or self._running is not seen:
+                    continue
+                self._is_busy.clear()  # it is told once
+                given_back = [work.key for work in self._line]
+                self._line.clear()
+                order, worker, receipts = self._order, self._worker, list(self._receipts)
+            assert order is not None
+            assert worker is not None
+            self._tell(
+                order.sender, Standing(worker, order.submitted, (seen,), tuple(given_back), tuple(receipts))
+            )
+
+    def _tell(self, sender: Address, report: Standing) -> None:
+        try:
+            coordinator = ray.get_actor(sender.name, NAMESPACE)
+            coordinator.ask.remote("running", sender.life, report)
+        except Exception:  # it is gone, and nobody waits for this
+            return

@@ -1,0 +1,150 @@
+"""Clusters of several nodes that lose one, or all: a program, since a process is connected to one cluster.
+
+``python -m tests.ray.clusters_that_fail NAME GATE LEDGER``
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+warnings.simplefilter("ignore")
+# Of its own: there Ray writes down which cluster this machine has.
+os.environ["RAY_TMPDIR"] = tempfile.mkdtemp(prefix="hg-ray-", dir="/tmp")
+Path(os.environ["RAY_TMPDIR"], "ray").mkdir()
+
+import ray  # noqa: E402
+from ray.cluster_utils import Cluster  # noqa: E402
+
+from heliograph import workflow  # noqa: E402
+from tests.conditions import is_gone, until  # noqa: E402
+from tests.gates import Gate, Ledger  # noqa: E402
+
+NODE = {"object_store_memory": 100 * 1024 * 1024, "include_dashboard": False}
+
+
+def cluster(*nodes: dict[str, Any]) -> Cluster:
+    """A head that runs no tasks, and other nodes."""
+    made = Cluster()
+    made.add_node(num_cpus=0, resources={"head": 10}, **NODE)
+    for node in nodes:
+        made.add_node(**node, **NODE)
+    made.wait_for_nodes()
+    ray.init(address=made.address, log_to_driver=False, logging_level=logging.ERROR)
+    return made
+
+
+@ray.remote
+def note(ledger: Ledger, line: str, *_after: Any) -> str:
+    ledger.note(line)
+    return ray.get_runtime_context().get_node_id()
+
+
+@ray.remote
+def hold(gate: Gate, name: str, *_after: Any) -> str:
+    gate.wait(name)
+    return ray.get_runtime_context().get_node_id()
+
+
+@ray.remote
+def large(ledger: Ledger, line: str) -> bytes:
+    ledger.note(line)
+    return b"x" * 10_000_000
+
+
+@ray.remote
+def size(gate: Gate, data: bytes, name: str) -> int:
+    gate.wait(name)
+    return len(data)
+
+
+@ray.remote
+def nested(data: list[Any]) -> int:
+    (reference,) = data
+    return len(ray.get(reference))
+
+
+def remove_a_node(gate: Gate, ledger: Ledger) -> None:
+    """The node that runs a task goes away: it runs again on another one."""
+    made = cluster({"num_cpus": 1}, {"num_cpus": 1})
+    early = note.options(**workflow.options(name="early")).bind(ledger, "early")
+    middle = hold.options(**workflow.options(name="held")).bind(gate, "held", early)
+    output = workflow.run_async(note.bind(ledger, "late", middle), workflow_id="mine")
+    worker = gate.until_waiting("held")
+    running = until(lambda: (workflow.get_metadata("mine", "held")["attempts"] or [None])[0])
+    gone = running["worker"]["node_id"]
+    (node,) = [node for node in made.list_all_nodes() if node.node_id == gone]
+    made.remove_node(node, allow_graceful=False)
+    until(lambda: is_gone(worker))  # it goes after its node
+    gate.open()
+    ray.get(output, timeout=60)
+    assert ledger.counts() == {"early": 1, "late": 1}
+    first, second = workflow.get_metadata("mine", "held")["attempts"]
+    assert first["status"] == "FAILED", first
+    assert second["worker"]["node_id"] != gone
+
+
+def lose_an_output(gate: Gate, ledger: Ledger) -> None:
+    """The node whose memory has a large output goes away: the output is read from the storage."""
+    made = cluster({"num_cpus": 1, "resources": {"first": 1}}, {"num_cpus": 1, "resources": {"second": 1}})
+    data = large.options(resources={"first": 1}, **workflow.options(name="large")).bind(ledger, "large")
+    waiting = hold.options(resources={"second": 1}).bind(gate, "held", data)
+    counted = size.options(**workflow.options(name="size")).bind(gate, data, "size")
+    length = nested.options(**workflow.options(name="nested")).bind([data])
+    output = workflow.run_async(together.bind(counted, length, waiting), workflow_id="mine")
+    until(lambda: workflow.get_metadata("mine", "large")["status"] == "SUCCESSFUL")
+    gate.until_waiting("held")
+    stored = workflow.get_metadata("mine", "large")
+    assert stored["attempts"][0]["worker"]["ray"]["object_store_bytes"] > 10_000_000, stored
+    (node,) = [
+        node for node in made.list_all_nodes() if node.node_id == stored["attempts"][0]["worker"]["node_id"]
+    ]
+    made.remove_node(node, allow_graceful=False)
+    gate.open()
+    assert ray.get(output, timeout=60) == (10_000_000, 10_000_000)
+    assert ledger.counts() == {"large": 1}
+
+
+@ray.remote
+def together(*values: Any) -> Any:
+    return values[:2]
+
+
+def wait_for_the_end(gate: Gate, ledger: Ledger) -> None:
+    """Begin a workflow on a cluster that will be killed as a whole."""
+    cluster({"num_cpus": 2})
+    early = note.options(**workflow.options(name="early")).bind(ledger, "early")
+    middle = hold.options(**workflow.options(name="held")).bind(gate, "held", early)
+    late = note.options(**workflow.options(name="late")).bind(ledger, "late", middle)
+    workflow.run(note.bind(ledger, "done"), workflow_id="done")
+    workflow.run_async(late, workflow_id="mine")
+    gate.until_waiting("held")
+    workflow.get_output("mine")  # somebody kills all of this
+
+
+def go_on(gate: Gate, ledger: Ledger) -> None:
+    """After `wait_for_the_end`, on a new cluster."""
+    cluster({"num_cpus": 2})
+    gate.open()
+    resumed = dict(workflow.resume_all())
+    assert list(resumed) == ["mine"], resumed
+    ray.get(resumed["mine"], timeout=60)
+    assert ledger.counts() == {"early": 1, "done": 1, "late": 1}
+    assert [run["reason"] for run in workflow.get_history("mine")] == ["start", "resume"]
+
+
+if __name__ == "__main__":
+    # By its name as a module: in `__main__` the functions would go to the workers by value.
+    from tests.ray import clusters_that_fail
+
+    faults: dict[str, Callable[[Gate, Ledger], None]] = vars(clusters_that_fail)
+    faults[sys.argv[1]](Gate(Path(sys.argv[2])), Ledger(Path(sys.argv[3])))
+    workflow.shutdown()
+    ray.shutdown()
+    print("well")

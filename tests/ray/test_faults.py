@@ -1,0 +1,172 @@
+"""Real faults: of a worker, the coordinator, the driver, a node, the whole cluster.
+
+Nothing stored is lost or run again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'heliograph[ray]'")
+
+from heliograph import workflow  # noqa: E402
+from heliograph.engines.opening import opened  # noqa: E402
+from tests import clusters, scripts  # noqa: E402
+from tests.conditions import DEADLINE, is_gone, until  # noqa: E402
+from tests.gates import Gate, Ledger  # noqa: E402
+
+
+@ray.remote
+def note(ledger: Ledger, line: str, *_after: Any) -> str:
+    ledger.note(line)
+    return line
+
+
+@ray.remote
+def hold(gate: Gate, name: str, *_after: Any) -> str:
+    gate.wait(name)
+    return name
+
+
+def held(gate: Gate, ledger: Ledger, **options: Any) -> Any:
+    """A task that is stored, one that waits at the gate, and one after it."""
+    early = note.options(**workflow.options(name="early")).bind(ledger, "early")
+    middle = hold.options(**workflow.options(name="held"), **options).bind(gate, "held", early)
+    return note.options(**workflow.options(name="late")).bind(ledger, "late", middle)
+
+
+def coordinator() -> int:
+    """The process id of the coordinator."""
+    return opened().ray.memory()[0]
+
+
+def test_a_worker_killed_in_the_middle_of_a_task(storage: Path, gate: Gate, ledger: Ledger) -> None:
+    output = workflow.run_async(held(gate, ledger), workflow_id="mine")
+    worker = gate.until_waiting("held")
+    gate.open()  # the next attempt is not to wait
+    os.kill(worker, signal.SIGKILL)
+    assert ray.get(output, timeout=DEADLINE) == "late"
+    assert ledger.counts() == {"early": 1, "late": 1}
+    attempts = workflow.get_metadata("mine", "held")["attempts"]
+    if len(attempts) == 1:
+        pytest.skip("the gate opened before the kill came: the attempt had ended")
+    died, again = attempts
+    assert (died["status"], died["error"]["type"]) == ("FAILED", "heliograph.errors.WorkerDiedError")
+    assert (again["status"], again["worker"]["pid"] != worker) == ("SUCCESSFUL", True)
+
+
+def test_a_worker_that_may_not_die_fails_the_workflow(storage: Path, gate: Gate, ledger: Ledger) -> None:
+    output = workflow.run_async(held(gate, ledger, max_retries=0), workflow_id="mine")
+    os.kill(gate.until_waiting("held"), signal.SIGKILL)
+    with pytest.raises(workflow.WorkflowExecutionError) as raised:
+        opened().ray.value(output)
+    assert isinstance(raised.value.__cause__, workflow.WorkerDiedError)
+    assert isinstance(raised.value, ray.exceptions.RaySystemError)
+
+
+def test_a_killed_coordinator_comes_back_and_goes_on(storage: Path, gate: Gate, ledger: Ledger) -> None:
+    output = workflow.run_async(held(gate, ledger), workflow_id="mine")
+    free = hold.options(num_cpus=0)
+    others = [workflow.run_async(free.bind(gate, f"other {number}")) for number in range(3)]
+    worker, before = gate.until_waiting("held"), coordinator()
+    os.kill(before, signal.SIGKILL)
+    until(lambda: is_gone(worker))  # Ray ends what a dead owner has left running
+    gate.open()
+    assert ray.get(output, timeout=DEADLINE) == "late"
+    assert ray.get(others, timeout=DEADLINE) == [f"other {number}" for number in range(3)]
+    assert ledger.counts() == {"early": 1, "late": 1}
+    first, second = workflow.get_history("mine")
+    assert (first["status"], second["status"]) == ("RESUMABLE", "SUCCESSFUL")
+    assert (second["reason"], second["reused"]) == ("recovered", 1)
+    assert first["owner"]["pid"] == before
+    assert second["owner"]["pid"] == coordinator() != before
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from heliograph import workflow
+from tests.gates import Gate, Ledger
+from tests.ray.test_faults import held
+workflow.run_async(held(Gate(Path(sys.argv[1])), Ledger(Path(sys.argv[2]))), workflow_id="mine")
+workflow.get_output("mine")
+"""
+
+
+def test_a_killed_driver_is_not_missed(storage: Path, gate: Gate, ledger: Ledger) -> None:
+    with scripts.start(PROGRAM, storage, gate.folder, ledger.path) as driver:
+        gate.until_waiting("held", driver)
+        driver.kill()
+        driver.communicate()
+    assert workflow.get_status("mine") == "RUNNING"
+    gate.open()
+    assert workflow.get_output("mine") == "late"
+    assert ledger.counts() == {"early": 1, "late": 1}
+    (run,) = workflow.get_history("mine")
+    assert run["owner"]["engine"] == "ray"
+
+
+def started(name: str, storage: Path, gate: Gate, ledger: Ledger) -> subprocess.Popen[str]:
+    """One of `tests.ray.clusters_that_fail`, begun: it has a cluster of its own."""
+    environment = scripts.environment(storage)
+    environment.pop("RAY_ADDRESS", None)
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.ray.clusters_that_fail", name, str(gate.folder), str(ledger.path)],
+        env=environment,
+        cwd=scripts.ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ends_well(name: str, storage: Path, gate: Gate, ledger: Ledger) -> None:
+    with started(name, storage, gate, ledger) as process:
+        printed, errors = process.communicate(timeout=170)
+    assert process.returncode == 0, f"{printed}\n{errors}"
+    assert printed.endswith("well\n")
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("name", ["remove_a_node", "lose_an_output"])
+def test_a_node_that_goes_away(storage: Path, gate: Gate, ledger: Ledger, name: str) -> None:
+    ends_well(name, storage, gate, ledger)
+
+
+@pytest.mark.timeout(180)
+def test_a_whole_cluster_killed_and_another_one_that_goes_on(
+    storage: Path, gate: Gate, ledger: Ledger
+) -> None:
+    with started("wait_for_the_end", storage, gate, ledger) as first:
+        gate.until_waiting("held", first)
+        for process in [*psutil.Process(first.pid).children(recursive=True), first]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        first.communicate()
+    until(lambda: workflow.get_status("mine") == "RESUMABLE")  # a process that is not connected to any Ray
+    assert workflow.get_metadata("mine", "early")["status"] == "SUCCESSFUL"
+    ends_well("go_on", storage, gate, ledger)
+
+
+def test_a_coordinator_that_goes_away_in_the_middle_of_a_call(
+    storage: Path, gate: Gate, ledger: Ledger
+) -> None:
+    output = workflow.run_async(held(gate, ledger), workflow_id="mine")
+    gate.until_waiting("held")
+    clusters.kill_coordinators()
+    with pytest.raises(RuntimeError, match=r"the coordinator is gone: .*`workflow\.resume` goes on"):
+        opened().ray.value(output)
+    workflow.shutdown()
+    workflow.init(storage=storage)
+    gate.open()
+    assert workflow.resume("mine") == "late"
+    assert ledger.counts() == {"early": 1, "late": 1}

@@ -1,0 +1,81 @@
+"""What heliograph takes for granted of Ray and Ray does not promise.
+
+A new Ray that changes it fails here, by name.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'heliograph[ray]'")
+
+from ray import dag  # noqa: E402
+
+from heliograph import workflow  # noqa: E402
+from heliograph.engines.ray import internals  # noqa: E402
+from tests import clusters  # noqa: E402
+
+
+def add(left: int, right: int) -> int:
+    return left + right
+
+
+REMOTE = ray.remote(num_cpus=2)(add)
+
+
+def test_the_function_of_a_remote_function() -> None:
+    assert internals.function_of(REMOTE) is add
+    assert internals.is_remote_function(REMOTE)
+    assert not internals.is_remote_function(add)
+
+
+def test_what_a_node_holds() -> None:
+    node = REMOTE.options(max_retries=7).bind(1, right=2)
+    assert type(node) is dag.FunctionNode
+    assert internals.body_of(node) is add
+    assert internals.args_of(node) == (1,)
+    assert internals.kwargs_of(node) == {"right": 2}
+    assert internals.options_of(node)["num_cpus"] == 2
+    assert internals.options_of(node)["max_retries"] == 7
+
+
+def test_the_parts_of_an_input() -> None:
+    with dag.InputNode() as given:
+        assert internals.input_key(given[1]) == (1, False)
+        assert internals.input_key(given["key"]) == ("key", False)
+        assert internals.input_key(given.name) == ("name", True)
+    assert type(given[1]) is dag.InputAttributeNode
+
+
+def test_the_nodes_of_actors_have_their_names() -> None:
+    assert all(hasattr(dag, name) for name in internals.CLASS_NODES)
+    assert hasattr(dag, "MultiOutputNode")
+
+
+def test_the_option_that_carries_ours_is_let_through_and_kept() -> None:
+    carried = dict(workflow.options(name="mine"))
+    node = REMOTE.options(**carried).bind(1, 2)
+    assert carried.items() <= internals.options_of(node).items()
+
+
+def test_a_decorated_function_keeps_its_options_and_merges_ours() -> None:
+    made = internals.with_labels(REMOTE, workflow.options(name="first", checkpoint=False))
+    made = internals.with_labels(made, workflow.options(metadata={"a": 1}))
+    options = internals.options_of(made.options(num_cpus=1, **workflow.options(task_id="second")).bind(1, 2))
+    assert options["num_cpus"] == 1
+    (carried,) = options["_labels"].values()
+    assert json.loads(carried) == {"name": "second", "checkpoint": False, "metadata": {"a": 1}}
+
+
+def test_the_head_node_has_its_resource_and_actors_tell_whether_they_were_restarted() -> None:
+    clusters.start()
+
+    @ray.remote(num_cpus=0)
+    class Actor:
+        def was_restarted(self) -> bool:
+            return internals.was_restarted()
+
+    assert internals.HEAD in ray.cluster_resources()
+    assert ray.get(Actor.remote().was_restarted.remote()) is False
