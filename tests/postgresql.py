@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 import psycopg
+import psycopg.conninfo
 import pytest
 from psycopg import sql
 
@@ -73,6 +74,29 @@ class Server:
     def stop(self) -> None:
         self._server.cleanup()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class _Row(tuple[Any, ...]):
+    """As `sqlite3.Row`: knows its columns by name and by place."""
+
+    names: tuple[str, ...] = ()
+
+    def keys(self) -> tuple[str, ...]:
+        return self.names
+
+    def __getitem__(self, key: Any) -> Any:
+        return super().__getitem__(self.names.index(key) if isinstance(key, str) else key)
+
+
+def _rows(cursor: psycopg.Cursor[Any]) -> Any:
+    return type("Row", (_Row,), {"names": tuple(column.name for column in cursor.description or ())})
+
+
+def connect(url: str) -> psycopg.Connection[Any]:
+    """A connection on which all statements of a transaction see the same moment."""
+    connection = psycopg.connect(plain(url), row_factory=_rows)
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    return connection
 
 
 def plain(url: str) -> str:

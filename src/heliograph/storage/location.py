@@ -96,6 +96,8 @@ def shown(storage: str) -> str:
     >>> shown("postgresql://ann:a/b@c@db/flows?password=s3cret&sslmode=require")
     'postgresql://ann@db/flows?sslmode=require'
     """
+    if "://" not in storage:
+        return storage
     place, mark, query = storage.partition("?")
     place = re.sub(r"^([\w+]+://[^:/@]*):.*@", r"\1@", place)
     kept = [part for part in query.split("&") if part and part.partition("=")[0].lower() not in _SECRET]

@@ -1,7 +1,7 @@
 """What is PostgreSQL's own: how it is reached, what is locked, what its errors mean.
 
-Here many write at once. What makes it as safe as one writer at a time is a rule: who writes rows of a workflow
-first locks that workflow's row in `workflows`; see decision 0009.
+Here many write at once. What makes it as safe as one writer at a time is a rule: who writes rows of a
+workflow first locks that workflow's row in `workflows`; see decision 0009.
 """
 
 from __future__ import annotations
@@ -38,7 +38,10 @@ _SETTINGS: Final = {
     "lock_timeout": "60s",
 }
 _SCHEMA_LOCK: Final = 0x68656C696F  # any number that nobody else is likely to take
-_LOCK: Final = "SELECT key FROM workflows WHERE key = ANY(%(keys)s) OR workflow_id = ANY(%(ids)s) ORDER BY key FOR UPDATE"
+_LOCK: Final = (
+    "SELECT key FROM workflows WHERE key = ANY(%(keys)s) OR workflow_id = ANY(%(ids)s) "
+    "ORDER BY key FOR UPDATE"
+)
 _LOCK_BY_KEY: Final = "SELECT key FROM workflows WHERE key = ANY(%(keys)s) ORDER BY key FOR UPDATE"
 
 
@@ -83,7 +86,8 @@ class PostgreSQL:
 
     def _connect(self) -> psycopg.Connection[Any]:
         options = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
-        given = {"connect_timeout": _CONNECT_SECONDS, "application_name": "heliograph"} | self._given
+        given: dict[str, Any] = {"connect_timeout": _CONNECT_SECONDS, "application_name": "heliograph"}
+        given |= self._given
         given["options"] = f"{options} {self._given.get('options') or ''}"
         given["client_encoding"] = "utf8"
         connection = psycopg.connect(**given, autocommit=True)
@@ -91,7 +95,7 @@ class PostgreSQL:
         if version < _OLDEST:
             connection.close()
             raise StorageError(
-                f"storage {self._location.shown} is PostgreSQL {version}, and heliograph needs {_OLDEST} or newer"
+                f"storage {self._location.shown} is PostgreSQL {version}: heliograph needs {_OLDEST} or newer"
             )
         return connection
 
@@ -100,7 +104,7 @@ class PostgreSQL:
 
     def is_good(self, connection: Connection) -> bool:
         """Whether the server has not closed the connection meanwhile; asked without a trip to it."""
-        raw = connection.connection.dbapi_connection
+        raw: Any = None if connection.invalidated else connection.connection.dbapi_connection
         return raw is not None and _is_good(raw)
 
     def begin(self, connection: Connection) -> None:
@@ -123,7 +127,7 @@ class PostgreSQL:
                 raw.rollback()
 
     def lock(self, connection: Connection, keys: Collection[int], ids: Collection[str]) -> None:
-        """Lock the workflows' rows, in the order of their keys: so two that lock several never wait in a ring."""
+        """Lock the workflows' rows, in the order of their keys: so who locks several meets no deadlock."""
         if not keys and not ids:
             return
         cursor = connection.connection.cursor()
@@ -139,7 +143,7 @@ class PostgreSQL:
     def changes(self, connection: Connection) -> int:
         """As `Backend.changes`; it differs after one's own commits too.
 
-        The server's list of transactions that began and ended: as long as it reads the same, nobody committed.
+        The server's list of transactions that began and ended: while it reads the same, nobody committed.
         Asking takes no lock and touches no table; a NOTIFY with every commit would make them queue.
         """
         seen = str(connection.exec_driver_sql("SELECT pg_current_snapshot()::text").scalar_one())

@@ -35,7 +35,7 @@ VERSION: Final = 2
 
 metadata = MetaData()
 
-# Ordered and compared by code point everywhere: PostgreSQL's default would depend on how the server was set up.
+# Ordered by code point everywhere: PostgreSQL's own default depends on how the server was set up.
 _Text = Text().with_variant(Text(collation="C"), "postgresql")
 
 
