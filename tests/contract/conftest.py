@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from heliograph import workflow
+from heliograph.storage.location import locate
 from tests import clusters, postgresql, scripts
 from tests.conditions import DEADLINE
 from tests.gates import Gate, Ledger
@@ -41,6 +42,11 @@ class EngineUnderTest:
     def database(self) -> Path | str:
         """What `tests.invariants` opens."""
         return self.storage / "heliograph.db" if isinstance(self.storage, Path) else str(self.storage)
+
+    @property
+    def values(self) -> Path:
+        """The folder for large values."""
+        return Path(locate(self.storage).values)
 
     def init(self, **more: Any) -> None:
         workflow.init(storage=self.storage, **{**self.settings, **more})
