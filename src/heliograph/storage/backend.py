@@ -49,8 +49,13 @@ class Backend(Protocol):
     def undo(self, connection: Connection) -> None:
         """Roll back, where the failure has not done so already; it never fails itself."""
 
-    def lock(self, connection: Connection, keys: Collection[int], ids: Collection[str]) -> None:
-        """Until the transaction ends, let nobody else write of workflows with these keys or ids."""
+    def lock(
+        self, connection: Connection, keys: Collection[int], ids: Collection[str], new: Collection[str]
+    ) -> None:
+        """Until the transaction ends, let nobody else write of workflows with these keys or ids.
+
+        Of those with `new` ids, which the transaction will store, only others who store several are kept out.
+        """
 
     def lock_schema(self, connection: Connection) -> None:
         """Until the transaction ends, let nobody else make or change tables."""

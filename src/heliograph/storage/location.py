@@ -119,6 +119,12 @@ def _file(path: Path, is_database: bool = False) -> Location:
 
 def _server(text: str) -> Location:
     place, _, query = f"postgresql://{text.split('://', 1)[1]}".partition("?")
+    server, _, database = place.removeprefix("postgresql://").partition("/")
+    if server.count("@") > 1 or "@" in database:  # a driver would take a part of the password for the host
+        raise ValueError(
+            f"storage {shown(text)!r} is no URL: write special characters of the password as %-codes "
+            "(a / is %2F, an @ is %40)"
+        )
     given = parse_qsl(query, keep_blank_values=True)
     values = [value for name, value in given if name == _VALUES]
     rest = urlencode([pair for pair in given if pair[0] != _VALUES], quote_via=quote, safe="/:,")

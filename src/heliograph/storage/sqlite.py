@@ -99,7 +99,9 @@ class SQLite:
         if raw is not None and getattr(raw, "in_transaction", False):
             _execute(connection, "ROLLBACK")
 
-    def lock(self, connection: Connection, keys: Collection[int], ids: Collection[str]) -> None:
+    def lock(
+        self, connection: Connection, keys: Collection[int], ids: Collection[str], new: Collection[str]
+    ) -> None:
         """Who writes has locked all there is."""
 
     def lock_schema(self, connection: Connection) -> None:
