@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -91,12 +92,8 @@ def test_of_two_that_claim_at_once_one_gets_it(stores: list[Opened]) -> None:
         first = here.journal()
         here.submit(first, f"w{number}")
         first.close()
-        answers = at_once(
-            *[
-                lambda one=one, journal=journal: one.claim(journal, f"w{number}")  # type: ignore[misc]
-                for one, journal in zip(stores, journals, strict=True)
-            ]
-        )
+        calls = [partial(one.claim, journals[place], f"w{number}") for place, one in enumerate(stores)]
+        answers = at_once(*calls)
         assert sorted(type(answer).__name__ for answer in answers) == ["Accepted", "Refused"]
         assert Refused(WorkflowStatus.RUNNING) in answers
 
@@ -120,7 +117,7 @@ def test_who_had_to_wait_for_a_claim_sees_what_it_did(stores: list[Opened], url:
 
 
 def test_ids_submitted_in_opposite_orders(stores: list[Opened]) -> None:
-    """Each of the two waits for the other: the server undoes one, which is written again."""
+    """Neither waits for the other who waits for it."""
 
     def submission(name: str) -> Submission:
         return Submission(name, make_plan(chain(), Inputs()), "{}", WorkflowStatus.RUNNING, NOBODY, 1.0)
@@ -129,12 +126,9 @@ def test_ids_submitted_in_opposite_orders(stores: list[Opened]) -> None:
     for turn in range(5):
         names = [f"{turn} {number}" for number in range(20)]
         orders = [[submission(name) for name in names], [submission(name) for name in names[::-1]]]
-        batches = [
-            lambda journal=journal, order=order: journal.commit(Batch(order, [])).answers  # type: ignore[misc]
-            for journal, order in zip(journals, orders, strict=True)
-        ]
+        batches = [partial(journals[place].commit, Batch(order, [])) for place, order in enumerate(orders)]
         found, backwards = at_once(*batches)
-        for one, other in zip(found, backwards[::-1], strict=True):
+        for one, other in zip(found.answers, backwards.answers[::-1], strict=True):
             assert isinstance(one, Accepted) != isinstance(other, Accepted)
 
 
@@ -143,7 +137,7 @@ def test_an_event_sent_twice_at_once_is_one(stores: list[Opened]) -> None:
     here.submit(here.journal(), "mine")
     for number in range(20):
         order = SendOrder("mine", "key", "1", keep=True, sender_key=f"{number}")
-        one, other = at_once(*[lambda store=each.store: store.mailbox.send(order) for each in stores])  # type: ignore[misc]
+        one, other = at_once(*[partial(each.store.mailbox.send, order) for each in stores])
         assert one.event == other.event is not None
 
 
@@ -156,7 +150,7 @@ def test_an_event_sent_while_its_workflow_is_deleted(stores: list[Opened]) -> No
         here.submit(journal, name)
         here.store.cancel(here.record(name))
         record, order = here.record(name), SendOrder(name, "key", "1", keep=True)
-        at_once(lambda: here.store.forget(record), lambda: there.store.mailbox.send(order))  # noqa: B023
+        at_once(partial(here.store.forget, record), partial(there.store.mailbox.send, order))
         with pytest.raises(AssertionError):
             here.record(name)
 
@@ -174,7 +168,7 @@ def test_one_that_is_deleted_by_two_at_once(stores: list[Opened]) -> None:
             return "gone"
         return "deleted"
 
-    assert sorted(at_once(*[lambda one=one: forget(one) for one in stores])) == ["deleted", "gone"]  # type: ignore[misc]
+    assert sorted(at_once(*[partial(forget, one) for one in stores])) == ["deleted", "gone"]
 
 
 def test_a_writer_that_stands_still_is_put_out(stores: list[Opened]) -> None:
@@ -228,7 +222,7 @@ def end_connections(url: str) -> None:
     with psycopg.connect(plain(url), autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " WHERE datname = current_database() AND application_name = 'heliograph'"
         )
 
 
@@ -270,7 +264,7 @@ workflow.init(workers="threads")
 try:
     print(workflow.run(give.bind(wait.bind(Gate(Path(sys.argv[1])))), workflow_id="mine"))
 except workflow.WorkflowError as error:
-    print(type(error).__name__)
+    print(type(error).__name__, error)
 """
 
 
@@ -293,7 +287,7 @@ def test_another_engine_takes_over(how: str, url: str, tmp_path: Path) -> None:
         if how == "stopped":
             first.send_signal(18)
             printed, _ = first.communicate(timeout=60)
-            assert printed in ("output\n", "WorkflowCancellationError\n")
+            assert printed.startswith(("output\n", "WorkflowCancellationError")), printed
     assert workflow.get_history("mine") == history
     with connect(url) as connection:
         outputs = connection.execute(

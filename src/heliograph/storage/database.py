@@ -81,13 +81,25 @@ class Database:
         with self.write() as connection:
             return work(connection)
 
-    def lock(self, connection: Connection, keys: Collection[int] = (), ids: Collection[str] = ()) -> None:
+    def lock(
+        self,
+        connection: Connection,
+        keys: Collection[int] = (),
+        ids: Collection[str] = (),
+        new: Collection[str] = (),
+    ) -> None:
         """Until the transaction ends, let nobody else write of workflows with these keys or ids.
 
         What is read after this, and belongs to them, stays so. All at once: a second call could wait for
         one who waits for the first.
+
+        Args:
+            connection: of the transaction.
+            keys: of workflows.
+            ids: of workflows.
+            new: of workflows that the transaction will store.
         """
-        self._backend.lock(connection, keys, ids)
+        self._backend.lock(connection, keys, ids, new)
 
     def lock_schema(self, connection: Connection) -> None:
         """Until the transaction ends, let nobody else make or change tables."""
@@ -124,19 +136,22 @@ class Database:
     def _the_writer(self) -> Connection:
         # One connection writes for the whole process, so that what it sees change, others changed.
         if self._writer is not None and not self._backend.is_good(self._writer):
-            self._writer.invalidate()
-            self._writer.close()
-            self._writer = None
+            self._drop_writer()
         if self._writer is None:
             self._writer = self._engine.connect()
         return self._writer
 
+    def _drop_writer(self) -> None:
+        if self._writer is not None:
+            if not self._backend.is_good(self._writer):
+                self._writer.invalidate()  # else closing it would want to tell the server
+            self._writer.close()
+            self._writer = None
+
     def close(self) -> None:
         """Close all connections."""
         with self._writing:
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
+            self._drop_writer()
         self._engine.dispose()
 
     @contextmanager

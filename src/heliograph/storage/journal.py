@@ -127,6 +127,7 @@ class Journal:
             connection,
             keys={changes.key for changes in batch.changes},
             ids={entry.workflow_id for entry in batch.entries if isinstance(entry, Claim)},
+            new={entry.workflow_id for entry in batch.entries if isinstance(entry, Submission)},
         )
         self._renew(connection, batch)
         found_out = self._find_out(connection)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import select
+import zlib
 from collections.abc import Collection
 from typing import Any, Final
 
@@ -38,10 +39,13 @@ _SETTINGS: Final = {
     "lock_timeout": "60s",
 }
 _SCHEMA_LOCK: Final = 0x68656C696F  # any number that nobody else is likely to take
+_NEW: Final = 0x68656C69  # likewise
 _LOCK: Final = (
     "SELECT key FROM workflows WHERE key = ANY(%(keys)s) OR workflow_id = ANY(%(ids)s) "
     "ORDER BY key FOR UPDATE"
 )
+_NEW_LOCKS: Final = 64  # a server has room for some thousands of locks
+_LOCK_NEW: Final = f"SELECT pg_advisory_xact_lock({_NEW}, number) FROM unnest(%(numbers)s::int[]) AS number"
 _LOCK_BY_KEY: Final = "SELECT key FROM workflows WHERE key = ANY(%(keys)s) ORDER BY key FOR UPDATE"
 
 
@@ -126,14 +130,21 @@ class PostgreSQL:
             with contextlib.suppress(psycopg.Error):
                 raw.rollback()
 
-    def lock(self, connection: Connection, keys: Collection[int], ids: Collection[str]) -> None:
-        """Lock the workflows' rows, in the order of their keys: so who locks several meets no deadlock."""
-        if not keys and not ids:
-            return
+    def lock(
+        self, connection: Connection, keys: Collection[int], ids: Collection[str], new: Collection[str]
+    ) -> None:
+        """Lock the workflows' rows, in the order of their keys: so who locks several meets no deadlock.
+
+        What isn't stored yet has no row to lock: numbers made of the ids stand for them. One id needs none,
+        since who stores one waits for nobody who waits for it.
+        """
         cursor = connection.connection.cursor()
+        if len(new) > 1:
+            numbers = sorted({zlib.crc32(name.encode()) % _NEW_LOCKS for name in new})
+            cursor.execute(_LOCK_NEW, {"numbers": numbers})
         if ids:
             cursor.execute(_LOCK, {"keys": list(keys), "ids": list(ids)})
-        else:
+        elif keys:
             cursor.execute(_LOCK_BY_KEY, {"keys": list(keys)})
 
     def lock_schema(self, connection: Connection) -> None:
