@@ -10,6 +10,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from tests import postgresql
+
 TABLES = (
     "runs",
     "functions",
@@ -23,23 +25,32 @@ TABLES = (
 ACTIVE = {"PENDING", "RUNNING"}
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path | str) -> Any:
+    """A connection to the database: a file, or the URL of a storage on PostgreSQL.
+
+    Rows of either know their columns by name and by place.
+    """
+    if isinstance(path, str) and path.startswith("postgresql:"):
+        return postgresql.connect(path)
     connection = sqlite3.connect(path, timeout=60)
     connection.row_factory = sqlite3.Row
     return connection
 
 
-def check_store(path: Path) -> None:
+def check_store(path: Path | str) -> None:
     """Raise if anything in the database contradicts anything else."""
     with closing(connect(path)) as connection:
-        connection.execute("BEGIN")  # one moment for all statements
+        is_sqlite = isinstance(connection, sqlite3.Connection)
+        if is_sqlite:
+            connection.execute("BEGIN")  # one moment for all statements
         problems = list(_problems(connection))
-        assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+        if is_sqlite:
+            assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
     assert not problems, "\n".join(problems)
 
 
-def _problems(connection: sqlite3.Connection) -> Iterator[str]:
-    of: dict[str, dict[int, list[sqlite3.Row]]] = {}
+def _problems(connection: Any) -> Iterator[str]:
+    of: dict[str, dict[int, list[Any]]] = {}
     for table in TABLES:
         of[table] = defaultdict(list)
         for row in connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3"):
@@ -54,7 +65,7 @@ def _problems(connection: sqlite3.Connection) -> Iterator[str]:
             yield f"workflow {row['workflow_id']!r}: {problem}"
 
 
-def _problems_of(workflow: sqlite3.Row, of: dict[str, list[sqlite3.Row]]) -> Iterator[str]:
+def _problems_of(workflow: Any, of: dict[str, list[Any]]) -> Iterator[str]:
     runs, tasks, attempts = of["runs"], of["tasks"], of["attempts"]
     progress, counted = json.loads(workflow["progress"]), Counter(task["status"] for task in tasks)
     if progress != counted:
@@ -79,9 +90,7 @@ def _problems_of(workflow: sqlite3.Row, of: dict[str, list[sqlite3.Row]]) -> Ite
     yield from _task_problems(workflow, tasks, attempts, of["stored_values"])
 
 
-def _task_problems(
-    workflow: sqlite3.Row, tasks: list[Any], attempts: list[Any], values: list[Any]
-) -> Iterator[str]:
+def _task_problems(workflow: Any, tasks: list[Any], attempts: list[Any], values: list[Any]) -> Iterator[str]:
     status_of = {task["task"]: task["status"] for task in tasks}
     outputs = {value["task"] for value in values if value["role"] == "output"}
     arguments = {value["task"] for value in values if value["role"] == "arguments"}

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from heliograph import workflow
-from tests import clusters, scripts
+from heliograph.storage.location import locate
+from tests import clusters, postgresql, scripts
 from tests.conditions import DEADLINE
 from tests.gates import Gate, Ledger
 from tests.invariants import check_store
@@ -25,7 +26,7 @@ class EngineUnderTest:
     """One engine, on a storage of its own."""
 
     settings: dict[str, Any]
-    storage: Path
+    storage: Any  # a folder, or the URL of a database on a server
 
     @property
     def is_ray(self) -> bool:
@@ -38,8 +39,14 @@ class EngineUnderTest:
         return "ray" if self.is_ray else "embedded"
 
     @property
-    def database(self) -> Path:
-        return self.storage / "heliograph.db"
+    def database(self) -> Path | str:
+        """What `tests.invariants` opens."""
+        return self.storage / "heliograph.db" if isinstance(self.storage, Path) else str(self.storage)
+
+    @property
+    def values(self) -> Path:
+        """The folder for large values."""
+        return Path(locate(self.storage).values)
 
     def init(self, **more: Any) -> None:
         workflow.init(storage=self.storage, **{**self.settings, **more})
@@ -96,7 +103,27 @@ THREADS = {"workers": "threads", "num_workers": 4}
 RAY = {"engine": "ray"}
 
 
-def _opened(settings: dict[str, Any], tmp_path: Path) -> Iterator[EngineUnderTest]:
+@dataclass(frozen=True)
+class OnPostgreSQL:
+    """An engine whose storage is a database on a server."""
+
+    settings: dict[str, Any]
+
+
+def _opened_on_postgresql(settings: dict[str, Any], tmp_path: Path) -> Iterator[EngineUnderTest]:
+    server = postgresql.server()
+    engine = EngineUnderTest(settings, server.database(tmp_path / "values"))
+    engine.init()
+    yield engine
+    workflow.shutdown()
+    check_store(engine.database)
+    server.drop(engine.storage)
+
+
+def _opened(settings: dict[str, Any] | OnPostgreSQL, tmp_path: Path) -> Iterator[EngineUnderTest]:
+    if isinstance(settings, OnPostgreSQL):
+        yield from _opened_on_postgresql(settings.settings, tmp_path)
+        return
     if settings == RAY:
         yield from _opened_on_ray(tmp_path)
         return
@@ -135,7 +162,9 @@ def _opened_on_ray(tmp_path: Path) -> Iterator[EngineUnderTest]:
             clusters.kill_coordinators()
 
 
-@pytest.fixture(params=[PROCESSES, THREADS, RAY], ids=["processes", "threads", "ray"])
+@pytest.fixture(
+    params=[PROCESSES, THREADS, OnPostgreSQL(THREADS), RAY], ids=["processes", "threads", "postgresql", "ray"]
+)
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EngineUnderTest]:
     """Each engine."""
     yield from _opened(request.param, tmp_path)
@@ -147,7 +176,7 @@ def embedded_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[
     yield from _opened(request.param, tmp_path)
 
 
-@pytest.fixture(params=[PROCESSES, RAY], ids=["processes", "ray"])
+@pytest.fixture(params=[PROCESSES, OnPostgreSQL(PROCESSES), RAY], ids=["processes", "postgresql", "ray"])
 def isolating_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EngineUnderTest]:
     """Each engine whose tasks run in processes that can be killed."""
     yield from _opened(request.param, tmp_path)

@@ -30,14 +30,14 @@ def wait(gate: Gate) -> None:
 
 def test_the_workflow_and_all_it_stored_is_gone(engine: EngineUnderTest, ledger: Ledger) -> None:
     workflow.run(large.bind(LARGE, b"x" * LARGE), workflow_id="mine")
-    assert len(list(engine.storage.rglob("*-values/*/*"))) == 2
+    assert len(list(engine.values.glob("*/*"))) == 2
     workflow.delete("mine")
 
     for call in (workflow.get_status, workflow.get_output, workflow.get_metadata, workflow.resume):
         with pytest.raises(workflow.WorkflowNotFoundError, match="No such workflow_id 'mine'"):
             call("mine")
     assert workflow.list_all() == []
-    assert list(engine.storage.rglob("*-values/*")) == []
+    assert list(engine.values.glob("*")) == []
     tables = ("workflows", "runs", "tasks", "functions", "dependencies", "attempts", "stored_values")
     with connect(engine.database) as connection:
         for table in tables:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from heliograph import workflow
+from heliograph.storage.location import locate
 from tests import scripts
 from tests.contract.conftest import EngineUnderTest
 
@@ -32,7 +33,7 @@ def test_init_again_with_the_same_values_is_fine(engine: EngineUnderTest) -> Non
     ],
 )
 def test_init_again_with_another_value_names_both(engine: EngineUnderTest, name: str, other: object) -> None:
-    in_force = {"storage": str(engine.database), **engine.settings}.get(name)
+    in_force = {"storage": locate(engine.storage).shown, **engine.settings}.get(name)
     with pytest.raises(ValueError, match="already") as raised:
         workflow.init(**{name: other})  # type: ignore[arg-type]
     assert name in str(raised.value)

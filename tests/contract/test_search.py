@@ -26,7 +26,7 @@ from heliograph.search.expressions import (
 )
 from heliograph.storage.searching.pages import Order
 from heliograph.workflow import field
-from tests.contract.conftest import THREADS, EngineUnderTest, _opened
+from tests.contract.conftest import THREADS, EngineUnderTest, OnPostgreSQL, _opened
 from tests.gates import Gate
 
 ODD = 'a.b"c\\d 🚀'
@@ -61,10 +61,10 @@ def metadata(number: int) -> dict[str, Any]:
     return made
 
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Any:
+@pytest.fixture(scope="module", params=[THREADS, OnPostgreSQL(THREADS)], ids=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A store of many kinds of workflows."""
-    for made in _opened(THREADS, tmp_path_factory.mktemp("search")):
+    for made in _opened(request.param, tmp_path_factory.mktemp("search")):
         for number in range(40):
             task = fail if number % 7 == 3 else give
             named = task.options(**workflow.options(name=f"task-{number % 4}", metadata=metadata(number)))

@@ -5,14 +5,29 @@ from pathlib import Path
 
 import pytest
 
+from tests import postgresql
 from tests.invariants import check_store
 from tests.storage.opened import Opened, opened
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Opened]:
+def server() -> postgresql.Server:
+    return postgresql.server()
+
+
+@pytest.fixture
+def url(server: postgresql.Server, tmp_path: Path) -> Iterator[str]:
+    """A storage on PostgreSQL, with nothing in it."""
+    made = server.database(tmp_path / "values")
+    yield made
+    check_store(made)
+    server.drop(made)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def here(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opened]:
     """A store with a set clock."""
-    made = opened(tmp_path)
+    made = opened(tmp_path if request.param == "sqlite" else request.getfixturevalue("url"))
     yield made
     made.store.close()
-    check_store(tmp_path / "heliograph.db")
+    check_store(made.database)

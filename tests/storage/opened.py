@@ -63,6 +63,11 @@ class Opened:
     store: Store
     clock: Clock
 
+    @property
+    def database(self) -> Path | str:
+        """What `tests.invariants` opens."""
+        return self.store.location.path or self.store.location.url
+
     def journal(self, **of_owner: object) -> Journal:
         """Of a new owner: this process, but for what is said otherwise."""
         owner: Owner = replace(this_process("embedded", self.clock()), **of_owner)  # type: ignore[arg-type]
@@ -118,6 +123,6 @@ class Opened:
         return set(self.store.checkpoints.plan(self.record(workflow_id).key).stored)
 
 
-def opened(path: Path) -> Opened:
+def opened(path: Path | str) -> Opened:
     clock = Clock()
     return Opened(Store(locate(path), clock), clock)

@@ -101,9 +101,7 @@ def serving(storage: Path, *arguments: str) -> Iterator[Server]:
 
 def rows(storage: Path, table: str) -> list[dict[str, Any]]:
     """What a table holds, with the id of each row's workflow in place of its key."""
-    path = locate(storage).path
-    assert path is not None
-    with closing(invariants.connect(path)) as connection:
+    with closing(invariants.connect(locate(storage).path or str(storage))) as connection:
         found = connection.execute(
             f"SELECT {table}.*, workflow_id, workflows.run AS workflow_run "
             f"FROM {table} LEFT JOIN workflows ON key = {table}.workflow"

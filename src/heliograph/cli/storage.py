@@ -73,10 +73,12 @@ def open_for(context: typer.Context, given: str | None, workflow_id: str) -> str
 
 
 def command(place: str | None, *arguments: Any) -> str:
-    """A command line to paste into a shell, for the same storage.
+    """A command line to paste into a shell, for the same storage; without a password.
 
     >>> command("build/my demo", "show", "nightly")
     "heliograph --storage 'build/my demo' show nightly"
     """
-    storage = [] if place is None else ["--storage", place]
+    from heliograph.storage.location import shown
+
+    storage = [] if place is None else ["--storage", shown(place)]
     return shlex.join(["heliograph", *storage, *arguments])

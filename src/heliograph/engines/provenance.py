@@ -21,6 +21,7 @@ from heliograph.engines.repository import Repository
 from heliograph.storage.entries import Provenance
 
 _SECRET: Final = re.compile(r"token|secret|password|key", re.IGNORECASE)
+_URL_PASSWORD: Final = re.compile(r"(\w+://[^:/@\s]*):\S*@")
 _REDACTED: Final = "***"
 
 
@@ -73,14 +74,19 @@ def _repository() -> Repository:
 
 
 def redacted(argv: list[str]) -> list[str]:
-    """A command line without the values of arguments whose names hold TOKEN, SECRET, PASSWORD or KEY.
+    """A command line without what is secret.
+
+    That is values of arguments whose names hold TOKEN, SECRET, PASSWORD or KEY, and passwords in URLs.
 
     >>> redacted(["job.py", "--api-key=abc", "--token", "xyz", "--out", "a.csv", "DB_PASSWORD=1"])
     ['job.py', '--api-key=***', '--token', '***', '--out', 'a.csv', 'DB_PASSWORD=***']
+    >>> redacted(["--storage=postgresql://ann:abc@db/flows"])
+    ['--storage=postgresql://ann:***@db/flows']
     """
     shown = []
     hide_next = False
-    for argument in argv:
+    for given in argv:
+        argument = _URL_PASSWORD.sub(rf"\1:{_REDACTED}@", given)
         name, equals, _ = argument.partition("=")
         secret = bool(_SECRET.search(name)) and (bool(equals) or argument.startswith("-"))
         if hide_next and not argument.startswith("-"):

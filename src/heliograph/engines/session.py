@@ -41,7 +41,7 @@ class Settings:
     def shown(self) -> dict[str, Any]:
         """By the names that `workflow.init` has for them."""
         return {
-            "storage": str(self.location.path or self.location.url),
+            "storage": self.location.shown,
             "engine": self.engine,
             "workers": self.workers.workers,
             "num_workers": self.workers.count,
@@ -187,7 +187,7 @@ class Session:
     @property
     def place(self) -> str:
         """Where the store is, for people."""
-        return str(self.settings.location.path or self.settings.location.url)
+        return self.settings.location.shown
 
     def close(self) -> None:
         """Stop the engine and close the store."""

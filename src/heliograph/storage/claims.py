@@ -128,7 +128,7 @@ class Claims:
             "run": run,
             "status": claim.status.value,
         }
-        if self._take.tell(connection, take) != 1:  # where many write at once, another one may get in between
+        if self._take.tell(connection, take) != 1:  # nobody could get in between; if one did, it stays theirs
             return Refused(WorkflowStatus.RUNNING)
         of_workflow = {"of_workflow": found.key}
         lost_run = {"of_run": found.run, "status": WorkflowStatus.RESUMABLE.value}

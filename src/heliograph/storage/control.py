@@ -25,6 +25,7 @@ def cancel(database: Database, workflow: WorkflowRecord, clock: Callable[[], flo
     """
     key, tasks, attempts = workflow.key, schema.tasks, schema.attempts
     with database.write() as connection:
+        database.lock(connection, keys=[key])
         now = clock()
         changed = connection.execute(
             update(schema.workflows)
@@ -76,6 +77,7 @@ def forget(database: Database, values: ValueStore, workflow: WorkflowRecord) -> 
         WorkflowNotFoundError: somebody deleted it meanwhile.
     """
     with database.write() as connection:
+        database.lock(connection, keys=[workflow.key])
         row = connection.execute(
             delete(schema.workflows)
             .where(schema.workflows.c.key == workflow.key, schema.workflows.c.run == workflow.run.run)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from heliograph.errors import StorageError
-from heliograph.storage import sqlite
+from heliograph.storage.backend import UndoneError, backend_of
 from heliograph.storage.location import Location
+
+T = TypeVar("T")
+
+_TRIES: Final = 5
 
 
 class Database:
@@ -27,13 +32,13 @@ class Database:
 
     def __init__(self, location: Location) -> None:
         self.location = location
+        self._backend = backend_of(location)
         with self._translated():
-            self._engine: Engine = sqlite.engine(location)
+            self._engine: Engine = self._backend.engine()
         # Writers of one process queue here, fairly; SQLite's own way to wait is to sleep and try again.
         self._writing = threading.Lock()
         self._writer: Connection | None = None
         self.dialect = self._engine.dialect
-        self._identity = sqlite.identity(location)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -45,52 +50,108 @@ class Database:
     def snapshot(self) -> Iterator[Connection]:
         """A connection on which all statements see the same moment."""
         with self.read() as connection:
-            sqlite.execute(connection, "BEGIN")
+            self._backend.begin_snapshot(connection)
             try:
                 yield connection
             finally:
-                sqlite.undo(connection)
+                self._backend.undo(connection)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction, committed at the end, undone by an exception."""
+        """One transaction, committed at the end, undone by an exception.
+
+        Who writes rows of a workflow locks it first: see `lock`.
+        """
         with self._translated(), self._writing:
             connection = self._the_writer()
-            if sqlite.identity(self.location) != self._identity:  # what is written there would be lost
-                raise StorageError(
-                    f"storage {self.location.url} was replaced while it was in use: start again"
-                )
-            sqlite.execute(connection, sqlite.BEGIN_WRITE)
+            self._backend.check()
             try:
+                self._backend.begin(connection)
                 yield connection
-                sqlite.execute(connection, "COMMIT")
+                self._backend.commit(connection)
             except BaseException:
-                sqlite.undo(connection)
+                self._backend.undo(connection)
                 raise
+
+    def written(self, work: Callable[[Connection], T]) -> T:
+        """Do work within a transaction; again, where the database undid it for another one's sake."""
+        for _ in range(_TRIES - 1):
+            with contextlib.suppress(UndoneError), self.write() as connection:
+                return work(connection)
+        with self.write() as connection:
+            return work(connection)
+
+    def lock(
+        self,
+        connection: Connection,
+        keys: Collection[int] = (),
+        ids: Collection[str] = (),
+        new: Collection[str] = (),
+    ) -> None:
+        """Until the transaction ends, let nobody else write of workflows with these keys or ids.
+
+        What is read after this, and belongs to them, stays so. All at once: a second call could wait for
+        one who waits for the first.
+
+        Args:
+            connection: of the transaction.
+            keys: of workflows.
+            ids: of workflows.
+            new: of workflows that the transaction will store.
+        """
+        self._backend.lock(connection, keys, ids, new)
+
+    def lock_schema(self, connection: Connection) -> None:
+        """Until the transaction ends, let nobody else make or change tables."""
+        self._backend.lock_schema(connection)
 
     def make_room(self) -> None:
         """Make ready for many commits: for a moment in which nobody waits."""
         # Where it can't be done, commits only cost more.
         with contextlib.suppress(StorageError), self._translated(), self._writing:
-            sqlite.lengthen_log(self.location)
+            self._backend.make_room()
 
     def changes(self) -> int:
         """A number that differs after another process committed something."""
         with self._translated(), self._writing:
-            return sqlite.changes_elsewhere(self._the_writer())
+            return self._backend.changes(self._the_writer())
+
+    def problems(self, connection: Connection) -> tuple[str, ...]:
+        """Damages, as far as the database can tell."""
+        return self._backend.problems(connection)
+
+    def explained(self, connection: Connection, sql: str) -> list[str]:
+        """How the database goes about a query."""
+        return self._backend.explained(connection, sql)
+
+    def ask(self, query: str, limit: int | None) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Columns and rows of a user's own query, which can change nothing.
+
+        Raises:
+            ValueError: the query is wrong, or would change something.
+        """
+        with self._translated():
+            return self._backend.ask(query, limit)
 
     def _the_writer(self) -> Connection:
         # One connection writes for the whole process, so that what it sees change, others changed.
+        if self._writer is not None and not self._backend.is_good(self._writer):
+            self._drop_writer()
         if self._writer is None:
             self._writer = self._engine.connect()
         return self._writer
 
+    def _drop_writer(self) -> None:
+        if self._writer is not None:
+            if not self._backend.is_good(self._writer):
+                self._writer.invalidate()  # else closing it would want to tell the server
+            self._writer.close()
+            self._writer = None
+
     def close(self) -> None:
         """Close all connections."""
         with self._writing:
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
+            self._drop_writer()
         self._engine.dispose()
 
     @contextmanager
@@ -98,8 +159,8 @@ class Database:
         try:
             yield
         except DBAPIError as error:
-            raise sqlite.translated(error.orig, self.location) from error
-        except sqlite.DRIVER_ERROR as error:
-            raise sqlite.translated(error, self.location) from error
+            raise self._backend.translated(error.orig) from error
+        except self._backend.driver_error as error:
+            raise self._backend.translated(error) from error
         except OSError as error:
-            raise StorageError(f"storage {self.location.url}: {error.strerror or error}") from error
+            raise StorageError(f"storage {self.location.shown}: {error.strerror or error}") from error

@@ -43,8 +43,5 @@ def examine(database: Database, now: float) -> Health:
         statuses: dict[str, int] = {row[0]: row[1] for row in counted}
         held = connection.execute(select(*OWNER_COLUMNS).where(owners.c.lease_until >= now))
         engines = sum(is_alive(rows.owner_record(row), now) for row in held)
-        problems: tuple[str, ...] = ()
-        if connection.dialect.name == "sqlite":
-            said = connection.exec_driver_sql("PRAGMA quick_check(10)").scalars()
-            problems = tuple(line for line in said if line != "ok")
+        problems = database.problems(connection)
     return Health(version, problems, statuses, engines)

@@ -109,21 +109,9 @@ class Journal:
         Raises:
             StorageError: nothing of it is written.
         """
-        with self._database.write() as connection:
-            self._renew(connection, batch)
-            found_out = self._find_out(connection)
-            answers = [self._enter(connection, entry) for entry in batch.entries]
-            lost = set()
-            names: dict[int, dict[int, tuple[str, ...]]] = {}
-            for changes in batch.changes:
-                if self._fence(connection, changes):
-                    names[changes.key] = dict(self._expand(connection, changes))
-                    self._write(connection, changes)
-                else:
-                    self._write_remains(connection, changes)
-                    lost.add((changes.key, changes.run))
+        committed, found_out = self._database.written(lambda connection: self._store(connection, batch))
         self._registered, self._has_facts = True, found_out
-        return Committed(answers, frozenset(lost), names)
+        return committed
 
     def close(self) -> None:
         """Give the lease up: what this owner still has reads RESUMABLE at once."""
@@ -133,6 +121,27 @@ class Journal:
                 self._statements.renew.tell(
                     connection, {"lease_until": 0.0, "of_owner": self._owner.owner_id}
                 )
+
+    def _store(self, connection: Connection, batch: Batch) -> tuple[Committed, bool]:
+        self._database.lock(
+            connection,
+            keys={changes.key for changes in batch.changes},
+            ids={entry.workflow_id for entry in batch.entries if isinstance(entry, Claim)},
+            new={entry.workflow_id for entry in batch.entries if isinstance(entry, Submission)},
+        )
+        self._renew(connection, batch)
+        found_out = self._find_out(connection)
+        answers = [self._enter(connection, entry) for entry in batch.entries]
+        lost = set()
+        names: dict[int, dict[int, tuple[str, ...]]] = {}
+        for changes in batch.changes:
+            if self._fence(connection, changes):
+                names[changes.key] = dict(self._expand(connection, changes))
+                self._write(connection, changes)
+            else:
+                self._write_remains(connection, changes)
+                lost.add((changes.key, changes.run))
+        return Committed(answers, frozenset(lost), names), found_out
 
     def _renew(self, connection: Connection, batch: Batch) -> None:
         if not self._registered:

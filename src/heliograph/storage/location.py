@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 VARIABLE: Final = "HELIOGRAPH_STORAGE"
 DATABASE_NAME: Final = "heliograph.db"
 _SUFFIXES: Final = (".db", ".sqlite")
+_VALUES: Final = "values"
+_SECRET: Final = frozenset({"password", "sslpassword"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +22,12 @@ class Location:
     """A storage: its database and its folder for large values.
 
     Attributes:
-        url: as SQLAlchemy takes it.
+        url: as the database's driver takes it; it may hold a password.
         values: URL or path of the folder for large values.
         path: the database file; None where it is not a file.
     """
 
-    url: str
+    url: str = field(repr=False)
     values: str
     path: Path | None
 
@@ -35,10 +39,19 @@ class Location:
         True
         """
         if self.path is None:
-            return self.url
+            return f"{self.url}{'&' if '?' in self.url else '?'}{urlencode({_VALUES: self.values})}"
         if self.path.suffix in _SUFFIXES:
             return str(self.path)
         return f"sqlite:///{quote(str(self.path))}"
+
+    @property
+    def shown(self) -> str:
+        """It for people: never with a password.
+
+        >>> locate("postgresql://ann:s3cret@db/flows").shown
+        'postgresql://ann@db/flows'
+        """
+        return shown(self.url) if self.path is None else str(self.path)
 
 
 def locate(storage: str | os.PathLike[str] | None = None) -> Location:
@@ -46,8 +59,9 @@ def locate(storage: str | os.PathLike[str] | None = None) -> Location:
 
     Args:
         storage: a database URL (``sqlite:///…``), a folder (``file://`` or a plain path), or a file that
-            ends in ``.db`` or ``.sqlite``. None: what ``HELIOGRAPH_STORAGE`` says, or the user's data
-            directory.
+            ends in ``.db`` or ``.sqlite``; or ``postgresql://user:password@host:port/database``, which may
+            end in ``?values=`` and the folder or URL for large values. None: what ``HELIOGRAPH_STORAGE``
+            says, or the user's data directory.
 
     Raises:
         ValueError: a URL of a kind that heliograph doesn't know.
@@ -68,9 +82,26 @@ def locate(storage: str | os.PathLike[str] | None = None) -> Location:
         return _file(Path(unquote(parts.path)))
     if kind == "sqlite":
         return _file(Path(unquote(text.split(":///", 1)[-1].split("?")[0])), is_database=True)
+    if kind in ("postgresql", "postgres"):
+        return _server(text)
     raise ValueError(
-        f"storage {text!r} is of an unknown kind {kind!r}: give a folder, a file ending in .db, or sqlite:///…"
+        f"storage {shown(text)!r} is of an unknown kind {kind!r}: give a folder, a file ending in .db, "
+        "sqlite:///… or postgresql://…"
     )
+
+
+def shown(storage: str) -> str:
+    """What a user wrote for a storage, without the password that it may have.
+
+    >>> shown("postgresql://ann:a/b@c@db/flows?password=s3cret&sslmode=require")
+    'postgresql://ann@db/flows?sslmode=require'
+    """
+    if "://" not in storage:
+        return storage
+    place, mark, query = storage.partition("?")
+    place = re.sub(r"^([\w+]+://[^:/@]*):.*@", r"\1@", place)
+    kept = [part for part in query.split("&") if part and part.partition("=")[0].lower() not in _SECRET]
+    return f"{place}{mark if kept else ''}{'&'.join(kept)}"
 
 
 def _user_folder() -> str:
@@ -84,3 +115,32 @@ def _file(path: Path, is_database: bool = False) -> Location:
     if not is_database and path.suffix not in _SUFFIXES:
         path = path / DATABASE_NAME
     return Location(f"sqlite:///{path}", str(path.with_name(f"{path.stem}-values")), path)
+
+
+def _server(text: str) -> Location:
+    place, _, query = f"postgresql://{text.split('://', 1)[1]}".partition("?")
+    server, _, database = place.removeprefix("postgresql://").partition("/")
+    if server.count("@") > 1 or "@" in database:  # a driver would take a part of the password for the host
+        raise ValueError(
+            f"storage {shown(text)!r} is no URL: write special characters of the password as %-codes "
+            "(a / is %2F, an @ is %40)"
+        )
+    given = parse_qsl(query, keep_blank_values=True)
+    values = [value for name, value in given if name == _VALUES]
+    rest = urlencode([pair for pair in given if pair[0] != _VALUES], quote_via=quote, safe="/:,")
+    url = f"{place}?{rest}" if rest else place
+    return Location(url, _folder(values[-1]) if values else _server_folder(url), None)
+
+
+def _folder(values: str) -> str:
+    return values if "://" in values else str(Path(values).expanduser().absolute())
+
+
+def _server_folder(url: str) -> str:
+    """Where large values go if nobody says: a folder of this user, for this database.
+
+    Databases number their workflows from 1 each, so two must never share a folder.
+    """
+    place = shown(url)
+    name = re.sub(r"[^\w.-]+", "-", place.partition("?")[0].rpartition("/")[2]) or "database"
+    return str(Path(_user_folder()) / f"{name}-{hashlib.sha256(place.encode()).hexdigest()[:12]}-values")

@@ -65,7 +65,9 @@ class Mailbox:
             nothing any more: their workflow is over, or another attempt or run has taken their place.
         """
         answers: dict[Waiting, Handed | None] = {}
+        waiting = list(waiting)
         with self._database.write() as connection:
+            self._database.lock(connection, ids={one.workflow_id for one in waiting})
             for one in waiting:
                 key = self._current(connection, one)
                 if key is not None:
@@ -76,7 +78,9 @@ class Mailbox:
 
     def leave(self, leaving: Iterable[tuple[Waiting, Handed | None]]) -> None:
         """Wait no more; an event that was handed out and not returned is for others again."""
+        leaving = list(leaving)
         with self._database.write() as connection:
+            self._database.lock(connection, ids={one.workflow_id for one, _ in leaving})
             for one, handed in leaving:
                 of_id = {"of_id": one.workflow_id, "of_task": one.task_id, "of_attempt": one.attempt}
                 self._statements.unregister.tell(connection, of_id)
@@ -99,7 +103,9 @@ class Mailbox:
 
     def note_checkpointed(self, places: Iterable[tuple[str, str]]) -> None:
         """Of these workflow ids and event keys: whoever took an event and has its output stored is done."""
+        places = list(places)
         with self._database.write() as connection:
+            self._database.lock(connection, ids={workflow_id for workflow_id, _ in places})
             for workflow_id, event_key in places:
                 self._statements.checkpoint.tell(
                     connection,
@@ -120,6 +126,7 @@ class Mailbox:
             ValueError: the sender gave this name to another payload before.
         """
         with self._database.write() as connection:
+            self._database.lock(connection, ids=[order.workflow_id])
             found = self._statements.workflow.ask(connection, of_id=order.workflow_id).first()
             if found is None:
                 return SentEvent(refusal=f"No such workflow_id {order.workflow_id!r}", is_unknown=True)
@@ -156,7 +163,10 @@ class Mailbox:
     def settle(self, event: int) -> SentEvent:
         """How it ended with an event; one that nobody will take any more is withdrawn, unless it is kept."""
         with self._database.write() as connection:
-            row = self._statements.event.ask(connection, of_event=event).first()
+            found = self._statements.event.ask(connection, of_event=event).first()
+            if found is not None:
+                self._database.lock(connection, keys=[found.key])
+            row = found and self._statements.event.ask(connection, of_event=event).first()
             if row is None:
                 return SentEvent(refusal="the workflow was deleted before it took the event")
             state = EventState(row.state)
@@ -361,6 +371,7 @@ class _Statements:
         )
         self.event = prepared(
             select(
+                workflows.c.key,
                 events.c.state,
                 events.c.is_kept,
                 workflows.c.workflow_id,

@@ -26,10 +26,11 @@ def prepare(database: Database) -> None:
         return
     if version is not None and version > schema.VERSION:
         raise StorageVersionError(
-            f"storage {database.location.url} has version {version} and this heliograph knows versions up to "
-            f"{schema.VERSION}: upgrade heliograph, or name another storage"
+            f"storage {database.location.shown} has version {version} and this heliograph knows versions "
+            f"up to {schema.VERSION}: upgrade heliograph, or name another storage"
         )
     with database.write() as connection:
+        database.lock_schema(connection)
         version = _version(connection)  # another process may have been first
         if version is None:
             _create(connection, database)
@@ -49,7 +50,7 @@ def _create(connection: Connection, database: Database) -> None:
     there = set(inspect(connection).get_table_names()).intersection(schema.metadata.tables)
     if there:
         raise StorageCorruptError(
-            f"storage {database.location.url} holds tables that are not heliograph's "
+            f"storage {database.location.shown} holds tables that are not heliograph's "
             f"({', '.join(sorted(there))}): name another storage"
         )
     schema.metadata.create_all(connection)

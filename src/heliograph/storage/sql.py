@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Final
-from urllib.parse import quote
+from typing import Any
 
-from heliograph.errors import StorageError
 from heliograph.storage import views
 from heliograph.storage.database import Database
-
-_ALLOWED: Final = frozenset(
-    {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
-)
-_BREATH: Final = 100_000  # steps of SQLite's machine after which Python sees whether somebody pressed Ctrl-C
 
 
 class SQLReader:
@@ -33,7 +22,7 @@ class SQLReader:
         """Names of the columns, and rows.
 
         Args:
-            query: one SELECT.
+            query: one SELECT, in the database's own dialect.
             limit: at most so many rows; None: all.
 
         Raises:
@@ -41,47 +30,11 @@ class SQLReader:
             StorageError: the database can't be read.
         """
         views.ensure(self._database)
-        with self._connection() as connection:
-            try:
-                cursor = connection.execute(query)
-                if cursor.description is None:
-                    raise ValueError("an SQL query has to be a SELECT: nothing can be changed here")
-                rows = cursor.fetchall() if limit is None else cursor.fetchmany(limit)
-            except sqlite3.Error as error:
-                raise ValueError(_told(error)) from error
-            except UnicodeEncodeError as error:
-                raise ValueError(f"the SQL query is no valid text: {error.reason}") from error
-        return _unique([column[0] for column in cursor.description]), rows
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        path = self._database.location.path
-        if path is None:
-            raise StorageError(f"storage {self._database.location.url} can't be asked in SQL from here")
-        connection = _opened(path)
         try:
-            yield connection
-        finally:
-            connection.close()
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=60.0)
-    connection.text_factory = lambda data: data.decode("utf-8", "backslashreplace")
-    connection.set_authorizer(_authorized)
-    connection.set_progress_handler(lambda: 0, _BREATH)
-    return connection
-
-
-def _authorized(action: int, *_: str | None) -> int:
-    return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
-
-
-def _told(error: sqlite3.Error) -> str:
-    text = str(error)
-    if "not authorized" in text or "prohibited" in text or "readonly" in text:
-        return f"SQL: {text}: a query may only read; nothing can be changed here"
-    return f"SQL: {text}"
+            columns, rows = self._database.ask(query, limit)
+        except UnicodeEncodeError as error:
+            raise ValueError(f"the SQL query is no valid text: {error.reason}") from error
+        return _unique(columns), rows
 
 
 def _unique(names: list[str]) -> list[str]:

@@ -6,7 +6,10 @@ import contextlib
 import os
 import shutil
 import sqlite3
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
@@ -14,36 +17,165 @@ from sqlalchemy.pool import QueuePool
 from heliograph.errors import StorageCorruptError, StorageError
 from heliograph.storage.location import Location
 
-# Taking the write lock at once, a transaction can't find half-way that another one got in between.
-BEGIN_WRITE: Final = "BEGIN IMMEDIATE"
-
-DRIVER_ERROR: Final = sqlite3.Error
-
 _BUSY_SECONDS: Final = 60.0
 _POOLED: Final = 8
 _LOG_BYTES: Final = 1_000 * 4_096  # SQLite starts over at the beginning of the log after so many pages
 _SPARE_BYTES: Final = 64 * 1024 * 1024  # a disk with less has no room to give away
+_ALLOWED: Final = frozenset(
+    {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
+)
+_BREATH: Final = 100_000  # steps of SQLite's machine after which Python sees whether somebody pressed Ctrl-C
 
 
-def engine(location: Location) -> Engine:
-    """An engine on the file; folder and file are made where there are none.
+class SQLite:
+    """A database in a file; see `Backend`.
 
-    WAL lets readers read while one writes; ``synchronous=FULL`` makes a commit survive a power cut.
+    Args:
+        location: of the storage.
+        path: of the file.
     """
-    if location.path is not None:
-        location.path.parent.mkdir(parents=True, exist_ok=True)
-    made = create_engine(
-        location.url,
-        poolclass=QueuePool,
-        pool_size=_POOLED,
-        max_overflow=-1,
-        pool_reset_on_return=None,  # statements outside of a transaction leave nothing to roll back
-        connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False, "cached_statements": 256},
-    )
-    event.listen(made, "connect", _configure)
-    with made.connect():
-        pass
-    return made
+
+    driver_error: type[Exception] = sqlite3.Error
+
+    def __init__(self, location: Location, path: Path) -> None:
+        self._location = location
+        self._path = path
+        self._identity: tuple[int, int] | None = None
+
+    def engine(self) -> Engine:
+        """An engine on the file; folder and file are made where there are none.
+
+        WAL lets readers read while one writes; ``synchronous=FULL`` makes a commit survive a power cut.
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        made = create_engine(
+            self._location.url,
+            poolclass=QueuePool,
+            pool_size=_POOLED,
+            max_overflow=-1,
+            pool_reset_on_return=None,  # statements outside of a transaction leave nothing to roll back
+            connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False, "cached_statements": 256},
+        )
+        event.listen(made, "connect", _configure)
+        with made.connect():
+            pass
+        self._identity = self._identified()
+        return made
+
+    def is_good(self, connection: Connection) -> bool:
+        """No server can end it."""
+        return True
+
+    def check(self) -> None:
+        """As `Backend.check`: what is written to another file of the name would be lost."""
+        if self._identified() != self._identity:
+            raise StorageError(f"storage {self._location.url} was replaced while it was in use: start again")
+
+    def _identified(self) -> tuple[int, int]:
+        """Tells the database file from another one under its name."""
+        try:
+            status = os.stat(self._path)
+        except FileNotFoundError as error:
+            raise StorageError(
+                f"storage {self._path} was removed while it was in use: put it back, and start again"
+            ) from error
+        return status.st_dev, status.st_ino
+
+    def begin(self, connection: Connection) -> None:
+        """Taking the write lock at once, a transaction can't find half-way that another got in between."""
+        _execute(connection, "BEGIN IMMEDIATE")
+
+    def begin_snapshot(self, connection: Connection) -> None:
+        """In WAL mode every transaction reads from one moment."""
+        _execute(connection, "BEGIN")
+
+    def commit(self, connection: Connection) -> None:
+        """As `Backend.commit`."""
+        _execute(connection, "COMMIT")
+
+    def undo(self, connection: Connection) -> None:
+        """As `Backend.undo`."""
+        raw = connection.connection.dbapi_connection
+        if raw is not None and getattr(raw, "in_transaction", False):
+            _execute(connection, "ROLLBACK")
+
+    def lock(
+        self, connection: Connection, keys: Collection[int], ids: Collection[str], new: Collection[str]
+    ) -> None:
+        """Who writes has locked all there is."""
+
+    def lock_schema(self, connection: Connection) -> None:
+        """Who writes has locked all there is."""
+
+    def changes(self, connection: Connection) -> int:
+        """As `Backend.changes`; asking costs microseconds."""
+        return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
+
+    def make_room(self) -> None:
+        """Give the write-ahead log the length that it grows to anyway.
+
+        A commit that makes the log longer costs twice as much as one that writes over an old part of it,
+        since the file system has to write down the new length too. What is written here is rolled back: it
+        only takes up room. Pages spill into the log, since this connection may keep next to none of them in
+        memory.
+        """
+        log = self._path.with_name(f"{self._path.name}-wal")
+        with contextlib.closing(sqlite3.connect(self._path, timeout=0, isolation_level=None)) as connection:
+            is_long = log.stat().st_size >= _LOG_BYTES
+            if is_long or shutil.disk_usage(self._path.parent).free < _SPARE_BYTES:
+                return
+            for statement in (
+                "PRAGMA cache_size=8",
+                "BEGIN IMMEDIATE",
+                "CREATE TABLE room (bytes BLOB)",
+                f"INSERT INTO room VALUES (zeroblob({_LOG_BYTES}))",
+                "ROLLBACK",
+            ):
+                connection.execute(statement)
+        file = os.open(log, os.O_RDWR)
+        try:
+            os.fsync(file)  # here, where nobody waits, and not in the next commit
+        finally:
+            os.close(file)
+
+    def problems(self, connection: Connection) -> tuple[str, ...]:
+        """As `Backend.problems`; of a large database that takes seconds."""
+        said = connection.exec_driver_sql("PRAGMA quick_check(10)").scalars()
+        return tuple(line for line in said if line != "ok")
+
+    def explained(self, connection: Connection, sql: str) -> list[str]:
+        """As `Backend.explained`."""
+        return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")]
+
+    def ask(self, query: str, limit: int | None) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """As `Backend.ask`, on a connection that may not write."""
+        connection = sqlite3.connect(f"file:{quote(str(self._path))}?mode=ro", uri=True, timeout=60.0)
+        with contextlib.closing(connection):
+            connection.text_factory = lambda data: data.decode("utf-8", "backslashreplace")
+            connection.set_authorizer(_authorized)
+            connection.set_progress_handler(lambda: 0, _BREATH)
+            try:
+                cursor = connection.execute(query)
+                if cursor.description is None:
+                    raise ValueError("an SQL query has to be a SELECT: nothing can be changed here")
+                rows = cursor.fetchall() if limit is None else cursor.fetchmany(limit)
+            except sqlite3.Error as error:
+                raise ValueError(_told(error)) from error
+        return [column[0] for column in cursor.description], rows
+
+    def translated(self, error: BaseException | None) -> StorageError:
+        """As `Backend.translated`."""
+        text = str(error)
+        where = f"storage {self._path}"
+        if "not a database" in text or "malformed" in text:
+            return StorageCorruptError(f"{where}: {text}. Name another file, or put a backup in its place.")
+        if "full" in text:
+            return StorageError(f"{where}: {text}. Free some space, then resume the workflows.")
+        if "readonly" in text or "unable to open" in text:
+            return StorageError(f"{where} can't be written: {text}. Check its folder and permissions.")
+        if "locked" in text or "busy" in text:
+            return StorageError(f"{where} was locked by another process for {_BUSY_SECONDS:.0f} s: {text}.")
+        return StorageError(f"{where}: {text}")
 
 
 def _configure(connection: sqlite3.Connection, _record: Any) -> None:
@@ -54,79 +186,16 @@ def _configure(connection: sqlite3.Connection, _record: Any) -> None:
     cursor.close()
 
 
-def lengthen_log(location: Location) -> None:
-    """Give the write-ahead log the length that it grows to anyway.
-
-    A commit that makes the log longer costs twice as much as one that writes over an old part of it, since
-    the file system has to write down the new length too. What is written here is rolled back: it only takes
-    up room. Pages spill into the log, since this connection may keep next to none of them in memory.
-    """
-    if location.path is None:
-        return
-    log = location.path.with_name(f"{location.path.name}-wal")
-    with contextlib.closing(sqlite3.connect(location.path, timeout=0, isolation_level=None)) as connection:
-        is_long = log.stat().st_size >= _LOG_BYTES
-        if is_long or shutil.disk_usage(location.path.parent).free < _SPARE_BYTES:
-            return
-        for statement in (
-            "PRAGMA cache_size=8",
-            "BEGIN IMMEDIATE",
-            "CREATE TABLE room (bytes BLOB)",
-            f"INSERT INTO room VALUES (zeroblob({_LOG_BYTES}))",
-            "ROLLBACK",
-        ):
-            connection.execute(statement)
-    file = os.open(log, os.O_RDWR)
-    try:
-        os.fsync(file)  # here, where nobody waits, and not in the next commit
-    finally:
-        os.close(file)
-
-
-def identity(location: Location) -> tuple[int, int] | None:
-    """Tells the database file from another one under its name; None: it is not in a file.
-
-    Raises:
-        StorageError: there is no file any more.
-    """
-    if location.path is None:
-        return None
-    try:
-        status = os.stat(location.path)
-    except FileNotFoundError as error:
-        raise StorageError(
-            f"storage {location.path} was removed while it was in use: put it back, and start again"
-        ) from error
-    return status.st_dev, status.st_ino
-
-
-def execute(connection: Connection, sql: str) -> None:
-    """Run a statement without parameters or rows."""
+def _execute(connection: Connection, sql: str) -> None:
     connection.connection.cursor().execute(sql)
 
 
-def undo(connection: Connection) -> None:
-    """Roll back, where the failed statement has not done so already."""
-    raw = connection.connection.dbapi_connection
-    if raw is not None and getattr(raw, "in_transaction", False):
-        execute(connection, "ROLLBACK")
+def _authorized(action: int, *_: str | None) -> int:
+    return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
 
 
-def changes_elsewhere(connection: Connection) -> int:
-    """A number that changes when another connection commits; asking costs microseconds."""
-    return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
-
-
-def translated(error: BaseException | None, location: Location) -> StorageError:
-    """What an error of the driver means to a user, and the way out."""
+def _told(error: sqlite3.Error) -> str:
     text = str(error)
-    where = f"storage {location.path or location.url}"
-    if "not a database" in text or "malformed" in text:
-        return StorageCorruptError(f"{where}: {text}. Name another file, or put a backup in its place.")
-    if "full" in text:
-        return StorageError(f"{where}: {text}. Free some space, then resume the workflows.")
-    if "readonly" in text or "unable to open" in text:
-        return StorageError(f"{where} can't be written: {text}. Check its folder and permissions.")
-    if "locked" in text or "busy" in text:
-        return StorageError(f"{where} was locked by another process for {_BUSY_SECONDS:.0f} s: {text}.")
-    return StorageError(f"{where}: {text}")
+    if "not authorized" in text or "prohibited" in text or "readonly" in text:
+        return f"SQL: {text}: a query may only read; nothing can be changed here"
+    return f"SQL: {text}"

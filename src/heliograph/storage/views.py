@@ -198,4 +198,5 @@ def ensure(database: Database) -> None:
         missing = set(VIEWS).difference(inspected(connection).get_view_names())
     if missing:
         with database.write() as connection:
+            database.lock_schema(connection)
             create(connection)

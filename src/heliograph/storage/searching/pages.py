@@ -6,7 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Text, and_, cast, func, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    and_,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
 
 from heliograph.search.expressions import Condition, conjuncts
 from heliograph.search.fields import FieldAsked, FieldKind
@@ -138,8 +150,17 @@ def order_column(field: FieldAsked, columns: Columns) -> ColumnElement[Any]:
         return columns.field(field.name)
     text, number = label_columns(field, columns)
     if columns.is_plain:
-        return func.coalesce(text, cast(number, Text))
+        return func.coalesce(literal_column("'t'", Text) + text, _in_order(number))
     return func.coalesce(text, number)  # SQLite orders all numbers before all text
+
+
+def _in_order(number: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Numbers as text that is ordered as they are, before all that begins with a "t"."""
+    # The bits of a float, read as a number without a sign: in order from 0 on, the wrong way round below it.
+    bits = func.encode(func.float8send(number + literal_column("0.0")), "hex", type_=Text)
+    turned = func.translate(bits, "0123456789abcdef", "fedcba9876543210", type_=Text)
+    positive, negative = literal_column("'n1'", Text) + bits, literal_column("'n0'", Text) + turned
+    return case((number >= 0, positive), else_=negative)
 
 
 def _label(field: FieldAsked, columns: Columns, name: str) -> ColumnElement[Any]:

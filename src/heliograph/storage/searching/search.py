@@ -62,12 +62,12 @@ class Search:
             return groups(connection, self._columns(connection, tasks), condition, by, of)
 
     def explained(self, condition: Condition | None, order: Order, tasks: bool, limit: int) -> list[str]:
-        """How SQLite goes about a page: a line a step."""
+        """How the database goes about a page: a line a step."""
         with self._database.snapshot() as connection:
             columns = self._columns(connection, tasks)
             statement = statement_of(connection, columns, condition, order, None).limit(limit)
             text = statement.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
-            return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")]
+            return self._database.explained(connection, str(text))
 
     def _columns(self, connection: Connection, tasks: bool) -> Columns:
         now, owners = self._clock(), schema.owners

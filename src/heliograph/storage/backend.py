@@ -1,0 +1,99 @@
+"""What each database does in its own way, as the rest of the storage sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Engine
+
+from heliograph.errors import StorageError
+from heliograph.storage.location import Location
+
+
+class UndoneError(StorageError):
+    """The database undid the transaction for another one's sake; the same again may well succeed."""
+
+
+class Backend(Protocol):
+    """One database of one kind.
+
+    Attributes:
+        driver_error: what its driver raises.
+    """
+
+    driver_error: type[Exception]
+
+    def engine(self) -> Engine:
+        """Open it; each statement commits by itself, unless a transaction was begun by name."""
+
+    def is_good(self, connection: Connection) -> bool:
+        """Whether a connection that was kept can still be used."""
+
+    def check(self) -> None:
+        """See that the database is still the one that was opened.
+
+        Raises:
+            StorageError: it is not.
+        """
+
+    def begin(self, connection: Connection) -> None:
+        """Begin a transaction that writes."""
+
+    def begin_snapshot(self, connection: Connection) -> None:
+        """Begin a transaction that only reads, all of it from one moment."""
+
+    def commit(self, connection: Connection) -> None:
+        """Make what was written last."""
+
+    def undo(self, connection: Connection) -> None:
+        """Roll back, where the failure has not done so already; it never fails itself."""
+
+    def lock(
+        self, connection: Connection, keys: Collection[int], ids: Collection[str], new: Collection[str]
+    ) -> None:
+        """Until the transaction ends, let nobody else write of workflows with these keys or ids.
+
+        Of those with `new` ids, which the transaction will store, only others who store several are kept out.
+        """
+
+    def lock_schema(self, connection: Connection) -> None:
+        """Until the transaction ends, let nobody else make or change tables."""
+
+    def changes(self, connection: Connection) -> int:
+        """A number that differs after another connection committed something; cheap to ask."""
+
+    def make_room(self) -> None:
+        """Make ready for many commits."""
+
+    def problems(self, connection: Connection) -> tuple[str, ...]:
+        """Damages, as far as the database can tell, in its own words."""
+
+    def explained(self, connection: Connection, sql: str) -> list[str]:
+        """How it goes about a query: a line a step."""
+
+    def ask(self, query: str, limit: int | None) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Names of the columns, and rows, of a user's own query, which can change nothing.
+
+        Raises:
+            ValueError: the query is wrong, or would change something.
+        """
+
+    def translated(self, error: BaseException | None) -> StorageError:
+        """What an error of the driver means to a user, and the way out."""
+
+
+def backend_of(location: Location) -> Backend:
+    """The one for a location.
+
+    Raises:
+        StorageError: a package that it needs is missing.
+    """
+    # Only the one that is used costs its import.
+    if location.path is not None:
+        from heliograph.storage.sqlite import SQLite
+
+        return SQLite(location, location.path)
+    from heliograph.storage.postgresql import PostgreSQL
+
+    return PostgreSQL(location)

@@ -1,0 +1,262 @@
+"""What is PostgreSQL's own: how it is reached, what is locked, what its errors mean.
+
+Here many write at once. What makes it as safe as one writer at a time is a rule: who writes rows of a
+workflow first locks that workflow's row in `workflows`; see decision 0009.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import zlib
+from collections.abc import Collection
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import QueuePool
+
+from heliograph.errors import StorageError
+from heliograph.storage.backend import UndoneError
+from heliograph.storage.location import Location
+
+try:
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+    from psycopg.pq import TransactionStatus
+except ImportError as missing:
+    raise StorageError(
+        f"a storage on PostgreSQL needs a package that is not there ({missing}): "
+        "pip install 'heliograph[postgres]'"
+    ) from missing
+
+_OLDEST: Final = 16
+_POOLED: Final = 8
+_CONNECT_SECONDS: Final = 10
+_SETTINGS: Final = {
+    # A process that is stopped within a transaction must not keep others from taking its workflows over.
+    "idle_in_transaction_session_timeout": "30s",
+    "lock_timeout": "60s",
+}
+_SCHEMA_LOCK: Final = 0x68656C696F  # any number that nobody else is likely to take
+_NEW: Final = 0x68656C69  # likewise
+_LOCK: Final = (
+    "SELECT key FROM workflows WHERE key = ANY(%(keys)s) OR workflow_id = ANY(%(ids)s) "
+    "ORDER BY key FOR UPDATE"
+)
+_NEW_LOCKS: Final = 64  # a server has room for some thousands of locks
+_LOCK_NEW: Final = f"SELECT pg_advisory_xact_lock({_NEW}, number) FROM unnest(%(numbers)s::int[]) AS number"
+_LOCK_BY_KEY: Final = "SELECT key FROM workflows WHERE key = ANY(%(keys)s) ORDER BY key FOR UPDATE"
+
+
+class PostgreSQL:
+    """A database on a server; see `Backend`.
+
+    Args:
+        location: of the storage.
+    """
+
+    driver_error: type[Exception] = psycopg.Error
+
+    def __init__(self, location: Location) -> None:
+        self._location = location
+        self._snapshot_seen = ""
+        self._changes = 0
+        try:
+            self._given = conninfo_to_dict(location.url)
+        except psycopg.Error:
+            # Not from the error: it quotes what it can't read, which may be a part of the password.
+            raise ValueError(
+                f"storage {location.shown!r} is no PostgreSQL URL: it should read postgresql://user:password"
+                "@host:port/database, with %-codes for special characters (a / is %2F, an @ is %40)"
+            ) from None
+
+    def engine(self) -> Engine:
+        """An engine on the server's database, which has to be there."""
+        made = create_engine(
+            "postgresql+psycopg://",
+            creator=self._connect,
+            isolation_level="AUTOCOMMIT",
+            use_native_hstore=False,
+            poolclass=QueuePool,
+            pool_size=_POOLED,
+            max_overflow=-1,
+            pool_reset_on_return=None,  # statements outside of a transaction leave nothing to roll back
+        )
+        event.listen(made, "checkout", _checked)
+        with made.connect():
+            pass
+        return made
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        options = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
+        given: dict[str, Any] = {"connect_timeout": _CONNECT_SECONDS, "application_name": "heliograph"}
+        given |= self._given
+        given["options"] = f"{options} {self._given.get('options') or ''}"
+        given["client_encoding"] = "utf8"
+        connection = psycopg.connect(**given, autocommit=True)
+        version = connection.info.server_version // 10_000
+        if version < _OLDEST:
+            connection.close()
+            raise StorageError(
+                f"storage {self._location.shown} is PostgreSQL {version}: heliograph needs {_OLDEST} or newer"
+            )
+        return connection
+
+    def check(self) -> None:
+        """A server's database does not change under a connection to it."""
+
+    def is_good(self, connection: Connection) -> bool:
+        """Whether the server has not closed the connection meanwhile; asked without a trip to it."""
+        raw: Any = None if connection.invalidated else connection.connection.dbapi_connection
+        return raw is not None and _is_good(raw)
+
+    def begin(self, connection: Connection) -> None:
+        """Each statement of it sees what was committed before that statement."""
+        _execute(connection, "BEGIN ISOLATION LEVEL READ COMMITTED")
+
+    def begin_snapshot(self, connection: Connection) -> None:
+        """As `Backend.begin_snapshot`."""
+        _execute(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+    def commit(self, connection: Connection) -> None:
+        """As `Backend.commit`."""
+        _execute(connection, "COMMIT")
+
+    def undo(self, connection: Connection) -> None:
+        """As `Backend.undo`; a connection that is lost undid it by that."""
+        raw = None if connection.invalidated else connection.connection.dbapi_connection
+        if raw is not None and not raw.closed and raw.info.transaction_status != TransactionStatus.IDLE:
+            with contextlib.suppress(psycopg.Error):
+                raw.rollback()
+
+    def lock(
+        self, connection: Connection, keys: Collection[int], ids: Collection[str], new: Collection[str]
+    ) -> None:
+        """Lock the workflows' rows, in the order of their keys: so who locks several meets no deadlock.
+
+        What isn't stored yet has no row to lock: numbers made of the ids stand for them. One id needs none,
+        since who stores one waits for nobody who waits for it.
+        """
+        cursor = connection.connection.cursor()
+        if len(new) > 1:
+            numbers = sorted({zlib.crc32(name.encode()) % _NEW_LOCKS for name in new})
+            cursor.execute(_LOCK_NEW, {"numbers": numbers})
+        if ids:
+            cursor.execute(_LOCK, {"keys": list(keys), "ids": list(ids)})
+        elif keys:
+            cursor.execute(_LOCK_BY_KEY, {"keys": list(keys)})
+
+    def lock_schema(self, connection: Connection) -> None:
+        """As `Backend.lock_schema`."""
+        _execute(connection, f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})")
+
+    def changes(self, connection: Connection) -> int:
+        """As `Backend.changes`; it differs after one's own commits too.
+
+        The server's list of transactions that began and ended: while it reads the same, nobody committed.
+        Asking takes no lock and touches no table; a NOTIFY with every commit would make them queue.
+        """
+        seen = str(connection.exec_driver_sql("SELECT pg_current_snapshot()::text").scalar_one())
+        if seen != self._snapshot_seen:
+            self._snapshot_seen = seen
+            self._changes += 1
+        return self._changes
+
+    def make_room(self) -> None:
+        """The server keeps its log's files for the next use by itself."""
+
+    def problems(self, connection: Connection) -> tuple[str, ...]:
+        """The server checks each page as it reads it, and has no check of all that anybody may ask for."""
+        return ()
+
+    def explained(self, connection: Connection, sql: str) -> list[str]:
+        """As `Backend.explained`."""
+        return [str(row[0]) for row in connection.exec_driver_sql(f"EXPLAIN {sql}")]
+
+    def ask(self, query: str, limit: int | None) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """As `Backend.ask`: a cursor's query can only be one SELECT, and its transaction can't write."""
+        number = "ALL" if limit is None else str(int(limit))
+        with contextlib.closing(self._connect()) as connection:
+            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            try:
+                text = f"DECLARE asked NO SCROLL CURSOR FOR {query.strip().rstrip(';')}"
+                # Prepared, so that the server takes one statement and no second one behind it.
+                connection.execute(text.encode(), prepare=True)
+                found = connection.execute(f"FETCH FORWARD {number} FROM asked".encode())
+                rows = found.fetchall()
+            except psycopg.OperationalError:
+                raise
+            except psycopg.Error as error:
+                raise ValueError(_told(error)) from error
+            return [column.name for column in found.description or ()], rows
+
+    def translated(self, error: BaseException | None) -> StorageError:
+        """As `Backend.translated`."""
+        text = " ".join(str(error).split())
+        where = f"storage {self._location.shown}"
+        state = getattr(error, "sqlstate", None) or ""
+        if state in ("40P01", "40001"):
+            return UndoneError(f"{where}: {text}")
+        for sign, means in _MEANINGS.items():
+            if state == sign or (not state and sign in text):
+                return StorageError(f"{where}{means.format(text)}")
+        if state.startswith(("57P", "08")) or (not state and isinstance(error, psycopg.OperationalError)):
+            return StorageError(
+                f"{where} can't be reached: {text}. Look whether the server runs, then resume the workflows."
+            )
+        return StorageError(f"{where}: {text}")
+
+
+_PASSWORD: Final = (
+    ": the server refused user or password. Check them in the URL, or PGUSER and PGPASSWORD. ({})"
+)
+_NO_DATABASE: Final = ": there is no such database. Make it (createdb), or name another one. ({})"
+_MEANINGS: Final = {
+    "28P01": _PASSWORD,
+    "28000": _PASSWORD,
+    "authentication failed": _PASSWORD,
+    "no password supplied": _PASSWORD,
+    "3D000": _NO_DATABASE,
+    'role "': _PASSWORD,
+    '" does not exist': _NO_DATABASE,
+    "53100": ": the server's disk is full: {}. Free some space there, then resume the workflows.",
+    "53300": ": the server has no connection left: {}. Raise its max_connections, or end other programs.",
+    "too many clients": ": the server has no connection left: {}. Raise its max_connections, or end others.",
+    "25006": " can't be written: {}. It is read-only (a standby?): name the primary server.",
+    "42501": " can't be used: {}. Grant the user what is missing, or name another user.",
+    "25P03": ": a transaction stood still for too long, so the server ended it: {}. Resume the workflows.",
+    "55P03": ": rows were locked by another process for too long: {}. Resume the workflows.",
+}
+"""What errors mean, by the server's code or, where it could not be asked, by what libpq says."""
+
+
+def _checked(raw: Any, _record: Any, _proxy: Any) -> None:
+    """Before a connection of the pool is used: one that was closed meanwhile is replaced by a new one."""
+    if not _is_good(raw):
+        raise DisconnectionError
+
+
+def _is_good(raw: psycopg.Connection[Any]) -> bool:
+    if raw.closed:
+        return False
+    # Nothing was asked, so nothing should be there to be read, unless it is the server's last word.
+    waiting = select.poll()
+    waiting.register(raw.fileno(), select.POLLIN)
+    if waiting.poll(0):
+        try:
+            raw.execute("SELECT 1")
+        except psycopg.Error:
+            return False
+    return True
+
+
+def _execute(connection: Connection, sql: str) -> None:
+    connection.connection.cursor().execute(sql)
+
+
+def _told(error: psycopg.Error) -> str:
+    text = error.diag.message_primary or str(error)
+    if "read-only" in text or "cannot insert multiple commands" in text or "syntax error" in text:
+        return f"SQL: {text}: a query is one SELECT; nothing can be changed here"
+    return f"SQL: {text}"

@@ -1,0 +1,410 @@
+"""What only a server does to a storage: many write at once, connections end, doors are shut."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+import pytest
+
+from heliograph import workflow
+from heliograph.errors import StorageError, WorkflowNotFoundError
+from heliograph.graph.node import Inputs
+from heliograph.graph.plan import make_plan
+from heliograph.records.event import SendOrder
+from heliograph.records.status import WorkflowStatus
+from heliograph.storage.entries import Accepted, Claim, Refused, Submission
+from heliograph.storage.journal import Batch
+from heliograph.storage.liveness import LEASE_SECONDS
+from heliograph.storage.location import locate
+from tests import scripts
+from tests.conditions import until
+from tests.gates import Gate
+from tests.invariants import connect
+from tests.postgresql import Server, plain
+from tests.storage.opened import NOBODY, Opened, chain, opened
+
+T = TypeVar("T")
+SECRET = "s3/cr@t"
+
+
+@workflow.task
+def give(value: object) -> object:
+    return value
+
+
+@workflow.task
+def wait(gate: Gate) -> str:
+    gate.wait()
+    return "output"
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    workflow.shutdown()
+
+
+@pytest.fixture
+def stores(url: str) -> Iterator[list[Opened]]:
+    """One storage, opened twice, as by two processes."""
+    made = [opened(url), opened(url)]
+    yield made
+    for one in made:
+        one.store.close()
+
+
+def at_once(*calls: Callable[[], T]) -> list[T]:
+    """What they return; they begin together, each in a thread."""
+    line = threading.Barrier(len(calls))
+
+    def begin(call: Callable[[], T]) -> T:
+        line.wait()
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(begin, calls))
+
+
+def waits_for_a_lock(url: str) -> bool:
+    with psycopg.connect(plain(url), autocommit=True) as connection:
+        found = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        ).fetchone()
+    return bool(found and found[0])
+
+
+# -- many that write at once
+
+
+def test_of_two_that_claim_at_once_one_gets_it(stores: list[Opened]) -> None:
+    journals = [one.journal() for one in stores]
+    for number in range(30):
+        here = stores[0]
+        first = here.journal()
+        here.submit(first, f"w{number}")
+        first.close()
+        calls = [partial(one.claim, journals[place], f"w{number}") for place, one in enumerate(stores)]
+        answers = at_once(*calls)
+        assert sorted(type(answer).__name__ for answer in answers) == ["Accepted", "Refused"]
+        assert Refused(WorkflowStatus.RUNNING) in answers
+
+
+def test_who_had_to_wait_for_a_claim_sees_what_it_did(stores: list[Opened], url: str) -> None:
+    """Not a workflow that is unknown: the row it waited for has a run that it had not seen yet."""
+    here, there = stores
+    first = here.journal()
+    here.submit(first, "mine")
+    first.close()
+    mine, other = here.journal(), there.journal()
+    here.renew(mine)
+    claim = Claim("mine", WorkflowStatus.RUNNING, NOBODY, here.clock())
+    with ThreadPoolExecutor(1) as pool:
+        late: Future[Any]
+        with here.store._database.write() as connection:
+            mine._store(connection, Batch([claim], []))
+            late = pool.submit(there.claim, other, "mine")
+            until(lambda: waits_for_a_lock(url))
+        assert late.result() == Refused(WorkflowStatus.RUNNING)
+
+
+def test_ids_submitted_in_opposite_orders(stores: list[Opened]) -> None:
+    """Neither waits for the other who waits for it."""
+
+    def submission(name: str) -> Submission:
+        return Submission(name, make_plan(chain(), Inputs()), "{}", WorkflowStatus.RUNNING, NOBODY, 1.0)
+
+    journals = [one.journal() for one in stores]
+    for turn in range(5):
+        names = [f"{turn} {number}" for number in range(20)]
+        orders = [[submission(name) for name in names], [submission(name) for name in names[::-1]]]
+        batches = [partial(journals[place].commit, Batch(order, [])) for place, order in enumerate(orders)]
+        found, backwards = at_once(*batches)
+        for one, other in zip(found.answers, backwards.answers[::-1], strict=True):
+            assert isinstance(one, Accepted) != isinstance(other, Accepted)
+
+
+def test_an_event_sent_twice_at_once_is_one(stores: list[Opened]) -> None:
+    here = stores[0]
+    here.submit(here.journal(), "mine")
+    for number in range(20):
+        order = SendOrder("mine", "key", "1", keep=True, sender_key=f"{number}")
+        one, other = at_once(*[partial(each.store.mailbox.send, order) for each in stores])
+        assert one.event == other.event is not None
+
+
+def test_an_event_sent_while_its_workflow_is_deleted(stores: list[Opened]) -> None:
+    """It is not left behind: see `check_store`."""
+    here, there = stores
+    for number in range(20):
+        name = f"w{number}"
+        journal = here.journal()
+        here.submit(journal, name)
+        here.store.cancel(here.record(name))
+        record, order = here.record(name), SendOrder(name, "key", "1", keep=True)
+        at_once(partial(here.store.forget, record), partial(there.store.mailbox.send, order))
+        with pytest.raises(AssertionError):
+            here.record(name)
+
+
+def test_one_that_is_deleted_by_two_at_once(stores: list[Opened]) -> None:
+    here = stores[0]
+    here.submit(here.journal(), "mine")
+    here.store.cancel(here.record("mine"))
+    record = here.record("mine")
+
+    def forget(one: Opened) -> str:
+        try:
+            one.store.forget(record)
+        except WorkflowNotFoundError:
+            return "gone"
+        return "deleted"
+
+    assert sorted(at_once(*[partial(forget, one) for one in stores])) == ["deleted", "gone"]
+
+
+def test_a_writer_that_stands_still_is_put_out(stores: list[Opened]) -> None:
+    """Its transaction holds a lock; it is ended before whoever waits gives up."""
+    here = stores[0]
+    names = ["idle_in_transaction_session_timeout", "lock_timeout"]
+    query = f"SELECT setting::int FROM pg_settings WHERE name IN ('{names[0]}', '{names[1]}') ORDER BY name"
+    (still,), (waiting,) = here.store._database.ask(query, None)[1]
+    assert 0 < still < waiting
+
+
+def test_what_others_commit_is_noticed(stores: list[Opened]) -> None:
+    here, there = stores
+    before = here.store.changes()
+    assert here.store.changes() == before
+    there.submit(there.journal(), "mine")
+    assert here.store.changes() != before
+
+
+def test_numbers_in_metadata_are_ordered_as_numbers(url: str) -> None:
+    workflow.init(storage=url, workers="threads")
+    values = [-1e300, -10, -2.5, -2, -0.0, 1e-9, 3, 20, 100.5, 1e300, "", "10", "b"]
+    for value in reversed(values):
+        workflow.run(give.bind(1), metadata={"n": value})
+
+    def ordered(order_by: str) -> list[object]:
+        found, after = [], None
+        while True:
+            page = workflow.search(order_by=order_by, limit=2, after=after)
+            found += [one["user_metadata"]["n"] for one in page["found"]]
+            if not (after := page.get("after")):
+                return found
+
+    assert ordered("user_metadata.n") == values
+    assert ordered("-user_metadata.n") == values[::-1]
+
+
+def test_metadata_with_long_keys(url: str) -> None:
+    workflow.init(storage=url, workers="threads")
+    deep: dict[str, Any] = {"end": "ü" * 5000}
+    for level in range(30):
+        deep = {f"{level} {'key' * 60}": deep}
+    workflow.run(give.bind(1), workflow_id="deep", metadata=deep)
+    assert workflow.get_metadata("deep")["user_metadata"] == deep
+
+
+# -- connections that end
+
+
+def end_connections(url: str) -> None:
+    with psycopg.connect(plain(url), autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name = 'heliograph'"
+        )
+
+
+def test_a_connection_that_was_ended_meanwhile_is_replaced(url: str) -> None:
+    workflow.init(storage=url, workers="threads")
+    for number in range(5):
+        assert workflow.run(give.bind(number), workflow_id=f"{number}") == number
+        end_connections(url)
+        assert workflow.get_status(f"{number}") == "SUCCESSFUL"
+
+
+def test_a_commit_whose_connection_ends_is_an_error_and_the_next_one_works(
+    stores: list[Opened], url: str
+) -> None:
+    here = stores[0]
+    journal = here.journal()
+    run = here.submit(journal, "mine")
+    with ThreadPoolExecutor(1) as pool, connect(url) as other:
+        other.execute("SELECT * FROM workflows FOR UPDATE")
+        commit = pool.submit(here.succeed, journal, run, 0)
+        until(lambda: waits_for_a_lock(url))
+        end_connections(url)
+        with pytest.raises(StorageError, match=r"can't be reached.*then resume"):
+            commit.result()
+    assert here.outputs("mine") == set()
+    assert here.succeed(journal, run, 0).lost == frozenset()
+    assert here.outputs("mine") == {0}
+
+
+# -- engines that end, or stand still
+
+ENGINE = """
+import sys
+from pathlib import Path
+from heliograph import workflow
+from tests.gates import Gate
+from tests.storage.test_postgresql import give, wait
+workflow.init(workers="threads")
+try:
+    print(workflow.run(give.bind(wait.bind(Gate(Path(sys.argv[1])))), workflow_id="mine"))
+except workflow.WorkflowError as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize("how", ["killed", "stopped"])
+def test_another_engine_takes_over(how: str, url: str, tmp_path: Path) -> None:
+    """One that was stopped and goes on after its lease ran out can write nothing more."""
+    gate = Gate(tmp_path / "gate")
+    with scripts.start(ENGINE, url, gate.folder) as first:  # type: ignore[arg-type]
+        gate.until_waiting()
+        if how == "killed":
+            first.kill()
+            first.wait()
+        else:
+            first.send_signal(19)
+        workflow.init(storage=url, workers="threads")
+        until(lambda: workflow.get_status("mine") == "RESUMABLE", deadline=4 * LEASE_SECONDS)
+        gate.open()
+        assert workflow.resume("mine") == "output"
+        history = workflow.get_history("mine")
+        if how == "stopped":
+            first.send_signal(18)
+            printed, _ = first.communicate(timeout=60)
+            assert printed.startswith(("output\n", "WorkflowCancellationError")), printed
+    assert workflow.get_history("mine") == history
+    with connect(url) as connection:
+        outputs = connection.execute(
+            "SELECT t.task_id, count(*) FROM attempts a JOIN tasks t USING (workflow, task)"
+            " WHERE a.status = 'SUCCESSFUL' GROUP BY 1"
+        ).fetchall()
+    connection.close()
+    assert sorted(row[1] for row in outputs) == [1, 1]
+
+
+# -- doors that are shut
+
+
+def refused(storage: str) -> str:
+    with pytest.raises((StorageError, ValueError)) as raised:
+        workflow.init(storage=storage)
+    text = str(raised.value)
+    assert SECRET not in text
+    assert "s3" not in text
+    return text
+
+
+def test_a_server_that_is_not_there() -> None:
+    text = refused("postgresql://ann:s3%2Fcr%40t@127.0.0.1:9/flows")
+    assert "storage postgresql://ann@127.0.0.1:9/flows can't be reached" in text
+    assert "Look whether the server runs" in text
+
+
+def test_a_database_that_is_not_there(server: Server) -> None:
+    text = refused(server.url("nowhere"))
+    assert "there is no such database. Make it (createdb)" in text
+
+
+def test_a_url_that_is_none() -> None:
+    text = refused(f"postgresql://ann:{SECRET}@db:port/flows")
+    assert "is no URL" in text
+    assert "%2F" in text
+
+
+def test_a_wrong_password(server: Server, url: str) -> None:
+    rules = server.folder / "data" / "pg_hba.conf"
+    before = rules.read_text()
+    server.tell("CREATE ROLE ann LOGIN PASSWORD 'right'")
+    try:
+        rules.write_text(f"local all ann scram-sha-256\n{before}")
+        server.tell("SELECT pg_reload_conf()")
+        text = refused(url.replace("postgres@", "ann:s3cret@"))
+        assert "the server refused user or password" in text
+    finally:
+        rules.write_text(before)
+        server.tell("SELECT pg_reload_conf()")
+        server.tell("DROP ROLE ann")
+
+
+def test_a_server_that_may_only_be_read(server: Server, tmp_path: Path) -> None:
+    url = server.database(tmp_path, empty=True)
+    server.tell("ALTER DATABASE {} SET default_transaction_read_only = on", url.split("/")[3].split("?")[0])
+    assert "It is read-only (a standby?): name the primary server" in refused(url)
+    server.drop(url)
+
+
+def test_without_the_driver() -> None:
+    program = (
+        "import sys; sys.modules['psycopg'] = None\n"
+        "from heliograph import workflow\n"
+        "try: workflow.init(storage='postgresql://db/flows')\n"
+        "except workflow.StorageError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    (line,) = done.stdout.splitlines()
+    assert "pip install 'heliograph[postgres]'" in line
+
+
+def test_two_processes_may_make_one_storage_at_once(server: Server, tmp_path: Path) -> None:
+    url = server.database(tmp_path, empty=True)
+    stores = at_once(*[lambda: opened(url)] * 4)
+    for one in stores:
+        assert one.store.queries.workflows() == []
+        one.store.close()
+    server.drop(url)
+
+
+# -- the rest of the house
+
+
+def test_the_command(url: str) -> None:
+    workflow.init(storage=url, workers="threads")
+    workflow.run(give.bind("x" * 100_000), workflow_id="mine")
+    assert [path.is_file() for path in Path(locate(url).values).glob("*/*")] == [True, True]
+    given = url.replace("postgres@", "postgres:s3cret@")
+
+    def told(*arguments: str) -> str:
+        command = [sys.executable, "-m", "heliograph.cli", "--storage", given, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "s3cret" not in done.stdout + done.stderr
+        return done.stdout
+
+    assert "mine" in told("ls")
+    assert "SUCCESSFUL" in told("show", "mine")
+    assert "postgresql://postgres@/" in told("doctor")
+    assert "mine" in told("sql", "SELECT workflow_id FROM heliograph_workflows;")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "DELETE FROM workflows",
+        "SELECT 1; DROP TABLE workflows",
+        "WITH gone AS (DELETE FROM workflows RETURNING *) SELECT * FROM gone",
+        "COPY workflows TO PROGRAM 'cat'",
+        "SELECT nextval('workflows_key_seq')",
+        "nonsense",
+    ],
+)
+def test_sql_can_change_nothing(url: str, query: str) -> None:
+    workflow.init(storage=url)
+    with pytest.raises(ValueError, match="SQL: "):
+        workflow.sql(query)
+    assert workflow.sql("SELECT 1 AS a, '%' AS b").rows == [(1, "%")]
