@@ -268,6 +268,11 @@ except workflow.WorkflowError as error:
 """
 
 
+def runs_of(workflow_id: str) -> list[dict[str, Any]]:
+    """Its runs, but for what their code is: an engine may find that out and store it at any time."""
+    return [{**run, "code": None} for run in workflow.get_history(workflow_id)]
+
+
 @pytest.mark.parametrize("how", ["killed", "stopped"])
 def test_another_engine_takes_over(how: str, url: str, tmp_path: Path) -> None:
     """One that was stopped and goes on after its lease ran out can write nothing more."""
@@ -283,12 +288,12 @@ def test_another_engine_takes_over(how: str, url: str, tmp_path: Path) -> None:
         until(lambda: workflow.get_status("mine") == "RESUMABLE", deadline=4 * LEASE_SECONDS)
         gate.open()
         assert workflow.resume("mine") == "output"
-        history = workflow.get_history("mine")
+        history = runs_of("mine")
         if how == "stopped":
             first.send_signal(18)
             printed, _ = first.communicate(timeout=60)
             assert printed.startswith(("output\n", "WorkflowCancellationError")), printed
-    assert workflow.get_history("mine") == history
+    assert runs_of("mine") == history
     with connect(url) as connection:
         outputs = connection.execute(
             "SELECT t.task_id, count(*) FROM attempts a JOIN tasks t USING (workflow, task)"
