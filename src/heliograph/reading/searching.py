@@ -12,7 +12,7 @@ from typing import Any, Final
 from heliograph.errors import SearchError
 from heliograph.reading.opened import checked_limit, session
 from heliograph.search.expressions import And, Comparison, Condition, Not, OneOf, Or, Value
-from heliograph.search.fields import FieldAsked, FieldKind, asked, check
+from heliograph.search.fields import TASK_FIELDS, WORKFLOW_FIELDS, FieldAsked, FieldKind, asked, check
 from heliograph.search.language import read, read_name
 
 PAGE: Final = 50
@@ -147,6 +147,21 @@ def condition(text: str, *, tasks: bool = False) -> Condition:
     """
     found = _condition(text, tasks)
     return read(text) if found is None else found
+
+
+def search_fields(*, tasks: bool = False) -> dict[str, str]:
+    """What can be searched, besides the keys of ``user_metadata``.
+
+    Args:
+        tasks: of tasks.
+
+    Returns:
+        By name, what a field holds.
+
+    >>> search_fields()["status"], search_fields(tasks=True)["output.size"]
+    ('a status', 'a number')
+    """
+    return {name: kind.value for name, kind in (TASK_FIELDS if tasks else WORKFLOW_FIELDS).items()}
 
 
 def _names(given: str | Sequence[str]) -> list[str]:
