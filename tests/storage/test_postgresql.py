@@ -214,6 +214,12 @@ def test_metadata_with_long_keys(url: str) -> None:
         deep = {hashlib.sha512(f"{level}".encode()).hexdigest(): deep}  # nothing that compresses
     workflow.run(give.bind(1), workflow_id="deep", metadata=deep)
     assert workflow.get_metadata("deep")["user_metadata"] == deep
+    path = []
+    while isinstance(deep, dict):
+        ((key, deep),) = deep.items()
+        path.append(key)
+    place = ".".join(path)
+    assert [one["workflow_id"] for one in workflow.search(f"user_metadata.{place} exists")["found"]]
 
 
 # -- connections that end
