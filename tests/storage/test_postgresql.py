@@ -211,7 +211,7 @@ def test_metadata_with_long_keys(url: str) -> None:
     workflow.init(storage=url, workers="threads")
     deep: dict[str, Any] = {"end": "ü" * 5000}
     for level in range(30):
-        deep = {hashlib.sha512(f"{level}".encode()).hexdigest(): deep}  # nothing that compresses
+        deep = {f"k{hashlib.sha512(str(level).encode()).hexdigest()}": deep}  # nothing that compresses
     workflow.run(give.bind(1), workflow_id="deep", metadata=deep)
     assert workflow.get_metadata("deep")["user_metadata"] == deep
     path = []
