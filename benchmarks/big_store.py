@@ -120,10 +120,11 @@ def _multiply_workflows(connection: sqlite3.Connection, count: int) -> None:
         without = ""
         if table == "stored_values":
             without = " AND (old.role <> 'output' OR more.status = 'SUCCESSFUL')"
+        connection.execute(f"CREATE TEMP TABLE old AS SELECT * FROM {table} WHERE {column} = {first}")
         connection.execute(
-            f"INSERT INTO {table} ({names}) SELECT {values} FROM more CROSS JOIN {table} old"
-            f" WHERE old.{column} = {first}{without}"
+            f"INSERT INTO {table} ({names}) SELECT {values} FROM more CROSS JOIN old WHERE 1{without}"
         )
+        connection.execute("DROP TABLE temp.old")
     connection.executemany(
         "INSERT INTO workflow_labels (workflow, path, place, text, number) VALUES (?, ?, 0, ?, ?)",
         (
@@ -169,10 +170,12 @@ def _multiply_tasks(connection: sqlite3.Connection, pairs: int) -> None:
         named = {"task_id": f"'{task_id.split('-')[0]}-' || pairs.n"}
         for table, replaced in (("tasks", task | named), ("attempts", task | times), ("stored_values", task)):
             names, values = _columns(connection, table, replaced)
-            connection.execute(
-                f"INSERT INTO {table} ({names}) SELECT {values} FROM pairs CROSS JOIN {table} old"
-                f" WHERE old.workflow = {key} AND old.task = {number[task_id]}"
+            connection.execute(  # apart, as the table grows meanwhile
+                f"CREATE TEMP TABLE old AS SELECT * FROM {table}"
+                f" WHERE workflow = {key} AND task = {number[task_id]}"
             )
+            connection.execute(f"INSERT INTO {table} ({names}) SELECT {values} FROM pairs CROSS JOIN old")
+            connection.execute("DROP TABLE temp.old")
     connection.execute(f"INSERT INTO dependencies SELECT {key}, 2 * n + 1, 0, 2 * n FROM pairs")
     connection.execute(f"INSERT INTO dependencies SELECT {key}, {last}, n, 2 * n + 1 FROM pairs")
     total = connection.execute("SELECT count(*) FROM tasks WHERE workflow = ?", [key]).fetchone()[0]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from benchmarks.cases import at_once, chain, cold_start, fan_out, reading, resume
+from benchmarks.cases import at_once, big_store, chain, cold_start, fan_out, reading, resume
 from benchmarks.measure import Figure, Scale
 
 Case = Callable[[Scale], Sequence[Figure]]
@@ -17,6 +17,7 @@ CASES: Final[dict[str, Case]] = {
     "chain-threads": partial(chain.measure, "threads"),
     "chain-processes": partial(chain.measure, "processes"),
     "get-metadata": reading.measure,
+    "big-store": big_store.measure,
     "cold-start": cold_start.measure,
     "at-once-threads": partial(at_once.measure, "threads"),
     "at-once-processes": partial(at_once.measure, "processes"),

@@ -51,13 +51,12 @@ from heliograph.graph.user_metadata import metadata_json
 from heliograph.graph.waits import event_node, sleep_node
 from heliograph.reading.diagnosis import diagnose
 from heliograph.reading.history import history
-from heliograph.reading.searching import condition, search, summarize
+from heliograph.reading.searching import condition, field, search, summarize
 from heliograph.reading.watching import get_logs, get_metrics, watch
 from heliograph.records import context
 from heliograph.records.context import Current, running
 from heliograph.records.status import WorkflowStatus
 from heliograph.records.steps import progress
-from heliograph.search.expressions import field
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

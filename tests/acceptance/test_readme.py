@@ -19,13 +19,22 @@ from heliograph.records.attempt import (
     AttemptRecord,
     Failure,
     Phases,
+    ReportRecord,
     Resources,
     StoredValue,
     Worker,
 )
 from heliograph.records.metadata import run_metadata, task_metadata, workflow_metadata
+from heliograph.records.report import Progress
 from heliograph.records.status import AttemptStatus, RunReason, TaskStatus, WorkflowStatus
-from heliograph.records.workflow import FunctionRecord, Owner, RunRecord, TaskRecord, WorkflowRecord
+from heliograph.records.workflow import (
+    FunctionRecord,
+    InputRecord,
+    Owner,
+    RunRecord,
+    TaskRecord,
+    WorkflowRecord,
+)
 from tests.scripts import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -141,7 +150,9 @@ RUN = RunRecord(
     end_time=1.0,
     cancel_time=1.0,
     reused=0,
-    code={"entry_point": "x.py", "python": "3.11", "heliograph": "1"},
+    code=dict.fromkeys(
+        ("entry_point", "python", "heliograph", "ray", "git_commit", "git_dirty", "packages_hash"), "x"
+    ),
     user="me",
     argv=("x.py",),
     hostname="host",
@@ -178,6 +189,9 @@ TASK = TaskRecord(
             failure=Failure("builtins.OSError", "broken", "Traceback"),
             worker=Worker("host", 1, "w", "n"),
             resources=Resources("exclusive", 1.0, 1, 1, 1, 1, 1, 1, 1),
+            report=ReportRecord(Progress(1, 2, "going", 1.0), 2, 2, 1, 1),
         ),
     ),
+    arguments=StoredValue(1, "0" * 64, None),
+    inputs=(InputRecord("upstream", StoredValue(1, "0" * 64, "builtins.int")),),
 )

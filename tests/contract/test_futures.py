@@ -129,7 +129,7 @@ def test_who_enters_while_the_engine_closes_is_answered(tmp_path: Path) -> None:
     check_store(tmp_path / "storage" / "heliograph.db")
 
 
-def test_a_callback_may_run_another_workflow(engine: EngineUnderTest, gate: Gate) -> None:
+def test_a_callback_may_run_another_workflow(embedded_engine: EngineUnderTest, gate: Gate) -> None:
     called: queue.SimpleQueue[object] = queue.SimpleQueue()
     output = workflow.run_async(wait.bind(gate))
     output.add_done_callback(lambda _done: called.put(workflow.run(add.bind(1, 2))))

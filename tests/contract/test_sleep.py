@@ -67,7 +67,7 @@ def test_a_sleep_keeps_its_end_time_across_a_resume(engine: EngineUnderTest) -> 
     workflow.resume_async("mine")
     workflow.run(give.bind(1))  # by then the resume has begun
     assert ends(engine) == end
-    workflow.shutdown()
+    engine.stop()
     with closing(connect(engine.database)) as connection, connection:  # an hour passes
         connection.execute("UPDATE tasks SET due = due - 3600 WHERE due IS NOT NULL")
     engine.init()

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import os
-import platform
-import shutil
-import subprocess
 import sys
-import tempfile
 from typing import Any, Final
 
 from heliograph.errors import StorageError
@@ -42,6 +38,7 @@ def _check(check: str, ok: bool, found: str, advice: str | None = None) -> dict[
 
 
 def _versions() -> dict[str, Any]:
+    import platform
     import sqlite3
 
     known = {name: _version(name) for name in ("heliograph", "sqlalchemy", "ray")}
@@ -61,6 +58,8 @@ def _version(package: str) -> str | None:
 
 
 def _storage() -> list[dict[str, Any]]:
+    import shutil
+
     try:
         opened = session()
         health = opened.store.health()
@@ -89,6 +88,9 @@ def _storage() -> list[dict[str, Any]]:
 
 def _engine() -> dict[str, Any]:
     """Run a task in a worker process, in a program and a storage of their own."""
+    import subprocess
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="heliograph-doctor-") as folder:
         environment = os.environ | {"HELIOGRAPH_STORAGE": folder}
         try:

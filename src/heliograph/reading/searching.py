@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from heliograph.errors import SearchError
 from heliograph.reading.opened import checked_limit, session
-from heliograph.search.expressions import And, Comparison, Condition, Not, OneOf, Or, Value
-from heliograph.search.fields import FieldAsked, FieldKind, asked, check
-from heliograph.search.language import read, read_name
+
+if TYPE_CHECKING:
+    from heliograph.search.expressions import Condition, Field
 
 PAGE: Final = 50
 """What is found at once where nobody says how much."""
@@ -57,27 +52,27 @@ def search(
     >>> [found["workflow_id"] for found in page["found"]], page["truncated"]
     (['search_example'], False)
     """
+    from heliograph.reading import questions
     from heliograph.records.metadata import task_metadata, workflow_metadata
     from heliograph.storage.searching.pages import Order
 
-    most, condition = checked_limit(limit), _condition(where, tasks)
-    field, descending = _order(order_by, tasks)
-    place, order = _place(after, tasks), Order(field, descending)
+    most, asked_for = checked_limit(limit), questions.condition(where, tasks)
+    place, order = questions.place(after, tasks), Order(*questions.order(order_by, tasks))
     opened = session()
     found: list[dict[str, Any]]
     if tasks:
-        tasks_found = opened.store.search.tasks(condition, order, place, most + 1)
+        tasks_found = opened.store.search.tasks(asked_for, order, place, most + 1)
         places = [one[0] for one in tasks_found]
         found = [{"workflow_id": one[1], **task_metadata(one[2])} for one in tasks_found[:most]]
     else:
-        workflows_found = opened.store.search.workflows(condition, order, place, most + 1)
+        workflows_found = opened.store.search.workflows(asked_for, order, place, most + 1)
         places = [one[0] for one in workflows_found]
         found = [workflow_metadata(one[1], opened.place) for one in workflows_found[:most]]
     truncated = len(places) > most
     return {
         "found": found,
         "truncated": truncated,
-        **({"after": _cursor(places[most - 1])} if truncated else {}),
+        **({"after": questions.cursor(places[most - 1])} if truncated else {}),
     }
 
 
@@ -114,14 +109,12 @@ def summarize(
     >>> summary[0]["count"], summary[0]["user_metadata.size"]["max"]
     (1, 7.0)
     """
-    condition = _condition(where, tasks)
-    names, numbers = _names(by), _names(of)
-    by_fields = [asked(read_name(name), tasks) for name in names]
-    of_fields = [asked(read_name(name), tasks) for name in numbers]
-    for name, field in zip(numbers, of_fields, strict=True):
-        if field.kind in (FieldKind.TEXT, FieldKind.STATUS):
-            raise SearchError(f"{name} is {field.kind}: it has no sum")
-    found = session().store.search.groups(condition, by_fields, of_fields, tasks)
+    from heliograph.reading import questions
+
+    asked_for = questions.condition(where, tasks)
+    names, numbers = questions.names(by), questions.names(of)
+    by_fields, of_fields = questions.fields(names, tasks), questions.numbers(numbers, tasks)
+    found = session().store.search.groups(asked_for, by_fields, of_fields, tasks)
     return [
         {
             "by": dict(zip(names, group.by, strict=True)),
@@ -145,77 +138,28 @@ def condition(text: str, *, tasks: bool = False) -> Condition:
     >>> condition("runs > 1") & condition("status = FAILED")
     And(parts=(runs > 1, status = 'FAILED'))
     """
-    found = _condition(text, tasks)
-    return read(text) if found is None else found
+    from heliograph.reading import questions
+    from heliograph.search.language import read
+
+    found = questions.condition(text, tasks)
+    return read(text) if found is None else found  # it says nothing, which is told here
 
 
-def _names(given: str | Sequence[str]) -> list[str]:
-    return [given] if isinstance(given, str) else list(given)
+def field(name: str) -> Field:
+    """A field, to be compared: ``field("user_metadata.team") == "blue"``.
 
+    Conditions are joined by ``&``, ``|`` and ``~``; fields also have `is_in`, `exists`, `contains` and
+    `startswith`. ``field("user_metadata")["a.b"]`` is a key with any characters.
 
-def _condition(where: Condition | str | None, tasks: bool) -> Condition | None:
-    if where is None:
-        return None
-    text = None
-    if isinstance(where, str):
-        if not where.strip():
-            return None
-        text, where = where, read(where)
-    elif not isinstance(where, Condition):
-        raise TypeError(f"where must be a condition, or text that says one, not {where!r:.200}")
-    check(where, tasks, text)
-    return _timed(where, tasks, text)
+    Args:
+        name: of the field, as in the language of searches.
 
+    Raises:
+        SearchError: that is no name.
 
-def _timed(condition: Condition, tasks: bool, text: str | None) -> Condition:
-    """The condition with times, where they were written as text, in Unix seconds."""
-    match condition:
-        case And(parts):
-            return And(tuple(_timed(part, tasks, text) for part in parts))
-        case Or(parts):
-            return Or(tuple(_timed(part, tasks, text) for part in parts))
-        case Not(part):
-            return Not(_timed(part, tasks, text))
-        case Comparison(name, _, value, at) if asked(name, tasks).kind is FieldKind.TIME:
-            return replace(condition, value=_seconds(value, text, at))
-        case OneOf(name, values, at) if asked(name, tasks).kind is FieldKind.TIME:
-            return replace(condition, values=tuple(_seconds(value, text, at) for value in values))
-    return condition
+    >>> (field("status") == "FAILED") & ~field("user_metadata.team").is_in(["red", "blue"])
+    And(parts=(status = 'FAILED', Not(part=user_metadata.team in ('red', 'blue'))))
+    """
+    from heliograph.search import expressions
 
-
-def _seconds(value: Value, text: str | None, at: int | None) -> Value:
-    if not isinstance(value, str):
-        return value
-    try:
-        return datetime.fromisoformat(value).timestamp()
-    except (ValueError, OverflowError):
-        raise SearchError(f"{value!r} is no time: write 2026-11-24 or 2026-11-24T08:30", text, at) from None
-
-
-def _order(order_by: str | None, tasks: bool) -> tuple[FieldAsked | None, bool]:
-    if order_by is None:
-        return None, True
-    if not isinstance(order_by, str):
-        raise TypeError(f"order_by must be the name of a field, not {order_by!r}")
-    return asked(read_name(order_by.removeprefix("-")), tasks), order_by.startswith("-")
-
-
-def _cursor(place: Any) -> str:
-    text = json.dumps([list(place.key), place.value])
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _place(after: str | None, tasks: bool) -> Any:
-    from heliograph.storage.searching.pages import Place
-
-    if after is None:
-        return None
-    try:
-        padded = after + "=" * (-len(after) % 4)
-        key, value = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
-        known = [int(part) for part in key]
-        if len(known) != 1 + tasks or not (value is None or isinstance(value, str | int | float)):
-            raise ValueError
-    except (ValueError, TypeError, AttributeError, RecursionError):
-        raise ValueError(f"after must be what an earlier answer gave, not {after!r}") from None
-    return Place(tuple(known), value)
+    return expressions.field(name)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from heliograph.reading.opened import checked_limit, checked_task, found_key, no_task, session
-from heliograph.records.change import Change, change_metadata, place_of
 from heliograph.records.status import ACTIVE
+
+if TYPE_CHECKING:
+    from heliograph.records.change import Change
 
 POLL_SECONDS: Final = 0.025
 
@@ -21,6 +23,8 @@ class Watch:
     """
 
     def __init__(self, workflow_id: str, after: str | None, wait: bool) -> None:
+        from heliograph.records.change import place_of
+
         self._workflow_id = workflow_id
         self._key = found_key(workflow_id)
         self._place = (0, 0) if after is None else place_of(after)
@@ -54,6 +58,8 @@ class Watch:
         return self._given()
 
     def _given(self) -> dict[str, Any]:
+        from heliograph.records.change import change_metadata
+
         change = self._waiting.popleft()
         self.cursor = change.cursor
         return change_metadata(change)

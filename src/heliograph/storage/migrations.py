@@ -61,6 +61,7 @@ def _create(connection: Connection, database: Database) -> None:
 def _from_1(connection: Connection) -> None:
     """Tables for what tasks say, for changes, and for searching user metadata: which are laid out for it."""
     connection.execute(text("ALTER TABLE owners ADD COLUMN code TEXT NOT NULL DEFAULT '{}'"))
+    connection.execute(text("ALTER TABLE attempts ADD COLUMN ray TEXT"))
     known = set(inspect(connection).get_table_names())
     for name in ("workflow_labels", "task_labels", "reports", "said", "changes"):
         if name not in known:

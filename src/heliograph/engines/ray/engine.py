@@ -21,6 +21,7 @@ from heliograph.engines.ray.order import Limits
 from heliograph.engines.ray.worker import SENDER
 from heliograph.errors import StorageError
 from heliograph.graph.plan import Plan
+from heliograph.records.context import running
 from heliograph.records.status import RunReason, WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
 from heliograph.storage.entries import Claim, Provenance, Submission
@@ -64,6 +65,7 @@ class RayEngine:
                 WorkflowStatus.RUNNING,
                 _provenance(),
                 self._store.clock(),
+                parent=None if (parent := running.get()) is None else parent.workflow_id,
             )
         )
 
