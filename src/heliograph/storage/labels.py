@@ -6,7 +6,8 @@ dot or a backslash within a key has a backslash before it. The items of a list h
 ``tags[]``: a and ``tags[]``: b.
 
 True, false, null, ``{}`` and ``[]`` (of any dict and list: it is there, which may be asked too) are text
-after a mark that no other text has. Of long text the beginning and a hash are kept.
+after a mark that no other text has. Of long text and long paths the beginning and a hash are kept: what an
+index of PostgreSQL can hold is limited to 2,700 bytes.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ EMPTY: Final = "{}"
 """User metadata that have no labels."""
 TEXT_LIMIT: Final = 400
 """Characters of a text that are kept; of a longer one, a hash of it all behind them."""
+PATH_LIMIT: Final = 800
+"""Bytes of a path that are kept; of a longer one, a hash of it all behind them."""
 MARK: Final = "\x01"
 
 
@@ -46,13 +49,13 @@ def flat(user_metadata: str) -> Iterator[tuple[str, int, str | None, float | Non
         place = places[path] = places.get(path, -1) + 1
         match value:
             case dict():
-                yield path, place, f"{MARK}{{}}", None
+                yield kept_path(path), place, f"{MARK}{{}}", None
                 stack += reversed([(f"{path}.{key_path(key)}", part) for key, part in value.items()])
             case list():
-                yield path, place, f"{MARK}[]", None
+                yield kept_path(path), place, f"{MARK}[]", None
                 stack += reversed([(f"{path}[]", part) for part in value])
             case _:
-                yield path, place, *stored(value)
+                yield kept_path(path), place, *stored(value)
 
 
 def stored(value: str | bool | int | float | None) -> tuple[str | None, float | None]:
@@ -73,6 +76,14 @@ def stored_text(text: str) -> str:
     if len(kept) <= TEXT_LIMIT:
         return kept
     return f"{kept[:TEXT_LIMIT]}{MARK}{hashlib.sha256(kept.encode()).hexdigest()}"
+
+
+def kept_path(path: str) -> str:
+    """A path as it is kept here."""
+    data = path.encode()
+    if len(data) <= PATH_LIMIT:
+        return path
+    return f"{data[:PATH_LIMIT].decode('utf-8', 'ignore')}{MARK}{hashlib.sha256(data).hexdigest()}"
 
 
 def key_path(key: str) -> str:

@@ -1,7 +1,7 @@
 """What is PostgreSQL's own: how it is reached, what is locked, what its errors mean.
 
 Here many write at once. What makes it as safe as one writer at a time is a rule: who writes rows of a
-workflow first locks that workflow's row in `workflows`; see decision 0009.
+workflow first locks that workflow's row in `workflows`; see decision 0010.
 """
 
 from __future__ import annotations

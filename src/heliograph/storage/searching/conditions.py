@@ -146,7 +146,7 @@ def label_table(field: FieldAsked, tasks: bool) -> Any:
 
 def label_path(field: FieldAsked, item: bool = False) -> str:
     """The path of a field's values there; of the items, where it is a list."""
-    return ".".join(labels.key_path(key) for key in field.path) + ("[]" if item else "")
+    return labels.kept_path(".".join(labels.key_path(key) for key in field.path) + ("[]" if item else ""))
 
 
 def is_one_of(label: Label, values: Sequence[Value]) -> Clause:
