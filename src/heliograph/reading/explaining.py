@@ -1,0 +1,212 @@
+"""What the records of workflows mean: public calls that read them, and hand them to insight."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from heliograph.errors import WorkflowNotFoundError
+from heliograph.graph.identifiers import check_identifier
+from heliograph.reading.opened import session
+
+if TYPE_CHECKING:
+    from heliograph.insight.comparison import Comparison
+    from heliograph.insight.estimate import Estimate
+    from heliograph.insight.exports.formats import Export
+    from heliograph.insight.profile import Profile
+    from heliograph.insight.table import Table
+    from heliograph.insight.timeline import Timeline
+    from heliograph.records.trace import Trace
+
+
+def profile(workflow_id: str, run: int | None = None) -> Profile:
+    """Where the time of a workflow went: its critical path, what would have made it faster, its bottlenecks.
+
+    Args:
+        workflow_id: the workflow; of one that goes on, the profile is of the time up to now.
+        run: number of the run; None: the newest.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow.
+        ValueError: it has no such run.
+        TypeError: the run is not an int.
+
+    >>> from heliograph import workflow
+    >>> workflow.run(workflow.sleep(0.01), workflow_id="profile_example")
+    >>> found = workflow.profile("profile_example")
+    >>> [link.task_id for link in found.path], abs(found.parts.total + found.tail - found.wall) < 1e-6
+    (['heliograph.graph.waits.sleep'], True)
+    """
+    from heliograph.insight.bulk import much_is_made
+    from heliograph.insight.profile import profile as profiled
+
+    with much_is_made():
+        return profiled(_trace(workflow_id), _run_number(run))
+
+
+def timeline(workflow_id: str, run: int | None = None) -> Timeline:
+    """What ran when in a workflow, and in which lane of which worker.
+
+    Args:
+        workflow_id: the workflow; of one that goes on, the timeline ends now.
+        run: number of the run; None: the newest.
+
+    Raises:
+        WorkflowNotFoundError, ValueError, TypeError: as `profile`.
+    """
+    from heliograph.insight.bulk import much_is_made
+    from heliograph.insight.timeline import timeline as drawn
+
+    with much_is_made():
+        return drawn(_trace(workflow_id), _run_number(run))
+
+
+def compare(a: str, b: str) -> Comparison:
+    """What differs between two workflows: status, metadata, code, DAG; each task's time, memory and reuse.
+
+    Args:
+        a: id of the first.
+        b: id of the second.
+
+    Returns:
+        Both in figures, and what differs; tasks whose time differs most come first.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow.
+    """
+    from heliograph.insight.bulk import much_is_made
+    from heliograph.insight.comparison import compare as compared
+
+    with much_is_made():
+        return compared(_trace(a), _trace(b))
+
+
+def estimate(workflow_id: str) -> Estimate:
+    """How long a workflow will take yet, with a range; told from earlier tasks of the same functions.
+
+    Of one that nobody runs, it is the time from when it is resumed.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow.
+    """
+    from heliograph.insight.bulk import much_is_made
+    from heliograph.insight.estimate import estimate as estimated
+    from heliograph.insight.extent import dotted_names
+
+    with much_is_made():
+        trace = _trace(workflow_id)
+        earlier = session().store.durations.of(trace.workflow.key, set(dotted_names(trace)), trace.now)
+        return estimated(trace, earlier)
+
+
+def export(workflow_id: str, format: str, run: int | None = None) -> Export:
+    """A workflow in a format that other programs read.
+
+    Args:
+        workflow_id: the workflow.
+        format: ``chrome`` (Perfetto), ``otlp`` (OpenTelemetry), ``openlineage``, ``ro-crate``, ``dot``,
+            ``mermaid``, ``html``.
+        run: number of the run; None: the newest, or all of them where the format can hold them.
+
+    Returns:
+        The text, or the texts of several files.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow.
+        ValueError: there is no such format, or no such run.
+        TypeError: the run is not an int.
+
+    >>> from heliograph import workflow
+    >>> workflow.run(workflow.sleep(0), workflow_id="export_example")
+    >>> print(workflow.export("export_example", "mermaid").text.splitlines()[0])
+    flowchart LR
+    """
+    from heliograph.insight.bulk import much_is_made
+    from heliograph.insight.exports.formats import export as exported
+
+    with much_is_made():
+        return exported(_trace(workflow_id, outputs=True), format, _run_number(run))
+
+
+def table(workflow_id: str, what: str = "tasks") -> Table:
+    """The tasks of a workflow, or its attempts of all runs, as a table: ``.to_arrow()``, ``.to_pandas()``.
+
+    Args:
+        workflow_id: the workflow.
+        what: ``tasks`` or ``attempts``.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow.
+        ValueError: there is no such table.
+
+    >>> from heliograph import workflow
+    >>> workflow.run(workflow.sleep(0), workflow_id="table_example")
+    >>> workflow.table("table_example").columns["status"] == ["SUCCESSFUL"]
+    True
+    """
+    from heliograph.insight.bulk import much_is_made
+    from heliograph.insight.rows import rows
+
+    with much_is_made():
+        return rows(_trace(workflow_id, outputs=True), what)
+
+
+def sql(query: str, limit: int | None = None) -> Table:
+    """Ask the storage in SQL. Nothing can be changed by it.
+
+    There are views to be asked: ``heliograph_workflows``, ``_runs``, ``_tasks``, ``_attempts`` and
+    ``_dependencies``; `sql_views` tells of their columns.
+
+    Args:
+        query: one SELECT.
+        limit: at most so many rows; None: all.
+
+    Raises:
+        ValueError: the query is wrong, or would change something.
+        TypeError: the query is no text, or the limit no int.
+
+    >>> from heliograph import workflow
+    >>> workflow.run(workflow.sleep(0), workflow_id="sql_example")
+    >>> workflow.sql("select status from heliograph_workflows where workflow_id = 'sql_example'").rows
+    [('SUCCESSFUL',)]
+    """
+    from heliograph.insight.table import Table
+
+    if not isinstance(query, str):
+        raise TypeError(f"an SQL query must be a str, not {query!r}")
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
+        raise TypeError(f"limit must be an int or None, not {limit!r}")
+    names, found = session().store.sql.ask(query, limit)
+    columns = zip(*found, strict=True) if found else [()] * len(names)
+    return Table(dict(zip(names, columns, strict=True)), {})
+
+
+def sql_views() -> dict[str, dict[str, Any]]:
+    """The views that `sql` can ask: by name, what a row means (``meaning``) and each of its ``columns``.
+
+    >>> from heliograph import workflow
+    >>> workflow.sql_views()["heliograph_tasks"]["columns"]["status"]
+    'how it stands'
+    """
+    from heliograph.storage.views import VIEWS
+
+    return {
+        name: {
+            "meaning": view.meaning,
+            "columns": {column: meaning for column, (_, meaning) in view.columns.items()},
+        }
+        for name, view in VIEWS.items()
+    }
+
+
+def _trace(workflow_id: str, outputs: bool = False) -> Trace:
+    """All that happened in a workflow."""
+    trace = session().store.traces.trace(check_identifier("workflow_id", workflow_id), outputs=outputs)
+    if trace is None:
+        raise WorkflowNotFoundError(f"No such workflow_id {workflow_id!r}")
+    return trace
+
+
+def _run_number(run: int | None) -> int | None:
+    if run is not None and (isinstance(run, bool) or not isinstance(run, int)):
+        raise TypeError(f"run must be an int or None, not {run!r}")
+    return run
