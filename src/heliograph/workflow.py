@@ -51,7 +51,7 @@ from heliograph.graph.user_metadata import metadata_json
 from heliograph.graph.waits import event_node, sleep_node
 from heliograph.reading.diagnosis import diagnose
 from heliograph.reading.history import history
-from heliograph.reading.searching import condition, field, search, summarize
+from heliograph.reading.searching import condition, field, search, search_fields, summarize
 from heliograph.reading.watching import get_logs, get_metrics, watch
 from heliograph.records import context
 from heliograph.records.context import Current, running
@@ -134,6 +134,7 @@ __all__ = [
     "run",
     "run_async",
     "search",
+    "search_fields",
     "send_event",
     "send_event_async",
     "shutdown",

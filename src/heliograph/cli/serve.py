@@ -1,8 +1,9 @@
-"""``heliograph serve``: receives events over HTTP; see `heliograph.web`."""
+"""``heliograph serve``: what is stored, on web pages; receives events too. See `heliograph.web`."""
 
 from __future__ import annotations
 
 import ipaddress
+import secrets
 import socket
 from typing import Annotated, Final
 
@@ -30,12 +31,16 @@ def serve(
             metavar="TOKEN",
             envvar="HELIOGRAPH_TOKEN",
             show_default=False,
-            help="Requests have to carry it: 'Authorization: Bearer TOKEN'.",
+            help="Browsers are asked for it, requests have to carry it: 'Authorization: Bearer TOKEN'. "
+            "Other than on loopback, one is made and shown where none is given.",
         ),
     ] = None,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Nothing can be changed: no events, no buttons.")
+    ] = False,
     storage: StorageOption = None,
 ) -> None:
-    """Receive events over HTTP, for workflows that wait for them."""
+    """Show what is stored on web pages, live; receive events for workflows that wait for them."""
     try:
         import uvicorn
     except ImportError as error:
@@ -45,19 +50,19 @@ def serve(
         raise typer.BadParameter("the token must not be empty", param_hint="'--token'")
     family, address = _resolved(host)
     is_loopback = ipaddress.ip_address(address.partition("%")[0]).is_loopback
-    if not is_loopback and token is None:
-        raise typer.BadParameter(
-            f"{host!r} can be reached by others than you: set a --token", param_hint="'--host'"
-        )
+    made = secrets.token_urlsafe(32) if not is_loopback and token is None else None
     place = chosen(context, storage)
     open_to_read(place)
-    app = web.app(place, token=token, hosts=(host.lower(), *_LOOPBACK_NAMES) if is_loopback else None)
+    hosts = (host.lower(), *_LOOPBACK_NAMES) if is_loopback else None
+    app = web.app(place, token=token or made, hosts=hosts, read_only=read_only)
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=PATIENCE, server_header=False
     )
     with _listening(family, address, port) as listener:
         shown = f"[{address}]" if family is socket.AF_INET6 else address
         typer.echo(f"heliograph serves on http://{shown}:{listener.getsockname()[1]}")
+        if made is not None:
+            typer.echo(f"its token, shown this once: {made}")
         uvicorn.Server(config).run(sockets=[listener])
 
 

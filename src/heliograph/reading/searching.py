@@ -145,6 +145,23 @@ def condition(text: str, *, tasks: bool = False) -> Condition:
     return read(text) if found is None else found  # it says nothing, which is told here
 
 
+def search_fields(*, tasks: bool = False) -> dict[str, str]:
+    """What can be searched, besides the keys of ``user_metadata``.
+
+    Args:
+        tasks: of tasks.
+
+    Returns:
+        By name, what a field holds.
+
+    >>> search_fields()["status"], search_fields(tasks=True)["output.size"]
+    ('a status', 'a number')
+    """
+    from heliograph.search.fields import TASK_FIELDS, WORKFLOW_FIELDS
+
+    return {name: kind.value for name, kind in (TASK_FIELDS if tasks else WORKFLOW_FIELDS).items()}
+
+
 def field(name: str) -> Field:
     """A field, to be compared: ``field("user_metadata.team") == "blue"``.
 

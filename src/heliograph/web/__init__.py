@@ -1,6 +1,8 @@
 """Heliograph over HTTP: an ASGI app that any server can mount. Needs the extra ``web``.
 
-It receives the events that `workflow.HTTPListener` waits for:
+It shows what is stored, on pages for people and as JSON under ``/api`` (described in
+``/api/openapi.json``); ``/metrics`` is for Prometheus. Nothing is unpickled in it: what is resumed from a page
+runs in a process of its own. And it receives the events that `workflow.HTTPListener` waits for:
 
 ``POST /event/send_event/{workflow_id}`` with the JSON object ``{"event_key": …, "event_payload": …}``.
 
@@ -11,7 +13,7 @@ It receives the events that `workflow.HTTPListener` waits for:
 400    The body is not JSON, not an object, or lacks a key; or the key, or the workflow's id, can't be one.
        ``error.message`` says what is wrong.
 401    There is a token, and the request doesn't carry it (``Authorization: Bearer …``).
-403    A web page of another origin sent it, or it is for a host that is not this one.
+403    A web page of another origin sent it, it is for a host that is not this one, or the app is read-only.
 404    Nobody waits for it, and it is not stored: there is no such workflow, it is not running, none of its
        tasks waits for that key, or the one that does was sent an event already; or the workflow ended
        without taking it.
@@ -50,6 +52,7 @@ def app(
     max_body: int = MAX_BODY,
     token: str | None = None,
     hosts: Collection[str] | None = None,
+    read_only: bool = False,
 ) -> Starlette:
     """An ASGI app; mount it, or run it with any server: ``uvicorn --factory heliograph.web:app``.
 
@@ -59,6 +62,7 @@ def app(
         max_body: the largest body that is read, in bytes.
         token: requests have to carry it, as ``Authorization: Bearer …``. None: anybody may send.
         hosts: names by which browsers and others may know this server, such as ``localhost``. None: any.
+        read_only: nothing can be changed: no event is taken, nothing cancelled, resumed or deleted.
 
     Raises:
         MissingExtraError: Starlette is not installed.
@@ -67,12 +71,13 @@ def app(
         StorageError: the storage can't be opened.
     """
     try:
+        import jinja2  # noqa: F401
         import starlette  # noqa: F401
     except ImportError as error:
         raise missing_extra() from error
     from heliograph.web.application import make
 
-    return make(storage, max_body, token, hosts)
+    return make(storage, max_body, token, hosts, read_only)
 
 
 def missing_extra() -> MissingExtraError:

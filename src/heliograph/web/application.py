@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Collection
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
 
 from heliograph import workflow
-from heliograph.web.answers import error
+from heliograph.web import actions, prometheus
+from heliograph.web.api.routes import routes as api_routes
 from heliograph.web.events import Events
-from heliograph.web.guard import Guard
+from heliograph.web.guard import LOGIN, Guard, csrf_of
+from heliograph.web.handling import reading, refused
+from heliograph.web.headers import SafeHeaders
+from heliograph.web.live import Live
+from heliograph.web.login import Login
+from heliograph.web.pages import compare, functions, graph, task, timeline, workflows
+from heliograph.web.pages import workflow as one_workflow
+from heliograph.web.site import Site
 
 
 def make(
-    storage: str | os.PathLike[str] | None, max_body: int, token: str | None, hosts: Collection[str] | None
+    storage: str | os.PathLike[str] | None,
+    max_body: int,
+    token: str | None,
+    hosts: Collection[str] | None,
+    read_only: bool,
 ) -> Starlette:
     """See `heliograph.web.app`."""
     if max_body < 1:
@@ -27,19 +40,42 @@ def make(
         raise ValueError("the token must not be empty")
     if storage is not None:
         workflow.init(storage=storage)
-    events = Events(storage, max_body)
     made = Starlette(
-        routes=[Route("/event/send_event/{workflow_id}", events.send, methods=["POST"])],
-        exception_handlers={HTTPException: _http_error, Exception: _any_error},
+        routes=_routes(Events(storage, max_body), Login(token)),
+        exception_handlers={
+            HTTPException: refused,
+            workflow.WorkflowNotFoundError: refused,
+            workflow.SearchError: refused,
+            workflow.StorageError: refused,
+            Exception: refused,
+        },
     )
+    csrf = csrf_of(secrets.token_hex() if token is None else token)
+    made.state.site = Site(storage, max_body, read_only, csrf, Live())
     made.add_middleware(Guard, token=token, hosts=hosts)
+    made.add_middleware(SafeHeaders)
     return made
 
 
-async def _http_error(_request: Request, raised: Exception) -> Response:
-    assert isinstance(raised, HTTPException)
-    return error(raised.status_code, raised.detail, raised.headers)
-
-
-async def _any_error(_request: Request, _raised: Exception) -> Response:
-    return error(500, "heliograph failed; its log says how")
+def _routes(events: Events, login: Login) -> list[BaseRoute]:
+    return [
+        Route("/event/send_event/{workflow_id}", events.send, methods=["POST"]),
+        Route("/", reading(workflows.show)),
+        Route("/facets", reading(workflows.facets)),
+        Route("/live/workflows", reading(workflows.live)),
+        Route("/workflow", reading(one_workflow.show)),
+        Route("/workflow/insight", reading(one_workflow.insight, heavy=True)),
+        Route("/live/workflow", reading(one_workflow.live)),
+        Route("/data/timeline", reading(timeline.data, heavy=True)),
+        Route("/task", reading(task.show)),
+        Route("/graph", reading(graph.show)),
+        Route("/data/graph", reading(graph.data, heavy=True)),
+        Route("/compare", reading(compare.show, heavy=True)),
+        Route("/functions", reading(functions.show)),
+        Route("/act", actions.from_page, methods=["POST"]),
+        Route(LOGIN, login.show, methods=["GET"]),
+        Route(LOGIN, login.take, methods=["POST"]),
+        Route("/metrics", reading(prometheus.metrics)),
+        *api_routes(),
+        Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
+    ]

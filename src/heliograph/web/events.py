@@ -14,10 +14,10 @@ from starlette.responses import JSONResponse, Response
 
 from heliograph import workflow
 from heliograph.web.answers import error
+from heliograph.web.bodies import read_body
+from heliograph.web.site import open_storage, site_of
 
 _NAMES: Final = ("event_key", "event_payload")
-_READ_ON: Final = 8
-"""A body up to so many times too large is read and dropped: few senders look at an answer before they end."""
 _BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -35,8 +35,10 @@ class Events:
 
     async def send(self, request: Request) -> Response:
         """Take an event in, and answer once it is checkpointed."""
+        if site_of(request).read_only:
+            return error(403, "this server is read-only")
         try:
-            given = _given(await self._body(request))
+            given = _given(await read_body(request, self._max_body))
         except ClientDisconnect:
             return Response(status_code=400)  # nobody reads it
         try:
@@ -66,13 +68,7 @@ class Events:
 
     def _sent(self, request: Request, given: dict[str, Any]) -> Future[str]:
         keep = _keep(request)
-        if self._storage is not None:  # it is open already, but in a child that was forked since
-            try:
-                workflow.init(storage=self._storage)
-            except ValueError as error:  # no fault of who sends
-                raise workflow.StorageError(
-                    f"the program has opened another storage since: {error}"
-                ) from error
+        open_storage(self._storage)
         return workflow.send_event_async(
             request.path_params["workflow_id"],
             given["event_key"],
@@ -80,30 +76,6 @@ class Events:
             keep=keep,
             idempotency_key=request.headers.get("idempotency-key"),
         )
-
-    async def _body(self, request: Request) -> bytes:
-        """The body; no more of it is kept than may be, whatever the headers say of its length."""
-        length, body = 0, bytearray()
-        most_read = _READ_ON * self._max_body
-        if _declared(request) <= most_read:
-            async for chunk in request.stream():
-                length += len(chunk)
-                if length <= self._max_body:
-                    body += chunk
-                elif length > most_read:
-                    break
-            if length <= self._max_body:
-                return bytes(body)
-        # What is left of the body is not read, so nothing can come after it.
-        raise HTTPException(
-            413, f"the body is larger than {self._max_body} bytes", headers={"Connection": "close"}
-        )
-
-
-def _declared(request: Request) -> int:
-    """The length that the headers give; 0: none that makes sense."""
-    length = request.headers.get("content-length", "")
-    return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
 
 
 def _given(body: bytes) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""JSON for programs: what the pages show, from the same public calls."""

@@ -1,0 +1,109 @@
+"""One workflow: how it stands, what ran it, where its time went, what went wrong, its tasks."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from heliograph import workflow
+from heliograph.records.status import ACTIVE
+from heliograph.web import asking, charts, rendering
+from heliograph.web.live import mark
+from heliograph.web.site import open_storage, site_of
+
+PAGE: Final = 50
+_MOST_KINDS: Final = 10
+_LONGEST_PATH: Final = 12
+
+
+def show(request: Request) -> Response:
+    """The page."""
+    workflow_id = asking.needed(request, "id")
+    found = workflow.get_metadata(workflow_id, tasks=True, limit=1)
+    runs = workflow.get_history(workflow_id)
+    run = asking.number(request, "run")
+    wanted = {
+        "q": asking.text(request, "q"),
+        "order": asking.text(request, "order"),
+        "after": asking.text(request, "after"),
+    }
+    try:
+        tasks, wrong = _tasks(workflow_id, wanted), None
+    except workflow.SearchError as error:
+        tasks, wrong = {"found": []}, error
+    return rendering.page(
+        request,
+        "workflow.html",
+        400 if wrong else 200,
+        found=found,
+        runs=list(reversed(runs)),
+        run=run,
+        wanted=wanted,
+        tasks=tasks,
+        wrong=wrong,
+        errors=_errors(workflow_id) if found["counts"].get("FAILED") else [],
+        is_active=found["status"] in ACTIVE,
+        seen=_mark(workflow_id),
+        bar=charts.bar(found["counts"]),
+    )
+
+
+def insight(request: Request) -> Response:
+    """Where the time went, in words and drawings: a part of the page, loaded behind it."""
+    workflow_id, run = asking.needed(request, "id"), asking.number(request, "run")
+    with asking.wrong_is_400():
+        profile = workflow.profile(workflow_id, run)
+    estimate = None
+    if profile.status in ACTIVE:
+        estimate = workflow.estimate(workflow_id)
+    path = sorted(profile.path, key=lambda link: -link.parts.total)[:_LONGEST_PATH]
+    return rendering.page(
+        request,
+        "insight.html",
+        id=workflow_id,
+        profile=profile,
+        parts=charts.bar(profile.parts.to_dict() | {"tail": profile.tail}),
+        path=sorted(path, key=lambda link: link.begin),
+        parallelism=charts.line(profile.parallelism.over_time),
+        estimate=estimate,
+    )
+
+
+def live(request: Request) -> Response:
+    """Says when the workflow has changed."""
+    workflow_id, site = asking.needed(request, "id"), site_of(request)
+
+    def look() -> str:
+        open_storage(site.storage)
+        return _mark(workflow_id)
+
+    seen = request.headers.get("last-event-id") or asking.text(request, "seen")
+    return site.live.stream(f"workflow {workflow_id}", look, seen)
+
+
+def _mark(workflow_id: str) -> str:
+    found = workflow.get_metadata(workflow_id, tasks=True, limit=1)
+    return mark([found["status"], found["counts"], found["user_metadata"], found["cursor"]])
+
+
+def _tasks(workflow_id: str, wanted: dict[str, str | None]) -> dict[str, Any]:
+    condition = workflow.field("workflow_id") == workflow_id
+    if wanted["q"] and wanted["q"].strip():
+        condition = condition & workflow.condition(wanted["q"], tasks=True)
+    with asking.wrong_is_400():
+        return workflow.search(condition, wanted["order"], PAGE, wanted["after"], tasks=True)
+
+
+def _errors(workflow_id: str) -> list[dict[str, Any]]:
+    """Tasks that failed, by kind of error, each with the first of them."""
+    failed = (workflow.field("workflow_id") == workflow_id) & (workflow.field("status") == "FAILED")
+    kinds = workflow.summarize("error.type", where=failed, tasks=True)[:_MOST_KINDS]
+    errors = []
+    for kind in kinds:
+        name = kind["by"]["error.type"]
+        of = failed if name is None else failed & (workflow.field("error.type") == name)
+        first = workflow.search(of, "stats.end_time", 1, tasks=True)["found"]
+        errors.append({"type": name, "count": kind["count"], "first": first[0] if first else {}})
+    return errors

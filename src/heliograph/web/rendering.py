@@ -1,0 +1,146 @@
+"""Templates made into pages. All that comes from tasks and users is escaped, wherever it stands."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from jinja2 import ChainableUndefined, Environment, PackageLoader, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from heliograph.insight import wording
+from heliograph.web.site import site_of
+
+
+def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """An answer from a template."""
+    site = site_of(request)
+    text = (
+        _environment()
+        .get_template(template)
+        .render(
+            base=request.scope.get("root_path", ""),
+            path=request.url.path,
+            query=request.url.query,
+            csrf=site.csrf,
+            read_only=site.read_only,
+            now=time.time(),
+            **values,
+        )
+    )
+    return HTMLResponse(text, status)
+
+
+def visible(value: Any) -> Any:
+    r"""Text with what no page may hold, or would turn lines round, as Python writes it.
+
+    >>> visible("a\x1b[31m\u202eb"), visible("two\nlines"), visible(3)
+    ('a\\x1b[31m\\u202eb', 'two\nlines', 3)
+    """
+    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
+        return value
+    return "".join(
+        letter
+        if letter.isprintable() or letter in "\n\t"
+        else letter.encode("unicode_escape", "surrogatepass").decode()
+        for letter in value
+    )
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("heliograph.web", "templates"),
+        autoescape=True,
+        finalize=visible,
+        undefined=ChainableUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "duration": _duration,
+        "size": _size,
+        "moment": _moment,
+        "since": _since,
+        "whole": _whole,
+        "value": _value,
+        "pretty": _pretty,
+        "escaped_id": _escaped_id,
+    }
+    made.globals["url"] = _url
+    return made
+
+
+@pass_context
+def _url(context: Context, path: str, **parameters: Any) -> str:
+    """The address of a page; parameters that are None or empty are left out."""
+    given = [(name, value) for name, value in parameters.items() if value not in (None, "", ())]
+    query = urlencode(given, doseq=True, errors="replace")
+    return f"{context['base']}{path}{'?' if query else ''}{query}"
+
+
+def _escaped_id(text: str) -> str:
+    """An id in a form: `visible` would change one that turns lines round."""
+    return quote(text, safe="", errors="replace")
+
+
+def _known(given: Any) -> bool:
+    return isinstance(given, int | float) and not isinstance(given, bool)
+
+
+def _duration(given: Any) -> str:
+    return wording.duration(given if _known(given) else None)
+
+
+def _size(given: Any) -> str:
+    return wording.size(int(given) if _known(given) else None)
+
+
+def _whole(given: Any) -> str:
+    return f"{given:,}".replace(",", "\N{NARROW NO-BREAK SPACE}") if _known(given) else wording.NOTHING
+
+
+def _moment(given: Any) -> Markup:
+    """A time in UTC; the script that makes it local finds it by its element."""
+    if not _known(given):
+        return Markup(wording.NOTHING)
+    try:
+        moment = datetime.fromtimestamp(given, UTC)
+    except (OverflowError, ValueError, OSError):
+        return Markup("{}").format(str(given))
+    shown = f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(timespec="milliseconds"), shown)
+
+
+@pass_context
+def _since(context: Context, given: Any) -> str:
+    return f"{wording.duration(max(context['now'] - given, 0.0))} ago" if _known(given) else wording.NOTHING
+
+
+def _value(given: Any) -> str:
+    """A value of the metadata in a line."""
+    return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+
+
+def _pretty(given: Any) -> str:
+    return json.dumps(given, ensure_ascii=False, indent=2)
+
+
+def plain(values: Mapping[str, Any], name: str) -> Any:
+    """A value by its dotted name, ``user_metadata.team``; None: it isn't there.
+
+    >>> plain({"stats": {"start_time": 3.5}}, "stats.start_time")
+    3.5
+    """
+    found: Any = values
+    for part in name.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found

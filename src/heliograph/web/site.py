@@ -1,0 +1,57 @@
+"""What all pages share."""
+
+from __future__ import annotations
+
+import hmac
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+
+from heliograph import workflow
+
+if TYPE_CHECKING:
+    from heliograph.web.live import Live
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The settings of an app.
+
+    Attributes:
+        storage: what is shown; None: the storage this process has open, else the default one.
+        max_body: the largest body that is read, in bytes.
+        read_only: nothing can be changed through it.
+        csrf: what a form has to carry to change something: only pages of this server know it.
+        live: the open event streams.
+    """
+
+    storage: str | os.PathLike[str] | None
+    max_body: int
+    read_only: bool
+    csrf: str
+    live: Live
+
+    def is_ours(self, given: str) -> bool:
+        """Whether a form comes from a page of this server."""
+        return hmac.compare_digest(given.encode("utf-8", "replace"), self.csrf.encode())
+
+
+def site_of(request: Request) -> Site:
+    """The settings of the app that a request is for."""
+    site: Site = request.app.state.site
+    return site
+
+
+def open_storage(storage: str | os.PathLike[str] | None) -> None:
+    """Have the storage open; it is already, but in a child that was forked since.
+
+    Raises:
+        StorageError: it can't be opened, or the program has opened another one since.
+    """
+    if storage is not None:
+        try:
+            workflow.init(storage=storage)
+        except ValueError as error:  # no fault of who asks
+            raise workflow.StorageError(f"the program has opened another storage since: {error}") from error
