@@ -310,11 +310,11 @@ def _bytes(value: StoredValue, work: Work) -> bytes:
 
 def _store(value: object, work: Work, what: str) -> StoredValue:
     data = dumps(value, f"{what} of task {work.task_id!r}")
-    size, checksum, kind = len(data), hashlib.sha256(data).hexdigest(), dotted(type(value))
+    size, kind = len(data), dotted(type(value))
     if size <= INLINE_LIMIT:
-        return StoredValue(size, checksum, kind, data)
+        return StoredValue(size, hashlib.sha256(data).hexdigest(), kind, data)
     location = _value_store(work.values).put(data, str(work.key.workflow))
-    return StoredValue(size, checksum, kind, None, location)
+    return StoredValue(size, location.rpartition("/")[2], kind, None, location)
 
 
 def _caught(error: BaseException, given: BaseException, work: Work) -> StoredValue:

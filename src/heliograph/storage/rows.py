@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any, Final
 
 from heliograph.graph.options import TaskOptions
@@ -61,7 +60,7 @@ def attempt_row(key: int, run: int, stored: float, entry: AttemptEntry) -> dict[
         "pid": worker.pid or None,
         "worker_id": worker.worker_id or None,
         "node_id": worker.node_id,
-        "ray": worker.ray and json.dumps(asdict(worker.ray)),
+        "ray": worker.ray and _ray_json(worker.ray),
         "measured": used.measured or None,
         "cpu_time": used.cpu_time,
         "peak_rss": used.peak_rss,
@@ -76,6 +75,18 @@ def attempt_row(key: int, run: int, stored: float, entry: AttemptEntry) -> dict[
         "error_traceback": failure and failure.traceback and storable_text(failure.traceback),
         "died": failure and failure.died,
     }
+
+
+def _ray_json(facts: RayFacts) -> str:
+    # By hand: `asdict` copies deeply, and this is written with every attempt.
+    return json.dumps(
+        {
+            "task_id": facts.task_id,
+            "job_id": facts.job_id,
+            "resources": facts.resources,
+            "object_store_bytes": facts.object_store_bytes,
+        }
+    )
 
 
 def storable_text(text: str) -> str:

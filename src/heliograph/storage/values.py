@@ -14,11 +14,12 @@ import hashlib
 import os
 import posixpath
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from heliograph.errors import StorageCorruptError, StorageError
 
+_HASHED_BESIDE: Final = 8 * 1024 * 1024  # bytes from which a second thread pays
 INLINE_LIMIT: Final = 64 * 1024
 """A pickled value of more bytes than this goes to the value store, not into the database."""
 
@@ -46,23 +47,47 @@ class ValueStore:
         Raises:
             StorageError: the filesystem refused it; the message says where and why.
         """
+        if len(data) >= _HASHED_BESIDE:
+            return self._put_large(data, folder)
         location = f"{folder}/{hashlib.sha256(data).hexdigest()}"
         path = self._path(location)
         with self._explained("write", path):
             if self._size(path) == len(data):
                 return location
-            self._fs.makedirs(posixpath.dirname(path), exist_ok=True)
-            temporary = f"{path}.{uuid.uuid4().hex}.tmp"
-            try:
-                self._write(temporary, data)
-                self._fs.mv(temporary, path)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    self._fs.rm_file(temporary)
-                raise
-            if self._is_local:
-                _sync_folder(posixpath.dirname(path))
+            self._write_as(path, data, lambda: path)
         return location
+
+    def _put_large(self, data: bytes, folder: str) -> str:
+        """As `put`: the hash, which takes as long as the writing, is made meanwhile."""
+        from concurrent.futures import ThreadPoolExecutor  # late: most workers never need it
+
+        with ThreadPoolExecutor(1) as beside:
+            digest = beside.submit(lambda: hashlib.sha256(data).hexdigest())
+            path = self._path(f"{folder}/{uuid.uuid4().hex}")
+            with self._explained("write", path):
+                self._write_as(path, data, lambda: self._path(f"{folder}/{digest.result()}"))
+        return f"{folder}/{digest.result()}"
+
+    def _write_as(self, near: str, data: bytes, name: Callable[[], str]) -> None:
+        """Write a file whole, and give it its name when it is there.
+
+        Args:
+            near: a path in the same folder.
+            data: what to write.
+            name: gives the file's path, after it was written.
+        """
+        folder = posixpath.dirname(near)
+        self._fs.makedirs(folder, exist_ok=True)
+        temporary = f"{near}.{uuid.uuid4().hex}.tmp"
+        try:
+            self._write(temporary, data)
+            self._fs.mv(temporary, name())
+        except BaseException:
+            with contextlib.suppress(OSError):
+                self._fs.rm_file(temporary)
+            raise
+        if self._is_local:
+            _sync_folder(folder)
 
     def get(self, location: str, sha256: str) -> bytes:
         """The value at a location.

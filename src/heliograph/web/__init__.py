@@ -1,8 +1,8 @@
 """Heliograph over HTTP: an ASGI app that any server can mount. Needs the extra ``web``.
 
 It shows what is stored, on pages for people and as JSON under ``/api`` (described in
-``/api/openapi.json``); ``/metrics`` is for Prometheus. Nothing is unpickled in it: what is resumed from a page
-runs in a process of its own. And it receives the events that `workflow.HTTPListener` waits for:
+``/api/openapi.json``); ``/metrics`` is for Prometheus. Nothing is unpickled in it: what is resumed from a
+page runs in a process of its own. And it receives the events that `workflow.HTTPListener` waits for:
 
 ``POST /event/send_event/{workflow_id}`` with the JSON object ``{"event_key": …, "event_payload": …}``.
 

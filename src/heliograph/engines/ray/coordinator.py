@@ -136,7 +136,7 @@ class Coordinator:
     async def output_of(self, workflow_id: str) -> Output:
         """The output of a stored workflow, once it is there, whoever runs it."""
         try:
-            await asyncio.to_thread(self._has_recovered.wait)
+            await self._recovered()
             record = await self._asked.ask(lambda store: waiting.found(store, workflow_id))
             mine = self._loop.future_of(record.key)
             if mine is not None:
@@ -179,7 +179,7 @@ class Coordinator:
         return expected
 
     async def _entered(self, wanted: Submission | Claim) -> OutputFuture:
-        await asyncio.to_thread(self._has_recovered.wait)
+        await self._recovered()
         if self._loop.is_closed:  # a fault ended it: the next life of this actor takes the call, and all else
             os._exit(1)
         try:
@@ -191,6 +191,10 @@ class Coordinator:
             if record is None or mine is None or not self._is_of(record, wanted):
                 raise
             return mine
+
+    async def _recovered(self) -> None:
+        if not self._has_recovered.is_set():
+            await asyncio.to_thread(self._has_recovered.wait)
 
     def _is_of(self, record: WorkflowRecord, wanted: Submission | Claim) -> bool:
         runs = self._store.queries.runs(record.key)

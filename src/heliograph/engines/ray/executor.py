@@ -119,8 +119,13 @@ class RayExecutor:
         with self._lock:
             if self._is_closed:
                 raise RuntimeError("the executor is closed")
+            is_only = not self._entries
             self._entries[work.key] = entry
-            self._enqueue(entry)
+            if not is_only:
+                self._enqueue(entry)
+                return
+            self._group_of(entry).waiting += 1
+        self._send(_Flight([entry]))  # a chain does not wait for another thread
 
     def cancel(self, key: AttemptKey) -> None:
         """See `Executor.cancel`: the worker that has the attempt is killed."""
@@ -323,12 +328,15 @@ class RayExecutor:
     def _enqueue(self, entry: _Entry) -> None:
         """It waits for its turn. Called under the lock."""
         entry.flight, entry.running = None, None
+        self._group_of(entry).queue.append(entry)
+        self._news.notify()
+
+    def _group_of(self, entry: _Entry) -> _Group:
         options = entry.work.options.ray or task_options.NONE
         group = self._groups.get(options)
         if group is None:
             group = self._groups[options] = _Group()
-        group.queue.append(entry)
-        self._news.notify()
+        return group
 
     def _stops_waiting(self, flight: _Flight) -> None:
         """It runs, or is over. Called under the lock."""
