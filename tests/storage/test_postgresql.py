@@ -228,7 +228,7 @@ def test_metadata_with_long_keys(url: str) -> None:
 def end_connections(url: str) -> None:
     with psycopg.connect(plain(url), autocommit=True) as connection:
         connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND application_name = 'heliograph'"
         )
 
