@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +34,32 @@ def refused(storage: Path, *arguments: str, **more: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
-def test_others_than_loopback_need_a_token(tmp_path: Path, host: str) -> None:
-    code, said = refused(tmp_path, "--host", host)
-    assert code == 2
-    assert "can be reached by others than you: set a --token" in said
+def test_where_others_can_reach_it_a_token_is_made_and_shown_once(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "heliograph.cli", "serve", "--host", "0.0.0.0", "--port", "0"],
+        env=environment(tmp_path),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        port = int(process.stdout.readline().rpartition(":")[2])
+        token = process.stdout.readline().rpartition(": ")[2].strip()
+        assert len(token) >= 32
+
+        def status(**headers: str) -> int:
+            with closing(HTTPConnection("127.0.0.1", port, timeout=DEADLINE)) as connection:
+                connection.request("GET", "/api/workflows", headers=headers)
+                return connection.getresponse().status
+
+        assert status() == 401
+        assert status(Authorization="Bearer something else") == 401
+        assert status(Authorization=f"Bearer {token}") == 200
+    finally:
+        process.terminate()
+        process.communicate(timeout=DEADLINE)
 
 
 def test_an_empty_token_is_none(tmp_path: Path) -> None:

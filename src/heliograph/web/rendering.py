@@ -28,7 +28,6 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         .get_template(template)
         .render(
             base=request.scope.get("root_path", ""),
-            path=request.url.path,
             query=request.url.query,
             csrf=site.csrf,
             read_only=site.read_only,

@@ -1,0 +1,238 @@
+"""The pages: what they show, what nobody may do through them, and that nothing on them runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from heliograph import web, workflow
+
+HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{7*7}}"""
+TOKEN = "a token of some length"
+PAGE = {"Accept": "text/html"}
+
+
+class Bomb:
+    """Leaves a mark where it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.mark),)
+
+
+@workflow.task
+def give(value: Any) -> Any:
+    return value
+
+
+@workflow.task(max_retries=0)
+def fail(what: str) -> None:
+    workflow.current().log(what)
+    raise ValueError(what)
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Iterator[Path]:
+    workflow.init(storage=tmp_path, workers="threads", num_workers=2)
+    total = give.options(name="total", metadata={"unit": "m"})
+    workflow.run(total.bind([give.bind(1), give.bind(2)]), workflow_id="good", metadata={"team": "blue"})
+    named = fail.options(name=HOSTILE[:200], metadata={HOSTILE: HOSTILE})
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(named.bind(HOSTILE), workflow_id=HOSTILE, metadata={"k": HOSTILE})
+    yield tmp_path
+    workflow.shutdown()
+
+
+@pytest.fixture
+def client(storage: Path) -> Iterator[TestClient]:
+    with TestClient(web.app(storage), base_url="http://localhost") as made:
+        yield made
+
+
+def csrf(page: str) -> str:
+    found = re.search(r'name="csrf" value="([0-9a-f]+)"', page)
+    assert found is not None
+    return found.group(1)
+
+
+PATHS = [
+    ("/", {}),
+    ("/", {"q": HOSTILE}),
+    ("/facets", {}),
+    ("/workflow", {"id": HOSTILE}),
+    ("/workflow", {"id": HOSTILE, "q": HOSTILE}),
+    ("/workflow/insight", {"id": HOSTILE}),
+    ("/task", {"id": HOSTILE, "task": HOSTILE[:200]}),
+    ("/graph", {"id": HOSTILE}),
+    ("/compare", {"a": HOSTILE, "b": "good"}),
+    ("/functions", {}),
+    ("/workflow", {"id": HOSTILE + "?"}),
+    ("/login", {"next": HOSTILE}),
+]
+
+
+@pytest.mark.parametrize(("path", "query"), PATHS)
+def test_nothing_of_a_tasks_own_reaches_a_page_unescaped(
+    client: TestClient, path: str, query: dict[str, str]
+) -> None:
+    answer = client.get(path, params=query, headers=PAGE)
+    assert answer.status_code in (200, 400, 404)
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "<script>alert" not in answer.text
+    assert "<img src=x" not in answer.text
+    assert "49" not in re.findall(r"onerror=alert\(2\)&gt;(\S{2})", answer.text)
+
+
+@pytest.mark.parametrize(("path", "query"), PATHS)
+def test_no_page_may_run_what_is_written_in_it(client: TestClient, path: str, query: dict[str, str]) -> None:
+    answer = client.get(path, params=query, headers=PAGE)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    tags = Tags()
+    tags.feed(answer.text)
+    for tag, given in tags.found:
+        assert not [name for name in given if name.startswith("on") or name == "style"], tag
+        assert tag != "style"
+        assert tag != "script" or given["src"].startswith("/static/")
+        assert not given.get("href", "").startswith("javascript:")
+
+
+class Tags(HTMLParser):
+    """The tags of a page, each with its attributes, as a browser finds them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, {name: value or "" for name, value in attrs}))
+
+
+def test_the_list_is_found_by_search(client: TestClient) -> None:
+    assert "good" in client.get("/", params={"q": 'user_metadata.team = "blue"'}, headers=PAGE).text
+    answer = client.get("/", params={"q": 'user_metadata.team = "red"'}, headers=PAGE)
+    assert ">good<" not in answer.text
+
+
+def test_a_search_that_is_wrong_is_told(client: TestClient) -> None:
+    answer = client.get("/", params={"q": "status ="}, headers=PAGE)
+    assert "status =" in answer.text
+    api = client.get("/api/workflows", params={"q": "status ="})
+    assert api.status_code == 400
+    assert api.json()["error"]["at"] >= len("status =") - 1
+
+
+def test_a_workflow_and_its_tasks(client: TestClient) -> None:
+    page = client.get("/workflow", params={"id": "good"}, headers=PAGE).text
+    assert "3 of 3 tasks" in page
+    assert "total" in page
+    assert "blue" in page
+    task = client.get("/task", params={"id": "good", "task": "total"}, headers=PAGE).text
+    assert "builtins.list" in task
+
+
+def test_the_api_says_what_is_stored(client: TestClient) -> None:
+    found = client.get("/api/workflows").json()
+    assert {one["workflow_id"] for one in found["found"]} == {"good", HOSTILE}
+    described = client.get("/api/openapi.json").json()
+    assert described["openapi"].startswith("3.")
+    for path in described["paths"]:
+        assert path.startswith("/api/")
+    assert 'heliograph_workflows{status="SUCCESSFUL"} 1' in client.get("/metrics").text
+
+
+def test_values_are_never_unpickled(storage: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "unpickled"
+    workflow.run_async(give.options(name="bomb").bind([1]), workflow_id="other").result(30)
+    bomb = workflow.run_async(make_bomb.options(name="bomb").bind(str(mark)), workflow_id="bomb")
+    bomb.exception(30) or None
+    assert workflow.get_status("bomb") == "SUCCESSFUL"
+    with TestClient(web.app(storage), base_url="http://localhost") as client:
+        for path, query in [
+            ("/", {}),
+            ("/workflow", {"id": "bomb"}),
+            ("/workflow/insight", {"id": "bomb"}),
+            ("/task", {"id": "bomb", "task": "bomb"}),
+            ("/graph", {"id": "bomb"}),
+            ("/compare", {"a": "bomb", "b": "good"}),
+        ]:
+            assert client.get(path, params=query, headers=PAGE).status_code == 200
+    assert not mark.exists()
+
+
+@workflow.task
+def make_bomb(mark: str) -> Any:
+    return Bomb(Path(mark))
+
+
+@pytest.mark.parametrize("action", ["cancel", "resume", "delete"])
+def test_a_change_needs_a_form_of_this_server(client: TestClient, action: str) -> None:
+    form = {"do": action, "id": "good", "confirmed": "yes"}
+    assert client.post("/act", data=form).status_code == 403
+    assert client.post("/act", data=form | {"csrf": "0" * 64}).status_code == 403
+    mine = form | {"csrf": csrf(client.get("/workflow", params={"id": "good"}, headers=PAGE).text)}
+    assert client.post("/act", data=mine, headers={"Origin": "http://evil.example"}).status_code == 403
+    assert workflow.get_status("good") == "SUCCESSFUL"
+
+
+def test_a_delete_is_asked_once_more_and_then_done(client: TestClient) -> None:
+    form = {"do": "delete", "id": "good", "csrf": csrf(client.get("/", headers=PAGE).text)}
+    asked = client.post("/act", data=form, headers=PAGE)
+    assert asked.status_code == 200
+    assert workflow.get_status("good") == "SUCCESSFUL"
+    done = client.post("/act", data=form | {"confirmed": "yes"}, headers=PAGE)
+    assert "deleted" in done.text
+    with pytest.raises(workflow.WorkflowNotFoundError):
+        workflow.get_status("good")
+
+
+def test_a_program_changes_things_with_json_only(client: TestClient) -> None:
+    body = json.dumps({"id": "good"})
+    plain = client.post("/api/workflow/delete", content=body, headers={"Content-Type": "text/plain"})
+    assert plain.status_code == 415
+    refused = client.post("/api/workflow/cancel", json={"id": "nope"})
+    assert refused.status_code == 409
+    assert "No such workflow_id 'nope'" in refused.json()["error"]["message"]
+    assert client.post("/api/workflow/explode", json={"id": "good"}).status_code == 400
+    assert client.post("/api/workflow/delete", json={"id": "good"}).json()["done"][0]["ok"]
+
+
+def test_a_server_that_only_reads(storage: Path) -> None:
+    with TestClient(web.app(storage, read_only=True), base_url="http://localhost") as client:
+        page = client.get("/workflow", params={"id": "good"}, headers=PAGE).text
+        assert 'action="/act"' not in page
+        assert client.post("/act", data={"do": "delete", "id": "good"}).status_code == 403
+        assert client.post("/api/workflow/delete", json={"id": "good"}).status_code == 403
+    assert workflow.get_status("good") == "SUCCESSFUL"
+
+
+def test_who_has_no_token_sees_nothing_but_the_login(storage: Path) -> None:
+    with TestClient(web.app(storage, token=TOKEN), base_url="http://localhost") as client:
+        away = client.get("/workflow?id=good", headers=PAGE, follow_redirects=False)
+        assert away.status_code == 303
+        assert away.headers["location"].startswith("/login?next=")
+        assert client.get("/api/workflows").status_code == 401
+        assert client.get("/metrics").status_code == 401
+        wrong = client.post("/login", data={"token": "guessed", "next": "/"}, follow_redirects=False)
+        assert wrong.status_code == 401
+        assert "set-cookie" not in wrong.headers
+        right = client.post("/login", data={"token": TOKEN, "next": "//evil.example"}, follow_redirects=False)
+        assert right.headers["location"] == "/"
+        cookie = right.headers["set-cookie"].lower()
+        assert "httponly" in cookie
+        assert "samesite=strict" in cookie
+        assert TOKEN not in right.headers["set-cookie"]
+        assert "good" in client.get("/", headers=PAGE).text
