@@ -4,17 +4,18 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test lint bench lock clean
+.PHONY: help venv demo test test-ray-oldest lint bench lock clean
 
 VENV := .venv
 PY   := $(VENV)/bin/python
 UV   := $(VENV)/bin/uv
+OLDEST := .venv-ray-oldest
 ARGS ?=
 export PYTHON
 
 help: ## list the targets
 	@echo "heliograph: durable workflows that write down everything they did"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 	@echo "demo, test, bench and lock hand ARGS on: make test ARGS='-k resume -x'. PYTHON=... names the Python to build .venv with."
 
 venv: $(VENV)/.ready ## make .venv ready (the targets below do it themselves)
@@ -26,6 +27,13 @@ demo: $(VENV)/.ready ## run a real job: index the whole standard library, durabl
 test: $(VENV)/.ready ## run the tests
 	@echo "test: running the tests"
 	@$(PY) -m pytest $(ARGS)
+
+test-ray-oldest: $(VENV)/.ready ## run the tests of the metadata page on the oldest Ray that is supported
+	@echo "test-ray-oldest: making $(OLDEST) with Ray 2.48, and running the page's tests on it"
+	@$(UV) venv --quiet --clear --python $(PY) $(OLDEST)
+	@$(UV) pip sync --quiet --python $(OLDEST)/bin/python --require-hashes locks/ray-oldest.txt
+	@PYTHONPATH="$(CURDIR)/src" $(OLDEST)/bin/python -m pytest -p no:cacheprovider \
+		tests/ray/test_page.py tests/ray/test_internals.py $(ARGS)
 
 lint: $(VENV)/.ready ## check style (ruff), format (ruff) and types (mypy)
 	@echo "lint: checking style, format and types"
@@ -43,7 +51,7 @@ lock: $(VENV)/.uv ## bring locks/ up to date with pyproject.toml (ARGS=--upgrade
 
 clean: ## remove all that make made: .venv, caches, builds
 	@echo "clean: removing .venv, caches and builds"
-	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(OLDEST) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name .git -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
 # Stamps, not the files they stand for: a stamp is written last, so a bootstrap cut short is done again.
