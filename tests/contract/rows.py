@@ -17,23 +17,19 @@ class Promise:
         of: the row or the bullet it is from.
         words: what is promised, in short, in the contract's words.
         tests: ``module::test``, in this folder, or elsewhere in ``tests`` with a path.
-        not_yet: why no test can hold it today; such a promise has no tests.
         no_engine: the tests take no engine from the suite: what is refused before any is asked, or they
-            kill whole programs, or it holds in the pure floors.
+            kill whole programs, or it holds in the pure floors, or it is about Ray alone.
     """
 
     of: str
     words: str
-    tests: tuple[str, ...] = ()
-    not_yet: str = ""
+    tests: tuple[str, ...]
     no_engine: bool = False
 
 
-def p(of: str, words: str, *tests: str, not_yet: str = "", no_engine: bool = False) -> Promise:
-    return Promise(of, words, tests, not_yet, no_engine)
+def p(of: str, words: str, *tests: str, no_engine: bool = False) -> Promise:
+    return Promise(of, words, tests, no_engine)
 
-
-RAY = "the Ray engine is not there yet"
 
 PROMISES: tuple[Promise, ...] = (
     # -- names and signatures
@@ -50,7 +46,13 @@ PROMISES: tuple[Promise, ...] = (
         "test_run::test_tasks_run_in_other_processes_by_default",
         no_engine=True,
     ),
-    p("init", 'engine: "ray"', not_yet=RAY),
+    p(
+        "init",
+        'engine: "ray"',
+        "ray/test_dags::test_nodes_of_both_kinds_mix",
+        "ray/test_dags::test_workers_are_not_for_ray",
+        no_engine=True,
+    ),
     p(
         "init",
         "None keeps, -1 infinite",
@@ -119,7 +121,13 @@ PROMISES: tuple[Promise, ...] = (
         "test_futures::test_concurrent_futures_wait_for_it",
         "test_futures::test_asyncio_awaits_it",
     ),
-    p("run_async", "a Ray ObjectRef on the Ray engine (so ray.get, ray.wait take it)", not_yet=RAY),
+    p(
+        "run_async",
+        "a Ray ObjectRef on the Ray engine (so ray.get, ray.wait take it)",
+        "ray/test_page::test_resumed_workflows",
+        "ray/test_faults::test_a_killed_driver_is_not_missed",
+        no_engine=True,
+    ),
     p(
         "resume",
         "resume from checkpoints",
@@ -289,7 +297,13 @@ PROMISES: tuple[Promise, ...] = (
         "test_options::test_an_unknown_option_is_a_value_error_that_lists_the_valid_ones",
         no_engine=True,
     ),
-    p("options", "above @ray.remote, and on what it makes", not_yet=RAY),
+    p(
+        "options",
+        "above @ray.remote, and on what it makes",
+        "ray/test_page::test_user_defined_metadata_in_the_decorator",
+        "ray/test_dags::test_options_are_merged_key_by_key",
+        no_engine=True,
+    ),
     p(
         "HTTP events",
         "200 only after the event is checkpointed",
@@ -336,8 +350,18 @@ PROMISES: tuple[Promise, ...] = (
         "test_run::test_a_task_still_calls_as_the_function_it_is",
         no_engine=True,
     ),
-    p("tasks", "@ray.remote functions with .bind work on the Ray engine", not_yet=RAY),
-    p("tasks", "actors' methods in a DAG: a clear TypeError", not_yet=RAY),
+    p(
+        "tasks",
+        "@ray.remote functions with .bind work on the Ray engine",
+        "ray/test_page::test_retrieving_metadata",
+        no_engine=True,
+    ),
+    p(
+        "tasks",
+        "actors' methods in a DAG: a clear TypeError",
+        "ray/test_dags::test_actors_are_refused",
+        no_engine=True,
+    ),
     p(
         "tasks",
         "more than one return: ValueError",
@@ -374,7 +398,12 @@ PROMISES: tuple[Promise, ...] = (
         "a node arrives as its value, nested in a list, tuple, dict or dataclass too",
         "test_dags::test_a_nested_node_arrives_as_its_value",
     ),
-    p("arguments", "nested, for @ray.remote: as an ObjectRef", not_yet=RAY),
+    p(
+        "arguments",
+        "nested, for @ray.remote: as an ObjectRef",
+        "ray/test_dags::test_nodes_are_values_and_nested_ones_are_references",
+        no_engine=True,
+    ),
     p("arguments", "one node used twice runs once", "test_dags::test_one_node_used_twice_runs_once"),
     p(
         "failures",
@@ -467,7 +496,12 @@ PROMISES: tuple[Promise, ...] = (
         "test_metadata::test_of_a_task_name_task_options_user_metadata_workflow_refs_and_stats",
         "test_metadata::test_stats_of_a_task_are_of_its_last_attempt",
     ),
-    p("metadata", "task_options has ray_options on Ray", not_yet=RAY),
+    p(
+        "metadata",
+        "task_options has ray_options on Ray",
+        "ray/test_dags::test_options_of_ray_are_honoured_and_shown",
+        no_engine=True,
+    ),
     p(
         "metadata",
         "a cancelled workflow has no end_time",
@@ -498,7 +532,12 @@ PROMISES: tuple[Promise, ...] = (
         "test_metadata::test_unknown_ids_are_a_value_error_that_names_them",
         "test_status::test_status_of_an_unknown_id_is_a_value_error",
     ),
-    p("metadata", "pytest.raises(ray.exceptions.RaySystemError) around a failing run holds", not_yet=RAY),
+    p(
+        "metadata",
+        "pytest.raises(ray.exceptions.RaySystemError) around a failing run holds",
+        "ray/test_page::test_resumed_workflows",
+        no_engine=True,
+    ),
     p(
         "metadata",
         "pytest.raises(workflow.WorkflowExecutionError) holds",
