@@ -60,8 +60,10 @@ from heliograph.reading.explaining import (
     table,
     timeline,
 )
+from heliograph.reading.functions import functions, trend
 from heliograph.reading.history import history
-from heliograph.reading.searching import condition, field, search, search_fields, summarize
+from heliograph.reading.metadata import get_downstream
+from heliograph.reading.searching import condition, field, over_time, search, search_fields, summarize
 from heliograph.reading.watching import get_logs, get_metrics, watch
 from heliograph.records import context
 from heliograph.records.context import Current, running
@@ -116,6 +118,8 @@ __all__ = [
     "exceptions",
     "export",
     "field",
+    "functions",
+    "get_downstream",
     "get_history",
     "get_logs",
     "get_metadata",
@@ -129,6 +133,7 @@ __all__ = [
     "list_all",
     "list_metadata",
     "options",
+    "over_time",
     "profile",
     "progress",
     "resume",
@@ -148,6 +153,7 @@ __all__ = [
     "table",
     "task",
     "timeline",
+    "trend",
     "wait_for_event",
     "watch",
 ]

@@ -175,6 +175,10 @@ class Queries:
         """See `TaskQueries.task`."""
         return self._task_queries.task(key, task_id)
 
+    def downstream(self, key: int, task_id: str, limit: int) -> list[str] | None:
+        """See `TaskQueries.downstream`."""
+        return self._task_queries.downstream(key, task_id, limit)
+
     def tasks(self, key: int) -> list[TaskRecord]:
         """See `TaskQueries.tasks`."""
         return self._task_queries.tasks(key)

@@ -86,7 +86,8 @@ class SQLite:
         _execute(connection, "BEGIN IMMEDIATE")
 
     def begin_snapshot(self, connection: Connection) -> None:
-        """In WAL mode every transaction reads from one moment."""
+        """In WAL mode every transaction reads from one moment; never from a file that nobody else sees."""
+        self.check()
         _execute(connection, "BEGIN")
 
     def commit(self, connection: Connection) -> None:

@@ -10,6 +10,7 @@ from heliograph.storage import control, migrations
 from heliograph.storage.checkpoints import Checkpoints
 from heliograph.storage.database import Database
 from heliograph.storage.durations import Durations
+from heliograph.storage.function_runs import FunctionRuns
 from heliograph.storage.health import Health, examine
 from heliograph.storage.journal import Journal
 from heliograph.storage.location import Location
@@ -37,6 +38,7 @@ class Store:
         mailbox: events sent over HTTP.
         traces: all that happened in a workflow at once.
         durations: how long tasks of a function take.
+        function_runs: how a function's attempts went, by workflow.
         sql: questions in SQL.
         search: finds workflows and tasks.
         watching: what changes, and what tasks say.
@@ -61,6 +63,7 @@ class Store:
         self.mailbox = Mailbox(self._database, clock)
         self.traces = Traces(self._database, self.queries, clock)
         self.durations = Durations(self._database)
+        self.function_runs = FunctionRuns(self._database)
         self.sql = SQLReader(self._database)
         self.search = Search(self._database, self.queries, clock)
         self._watching: Watching | None = None
