@@ -18,7 +18,7 @@ from heliograph.records.attempt import (
     Worker,
 )
 from heliograph.records.report import Progress
-from heliograph.records.status import AttemptStatus, RunReason, TaskStatus, WorkflowStatus
+from heliograph.records.status import LEFT_TASK, AttemptStatus, RunReason, TaskStatus, WorkflowStatus
 from heliograph.records.workflow import (
     FunctionRecord,
     InputRecord,
@@ -233,10 +233,19 @@ def workflow_record(row: Any, status: WorkflowStatus) -> WorkflowRecord:
         user_metadata=row.user_metadata,
         output_task=row.output_task,
         output_options=row.output_options,
-        progress={TaskStatus(name): count for name, count in json.loads(row.progress).items()},
+        progress=_progress(row.progress, status),
         run=run_record(row),
         parent=row.parent,
     )
+
+
+def _progress(stored: str, status: WorkflowStatus) -> dict[TaskStatus, int]:
+    counts = {TaskStatus(name): count for name, count in json.loads(stored).items()}
+    if status is WorkflowStatus.RESUMABLE:
+        for running, reads in LEFT_TASK.items():
+            if count := counts.pop(running, 0):
+                counts[reads] = counts.get(reads, 0) + count
+    return counts
 
 
 def task_record(

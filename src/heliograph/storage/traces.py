@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import BindParameter, Table, bindparam, select
 from sqlalchemy.engine import CursorResult
 
-from heliograph.records.status import AttemptStatus, TaskStatus
+from heliograph.records.status import LEFT_ATTEMPT, LEFT_TASK, AttemptStatus, TaskStatus, WorkflowStatus
 from heliograph.records.trace import AttemptColumns, OutputColumns, TaskColumns, Trace
 from heliograph.records.workflow import FunctionRecord
 from heliograph.storage import schema
@@ -20,6 +20,8 @@ from heliograph.storage.statements import Prepared, constant
 
 _TASK_STATUS = {status.value: status for status in TaskStatus}
 _ATTEMPT_STATUS = {status.value: status for status in AttemptStatus}
+_LEFT_TASK = {status.value: LEFT_TASK.get(status, status) for status in TaskStatus}
+_LEFT_ATTEMPT = {status.value: LEFT_ATTEMPT.get(status, status) for status in AttemptStatus}
 
 
 class Traces:
@@ -80,12 +82,13 @@ class Traces:
             needs = _rows(self._needs.ask(connection, **of))
             attempts = _rows(self._attempts.ask(connection, **of))
             stored = _rows(self._outputs.ask(connection, **of)) if outputs else []
+        is_left = workflow.status is WorkflowStatus.RESUMABLE
         return Trace(
             workflow,
             tuple(runs),
             tuple(FunctionRecord(*row) for row in functions),
-            _task_columns(tasks, needs),
-            _attempt_columns(attempts),
+            _task_columns(tasks, needs, _LEFT_TASK if is_left else _TASK_STATUS),
+            _attempt_columns(attempts, _LEFT_ATTEMPT if is_left else _ATTEMPT_STATUS),
             OutputColumns(**_transposed(stored, OutputColumns)),
             self._clock(),
         )
@@ -111,9 +114,11 @@ def _transposed(rows: Sequence[Any], record: type) -> dict[str, Any]:
     return dict(zip(names, zip(*rows, strict=True) if rows else ((),) * len(names), strict=False))
 
 
-def _task_columns(rows: Sequence[Any], needs: Sequence[Any]) -> TaskColumns:
+def _task_columns(
+    rows: Sequence[Any], needs: Sequence[Any], statuses: Mapping[str, TaskStatus]
+) -> TaskColumns:
     columns = _transposed(rows, TaskColumns)
-    columns["status"] = [_TASK_STATUS[status] for status in columns["status"]]
+    columns["status"] = [statuses[status] for status in columns["status"]]
     needing, needed = zip(*needs, strict=True) if needs else ((), ())
     counts, since, upstream = Counter(needing), 0, []
     for task in range(len(rows)):  # both are ordered by task
@@ -124,7 +129,7 @@ def _task_columns(rows: Sequence[Any], needs: Sequence[Any]) -> TaskColumns:
     return TaskColumns(**columns)
 
 
-def _attempt_columns(rows: Sequence[Any]) -> AttemptColumns:
+def _attempt_columns(rows: Sequence[Any], statuses: Mapping[str, AttemptStatus]) -> AttemptColumns:
     columns = _transposed(rows, AttemptColumns)
-    columns["status"] = [_ATTEMPT_STATUS[status] for status in columns["status"]]
+    columns["status"] = [statuses[status] for status in columns["status"]]
     return AttemptColumns(**columns)
