@@ -18,6 +18,7 @@ CASES: Final[dict[str, Case]] = {
     "chain-processes": partial(chain.measure, "processes"),
     "get-metadata": reading.measure,
     "big-store": big_store.measure,
+    "big-store-postgresql": big_store.measure_postgresql,
     "cold-start": cold_start.measure,
     "at-once-threads": partial(at_once.measure, "threads"),
     "at-once-processes": partial(at_once.measure, "processes"),
