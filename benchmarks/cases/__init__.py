@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from benchmarks.cases import at_once, big_store, chain, cold_start, fan_out, reading, resume
+from benchmarks.cases import at_once, big_store, chain, cold_start, fan_out, ray_programs, reading, resume
 from benchmarks.measure import Figure, Scale
 
 Case = Callable[[Scale], Sequence[Figure]]
@@ -24,4 +24,5 @@ CASES: Final[dict[str, Case]] = {
     "at-once-processes": partial(at_once.measure, "processes"),
     "resume-threads": partial(resume.measure, "threads"),
     "resume-processes": partial(resume.measure, "processes"),
+    "ray": ray_programs.measure,
 }
