@@ -70,6 +70,10 @@ class StorageCorruptError(StorageError):
     """The storage is not heliograph's, is not a database at all, or a stored value fails its checksum."""
 
 
+class TelemetryError(WorkflowError):
+    """An OpenTelemetry collector can't be reached, or refuses the spans it is sent."""
+
+
 class MissingExtraError(WorkflowError, ImportError):
     """A feature needs an optional dependency; the message names the extra to install."""
 

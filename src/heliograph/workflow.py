@@ -33,6 +33,7 @@ from heliograph.errors import (
     StorageError,
     StorageVersionError,
     TaskTimeoutError,
+    TelemetryError,
     WorkerDiedError,
     WorkflowCancellationError,
     WorkflowError,
@@ -62,6 +63,7 @@ from heliograph.reading.explaining import (
 )
 from heliograph.reading.history import history
 from heliograph.reading.searching import condition, field, search, search_fields, summarize
+from heliograph.reading.telemetry import live_spans, send_spans
 from heliograph.reading.watching import get_logs, get_metrics, watch
 from heliograph.records import context
 from heliograph.records.context import Current, running
@@ -72,6 +74,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from heliograph.engines.session import Session
+    from heliograph.insight.answers import Rows
 
 __all__ = [
     "CANCELED",
@@ -96,6 +99,7 @@ __all__ = [
     "StorageVersionError",
     "Task",
     "TaskTimeoutError",
+    "TelemetryError",
     "WorkerDiedError",
     "WorkflowCancellationError",
     "WorkflowError",
@@ -128,6 +132,7 @@ __all__ = [
     "init",
     "list_all",
     "list_metadata",
+    "live_spans",
     "options",
     "profile",
     "progress",
@@ -140,6 +145,7 @@ __all__ = [
     "search_fields",
     "send_event",
     "send_event_async",
+    "send_spans",
     "shutdown",
     "sleep",
     "sql",
@@ -427,7 +433,7 @@ def get_metadata(
 def list_metadata(
     status_filter: WorkflowStatus | str | Iterable[WorkflowStatus | str] | None = None,
     limit: int | None = None,
-) -> list[dict[str, Any]]:
+) -> Rows:
     """What is known of many workflows, newest first; each as `get_metadata` gives it.
 
     Args:
@@ -438,6 +444,7 @@ def list_metadata(
         TypeError: the filter is anything else, or the limit is not an int.
         ValueError: there is no status of this name, or the limit is negative.
     """
+    from heliograph.insight.answers import Rows
     from heliograph.records.metadata import workflow_metadata
 
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
@@ -447,23 +454,24 @@ def list_metadata(
     statuses = None if status_filter is None else _statuses(status_filter)
     session = _opened()
     records = session.store.queries.workflows(statuses, newest_first=True, limit=limit)
-    return [workflow_metadata(record, session.place) for record in records]
+    return Rows(workflow_metadata(record, session.place) for record in records)
 
 
-def get_tasks(workflow_id: str) -> list[dict[str, Any]]:
+def get_tasks(workflow_id: str) -> Rows:
     """What is known of every task of a workflow, dependencies first; each as `get_metadata` gives it.
 
     Raises:
         WorkflowNotFoundError: there is no such workflow.
     """
     from heliograph.engines.waiting import found
+    from heliograph.insight.answers import Rows
     from heliograph.records.metadata import task_metadata
 
     store = _opened().store
-    return [task_metadata(record) for record in store.queries.tasks(found(store, workflow_id))]
+    return Rows(task_metadata(record) for record in store.queries.tasks(found(store, workflow_id)))
 
 
-def get_history(workflow_id: str) -> list[dict[str, Any]]:
+def get_history(workflow_id: str) -> Rows:
     """The runs of a workflow, oldest first: one for its start and one for each resume.
 
     See `history` for their attempts too.
@@ -472,10 +480,11 @@ def get_history(workflow_id: str) -> list[dict[str, Any]]:
         WorkflowNotFoundError: there is no such workflow.
     """
     from heliograph.engines.waiting import found
+    from heliograph.insight.answers import Rows
     from heliograph.records.metadata import run_metadata
 
     store = _opened().store
-    return [run_metadata(run) for run in store.queries.runs(found(store, workflow_id).key)]
+    return Rows(run_metadata(run) for run in store.queries.runs(found(store, workflow_id).key))
 
 
 def continuation(dag: Any) -> Any:

@@ -28,6 +28,7 @@ from heliograph.cli.resume import resume
 from heliograph.cli.search import search
 from heliograph.cli.serve import serve
 from heliograph.cli.show import show
+from heliograph.cli.spans import spans
 from heliograph.cli.sql import sql
 from heliograph.cli.storage import StorageOption
 from heliograph.cli.tasks import tasks
@@ -53,7 +54,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _LOOKING: Final = (ls, show, tasks, watch, logs, history, search, sql)
-_EXPLAINING: Final = (profile, timeline, dag, compare, export)
+_EXPLAINING: Final = (profile, timeline, dag, compare, export, spans)
 _CHANGING: Final = (resume, cancel, delete, prune)
 for command in (*_LOOKING, *_EXPLAINING, *_CHANGING, doctor, serve):
     app.command(epilog=_EPILOG)(command)
