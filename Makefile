@@ -4,12 +4,13 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-ray-oldest lint bench lock clean
+.PHONY: help venv demo test test-ray-oldest lint bench peers lock clean
 
 VENV := .venv
 PY   := $(VENV)/bin/python
 UV   := $(VENV)/bin/uv
 OLDEST := .venv-ray-oldest
+PEERS := .venv-peers
 ARGS ?=
 JOBS ?= 3
 export PYTHON
@@ -46,13 +47,21 @@ bench: $(VENV)/.ready ## measure the speed, each figure beside its floor
 	@echo "bench: measuring, each figure beside the floor it has to reach"
 	@$(PY) -m benchmarks $(ARGS)
 
+peers: $(VENV)/.ready ## make the environments of peers that are measured beside heliograph, each from its lock
+	@echo "peers: making $(PEERS)/, an environment for each of locks/peers/"
+	@set -e; for lock in locks/peers/*.txt; do \
+		peer=$(PEERS)/$$(basename "$$lock" .txt); \
+		$(UV) venv --quiet --clear --python $(PY) "$$peer"; \
+		$(UV) pip sync --quiet --python "$$peer/bin/python" --require-hashes "$$lock"; \
+	done
+
 lock: $(VENV)/.uv ## bring locks/ up to date with pyproject.toml (ARGS=--upgrade: with the newest releases)
 	@echo "lock: resolving what pyproject.toml asks for into locks/"
 	@scripts/lock $(ARGS)
 
 clean: ## remove all that make made: .venv, caches, builds
 	@echo "clean: removing .venv, caches and builds"
-	@rm -rf $(VENV) $(OLDEST) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(OLDEST) $(PEERS) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name .git -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
 # Stamps, not the files they stand for: a stamp is written last, so a bootstrap cut short is done again.
