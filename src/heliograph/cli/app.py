@@ -34,6 +34,7 @@ from heliograph.cli.storage import StorageOption
 from heliograph.cli.tasks import tasks
 from heliograph.cli.timeline import timeline
 from heliograph.cli.watch import watch
+from heliograph.cli.worker import worker
 from heliograph.errors import SearchError, WorkflowError, WorkflowNotFoundError
 
 ERROR: Final = 1
@@ -56,7 +57,7 @@ app = typer.Typer(
 _LOOKING: Final = (ls, show, tasks, watch, logs, history, search, sql)
 _EXPLAINING: Final = (profile, timeline, dag, compare, export, spans)
 _CHANGING: Final = (resume, cancel, delete, prune)
-for command in (*_LOOKING, *_EXPLAINING, *_CHANGING, doctor, serve):
+for command in (*_LOOKING, *_EXPLAINING, *_CHANGING, doctor, serve, worker):
     app.command(epilog=_EPILOG)(command)
 
 

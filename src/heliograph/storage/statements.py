@@ -141,11 +141,11 @@ class Prepared:
         """Run it once for each of these, straight on the driver; returns how many rows it changed."""
         if not rows:
             return 0
-        cursor = connection.connection.cursor()
+        raw: Any = connection.connection.dbapi_connection
         if len(rows) == 1:
-            cursor.execute(self._sql, self._pick(rows[0]))
-        else:
-            cursor.executemany(self._sql, [self._pick(row) for row in rows])
+            return int(raw.execute(self._sql, self._pick(rows[0])).rowcount)
+        cursor = raw.cursor()
+        cursor.executemany(self._sql, [self._pick(row) for row in rows])
         return int(cursor.rowcount)
 
 
