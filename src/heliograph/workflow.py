@@ -391,9 +391,13 @@ def get_output_async(workflow_id: str, *, task_id: str | None = None, name: str 
         ray = session.ray
         return ray.output_of(record) if task_id is None else ray.task_output(workflow_id, task_id)
     if task_id is not None:
-        return waiting.in_background(session.store, waiting.task_output, workflow_id, task_id)
+        return session.waiting.wait_for(
+            record.key, lambda: waiting.task_output_now(session.store, workflow_id, task_id)
+        )
     mine = session.embedded and session.embedded.output_of(record)
-    return mine or waiting.in_background(session.store, waiting.workflow_output, workflow_id)
+    return mine or session.waiting.wait_for(
+        record.key, lambda: waiting.workflow_output_now(session.store, workflow_id)
+    )
 
 
 def get_status(workflow_id: str) -> WorkflowStatus:

@@ -16,6 +16,7 @@ from heliograph.storage.health import Health, examine
 from heliograph.storage.journal import Journal
 from heliograph.storage.location import Location
 from heliograph.storage.mailbox import Mailbox
+from heliograph.storage.news import News
 from heliograph.storage.queries import Queries
 from heliograph.storage.searching.search import Search
 from heliograph.storage.sql import SQLReader
@@ -96,6 +97,11 @@ class Store:
     def health(self) -> Health:
         """As `health.examine`."""
         return examine(self._database, self.lease_clock())
+
+    @property
+    def news(self) -> News:
+        """Wakes who waits for what others store."""
+        return self._database.news
 
     def changes(self) -> int:
         """A number that differs after another connection committed something."""
