@@ -12,12 +12,13 @@ UV   := $(VENV)/bin/uv
 OLDEST := .venv-ray-oldest
 PEERS := .venv-peers
 ARGS ?=
+JOBS ?= 3
 export PYTHON
 
 help: ## list the targets
 	@echo "heliograph: durable workflows that write down everything they did"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
-	@echo "demo, test, bench and lock hand ARGS on: make test ARGS='-k resume -x'. PYTHON=... names the Python to build .venv with."
+	@echo "demo, test, bench and lock hand ARGS on: make test ARGS='-k resume -x'; JOBS=0 runs tests one by one. PYTHON=... names the Python to build .venv with."
 
 venv: $(VENV)/.ready ## make .venv ready (the targets below do it themselves)
 
@@ -27,7 +28,7 @@ demo: $(VENV)/.ready ## run a real job: index the whole standard library, durabl
 
 test: $(VENV)/.ready ## run the tests
 	@echo "test: running the tests"
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 test-ray-oldest: $(VENV)/.ready ## run the tests of the metadata page on the oldest Ray that is supported
 	@echo "test-ray-oldest: making $(OLDEST) with Ray 2.48, and running the page's tests on it"

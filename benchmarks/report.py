@@ -90,7 +90,7 @@ def wanted(figure: Figure, bar: Bar) -> str:
 
 def print_report(console: Console, figures: Sequence[Figure], scale: Scale) -> None:
     console.print(table(figures, scale))
-    for note in dict.fromkeys(f"{figure.name}: {figure.note}" for figure in figures if figure.note):
+    for note in dict.fromkeys(figure.note for figure in figures if figure.note):
         console.print(f"  [dim]{note}[/dim]", highlight=False)
     console.print(
         "  " + ", ".join(f"{name} {value}" for name, value in (machine() | versions()).items()),

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import psutil
 
-from benchmarks.measure import check
 from benchmarks.floors import Workers
+from benchmarks.measure import check
 from benchmarks.work import engine
 from heliograph import workflow
 

@@ -7,139 +7,142 @@ import os
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, Final
 
-from benchmarks import big_store
+import psycopg
+
+from benchmarks import big_store, moving
 from benchmarks.disk import fresh_folder
 from benchmarks.floors import SQLITE, bare_sqlite
-from benchmarks.measure import HELIOGRAPH, Bar, Figure, Scale, alternate, milliseconds
+from benchmarks.measure import HELIOGRAPH, ON_POSTGRESQL, Bar, Figure, Scale, alternate, milliseconds
 from benchmarks.peers import peer
 from heliograph import workflow
+from tests.postgresql import plain, server
 
 KEPT: Final = "HELIOGRAPH_BIG_STORE"
 """Names a folder with a large store that was made before: to make one takes a minute or two."""
 
+KEPT_URL: Final = "HELIOGRAPH_BIG_STORE_URL"
+"""Names a database on a server that it was copied to before."""
+
 _P99: Final = 98
+
+Stores = Mapping[str, Path | str]
+Contenders = dict[str, Callable[[], tuple[float, float]]]
 
 
 def measure(scale: Scale) -> list[Figure]:
     figures: list[Figure] = []
     for count in scale.size(1, 1), scale.size(10_000, 200):
-        with fresh_folder() as folder:
-            big_store.make(folder, count, 4)
-            figures += _of_workflows(folder, count, scale)
-    with _large(scale) as (folder, count):
-        figures += _of_workflows(folder, count, scale)
-        figures += _of_tasks(folder, scale)
+        with _stores(count, 4) as stores:
+            figures += _of_workflows(stores, count, scale)
+    with _large(scale) as (stores, count):
+        figures += _of_workflows(stores, count, scale)
+        figures += _of_tasks(stores, scale)
     return figures
 
 
 @contextmanager
-def _large(scale: Scale) -> Iterator[tuple[Path, int]]:
-    """The large store, and how many workflows it has."""
-    if kept := os.environ.get(KEPT):
-        with closing(sqlite3.connect(Path(kept) / "heliograph.db")) as connection:
-            count = connection.execute("SELECT count(*) FROM workflows").fetchone()[0]
-        yield Path(kept), count - 1
-        return
-    count = scale.size(1_000_000, 2_000)
-    with fresh_folder() as folder:
-        big_store.make(folder, count, scale.size(200_000, 400))
-        yield folder, count
+def _stores(count: int, tasks: int) -> Iterator[Stores]:
+    """The same store on SQLite and on PostgreSQL, on a server as it is set up when nobody tunes it."""
+    with fresh_folder() as folder, fresh_folder() as values:
+        big_store.make(folder, count, tasks)
+        url = server().database(values, empty=True)
+        try:
+            moving.copy(folder, url)
+            yield {HELIOGRAPH: folder, ON_POSTGRESQL: url}
+        finally:
+            server().drop(url)
 
 
 @contextmanager
-def _opened(folder: Path) -> Iterator[None]:
-    workflow.init(storage=folder, workers="threads")
-    try:
-        yield
-    finally:
-        workflow.shutdown()
+def _large(scale: Scale) -> Iterator[tuple[Stores, int]]:
+    """The large stores, and how many workflows each has."""
+    if not (kept := os.environ.get(KEPT)):
+        count = scale.size(1_000_000, 2_000)
+        with _stores(count, scale.size(200_000, 400)) as stores:
+            yield stores, count
+        return
+    with closing(sqlite3.connect(Path(kept) / "heliograph.db")) as connection:
+        count = connection.execute("SELECT count(*) FROM workflows").fetchone()[0] - 1
+    stores = {HELIOGRAPH: Path(kept)}
+    if url := os.environ.get(KEPT_URL):
+        stores[ON_POSTGRESQL] = url
+    yield stores, count
 
 
-def _of_workflows(folder: Path, count: int, scale: Scale) -> list[Figure]:
+def _asked(stores: Stores, scale: Scale, ask: Callable[[], None], calls: int) -> Contenders:
+    """Contenders that ask many times, each on a store of its own; how long one call took."""
+
+    def on(storage: Path | str) -> tuple[float, float]:
+        workflow.init(storage=storage, workers="threads")
+        try:
+            return _timed(ask, calls)
+        finally:
+            workflow.shutdown()
+
+    return {who: lambda storage=storage: on(storage) for who, storage in stores.items()}  # type: ignore[misc]
+
+
+def _of_workflows(stores: Stores, count: int, scale: Scale) -> list[Figure]:
     of = f"of {count:,} workflow{'s' if count > 1 else ''}"
-    with _opened(folder), bare_sqlite() as bare:
+    with bare_sqlite() as bare:
         _fill_bare(bare, count)
-        one = alternate(
-            scale,
-            {
-                HELIOGRAPH: lambda: _timed(_one(count), 500),
-                SQLITE: lambda: _timed(_bare_row(bare, count), 500),
-            },
-        )
-        pages = {
-            "listing": alternate(scale, {HELIOGRAPH: lambda: _timed(_listed, 20)[0]}),
-            "search": alternate(scale, {HELIOGRAPH: lambda: _timed(_searched(count), 20)[0]}),
-            "counts": alternate(scale, {HELIOGRAPH: lambda: _timed(_counted, 5)[0]}),
-        }
-    asked = {
+        floor = {SQLITE: lambda: _timed(_bare_row(bare, count), 500)}
+        one = alternate(scale, _asked(stores, scale, _one(count), 500) | floor)
+    listed = _medians(alternate(scale, _asked(stores, scale, _listed, 20)))
+    searched = _medians(alternate(scale, _asked(stores, scale, _searched(count), 20)))
+    counted = _medians(alternate(scale, _asked(stores, scale, _counted, 5)))
+    peers = {
         case: alternate(scale, peer.durations(case, scale, count))
         for case in ("metadata", "listing", "search")
     }
-    medians = {who: tuple([pair[0] for pair in pairs]) for who, pairs in one.items()} | asked["metadata"]
-    worst = {who: tuple([pair[1] for pair in pairs]) for who, pairs in one.items()}
-    floor = "floor: one row by its primary key, connection kept"
-    found = [
-        Figure(
-            f"get_metadata(id) {of}",
-            "ms",
-            "lower",
-            milliseconds(medians),
-            (Bar(0.25), *peer.bars(medians)),
-            f"median call; {floor}",
-        ),
-        Figure(f"get_metadata(id) {of}, slowest hundredth", "ms", "lower", milliseconds(worst), note=floor),
-        Figure(
-            f"list_metadata, newest 50 {of}",
-            "ms",
-            "lower",
-            milliseconds(pages["listing"] | asked["listing"]),
-            peer.bars(asked["listing"]),
-            "median call; ray.workflow lists all",
-        ),
-        Figure(
-            f"search by status and metadata, first page {of}",
-            "ms",
-            "lower",
-            milliseconds(pages["search"] | asked["search"]),
-            (Bar(30.0), *peer.bars(asked["search"])),
-            "median call; DBOS is asked for a status and a prefix of the id",
-        ),
-    ]
-    counts = Figure(
-        f"counts by status {of}", "ms", "lower", milliseconds(pages["counts"]), (Bar(50.0),), "median call"
-    )
-    return [*found, counts]
-
-
-def _of_tasks(folder: Path, scale: Scale) -> list[Figure]:
-    with closing(sqlite3.connect(folder / "heliograph.db")) as connection:
-        size = _bytes_per_task(connection)
-    with _opened(folder):
-        page = alternate(scale, {HELIOGRAPH: lambda: _timed(_task_page, 10)[0]})
-        profile = alternate(scale, {HELIOGRAPH: lambda: _timed(_profiled, 1)[0]})
     return [
-        Figure(
-            "get_metadata(id, tasks=True), first page of the workflow with many tasks",
-            "ms",
-            "lower",
-            milliseconds(page),
-            (Bar(50.0),),
+        _figure(f"get_metadata(id) {of}", _medians(one) | peers["metadata"], Bar(0.25)),
+        _figure(
+            f"get_metadata(id) {of}, slowest hundredth",
+            {who: tuple([pair[1] for pair in pairs]) for who, pairs in one.items()},
         ),
-        Figure("profile of the workflow with many tasks", "s", "lower", profile, (Bar(5.0),)),
-        Figure(
-            "size on disk per task of the workflow with many tasks",
-            "bytes",
-            "lower",
-            {HELIOGRAPH: (size,)},
-            (Bar(1024.0),),
+        _figure(f"list_metadata, newest 50 {of}", listed | peers["listing"], note="ray.workflow lists all"),
+        _figure(
+            f"search by status and metadata, first page {of}",
+            searched | peers["search"],
+            Bar(30.0),
+            note="DBOS is asked for a status",
         ),
+        _figure(f"counts by status {of}", counted, Bar(50.0)),
     ]
+
+
+def _of_tasks(stores: Stores, scale: Scale) -> list[Figure]:
+    page = _medians(alternate(scale, _asked(stores, scale, _task_page, 10)))
+    profile = _medians(alternate(scale, _asked(stores, scale, _profiled, 1)))
+    sizes = {who: (_bytes_per_task(storage),) for who, storage in stores.items()}
+    return [
+        _figure("first page of the tasks of a workflow with many", page, Bar(50.0)),
+        _figure("profile of a workflow with many tasks", profile, Bar(5_000.0)),
+        Figure("size on disk per task of many", "bytes", "lower", sizes, _everywhere(sizes, Bar(1_024.0))),
+    ]
+
+
+def _figure(name: str, seconds: Mapping[str, tuple[float, ...]], *own: Bar, note: str = "") -> Figure:
+    note = f"median call; {note}" if note else "median call"
+    bars = *[bar for one in own for bar in _everywhere(seconds, one)], *peer.bars(seconds)
+    return Figure(name, "ms", "lower", milliseconds(seconds), bars, note)
+
+
+def _everywhere(measured: Mapping[str, object], bar: Bar) -> tuple[Bar, ...]:
+    """The bar, for each of heliograph's stores."""
+    return tuple([replace(bar, who=who) for who in (HELIOGRAPH, ON_POSTGRESQL) if who in measured])
+
+
+def _medians(timed: Mapping[str, tuple[tuple[float, float], ...]]) -> dict[str, tuple[float, ...]]:
+    return {who: tuple([pair[0] for pair in pairs]) for who, pairs in timed.items()}
 
 
 def _timed(ask: Callable[[], None], calls: int) -> tuple[float, float]:
@@ -209,7 +212,7 @@ def _task_page() -> None:
 
 
 def _profiled() -> None:
-    _some(workflow.profile(big_store.LARGE))
+    _some(workflow.profile(big_store.LARGE).path)
 
 
 def _some(found: Any) -> None:
@@ -217,15 +220,22 @@ def _some(found: Any) -> None:
         raise AssertionError("nothing was found")
 
 
-def _bytes_per_task(connection: sqlite3.Connection) -> float:
+def _bytes_per_task(storage: Path | str) -> float:
     """All that is stored of the large workflow's tasks, indexes too, as if each had pages of its own."""
-    asked = "SELECT key FROM workflows WHERE workflow_id = ?"
-    key = connection.execute(asked, [big_store.LARGE]).fetchone()[0]
-    pages = "SELECT sum(pgsize) FROM dbstat WHERE name IN (SELECT name FROM sqlite_master WHERE tbl_name = ?)"
-    total = 0.0
-    for table in ("tasks", "attempts", "stored_values", "dependencies"):
-        size = connection.execute(pages, [table]).fetchone()[0]
-        rows = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-        mine = connection.execute(f"SELECT count(*) FROM {table} WHERE workflow = ?", [key]).fetchone()[0]
-        total += size * mine / rows
-    return total / connection.execute("SELECT count(*) FROM tasks WHERE workflow = ?", [key]).fetchone()[0]
+    if isinstance(storage, Path):
+        opened: Any = sqlite3.connect(storage / "heliograph.db")
+        named = "SELECT name FROM sqlite_master WHERE tbl_name = '{}'"
+        size = f"SELECT sum(pgsize) FROM dbstat WHERE name IN ({named})"
+    else:
+        opened, size = psycopg.connect(plain(storage)), "SELECT pg_total_relation_size('{}')"
+    with closing(opened) as connection:
+
+        def ask(query: str) -> Any:
+            return connection.execute(query).fetchone()[0]
+
+        key = ask(f"SELECT key FROM workflows WHERE workflow_id = '{big_store.LARGE}'")
+        total = 0.0
+        for table in ("tasks", "attempts", "stored_values", "dependencies"):
+            mine = ask(f"SELECT count(*) FROM {table} WHERE workflow = {key}")
+            total += float(ask(size.format(table))) * mine / ask(f"SELECT count(*) FROM {table}")
+        return total / float(ask(f"SELECT count(*) FROM tasks WHERE workflow = {key}"))

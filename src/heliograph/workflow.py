@@ -414,11 +414,11 @@ def get_metadata(
     task_id = _task_id(task_id, name)
     session = _opened()
     record = found(session.store, workflow_id)
-    if wants_all and (tasks or session.store.queries.task(record.key, "all") is None):
+    if wants_all and (tasks or session.store.queries.task(record, "all") is None):
         return with_tasks(workflow_id, limit, after)
     if task_id is None:
         return workflow_metadata(record, session.place)
-    task_record = session.store.queries.task(record.key, task_id)
+    task_record = session.store.queries.task(record, task_id)
     if task_record is None:
         raise WorkflowNotFoundError(f"No such task_id {task_id!r} in workflow {workflow_id!r}")
     return task_metadata(task_record)
@@ -460,7 +460,7 @@ def get_tasks(workflow_id: str) -> list[dict[str, Any]]:
     from heliograph.records.metadata import task_metadata
 
     store = _opened().store
-    return [task_metadata(record) for record in store.queries.tasks(found(store, workflow_id).key)]
+    return [task_metadata(record) for record in store.queries.tasks(found(store, workflow_id))]
 
 
 def get_history(workflow_id: str) -> list[dict[str, Any]]:

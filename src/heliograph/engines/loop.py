@@ -219,15 +219,20 @@ class Loop:
     def _turn(self) -> bool:
         """Take what arrived, and see to it; False: time to quit."""
         first = self._wait()
-        with self._baton:
-            try:
-                for message in self._waiting(first):
-                    if isinstance(message, _Quit):
-                        return False
-                    self._take(message)
-                self._go_on()
-            except StorageError as error:
-                self._start_over(error)
+        # Nothing came, and somebody has the baton: who has it does what is due. Waiting for it would take
+        # it from the one who brings the next receipt of a chain.
+        if not self._baton.acquire(blocking=first is not None):
+            return True
+        try:
+            for message in self._waiting(first):
+                if isinstance(message, _Quit):
+                    return False
+                self._take(message)
+            self._go_on()
+        except StorageError as error:
+            self._start_over(error)
+        finally:
+            self._baton.release()
         return True
 
     def _go_on(self) -> None:
@@ -249,9 +254,13 @@ class Loop:
 
     def _wait(self) -> _Message | None:
         """The next message; None: something is due before one came."""
-        with self._baton:
+        if self._baton.acquire(blocking=False):
             patience = self._patience() or 0.0
             self._wakes_at = self._now() + patience
+            self._baton.release()
+        else:
+            patience = TICK_SECONDS
+            self._wakes_at = self._clock() + patience
         with contextlib.suppress(Empty):
             return self._inbox.get(timeout=patience) if patience else self._inbox.get_nowait()
         return None

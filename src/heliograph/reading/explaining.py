@@ -153,8 +153,8 @@ def table(workflow_id: str, what: str = "tasks") -> Table:
 def sql(query: str, limit: int | None = None) -> Table:
     """Ask the storage in SQL. Nothing can be changed by it.
 
-    There are views to be asked: ``heliograph_workflows``, ``_runs``, ``_tasks``, ``_attempts`` and
-    ``_dependencies``; `sql_views` tells of their columns.
+    There are views to be asked: ``heliograph_workflows``, ``_runs``, ``_tasks``, ``_attempts``, ``_logs``,
+    ``_metrics`` and ``_dependencies``; `sql_views` tells of their columns.
 
     Args:
         query: one SELECT.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from heliograph.reading.opened import checked_limit, found_key, session
+from heliograph.reading.opened import checked_limit, session
 
 PAGE: Final = 1000
 _BEFORE_ALL: Final = (-1, 0)
@@ -26,16 +26,18 @@ def history(workflow_id: str, *, limit: int = PAGE, after: str | None = None) ->
         WorkflowNotFoundError: there is no such workflow.
         TypeError, ValueError: a limit, or an `after`, that can't be.
     """
+    from heliograph.engines.waiting import found
     from heliograph.records.metadata import attempt_metadata, run_metadata
 
     most, place = checked_limit(limit), _BEFORE_ALL if after is None else _place(after)
-    key, queries = found_key(workflow_id), session().store.queries
-    found = queries.attempts(key, place, most + 1)
-    here = found[:most]
-    truncated = len(found) > len(here)
+    store = session().store
+    record = found(store, workflow_id)
+    attempts = store.queries.attempts(record, place, most + 1)
+    here = attempts[:most]
+    truncated = len(attempts) > len(here)
     return {
         "workflow_id": workflow_id,
-        "runs": [run_metadata(run) for run in queries.runs(key)],
+        "runs": [run_metadata(run) for run in store.queries.runs(record.key)],
         "attempts": [{"task_id": task_id, **attempt_metadata(attempt)} for _, task_id, attempt in here],
         "truncated": truncated,
         **({"after": f"{here[-1][0]}.{here[-1][2].attempt}"} if truncated else {}),

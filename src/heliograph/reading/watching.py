@@ -181,10 +181,12 @@ def get_metrics(
 
 
 def _said(kind: str, workflow_id: str, task_id: str | None, limit: int, after: int | None) -> list[Any]:
+    from heliograph.engines.waiting import found
     from heliograph.storage.schema import SaidKind
 
     most, task = checked_limit(limit), checked_task(task_id)
-    key, store = found_key(workflow_id), session().store
-    if task is not None and store.queries.task(key, task) is None:
+    store = session().store
+    record = found(store, workflow_id)
+    if task is not None and store.queries.task(record, task) is None:
         raise no_task(workflow_id, task)
-    return store.watching.said(key, SaidKind[kind], task, -1 if after is None else after, most)
+    return store.watching.said(record.key, SaidKind[kind], task, -1 if after is None else after, most)

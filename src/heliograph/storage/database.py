@@ -62,24 +62,54 @@ class Database:
 
         Who writes rows of a workflow locks it first: see `lock`.
         """
-        with self._translated(), self._writing:
-            connection = self._the_writer()
-            self._backend.check()
+        with self._writing:
+            connection = self._begun()
             try:
-                self._backend.begin(connection)
                 yield connection
                 self._backend.commit(connection)
-            except BaseException:
-                self._backend.undo(connection)
+            except BaseException as error:
+                self._undo(connection, error)
                 raise
 
     def written(self, work: Callable[[Connection], T]) -> T:
         """Do work within a transaction; again, where the database undid it for another one's sake."""
         for _ in range(_TRIES - 1):
-            with contextlib.suppress(UndoneError), self.write() as connection:
-                return work(connection)
-        with self.write() as connection:
-            return work(connection)
+            try:
+                return self._written_once(work)
+            except UndoneError:
+                continue
+        return self._written_once(work)
+
+    def _written_once(self, work: Callable[[Connection], T]) -> T:
+        # As `write`, without what a context manager costs: each step of a chain of tasks waits for this.
+        with self._writing:
+            connection = self._begun()
+            try:
+                done = work(connection)
+                self._backend.commit(connection)
+            except BaseException as error:
+                self._undo(connection, error)
+                raise
+            return done
+
+    def _begun(self) -> Connection:
+        """The writer, in a transaction."""
+        try:
+            connection = self._the_writer()
+            self._backend.check()
+        except Exception as error:
+            self._translate(error)
+            raise
+        try:
+            self._backend.begin(connection)
+        except BaseException as error:
+            self._undo(connection, error)
+            raise
+        return connection
+
+    def _undo(self, connection: Connection, error: BaseException) -> None:
+        self._backend.undo(connection)
+        self._translate(error)
 
     def lock(
         self,
@@ -158,9 +188,16 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:
-            raise self._backend.translated(error.orig) from error
-        except self._backend.driver_error as error:
-            raise self._backend.translated(error) from error
-        except OSError as error:
-            raise StorageError(f"storage {self.location.shown}: {error.strerror or error}") from error
+        except Exception as error:
+            self._translate(error)
+            raise
+
+    def _translate(self, error: BaseException) -> None:
+        """Raise what an error of the driver or the system means; one of another kind is left as it is."""
+        match error:
+            case DBAPIError():
+                raise self._backend.translated(error.orig) from error
+            case self._backend.driver_error():
+                raise self._backend.translated(error) from error
+            case OSError():
+                raise StorageError(f"storage {self.location.shown}: {error.strerror or error}") from error

@@ -252,7 +252,8 @@ def _is_good(raw: psycopg.Connection[Any]) -> bool:
 
 
 def _execute(connection: Connection, sql: str) -> None:
-    connection.connection.cursor().execute(sql)
+    raw: Any = connection.connection.dbapi_connection
+    raw.execute(sql)
 
 
 def _told(error: psycopg.Error) -> str:

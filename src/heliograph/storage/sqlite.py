@@ -187,7 +187,8 @@ def _configure(connection: sqlite3.Connection, _record: Any) -> None:
 
 
 def _execute(connection: Connection, sql: str) -> None:
-    connection.connection.cursor().execute(sql)
+    raw: Any = connection.connection.dbapi_connection
+    raw.execute(sql)
 
 
 def _authorized(action: int, *_: str | None) -> int:

@@ -18,12 +18,13 @@ from sqlalchemy import (
     false,
     func,
     literal,
+    or_,
     select,
 )
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.expression import UnaryExpression
 
-from heliograph.records.status import ACTIVE, WorkflowStatus
+from heliograph.records.status import ACTIVE, LEFT_TASK, TaskStatus, WorkflowStatus
 from heliograph.search.fields import OF_WORKFLOW
 from heliograph.storage import schema
 from heliograph.storage.statements import constant, constants
@@ -89,6 +90,21 @@ class Columns:
         stored = self.stored_status()
         gone = and_(stored.in_(constants(ACTIVE)), ~self._is_alive())
         return case((gone, constant(WorkflowStatus.RESUMABLE)), else_=stored)
+
+    def task_has_status(self, status: TaskStatus) -> Column:
+        """Whether the row, a task, reads so."""
+        stored, gone = self.field("status"), self.has_status(WorkflowStatus.RESUMABLE)
+        reads = stored == constant(status)
+        if status in LEFT_TASK:
+            return and_(reads, ~gone)
+        running = [before for before, after in LEFT_TASK.items() if after is status]
+        return or_(reads, and_(stored.in_(constants(running)), gone)) if running else reads
+
+    def read_task_status(self) -> Column:
+        """The status of the row, a task, as it reads."""
+        stored, gone = self.field("status"), self.has_status(WorkflowStatus.RESUMABLE)
+        left = [(and_(stored == constant(one), gone), constant(reads)) for one, reads in LEFT_TASK.items()]
+        return case(*left, else_=stored)
 
     def stored_status(self) -> Column:
         """The status of the row's workflow, as it is stored."""
