@@ -38,6 +38,10 @@ class InputMissingError(WorkflowError, ValueError):
     """`workflow.run` was not given what an input node of the DAG stands for."""
 
 
+class WorkflowTakenOverError(WorkflowError):
+    """Another engine goes on with the workflow: this one was not heard of for longer than its lease."""
+
+
 class EventNotAwaitedError(WorkflowError):
     """Nobody waits for the event that was sent, or its workflow ended without it: it is not stored."""
 
@@ -68,6 +72,10 @@ class StorageVersionError(StorageError):
 
 class StorageCorruptError(StorageError):
     """The storage is not heliograph's, is not a database at all, or a stored value fails its checksum."""
+
+
+class TelemetryError(WorkflowError):
+    """An OpenTelemetry collector can't be reached, or refuses the spans it is sent."""
 
 
 class MissingExtraError(WorkflowError, ImportError):

@@ -20,16 +20,16 @@ from typing import Final
 from heliograph.engines.entrance import Entrance, Entry
 from heliograph.engines.executor import AttemptKey, Deliver, Executor, Receipt, Said
 from heliograph.engines.live import LiveRun
-from heliograph.engines.outcome import OutputFuture, cancellation_error, execution_error
+from heliograph.engines.outcome import OutputFuture, execution_error, loss_error
 from heliograph.engines.performer import TICK_SECONDS, Performer
 from heliograph.engines.provenance import late_facts
-from heliograph.engines.timers import steady_seconds
 from heliograph.errors import StorageError
 from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.records.workflow import Owner
 from heliograph.scheduling.actions import Finish
 from heliograph.scheduling.admission import Admission
 from heliograph.scheduling.events import Canceled, Expanded
+from heliograph.storage.clocks import steady_seconds
 from heliograph.storage.entries import Accepted, Claim, Submission
 from heliograph.storage.journal import Batch, Journal
 from heliograph.storage.liveness import LEASE_SECONDS
@@ -139,6 +139,11 @@ class Loop:
         """Whether nobody gets in any more."""
         return not self._running
 
+    @property
+    def count(self) -> int:
+        """How many runs it has."""
+        return len(self._runs)
+
     def future_of(self, key: int) -> OutputFuture | None:
         """The output of a run that this engine has; None: it has no such run."""
         run = self._runs.get(key)
@@ -182,6 +187,7 @@ class Loop:
             if self._running:
                 self._running = False
                 self._inbox.put(_Quit())
+        self._store.lose_patience()
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
@@ -332,7 +338,11 @@ class Loop:
         self._performer.forget(run)
         self._performer.tell(run, Canceled(now), now)
         self._leave(run)
-        run.future.set_exception(cancellation_error(run.workflow_id))
+        self._tell_loss(run)
+
+    def _tell_loss(self, run: LiveRun) -> None:
+        status = self._store.checkpoints.run_status(run.key, run.run)
+        run.future.set_exception(loss_error(run.workflow_id, status))
 
     # -- the commit between them
 
@@ -342,7 +352,7 @@ class Loop:
         performer = self._performer
         awaiting, performer.awaiting = performer.awaiting, []
         over, performer.over = performer.over, []
-        lease = now + LEASE_SECONDS if now >= self._renew_at else None
+        lease = self._store.lease_clock() + LEASE_SECONDS if now >= self._renew_at else None
         try:
             self._give_up_leases()
             committed = self._journal.commit(Batch([entry.wanted for entry in entries], changes, lease))
@@ -424,7 +434,7 @@ class Loop:
             self._lose(run)
         else:
             self._leave(run)
-            run.future.set_exception(cancellation_error(run.workflow_id))
+            self._tell_loss(run)
 
     # -- when the storage fails, and at the end
 

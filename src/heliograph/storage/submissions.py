@@ -49,9 +49,15 @@ class Submissions:
         self._value = Prepared(insert(schema.stored_values), dialect, schema.stored_values.c.keys())
 
     def store(
-        self, connection: Connection, submission: Submission, owner: Owner
+        self, connection: Connection, submission: Submission, owner: Owner | None
     ) -> Accepted | Refused | Unstored:
-        """Store a workflow; refused, with `status` None, where its id is taken."""
+        """Store a workflow; refused, with `status` None, where its id is taken.
+
+        Args:
+            connection: of the transaction.
+            submission: the workflow.
+            owner: who has it; None: whoever takes it first.
+        """
         plan = submission.plan
         key = self._workflow.ask(connection, **_workflow_row(submission)).scalar_one_or_none()
         if key is None:
@@ -157,7 +163,7 @@ def run_row(
     run: int,
     reason: RunReason,
     status: WorkflowStatus,
-    owner: Owner,
+    owner: Owner | None,
     provenance: Provenance,
     now: float,
     reused: int = 0,
@@ -168,7 +174,7 @@ def run_row(
         "run": run,
         "reason": reason.value,
         "status": status.value,
-        "owner": owner.owner_id,
+        "owner": owner and owner.owner_id,
         "created_time": now,
         "start_time": now if status is WorkflowStatus.RUNNING else None,
         "end_time": None,

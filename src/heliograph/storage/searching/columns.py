@@ -15,7 +15,6 @@ from sqlalchemy import (
     and_,
     case,
     exists,
-    false,
     func,
     literal,
     or_,
@@ -116,10 +115,10 @@ class Columns:
         return column if self.is_plain else UnaryExpression(column, operator=operators.custom_op("+"))
 
     def _is_alive(self) -> Column:
-        if not self._alive:
-            return false()
         runs, workflows = schema.runs.alias(), schema.workflows
-        newest = [runs.c.workflow == self.workflow, runs.c.owner.in_(self._alive)]
+        had_none = runs.c.owner.is_(None)  # it waits for any engine to take it
+        is_owned = or_(had_none, runs.c.owner.in_(self._alive)) if self._alive else had_none
+        newest = [runs.c.workflow == self.workflow, is_owned]
         if not self.tasks:
             return exists().where(*newest, runs.c.run == workflows.c.run).correlate(workflows)
         its = workflows.alias()
