@@ -17,7 +17,8 @@ from heliograph.engines.executor import Payload, Receipt, Work
 from heliograph.errors import RemoteError
 from heliograph.graph.pickling import loads
 from heliograph.records.attempt import Phases, StoredValue, Worker
-from heliograph.storage.values import INLINE_LIMIT, ValueStore
+from heliograph.storage.values import ValueStore
+from heliograph.storage.writing import INLINE_LIMIT
 from tests.engines.harness import Input, Works, output, stored, value
 
 WORKER = Worker("host", os.getpid(), "here")

@@ -64,15 +64,18 @@ class Engine:
             queue.Full: too many are pending.
             StorageError: it can't be stored.
         """
+        plan, arguments, folder = self._store.with_arguments(plan)
         return self._loop.enter(
             Submission(
                 workflow_id,
                 plan,
+                arguments,
                 user_metadata,
                 WorkflowStatus.RUNNING,
                 provenance(),
                 self._store.clock(),
                 parent=None if (parent := running.get()) is None else parent.workflow_id,
+                folder=folder,
             )
         )
 

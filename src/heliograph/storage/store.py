@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from heliograph.graph.plan import Plan
+from heliograph.records.attempt import StoredValue
 from heliograph.records.workflow import Owner, WorkflowRecord
 from heliograph.storage import control, migrations
+from heliograph.storage.arguments import place_arguments, staging_folder
 from heliograph.storage.checkpoints import Checkpoints
 from heliograph.storage.database import Database
 from heliograph.storage.durations import Durations
@@ -74,7 +77,18 @@ class Store:
 
     def journal(self, owner: Owner, facts: Callable[[], str | None] = lambda: None) -> Journal:
         """The writer of an engine; see `Journal`."""
-        return Journal(self._database, self.values, owner, self.clock, facts)
+        return Journal(self._database, owner, self.clock, facts)
+
+    def with_arguments(self, plan: Plan) -> tuple[Plan, tuple[StoredValue, ...], str | None]:
+        """A plan to be submitted: see `place_arguments`; and the folder of its large arguments, if any.
+
+        Raises:
+            StorageError: they can't be written.
+        """
+        folder = staging_folder()
+        plan, arguments = place_arguments(plan, self.values, folder)
+        is_used = any(value.location is not None for value in arguments)
+        return plan, arguments, folder if is_used else None
 
     def cancel(self, workflow: WorkflowRecord) -> bool:
         """As `control.cancel`."""
