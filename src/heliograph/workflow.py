@@ -49,6 +49,13 @@ from heliograph.graph.options import GivenOptions
 from heliograph.graph.task import Task, task
 from heliograph.graph.user_metadata import metadata_json
 from heliograph.graph.waits import event_node, sleep_node
+from heliograph.keeping.storages import (
+    backup_storage,
+    check_values,
+    collect_garbage,
+    copy_storage,
+    upgrade_storage,
+)
 from heliograph.reading.diagnosis import diagnose
 from heliograph.reading.explaining import (
     compare,
@@ -105,10 +112,14 @@ __all__ = [
     "WorkflowStatus",
     "WorkflowStillActiveError",
     "WorkflowTaskNotRecoverableError",
+    "backup_storage",
     "cancel",
+    "check_values",
+    "collect_garbage",
     "compare",
     "condition",
     "continuation",
+    "copy_storage",
     "current",
     "delete",
     "diagnose",
@@ -148,6 +159,7 @@ __all__ = [
     "table",
     "task",
     "timeline",
+    "upgrade_storage",
     "wait_for_event",
     "watch",
 ]

@@ -10,9 +10,12 @@ from heliograph.records.attempt import StoredValue
 from heliograph.records.workflow import Owner, WorkflowRecord
 from heliograph.storage import control, migrations
 from heliograph.storage.arguments import place_arguments, staging_folder
+from heliograph.storage.checking import Checked, check
 from heliograph.storage.checkpoints import Checkpoints
+from heliograph.storage.copying import Copied, Told, copy, save_storage
 from heliograph.storage.database import Database
 from heliograph.storage.durations import Durations
+from heliograph.storage.garbage import Collected, Collector
 from heliograph.storage.health import Health, examine
 from heliograph.storage.journal import Journal
 from heliograph.storage.location import Location
@@ -101,6 +104,26 @@ class Store:
     def health(self) -> Health:
         """As `health.examine`."""
         return examine(self._database, self.clock())
+
+    def collect_garbage(self, age: float, remove: bool) -> Collected:
+        """As `garbage.Collector`."""
+        return Collector(self._database, self.values, self.clock, age, remove).collect()
+
+    def check_values(self, forget: bool, told: Told) -> Checked:
+        """As `checking.check`."""
+        return check(self._database, self.values, forget, told)
+
+    def copy_to(self, other: Store, told: Told) -> Copied:
+        """As `copying.copy`."""
+        return copy((self._database, self.values), (other._database, other.values), told)
+
+    def save_to(self, location: Location, told: Told) -> Copied:
+        """Save a storage in a file to another file, with its values; see `saving.save`.
+
+        Raises:
+            StorageError: there is something already, or it can't be written.
+        """
+        return save_storage(self._database, self.values, location, told)
 
     def changes(self) -> int:
         """A number that differs after another connection committed something."""

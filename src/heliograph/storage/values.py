@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import BinaryIO, Final
 
-from heliograph.errors import StorageCorruptError
+from heliograph.errors import StorageCorruptError, StorageError
 from heliograph.records.attempt import StoredValue
 from heliograph.storage import compression
 from heliograph.storage.folder import Draft, Folder, StoredFile, explained, folder_at
@@ -90,6 +90,28 @@ class ValueStore:
                 )
             return file
 
+    def copy_to(self, other: ValueStore, location: str, sha256: str) -> None:
+        """Copy a value as it is, under the same location; it is read, and checked, in both places.
+
+        Raises:
+            StorageCorruptError: it is gone from here, or is not what was stored.
+            StorageError: it can't be written there, or reads differently there.
+        """
+        folder = location.rpartition("/")[0]
+        with contextlib.ExitStack() as opened:
+            self._checked(location, sha256, opened)
+            with explained("read", self.path(location)):
+                file = opened.enter_context(self._folder.open(location))
+            with explained("write", other.path(location)), _drafted(other._folder, folder) as draft:
+                while part := file.read(_COPIED_AT_ONCE):
+                    draft.write(part)
+                draft.keep(location)
+        try:
+            with other.open(location, sha256):
+                pass
+        except StorageCorruptError as error:
+            raise StorageError(f"a copied value reads differently: {error}") from error
+
     def files(self, folder: str | None = None) -> Iterator[StoredFile]:
         """What is there, or in one folder of it."""
         with explained("list", self.path(folder or "")):
@@ -122,6 +144,7 @@ class ValueStore:
         return folder_at(self.url)
 
 
+_COPIED_AT_ONCE: Final = 4 * 1024 * 1024
 _WAY_OUT: Final = (
     ". Put it back from a backup; or resume the workflow once more, which makes it again if its task may be "
     "tried again"
