@@ -4,19 +4,21 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-ray-oldest lint bench lock clean
+.PHONY: help venv demo test test-ray-oldest lint bench peers lock clean
 
 VENV := .venv
 PY   := $(VENV)/bin/python
 UV   := $(VENV)/bin/uv
 OLDEST := .venv-ray-oldest
+PEERS := .venv-peers
 ARGS ?=
+JOBS ?= 3
 export PYTHON
 
 help: ## list the targets
 	@echo "heliograph: durable workflows that write down everything they did"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
-	@echo "demo, test, bench and lock hand ARGS on: make test ARGS='-k resume -x'. PYTHON=... names the Python to build .venv with."
+	@echo "demo, test, bench and lock hand ARGS on: make test ARGS='-k resume -x'; JOBS=0 runs tests one by one. PYTHON=... names the Python to build .venv with."
 
 venv: $(VENV)/.ready ## make .venv ready (the targets below do it themselves)
 
@@ -26,7 +28,7 @@ demo: $(VENV)/.ready ## run a real job: index the whole standard library, durabl
 
 test: $(VENV)/.ready ## run the tests
 	@echo "test: running the tests"
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 test-ray-oldest: $(VENV)/.ready ## run the tests of the metadata page on the oldest Ray that is supported
 	@echo "test-ray-oldest: making $(OLDEST) with Ray 2.48, and running the page's tests on it"
@@ -45,13 +47,21 @@ bench: $(VENV)/.ready ## measure the speed, each figure beside its floor
 	@echo "bench: measuring, each figure beside the floor it has to reach"
 	@$(PY) -m benchmarks $(ARGS)
 
+peers: $(VENV)/.ready ## make the environments of peers that are measured beside heliograph, each from its lock
+	@echo "peers: making $(PEERS)/, an environment for each of locks/peers/"
+	@set -e; for lock in locks/peers/*.txt; do \
+		peer=$(PEERS)/$$(basename "$$lock" .txt); \
+		$(UV) venv --quiet --clear --python $(PY) "$$peer"; \
+		$(UV) pip sync --quiet --python "$$peer/bin/python" --require-hashes "$$lock"; \
+	done
+
 lock: $(VENV)/.uv ## bring locks/ up to date with pyproject.toml (ARGS=--upgrade: with the newest releases)
 	@echo "lock: resolving what pyproject.toml asks for into locks/"
 	@scripts/lock $(ARGS)
 
 clean: ## remove all that make made: .venv, caches, builds
 	@echo "clean: removing .venv, caches and builds"
-	@rm -rf $(VENV) $(OLDEST) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(OLDEST) $(PEERS) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name .git -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
 # Stamps, not the files they stand for: a stamp is written last, so a bootstrap cut short is done again.

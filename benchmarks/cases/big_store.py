@@ -6,50 +6,90 @@ import os
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from benchmarks import big_store
+import psycopg
+
+from benchmarks import big_store, moving
 from benchmarks.disk import fresh_folder
 from benchmarks.measure import HELIOGRAPH, Bar, Figure, Scale
 from heliograph import workflow
+from tests import postgresql
 
 KEPT: Final = "HELIOGRAPH_BIG_STORE"
 """Names a folder with a store that was made before: to make one takes a minute or two."""
+KEPT_URL: Final = "HELIOGRAPH_BIG_STORE_URL"
+"""Names a database on a server that it was copied to before: that takes three minutes."""
+
+_TABLES: Final = ("tasks", "attempts", "stored_values", "dependencies")
 
 
 def measure(scale: Scale) -> list[Figure]:
-    workflows, tasks = scale.size(1_000_000, 2_000), scale.size(200_000, 400)
+    """On SQLite."""
+    with _store(scale) as folder:
+        with closing(sqlite3.connect(folder / "heliograph.db")) as connection:
+            ask = _asking(connection)
+            size = _bytes_per_task(ask, _PAGES)
+            workflows = ask("SELECT count(*) FROM workflows")
+        return _measured(folder, workflows, size, "SQLite", scale)
+
+
+def measure_postgresql(scale: Scale) -> list[Figure]:
+    """The same on a PostgreSQL server as it is set up when nobody tunes it."""
+    with _database(scale) as url:
+        with psycopg.connect(postgresql.plain(url)) as connection:
+            ask = _asking(connection)
+            size = _bytes_per_task(ask, "SELECT pg_total_relation_size('{}')")
+            workflows = ask("SELECT count(*) FROM workflows")
+        return _measured(url, workflows, size, "PostgreSQL", scale)
+
+
+def _asking(connection: Any) -> Callable[[str], Any]:
+    """Asks for one number."""
+    return lambda query: connection.execute(query).fetchone()[0]
+
+
+@contextmanager
+def _store(scale: Scale) -> Iterator[Path]:
     if kept := os.environ.get(KEPT):
-        return _measured(Path(kept), scale)
+        yield Path(kept)
+        return
     with fresh_folder() as folder:
-        big_store.make(folder, workflows, tasks)
-        return _measured(folder, scale)
+        big_store.make(folder, scale.size(1_000_000, 2_000), scale.size(200_000, 400))
+        yield folder
 
 
-def _measured(folder: Path, scale: Scale) -> list[Figure]:
-    with closing(sqlite3.connect(folder / "heliograph.db")) as connection:
-        workflows = connection.execute("SELECT count(*) FROM workflows").fetchone()[0]
-        size = _bytes_per_task(connection)
-    workflow.init(storage=folder, workers="threads")
+@contextmanager
+def _database(scale: Scale) -> Iterator[str]:
+    if kept := os.environ.get(KEPT_URL):
+        yield kept
+        return
+    with _store(scale) as folder, fresh_folder() as values:
+        url = postgresql.server().database(values, empty=True)
+        moving.copy(folder, url)
+        yield url
+        postgresql.server().drop(url)
+
+
+def _measured(storage: Path | str, workflows: int, size: float, where: str, scale: Scale) -> list[Figure]:
+    workflow.init(storage=storage, workers="threads")
+    title = f"of {workflows:,} workflows"
+    questions: list[tuple[str, Callable[[], None], int, float]] = [
+        (f"get_metadata(id) {title}", _one(workflows), 500, 0.3),
+        (f"search by status and metadata, a page {title}", _searched(), 20, 30),
+        (f"counts by status {title}", lambda: _some(workflow.summarize("status")), 5, 50),
+        ("get_metadata(id, tasks=True), first page of the large one", _first_page, 10, 50),
+        ("profile of the large one", _profiled, 1, 5000),
+    ]
     try:
-        title = f"of {workflows:,} workflows"
         return [
-            _figure(f"get_metadata(id) {title}", _one(workflows), 500, 0.3, scale),
-            _figure(f"search by status and metadata, a page {title}", _searched(), 20, 30, scale),
-            _figure(f"counts by status {title}", lambda: _some(workflow.summarize("status")), 5, 50, scale),
-            _figure(
-                "get_metadata(id, tasks=True), first page of the large one",
-                lambda: _some(workflow.get_metadata(big_store.LARGE, tasks=True)["tasks"]),
-                10,
-                50,
-                scale,
-            ),
+            *(_figure(f"{where}: {name}", ask, calls, bar, scale) for name, ask, calls, bar in questions),
             Figure(
-                "size on disk per task of the large one",
+                f"{where}: size on disk per task of the large one",
                 "bytes",
                 "lower",
                 {HELIOGRAPH: (size,)},
@@ -99,23 +139,30 @@ def _searched() -> Callable[[], None]:
     return ask
 
 
+def _first_page() -> None:
+    _some(workflow.get_metadata(big_store.LARGE, tasks=True)["tasks"])
+
+
+def _profiled() -> None:
+    _some(workflow.profile(big_store.LARGE).path)
+
+
 def _some(found: Sequence[Any]) -> None:
     if not found:
         raise AssertionError("nothing was found")
 
 
-def _bytes_per_task(connection: sqlite3.Connection) -> float:
+_PAGES: Final = (
+    "SELECT sum(pgsize) FROM dbstat WHERE name IN (SELECT name FROM sqlite_master WHERE tbl_name = '{}')"
+)
+
+
+def _bytes_per_task(ask: Callable[[str], Any], size_of: str) -> float:
     """All that is stored of the large workflow's tasks, indexes too, as if each had pages of its own."""
-    key = connection.execute("SELECT key FROM workflows WHERE workflow_id = ?", [big_store.LARGE]).fetchone()[
-        0
-    ]
+    key = ask(f"SELECT key FROM workflows WHERE workflow_id = '{big_store.LARGE}'")
     total = 0.0
-    for table in ("tasks", "attempts", "stored_values", "dependencies"):
-        pages = (
-            "SELECT sum(pgsize) FROM dbstat WHERE name IN (SELECT name FROM sqlite_master WHERE tbl_name = ?)"
-        )
-        size = connection.execute(pages, [table]).fetchone()[0]
-        rows = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-        mine = connection.execute(f"SELECT count(*) FROM {table} WHERE workflow = ?", [key]).fetchone()[0]
-        total += size * mine / rows
-    return total / connection.execute("SELECT count(*) FROM tasks WHERE workflow = ?", [key]).fetchone()[0]
+    for table in _TABLES:
+        rows = ask(f"SELECT count(*) FROM {table}")
+        mine = ask(f"SELECT count(*) FROM {table} WHERE workflow = {key}")
+        total += int(ask(size_of.format(table))) * mine / rows
+    return total / int(ask(f"SELECT count(*) FROM tasks WHERE workflow = {key}"))

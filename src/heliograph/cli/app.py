@@ -29,12 +29,14 @@ from heliograph.cli.resume import resume
 from heliograph.cli.search import search
 from heliograph.cli.serve import serve
 from heliograph.cli.show import show
+from heliograph.cli.spans import spans
 from heliograph.cli.sql import sql
 from heliograph.cli.storage import StorageOption
 from heliograph.cli.storages import storages
 from heliograph.cli.tasks import tasks
 from heliograph.cli.timeline import timeline
 from heliograph.cli.watch import watch
+from heliograph.cli.worker import worker
 from heliograph.errors import SearchError, WorkflowError, WorkflowNotFoundError
 
 ERROR: Final = 1
@@ -55,9 +57,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _LOOKING: Final = (ls, show, tasks, watch, logs, history, search, sql)
-_EXPLAINING: Final = (profile, timeline, dag, compare, export)
+_EXPLAINING: Final = (profile, timeline, dag, compare, export, spans)
 _CHANGING: Final = (resume, cancel, delete, prune, gc)
-for command in (*_LOOKING, *_EXPLAINING, *_CHANGING, doctor, serve):
+for command in (*_LOOKING, *_EXPLAINING, *_CHANGING, doctor, serve, worker):
     app.command(epilog=_EPILOG)(command)
 
 

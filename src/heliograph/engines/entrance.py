@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import queue
 from concurrent.futures import Future
@@ -10,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from heliograph.engines.live import LiveRun, resumed_run, submitted_run
 from heliograph.engines.outcome import OutputFuture
-from heliograph.errors import StorageError, WorkflowNotFoundError
+from heliograph.errors import WorkflowNotFoundError
 from heliograph.records.status import WorkflowStatus
 from heliograph.scheduling.admission import Admission
 from heliograph.storage.entries import Accepted, Claim, Refused, Submission, Unstored
@@ -87,9 +86,7 @@ class Entrance:
         if isinstance(refused, Unstored):
             reply.set_exception(refused.error)
         elif isinstance(wanted, Submission):  # the id is taken: then what is stored wins, and is resumed
-            if wanted.folder is not None:
-                with contextlib.suppress(StorageError):  # then `heliograph gc` takes it
-                    self._store.values.delete_folder(wanted.folder)
+            self._store.withdraw(wanted)
             claim = Claim(wanted.workflow_id, wanted.status, wanted.provenance, wanted.created_time)
             self._waiting.append(Entry(claim, reply))
         elif refused.status is WorkflowStatus.SUCCESSFUL and refused.output is not None:

@@ -30,13 +30,18 @@ def found(store: Store, workflow_id: str) -> WorkflowRecord:
     return record
 
 
-def workflow_output(store: Store, workflow_id: str) -> StoredValue:
-    """The output of a workflow, once it is stored; raises as `workflow_output_now`."""
-    return _waited(lambda: workflow_output_now(store, workflow_id))
+def workflow_output(store: Store, workflow_id: str, is_handed_in: bool = False) -> StoredValue:
+    """The output of a workflow, once it is stored; arguments and errors as of `workflow_output_now`."""
+    return _waited(lambda: store.again(lambda: workflow_output_now(store, workflow_id, is_handed_in)))
 
 
-def workflow_output_now(store: Store, workflow_id: str) -> StoredValue | None:
+def workflow_output_now(store: Store, workflow_id: str, is_handed_in: bool = False) -> StoredValue | None:
     """The output of a workflow; None: not yet.
+
+    Args:
+        store: where it is.
+        workflow_id: its id.
+        is_handed_in: another engine will take it over where its own is gone.
 
     Raises:
         WorkflowNotFoundError: there is no such workflow.
@@ -62,7 +67,7 @@ def workflow_output_now(store: Store, workflow_id: str) -> StoredValue | None:
                 )
         case WorkflowStatus.CANCELED:
             raise cancellation_error(workflow_id)
-        case WorkflowStatus.RESUMABLE:
+        case WorkflowStatus.RESUMABLE if not is_handed_in:
             raise ValueError(
                 f"workflow {workflow_id!r} has no output: it is {record.status}, "
                 "its engine is gone. Resume it."
@@ -72,7 +77,7 @@ def workflow_output_now(store: Store, workflow_id: str) -> StoredValue | None:
 
 def task_output(store: Store, workflow_id: str, task_id: str) -> StoredValue:
     """The output of a task, once it is stored; raises as `task_output_now`."""
-    return _waited(lambda: task_output_now(store, workflow_id, task_id))
+    return _waited(lambda: store.again(lambda: task_output_now(store, workflow_id, task_id)))
 
 
 def task_output_now(store: Store, workflow_id: str, task_id: str) -> StoredValue | None:

@@ -66,6 +66,8 @@ class Claim:
         provenance: who resumes it.
         created_time: when it was asked for.
         reason: recorded with the run; a workflow that had failed says `RunReason.RETRY` instead of RESUME.
+            One that was handed in for any engine is there for RECOVERED only.
+        limit: take it only while fewer than so many run, over all engines; None: any number.
     """
 
     workflow_id: str
@@ -73,6 +75,7 @@ class Claim:
     provenance: Provenance
     created_time: float
     reason: RunReason = RunReason.RESUME
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

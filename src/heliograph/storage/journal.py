@@ -11,10 +11,10 @@ written, and the engine is told that it lost the run.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, and_, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Dialect, and_, bindparam, delete, select, update
 from sqlalchemy.sql import ClauseElement
 
 from heliograph.records.status import ACTIVE, AttemptStatus, WorkflowStatus
@@ -33,9 +33,12 @@ from heliograph.storage.entries import (
     Submission,
     Unstored,
 )
+from heliograph.storage.liveness import LEASE_SECONDS
 from heliograph.storage.reports import Reports
-from heliograph.storage.statements import Prepared, constant, constants, replacing
+from heliograph.storage.statements import Prepared, constant, constants, inserting, replacing
 from heliograph.storage.submissions import Submissions
+
+_LEAST_SECONDS: Final = 1e-5  # by which two times of this century differ as numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class Journal:
         database: where to.
         owner: the engine that writes.
         clock: gives Unix seconds.
+        lease_clock: gives those that leases are measured by.
         facts: what becomes known of the owner's code only later, as JSON; None: nothing yet.
     """
 
@@ -86,10 +90,12 @@ class Journal:
         database: Database,
         owner: Owner,
         clock: Callable[[], float],
+        lease_clock: Callable[[], float],
         facts: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._database = database
         self._clock = clock
+        self._lease_clock = lease_clock
         self._owner = owner
         self._statements = _Statements(database.dialect)
         self._submissions = Submissions(database.dialect)
@@ -97,18 +103,54 @@ class Journal:
         self._reports = Reports(database.dialect)
         self._changelog = Changelog(database.dialect)
         self._registered = False
+        self._lease_until = 0.0
         self._facts = facts
         self._has_facts = False
 
     def commit(self, batch: Batch) -> Committed:
         """Write a batch in one transaction.
 
+        A server that goes away is waited for. Whether it had done the commit is then seen by the lease, which
+        each commit there puts off.
+
         Raises:
-            StorageError: nothing of it is written.
+            StorageError: nothing of it is written; or the server does not come back, and nobody knows.
         """
-        committed, found_out = self._database.written(lambda connection: self._store(connection, batch))
+        if self._database.is_remote:
+            if not self._registered:
+                self._register(self._marked(Batch([], [])))
+            batch = self._marked(batch)
+        tried: list[tuple[Committed, bool]] = []
+
+        def store(connection: Connection) -> tuple[Committed, bool]:
+            if not (tried and self._is_stored(connection, batch)):
+                tried.append(self._store(connection, batch))
+            return tried[-1]
+
+        committed, found_out = self._database.again(lambda: self._database.written(store))
         self._registered, self._has_facts = True, found_out
         return committed
+
+    def _marked(self, batch: Batch) -> Batch:
+        """The batch with a lease that tells it from those before."""
+        wanted = batch.lease_until or self._lease_clock() + LEASE_SECONDS
+        self._lease_until = max(wanted, self._lease_until + _LEAST_SECONDS)
+        return replace(batch, lease_until=self._lease_until)
+
+    def _register(self, batch: Batch) -> None:
+        """Store the owner by itself: a commit of its own row can be looked for."""
+
+        def register(connection: Connection) -> None:
+            if not self._is_stored(connection, batch):
+                self._renew(connection, batch)
+
+        self._database.again(lambda: self._database.written(register))
+        self._registered = True
+
+    def _is_stored(self, connection: Connection, batch: Batch) -> bool:
+        """Whether a batch was committed by an earlier try; one that is being committed is waited for."""
+        row = self._statements.lease.ask(connection, of_owner=self._owner.owner_id).first()
+        return row is not None and row.lease_until == batch.lease_until
 
     def close(self) -> None:
         """Give the lease up: what this owner still has reads RESUMABLE at once."""
@@ -125,6 +167,7 @@ class Journal:
             keys={changes.key for changes in batch.changes},
             ids={entry.workflow_id for entry in batch.entries if isinstance(entry, Claim)},
             new={entry.workflow_id for entry in batch.entries if isinstance(entry, Submission)},
+            queue=any(isinstance(entry, Claim) and entry.limit is not None for entry in batch.entries),
         )
         self._renew(connection, batch)
         found_out = self._find_out(connection)
@@ -158,7 +201,7 @@ class Journal:
     def _enter(self, connection: Connection, entry: Submission | Claim) -> Answer:
         if isinstance(entry, Submission):
             return self._submissions.store(connection, entry, self._owner, self._clock())
-        return self._claims.claim(connection, entry, self._owner, self._clock())
+        return self._claims.claim(connection, entry, self._owner, self._lease_clock())
 
     def _fence(self, connection: Connection, changes: RunChanges) -> bool:
         """Move the run's own row; False where it is not this engine's any more."""
@@ -240,7 +283,8 @@ class _Statements:
         def prepared(statement: ClauseElement, *columns: str) -> Prepared:
             return Prepared(statement, dialect, columns)
 
-        self.register = prepared(insert(schema.owners), *schema.owners.c.keys())
+        register = inserting(schema.owners, dialect).on_conflict_do_nothing()
+        self.register = prepared(register, *schema.owners.c.keys())
         self.renew = prepared(
             update(schema.owners).where(schema.owners.c.owner_id == bindparam("of_owner")), "lease_until"
         )
@@ -254,6 +298,11 @@ class _Statements:
         )
         self.hold = prepared(fenced, "progress")  # without the status, whose index it would write anew
         self.move = prepared(fenced, "status", "progress")
+        self.lease = prepared(
+            select(schema.owners.c.lease_until)
+            .where(schema.owners.c.owner_id == bindparam("of_owner"))
+            .with_for_update()
+        )
         self.stands = prepared(
             select(workflows.c.run, workflows.c.status).where(workflows.c.key == bindparam("of_key"))
         )

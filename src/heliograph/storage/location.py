@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
@@ -94,6 +95,7 @@ def locate(storage: str | os.PathLike[str] | None = None) -> Location:
     )
 
 
+@functools.lru_cache(maxsize=16)  # each answer of `get_metadata` says it
 def shown(storage: str) -> str:
     """What a user wrote for a storage, without the password that it may have.
 

@@ -154,5 +154,12 @@ def _from_1(connection: Connection) -> None:
         labels.add_of_tasks(connection, key, [(task, user_metadata)])
 
 
-_STEPS: Final[dict[int, Callable[[Connection], None]]] = {1: _from_1}
+def _from_2(connection: Connection) -> None:
+    """Options that most tasks have are left out from here on, which views have to know; these tell more."""
+    for name in views.VIEWS:
+        connection.execute(text(f"DROP VIEW IF EXISTS {name}"))
+    views.create(connection)
+
+
+_STEPS: Final[dict[int, Callable[[Connection], None]]] = {1: _from_1, 2: _from_2}
 """From each version to the next."""

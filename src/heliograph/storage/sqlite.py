@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +36,7 @@ class SQLite:
         path: of the file.
     """
 
+    is_remote = False
     driver_error: type[Exception] = sqlite3.Error
 
     def __init__(self, location: Location, path: Path) -> None:
@@ -65,6 +67,10 @@ class SQLite:
     def is_good(self, connection: Connection) -> bool:
         """No server can end it."""
         return True
+
+    def now(self) -> float:
+        """All who use it are on this machine."""
+        return time.time()
 
     def check(self) -> None:
         """As `Backend.check`: what is written to another file of the name would be lost."""
@@ -102,6 +108,9 @@ class SQLite:
     def lock(
         self, connection: Connection, keys: Collection[int], ids: Collection[str], new: Collection[str]
     ) -> None:
+        """Who writes has locked all there is."""
+
+    def lock_queue(self, connection: Connection) -> None:
         """Who writes has locked all there is."""
 
     def lock_schema(self, connection: Connection) -> None:
@@ -187,7 +196,8 @@ def _configure(connection: sqlite3.Connection, _record: Any) -> None:
 
 
 def _execute(connection: Connection, sql: str) -> None:
-    connection.connection.cursor().execute(sql)
+    raw: Any = connection.connection.dbapi_connection
+    raw.execute(sql)
 
 
 def _authorized(action: int, *_: str | None) -> int:

@@ -43,9 +43,16 @@ class Submissions:
         self._value = Prepared(insert(schema.stored_values), dialect, schema.stored_values.c.keys())
 
     def store(
-        self, connection: Connection, submission: Submission, owner: Owner, now: float
+        self, connection: Connection, submission: Submission, owner: Owner | None, now: float
     ) -> Accepted | Refused | Unstored:
-        """Store a workflow; refused, with `status` None, where its id is taken."""
+        """Store a workflow; refused, with `status` None, where its id is taken.
+
+        Args:
+            connection: of the transaction.
+            submission: the workflow.
+            owner: who has it; None: whoever takes it first.
+            now: Unix seconds.
+        """
         plan = submission.plan
         if submission.folder is not None and now - submission.created_time > STAGED_SECONDS:
             return Unstored(_too_late(submission, now))
@@ -134,7 +141,7 @@ def run_row(
     run: int,
     reason: RunReason,
     status: WorkflowStatus,
-    owner: Owner,
+    owner: Owner | None,
     provenance: Provenance,
     now: float,
     reused: int = 0,
@@ -145,7 +152,7 @@ def run_row(
         "run": run,
         "reason": reason.value,
         "status": status.value,
-        "owner": owner.owner_id,
+        "owner": owner and owner.owner_id,
         "created_time": now,
         "start_time": now if status is WorkflowStatus.RUNNING else None,
         "end_time": None,
