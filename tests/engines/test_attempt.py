@@ -330,22 +330,6 @@ def test_resources_of_a_thread(works: Works) -> None:
     assert used.cpu_time > 0.04
 
 
-@pytest.mark.parametrize(("measured", "limit"), [("shared", 60e-6), ("exclusive", 100e-6)])
-def test_the_overhead_is_small(works: Works, measured: Any, limit: float) -> None:
-    def add(a: int, b: int) -> int:
-        return a + b
-
-    work, functions = works(add, 1, 2), Functions()
-
-    def once() -> float:
-        start = time.perf_counter()
-        for _ in range(200):
-            run_attempt(work, WORKER, 0.0, measured, functions)
-        return (time.perf_counter() - start) / 200
-
-    assert min(once() for _ in range(10)) < limit
-
-
 def test_nothing_of_a_failed_task_is_kept_alive(works: Works) -> None:
     import gc
     import weakref
