@@ -51,6 +51,13 @@ from heliograph.graph.options import GivenOptions
 from heliograph.graph.task import Task, task
 from heliograph.graph.user_metadata import metadata_json
 from heliograph.graph.waits import event_node, sleep_node
+from heliograph.keeping.storages import (
+    backup_storage,
+    check_values,
+    collect_garbage,
+    copy_storage,
+    upgrade_storage,
+)
 from heliograph.reading.diagnosis import diagnose
 from heliograph.reading.explaining import (
     compare,
@@ -112,10 +119,14 @@ __all__ = [
     "WorkflowStillActiveError",
     "WorkflowTakenOverError",
     "WorkflowTaskNotRecoverableError",
+    "backup_storage",
     "cancel",
+    "check_values",
+    "collect_garbage",
     "compare",
     "condition",
     "continuation",
+    "copy_storage",
     "current",
     "delete",
     "diagnose",
@@ -157,6 +168,7 @@ __all__ = [
     "table",
     "task",
     "timeline",
+    "upgrade_storage",
     "wait_for_event",
     "watch",
     "work",

@@ -194,12 +194,12 @@ class Session:
             queue.Full: as many wait as `max_pending` allows.
             StorageError: it can't be stored.
         """
-        now = self.store.clock()
-        wanted = submission(plan, workflow_id, user_metadata, now, WorkflowStatus.PENDING)
+        wanted = submission(plan, workflow_id, user_metadata, self.store, WorkflowStatus.PENDING)
         match self.store.handover.hand_in(wanted, self.settings.workers.max_pending):
             case None:
                 raise queue.Full("as many workflows wait as max_pending_workflows allows")
             case Refused():
+                self.store.withdraw(wanted)
                 status = found(self.store, workflow_id).status
                 raise RuntimeError(
                     f"workflow {workflow_id!r} is {status} already: resume it, or take another id"

@@ -16,7 +16,6 @@ from heliograph.storage.liveness import is_alive
 from heliograph.storage.news import Word
 from heliograph.storage.statements import constant, constants
 from heliograph.storage.submissions import Submissions
-from heliograph.storage.values import ValueStore
 
 _ENGINE: Final = "embedded"
 
@@ -26,14 +25,17 @@ class Handover:
 
     Args:
         database: where they are stored.
-        values: where large arguments go.
+        clock: gives Unix seconds.
         lease_clock: gives Unix seconds; leases are measured against it.
     """
 
-    def __init__(self, database: Database, values: ValueStore, lease_clock: Callable[[], float]) -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[], float], lease_clock: Callable[[], float]
+    ) -> None:
         self._database = database
+        self._clock = clock
         self._lease_clock = lease_clock
-        self._submissions = Submissions(database.dialect, values)
+        self._submissions = Submissions(database.dialect)
 
     def hand_in(
         self, submission: Submission, most_pending: int | None
@@ -61,7 +63,7 @@ class Handover:
             self._database.lock(connection, new=new, queue=most_pending is not None)
             if most_pending is not None and connection.execute(waiting).scalar_one() >= most_pending:
                 return None
-            answer = self._submissions.store(connection, submission, None)
+            answer = self._submissions.store(connection, submission, None, self._clock())
         self._database.news.tell(Word(unowned=True))
         return answer
 
