@@ -18,7 +18,7 @@ Shape = dict[str, object]
 
 
 def shape(database: Path) -> Shape:
-    """The tables with their columns, and the indexes; in whatever order they were made."""
+    """The tables with their columns, the indexes and the views; in whatever order they were made."""
     with closing(sqlite3.connect(database)) as connection:
         tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         found: Shape = {
@@ -27,16 +27,17 @@ def shape(database: Path) -> Shape:
         indexes = connection.execute(
             "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql NOTNULL"
         )
-        return found | dict(indexes.fetchall())
+        views = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'view'")
+        return found | dict(indexes.fetchall()) | dict(views.fetchall())
 
 
-@pytest.fixture
-def old(tmp_path: Path) -> Iterator[Path]:
-    """A store of version 1."""
+@pytest.fixture(params=[1, 2])
+def old(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """A store of an older version."""
     folder = tmp_path / "old"
     folder.mkdir()
     with closing(sqlite3.connect(folder / "heliograph.db")) as connection:
-        connection.executescript((Path(__file__).parent / "version_1.sql").read_text())
+        connection.executescript((Path(__file__).parent / f"version_{request.param}.sql").read_text())
     yield folder
     workflow.shutdown()
     check_store(folder / "heliograph.db")
@@ -65,7 +66,10 @@ def test_what_was_stored_is_there_and_can_be_searched(old: Path) -> None:
     ):
         (found,) = workflow.search(where, tasks=tasks)["found"]
         assert found["workflow_id"] == "good"
-    assert [change["kind"] for change in workflow.watch("good")] == ["run"]
+    assert next(workflow.watch("good"))["kind"] == "run"
+    assert workflow.get_metadata("good", "first")["task_options"]["max_retries"] == 3
+    query = "select json_extract(options, '$.max_retries') from heliograph_tasks where workflow_id = 'good'"
+    assert workflow.sql(query).rows == [(3,), (3,)]
 
 
 def test_it_goes_on(old: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
@@ -91,7 +91,7 @@ def _head(
         took += f", run {last['run']}"
     words = status_text(status)
     if status is WorkflowStatus.RESUMABLE:
-        words.append("  its engine is gone; workflow.resume goes on with it", "dim")
+        words.append("  its engine is gone; heliograph resume goes on with it", "dim")
     return framed(
         Text(shown(metadata["workflow_id"]), "bold"),
         facts(
@@ -101,7 +101,8 @@ def _head(
                 ("took", took),
                 ("progress", bar.append(f" {progress['done']}/{progress['total']}", "default")),
                 ("tasks", counts),
-                ("running now" if status is WorkflowStatus.RUNNING else "was running", _running(tasks)),
+                ("running now", _named(tasks, lambda task: task["status"] is TaskStatus.RUNNING)),
+                ("was running", _named(tasks, _was_running) if status is WorkflowStatus.RESUMABLE else None),
                 ("retried", _retried(tasks)),
                 ("reused", _reused(last, progress["total"])),
                 ("resources", _resources(tasks)),
@@ -115,12 +116,16 @@ def _head(
     )
 
 
-def _running(tasks: Sequence[dict[str, Any]]) -> str | None:
-    running = [shown(task["task_id"]) for task in tasks if task["status"] is TaskStatus.RUNNING]
-    if not running:
+def _was_running(task: dict[str, Any]) -> bool:
+    return task["status"] is TaskStatus.READY and bool(task["attempts"])
+
+
+def _named(tasks: Sequence[dict[str, Any]], which: Callable[[dict[str, Any]], bool]) -> str | None:
+    found = [shown(task["task_id"]) for task in tasks if which(task)]
+    if not found:
         return None
-    rest = len(running) - _NAMED_RUNNING
-    return ", ".join(running[:_NAMED_RUNNING]) + (f" and {rest} more" if rest > 0 else "")
+    rest = len(found) - _NAMED_RUNNING
+    return ", ".join(found[:_NAMED_RUNNING]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _retried(tasks: Sequence[dict[str, Any]]) -> str | None:

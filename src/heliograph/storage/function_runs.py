@@ -109,7 +109,8 @@ class FunctionRuns:
                 found += [(row.workflow, row.function) for row in rows if row.module == module]
             runs = []
             for workflow, function in sorted(found)[-limit:]:
-                whose = self._workflow.ask(connection, of_workflow=workflow).one()
+                whose = self._workflow.ask(connection, of_workflow=workflow).first()
+                assert whose is not None
                 attempts = self._attempts.ask(connection, of_workflow=workflow, of_function=function).all()
                 runs.append(_run(whose.workflow_id, whose.created_time, attempts))
         return sorted((run for run in runs if run.failed or run.compute), key=lambda run: run.created_time)

@@ -6,7 +6,8 @@ import contextlib
 import os
 import shutil
 import sqlite3
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -16,6 +17,7 @@ from sqlalchemy.pool import QueuePool
 
 from heliograph.errors import StorageCorruptError, StorageError
 from heliograph.storage.location import Location
+from heliograph.storage.news import Word
 
 _BUSY_SECONDS: Final = 60.0
 _POOLED: Final = 8
@@ -35,6 +37,7 @@ class SQLite:
         path: of the file.
     """
 
+    is_remote = False
     driver_error: type[Exception] = sqlite3.Error
 
     def __init__(self, location: Location, path: Path) -> None:
@@ -65,6 +68,13 @@ class SQLite:
     def is_good(self, connection: Connection) -> bool:
         """No server can end it."""
         return True
+
+    def now(self) -> float:
+        """All who use it are on this machine."""
+        return time.time()
+
+    def bell(self, hear: Callable[[Word], None]) -> None:
+        """There is none: who waits asks for `changes`, which costs microseconds."""
 
     def check(self) -> None:
         """As `Backend.check`: what is written to another file of the name would be lost."""
@@ -103,6 +113,9 @@ class SQLite:
     def lock(
         self, connection: Connection, keys: Collection[int], ids: Collection[str], new: Collection[str]
     ) -> None:
+        """Who writes has locked all there is."""
+
+    def lock_queue(self, connection: Connection) -> None:
         """Who writes has locked all there is."""
 
     def lock_schema(self, connection: Connection) -> None:
@@ -188,7 +201,8 @@ def _configure(connection: sqlite3.Connection, _record: Any) -> None:
 
 
 def _execute(connection: Connection, sql: str) -> None:
-    connection.connection.cursor().execute(sql)
+    raw: Any = connection.connection.dbapi_connection
+    raw.execute(sql)
 
 
 def _authorized(action: int, *_: str | None) -> int:
