@@ -58,7 +58,7 @@ def test_phases_never_go_back_though_the_clock_does(works: Works, monkeypatch: p
 def test_inputs_inline_and_by_location(works: Works) -> None:
     big = value("x" * 100_000)
     assert big.data is not None
-    location = ValueStore(str(works.values)).put(big.data, "7")
+    location = ValueStore(str(works.values)).put([big.data], "7")
     far = StoredValue(big.size, big.sha256, None, None, location)
     receipt = run(
         works(lambda *args: [len(arg) for arg in args], Input(1), Input(0), inputs=(far, value("ab")))

@@ -16,6 +16,7 @@ from heliograph.errors import NotPicklableError, WorkflowError
 from heliograph.graph.pickling import (
     PLAIN,
     dumps,
+    dumps_parts,
     dumps_plain,
     dumps_with_references,
     loads,
@@ -197,3 +198,15 @@ def test_the_error_is_of_the_family_and_a_type_error() -> None:
 @pytest.mark.parametrize("value", [1, 1.5, 1j, "x", b"x", True, None], ids=repr)
 def test_plain_values_are_pickled_as_pickle_does_it(value: object) -> None:
     assert dumps(value, "it") == pickle.dumps(value, 5)
+
+
+def test_large_buffers_are_referred_to_and_not_copied() -> None:
+    small, large = bytearray(b"s" * 1000), bytearray(b"l" * 1_000_000)
+    value = [pickle.PickleBuffer(held) for held in (small, large, bytes(large))]
+    parts = dumps_parts(value, "the output")
+    views = [part for part in parts if isinstance(part, memoryview) and len(part) == len(large)]
+    assert [view.readonly for view in views] == [False, True]
+    large[0] = ord("x")  # seen, so it was not copied
+    joined = b"".join(parts)
+    assert loads(joined) == [small, large, b"l" * 1_000_000]
+    assert [type(held) for held in loads(joined)] == [bytearray, bytearray, bytes]

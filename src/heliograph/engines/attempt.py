@@ -19,7 +19,7 @@ from heliograph.engines.reporting import Outlet, Send, unheard
 from heliograph.errors import StorageError, WorkflowTaskNotRecoverableError
 from heliograph.graph.function import load
 from heliograph.graph.node import Inputs, Node
-from heliograph.graph.pickling import dumps, loads
+from heliograph.graph.pickling import dumps_parts, loads
 from heliograph.graph.plan import Plan, restore_arguments
 from heliograph.records.attempt import Phases, Resources, StoredValue, Worker
 from heliograph.records.context import Current, running
@@ -309,11 +309,12 @@ def _bytes(value: StoredValue, work: Work) -> bytes:
 
 
 def _store(value: object, work: Work, what: str) -> StoredValue:
-    data = dumps(value, f"{what} of task {work.task_id!r}")
-    size, kind = len(data), dotted(type(value))
+    parts = dumps_parts(value, f"{what} of task {work.task_id!r}")
+    size, kind = sum([len(part) for part in parts]), dotted(type(value))
     if size <= INLINE_LIMIT:
+        data = b"".join(parts)
         return StoredValue(size, hashlib.sha256(data).hexdigest(), kind, data)
-    location = _value_store(work.values).put(data, str(work.key.workflow))
+    location = _value_store(work.values).put(parts, str(work.key.workflow))
     return StoredValue(size, location.rpartition("/")[2], kind, None, location)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import cloudpickle
@@ -13,6 +13,7 @@ import cloudpickle
 from heliograph.errors import NotPicklableError
 
 PROTOCOL: Final = 5
+_APART: Final = 256 * 1024  # bytes from which a buffer is not copied into the pickle, but stays where it is
 
 # Exact types that pickle alone stores by value. Anything else might refer to a class or a function of
 # `__main__`, which plain pickle stores as a name that no other process can look up.
@@ -46,19 +47,60 @@ def dumps(value: object, what: str) -> bytes:
     ...
     heliograph.errors.NotPicklableError: the output of task 'f' can't be pickled: it is of type ...
     """
+    return b"".join(dumps_parts(value, what))
+
+
+def dumps_parts(value: object, what: str) -> list[bytes | memoryview]:
+    """A value as the parts of what `dumps` returns: large arrays in it are not copied, but referred to.
+
+    Args:
+        value: as for `dumps`; it must not change as long as its parts are used.
+        what: as for `dumps`.
+
+    Raises:
+        NotPicklableError: as `dumps`.
+
+    >>> sum(len(part) for part in dumps_parts([1, 2], "a list")) == len(dumps([1, 2], "a list"))
+    True
+    """
+    apart: list[memoryview] = []
+
+    def belongs_inside(buffer: pickle.PickleBuffer) -> bool:
+        try:
+            view = buffer.raw()
+        except BufferError:  # it is not in one piece
+            return True
+        if view.nbytes < _APART:
+            return True
+        apart.append(view)
+        return False
+
     try:
         if type(value) in PLAIN:
-            return pickle.dumps(value, PROTOCOL)
+            return [pickle.dumps(value, PROTOCOL)]
         target = io.BytesIO()
-        _CloudPickler(target, PROTOCOL).dump(value)
-        return target.getvalue()
+        _CloudPickler(target, PROTOCOL, buffer_callback=belongs_inside).dump(value)
     except Exception as error:  # a reducer is anybody's code and may raise anything
         raise unpicklable(what, value, error) from error
+    return [target.getvalue()] if not apart else _call_of_joined(target.getvalue(), apart)
 
 
 def loads(data: bytes) -> Any:
     """The value that `dumps` made these bytes of."""
     return pickle.loads(data)
+
+
+def _call_of_joined(data: bytes, apart: Sequence[memoryview]) -> list[bytes | memoryview]:
+    """The pickle of a call of `_joined`, put together by hand so that the buffers need not be copied."""
+    parts: list[bytes | memoryview] = [b"\x80\x05c", f"{__name__}\n_joined\n(".encode()]
+    for buffer in (memoryview(data), *apart):
+        kind = pickle.BINBYTES8 if buffer.readonly else pickle.BYTEARRAY8
+        parts += [kind + buffer.nbytes.to_bytes(8, "little"), buffer]
+    return [*parts, pickle.TUPLE + pickle.REDUCE + pickle.STOP]
+
+
+def _joined(data: bytes, *apart: bytes | bytearray) -> Any:
+    return pickle.loads(data, buffers=apart)
 
 
 def dumps_plain(value: object, reference: Callable[[Any], Any]) -> bytes:

@@ -143,7 +143,7 @@ class Submissions:
         value = argument_value(data)
         if value.size <= INLINE_LIMIT:
             return value
-        return StoredValue(value.size, value.sha256, None, location=self._values.put(data, str(key)))
+        return StoredValue(value.size, value.sha256, None, location=self._values.put([data], str(key)))
 
 
 def argument_value(data: bytes) -> StoredValue:

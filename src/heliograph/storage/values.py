@@ -14,12 +14,18 @@ import hashlib
 import os
 import posixpath
 import uuid
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from heliograph.errors import StorageCorruptError, StorageError
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
 _HASHED_BESIDE: Final = 8 * 1024 * 1024  # bytes from which a second thread pays
+_CHUNK: Final = 1024 * 1024
+_CHUNKS_BEHIND: Final = 8  # written, and not hashed yet, at most
 INLINE_LIMIT: Final = 64 * 1024
 """A pickled value of more bytes than this goes to the value store, not into the database."""
 
@@ -34,11 +40,11 @@ class ValueStore:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def put(self, data: bytes, folder: str) -> str:
+    def put(self, parts: Sequence[bytes | memoryview], folder: str) -> str:
         """Store a value, whole or not at all; one that is there already is kept.
 
         Args:
-            data: the pickled value.
+            parts: the pickled value, in pieces.
             folder: the part of the store it goes to, removed as one by `delete_folder`.
 
         Returns:
@@ -47,33 +53,47 @@ class ValueStore:
         Raises:
             StorageError: the filesystem refused it; the message says where and why.
         """
-        if len(data) >= _HASHED_BESIDE:
-            return self._put_large(data, folder)
-        location = f"{folder}/{hashlib.sha256(data).hexdigest()}"
+        size = sum([len(part) for part in parts])
+        if size >= _HASHED_BESIDE:
+            return self._put_large(parts, folder)
+        location = f"{folder}/{hashlib.sha256(b''.join(parts)).hexdigest()}"
         path = self._path(location)
         with self._explained("write", path):
-            if self._size(path) == len(data):
+            if self._size(path) == size:
                 return location
-            self._write_as(path, data, lambda: path)
+            self._write_as(path, parts, lambda: path)
         return location
 
-    def _put_large(self, data: bytes, folder: str) -> str:
+    def _put_large(self, parts: Sequence[bytes | memoryview], folder: str) -> str:
         """As `put`: the hash, which takes as long as the writing, is made meanwhile."""
         from concurrent.futures import ThreadPoolExecutor  # late: most workers never need it
 
-        with ThreadPoolExecutor(1) as beside:
-            digest = beside.submit(lambda: hashlib.sha256(data).hexdigest())
-            path = self._path(f"{folder}/{uuid.uuid4().hex}")
-            with self._explained("write", path):
-                self._write_as(path, data, lambda: self._path(f"{folder}/{digest.result()}"))
-        return f"{folder}/{digest.result()}"
+        digest = hashlib.sha256()
+        path = self._path(f"{folder}/{uuid.uuid4().hex}")
+        with ThreadPoolExecutor(1) as beside, self._explained("write", path):
+            hashed: deque[Future[None]] = deque()
 
-    def _write_as(self, near: str, data: bytes, name: Callable[[], str]) -> None:
+            def chunks() -> Iterator[bytes]:
+                for chunk in _copied(parts):
+                    yield chunk
+                    hashed.append(beside.submit(digest.update, chunk))
+                    if len(hashed) > _CHUNKS_BEHIND:
+                        hashed.popleft().result()
+
+            def name() -> str:
+                while hashed:
+                    hashed.popleft().result()
+                return self._path(f"{folder}/{digest.hexdigest()}")
+
+            self._write_as(path, chunks(), name)
+        return f"{folder}/{digest.hexdigest()}"
+
+    def _write_as(self, near: str, data: Iterable[bytes | memoryview], name: Callable[[], str]) -> None:
         """Write a file whole, and give it its name when it is there.
 
         Args:
             near: a path in the same folder.
-            data: what to write.
+            data: what to write, in pieces.
             name: gives the file's path, after it was written.
         """
         folder = posixpath.dirname(near)
@@ -161,9 +181,10 @@ class ValueStore:
             return None
         return size
 
-    def _write(self, path: str, data: bytes) -> None:
+    def _write(self, path: str, data: Iterable[bytes | memoryview]) -> None:
         with self._fs.open(path, "wb") as file:
-            file.write(data)
+            for piece in data:
+                file.write(piece)
             if self._is_local:
                 file.flush()
                 os.fsync(file.fileno())
@@ -186,6 +207,14 @@ _HINTS: Final = {
     errno.EPERM: " (the storage folder must be readable and writable by this user)",
     errno.EROFS: " (the filesystem is mounted read-only)",
 }
+
+
+def _copied(parts: Iterable[bytes | memoryview]) -> Iterator[bytes]:
+    """Chunks that nobody else can change, so that what is hashed is what is written."""
+    for part in parts:
+        view = memoryview(part)
+        for start in range(0, len(view), _CHUNK):
+            yield bytes(view[start : start + _CHUNK])
 
 
 def _sync_folder(path: str) -> None:
