@@ -164,6 +164,12 @@ class Coordinator:
         if life == self._address.life and self._executor is not None:
             self._executor.note(report)
 
+    async def more(self, life: str, number: int, receipts: bytes) -> bytes | None:
+        """See `RayExecutor.more`; None for a worker of an earlier life."""
+        if life != self._address.life or self._executor is None:
+            return None
+        return await self._executor.more(number, receipts)
+
     async def said(self, life: str, key: AttemptKey, report: Report) -> None:
         """What an attempt said."""
         if life == self._address.life and self._executor is not None:
