@@ -275,8 +275,7 @@ class RayExecutor:
 
     def _enqueue(self, entry: Entry) -> None:
         """It waits for its turn."""
-        entry.flight, entry.running = None, None
-        entry.group.queue.append(entry)
+        self._queues.put(entry)
         self._news.notify()
 
     def _flight(self, entries: list[Entry]) -> Flight:

@@ -114,6 +114,12 @@ class Queues:
             group = self._groups[options] = Group(options, task_options.is_sociable(options))
         return Entry(work, group, alone=not group.is_sociable)
 
+    def put(self, entry: Entry) -> None:
+        """The attempt waits for its turn."""
+        entry.flight, entry.running = None, None
+        entry.group = self._groups.setdefault(entry.group.options, entry.group)  # it may have been empty
+        entry.group.queue.append(entry)
+
     def flight(self, entries: list[Entry], seconds: float, now: float) -> Flight:
         """A task of Ray with these attempts.
 
