@@ -99,6 +99,8 @@ def lose_an_output(gate: Gate, ledger: Ledger) -> None:
     length = nested.options(**workflow.options(name="nested")).bind([data])
     output = workflow.run_async(together.bind(counted, length, waiting), workflow_id="mine")
     until(lambda: workflow.get_metadata("mine", "large")["status"] == "SUCCESSFUL")
+    whole = workflow.run_async(large.options(num_cpus=0, resources={"first": 1}).bind(ledger, "whole"))
+    assert ray.wait([whole], timeout=60, fetch_local=False)[0]
     gate.until_waiting("held")
     stored = workflow.get_metadata("mine", "large")
     assert stored["attempts"][0]["worker"]["ray"]["object_store_bytes"] > 10_000_000, stored
@@ -108,12 +110,31 @@ def lose_an_output(gate: Gate, ledger: Ledger) -> None:
     made.remove_node(node, allow_graceful=False)
     gate.open()
     assert ray.get(output, timeout=60) == (10_000_000, 10_000_000)
-    assert ledger.counts() == {"large": 1}
+    assert len(ray.get(whole, timeout=60)) == 10_000_000
+    assert ledger.counts() == {"large": 1, "whole": 1}
 
 
 @ray.remote
 def together(*values: Any) -> Any:
     return values[:2]
+
+
+@ray.remote
+def references() -> dict[str, Any]:
+    """What means nothing in another cluster by itself."""
+    import ray.data
+
+    rows = ray.data.from_items([{"a": number} for number in range(4)])
+    return {"put": ray.put([1, 2]), "lazy": ray.data.range(5), "made": rows.materialize()}
+
+
+@ray.remote
+def read(given: dict[str, Any], _after: str) -> Any:
+    made = sorted(row["a"] for row in given["made"].take_all())
+    return ray.get(given["put"]), given["lazy"].count(), made
+
+
+READ = ([1, 2], 5, [0, 1, 2, 3])
 
 
 def wait_for_the_end(gate: Gate, ledger: Ledger) -> None:
@@ -123,8 +144,11 @@ def wait_for_the_end(gate: Gate, ledger: Ledger) -> None:
     middle = hold.options(**workflow.options(name="held")).bind(gate, "held", early)
     late = note.options(**workflow.options(name="late")).bind(ledger, "late", middle)
     workflow.run(note.bind(ledger, "done"), workflow_id="done")
-    workflow.run_async(late, workflow_id="mine")
+    given = references.options(**workflow.options(name="references")).bind()
+    workflow.run_async(read.bind(given, late), workflow_id="mine")
     gate.until_waiting("held")
+    until(lambda: workflow.get_metadata("mine", "references")["status"] == "SUCCESSFUL")
+    gate.wait("all but it")
     workflow.get_output("mine")  # somebody kills all of this
 
 
@@ -134,7 +158,7 @@ def go_on(gate: Gate, ledger: Ledger) -> None:
     gate.open()
     resumed = dict(workflow.resume_all())
     assert list(resumed) == ["mine"], resumed
-    ray.get(resumed["mine"], timeout=60)
+    assert ray.get(resumed["mine"], timeout=90) == READ
     assert ledger.counts() == {"early": 1, "done": 1, "late": 1}
     assert [run["reason"] for run in workflow.get_history("mine")] == ["start", "resume"]
 

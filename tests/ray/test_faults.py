@@ -147,7 +147,7 @@ def test_a_whole_cluster_killed_and_another_one_that_goes_on(
     storage: Path, gate: Gate, ledger: Ledger
 ) -> None:
     with started("wait_for_the_end", storage, gate, ledger) as first:
-        gate.until_waiting("held", first)
+        gate.until_waiting("all but it", first)
         for process in [*psutil.Process(first.pid).children(recursive=True), first]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()

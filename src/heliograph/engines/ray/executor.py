@@ -205,7 +205,13 @@ class RayExecutor:
         return [self._flight(entries) for entries in self._queues.ready(self._cpus, self._still_waits)]
 
     def _send(self, flight: Flight) -> None:
-        entries = list(flight.entries.values())
+        with self._lock:
+            entries = [entry for entry in flight.entries.values() if self._still_waits(entry)]
+            if not entries:  # cancelled meanwhile
+                self._queues.stops_waiting(flight)
+                self._dismiss(flight)
+                return
+            flight.entries = {entry.work.key: entry for entry in entries}
         first = entries[0]
         given: list[int] = []
         objects: list[Any] = []
