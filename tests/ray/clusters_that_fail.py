@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -19,10 +20,13 @@ warnings.simplefilter("ignore")
 os.environ["RAY_TMPDIR"] = tempfile.mkdtemp(prefix="hg-ray-", dir="/tmp")
 Path(os.environ["RAY_TMPDIR"], "ray").mkdir()
 
+import psutil  # noqa: E402
+import pytest  # noqa: E402
 import ray  # noqa: E402
 from ray.cluster_utils import Cluster  # noqa: E402
 
 from heliograph import workflow  # noqa: E402
+from heliograph.engines.opening import opened  # noqa: E402
 from tests.conditions import is_gone, until  # noqa: E402
 from tests.gates import Gate, Ledger  # noqa: E402
 
@@ -161,6 +165,46 @@ def go_on(gate: Gate, ledger: Ledger) -> None:
     assert ray.get(resumed["mine"], timeout=90) == READ
     assert ledger.counts() == {"early": 1, "done": 1, "late": 1}
     assert [run["reason"] for run in workflow.get_history("mine")] == ["start", "resume"]
+
+
+def go_away(gate: Gate, ledger: Ledger) -> None:
+    """All of the cluster is killed while somebody waits for an output: Ray would end the process for that."""
+    cluster({"num_cpus": 1})
+    output = workflow.run_async(hold.bind(gate, "held"), workflow_id="mine")
+    gate.until_waiting("held")
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    with pytest.raises(RuntimeError, match=r"is gone: .*`workflow\.resume` goes on once a cluster is there"):
+        opened().ray.value(output)
+    with pytest.raises(RuntimeError, match="is gone"):
+        workflow.run(note.bind(ledger, "never"))
+    until(lambda: workflow.get_status("mine") == "RESUMABLE")
+    assert ledger.counts() == {}
+
+
+def be_elsewhere(gate: Gate, ledger: Ledger) -> None:
+    """A storage that not all nodes reach, and a driver that went to another cluster than its engine's."""
+    made = cluster({"num_cpus": 1})
+    workflow.run(note.bind(ledger, "first"))
+    workflow.shutdown()
+    other = made.add_node(node_ip_address="127.0.0.2", num_cpus=1, **NODE)
+    made.wait_for_nodes()
+    with pytest.raises(workflow.StorageError, match=r"is a file of one machine.*nodes on 2 .*postgresql://"):
+        workflow.run(note.bind(ledger, "never"))
+    made.remove_node(other)
+    until(lambda: len([node for node in ray.nodes() if node["Alive"]]) == 2)
+    workflow.run(note.bind(ledger, "second"))
+    before = made.address
+    ray.shutdown()
+    with pytest.raises(ValueError, match=rf"run on the Ray cluster at {before}, and it is connected to none"):
+        workflow.run(note.bind(ledger, "never"))
+    ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
+    with pytest.raises(ValueError, match=r"connected to [0-9.]+:\d+ now: call workflow\.shutdown\(\) first"):
+        workflow.run(note.bind(ledger, "never"))
+    workflow.shutdown()
+    workflow.run(note.bind(ledger, "third"))
+    assert ledger.counts() == {"first": 1, "second": 1, "third": 1}
 
 
 if __name__ == "__main__":

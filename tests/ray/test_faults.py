@@ -143,6 +143,12 @@ def test_a_node_that_goes_away(storage: Path, gate: Gate, ledger: Ledger, name: 
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.parametrize("name", ["go_away", "be_elsewhere"])
+def test_a_cluster_that_is_not_there(storage: Path, gate: Gate, ledger: Ledger, name: str) -> None:
+    ends_well(name, storage, gate, ledger)
+
+
+@pytest.mark.timeout(180)
 def test_a_whole_cluster_killed_and_another_one_that_goes_on(
     storage: Path, gate: Gate, ledger: Ledger
 ) -> None:
