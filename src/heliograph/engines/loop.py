@@ -172,8 +172,9 @@ class Loop:
         """What the loop's thread would do with a receipt, done by the one that brings it."""
         try:
             try:
-                self._take(receipt)
-                self._go_on()
+                now = self._now()
+                self._take(receipt, now)
+                self._go_on(now)
             except StorageError as error:
                 self._start_over(error)
             if self._now() + (self._patience() or 0.0) < self._wakes_at:
@@ -233,17 +234,16 @@ class Loop:
             for message in self._waiting(first):
                 if isinstance(message, _Quit):
                     return False
-                self._take(message)
-            self._go_on()
+                self._take(message, self._now())
+            self._go_on(self._now())
         except StorageError as error:
             self._start_over(error)
         finally:
             self._baton.release()
         return True
 
-    def _go_on(self) -> None:
+    def _go_on(self, now: float) -> None:
         """Commit if somebody waits for that, and do what is due."""
-        now = self._now()
         self._performer.observe(now, self._find)
         self._performer.ring(now, lambda run: self._runs.get(run.key) is run)
         if self._must_commit(now):
@@ -279,12 +279,12 @@ class Loop:
             for _ in range(_MOST_AT_ONCE):
                 yield self._inbox.get_nowait()
 
-    def _take(self, message: _Message) -> None:
+    def _take(self, message: _Message, now: float) -> None:
         match message:
             case Receipt():
-                self._performer.ended(self._find(message.key), message, self._now())
+                self._performer.ended(self._find(message.key), message, now)
             case Said(key, report):
-                self._performer.said(self._find(key), key, report, self._now())
+                self._performer.said(self._find(key), key, report, now)
                 with self._counting:
                     self._said_ahead -= 1
             case Entry():
