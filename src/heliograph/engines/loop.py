@@ -310,10 +310,11 @@ class Loop:
             return TICK_SECONDS  # a timer may be late by as much
         if not (self._runs or self._retired):
             return _FOREVER
+        now = self._now()  # first: what is due moves along with a clock that was set
         due = min(self._renew_at, self._poll_at) if self._runs else self._poll_at
         if self._performer.next_timer is not None:
             due = min(due, self._performer.next_timer)
-        return max(due - self._now(), 0.001)
+        return max(due - now, 0.001)
 
     # -- runs that are here, and not any more
 
@@ -323,6 +324,7 @@ class Loop:
 
     def _poll(self, now: float) -> None:
         """Look for runs that another process cancelled or took over."""
+        began = steady_seconds()
         self._poll_at = now + self._store.news.patience(_POLL_SECONDS)
         with contextlib.suppress(StorageError):
             self._give_up_leases()
@@ -331,7 +333,8 @@ class Loop:
             self._changes_seen = changes
             self._look(self._runs.values())
             # Ten thousand runs take a while: whatever others store, looking takes no more than its share.
-            self._poll_at = max(self._poll_at, self._now() + _POLL_SHARE * (self._now() - now))
+            took = steady_seconds() - began  # the clock may be set meanwhile
+            self._poll_at = max(self._poll_at, now + (1 + _POLL_SHARE) * took)
 
     def _look(self, runs: Iterable[LiveRun]) -> None:
         """See which of these runs are not ours any more, and lose them."""
