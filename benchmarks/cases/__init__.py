@@ -6,7 +6,17 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from benchmarks.cases import at_once, big_store, chain, cold_start, fan_out, ray_programs, reading, resume
+from benchmarks.cases import (
+    at_once,
+    big_store,
+    chain,
+    cold_start,
+    fan_out,
+    large_value,
+    ray_programs,
+    reading,
+    resume,
+)
 from benchmarks.measure import Figure, Scale
 
 Case = Callable[[Scale], Sequence[Figure]]
@@ -18,6 +28,7 @@ CASES: Final[dict[str, Case]] = {
     "chain-processes": partial(chain.measure, "processes"),
     "get-metadata": reading.measure,
     "big-store": big_store.measure,
+    "large-value": large_value.measure,
     "big-store-postgresql": big_store.measure_postgresql,
     "cold-start": cold_start.measure,
     "at-once-threads": partial(at_once.measure, "threads"),
