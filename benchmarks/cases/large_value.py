@@ -8,7 +8,8 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.disk import fresh_folder
-from benchmarks.measure import FLOOR, HELIOGRAPH, Bar, Figure, Scale, alternate, check
+from benchmarks.floors import FDATASYNC
+from benchmarks.measure import HELIOGRAPH, Bar, Figure, Scale, alternate, check
 from heliograph import workflow
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def make(size: int) -> Any:
 
 def measure(scale: Scale) -> list[Figure]:
     size = scale.size(full=2**30, quick=2**26)
-    measured = alternate(scale, {HELIOGRAPH: lambda: _heliograph(size), FLOOR: lambda: _bare(size)})
+    measured = alternate(scale, {HELIOGRAPH: lambda: _heliograph(size), FDATASYNC: lambda: _bare(size)})
     name = f"an array of {size / 2**30:.3g} GiB"
     return [
         Figure(
@@ -53,17 +54,15 @@ def measure(scale: Scale) -> list[Figure]:
             measured={
                 who: tuple(size / seconds / 1e6 for seconds, _, _ in found) for who, found in measured.items()
             },
-            floor="the same memory written to a file and synced",
-            bar=Bar(0.7, "ratio"),
-            note="random numbers, which can't be compressed; the worker hashes, syncs and renames",
+            bars=(Bar(0.7, FDATASYNC),),
+            note="random numbers, which can't be compressed; floor: the same memory written and synced",
         ),
         Figure(
             name=f"most memory of the worker, over the size of {name}",
             unit="times",
             better="lower",
             measured={who: tuple(most / size for _, most, _ in found) for who, found in measured.items()},
-            floor="the array in a process by itself",
-            bar=Bar(2.2),
+            bars=(Bar(2.2),),
         ),
         Figure(
             name=f"{name} checked and read by `get_output`",
