@@ -214,11 +214,12 @@ def test_reads_of_tasks_are_planned_for_their_values(url: str) -> None:
     here = opened(url)
     here.submit(here.journal(), "mine")
     for _ in range(20):
+        assert here.store.queries.workflow("mine") is not None
         assert here.store.queries.snapshot("mine", None, 10) is not None
         assert here.store.search.tasks(None, Order(), None, 10)
     with here.store.queries._database.read() as connection:
         kept = connection.exec_driver_sql("SELECT statement FROM pg_prepared_statements").scalars().all()
-    assert not [statement for statement in kept if "FROM tasks" in statement], kept
+    assert ["FROM tasks" in statement for statement in kept] == [False], "that of the workflow alone"
     here.store.close()
 
 

@@ -150,6 +150,12 @@ class PostgreSQL:
         raw.prepare_threshold = None
         _execute(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
+    def end_snapshot(self, connection: Connection) -> None:
+        """As `Backend.end_snapshot`; after a rollback, the driver would forget all plans that were kept."""
+        self.commit(connection)
+        raw: Any = connection.connection.dbapi_connection
+        raw.prepare_threshold = _PREPARED_AFTER
+
     def commit(self, connection: Connection) -> None:
         """As `Backend.commit`."""
         _execute(connection, "COMMIT")

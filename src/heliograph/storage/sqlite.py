@@ -95,6 +95,10 @@ class SQLite:
         """In WAL mode every transaction reads from one moment."""
         _execute(connection, "BEGIN")
 
+    def end_snapshot(self, connection: Connection) -> None:
+        """As `Backend.end_snapshot`."""
+        self.commit(connection)
+
     def commit(self, connection: Connection) -> None:
         """As `Backend.commit`."""
         _execute(connection, "COMMIT")
