@@ -34,9 +34,10 @@ def show(
     if task is None:
         from heliograph.cli.show_workflow import view
 
-        history, tasks = workflow.get_history(workflow_id), workflow.get_tasks(workflow_id)
+        history = workflow.get_history(workflow_id)
+        attempts = workflow.table(workflow_id, "attempts").columns
         more = command(place, "show", *(["--"] if workflow_id.startswith("-") else []), workflow_id)
-        parts = view(metadata, history, tasks, more, time.time(), console.width)
+        parts = view(metadata, history, attempts, more, time.time(), console.width)
         rendering.output(parts, console)
     else:
         from heliograph.cli.show_task import view as task_view
