@@ -8,14 +8,17 @@ from typing import Annotated
 import typer
 
 from heliograph import workflow
+from heliograph.cli.completion import WorkflowArgument
+from heliograph.cli.completion import tasks as task_ids
 from heliograph.cli.storage import StorageOption, command, open_for
 
 
 def show(
     context: typer.Context,
-    workflow_id: Annotated[str, typer.Argument(metavar="ID", help="The workflow.")],
+    workflow_id: WorkflowArgument,
     task: Annotated[
-        str | None, typer.Argument(metavar="TASK", help="One of its tasks.", show_default=False)
+        str | None,
+        typer.Argument(metavar="TASK", help="One of its tasks.", show_default=False, autocompletion=task_ids),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document: what workflow.get_metadata returns.")
