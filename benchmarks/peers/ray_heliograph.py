@@ -9,7 +9,8 @@ import numpy
 import ray
 
 from benchmarks.disk import filesystem_of
-from benchmarks.peers.ray_cluster import ARRAY_LENGTH, check, cluster, tell
+from benchmarks.peers.ray_cluster import ARRAY_LENGTH, cluster
+from benchmarks.peers.telling import check, tell
 from heliograph import workflow
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy
 import ray
 
-from benchmarks.peers.ray_cluster import ARRAY_LENGTH, check, cluster, tell
+from benchmarks.peers.ray_cluster import ARRAY_LENGTH, cluster
+from benchmarks.peers.telling import check, tell
 
 
 @ray.remote

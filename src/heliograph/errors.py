@@ -71,7 +71,16 @@ class StorageVersionError(StorageError):
 
 
 class StorageCorruptError(StorageError):
-    """The storage is not heliograph's, is not a database at all, or a stored value fails its checksum."""
+    """The storage is not heliograph's, is not a database at all, or a stored value fails its checksum.
+
+    Args:
+        message: what is wrong.
+        location: of the stored value, if it is one that is damaged.
+    """
+
+    def __init__(self, message: str, location: str | None = None) -> None:
+        super().__init__(message)
+        self.location = location
 
 
 class TelemetryError(WorkflowError):

@@ -123,7 +123,8 @@ def test_ids_submitted_in_opposite_orders(stores: list[Opened]) -> None:
     """Neither waits for the other who waits for it."""
 
     def submission(name: str) -> Submission:
-        return Submission(name, make_plan(chain(), Inputs()), "{}", WorkflowStatus.RUNNING, NOBODY, 1.0)
+        plan, arguments, _ = stores[0].store.with_arguments(make_plan(chain(), Inputs()))
+        return Submission(name, plan, arguments, "{}", WorkflowStatus.RUNNING, NOBODY, 1.0)
 
     journals = [one.journal() for one in stores]
     for turn in range(5):

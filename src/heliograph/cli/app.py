@@ -19,6 +19,7 @@ from heliograph.cli.control import cancel, delete
 from heliograph.cli.dag import dag
 from heliograph.cli.doctor import doctor
 from heliograph.cli.export import export
+from heliograph.cli.gc import gc
 from heliograph.cli.history import history
 from heliograph.cli.logs import logs
 from heliograph.cli.ls import ls
@@ -31,6 +32,7 @@ from heliograph.cli.show import show
 from heliograph.cli.spans import spans
 from heliograph.cli.sql import sql
 from heliograph.cli.storage import StorageOption
+from heliograph.cli.storages import storages
 from heliograph.cli.tasks import tasks
 from heliograph.cli.timeline import timeline
 from heliograph.cli.watch import watch
@@ -55,9 +57,12 @@ app = typer.Typer(
 )
 _LOOKING: Final = (ls, show, tasks, watch, logs, history, search, sql)
 _EXPLAINING: Final = (profile, timeline, dag, compare, export, spans)
-_CHANGING: Final = (resume, cancel, delete, prune)
+_CHANGING: Final = (resume, cancel, delete, prune, gc)
 for command in (*_LOOKING, *_EXPLAINING, *_CHANGING, doctor, serve, worker):
     app.command(epilog=_EPILOG)(command)
+
+
+app.add_typer(storages, name="storage", epilog=_EPILOG)
 
 
 def _version(wanted: bool) -> None:

@@ -69,7 +69,7 @@ class Engine:
             queue.Full: too many are pending.
             StorageError: it can't be stored.
         """
-        return self._loop.enter(submission(plan, workflow_id, user_metadata, self._store.clock()))
+        return self._loop.enter(submission(plan, workflow_id, user_metadata, self._store))
 
     def resume(self, workflow_id: str, reason: RunReason = RunReason.RESUME) -> OutputFuture:
         """Go on with a stored workflow; of a successful one, its output again.
@@ -134,19 +134,26 @@ def submission(
     plan: Plan,
     workflow_id: str,
     user_metadata: str,
-    now: float,
+    store: Store,
     status: WorkflowStatus = WorkflowStatus.RUNNING,
 ) -> Submission:
-    """A workflow that this process submits."""
+    """A workflow that this process submits; its large arguments are stored here and now.
+
+    Raises:
+        StorageError: they can't be.
+    """
     parent = running.get()
+    plan, arguments, folder = store.with_arguments(plan)
     return Submission(
         workflow_id,
         plan,
+        arguments,
         user_metadata,
         status,
         provenance(),
-        now,
+        store.clock(),
         parent=None if parent is None else parent.workflow_id,
+        folder=folder,
     )
 
 

@@ -83,6 +83,7 @@ class Receipt:
         resources: what it used.
         output: what it returned; None if it failed, or was continued.
         continuation: the DAG it returned, if it did.
+        arguments: of the tasks of that.
         failure: why it failed; None if it did not.
         caught: ``(None, exception)`` as a value, where a failure may be caught.
     """
@@ -95,6 +96,7 @@ class Receipt:
     failure: Failure | None = None
     caught: StoredValue | None = None
     continuation: Plan | None = None
+    arguments: tuple[StoredValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from heliograph.storage.clocks import steady_seconds
 from heliograph.storage.entries import Accepted, Claim, Submission
 from heliograph.storage.journal import Batch, Journal
 from heliograph.storage.liveness import LEASE_SECONDS
+from heliograph.storage.news import Word
 from heliograph.storage.store import Store
 
 _POLL_SECONDS: Final = 0.1  # how soon a cancellation by another process is seen
@@ -109,6 +110,7 @@ class Loop:
         self._wakes_at = now  # the loop's thread, if nobody wakes it before
         self._running = True
         self._entering = threading.Lock()  # nobody enters behind the one who closes
+        self._ear = store.news.ear(lambda word: bool(word.lost), self._note_word)
         self._thread = threading.Thread(target=self._main, name="heliograph-loop", daemon=True)
         self._thread.start()
 
@@ -152,6 +154,12 @@ class Loop:
     def note_cancelled(self, key: int) -> None:
         """A cancellation was stored by this process."""
         self._inbox.put(_Lost(key))
+
+    def _note_word(self, word: Word) -> None:
+        """Others stored something: of these runs, or nobody knows of which."""
+        for key in word.lost if not word.anything else list(self._runs):
+            if key in self._runs:
+                self._inbox.put(_Lost(key))
 
     def _deliver(self, message: Receipt | Said) -> None:
         if isinstance(message, Said):
@@ -315,7 +323,7 @@ class Loop:
 
     def _poll(self, now: float) -> None:
         """Look for runs that another process cancelled or took over."""
-        self._poll_at = now + _POLL_SECONDS
+        self._poll_at = now + self._store.news.patience(_POLL_SECONDS)
         with contextlib.suppress(StorageError):
             self._give_up_leases()
         changes = self._store.changes()

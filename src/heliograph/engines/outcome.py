@@ -17,7 +17,7 @@ from heliograph.errors import (
     WorkflowNotFoundError,
     WorkflowTakenOverError,
 )
-from heliograph.graph.pickling import loads
+from heliograph.graph.pickling import load, loads
 from heliograph.records.attempt import StoredValue
 from heliograph.records.status import WorkflowStatus
 from heliograph.storage.liveness import LEASE_SECONDS
@@ -83,7 +83,8 @@ def load_value(value: StoredValue, values: ValueStore) -> Any:
         return loads(value.data)
     if value.location is None:
         raise StorageCorruptError(f"a stored value of {value.size} bytes has neither data nor a location")
-    return loads(values.get(value.location, value.sha256))
+    with values.open(value.location, value.sha256) as file:
+        return load(file)
 
 
 def execution_error(

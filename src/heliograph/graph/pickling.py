@@ -6,11 +6,11 @@ import io
 import pickle
 import sys
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import cloudpickle
 
-from heliograph.errors import NotPicklableError
+from heliograph.errors import NotPicklableError, StorageError
 
 PROTOCOL: Final = 5
 
@@ -46,12 +46,30 @@ def dumps(value: object, what: str) -> bytes:
     ...
     heliograph.errors.NotPicklableError: the output of task 'f' can't be pickled: it is of type ...
     """
+    target = io.BytesIO()
+    dump(value, target, what)
+    return target.getvalue()
+
+
+def dump(value: object, file: Any, what: str) -> None:
+    """As `dumps`, into a file: what is large in the value is written from where it is, without a copy.
+
+    Args:
+        value: anything cloudpickle takes.
+        file: has ``write``, which gets parts of memory that may change after it returned.
+        what: what the value is called, for the error.
+
+    Raises:
+        NotPicklableError: as `dumps`.
+        StorageError: whatever writing raises of that kind.
+    """
     try:
         if type(value) in PLAIN:
-            return pickle.dumps(value, PROTOCOL)
-        target = io.BytesIO()
-        _CloudPickler(target, PROTOCOL).dump(value)
-        return target.getvalue()
+            pickle.dump(value, file, PROTOCOL)
+        else:
+            _CloudPickler(file, PROTOCOL).dump(value)
+    except StorageError:
+        raise
     except Exception as error:  # a reducer is anybody's code and may raise anything
         raise unpicklable(what, value, error) from error
 
@@ -59,6 +77,11 @@ def dumps(value: object, what: str) -> bytes:
 def loads(data: bytes) -> Any:
     """The value that `dumps` made these bytes of."""
     return pickle.loads(data)
+
+
+def load(file: BinaryIO) -> Any:
+    """The value that `dump` made this file of; what is large in it is read to where it will be."""
+    return pickle.load(file)
 
 
 def dumps_plain(value: object, reference: Callable[[Any], Any]) -> bytes:
@@ -88,9 +111,9 @@ def dumps_with_references(
     return target.getvalue()
 
 
-def loads_with_references(data: bytes, resolve: Callable[[Any], Any]) -> Any:
-    """The value that `dumps_with_references` made these bytes of, each reference resolved."""
-    loader = _Unpickler(io.BytesIO(data))
+def load_with_references(file: BinaryIO, resolve: Callable[[Any], Any]) -> Any:
+    """The value that `dumps_with_references` made this file of, each reference resolved."""
+    loader = _Unpickler(file)
     loader.persistent_load = resolve  # type: ignore[method-assign]
     return loader.load()
 

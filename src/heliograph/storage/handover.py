@@ -13,9 +13,9 @@ from heliograph.storage.claims import OWNER_COLUMNS, with_owner
 from heliograph.storage.database import Database
 from heliograph.storage.entries import Accepted, Refused, Submission, Unstored
 from heliograph.storage.liveness import is_alive
+from heliograph.storage.news import Word
 from heliograph.storage.statements import constant, constants
 from heliograph.storage.submissions import Submissions
-from heliograph.storage.values import ValueStore
 
 _ENGINE: Final = "embedded"
 
@@ -25,14 +25,17 @@ class Handover:
 
     Args:
         database: where they are stored.
-        values: where large arguments go.
+        clock: gives Unix seconds.
         lease_clock: gives Unix seconds; leases are measured against it.
     """
 
-    def __init__(self, database: Database, values: ValueStore, lease_clock: Callable[[], float]) -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[], float], lease_clock: Callable[[], float]
+    ) -> None:
         self._database = database
+        self._clock = clock
         self._lease_clock = lease_clock
-        self._submissions = Submissions(database.dialect, values)
+        self._submissions = Submissions(database.dialect)
 
     def hand_in(
         self, submission: Submission, most_pending: int | None
@@ -60,7 +63,9 @@ class Handover:
             self._database.lock(connection, new=new, queue=most_pending is not None)
             if most_pending is not None and connection.execute(waiting).scalar_one() >= most_pending:
                 return None
-            return self._submissions.store(connection, submission, None)
+            answer = self._submissions.store(connection, submission, None, self._clock())
+        self._database.news.tell(Word(unowned=True))
+        return answer
 
     def unowned(self, most: int, *, handed_in: bool) -> list[str]:
         """Ids of workflows that an engine may take: those that ran before those that waited, oldest first.

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, and_, bindparam, select, update
+from sqlalchemy import Connection, Dialect, and_, bindparam, delete, select, update
 from sqlalchemy.sql import ClauseElement
 
 from heliograph.records.status import ACTIVE, AttemptStatus, WorkflowStatus
@@ -34,10 +34,10 @@ from heliograph.storage.entries import (
     Unstored,
 )
 from heliograph.storage.liveness import LEASE_SECONDS
+from heliograph.storage.news import Word
 from heliograph.storage.reports import Reports
-from heliograph.storage.statements import Prepared, constants, inserting, replacing
+from heliograph.storage.statements import Prepared, constant, constants, inserting, replacing
 from heliograph.storage.submissions import Submissions
-from heliograph.storage.values import ValueStore
 
 _LEAST_SECONDS: Final = 1e-5  # by which two times of this century differ as numbers
 
@@ -80,7 +80,6 @@ class Journal:
 
     Args:
         database: where to.
-        values: where large values go.
         owner: the engine that writes.
         clock: gives Unix seconds.
         lease_clock: gives those that leases are measured by.
@@ -90,7 +89,6 @@ class Journal:
     def __init__(
         self,
         database: Database,
-        values: ValueStore,
         owner: Owner,
         clock: Callable[[], float],
         lease_clock: Callable[[], float],
@@ -101,7 +99,7 @@ class Journal:
         self._lease_clock = lease_clock
         self._owner = owner
         self._statements = _Statements(database.dialect)
-        self._submissions = Submissions(database.dialect, values)
+        self._submissions = Submissions(database.dialect)
         self._claims = Claims(database.dialect)
         self._reports = Reports(database.dialect)
         self._changelog = Changelog(database.dialect)
@@ -132,7 +130,20 @@ class Journal:
 
         committed, found_out = self._database.again(lambda: self._database.written(store))
         self._registered, self._has_facts = True, found_out
+        self._tell(batch, committed)
         return committed
+
+    def _tell(self, batch: Batch, committed: Committed) -> None:
+        lost = frozenset(
+            [
+                answer.key
+                for entry, answer in zip(batch.entries, committed.answers, strict=True)
+                if isinstance(entry, Claim) and isinstance(answer, Accepted)
+            ]
+        )
+        changed = frozenset([changes.key for changes in batch.changes])
+        if lost or changed:
+            self._database.news.tell(Word(changed | lost, lost))
 
     def _marked(self, batch: Batch) -> Batch:
         """The batch with a lease that tells it from those before."""
@@ -163,6 +174,7 @@ class Journal:
                 self._statements.renew.tell(
                     connection, {"lease_until": 0.0, "of_owner": self._owner.owner_id}
                 )
+            self._database.news.tell(Word(unowned=True))
 
     def _store(self, connection: Connection, batch: Batch) -> tuple[Committed, bool]:
         self._database.lock(
@@ -203,7 +215,7 @@ class Journal:
 
     def _enter(self, connection: Connection, entry: Submission | Claim) -> Answer:
         if isinstance(entry, Submission):
-            return self._submissions.store(connection, entry, self._owner)
+            return self._submissions.store(connection, entry, self._owner, self._clock())
         return self._claims.claim(connection, entry, self._owner, self._lease_clock())
 
     def _fence(self, connection: Connection, changes: RunChanges) -> bool:
@@ -233,6 +245,13 @@ class Journal:
             ],
         )
         self._write_attempts(connection, changes, changes.attempts.values())
+        write.forget.tell(
+            connection,
+            *[
+                {"of_workflow": key, "of_task": task, "of_location": location}
+                for task, location in changes.damaged.items()
+            ],
+        )
         write.value.tell(
             connection,
             *[
@@ -309,6 +328,15 @@ class _Statements:
         self.sleep = prepared(of_task, "due")
         self.attempt = prepared(replacing(schema.attempts, dialect), *schema.attempts.c.keys())
         self.value = prepared(replacing(schema.stored_values, dialect), *schema.stored_values.c.keys())
+        values = schema.stored_values
+        self.forget = prepared(
+            delete(values).where(
+                values.c.workflow == bindparam("of_workflow"),
+                values.c.role == constant(schema.Role.OUTPUT),
+                values.c.task == bindparam("of_task"),
+                values.c.location == bindparam("of_location"),
+            )
+        )
         of_run = and_(runs.c.workflow == bindparam("of_workflow"), runs.c.run == bindparam("of_run"))
         self.begin = prepared(update(runs).where(of_run), "status", "start_time")
         self.end = prepared(

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import select
+import time
 import zlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -20,6 +21,7 @@ from heliograph.errors import StorageError
 from heliograph.storage.backend import UndoneError, UnreachableError
 from heliograph.storage.clocks import ServerClock
 from heliograph.storage.location import Location
+from heliograph.storage.news import Bell, Word
 
 try:
     import psycopg
@@ -30,6 +32,8 @@ except ImportError as missing:
         f"a storage on PostgreSQL needs a package that is not there ({missing}): "
         "pip install 'heliograph[postgres]'"
     ) from missing
+
+from heliograph.storage.postgresql_bell import PostgreSQLBell
 
 _OLDEST: Final = 16
 _POOLED: Final = 8
@@ -48,6 +52,8 @@ _SETTINGS: Final = {
     "idle_in_transaction_session_timeout": "30s",
     "lock_timeout": "60s",
 }
+_STARTING: Final = "the database system is"  # starting up, or shutting down
+_STARTING_SECONDS: Final = 30.0
 _TIME: Final = "SELECT extract(epoch FROM clock_timestamp())::float8"
 _SCHEMA_LOCK: Final = 0x68656C696F  # any number that nobody else is likely to take
 _QUEUE_LOCK: Final = 0x68656C6970  # likewise
@@ -104,6 +110,10 @@ class PostgreSQL:
         self._pool = made
         return made
 
+    def bell(self, hear: Callable[[Word], None]) -> Bell:
+        """As `Backend.bell`."""
+        return PostgreSQLBell(self._connect, hear)
+
     def now(self) -> float:
         """By the server's clock: those of the machines may differ."""
         return self._clock.now()
@@ -119,7 +129,7 @@ class PostgreSQL:
         given |= self._given
         given["options"] = f"{options} {self._given.get('options') or ''}"
         given["client_encoding"] = "utf8"
-        connection = psycopg.connect(**given, autocommit=True)
+        connection = self._reached(given)
         version = connection.info.server_version // 10_000
         if version < _OLDEST:
             connection.close()
@@ -127,6 +137,17 @@ class PostgreSQL:
                 f"storage {self._location.shown} is PostgreSQL {version}: heliograph needs {_OLDEST} or newer"
             )
         return connection
+
+    def _reached(self, given: dict[str, Any]) -> psycopg.Connection[Any]:
+        """A connection; a server that is there and just starts, or is just being restarted, is waited for."""
+        end = time.monotonic() + _STARTING_SECONDS
+        while True:
+            try:
+                return psycopg.connect(**given, autocommit=True)
+            except psycopg.OperationalError as error:
+                if _STARTING not in str(error) or time.monotonic() > end:
+                    raise
+                time.sleep(0.1)
 
     def check(self) -> None:
         """A server's database does not change under a connection to it."""

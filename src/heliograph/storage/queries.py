@@ -174,6 +174,10 @@ class Queries:
         found = self._task_queries.task(of.key, task_id)
         return None if found is None else _as_read(of, found)
 
+    def downstream(self, key: int, task_id: str, limit: int) -> list[str] | None:
+        """See `TaskQueries.downstream`."""
+        return self._task_queries.downstream(key, task_id, limit)
+
     def tasks(self, of: WorkflowRecord) -> list[TaskRecord]:
         """All tasks of a workflow with their attempts, dependencies first; inputs without sizes."""
         return [_as_read(of, task) for task in self._task_queries.tasks(of.key)]

@@ -7,7 +7,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -17,6 +17,7 @@ from sqlalchemy.pool import QueuePool
 
 from heliograph.errors import StorageCorruptError, StorageError
 from heliograph.storage.location import Location
+from heliograph.storage.news import Word
 
 _BUSY_SECONDS: Final = 60.0
 _POOLED: Final = 8
@@ -72,6 +73,9 @@ class SQLite:
         """All who use it are on this machine."""
         return time.time()
 
+    def bell(self, hear: Callable[[Word], None]) -> None:
+        """There is none: who waits asks for `changes`, which costs microseconds."""
+
     def check(self) -> None:
         """As `Backend.check`: what is written to another file of the name would be lost."""
         if self._identified() != self._identity:
@@ -92,7 +96,8 @@ class SQLite:
         _execute(connection, "BEGIN IMMEDIATE")
 
     def begin_snapshot(self, connection: Connection) -> None:
-        """In WAL mode every transaction reads from one moment."""
+        """In WAL mode every transaction reads from one moment; never from a file that nobody else sees."""
+        self.check()
         _execute(connection, "BEGIN")
 
     def end_snapshot(self, connection: Connection) -> None:
