@@ -106,6 +106,10 @@ class SQLite:
         self.check()
         _execute(connection, "BEGIN")
 
+    def end_snapshot(self, connection: Connection) -> None:
+        """As `Backend.end_snapshot`."""
+        self.commit(connection)
+
     def commit(self, connection: Connection) -> None:
         """As `Backend.commit`."""
         _execute(connection, "COMMIT")
