@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-ray-oldest lint bench peers lock clean
+.PHONY: help venv demo test test-ray-oldest test-cluster lint bench bench-quick profile peers lock clean
 
 VENV := .venv
 PY   := $(VENV)/bin/python
@@ -12,12 +12,13 @@ UV   := $(VENV)/bin/uv
 OLDEST := .venv-ray-oldest
 PEERS := .venv-peers
 ARGS ?=
+JOBS ?= 3
 export PYTHON
 
 help: ## list the targets
 	@echo "heliograph: durable workflows that write down everything they did"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
-	@echo "demo, test, bench and lock hand ARGS on: make test ARGS='-k resume -x'. PYTHON=... names the Python to build .venv with."
+	@echo "demo, test, bench and lock hand ARGS on: make test ARGS='-k resume -x'; JOBS=0 runs tests one by one. PYTHON=... names the Python to build .venv with."
 
 venv: $(VENV)/.ready ## make .venv ready (the targets below do it themselves)
 
@@ -27,7 +28,7 @@ demo: $(VENV)/.ready ## run a real job: index the whole standard library, durabl
 
 test: $(VENV)/.ready ## run the tests
 	@echo "test: running the tests"
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 test-ray-oldest: $(VENV)/.ready ## run the tests of the metadata page on the oldest Ray that is supported
 	@echo "test-ray-oldest: making $(OLDEST) with Ray 2.48, and running the page's tests on it"
@@ -36,23 +37,34 @@ test-ray-oldest: $(VENV)/.ready ## run the tests of the metadata page on the old
 	@PYTHONPATH="$(CURDIR)/src" $(OLDEST)/bin/python -m pytest -p no:cacheprovider \
 		tests/ray/test_page.py tests/ray/test_internals.py $(ARGS)
 
+test-cluster: $(VENV)/.ready ## kill and stop engines and PostgreSQL for two minutes, then check every row (ARGS: the seed)
+	@echo "test-cluster: four engines, 2,000 workflows, two minutes of blows"
+	@$(PY) -m tests.cluster $(ARGS)
+
 lint: $(VENV)/.ready ## check style (ruff), format (ruff) and types (mypy)
 	@echo "lint: checking style, format and types"
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(PY) -m mypy
 
-bench: $(VENV)/.ready ## measure the speed, each figure beside its floor
-	@echo "bench: measuring, each figure beside the floor it has to reach"
-	@$(PY) -m benchmarks $(ARGS)
+bench: $(VENV)/.ready peers ## measure the speed beside peers and floors, and write docs/benchmarks.md (ARGS="CASE ...": only print these)
+	@echo "bench: measuring, each figure beside its peers and its floor"
+	@$(PY) -m benchmarks $(or $(ARGS),--page)
 
-peers: $(VENV)/.ready ## make the environments of peers that are measured beside heliograph, each from its lock
-	@echo "peers: making $(PEERS)/, an environment for each of locks/peers/"
-	@set -e; for lock in locks/peers/*.txt; do \
-		peer=$(PEERS)/$$(basename "$$lock" .txt); \
-		$(UV) venv --quiet --clear --python $(PY) "$$peer"; \
-		$(UV) pip sync --quiet --python "$$peer/bin/python" --require-hashes "$$lock"; \
-	done
+bench-quick: $(VENV)/.ready ## run every benchmark on small sizes, only to see that all works (with peers, if there are any)
+	@echo "bench-quick: running every benchmark on small sizes"
+	@$(PY) -m benchmarks --quick $(ARGS)
+
+profile: $(VENV)/.ready ## where the time of a case goes, by thread and function: make profile CASE=chain-threads
+	@$(PY) -m benchmarks.profile_case $(or $(CASE),--help) $(ARGS)
+
+peers: $(patsubst locks/peers/%.txt,$(PEERS)/%/.ready,$(wildcard locks/peers/*.txt)) ## make the environments of peers that are measured beside heliograph, each from its lock
+
+$(PEERS)/%/.ready: locks/peers/%.txt $(VENV)/.uv
+	@echo "peers: making $(@D) from $<"
+	@$(UV) venv --quiet --clear --python $(PY) $(@D)
+	@$(UV) pip sync --quiet --python $(@D)/bin/python --compile-bytecode --require-hashes $<
+	@touch $@
 
 lock: $(VENV)/.uv ## bring locks/ up to date with pyproject.toml (ARGS=--upgrade: with the newest releases)
 	@echo "lock: resolving what pyproject.toml asks for into locks/"

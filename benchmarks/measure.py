@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Final, Literal, TypeVar
 
 T = TypeVar("T")
 
 HELIOGRAPH: Final = "heliograph"
-FLOOR: Final = "floor"
+ON_POSTGRESQL: Final = "heliograph on PostgreSQL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Scale:
         quick: small sizes, to see that all works; such figures say nothing about bars.
     """
 
-    repeat: int = 5
+    repeat: int = 3
     quick: bool = False
 
     def size(self, full: int, quick: int) -> int:
@@ -35,12 +35,14 @@ class Bar:
     """What a figure has to reach.
 
     Attributes:
-        value: the bar.
-        of: ``heliograph``: its own figure; ``ratio``: its share of the floor's.
+        value: the bar: a figure, or how many times as fast as another one.
+        against: the other one; empty: the figure itself is meant.
+        who: whose figure.
     """
 
     value: float
-    of: Literal["heliograph", "ratio"] = "heliograph"
+    against: str = ""
+    who: str = HELIOGRAPH
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,37 +53,40 @@ class Figure:
         name: what it is a figure of.
         unit: of all its values.
         better: which way is better.
-        measured: a value a round, by who was measured.
-        floor: what the floor is, for people; empty where there is none.
-        bar: what heliograph has to reach; None: it is only reported.
+        measured: a value a round, by who was measured; heliograph first, then floors, then peers.
+        bars: what has to be reached; none: it is only reported.
         note: what else a reader must know.
+        series: what was watched over time, as (seconds, value), by who was measured.
     """
 
     name: str
     unit: str
     better: Literal["higher", "lower"]
     measured: Mapping[str, tuple[float, ...]]
-    floor: str = ""
-    bar: Bar | None = None
+    bars: tuple[Bar, ...] = ()
     note: str = ""
+    series: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
 
     def median(self, who: str = HELIOGRAPH) -> float:
         return median(self.measured[who])
 
-    def ratio(self, who: str = FLOOR) -> float | None:
-        """heliograph's value over another's: the median over the rounds, since rounds share their noise."""
-        if who not in self.measured:
-            return None
-        pairs = zip(self.measured[HELIOGRAPH], self.measured[who], strict=True)
-        return median([mine / other for mine, other in pairs])
+    def times_as_fast(self, than: str, who: str = HELIOGRAPH) -> float:
+        """How many times as fast one is as another: the median over rounds, which share noise."""
+        pairs = zip(self.measured[who], self.measured[than], strict=True)
+        return median([mine / other if self.better == "higher" else other / mine for mine, other in pairs])
 
-    def is_reached(self) -> bool | None:
-        """Whether the bar is; None where there is none."""
-        if self.bar is None:
+    def reached(self, bar: Bar) -> float | None:
+        """The value that stands against a bar; None: who it is about was not measured."""
+        if bar.who not in self.measured or (bar.against and bar.against not in self.measured):
             return None
-        value = self.median() if self.bar.of == "heliograph" else self.ratio()
-        assert value is not None
-        return value >= self.bar.value if self.better == "higher" else value <= self.bar.value
+        return self.times_as_fast(bar.against, bar.who) if bar.against else self.median(bar.who)
+
+    def holds(self, bar: Bar) -> bool | None:
+        """Whether a bar is reached; None: it can't be said."""
+        value = self.reached(bar)
+        if value is None:
+            return None
+        return value >= bar.value if bar.against or self.better == "higher" else value <= bar.value
 
 
 def alternate(scale: Scale, contenders: Mapping[str, Callable[[], T]]) -> dict[str, tuple[T, ...]]:
@@ -94,6 +99,11 @@ def alternate(scale: Scale, contenders: Mapping[str, Callable[[], T]]) -> dict[s
             measured[who].append(contenders[who]())
         order.reverse()
     return {who: tuple(values) for who, values in measured.items()}
+
+
+def milliseconds(measured: Mapping[str, tuple[float, ...]]) -> dict[str, tuple[float, ...]]:
+    """Of seconds."""
+    return {who: tuple([seconds * 1e3 for seconds in values]) for who, values in measured.items()}
 
 
 def check(found: object, expected: object, what: str) -> None:

@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.work import Workers, engine, increment, total
+from benchmarks.floors import Workers
+from benchmarks.work import engine, increment, total
 from heliograph import workflow
 
 

@@ -13,8 +13,9 @@ from collections.abc import Callable
 
 import ray
 
-from benchmarks.peers.ray_cluster import check, cluster
+from benchmarks.peers.ray_cluster import cluster
 from benchmarks.peers.ray_heliograph import increment, total
+from benchmarks.peers.telling import check
 from heliograph import workflow
 from heliograph.engines.opening import opened
 

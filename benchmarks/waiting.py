@@ -16,8 +16,9 @@ from typing import Any, Final
 
 import psutil
 
+from benchmarks.floors import Workers
 from benchmarks.measure import check
-from benchmarks.work import Workers, engine
+from benchmarks.work import engine
 from heliograph import workflow
 
 MEGABYTE: Final = 1e6

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import heliograph
 from benchmarks.disk import fresh_folder
-from benchmarks.measure import FLOOR, HELIOGRAPH, Bar, Figure, Scale, alternate, check
+from benchmarks.measure import HELIOGRAPH, Bar, Figure, Scale, alternate, check, milliseconds
+from benchmarks.peers import peer
+
+_PYTHON = "bare Python"
 
 _PROGRAM = """\
 from heliograph import workflow
@@ -21,6 +24,10 @@ def add(left, right):
     return left + right
 
 print(workflow.run(add.bind(1, 2)), flush=True)
+"""
+_THREADS = """\
+from heliograph import workflow
+workflow.init(workers="threads")
 """
 _IMPORT = """\
 import time
@@ -32,7 +39,12 @@ print(time.perf_counter() - start)
 
 def measure(scale: Scale) -> list[Figure]:
     _first_line(_PROGRAM)  # what is compiled and read for the first time ever is not measured
-    programs = {HELIOGRAPH: lambda: _first_line(_PROGRAM), FLOOR: lambda: _first_line("print(3)")}
+    programs = {
+        HELIOGRAPH: lambda: _first_line(_PROGRAM),
+        "heliograph, threads": lambda: _first_line(_THREADS + _PROGRAM),
+        _PYTHON: lambda: _first_line("print(3)"),
+        **peer.first_results(),
+    }
     started = alternate(scale, programs)
     imported = alternate(scale, {HELIOGRAPH: _import_seconds})
     cached = "with" if Path(cache_from_source(heliograph.__file__)).exists() else "without"
@@ -42,17 +54,16 @@ def measure(scale: Scale) -> list[Figure]:
             name="cold start to the first result",
             unit="ms",
             better="lower",
-            measured={who: tuple([seconds * 1e3 for seconds in values]) for who, values in started.items()},
-            floor="python -c 'print(3)'",
-            bar=Bar(1_000.0),
+            measured=milliseconds(started),
+            bars=(Bar(400.0),),
             note=note,
         ),
         Figure(
             name="import heliograph",
             unit="ms",
             better="lower",
-            measured={HELIOGRAPH: tuple([seconds * 1e3 for seconds in imported[HELIOGRAPH]])},
-            bar=Bar(150.0),
+            measured=milliseconds(imported),
+            bars=(Bar(150.0),),
             note=note,
         ),
     ]

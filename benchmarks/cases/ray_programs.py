@@ -6,6 +6,7 @@ Each in a process, on a cluster and, where it needs one, in an environment of it
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,10 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from benchmarks.measure import FLOOR, HELIOGRAPH, Bar, Figure, Scale, alternate
+from benchmarks.disk import fresh_folder
+from benchmarks.measure import HELIOGRAPH, Bar, Figure, Scale, alternate
+from benchmarks.peers.telling import STORAGE
 
 ROOT: Final = Path(__file__).parent.parent.parent
-PEER: Final = "ray.workflow 2.47"
+PEER: Final = "ray.workflow"
+BARE: Final = "bare Ray"
 _PEER_PYTHON: Final = ROOT / ".venv-peers" / "ray-workflow" / "bin" / "python"
 
 
@@ -28,16 +32,16 @@ class _Program:
         title: what it does; ``{}`` is its size.
         full, quick: its size.
         unit: of what is told: so many of it a second, or the seconds that it took.
-        bar: how it has to compare with the floor.
-        floor: what the floor is; empty: the peer is the floor.
+        bar: how many times as fast as bare Ray it has to be; None: the floor there is another thing.
+        floor: what bare Ray does.
     """
 
     title: str
     full: int
     quick: int
     unit: str
-    bar: float
-    floor: str = ""
+    bar: float | None
+    floor: str
 
 
 _PROGRAMS: Final = {
@@ -51,9 +55,11 @@ _PROGRAMS: Final = {
     "chain": _Program(
         *("Ray: chain of {:,} tasks", 300, 20, "tasks/s", 0.8), "bare tasks, each awaited with `ray.get`"
     ),
-    "at-once": _Program("Ray: {:,} workflows of one task at once", 200, 20, "workflows/s", 20.0),
+    "at-once": _Program(
+        *("Ray: {:,} workflows of one task at once", 200, 20, "workflows/s", None), "as many bare tasks"
+    ),
     "array": _Program(
-        *("Ray: an array of {:,} MB through 5 tasks", 100, 10, "s", 1.3),
+        *("Ray: an array of {:,} MB through 5 tasks", 100, 10, "s", 1 / 1.3),
         "bare Ray, and after it the bare writing of the five files",
     ),
 }
@@ -64,7 +70,7 @@ def measure(scale: Scale, names: Sequence[str] = tuple(_PROGRAMS)) -> list[Figur
     sizes = {name: scale.size(_PROGRAMS[name].full, _PROGRAMS[name].quick) for name in names}
     contenders = {
         HELIOGRAPH: lambda: _seconds("ray_heliograph", sys.executable, sizes),
-        FLOOR: lambda: _seconds("ray_raw", sys.executable, sizes),
+        BARE: lambda: _seconds("ray_raw", sys.executable, sizes),
     }
     if _PEER_PYTHON.exists():
         contenders[PEER] = lambda: _seconds("ray_workflow", str(_PEER_PYTHON), sizes)
@@ -74,13 +80,15 @@ def measure(scale: Scale, names: Sequence[str] = tuple(_PROGRAMS)) -> list[Figur
 
 def _seconds(module: str, python: str, sizes: dict[str, int]) -> dict[str, float]:
     wanted = [f"{name}={size}" for name, size in sizes.items()]
-    done = subprocess.run(
-        [python, "-W", "ignore", "-m", f"benchmarks.peers.{module}", *wanted],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
+    with fresh_folder() as folder:
+        done = subprocess.run(
+            [python, "-W", "ignore", "-m", f"benchmarks.peers.{module}", *wanted],
+            cwd=ROOT,
+            env=os.environ | {STORAGE: str(folder)},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
 
@@ -93,21 +101,14 @@ def _figure(name: str, size: int, measured: dict[str, tuple[dict[str, float], ..
         for who, rounds in measured.items()
         if name in rounds[0]
     }
-    floor = program.floor
-    if not floor:
-        values[FLOOR] = values.pop(PEER, ())
-        floor = f"{PEER}, in its own environment" if values[FLOOR] else ""
+    bars = [] if program.bar is None else [Bar(program.bar, BARE)]
+    if PEER in values and name != "array":
+        bars.append(Bar(20.0, PEER))
     return Figure(
         name=program.title.format(size),
         unit=program.unit,
         better="higher" if is_rate else "lower",
-        measured={who: found for who, found in values.items() if found},
-        floor=floor,
-        bar=Bar(program.bar, of="ratio") if floor else None,
-        note=_NOTE,
+        measured=values,
+        bars=tuple(bars),
+        note=f"{BARE}: {program.floor}",
     )
-
-
-_NOTE: Final = (
-    f"{PEER}: `make peers` makes its environment; it is a column of the JSON, where it is not the floor"
-)

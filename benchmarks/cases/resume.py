@@ -1,4 +1,4 @@
-"""A workflow that failed when half of it was done, resumed by a new engine."""
+"""A workflow that failed when half of it, or nearly all of it, was done: resumed by a new engine."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.disk import fresh_folder
-from benchmarks.measure import FLOOR, HELIOGRAPH, Figure, Scale, alternate, check
-from benchmarks.work import Workers, engine, increment, total
+from benchmarks.floors import Workers
+from benchmarks.measure import HELIOGRAPH, Bar, Figure, Scale, alternate, check, milliseconds
+from benchmarks.peers import peer
+from benchmarks.work import engine, increment, sum_to, total
 from heliograph import workflow
 
 
@@ -26,40 +28,55 @@ def add(left: int, right: int) -> int:
 
 
 def measure(workers: Workers, scale: Scale) -> list[Figure]:
-    count = scale.size(full=2_000, quick=200)
-    measured = alternate(
-        scale,
-        {HELIOGRAPH: lambda: _resumed(workers, count), FLOOR: lambda: _afresh(workers, count // 2)},
-    )
+    count = scale.size(full=10_000, quick=200)
+    halves = {
+        HELIOGRAPH: lambda: count / _resumed(workers, count // 2, count // 2),
+        "the other half as a new workflow": lambda: count / _afresh(workers, count // 2),
+    }
+    if workers == "threads":
+        halves |= peer.rates("resume", scale)
+    half_done = alternate(scale, halves)
+    stored = milliseconds(alternate(scale, {HELIOGRAPH: lambda: _resumed(workers, count, 0)}))
+    note = "from `resume` by a new engine to the output"
     return [
         Figure(
             name=f"resume of {count:,} tasks, half of them done, {workers}",
+            unit="tasks/s",
+            better="higher",
+            measured=half_done,
+            bars=peer.bars(half_done),
+            note=f"{note}; tasks are all there are, done or not",
+        ),
+        Figure(
+            name=f"resume of {count:,} tasks that are stored, {workers}",
             unit="ms",
             better="lower",
-            measured={who: tuple([seconds * 1e3 for seconds in values]) for who, values in measured.items()},
-            floor="the other half as a new workflow",
-            note="from `resume` by a new engine to the output",
-        )
+            measured=stored,
+            bars=(Bar(1_000.0),),
+            note=f"{note}, which two more tasks make",
+        ),
     ]
 
 
-def _resumed(workers: Workers, count: int) -> float:
-    half = count // 2
+def _resumed(workers: Workers, done: int, left: int) -> float:
+    """Seconds to resume a workflow with so many tasks done, and so many others to do."""
     with fresh_folder() as folder:
         storage, key = folder / "storage", folder / "key"
         with engine(workers, storage):
-            opened = gate.bind([increment.bind(number) for number in range(half)], str(key))
-            dag = total.bind([add.bind(number, opened) for number in range(half)])
+            opened = gate.bind([increment.bind(number) for number in range(done)], str(key))
+            dag = total.bind([opened, *[add.bind(number, opened) for number in range(left)]])
             with suppress(workflow.WorkflowExecutionError):
-                workflow.run(dag, workflow_id="half")
-            check(workflow.get_metadata("half")["progress"]["by_status"]["SUCCESSFUL"], half, "tasks done")
+                workflow.run(dag, workflow_id="stopped")
+            check(workflow.get_metadata("stopped")["progress"]["by_status"]["SUCCESSFUL"], done, "tasks done")
         key.touch()
         with engine(workers, storage):
             start = time.perf_counter()
-            output = workflow.resume("half")
+            output = workflow.resume("stopped")
             seconds = time.perf_counter() - start
-            check(output, half * (half + 1) // 2, "the output of the resumed workflow")
-            check(workflow.get_metadata("half")["progress"]["done"], count + 2, "tasks stored as done")
+            check(output, sum_to(left) + 1, "the output of the resumed workflow")
+            check(
+                workflow.get_metadata("stopped")["progress"]["done"], done + left + 2, "tasks stored as done"
+            )
     return seconds
 
 
@@ -68,5 +85,5 @@ def _afresh(workers: Workers, half: int) -> float:
         start = time.perf_counter()
         output = workflow.run(total.bind([add.bind(number, 1) for number in range(half)]))
         seconds = time.perf_counter() - start
-    check(output, half * (half + 1) // 2, "the output of the new workflow")
+    check(output, sum_to(half), "the output of the new workflow")
     return seconds

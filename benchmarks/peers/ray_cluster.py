@@ -1,25 +1,16 @@
-"""What all that is measured on Ray shares: a cluster of its own, and how a process tells its figures.
-
-    python -m benchmarks.peers.ray_raw fan-out=2000 chain=300
-
-prints one line of JSON: the seconds that each program took.
-"""
+"""What all that is measured on Ray shares: a cluster of its own."""
 
 from __future__ import annotations
 
-import json
-import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy
 import ray
-
-Program = Callable[[int], float]
-"""Takes a size, does its work, and returns the seconds that it took."""
 
 ARRAY_LENGTH = 5
 """Tasks in the chain that a large array goes through."""
@@ -51,13 +42,6 @@ def cluster(**more: Any) -> Iterator[Path]:
             ray.shutdown()
 
 
-def tell(programs: Mapping[str, Program]) -> None:
-    """Run the programs that the command line asks for, and print how long each took."""
-    wanted = [argument.partition("=") for argument in sys.argv[1:]]
-    print(json.dumps({name: programs[name](int(size)) for name, _, size in wanted if name in programs}))
-
-
-def check(found: object, expected: object) -> None:
-    """A benchmark of wrong results is worth nothing."""
-    if found != expected:
-        raise AssertionError(f"found {found!r}, expected {expected!r}")
+def random_numbers(count: int) -> Any:
+    """Of eight bytes each, always the same; nothing makes them smaller."""
+    return numpy.random.default_rng(1).integers(0, 2**62, count)

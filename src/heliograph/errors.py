@@ -38,6 +38,10 @@ class InputMissingError(WorkflowError, ValueError):
     """`workflow.run` was not given what an input node of the DAG stands for."""
 
 
+class WorkflowTakenOverError(WorkflowError):
+    """Another engine goes on with the workflow: this one was not heard of for longer than its lease."""
+
+
 class EventNotAwaitedError(WorkflowError):
     """Nobody waits for the event that was sent, or its workflow ended without it: it is not stored."""
 
@@ -67,7 +71,20 @@ class StorageVersionError(StorageError):
 
 
 class StorageCorruptError(StorageError):
-    """The storage is not heliograph's, is not a database at all, or a stored value fails its checksum."""
+    """The storage is not heliograph's, is not a database at all, or a stored value fails its checksum.
+
+    Args:
+        message: what is wrong.
+        location: of the stored value, if it is one that is damaged.
+    """
+
+    def __init__(self, message: str, location: str | None = None) -> None:
+        super().__init__(message)
+        self.location = location
+
+
+class TelemetryError(WorkflowError):
+    """An OpenTelemetry collector can't be reached, or refuses the spans it is sent."""
 
 
 class MissingExtraError(WorkflowError, ImportError):

@@ -33,6 +33,7 @@ from heliograph.errors import (
     StorageError,
     StorageVersionError,
     TaskTimeoutError,
+    TelemetryError,
     WorkerDiedError,
     WorkflowCancellationError,
     WorkflowError,
@@ -40,6 +41,7 @@ from heliograph.errors import (
     WorkflowNotFoundError,
     WorkflowNotResumableError,
     WorkflowStillActiveError,
+    WorkflowTakenOverError,
     WorkflowTaskNotRecoverableError,
 )
 from heliograph.graph.identifiers import check_identifier
@@ -49,6 +51,13 @@ from heliograph.graph.options import GivenOptions
 from heliograph.graph.task import Task, task
 from heliograph.graph.user_metadata import metadata_json
 from heliograph.graph.waits import event_node, sleep_node
+from heliograph.keeping.storages import (
+    backup_storage,
+    check_values,
+    collect_garbage,
+    copy_storage,
+    upgrade_storage,
+)
 from heliograph.reading.diagnosis import diagnose
 from heliograph.reading.explaining import (
     compare,
@@ -60,8 +69,11 @@ from heliograph.reading.explaining import (
     table,
     timeline,
 )
+from heliograph.reading.functions import functions, trend
 from heliograph.reading.history import history
-from heliograph.reading.searching import condition, field, search, search_fields, summarize
+from heliograph.reading.metadata import get_downstream
+from heliograph.reading.searching import condition, field, over_time, search, search_fields, summarize
+from heliograph.reading.telemetry import live_spans, send_spans
 from heliograph.reading.watching import get_logs, get_metrics, watch
 from heliograph.records import context
 from heliograph.records.context import Current, running
@@ -69,9 +81,11 @@ from heliograph.records.status import WorkflowStatus
 from heliograph.records.steps import progress
 
 if TYPE_CHECKING:
+    import threading
     from concurrent.futures import Future
 
     from heliograph.engines.session import Session
+    from heliograph.insight.answers import Rows
 
 __all__ = [
     "CANCELED",
@@ -96,6 +110,7 @@ __all__ = [
     "StorageVersionError",
     "Task",
     "TaskTimeoutError",
+    "TelemetryError",
     "WorkerDiedError",
     "WorkflowCancellationError",
     "WorkflowError",
@@ -104,11 +119,16 @@ __all__ = [
     "WorkflowNotResumableError",
     "WorkflowStatus",
     "WorkflowStillActiveError",
+    "WorkflowTakenOverError",
     "WorkflowTaskNotRecoverableError",
+    "backup_storage",
     "cancel",
+    "check_values",
+    "collect_garbage",
     "compare",
     "condition",
     "continuation",
+    "copy_storage",
     "current",
     "delete",
     "diagnose",
@@ -116,6 +136,8 @@ __all__ = [
     "exceptions",
     "export",
     "field",
+    "functions",
+    "get_downstream",
     "get_history",
     "get_logs",
     "get_metadata",
@@ -128,7 +150,9 @@ __all__ = [
     "init",
     "list_all",
     "list_metadata",
+    "live_spans",
     "options",
+    "over_time",
     "profile",
     "progress",
     "resume",
@@ -140,6 +164,7 @@ __all__ = [
     "search_fields",
     "send_event",
     "send_event_async",
+    "send_spans",
     "shutdown",
     "sleep",
     "sql",
@@ -148,8 +173,11 @@ __all__ = [
     "table",
     "task",
     "timeline",
+    "trend",
+    "upgrade_storage",
     "wait_for_event",
     "watch",
+    "work",
 ]
 
 PENDING = WorkflowStatus.PENDING
@@ -168,6 +196,7 @@ def init(
     num_workers: int | None = None,
     max_running_workflows: int | None = None,
     max_pending_workflows: int | None = None,
+    recover: bool | None = None,
 ) -> None:
     """Say where workflows are stored and who runs them. Optional: the first other call does it with defaults.
 
@@ -180,6 +209,8 @@ def init(
         num_workers: of the embedded engine: how many; None or -1: as suits the machine.
         max_running_workflows: how many run at once; None or -1: any number.
         max_pending_workflows: how many may wait for their turn; None or -1: any number.
+        recover: of the embedded engine: begin now to take over the workflows of engines on this storage that
+            are gone, as soon as they are, and resume them here. Default: nobody resumes them unasked.
 
     Raises:
         TypeError: a number that is not an int.
@@ -196,6 +227,7 @@ def init(
             "num_workers": num_workers,
             "max_running_workflows": max_running_workflows,
             "max_pending_workflows": max_pending_workflows,
+            "recover": recover,
         }
     )
 
@@ -247,17 +279,58 @@ def run_async(
     *args: Any,
     workflow_id: str | None = None,
     metadata: dict[str, Any] | None = None,
+    detach: bool = False,
     **kwargs: Any,
 ) -> Any:
     """Run a DAG; returns as soon as the workflow is stored.
 
     Args and errors as `run`; those of the workflow itself come with the output.
 
+    Args:
+        dag: as `run`.
+        *args: as `run`.
+        workflow_id: as `run`; but of a detached one, an id that is stored already is a `RuntimeError`.
+        metadata: as `run`.
+        detach: only store it, PENDING, for an engine that takes such workflows: ``heliograph worker``. This
+            process may end at once. On Ray every workflow outlives its driver.
+        **kwargs: as `run`.
+
     Returns:
         The output, once it is there: a `concurrent.futures.Future` on the embedded engine, an `ObjectRef` on
         Ray, which `ray.get` and `ray.wait` take.
     """
-    return _begun(dag, args, kwargs, workflow_id, metadata)[1]
+    if not isinstance(detach, bool):
+        raise TypeError(f"detach must be True or False, not {detach!r}")
+    return _begun(dag, args, kwargs, workflow_id, metadata, detach)[1]
+
+
+def work(stop: threading.Event, *, at_once: int | None = None, grace: float = 20.0) -> int:
+    """Be a worker, as ``heliograph worker`` is one: take workflows of this storage until told to stop.
+
+    It takes those that were handed in by ``run_async(..., detach=True)``, and those whose engine is gone.
+    ``init(max_running_workflows=...)`` is then for all workers on the storage together: none takes a workflow
+    while so many run.
+
+    Args:
+        stop: set it, and no more are taken.
+        at_once: how many workflows this worker has at most; None: four for each of its workers, at least 16.
+        grace: seconds that those it has then get to come to their end.
+
+    Returns:
+        How many did not: after `shutdown` they read RESUMABLE, and others take them.
+
+    Raises:
+        ValueError, TypeError: a number that can't be; or `init` was told to use Ray, whose coordinators are
+            all the workers that there are.
+        StorageError: the storage can't be opened.
+    """
+    from heliograph.engines.session import checked_number
+    from heliograph.engines.working import work as work_with
+
+    session = _opened()
+    if session.settings.engine == "ray":
+        raise ValueError("a worker is an embedded engine: on Ray, coordinators run what is submitted")
+    return work_with(session.engine, stop, checked_number("at_once", at_once, least=1), grace)
 
 
 def resume(workflow_id: str) -> Any:
@@ -336,9 +409,13 @@ def get_output_async(workflow_id: str, *, task_id: str | None = None, name: str 
         ray = session.ray
         return ray.output_of(record) if task_id is None else ray.task_output(workflow_id, task_id)
     if task_id is not None:
-        return waiting.in_background(session.store, waiting.task_output, workflow_id, task_id)
+        return session.waiting.wait_for(
+            record.key, lambda: waiting.task_output_now(session.store, workflow_id, task_id)
+        )
     mine = session.embedded and session.embedded.output_of(record)
-    return mine or waiting.in_background(session.store, waiting.workflow_output, workflow_id)
+    return mine or session.waiting.wait_for(
+        record.key, lambda: waiting.workflow_output_now(session.store, workflow_id)
+    )
 
 
 def get_status(workflow_id: str) -> WorkflowStatus:
@@ -414,11 +491,11 @@ def get_metadata(
     task_id = _task_id(task_id, name)
     session = _opened()
     record = found(session.store, workflow_id)
-    if wants_all and (tasks or session.store.queries.task(record.key, "all") is None):
+    if wants_all and (tasks or session.store.queries.task(record, "all") is None):
         return with_tasks(workflow_id, limit, after)
     if task_id is None:
         return workflow_metadata(record, session.place)
-    task_record = session.store.queries.task(record.key, task_id)
+    task_record = session.store.queries.task(record, task_id)
     if task_record is None:
         raise WorkflowNotFoundError(f"No such task_id {task_id!r} in workflow {workflow_id!r}")
     return task_metadata(task_record)
@@ -427,7 +504,7 @@ def get_metadata(
 def list_metadata(
     status_filter: WorkflowStatus | str | Iterable[WorkflowStatus | str] | None = None,
     limit: int | None = None,
-) -> list[dict[str, Any]]:
+) -> Rows:
     """What is known of many workflows, newest first; each as `get_metadata` gives it.
 
     Args:
@@ -438,6 +515,7 @@ def list_metadata(
         TypeError: the filter is anything else, or the limit is not an int.
         ValueError: there is no status of this name, or the limit is negative.
     """
+    from heliograph.insight.answers import Rows
     from heliograph.records.metadata import workflow_metadata
 
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
@@ -447,23 +525,24 @@ def list_metadata(
     statuses = None if status_filter is None else _statuses(status_filter)
     session = _opened()
     records = session.store.queries.workflows(statuses, newest_first=True, limit=limit)
-    return [workflow_metadata(record, session.place) for record in records]
+    return Rows(workflow_metadata(record, session.place) for record in records)
 
 
-def get_tasks(workflow_id: str) -> list[dict[str, Any]]:
+def get_tasks(workflow_id: str) -> Rows:
     """What is known of every task of a workflow, dependencies first; each as `get_metadata` gives it.
 
     Raises:
         WorkflowNotFoundError: there is no such workflow.
     """
     from heliograph.engines.waiting import found
+    from heliograph.insight.answers import Rows
     from heliograph.records.metadata import task_metadata
 
     store = _opened().store
-    return [task_metadata(record) for record in store.queries.tasks(found(store, workflow_id).key)]
+    return Rows(task_metadata(record) for record in store.queries.tasks(found(store, workflow_id)))
 
 
-def get_history(workflow_id: str) -> list[dict[str, Any]]:
+def get_history(workflow_id: str) -> Rows:
     """The runs of a workflow, oldest first: one for its start and one for each resume.
 
     See `history` for their attempts too.
@@ -472,10 +551,11 @@ def get_history(workflow_id: str) -> list[dict[str, Any]]:
         WorkflowNotFoundError: there is no such workflow.
     """
     from heliograph.engines.waiting import found
+    from heliograph.insight.answers import Rows
     from heliograph.records.metadata import run_metadata
 
     store = _opened().store
-    return [run_metadata(run) for run in store.queries.runs(found(store, workflow_id).key)]
+    return Rows(run_metadata(run) for run in store.queries.runs(found(store, workflow_id).key))
 
 
 def continuation(dag: Any) -> Any:
@@ -679,6 +759,7 @@ def _begun(
     kwargs: dict[str, Any],
     workflow_id: str | None,
     metadata: dict[str, Any] | None,
+    detach: bool = False,
 ) -> tuple[Any, Any]:
     """Begin a workflow; its engine, and what that gave for the output."""
     node = checked_dag(dag, "workflow.run")
@@ -686,8 +767,9 @@ def _begun(
     if workflow_id is not None:
         check_identifier("workflow_id", workflow_id)
     plan = plan_of(node, Inputs(args, kwargs))
-    engine = _opened().for_plan(plan)
-    return engine, engine.submit(plan, workflow_id or _new_id(plan.tasks[-1].task_id), user_metadata)
+    session, workflow_id = _opened(), workflow_id or _new_id(plan.tasks[-1].task_id)
+    engine = session if detach and not session.is_for_ray(plan) else session.for_plan(plan)
+    return engine, engine.submit(plan, workflow_id, user_metadata)
 
 
 def _opened() -> Session:

@@ -207,7 +207,7 @@ def test_show_a_workflow(storage: Path) -> None:
 def test_show_a_workflow_without_an_engine(storage: Path) -> None:
     text = printed("show", "gone", storage=storage)
     assert "RESUMABLE" in text
-    assert "workflow.resume" in text
+    assert "heliograph resume" in text
 
 
 def test_show_a_failed_workflow_names_the_task_and_how_to_see_more(storage: Path) -> None:

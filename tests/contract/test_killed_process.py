@@ -45,6 +45,7 @@ def worker(engine: EngineUnderTest, gate: Gate, ledger: Ledger) -> int:
     with process:
         worker = gate.until_waiting("held", process)
         assert workflow.get_status("mine") == "RUNNING"
+        until(lambda: workflow.get_metadata("mine", "held")["attempts"])
         engine.kill(process)
         # A zombie, until somebody waits for it: gone all the same.
         until(lambda: workflow.get_status("mine") == "RESUMABLE", deadline=5)
@@ -57,6 +58,20 @@ def test_status_is_resumable_at_once_for_every_call(engine: EngineUnderTest, wor
     assert workflow.get_metadata("mine")["status"] == "RESUMABLE"
     assert workflow.list_all() == workflow.list_all("RESUMABLE") == [("mine", "RESUMABLE")]
     assert workflow.list_all("RUNNING") == []
+    whole = workflow.get_metadata("mine", tasks=True)
+    assert whole["counts"] == whole["progress"]["by_status"]
+    held = next(task for task in whole["tasks"] if task["task_id"] == "held")
+    assert (held["status"], held["attempts"][-1]["status"]) == ("READY", "LOST")
+    assert workflow.get_metadata("mine", "held") == held
+    assert workflow.history("mine")["attempts"][-1]["status"] == "LOST"
+    assert workflow.search("status = RUNNING", tasks=True)["found"] == []
+    ready = workflow.search("status = READY", tasks=True)["found"]
+    assert {task["task_id"]: task["status"] for task in ready} == dict.fromkeys(
+        (task["task_id"] for task in whole["tasks"] if task["status"] == "READY"), "READY"
+    )
+    assert {group["by"]["status"]: group["count"] for group in workflow.summarize("status", tasks=True)} == {
+        status: count for status, count in whole["counts"].items() if count
+    }
     assert "end_time" not in workflow.get_metadata("mine")["stats"]
     assert workflow.get_output("mine", task_id="early") == "early"
 

@@ -415,6 +415,54 @@ def test_stats_of_an_attempt(isolating_engine: EngineUnderTest) -> None:
     assert (stats["start_time"], stats["end_time"]) == (phases["started"], phases["finished"])
 
 
+@workflow.task(max_retries=0)
+def touch(megabytes: int, *_after: object) -> tuple[int, int]:
+    data = bytearray(megabytes * 1_000_000)
+    data[::4096] = bytes(len(data[::4096]))
+    return os.getpid(), len(data)
+
+
+def test_peak_memory_is_of_just_this_attempt(isolating_engine: EngineUnderTest) -> None:
+    """In the same worker, whatever it held before."""
+    sizes = [50, 200, 500, 50, 500, 200, 0]
+    node = touch.options(name="first").bind(0)
+    for place, size in enumerate(sizes):
+        node = touch.options(name=f"{place}").bind(size, node)
+    workflow.run(node, workflow_id="mine")
+    tasks = workflow.get_tasks("mine")
+    idle = {task["attempts"][0]["worker"]["pid"]: task["stats"]["peak_rss"] for task in tasks[-1:]}
+    measured = [
+        (size, task["stats"]["peak_rss"] - idle[task["attempts"][0]["worker"]["pid"]])
+        for size, task in zip(sizes, tasks[1:], strict=True)
+        if task["attempts"][0]["worker"]["pid"] in idle
+    ]
+    assert len(measured) == len(sizes), "a chain is run by one worker"
+    assert all(abs(used - size * 1_000_000) < 10_000_000 for size, used in measured), measured
+    assert {task["stats"]["measured"] for task in tasks} == {"exclusive"}
+
+
+def test_cpu_time_is_that_of_the_task(isolating_engine: EngineUnderTest) -> None:
+    # Functions that come by value: to import this module for the first time takes CPU time too.
+    @workflow.task(max_retries=0)
+    def burn(seconds: float) -> float:
+        start = time.process_time()
+        while time.process_time() < start + seconds:
+            pass
+        return time.process_time() - start
+
+    @workflow.task(max_retries=0)
+    def rest(seconds: float) -> None:
+        time.sleep(seconds)
+
+    busy, idle = burn.options(name="busy").bind(1), rest.options(name="idle").bind(1)
+    workflow.run(give.bind([busy, idle]), workflow_id="mine")
+    burned = isolating_engine.value(workflow.get_output_async("mine", task_id="busy"))
+    assert abs(workflow.get_metadata("mine", "busy")["stats"]["cpu_time"] - burned) < 0.1 * burned
+    slept = workflow.get_metadata("mine", "idle")["stats"]
+    assert slept["cpu_time"] < 0.1
+    assert slept["compute"] >= 1
+
+
 BAD = [5, "text", [1], {1: object()}, {"a": {1, 2}}, {"a": float("nan")}, {(1, 2): 3}, {"a": b"bytes"}]
 
 

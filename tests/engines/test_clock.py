@@ -47,7 +47,7 @@ class Flows:
         return self.engine.submit(make_plan(dag, Inputs()), workflow_id, "{}")
 
     def task_status(self, workflow_id: str, task_id: str) -> TaskStatus:
-        task = self.store.queries.task(found(self.store, workflow_id).key, task_id)
+        task = self.store.queries.task(found(self.store, workflow_id), task_id)
         assert task is not None
         return task.status
 

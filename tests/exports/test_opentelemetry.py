@@ -15,8 +15,12 @@ from tests.exports.conftest import HOSTILE
 
 
 def spans(workflow_id: str) -> list[Span]:
-    document = json.loads(workflow.export(workflow_id, "otlp").text)
-    read = json_format.ParseDict(_with_base64(document), TracesData())
+    return spans_of(workflow.export(workflow_id, "otlp").text)
+
+
+def spans_of(document: str) -> list[Span]:
+    """The spans of a document, read by OpenTelemetry's own messages."""
+    read = json_format.ParseDict(_with_base64(json.loads(document)), TracesData())
     return list(read.resource_spans[0].scope_spans[0].spans)
 
 

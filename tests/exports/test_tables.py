@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import Any
 
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from heliograph import workflow
+from heliograph.insight.answers import Page, Rows
 from tests.exports.conftest import IDS
 
 
@@ -37,6 +39,46 @@ def test_what_is_told_of_a_workflow_is_a_table_too() -> None:
     found = workflow.sql("select status, count(*) as n from heliograph_workflows group by 1 order by 1")
     assert found.to_pandas().to_dict("list") == {"status": ["FAILED", "SUCCESSFUL"], "n": [1, 2]}
     assert found.to_arrow().to_pydict() == {"status": ["FAILED", "SUCCESSFUL"], "n": [1, 2]}
+
+
+def test_every_answer_is_a_table_too() -> None:
+    found = workflow.search("status = SUCCESSFUL", order_by="workflow_id")
+    frame: Any = found.to_pandas()
+    assert list(frame["workflow_id"]) == ["bad", "good"]
+    assert found.to_arrow().column("user_metadata.team").to_pylist() == [None, "blue"]
+    assert frame["progress.total"].dtype == "int64"
+    whole = workflow.get_metadata("good", tasks=True)
+    assert isinstance(whole, Page)
+    tasks = whole.to_arrow()
+    assert tasks.column("task_id").to_pylist() == [task["task_id"] for task in whole["tasks"]]
+    assert tasks.schema.field("stats.compute").type == pa.float64()
+    attempts = workflow.history("good")
+    assert attempts.to_arrow().column("attempt").to_pylist() == [
+        one["attempt"] for one in attempts["attempts"]
+    ]
+    counted = workflow.summarize("status", "stats.duration")
+    assert counted.to_arrow().column("stats.duration.count").to_pylist() == [2, 1]
+    for rows in (
+        workflow.list_metadata(),
+        workflow.get_tasks("good"),
+        workflow.get_history("bad"),
+        workflow.get_logs("good"),
+        workflow.get_metrics("good"),
+    ):
+        assert rows.to_arrow().num_rows == len(rows)
+        assert json.loads(json.dumps(rows)) == list(rows)
+    assert workflow.estimate("good").to_arrow().column("total").to_pylist() == [len(whole["tasks"])]
+
+
+def test_what_differs_in_kind_is_text_and_no_two_keys_are_one_column() -> None:
+    rows = Rows([{"m": {"a.b": 1, "a": {"b": 2}}, "x": 1, "y": {}}, {"m": {"a": {"b": "z"}}, "x": [1]}])
+    assert rows.table.to_dict() == {
+        'm."a.b"': [1, None],
+        "m.a.b": ["2", "z"],
+        "x": ["1", "[1]"],
+        "y": ["{}", None],
+    }
+    assert Rows().to_arrow().num_rows == 0
 
 
 @pytest.mark.parametrize(("library", "call"), [("pyarrow", "to_arrow"), ("pandas", "to_pandas")])

@@ -76,7 +76,8 @@ class Opened:
     def submit(
         self, journal: Journal, workflow_id: str, status: WorkflowStatus = WorkflowStatus.RUNNING
     ) -> Accepted:
-        submission = Submission(workflow_id, make_plan(chain(), Inputs()), "{}", status, NOBODY, self.clock())
+        plan, arguments, _ = self.store.with_arguments(make_plan(chain(), Inputs()))
+        submission = Submission(workflow_id, plan, arguments, "{}", status, NOBODY, self.clock())
         (answer,) = journal.commit(Batch([submission], [])).answers
         assert isinstance(answer, Accepted)
         return answer

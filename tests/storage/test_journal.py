@@ -64,7 +64,7 @@ def test_of_a_canceled_run_the_end_of_an_attempt_is_kept(here: Opened) -> None:
     stopped = RunChanges(run.key, run.run, {TaskStatus.CANCELED: 2})
     stopped.attempts[0, 1] = AttemptEntry(0, 1, AttemptStatus.CANCELED, here.clock(), here.clock(), Phases())
     assert journal.commit(Batch([], [stopped])).lost == {(run.key, run.run)}
-    task = here.store.queries.task(run.key, "first")
+    task = here.store.queries.task(here.record("mine"), "first")
     assert task is not None
     assert [attempt.status for attempt in task.attempts] == ["CANCELED"]
 
@@ -158,7 +158,7 @@ def test_a_takeover_closes_what_was_open(here: Opened) -> None:
     old.close()
     assert here.status("mine") == "RESUMABLE"
     assert isinstance(here.claim(here.journal(), "mine"), Accepted)
-    task = here.store.queries.task(run.key, "first")
+    task = here.store.queries.task(here.record("mine"), "first")
     assert task is not None
     assert (task.status, [attempt.status for attempt in task.attempts]) == ("PENDING", ["LOST"])
     assert here.record("mine").progress == {TaskStatus.PENDING: 2}

@@ -12,21 +12,39 @@ import pytest
 
 from heliograph import workflow
 from heliograph.storage.views import VIEWS
+from tests import postgresql
 
 
 @workflow.task
 def add(left: int, right: int) -> int:
+    workflow.current().log(f"adding {right}")
+    workflow.current().metric("right", right, 1)
+    workflow.current().progress(1, 2)
     return left + right
 
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Iterator[Path]:
-    """Two workflows in it, one of which failed."""
-    place = tmp_path / "it's a store #1"
+    """A folder with two workflows in it, one of which failed."""
+    yield from filled(tmp_path / "it's a store #1")
+
+
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    """The same, in a folder or on a server."""
+    if request.param == "SQLite":
+        yield from filled(tmp_path / "a store")
+        return
+    url = postgresql.server().database(tmp_path / "values")
+    yield from filled(url)
+    postgresql.server().drop(url)
+
+
+def filled(place: Any) -> Iterator[Any]:
     workflow.init(storage=place, workers="threads", num_workers=1)
     workflow.run(add.bind(add.bind(1, 2), 3), workflow_id="w", metadata={"team": "blue"})
     with pytest.raises(workflow.WorkflowExecutionError):
-        workflow.run(add.bind("x", 3), workflow_id="bad")
+        workflow.run(add.options(max_retries=1).bind("x", 3), workflow_id="bad")
     yield place
     workflow.shutdown()
 
@@ -35,7 +53,7 @@ def rows(query: str) -> list[tuple[Any, ...]]:
     return workflow.sql(query).rows
 
 
-def test_the_views_tell_what_the_metadata_tell(storage: Path) -> None:
+def test_the_views_tell_what_the_metadata_tell(place: Any) -> None:
     (found,) = rows(
         "select name, status, start_time, user_metadata from heliograph_workflows where workflow_id='w'"
     )
@@ -52,12 +70,32 @@ def test_the_views_tell_what_the_metadata_tell(storage: Path) -> None:
     ]
     refs = workflow.get_tasks("w")[-1]["workflow_refs"]
     assert [(need,) for need in refs] == rows("select upstream from heliograph_dependencies")
+    options = rows("select task_id, options from heliograph_tasks")
+    every = [*workflow.get_tasks("w"), *workflow.get_tasks("bad")]
+    assert sorted((name, json.loads(text)["max_retries"]) for name, text in options) == sorted(
+        (task["task_id"], task["task_options"]["max_retries"]) for task in every
+    )
+    logs = rows("select task_id, number, text from heliograph_logs where workflow_id = 'w' order by number")
+    assert logs == [(one["task_id"], one["number"], one["text"]) for one in workflow.get_logs("w")]
+    metrics = rows("select key, value, step from heliograph_metrics where workflow_id = 'w' order by number")
+    assert metrics == [(one["key"], one["value"], one["step"]) for one in workflow.get_metrics("w")]
+    done = rows("select done, total from heliograph_attempts where workflow_id = 'w'")
+    assert done == [(1.0, 2.0), (1.0, 2.0)]
 
 
-def test_the_columns_are_those_that_are_told_of(storage: Path) -> None:
+def test_the_columns_are_those_that_are_told_of(place: Any) -> None:
     assert workflow.sql_views().keys() == VIEWS.keys()
     for name, view in workflow.sql_views().items():
         assert list(workflow.sql(f"select * from {name}").columns) == list(view["columns"])
+
+
+def test_a_client_of_postgresql_can_ask_the_views(tmp_path: Path) -> None:
+    url = postgresql.server().database(tmp_path / "values")
+    for _ in filled(url):
+        with postgresql.connect(url) as other:
+            found = other.execute("select task_id, text from heliograph_logs order by number").fetchall()
+            assert [row["text"] for row in found] == ["adding 2", "adding 3", "adding 3"]
+    postgresql.server().drop(url)
 
 
 def test_any_other_client_can_ask_the_views(storage: Path) -> None:

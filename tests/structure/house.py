@@ -23,6 +23,7 @@ FLOORS: Sequence[Sequence[str]] = (
     ("engines",),
     ("insight",),
     ("reading",),
+    ("keeping",),
     ("workflow",),
     (NAME,),  # the package itself: it holds `workflow`
     ("web",),

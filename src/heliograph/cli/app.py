@@ -19,6 +19,7 @@ from heliograph.cli.control import cancel, delete
 from heliograph.cli.dag import dag
 from heliograph.cli.doctor import doctor
 from heliograph.cli.export import export
+from heliograph.cli.gc import gc
 from heliograph.cli.history import history
 from heliograph.cli.logs import logs
 from heliograph.cli.ls import ls
@@ -28,11 +29,14 @@ from heliograph.cli.resume import resume
 from heliograph.cli.search import search
 from heliograph.cli.serve import serve
 from heliograph.cli.show import show
+from heliograph.cli.spans import spans
 from heliograph.cli.sql import sql
 from heliograph.cli.storage import StorageOption
+from heliograph.cli.storages import storages
 from heliograph.cli.tasks import tasks
 from heliograph.cli.timeline import timeline
 from heliograph.cli.watch import watch
+from heliograph.cli.worker import worker
 from heliograph.errors import SearchError, WorkflowError, WorkflowNotFoundError
 
 ERROR: Final = 1
@@ -47,16 +51,18 @@ app = typer.Typer(
     help="Durable workflows, and what is known of them.",
     epilog=_EPILOG,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _LOOKING: Final = (ls, show, tasks, watch, logs, history, search, sql)
-_EXPLAINING: Final = (profile, timeline, dag, compare, export)
-_CHANGING: Final = (resume, cancel, delete, prune)
-for command in (*_LOOKING, *_EXPLAINING, *_CHANGING, doctor, serve):
+_EXPLAINING: Final = (profile, timeline, dag, compare, export, spans)
+_CHANGING: Final = (resume, cancel, delete, prune, gc)
+for command in (*_LOOKING, *_EXPLAINING, *_CHANGING, doctor, serve, worker):
     app.command(epilog=_EPILOG)(command)
+
+
+app.add_typer(storages, name="storage", epilog=_EPILOG)
 
 
 def _version(wanted: bool) -> None:

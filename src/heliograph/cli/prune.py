@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 from typing import Annotated, Any, Final
@@ -10,12 +9,11 @@ from typing import Annotated, Any, Final
 import typer
 
 from heliograph import workflow
+from heliograph.cli.ages import seconds_of
 from heliograph.cli.storage import StorageOption, chosen, open_to_read
 
 _PAGE: Final = 500
 _SHOWN: Final = 20
-_AGE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d)")
-_SECONDS: Final = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 
 
 def prune(
@@ -40,7 +38,7 @@ def prune(
         raise typer.BadParameter("say which: give --older-than, --where or both")
     wanted = workflow.field("status").is_in(["SUCCESSFUL", "FAILED", "CANCELED"])
     if older_than is not None:
-        wanted &= workflow.field("created_time") < time.time() - _age(older_than)
+        wanted &= workflow.field("created_time") < time.time() - seconds_of(older_than)
     if where is not None:
         wanted &= workflow.condition(where)
     ids: list[str] = []
@@ -74,10 +72,3 @@ def _deleted(workflow_id: str) -> bool:
     except (workflow.WorkflowNotFoundError, workflow.WorkflowStillActiveError):
         return False  # somebody else was first, or goes on with it
     return True
-
-
-def _age(text: str) -> float:
-    found = _AGE.fullmatch(text.strip())
-    if found is None:
-        raise typer.BadParameter(f"{text!r} is no age: write 90s, 30min, 12h or 30d")
-    return float(found[1]) * _SECONDS[found[2]]

@@ -45,15 +45,32 @@ def open_to_read(place: str | None) -> bool:
             be opened.
         ValueError: `place` names no storage.
     """
+    if not _is_there(place):
+        if place is None:
+            return False
+        require(place)
+    workflow.init(storage=place)
+    return True
+
+
+def require(place: str | None) -> None:
+    """See that there is a storage: a typing error must not make an empty one.
+
+    Raises:
+        StorageError: there is none.
+        ValueError: `place` names no storage.
+    """
+    from heliograph.storage.location import locate
+
+    if not _is_there(place):
+        raise StorageError(f"there is no storage at {os.fspath(locate(place).path or '')!r}")
+
+
+def _is_there(place: str | None) -> bool:
     from heliograph.storage.location import locate
 
     location = locate(place)
-    if location.path is not None and not location.path.exists():
-        if place is None:
-            return False
-        raise StorageError(f"there is no storage at {os.fspath(location.path)!r}")
-    workflow.init(storage=place)
-    return True
+    return location.path is None or location.path.exists()
 
 
 def open_for(context: typer.Context, given: str | None, workflow_id: str) -> str | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
+import io
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from types import CoroutineType
-from typing import Any, Final, Literal
+from typing import Any, BinaryIO, Final, Literal
 
 from heliograph.engines.dags import plan_of
 from heliograph.engines.executor import Payload, Receipt, Work
@@ -17,13 +18,14 @@ from heliograph.engines.measure import Meter
 from heliograph.engines.receipts import wrapped
 from heliograph.engines.reporting import Outlet, Send, unheard
 from heliograph.errors import StorageError, WorkflowTaskNotRecoverableError
-from heliograph.graph.function import load
+from heliograph.graph.function import load as load_function
 from heliograph.graph.node import Inputs, Node
-from heliograph.graph.pickling import dumps_parts, loads
+from heliograph.graph.pickling import dump, load
 from heliograph.graph.plan import Plan, restore_arguments
 from heliograph.records.attempt import Phases, Resources, StoredValue, Worker
 from heliograph.records.context import Current, running
-from heliograph.storage.values import INLINE_LIMIT, ValueStore
+from heliograph.storage.arguments import place_arguments
+from heliograph.storage.values import ValueStore
 
 
 class Functions:
@@ -38,7 +40,7 @@ class Functions:
         """The function, loaded once for as long as it is remembered."""
         function = self._loaded.get(payload.token)
         if function is None:
-            function = load(payload.data)
+            function = load_function(payload.data)
             if len(self._loaded) >= self.LIMIT:  # an engine that lives long sees functions without end
                 self._loaded.clear()
             self._loaded[payload.token] = function
@@ -50,7 +52,8 @@ class Traffic:
 
     def input(self, _place: int, value: StoredValue, work: Work) -> Any:
         """The input at a place."""
-        return loads(_bytes(value, work))
+        with _opened(value, work) as file:
+            return load(file)
 
     def reference(self, place: int, output: Callable[[int], Any]) -> Any:
         """A reference to the input at a place, for tasks that take such.
@@ -81,7 +84,17 @@ class _Attempt:
     """
 
     __slots__ = (
-        *("_anchor", "_context", "_continuation", "_finished", "_loaded", "_meter", "_outlet", "_output"),
+        *(
+            "_anchor",
+            "_arguments",
+            "_context",
+            "_continuation",
+            "_finished",
+            "_loaded",
+            "_meter",
+            "_outlet",
+            "_output",
+        ),
         *("_started", "_submitted", "_traffic", "_work", "_worker"),
     )
 
@@ -106,6 +119,7 @@ class _Attempt:
         self._finished: float | None = None
         self._output: StoredValue | None = None
         self._continuation: Plan | None = None
+        self._arguments: tuple[StoredValue, ...] = ()
         self._outlet = Outlet(send)
         key = work.key
         self._context = running.set(
@@ -126,7 +140,10 @@ class _Attempt:
     def keep(self, value: Any) -> None:
         """Take what the function returned."""
         if isinstance(value, Node):
-            self._continuation = plan_of(value, Inputs())
+            plan, key = plan_of(value, Inputs()), self._work.key
+            self._continuation, self._arguments = place_arguments(
+                plan, _value_store(self._work.values), str(key.workflow)
+            )
         else:
             output = wrapped(value, self._work.wraps)
             self._output = _store(output, self._work, "the output")
@@ -137,7 +154,13 @@ class _Attempt:
         self.leave()
         phases = self._phases(self._anchor + time.perf_counter())
         return Receipt(
-            self._work.key, self._worker, phases, self._used(), self._output, continuation=self._continuation
+            self._work.key,
+            self._worker,
+            phases,
+            self._used(),
+            self._output,
+            continuation=self._continuation,
+            arguments=self._arguments,
         )
 
     def failed(self, error: BaseException) -> Receipt:
@@ -268,9 +291,8 @@ def _load_arguments(work: Work, traffic: Traffic) -> tuple[tuple[Any, ...], dict
         return loaded[place]
 
     try:
-        return restore_arguments(
-            _bytes(work.arguments, work), output, lambda place: traffic.reference(place, output)
-        )
+        with _opened(work.arguments, work) as file:
+            return restore_arguments(file, output, lambda place: traffic.reference(place, output))
     except StorageError:
         raise
     except BaseException as error:  # unpickling runs anybody's code
@@ -300,22 +322,18 @@ def _value_store(url: str) -> ValueStore:
     return store
 
 
-def _bytes(value: StoredValue, work: Work) -> bytes:
+def _opened(value: StoredValue, work: Work) -> AbstractContextManager[BinaryIO]:
     if value.data is not None:
-        return value.data
+        return io.BytesIO(value.data)
     if value.location is None:
         raise StorageError(f"an input of task {work.task_id!r} is neither inline nor in the value store")
-    return _value_store(work.values).get(value.location, value.sha256)
+    return _value_store(work.values).open(value.location, value.sha256)
 
 
 def _store(value: object, work: Work, what: str) -> StoredValue:
-    parts = dumps_parts(value, f"{what} of task {work.task_id!r}")
-    size, kind = sum([len(part) for part in parts]), dotted(type(value))
-    if size <= INLINE_LIMIT:
-        data = b"".join(parts)
-        return StoredValue(size, hashlib.sha256(data).hexdigest(), kind, data)
-    location = _value_store(work.values).put(parts, str(work.key.workflow))
-    return StoredValue(size, location.rpartition("/")[2], kind, None, location)
+    with _value_store(work.values).writer(str(work.key.workflow)) as writer:
+        dump(value, writer, f"{what} of task {work.task_id!r}")
+        return writer.finish(dotted(type(value)))
 
 
 def _caught(error: BaseException, given: BaseException, work: Work) -> StoredValue:

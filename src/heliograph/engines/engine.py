@@ -10,6 +10,7 @@ from heliograph.engines.executor import Deliver, Executor
 from heliograph.engines.loop import Loop
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.provenance import provenance
+from heliograph.engines.takeover import Appetite, TakeOver, default_own
 from heliograph.graph.plan import Plan
 from heliograph.records.context import running
 from heliograph.records.status import RunReason, WorkflowStatus
@@ -31,12 +32,14 @@ class EngineSettings:
         count: how many; None: as many as suits the machine.
         max_running: workflows that run at once; None: any number.
         max_pending: workflows that may wait for their turn; None: any number.
+        recover: take over, unasked, what engines leave behind that are gone.
     """
 
     workers: WorkerKind = "processes"
     count: int | None = None
     max_running: int | None = None
     max_pending: int | None = None
+    recover: bool = False
 
 
 class Engine:
@@ -51,10 +54,12 @@ class Engine:
         self._store = store
         self._loop = Loop(
             store,
-            lambda: this_process("embedded", store.clock()),
+            lambda: this_process("embedded", store.lease_clock()),
             functools.partial(_executor, settings, store.location.name),
             Admission(settings.max_running, settings.max_pending),
         )
+        self._takeover = self._taking(Appetite()) if settings.recover else None
+        self._settings = settings
 
     def submit(self, plan: Plan, workflow_id: str, user_metadata: str) -> OutputFuture:
         """Store a workflow and begin it; an id that is stored already is resumed, and its own plan wins.
@@ -64,17 +69,7 @@ class Engine:
             queue.Full: too many are pending.
             StorageError: it can't be stored.
         """
-        return self._loop.enter(
-            Submission(
-                workflow_id,
-                plan,
-                user_metadata,
-                WorkflowStatus.RUNNING,
-                provenance(),
-                self._store.clock(),
-                parent=None if (parent := running.get()) is None else parent.workflow_id,
-            )
-        )
+        return self._loop.enter(submission(plan, workflow_id, user_metadata, self._store))
 
     def resume(self, workflow_id: str, reason: RunReason = RunReason.RESUME) -> OutputFuture:
         """Go on with a stored workflow; of a successful one, its output again.
@@ -86,6 +81,35 @@ class Engine:
         return self._loop.enter(
             Claim(workflow_id, WorkflowStatus.RUNNING, provenance(), self._store.clock(), reason)
         )
+
+    def take(self, own: int | None) -> None:
+        """Take workflows that were handed in, and those that lost their engine, until `drain`.
+
+        Args:
+            own: only while it has fewer than so many itself; None: as suits its workers.
+        """
+        self.stop_taking()
+        appetite = Appetite(True, own or default_own(self._settings.count), self._settings.max_running)
+        self._takeover = self._taking(appetite)
+
+    def stop_taking(self) -> None:
+        """Take no more workflows unasked."""
+        takeover, self._takeover = self._takeover, None
+        if takeover is not None:
+            takeover.stop()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it has ended."""
+        return self._loop.is_closed
+
+    @property
+    def count(self) -> int:
+        """How many workflows it has."""
+        return self._loop.count
+
+    def _taking(self, appetite: Appetite) -> TakeOver:
+        return TakeOver(self._store, self._loop.entering, lambda: self._loop.count, appetite)
 
     def output_of(self, workflow: WorkflowRecord) -> OutputFuture | None:
         """What `submit` gave for the workflow, if this engine runs it now."""
@@ -101,7 +125,36 @@ class Engine:
 
     def close(self) -> None:
         """Stop all work; what ran reads RESUMABLE."""
+        self._store.lose_patience()
+        self.stop_taking()
         self._loop.close()
+
+
+def submission(
+    plan: Plan,
+    workflow_id: str,
+    user_metadata: str,
+    store: Store,
+    status: WorkflowStatus = WorkflowStatus.RUNNING,
+) -> Submission:
+    """A workflow that this process submits; its large arguments are stored here and now.
+
+    Raises:
+        StorageError: they can't be.
+    """
+    parent = running.get()
+    plan, arguments, folder = store.with_arguments(plan)
+    return Submission(
+        workflow_id,
+        plan,
+        arguments,
+        user_metadata,
+        status,
+        provenance(),
+        store.clock(),
+        parent=None if parent is None else parent.workflow_id,
+        folder=folder,
+    )
 
 
 def _executor(settings: EngineSettings, storage: str, deliver: Deliver) -> Executor:

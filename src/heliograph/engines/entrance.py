@@ -86,6 +86,7 @@ class Entrance:
         if isinstance(refused, Unstored):
             reply.set_exception(refused.error)
         elif isinstance(wanted, Submission):  # the id is taken: then what is stored wins, and is resumed
+            self._store.withdraw(wanted)
             claim = Claim(wanted.workflow_id, wanted.status, wanted.provenance, wanted.created_time)
             self._waiting.append(Entry(claim, reply))
         elif refused.status is WorkflowStatus.SUCCESSFUL and refused.output is not None:

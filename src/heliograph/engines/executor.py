@@ -41,8 +41,7 @@ class Payload:
     is_async: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(NamedTuple):
     """One attempt, as an executor gets it.
 
     Attributes:
@@ -72,8 +71,7 @@ class Work:
     options: TaskOptions = _NO_OPTIONS
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """How one attempt went: all that is known of it, from the one who ran it.
 
     Attributes:
@@ -83,6 +81,7 @@ class Receipt:
         resources: what it used.
         output: what it returned; None if it failed, or was continued.
         continuation: the DAG it returned, if it did.
+        arguments: of the tasks of that.
         failure: why it failed; None if it did not.
         caught: ``(None, exception)`` as a value, where a failure may be caught.
     """
@@ -95,6 +94,7 @@ class Receipt:
     failure: Failure | None = None
     caught: StoredValue | None = None
     continuation: Plan | None = None
+    arguments: tuple[StoredValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import os
 import traceback
 from typing import Final
 
-from heliograph.errors import RemoteError, WorkflowError
+from heliograph.errors import RemoteError, StorageCorruptError, WorkflowError
 from heliograph.graph.options import exception_name
 from heliograph.graph.pickling import dumps, loads
 from heliograph.records.attempt import Failure
@@ -27,6 +27,7 @@ def failure_of(error: BaseException) -> Failure:
         traceback=_traceback(error),
         lineage=lineage(type(error)),
         error=_pickled(error),
+        damaged=error.location if isinstance(error, StorageCorruptError) else None,
     )
 
 

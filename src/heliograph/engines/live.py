@@ -17,7 +17,6 @@ from heliograph.scheduling.events import Submitted, TaskRule
 from heliograph.scheduling.machine import Machine
 from heliograph.storage.checkpoints import Checkpoints, StoredPlan
 from heliograph.storage.entries import Accepted, Claim, Expansion, Submission
-from heliograph.storage.submissions import argument_value
 
 
 class Begun(NamedTuple):
@@ -136,7 +135,14 @@ class LiveRun:
             ),
         )
 
-    def expansion(self, plan: Plan, action: Expand, tokens: Iterator[int], now: float) -> Expansion:
+    def expansion(
+        self,
+        plan: Plan,
+        arguments: tuple[StoredValue, ...],
+        action: Expand,
+        tokens: Iterator[int],
+        now: float,
+    ) -> Expansion:
         """The tasks of a continuation: taken in here, and as they are to be stored."""
         numbers, new = [], set()
         for function in plan.functions:
@@ -148,8 +154,10 @@ class LiveRun:
             numbers.append(number)
         for task, planned in enumerate(plan.tasks, action.first):
             self.tasks[task] = LiveTask(planned.task_id, numbers[planned.function], now)
-            self.arguments[task] = argument_value(planned.arguments)
-        return Expansion(action.creator, action.frame, action.first, plan, tuple(numbers), frozenset(new))
+        self.arguments.update(enumerate(arguments, action.first))
+        return Expansion(
+            action.creator, action.frame, action.first, plan, arguments, tuple(numbers), frozenset(new)
+        )
 
     def name(self, first: int, task_ids: Iterable[str]) -> None:
         """Tasks of a continuation have their names: now that they are stored."""
@@ -193,7 +201,7 @@ def submitted_run(
         function_numbers={function.payload: number for number, function in enumerate(plan.functions)},
         future=future,
         submitted=Submitted(submission.created_time, rules_of(plan)),
-        arguments={task: argument_value(planned.arguments) for task, planned in enumerate(plan.tasks)},
+        arguments=dict(enumerate(submission.arguments)),
     )
 
 

@@ -20,19 +20,20 @@ from typing import Final
 from heliograph.engines.entrance import Entrance, Entry
 from heliograph.engines.executor import AttemptKey, Deliver, Executor, Receipt, Said
 from heliograph.engines.live import LiveRun
-from heliograph.engines.outcome import OutputFuture, cancellation_error, execution_error
+from heliograph.engines.outcome import OutputFuture, execution_error, loss_error
 from heliograph.engines.performer import TICK_SECONDS, Performer
 from heliograph.engines.provenance import late_facts
-from heliograph.engines.timers import steady_seconds
 from heliograph.errors import StorageError
 from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.records.workflow import Owner
 from heliograph.scheduling.actions import Finish
 from heliograph.scheduling.admission import Admission
 from heliograph.scheduling.events import Canceled, Expanded
+from heliograph.storage.clocks import steady_seconds
 from heliograph.storage.entries import Accepted, Claim, Submission
 from heliograph.storage.journal import Batch, Journal
 from heliograph.storage.liveness import LEASE_SECONDS
+from heliograph.storage.news import Word
 from heliograph.storage.store import Store
 
 _POLL_SECONDS: Final = 0.1  # how soon a cancellation by another process is seen
@@ -109,6 +110,7 @@ class Loop:
         self._wakes_at = now  # the loop's thread, if nobody wakes it before
         self._running = True
         self._entering = threading.Lock()  # nobody enters behind the one who closes
+        self._ear = store.news.ear(lambda word: bool(word.lost), self._note_word)
         self._thread = threading.Thread(target=self._main, name="heliograph-loop", daemon=True)
         self._thread.start()
 
@@ -139,6 +141,11 @@ class Loop:
         """Whether nobody gets in any more."""
         return not self._running
 
+    @property
+    def count(self) -> int:
+        """How many runs it has."""
+        return len(self._runs)
+
     def future_of(self, key: int) -> OutputFuture | None:
         """The output of a run that this engine has; None: it has no such run."""
         run = self._runs.get(key)
@@ -147,6 +154,12 @@ class Loop:
     def note_cancelled(self, key: int) -> None:
         """A cancellation was stored by this process."""
         self._inbox.put(_Lost(key))
+
+    def _note_word(self, word: Word) -> None:
+        """Others stored something: of these runs, or nobody knows of which."""
+        for key in word.lost if not word.anything else list(self._runs):
+            if key in self._runs:
+                self._inbox.put(_Lost(key))
 
     def _deliver(self, message: Receipt | Said) -> None:
         if isinstance(message, Said):
@@ -167,8 +180,9 @@ class Loop:
         """What the loop's thread would do with a receipt, done by the one that brings it."""
         try:
             try:
-                self._take(receipt)
-                self._go_on()
+                now = self._now()
+                self._take(receipt, now)
+                self._go_on(now)
             except StorageError as error:
                 self._start_over(error)
             if self._now() + (self._patience() or 0.0) < self._wakes_at:
@@ -182,6 +196,7 @@ class Loop:
             if self._running:
                 self._running = False
                 self._inbox.put(_Quit())
+        self._store.lose_patience()
         if threading.current_thread() is not self._thread:
             self._thread.join()
 
@@ -219,20 +234,24 @@ class Loop:
     def _turn(self) -> bool:
         """Take what arrived, and see to it; False: time to quit."""
         first = self._wait()
-        with self._baton:
-            try:
-                for message in self._waiting(first):
-                    if isinstance(message, _Quit):
-                        return False
-                    self._take(message)
-                self._go_on()
-            except StorageError as error:
-                self._start_over(error)
+        # Nothing came, and somebody has the baton: who has it does what is due. Waiting for it would take
+        # it from the one who brings the next receipt of a chain.
+        if not self._baton.acquire(blocking=first is not None):
+            return True
+        try:
+            for message in self._waiting(first):
+                if isinstance(message, _Quit):
+                    return False
+                self._take(message, self._now())
+            self._go_on(self._now())
+        except StorageError as error:
+            self._start_over(error)
+        finally:
+            self._baton.release()
         return True
 
-    def _go_on(self) -> None:
+    def _go_on(self, now: float) -> None:
         """Commit if somebody waits for that, and do what is due."""
-        now = self._now()
         self._performer.observe(now, self._find)
         self._performer.ring(now, lambda run: self._runs.get(run.key) is run)
         if self._must_commit(now):
@@ -249,9 +268,13 @@ class Loop:
 
     def _wait(self) -> _Message | None:
         """The next message; None: something is due before one came."""
-        with self._baton:
+        if self._baton.acquire(blocking=False):
             patience = self._patience() or 0.0
             self._wakes_at = self._now() + patience
+            self._baton.release()
+        else:
+            patience = TICK_SECONDS
+            self._wakes_at = self._clock() + patience
         with contextlib.suppress(Empty):
             return self._inbox.get(timeout=patience) if patience else self._inbox.get_nowait()
         return None
@@ -264,12 +287,12 @@ class Loop:
             for _ in range(_MOST_AT_ONCE):
                 yield self._inbox.get_nowait()
 
-    def _take(self, message: _Message) -> None:
+    def _take(self, message: _Message, now: float) -> None:
         match message:
             case Receipt():
-                self._performer.ended(self._find(message.key), message, self._now())
+                self._performer.ended(self._find(message.key), message, now)
             case Said(key, report):
-                self._performer.said(self._find(key), key, report, self._now())
+                self._performer.said(self._find(key), key, report, now)
                 with self._counting:
                     self._said_ahead -= 1
             case Entry():
@@ -287,10 +310,11 @@ class Loop:
             return TICK_SECONDS  # a timer may be late by as much
         if not (self._runs or self._retired):
             return _FOREVER
+        now = self._now()  # first: what is due moves along with a clock that was set
         due = min(self._renew_at, self._poll_at) if self._runs else self._poll_at
         if self._performer.next_timer is not None:
             due = min(due, self._performer.next_timer)
-        return max(due - self._now(), 0.001)
+        return max(due - now, 0.001)
 
     # -- runs that are here, and not any more
 
@@ -300,7 +324,8 @@ class Loop:
 
     def _poll(self, now: float) -> None:
         """Look for runs that another process cancelled or took over."""
-        self._poll_at = now + _POLL_SECONDS
+        began = steady_seconds()
+        self._poll_at = now + self._store.news.patience(_POLL_SECONDS)
         with contextlib.suppress(StorageError):
             self._give_up_leases()
         changes = self._store.changes()
@@ -308,7 +333,8 @@ class Loop:
             self._changes_seen = changes
             self._look(self._runs.values())
             # Ten thousand runs take a while: whatever others store, looking takes no more than its share.
-            self._poll_at = max(self._poll_at, self._now() + _POLL_SHARE * (self._now() - now))
+            took = steady_seconds() - began  # the clock may be set meanwhile
+            self._poll_at = max(self._poll_at, now + (1 + _POLL_SHARE) * took)
 
     def _look(self, runs: Iterable[LiveRun]) -> None:
         """See which of these runs are not ours any more, and lose them."""
@@ -323,7 +349,11 @@ class Loop:
         self._performer.forget(run)
         self._performer.tell(run, Canceled(now), now)
         self._leave(run)
-        run.future.set_exception(cancellation_error(run.workflow_id))
+        self._tell_loss(run)
+
+    def _tell_loss(self, run: LiveRun) -> None:
+        status = self._store.checkpoints.run_status(run.key, run.run)
+        run.future.set_exception(loss_error(run.workflow_id, status))
 
     # -- the commit between them
 
@@ -333,7 +363,7 @@ class Loop:
         performer = self._performer
         awaiting, performer.awaiting = performer.awaiting, []
         over, performer.over = performer.over, []
-        lease = now + LEASE_SECONDS if now >= self._renew_at else None
+        lease = self._store.lease_clock() + LEASE_SECONDS if now >= self._renew_at else None
         try:
             self._give_up_leases()
             committed = self._journal.commit(Batch([entry.wanted for entry in entries], changes, lease))
@@ -415,7 +445,7 @@ class Loop:
             self._lose(run)
         else:
             self._leave(run)
-            run.future.set_exception(cancellation_error(run.workflow_id))
+            self._tell_loss(run)
 
     # -- when the storage fails, and at the end
 

@@ -63,6 +63,7 @@ _SETTINGS = (
     "num_workers",
     "max_running_workflows",
     "max_pending_workflows",
+    "recover",
 )
 
 

@@ -12,10 +12,15 @@ from heliograph.errors import (
     RemoteError,
     StorageCorruptError,
     WorkflowCancellationError,
+    WorkflowError,
     WorkflowExecutionError,
+    WorkflowNotFoundError,
+    WorkflowTakenOverError,
 )
-from heliograph.graph.pickling import loads
+from heliograph.graph.pickling import load, loads
 from heliograph.records.attempt import StoredValue
+from heliograph.records.status import WorkflowStatus
+from heliograph.storage.liveness import LEASE_SECONDS
 from heliograph.storage.values import ValueStore
 
 
@@ -78,7 +83,8 @@ def load_value(value: StoredValue, values: ValueStore) -> Any:
         return loads(value.data)
     if value.location is None:
         raise StorageCorruptError(f"a stored value of {value.size} bytes has neither data nor a location")
-    return loads(values.get(value.location, value.sha256))
+    with values.open(value.location, value.sha256) as file:
+        return load(file)
 
 
 def execution_error(
@@ -114,6 +120,25 @@ def execution_error(
 def cancellation_error(workflow_id: str) -> WorkflowCancellationError:
     """The error of who waits for a workflow that was cancelled."""
     return WorkflowCancellationError(f"workflow {workflow_id!r} was cancelled")
+
+
+def loss_error(workflow_id: str, status: WorkflowStatus | None) -> WorkflowError:
+    """The error of who waits for a run that its engine has lost.
+
+    Args:
+        workflow_id: of the workflow.
+        status: of the run, as it is stored; None: it is stored no more.
+    """
+    match status:
+        case WorkflowStatus.CANCELED:
+            return cancellation_error(workflow_id)
+        case None:
+            return WorkflowNotFoundError(f"workflow {workflow_id!r} was deleted while it ran")
+        case _:
+            return WorkflowTakenOverError(
+                f"workflow {workflow_id!r} was taken over by another engine, since this one was not heard of "
+                f"for {LEASE_SECONDS:.0f} s: workflow.get_output({workflow_id!r}) waits for its output"
+            )
 
 
 def rebuilt(kind: str, message: str, error: bytes | None) -> BaseException:

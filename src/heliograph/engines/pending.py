@@ -116,6 +116,10 @@ class PendingChanges:
             changes.outputs[task] = output
         self.urgent = True
 
+    def damaged(self, run: LiveRun, task: int, location: str, now: float) -> None:
+        """A task's stored output can't be read: it is forgotten, so that a resume makes it again."""
+        self._changes(run, now).damaged[task] = location
+
     def sleeping(self, run: LiveRun, task: int, due: float, now: float) -> None:
         """A sleep began; it ends at a time that a resume is to know. Nobody waits for that to be stored."""
         run.begun[task] = Begun(run.tasks[task].created, now, 0)

@@ -16,6 +16,7 @@ from heliograph.engines.live import Begun, LiveRun, rules_of
 from heliograph.engines.pending import PendingChanges
 from heliograph.engines.timers import Timer, Timers
 from heliograph.errors import StorageCorruptError, TaskTimeoutError
+from heliograph.records.attempt import Failure
 from heliograph.records.report import Report
 from heliograph.records.status import AttemptStatus, WorkflowStatus
 from heliograph.scheduling.actions import (
@@ -112,14 +113,26 @@ class Performer:
         failure = receipt.failure
         event: Event
         if failure is not None:
+            self._note_damage(run, key.task, failure, now)
             event = Failed(now, key.task, key.attempt, failure.died, failure.lineage, random.random())
         elif receipt.continuation is not None:
             plan = run.inherited(key.task, receipt.continuation)
-            receipt = replace(receipt, continuation=plan)
+            receipt = receipt._replace(continuation=plan)
             event = Continued(now, key.task, key.attempt, rules_of(plan))
         else:
             event = Succeeded(now, key.task, key.attempt)
         self.tell(run, event, now, receipt)
+
+    def _note_damage(self, run: LiveRun, task: int, failure: Failure, now: float) -> None:
+        """Forget an output that the attempt could not read, if the task that made it may run again."""
+        if failure.damaged is None:
+            return
+        for upstream in run.machine.rule_of(task).upstream:
+            output = run.outputs.get(upstream)
+            if output is None or output.location != failure.damaged:
+                continue
+            if run.machine.rule_of(upstream).options.max_retries != 0:
+                self.pending.damaged(run, upstream, failure.damaged, now)
 
     def said(self, run: LiveRun | None, key: AttemptKey, report: Report, now: float) -> None:
         """An attempt said something.
@@ -267,7 +280,7 @@ class Performer:
         assert receipt is not None
         assert receipt.continuation is not None
         plan = receipt.continuation
-        self.pending.expanded(run, run.expansion(plan, action, self._tokens, now), now)
+        self.pending.expanded(run, run.expansion(plan, receipt.arguments, action, self._tokens, now), now)
         self.awaiting.append((run, Expanded(now, action.first, len(plan.tasks))))
 
     def _wake(self, run: LiveRun, action: Wake, now: float, _receipt: Receipt | None) -> None:

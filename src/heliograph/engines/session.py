@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import atexit
 import os
+import queue
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from heliograph.engines import place
 from heliograph.engines.dags import needs_ray
-from heliograph.engines.engine import Engine, EngineSettings, WorkerKind
+from heliograph.engines.engine import Engine, EngineSettings, WorkerKind, submission
 from heliograph.engines.event_sender import EventSender
-from heliograph.engines.waiting import found
+from heliograph.engines.outcome import OutputFuture
+from heliograph.engines.waiting import Waiting, found, workflow_output_now
 from heliograph.graph.plan import Plan
 from heliograph.records.context import running
+from heliograph.records.status import WorkflowStatus
+from heliograph.storage.entries import Accepted, Refused, Unstored
 from heliograph.storage.location import Location, locate
 from heliograph.storage.store import Store
 
@@ -47,6 +51,7 @@ class Settings:
             "num_workers": self.workers.count,
             "max_running_workflows": self.workers.max_running,
             "max_pending_workflows": self.workers.max_pending,
+            "recover": self.workers.recover,
         }
 
 
@@ -57,6 +62,7 @@ def settings(
     num_workers: int | None,
     max_running_workflows: int | None,
     max_pending_workflows: int | None,
+    recover: bool | None = None,
 ) -> Settings:
     """Settings as a user gave them, checked; see `workflow.init`.
 
@@ -70,6 +76,11 @@ def settings(
             name = "embedded"
         case "ray":
             name = "ray"
+            if recover:
+                raise ValueError(
+                    "recover is an option of the embedded engine: on Ray, a coordinator that died is started "
+                    "again and goes on by itself"
+                )
             for option, given in (("workers", workers), ("num_workers", num_workers)):
                 if given is not None:
                     raise ValueError(
@@ -91,14 +102,22 @@ def settings(
         name,
         EngineSettings(
             kind,
-            _number("num_workers", num_workers, least=1),
-            _number("max_running_workflows", max_running_workflows, least=1),
-            _number("max_pending_workflows", max_pending_workflows, least=0),
+            checked_number("num_workers", num_workers, least=1),
+            checked_number("max_running_workflows", max_running_workflows, least=1),
+            checked_number("max_pending_workflows", max_pending_workflows, least=0),
+            _switch("recover", recover),
         ),
     )
 
 
-def _number(name: str, value: int | None, least: int) -> int | None:
+def _switch(name: str, value: bool | None) -> bool:
+    """Yes or no; None: no."""
+    if value is not None and not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return bool(value)
+
+
+def checked_number(name: str, value: int | None, least: int) -> int | None:
     """A limit; None where there is none."""
     if value is None:
         return None
@@ -121,6 +140,7 @@ class Session:
         settings: what it was opened with.
         store: the open store.
         sender: sends events to workflows.
+        waiting: waits for what other engines store.
 
     Raises:
         StorageError: the storage can't be opened.
@@ -130,12 +150,15 @@ class Session:
         self.settings = given
         self.store = Store(given.location)
         self.sender = EventSender(given.location)
+        self.waiting = Waiting(self.store)
         self._engine: Engine | None = None
         self._ray: RayEngine | None = None
         self._starting = threading.Lock()
         atexit.register(self.close)
         if running.get() is None:  # one that a task opens is not where that task's own workflow is stored
             place.enter(given.location)
+        if given.workers.recover:
+            _ = self.engine  # it has something to do though nobody asks it
 
     @property
     def engine(self) -> Engine:
@@ -163,9 +186,39 @@ class Session:
                 self._ray = RayEngine(self.store, Limits(given.max_running, given.max_pending))
             return self._ray
 
+    def submit(self, plan: Plan, workflow_id: str, user_metadata: str) -> OutputFuture:
+        """Store a workflow for any engine on this storage to take; an id that is stored already is refused.
+
+        Raises:
+            RuntimeError: there is one of this id.
+            queue.Full: as many wait as `max_pending` allows.
+            StorageError: it can't be stored.
+        """
+        wanted = submission(plan, workflow_id, user_metadata, self.store, WorkflowStatus.PENDING)
+        match self.store.handover.hand_in(wanted, self.settings.workers.max_pending):
+            case None:
+                raise queue.Full("as many workflows wait as max_pending_workflows allows")
+            case Refused():
+                self.store.withdraw(wanted)
+                status = found(self.store, workflow_id).status
+                raise RuntimeError(
+                    f"workflow {workflow_id!r} is {status} already: resume it, or take another id"
+                )
+            case Unstored(error):
+                raise error
+            case Accepted() as handed_in:
+                pass
+        return self.waiting.wait_for(
+            handed_in.key, lambda: workflow_output_now(self.store, workflow_id, is_handed_in=True)
+        )
+
     def for_plan(self, plan: Plan) -> Engine | RayEngine:
         """The engine that runs it: Ray where a task of it is a function of ``@ray.remote``."""
-        return self.ray if self.settings.engine == "ray" or needs_ray(plan) else self.engine
+        return self.ray if self.is_for_ray(plan) else self.engine
+
+    def is_for_ray(self, plan: Plan) -> bool:
+        """Whether Ray runs it: for it was told so, or a task of it is a function of ``@ray.remote``."""
+        return self.settings.engine == "ray" or needs_ray(plan)
 
     def for_workflow(self, workflow_id: str) -> Engine | RayEngine:
         """The engine that goes on with a stored workflow: Ray where that had it last."""
@@ -193,6 +246,8 @@ class Session:
         """Stop the engine and close the store."""
         atexit.unregister(self.close)
         place.leave(self.settings.location)
+        self.store.lose_patience()
+        self.waiting.close()
         self.sender.close()
         with self._starting:
             for engine in self.started:

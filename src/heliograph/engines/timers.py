@@ -4,20 +4,10 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
 from heliograph.engines.live import LiveRun
-
-
-def steady_seconds() -> float:
-    """Seconds by a clock that nobody sets, and that goes on while the machine sleeps, if there is one."""
-    return time.monotonic() if _BOOT_CLOCK is None else time.clock_gettime(_BOOT_CLOCK)
-
-
-_BOOT_CLOCK: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import io
 import pickle
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, BinaryIO, Final
 
 import cloudpickle
 
-from heliograph.errors import NotPicklableError
+from heliograph.errors import NotPicklableError, StorageError
 
 PROTOCOL: Final = 5
-_APART: Final = 256 * 1024  # bytes from which a buffer is not copied into the pickle, but stays where it is
 
 # Exact types that pickle alone stores by value. Anything else might refer to a class or a function of
 # `__main__`, which plain pickle stores as a name that no other process can look up.
@@ -47,42 +46,32 @@ def dumps(value: object, what: str) -> bytes:
     ...
     heliograph.errors.NotPicklableError: the output of task 'f' can't be pickled: it is of type ...
     """
-    return b"".join(dumps_parts(value, what))
+    target = io.BytesIO()
+    dump(value, target, what)
+    return target.getvalue()
 
 
-def dumps_parts(value: object, what: str) -> list[bytes | memoryview]:
-    """A value as the parts of what `dumps` returns: large arrays in it are not copied, but referred to.
+def dump(value: object, file: Any, what: str) -> None:
+    """As `dumps`, into a file: what is large in the value is written from where it is, without a copy.
 
     Args:
-        value: as for `dumps`; it must not change as long as its parts are used.
-        what: as for `dumps`.
+        value: anything cloudpickle takes.
+        file: has ``write``, which gets parts of memory that may change after it returned.
+        what: what the value is called, for the error.
 
     Raises:
         NotPicklableError: as `dumps`.
-
-    >>> sum(len(part) for part in dumps_parts([1, 2], "a list")) == len(dumps([1, 2], "a list"))
-    True
+        StorageError: whatever writing raises of that kind.
     """
-    apart: list[memoryview] = []
-
-    def belongs_inside(buffer: pickle.PickleBuffer) -> bool:
-        try:
-            view = buffer.raw()
-        except BufferError:  # it is not in one piece
-            return True
-        if view.nbytes < _APART:
-            return True
-        apart.append(view)
-        return False
-
     try:
         if type(value) in PLAIN:
-            return [pickle.dumps(value, PROTOCOL)]
-        target = io.BytesIO()
-        _CloudPickler(target, PROTOCOL, buffer_callback=belongs_inside).dump(value)
+            pickle.dump(value, file, PROTOCOL)
+        else:
+            _CloudPickler(file, PROTOCOL).dump(value)
+    except StorageError:
+        raise
     except Exception as error:  # a reducer is anybody's code and may raise anything
         raise unpicklable(what, value, error) from error
-    return [target.getvalue()] if not apart else _call_of_joined(target.getvalue(), apart)
 
 
 def loads(data: bytes) -> Any:
@@ -90,17 +79,9 @@ def loads(data: bytes) -> Any:
     return pickle.loads(data)
 
 
-def _call_of_joined(data: bytes, apart: Sequence[memoryview]) -> list[bytes | memoryview]:
-    """The pickle of a call of `_joined`, put together by hand so that the buffers need not be copied."""
-    parts: list[bytes | memoryview] = [b"\x80\x05c", f"{__name__}\n_joined\n(".encode()]
-    for buffer in (memoryview(data), *apart):
-        kind = pickle.BINBYTES8 if buffer.readonly else pickle.BYTEARRAY8
-        parts += [kind + buffer.nbytes.to_bytes(8, "little"), buffer]
-    return [*parts, pickle.TUPLE + pickle.REDUCE + pickle.STOP]
-
-
-def _joined(data: bytes, *apart: bytes | bytearray) -> Any:
-    return pickle.loads(data, buffers=apart)
+def load(file: BinaryIO) -> Any:
+    """The value that `dump` made this file of; what is large in it is read to where it will be."""
+    return pickle.load(file)
 
 
 def dumps_plain(value: object, reference: Callable[[Any], Any]) -> bytes:
@@ -130,9 +111,9 @@ def dumps_with_references(
     return target.getvalue()
 
 
-def loads_with_references(data: bytes, resolve: Callable[[Any], Any]) -> Any:
-    """The value that `dumps_with_references` made these bytes of, each reference resolved."""
-    loader = _Unpickler(io.BytesIO(data))
+def load_with_references(file: BinaryIO, resolve: Callable[[Any], Any]) -> Any:
+    """The value that `dumps_with_references` made this file of, each reference resolved."""
+    loader = _Unpickler(file)
     loader.persistent_load = resolve  # type: ignore[method-assign]
     return loader.load()
 

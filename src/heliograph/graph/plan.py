@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, BinaryIO
 
 from heliograph.errors import InputMissingError, NotPicklableError
 from heliograph.graph.foreign import node_of
@@ -16,7 +16,7 @@ from heliograph.graph.pickling import (
     PLAIN,
     dumps_plain,
     dumps_with_references,
-    loads_with_references,
+    load_with_references,
     unpicklable,
 )
 
@@ -87,12 +87,12 @@ def make_plan(dag: Node, inputs: Inputs) -> Plan:
 
 
 def restore_arguments(
-    arguments: bytes, output: Callable[[int], Any], reference: Callable[[int], Any] | None = None
+    arguments: BinaryIO, output: Callable[[int], Any], reference: Callable[[int], Any] | None = None
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """A task's ``(args, kwargs)``, with the outputs of its upstream tasks in their places.
 
     Args:
-        arguments: as captured.
+        arguments: as captured, in a file.
         output: gives the output of an upstream task, by its place among them.
         reference: gives a reference to it; None: no task here takes any.
     """
@@ -104,7 +104,7 @@ def restore_arguments(
             raise TypeError("the task takes references to outputs: it runs on Ray only")
         return reference(-1 - place)
 
-    restored: tuple[tuple[Any, ...], dict[str, Any]] = loads_with_references(arguments, resolve)
+    restored: tuple[tuple[Any, ...], dict[str, Any]] = load_with_references(arguments, resolve)
     return restored
 
 

@@ -12,6 +12,7 @@ from statistics import fmean
 from typing import Any, Final
 
 from heliograph.insight.extent import dotted_names, waiting_tasks
+from heliograph.insight.table import Table, Tabular, table_of
 from heliograph.records.status import AttemptStatus, TaskStatus, WorkflowStatus
 from heliograph.records.trace import Trace
 
@@ -23,7 +24,7 @@ HIGH: Final = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(Tabular):
     """The time left of a workflow.
 
     Attributes:
@@ -51,9 +52,14 @@ class Estimate:
     samples: int
     unknown: tuple[str, ...]
 
+    @property
+    def table(self) -> Table:
+        """It, as one row."""
+        return table_of(Estimate, [self])
+
     def to_dict(self) -> dict[str, Any]:
         """By name; what is not known is absent."""
-        values = {name: getattr(self, name) for name in self.__slots__} | {"unknown": list(self.unknown)}
+        values = {name: getattr(self, name) for name in Estimate.__slots__} | {"unknown": list(self.unknown)}
         return {name: value for name, value in values.items() if value is not None}
 
 

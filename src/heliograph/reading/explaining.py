@@ -40,7 +40,7 @@ def profile(workflow_id: str, run: int | None = None) -> Profile:
     from heliograph.insight.profile import profile as profiled
 
     with much_is_made():
-        return profiled(_trace(workflow_id), _run_number(run))
+        return profiled(trace_of(workflow_id), _run_number(run))
 
 
 def timeline(workflow_id: str, run: int | None = None) -> Timeline:
@@ -57,7 +57,7 @@ def timeline(workflow_id: str, run: int | None = None) -> Timeline:
     from heliograph.insight.timeline import timeline as drawn
 
     with much_is_made():
-        return drawn(_trace(workflow_id), _run_number(run))
+        return drawn(trace_of(workflow_id), _run_number(run))
 
 
 def compare(a: str, b: str) -> Comparison:
@@ -77,7 +77,7 @@ def compare(a: str, b: str) -> Comparison:
     from heliograph.insight.comparison import compare as compared
 
     with much_is_made():
-        return compared(_trace(a), _trace(b))
+        return compared(trace_of(a), trace_of(b))
 
 
 def estimate(workflow_id: str) -> Estimate:
@@ -93,7 +93,7 @@ def estimate(workflow_id: str) -> Estimate:
     from heliograph.insight.extent import dotted_names
 
     with much_is_made():
-        trace = _trace(workflow_id)
+        trace = trace_of(workflow_id)
         earlier = session().store.durations.of(trace.workflow.key, set(dotted_names(trace)), trace.now)
         return estimated(trace, earlier)
 
@@ -124,7 +124,7 @@ def export(workflow_id: str, format: str, run: int | None = None) -> Export:
     from heliograph.insight.exports.formats import export as exported
 
     with much_is_made():
-        return exported(_trace(workflow_id, outputs=True), format, _run_number(run))
+        return exported(trace_of(workflow_id, outputs=True), format, _run_number(run))
 
 
 def table(workflow_id: str, what: str = "tasks") -> Table:
@@ -147,14 +147,14 @@ def table(workflow_id: str, what: str = "tasks") -> Table:
     from heliograph.insight.rows import rows
 
     with much_is_made():
-        return rows(_trace(workflow_id, outputs=True), what)
+        return rows(trace_of(workflow_id, outputs=what == "tasks"), what)
 
 
 def sql(query: str, limit: int | None = None) -> Table:
     """Ask the storage in SQL. Nothing can be changed by it.
 
-    There are views to be asked: ``heliograph_workflows``, ``_runs``, ``_tasks``, ``_attempts`` and
-    ``_dependencies``; `sql_views` tells of their columns.
+    There are views to be asked: ``heliograph_workflows``, ``_runs``, ``_tasks``, ``_attempts``, ``_logs``,
+    ``_metrics`` and ``_dependencies``; `sql_views` tells of their columns.
 
     Args:
         query: one SELECT.
@@ -198,8 +198,16 @@ def sql_views() -> dict[str, dict[str, Any]]:
     }
 
 
-def _trace(workflow_id: str, outputs: bool = False) -> Trace:
-    """All that happened in a workflow."""
+def trace_of(workflow_id: str, outputs: bool = False) -> Trace:
+    """All that happened in a workflow.
+
+    Args:
+        workflow_id: the workflow.
+        outputs: with what is known of the stored outputs.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow.
+    """
     trace = session().store.traces.trace(check_identifier("workflow_id", workflow_id), outputs=outputs)
     if trace is None:
         raise WorkflowNotFoundError(f"No such workflow_id {workflow_id!r}")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
-from heliograph.reading.opened import checked_limit, found_key, session
+from heliograph.reading.opened import checked_limit, session
+
+if TYPE_CHECKING:
+    from heliograph.insight.answers import Page
 
 PAGE: Final = 1000
 _BEFORE_ALL: Final = (-1, 0)
 
 
-def history(workflow_id: str, *, limit: int = PAGE, after: str | None = None) -> dict[str, Any]:
+def history(workflow_id: str, *, limit: int = PAGE, after: str | None = None) -> Page:
     """The runs of a workflow and the attempts of all of them. Later runs and retries add to it.
 
     Args:
@@ -26,20 +29,24 @@ def history(workflow_id: str, *, limit: int = PAGE, after: str | None = None) ->
         WorkflowNotFoundError: there is no such workflow.
         TypeError, ValueError: a limit, or an `after`, that can't be.
     """
+    from heliograph.engines.waiting import found
+    from heliograph.insight.answers import Page
     from heliograph.records.metadata import attempt_metadata, run_metadata
 
     most, place = checked_limit(limit), _BEFORE_ALL if after is None else _place(after)
-    key, queries = found_key(workflow_id), session().store.queries
-    found = queries.attempts(key, place, most + 1)
-    here = found[:most]
-    truncated = len(found) > len(here)
-    return {
+    store = session().store
+    record = found(store, workflow_id)
+    attempts = store.queries.attempts(record, place, most + 1)
+    here = attempts[:most]
+    truncated = len(attempts) > len(here)
+    answer = {
         "workflow_id": workflow_id,
-        "runs": [run_metadata(run) for run in queries.runs(key)],
+        "runs": [run_metadata(run) for run in store.queries.runs(record.key)],
         "attempts": [{"task_id": task_id, **attempt_metadata(attempt)} for _, task_id, attempt in here],
         "truncated": truncated,
         **({"after": f"{here[-1][0]}.{here[-1][2].attempt}"} if truncated else {}),
     }
+    return Page(answer)
 
 
 def _place(after: object) -> tuple[int, int]:

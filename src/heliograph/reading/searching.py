@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from heliograph.reading.opened import checked_limit, session
 
 if TYPE_CHECKING:
+    from heliograph.insight.answers import Page, Rows
     from heliograph.search.expressions import Condition, Field
 
 PAGE: Final = 50
@@ -21,7 +23,7 @@ def search(
     after: str | None = None,
     *,
     tasks: bool = False,
-) -> dict[str, Any]:
+) -> Page:
     """Workflows, or tasks of all workflows, for which a condition holds; the newest first.
 
     Args:
@@ -35,7 +37,7 @@ def search(
 
     Returns:
         ``found``: dicts as `get_metadata` gives them, of tasks with their ``workflow_id``; whether more are
-        there (``truncated``), then where to go on ``after``.
+        there (``truncated``), then where to go on ``after``. With ``.to_arrow()`` and ``.to_pandas()``.
 
     Raises:
         SearchError: a field or an operator that there is not, a value of a wrong type, text that says no
@@ -52,6 +54,7 @@ def search(
     >>> [found["workflow_id"] for found in page["found"]], page["truncated"]
     (['search_example'], False)
     """
+    from heliograph.insight.answers import Page
     from heliograph.reading import questions
     from heliograph.records.metadata import task_metadata, workflow_metadata
     from heliograph.storage.searching.pages import Order
@@ -69,11 +72,12 @@ def search(
         places = [one[0] for one in workflows_found]
         found = [workflow_metadata(one[1], opened.place) for one in workflows_found[:most]]
     truncated = len(places) > most
-    return {
+    answer = {
         "found": found,
         "truncated": truncated,
         **({"after": questions.cursor(places[most - 1])} if truncated else {}),
     }
+    return Page(answer)
 
 
 def summarize(
@@ -82,7 +86,7 @@ def summarize(
     *,
     where: Condition | str | None = None,
     tasks: bool = False,
-) -> list[dict[str, Any]]:
+) -> Rows:
     """Workflows, or tasks of all workflows, counted by what they have in common.
 
     Args:
@@ -109,20 +113,47 @@ def summarize(
     >>> summary[0]["count"], summary[0]["user_metadata.size"]["max"]
     (1, 7.0)
     """
+    from heliograph.insight.answers import Rows
     from heliograph.reading import questions
 
     asked_for = questions.condition(where, tasks)
     names, numbers = questions.names(by), questions.names(of)
     by_fields, of_fields = questions.fields(names, tasks), questions.numbers(numbers, tasks)
     found = session().store.search.groups(asked_for, by_fields, of_fields, tasks)
-    return [
+    return Rows(
         {
             "by": dict(zip(names, group.by, strict=True)),
             "count": group.count,
             **{name: dict(summary) for name, summary in zip(numbers, group.of, strict=True)},
         }
         for group in found
-    ]
+    )
+
+
+def over_time(where: Condition | str | None = None, parts: int = 60) -> list[dict[str, Any]]:
+    """Workflows counted by when they were submitted, from the first to the last that a condition holds for.
+
+    Args:
+        where: as `search`.
+        parts: into how many parts of equal length that time is divided; fewer, if they were shorter than a
+            second.
+
+    Returns:
+        A dict a part: ``begin`` and ``end`` in Unix seconds, ``count``, and how many of those ``failed``.
+
+    Raises:
+        SearchError: as `search`.
+        TypeError, ValueError: a number of parts that can't be.
+
+    >>> from heliograph import workflow
+    >>> workflow.run(workflow.sleep(0), workflow_id="over_time_example")
+    >>> sum(part["count"] for part in over_time("workflow_id = over_time_example"))
+    1
+    """
+    from heliograph.reading import questions
+
+    asked_for, most = questions.condition(where, False), checked_limit(parts)
+    return [asdict(part) for part in session().store.search.over_time(asked_for, most)]
 
 
 def condition(text: str, *, tasks: bool = False) -> Condition:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +9,7 @@ from heliograph.reading.opened import checked_limit, checked_task, found_key, no
 from heliograph.records.status import ACTIVE
 
 if TYPE_CHECKING:
+    from heliograph.insight.answers import Rows
     from heliograph.records.change import Change
 
 POLL_SECONDS: Final = 0.025
@@ -30,6 +30,7 @@ class Watch:
         self._place = (0, 0) if after is None else place_of(after)
         self._wait = wait
         self._is_over = False
+        self._ear = session().store.news.ear(lambda word: self._key in word.changed)
         self._waiting: deque[Change] = deque()
         self.cursor = after
 
@@ -44,7 +45,7 @@ class Watch:
             if self._is_over:
                 raise StopIteration
             if not self._look():
-                time.sleep(POLL_SECONDS)
+                self._ear.wait(POLL_SECONDS)
         return self._given()
 
     async def __anext__(self) -> dict[str, Any]:
@@ -54,7 +55,7 @@ class Watch:
             if self._is_over:
                 raise StopAsyncIteration
             if not await asyncio.to_thread(self._look):
-                await asyncio.sleep(POLL_SECONDS)
+                await asyncio.to_thread(self._ear.wait, POLL_SECONDS)
         return self._given()
 
     def _given(self) -> dict[str, Any]:
@@ -127,7 +128,7 @@ def watch(workflow_id: str, after: str | None = None, *, wait: bool = True) -> W
 
 def get_logs(
     workflow_id: str, task_id: str | None = None, *, limit: int = 1000, after: int | None = None
-) -> list[dict[str, Any]]:
+) -> Rows:
     """Lines that the tasks of a workflow logged, in the order in which they were stored.
 
     Args:
@@ -143,7 +144,9 @@ def get_logs(
         WorkflowNotFoundError: no such workflow, or no such task in it.
         TypeError, ValueError: a limit that can't be.
     """
-    return [
+    from heliograph.insight.answers import Rows
+
+    return Rows(
         {
             "number": one.number,
             "time": one.time,
@@ -152,12 +155,12 @@ def get_logs(
             "text": one.text,
         }
         for one in _said("LINE", workflow_id, task_id, limit, after)
-    ]
+    )
 
 
 def get_metrics(
     workflow_id: str, task_id: str | None = None, *, limit: int = 1000, after: int | None = None
-) -> list[dict[str, Any]]:
+) -> Rows:
     """Values of metrics that the tasks of a workflow reported, in the order in which they were stored.
 
     Args and errors as `get_logs`.
@@ -166,7 +169,9 @@ def get_metrics(
         Dicts with ``number``, ``time``, ``task_id``, ``attempt``, ``key``, ``value`` and, where the task
         counts, ``step``.
     """
-    return [
+    from heliograph.insight.answers import Rows
+
+    return Rows(
         {
             "number": one.number,
             "time": one.time,
@@ -177,14 +182,16 @@ def get_metrics(
             **({} if one.step is None else {"step": one.step}),
         }
         for one in _said("POINT", workflow_id, task_id, limit, after)
-    ]
+    )
 
 
 def _said(kind: str, workflow_id: str, task_id: str | None, limit: int, after: int | None) -> list[Any]:
+    from heliograph.engines.waiting import found
     from heliograph.storage.schema import SaidKind
 
     most, task = checked_limit(limit), checked_task(task_id)
-    key, store = found_key(workflow_id), session().store
-    if task is not None and store.queries.task(key, task) is None:
+    store = session().store
+    record = found(store, workflow_id)
+    if task is not None and store.queries.task(record, task) is None:
         raise no_task(workflow_id, task)
-    return store.watching.said(key, SaidKind[kind], task, -1 if after is None else after, most)
+    return store.watching.said(record.key, SaidKind[kind], task, -1 if after is None else after, most)

@@ -42,6 +42,7 @@ class Failure:
         lineage: dotted names of the type and all it inherits from, to match `retry_exceptions`.
         died: the worker died; the task's own code raised nothing.
         error: the pickled exception; None where it can't be pickled.
+        damaged: location of a stored value that could not be read, if that was it.
     """
 
     kind: str
@@ -50,6 +51,7 @@ class Failure:
     lineage: tuple[str, ...] = ()
     died: bool = False
     error: bytes | None = None
+    damaged: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,4 +75,10 @@ class RunReason(StrEnum):
 ACTIVE: Final = frozenset({WorkflowStatus.PENDING, WorkflowStatus.RUNNING})
 """What is stored of a workflow that an engine has; RESUMABLE is one of these whose engine is gone."""
 
+LEFT_TASK: Final = {TaskStatus.RUNNING: TaskStatus.READY}
+"""What a task reads where the engine of its workflow is gone: it ran, and waits for a worker again."""
+
+LEFT_ATTEMPT: Final = {AttemptStatus.RUNNING: AttemptStatus.LOST}
+"""What an attempt reads there; a resume stores the same."""
+
 TASK_OVER: Final = frozenset({TaskStatus.SUCCESSFUL, TaskStatus.FAILED, TaskStatus.CANCELED})

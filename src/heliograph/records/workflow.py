@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from heliograph.records.attempt import AttemptRecord, StoredValue
-from heliograph.records.status import RunReason, TaskStatus, WorkflowStatus
+from heliograph.records.status import LEFT_ATTEMPT, LEFT_TASK, RunReason, TaskStatus, WorkflowStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,3 +162,12 @@ class TaskRecord:
     attempts: tuple[AttemptRecord, ...]
     arguments: StoredValue | None = None
     inputs: tuple[InputRecord, ...] = ()
+
+
+def left(task: TaskRecord) -> TaskRecord:
+    """A task as it reads where the engine of its workflow is gone: nothing of it runs."""
+    attempts = tuple(
+        replace(one, status=LEFT_ATTEMPT[one.status]) if one.status in LEFT_ATTEMPT else one
+        for one in task.attempts
+    )
+    return replace(task, status=LEFT_TASK.get(task.status, task.status), attempts=attempts)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine
 
 from heliograph.errors import StorageError
 from heliograph.storage.location import Location
+from heliograph.storage.news import Bell, Word
 
 
 class UndoneError(StorageError):
     """The database undid the transaction for another one's sake; the same again may well succeed."""
+
+
+class UnreachableError(StorageError):
+    """The server can't be reached, or went away meanwhile; whether it did the last thing is not known."""
 
 
 class Backend(Protocol):
@@ -20,15 +25,23 @@ class Backend(Protocol):
 
     Attributes:
         driver_error: what its driver raises.
+        is_remote: it is a server, which may go away in the middle of anything, and come back.
     """
 
     driver_error: type[Exception]
+    is_remote: bool
 
     def engine(self) -> Engine:
         """Open it; each statement commits by itself, unless a transaction was begun by name."""
 
     def is_good(self, connection: Connection) -> bool:
         """Whether a connection that was kept can still be used."""
+
+    def now(self) -> float:
+        """Unix seconds by the clock that all who use the database share."""
+
+    def bell(self, hear: Callable[[Word], None]) -> Bell | None:
+        """By which processes wake each other; None: they can't."""
 
     def check(self) -> None:
         """See that the database is still the one that was opened.
@@ -43,6 +56,9 @@ class Backend(Protocol):
     def begin_snapshot(self, connection: Connection) -> None:
         """Begin a transaction that only reads, all of it from one moment."""
 
+    def end_snapshot(self, connection: Connection) -> None:
+        """End it; nothing was written."""
+
     def commit(self, connection: Connection) -> None:
         """Make what was written last."""
 
@@ -56,6 +72,9 @@ class Backend(Protocol):
 
         Of those with `new` ids, which the transaction will store, only others who store several are kept out.
         """
+
+    def lock_queue(self, connection: Connection) -> None:
+        """Until the transaction ends, let nobody else count who runs and who waits; before any other lock."""
 
     def lock_schema(self, connection: Connection) -> None:
         """Until the transaction ends, let nobody else make or change tables."""

@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import BindParameter, bindparam, func, select
 
 from heliograph.records.attempt import StoredValue
-from heliograph.records.status import ACTIVE, TaskStatus
+from heliograph.records.status import ACTIVE, TaskStatus, WorkflowStatus
 from heliograph.scheduling.events import TaskRule
 from heliograph.storage import rows, schema
-from heliograph.storage.database import Database
+from heliograph.storage.database import Database, patient
 from heliograph.storage.schema import Role
 from heliograph.storage.statements import Prepared, constant
 
@@ -149,6 +149,7 @@ class Checkpoints:
             .where(workflows.c.key == key)
         )
 
+    @patient
     def plan(self, key: int) -> StoredPlan:
         """The plan of a workflow, and how far it got."""
         upstream: dict[int, list[int]] = defaultdict(list)
@@ -195,6 +196,7 @@ class Checkpoints:
         """A task's output; None: none is stored."""
         return self._read(key, task, Role.OUTPUT)
 
+    @patient
     def source_of(self, key: int, task_id: str) -> int | None:
         """The number of the task whose output is that of the named one; None: there is none of this id.
 
@@ -207,12 +209,14 @@ class Checkpoints:
                 row = self._by_number.ask(connection, of_workflow=key, of_task=row.delivers_to).first()
         return None if row is None else row.task
 
+    @patient
     def is_successful(self, key: int, task: int) -> bool:
         """Whether the task is, by its number."""
         with self._database.read() as connection:
             row = self._by_number.ask(connection, of_workflow=key, of_task=task).first()
         return row is not None and row.status == TaskStatus.SUCCESSFUL
 
+    @patient
     def error(self, key: int) -> StoredError | None:
         """What the newest run failed with."""
         with self._database.read() as connection:
@@ -223,6 +227,16 @@ class Checkpoints:
             row.error_type, row.error_message, row.error_task_id, row.error, row.error_traceback
         )
 
+    @patient
+    def run_status(self, key: int, run: int) -> WorkflowStatus | None:
+        """The status of a run, as it is stored; None: it is not there any more."""
+        runs = schema.runs
+        asked = select(runs.c.status).where(runs.c.workflow == key, runs.c.run == run)
+        with self._database.read() as connection:
+            status = connection.execute(asked).scalar_one_or_none()
+        return None if status is None else WorkflowStatus(status)
+
+    @patient
     def not_running(self, held: Collection[tuple[int, int]]) -> list[int]:
         """Of the runs an engine believes it has, given as (key, run), those that are not its any more."""
         workflows, keys = schema.workflows, [key for key, _ in held]
@@ -237,6 +251,7 @@ class Checkpoints:
                 running.update([(key, run) for key, run, status in found if status in ACTIVE])
         return [key for key, run in held if (key, run) not in running]
 
+    @patient
     def _read(self, key: int, task: int, role: Role) -> StoredValue | None:
         with self._database.read() as connection:
             row = self._value.ask(connection, of_workflow=key, of_task=task, of_role=role.value).first()

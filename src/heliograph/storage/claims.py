@@ -23,7 +23,7 @@ from heliograph.records.workflow import Owner
 from heliograph.storage import rows, schema
 from heliograph.storage.changelog import Changelog
 from heliograph.storage.entries import Accepted, Claim, Refused
-from heliograph.storage.liveness import derived_status
+from heliograph.storage.liveness import derived_status, is_alive
 from heliograph.storage.statements import Prepared, constant, constants
 from heliograph.storage.submissions import run_row
 
@@ -101,6 +101,18 @@ class Claims:
             dialect,
         )
         self._run = Prepared(insert(runs), dialect, runs.c.keys())
+        self._adopt_run = Prepared(
+            update(runs).where(runs.c.workflow == of_workflow, runs.c.run == bindparam("of_run")),
+            dialect,
+            ["owner", "status", "start_time"],
+        )
+        self._running = Prepared(
+            select(func.count().label("workflows"), *OWNER_COLUMNS)
+            .select_from(with_owner())
+            .where(workflows.c.status == constant(WorkflowStatus.RUNNING))
+            .group_by(*OWNER_COLUMNS),
+            dialect,
+        )
         self._changelog = Changelog(dialect)
 
     def claim(self, connection: Connection, claim: Claim, owner: Owner, now: float) -> Accepted | Refused:
@@ -108,7 +120,8 @@ class Claims:
 
         Refused while an owner has it, and where its output is stored: then there is nothing to run.
 
-        What the run before left open is closed: it reads RESUMABLE, its open attempts LOST. Tasks that did
+        One that was handed in, and that nobody had yet, goes on with its first run. Else what the run before
+        left open is closed: it reads RESUMABLE, its open attempts LOST. Tasks that did
         not succeed are PENDING again.
         """
         found = self._find.ask(connection, of_id=claim.workflow_id).first()
@@ -116,6 +129,14 @@ class Claims:
             return Refused(None)
         stored = WorkflowStatus(found.status)
         status = derived_status(stored, rows.owner_record(found), now)
+        if claim.limit is not None and self._running_now(connection, now) >= claim.limit:
+            return Refused(WorkflowStatus.PENDING)
+        if (
+            status is WorkflowStatus.PENDING
+            and found.owner_id is None
+            and claim.reason is RunReason.RECOVERED
+        ):
+            return self._adopt(connection, found, claim, owner)
         if status in ACTIVE:
             return Refused(status)
         if status is WorkflowStatus.SUCCESSFUL and (output := self._output_of(connection, found)):
@@ -154,6 +175,27 @@ class Claims:
         begun = f'[["run",{run},"{claim.status.value}"]]'
         self._changelog.note(connection, found.key, run, claim.created_time, begun)
         return Accepted(found.key, run)
+
+    def _adopt(self, connection: Connection, found: Any, claim: Claim, owner: Owner) -> Accepted:
+        """Begin the first run of a workflow that was handed in; its row is locked."""
+        of_run = {"of_run": found.run, "status": claim.status.value}
+        self._take.tell(
+            connection,
+            of_run | {"of_key": found.key, "of_status": found.status, "run": found.run},
+        )
+        is_running = claim.status is WorkflowStatus.RUNNING
+        start_time = claim.created_time if is_running else None
+        adopted = {"of_workflow": found.key, "owner": owner.owner_id, "start_time": start_time}
+        self._adopt_run.tell(connection, of_run | adopted)
+        if is_running:
+            begun = f'[["run",{found.run},"{claim.status.value}"]]'
+            self._changelog.note(connection, found.key, found.run, claim.created_time, begun)
+        return Accepted(found.key, found.run)
+
+    def _running_now(self, connection: Connection, now: float) -> int:
+        """How many workflows run, over all engines that are there."""
+        counted = self._running.ask(connection)
+        return sum(row.workflows for row in counted if is_alive(rows.owner_record(row), now))
 
     def _output_of(self, connection: Connection, found: Any) -> StoredValue | None:
         row = self._output.ask(connection, of_workflow=found.key, of_task=found.output_task).first()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from heliograph.errors import WorkflowNotFoundError, WorkflowStillActiveError
 from heliograph.records.status import ACTIVE, TASK_OVER, AttemptStatus, TaskStatus, WorkflowStatus
@@ -13,6 +13,7 @@ from heliograph.records.workflow import WorkflowRecord
 from heliograph.storage import rows, schema
 from heliograph.storage.changelog import Changelog
 from heliograph.storage.database import Database
+from heliograph.storage.news import Word
 from heliograph.storage.statements import constant, constants
 from heliograph.storage.values import ValueStore
 
@@ -66,6 +67,7 @@ def cancel(database: Database, workflow: WorkflowRecord, clock: Callable[[], flo
             .where(schema.workflows.c.key == key)
             .values(progress=rows.progress_json(progress))
         )
+    database.news.tell(Word(frozenset([key]), frozenset([key])))
     return True
 
 
@@ -89,6 +91,16 @@ def forget(database: Database, values: ValueStore, workflow: WorkflowRecord) -> 
             raise WorkflowStillActiveError(
                 f"workflow {workflow.workflow_id!r} is {row.status}: cancel it before you delete it"
             )
+        folders = folders_of(connection, workflow.key)
         for table in schema.OF_WORKFLOW:
             connection.execute(delete(table).where(table.c.workflow == workflow.key))
-    values.delete_folder(str(workflow.key))
+    database.news.tell(Word(frozenset([workflow.key]), frozenset([workflow.key])))
+    for folder in folders:
+        values.delete_folder(folder)
+
+
+def folders_of(connection: Connection, key: int) -> set[str]:
+    """The folders of the value store that are a workflow's, there or not."""
+    stored = schema.stored_values
+    named = select(stored.c.location).where(stored.c.workflow == key, stored.c.location.is_not(None))
+    return {str(key)} | {location.rpartition("/")[0] for location in connection.execute(named).scalars()}

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from heliograph.errors import StorageError
-from heliograph.storage.backend import UndoneError, backend_of
+from heliograph.storage.backend import UndoneError, UnreachableError, backend_of
 from heliograph.storage.location import Location
+from heliograph.storage.news import News
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _TRIES: Final = 5
+_PATIENCE_SECONDS: Final = 30.0
+"""How long a server may be away until that is an error."""
+_PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 class Database:
@@ -25,6 +32,9 @@ class Database:
 
     Args:
         location: where it is.
+
+    Attributes:
+        news: of what is stored.
 
     Raises:
         StorageError: it can't be opened.
@@ -38,6 +48,8 @@ class Database:
         # Writers of one process queue here, fairly; SQLite's own way to wait is to sleep and try again.
         self._writing = threading.Lock()
         self._writer: Connection | None = None
+        self._is_leaving = threading.Event()
+        self.news = News(self._backend.bell)
         self.dialect = self._engine.dialect
 
     @contextmanager
@@ -53,8 +65,10 @@ class Database:
             self._backend.begin_snapshot(connection)
             try:
                 yield connection
-            finally:
+            except BaseException:
                 self._backend.undo(connection)
+                raise
+            self._backend.end_snapshot(connection)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -62,24 +76,84 @@ class Database:
 
         Who writes rows of a workflow locks it first: see `lock`.
         """
-        with self._translated(), self._writing:
-            connection = self._the_writer()
-            self._backend.check()
+        with self._writing:
+            connection = self._begun()
             try:
-                self._backend.begin(connection)
                 yield connection
                 self._backend.commit(connection)
-            except BaseException:
-                self._backend.undo(connection)
+            except BaseException as error:
+                self._undo(connection, error)
                 raise
 
     def written(self, work: Callable[[Connection], T]) -> T:
         """Do work within a transaction; again, where the database undid it for another one's sake."""
         for _ in range(_TRIES - 1):
-            with contextlib.suppress(UndoneError), self.write() as connection:
-                return work(connection)
-        with self.write() as connection:
-            return work(connection)
+            try:
+                return self._written_once(work)
+            except UndoneError:
+                continue
+        return self._written_once(work)
+
+    def _written_once(self, work: Callable[[Connection], T]) -> T:
+        # As `write`, without what a context manager costs: each step of a chain of tasks waits for this.
+        with self._writing:
+            connection = self._begun()
+            try:
+                done = work(connection)
+                self._backend.commit(connection)
+            except BaseException as error:
+                self._undo(connection, error)
+                raise
+            return done
+
+    def _begun(self) -> Connection:
+        """The writer, in a transaction."""
+        try:
+            connection = self._the_writer()
+            self._backend.check()
+        except Exception as error:
+            self._translate(error)
+            raise
+        try:
+            self._backend.begin(connection)
+        except BaseException as error:
+            self._undo(connection, error)
+            raise
+        return connection
+
+    def _undo(self, connection: Connection, error: BaseException) -> None:
+        self._backend.undo(connection)
+        self._translate(error)
+
+    def again(self, work: Callable[[], T]) -> T:
+        """Do work; again, for a while, where the server went away meanwhile.
+
+        Args:
+            work: does no harm if it is done twice: nobody may ever know whether the first time succeeded.
+
+        Raises:
+            StorageError: as `work`; or the server does not come back.
+        """
+        pauses, end = iter(_PAUSES), time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                return work()
+            except UnreachableError:
+                if time.monotonic() > end or self._is_leaving.wait(next(pauses, _PAUSES[-1])):
+                    raise
+
+    def lose_patience(self) -> None:
+        """From now on a server that is away is an error at once: somebody wants to leave."""
+        self._is_leaving.set()
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is a server, which may go away in the middle of anything."""
+        return self._backend.is_remote
+
+    def now(self) -> float:
+        """Unix seconds by the clock that all who use the database share; leases are measured by it."""
+        return self._backend.now()
 
     def lock(
         self,
@@ -87,6 +161,7 @@ class Database:
         keys: Collection[int] = (),
         ids: Collection[str] = (),
         new: Collection[str] = (),
+        queue: bool = False,
     ) -> None:
         """Until the transaction ends, let nobody else write of workflows with these keys or ids.
 
@@ -98,7 +173,10 @@ class Database:
             keys: of workflows.
             ids: of workflows.
             new: of workflows that the transaction will store.
+            queue: how many run or wait, over all engines, decides something: nobody else may decide by it.
         """
+        if queue:
+            self._backend.lock_queue(connection)
         self._backend.lock(connection, keys, ids, new)
 
     def lock_schema(self, connection: Connection) -> None:
@@ -150,6 +228,7 @@ class Database:
 
     def close(self) -> None:
         """Close all connections."""
+        self.news.close()
         with self._writing:
             self._drop_writer()
         self._engine.dispose()
@@ -158,9 +237,33 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:
-            raise self._backend.translated(error.orig) from error
-        except self._backend.driver_error as error:
-            raise self._backend.translated(error) from error
-        except OSError as error:
-            raise StorageError(f"storage {self.location.shown}: {error.strerror or error}") from error
+        except Exception as error:
+            self._translate(error)
+            raise
+
+    def _translate(self, error: BaseException) -> None:
+        """Raise what an error of the driver or the system means; one of another kind is left as it is."""
+        match error:
+            case DBAPIError():
+                raise self._backend.translated(error.orig) from error
+            case self._backend.driver_error():
+                raise self._backend.translated(error) from error
+            case OSError():
+                raise StorageError(f"storage {self.location.shown}: {error.strerror or error}") from error
+
+
+class _Room(Protocol):
+    _database: Database
+
+
+R = TypeVar("R", bound=_Room)
+
+
+def patient(method: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], T]:
+    """A method that may be done twice is done again where the server went away; see `Database.again`."""
+
+    def done(self: R, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._database.again(lambda: method(self, *args, **kwargs))
+
+    functools.update_wrapper(done, method)
+    return done

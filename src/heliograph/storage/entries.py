@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from heliograph.errors import StorageError
 from heliograph.graph.plan import Plan
@@ -31,15 +32,29 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A new workflow."""
+    """A new workflow.
+
+    Attributes:
+        workflow_id: its id.
+        plan: what it will do.
+        arguments: of the plan's tasks, by number; large ones are in the value store already.
+        user_metadata: as JSON.
+        status: what its run begins as, RUNNING or PENDING.
+        provenance: who submits it.
+        created_time: when, Unix seconds.
+        parent: id of the workflow whose task submits it.
+        folder: of the value store, where its large arguments are; None: it has none.
+    """
 
     workflow_id: str
     plan: Plan
+    arguments: tuple[StoredValue, ...]
     user_metadata: str
     status: WorkflowStatus
     provenance: Provenance
     created_time: float
     parent: str | None = None
+    folder: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +67,8 @@ class Claim:
         provenance: who resumes it.
         created_time: when it was asked for.
         reason: recorded with the run; a workflow that had failed says `RunReason.RETRY` instead of RESUME.
+            One that was handed in for any engine is there for RECOVERED only.
+        limit: take it only while fewer than so many run, over all engines; None: any number.
     """
 
     workflow_id: str
@@ -59,6 +76,7 @@ class Claim:
     provenance: Provenance
     created_time: float
     reason: RunReason = RunReason.RESUME
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +103,12 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Unstored:
-    """Nothing of the submission is stored: the value store refused its large arguments."""
+    """Nothing of the submission is stored, since it came too late: its large arguments may be gone."""
 
     error: StorageError
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptEntry:
+class AttemptEntry(NamedTuple):
     """One attempt, as far as it is known.
 
     Attributes:
@@ -148,6 +165,7 @@ class Expansion:
         frame: the task that waits for it; its output is to be that of the last of the tasks.
         first: the number of the first of the tasks.
         plan: the tasks; their upstream numbers are counted from `first`.
+        arguments: of the plan's tasks; large ones are in the value store already.
         functions: the number in the workflow of each function of the plan.
         new_functions: which of these are not stored yet.
     """
@@ -156,6 +174,7 @@ class Expansion:
     frame: int
     first: int
     plan: Plan
+    arguments: tuple[StoredValue, ...]
     functions: tuple[int, ...]
     new_functions: frozenset[int]
 
@@ -173,6 +192,7 @@ class RunChanges:
         due: when sleeps that began will end.
         attempts: attempts that began or ended.
         outputs: outputs to store.
+        damaged: outputs that are stored, and whose values can't be read any more: task to location.
         said: what attempts said while they run.
         ending: if the run ended.
         started: the run left the queue at this time.
@@ -186,6 +206,7 @@ class RunChanges:
     tasks: dict[int, TaskStatus] = field(default_factory=dict)
     attempts: dict[tuple[int, int], AttemptEntry] = field(default_factory=dict)
     outputs: dict[int, StoredValue] = field(default_factory=dict)
+    damaged: dict[int, str] = field(default_factory=dict)
     said: list[AttemptReport] = field(default_factory=list)
     ending: Ending | None = None
     started: float | None = None

@@ -11,10 +11,10 @@ written, and the engine is told that it lost the run.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, and_, bindparam, insert, select, update
+from sqlalchemy import Connection, Dialect, and_, bindparam, delete, select, update
 from sqlalchemy.sql import ClauseElement
 
 from heliograph.records.status import ACTIVE, AttemptStatus, WorkflowStatus
@@ -33,10 +33,13 @@ from heliograph.storage.entries import (
     Submission,
     Unstored,
 )
+from heliograph.storage.liveness import LEASE_SECONDS
+from heliograph.storage.news import Word
 from heliograph.storage.reports import Reports
-from heliograph.storage.statements import Prepared, constants, replacing
+from heliograph.storage.statements import Prepared, constant, constants, inserting, replacing
 from heliograph.storage.submissions import Submissions
-from heliograph.storage.values import ValueStore
+
+_LEAST_SECONDS: Final = 1e-5  # by which two times of this century differ as numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,41 +80,91 @@ class Journal:
 
     Args:
         database: where to.
-        values: where large values go.
         owner: the engine that writes.
         clock: gives Unix seconds.
+        lease_clock: gives those that leases are measured by.
         facts: what becomes known of the owner's code only later, as JSON; None: nothing yet.
     """
 
     def __init__(
         self,
         database: Database,
-        values: ValueStore,
         owner: Owner,
         clock: Callable[[], float],
+        lease_clock: Callable[[], float],
         facts: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._database = database
         self._clock = clock
+        self._lease_clock = lease_clock
         self._owner = owner
         self._statements = _Statements(database.dialect)
-        self._submissions = Submissions(database.dialect, values)
+        self._submissions = Submissions(database.dialect)
         self._claims = Claims(database.dialect)
         self._reports = Reports(database.dialect)
         self._changelog = Changelog(database.dialect)
         self._registered = False
+        self._lease_until = 0.0
         self._facts = facts
         self._has_facts = False
 
     def commit(self, batch: Batch) -> Committed:
         """Write a batch in one transaction.
 
+        A server that goes away is waited for. Whether it had done the commit is then seen by the lease, which
+        each commit there puts off.
+
         Raises:
-            StorageError: nothing of it is written.
+            StorageError: nothing of it is written; or the server does not come back, and nobody knows.
         """
-        committed, found_out = self._database.written(lambda connection: self._store(connection, batch))
+        if self._database.is_remote:
+            if not self._registered:
+                self._register(self._marked(Batch([], [])))
+            batch = self._marked(batch)
+        tried: list[tuple[Committed, bool]] = []
+
+        def store(connection: Connection) -> tuple[Committed, bool]:
+            if not (tried and self._is_stored(connection, batch)):
+                tried.append(self._store(connection, batch))
+            return tried[-1]
+
+        committed, found_out = self._database.again(lambda: self._database.written(store))
         self._registered, self._has_facts = True, found_out
+        self._tell(batch, committed)
         return committed
+
+    def _tell(self, batch: Batch, committed: Committed) -> None:
+        lost = frozenset(
+            [
+                answer.key
+                for entry, answer in zip(batch.entries, committed.answers, strict=True)
+                if isinstance(entry, Claim) and isinstance(answer, Accepted)
+            ]
+        )
+        changed = frozenset([changes.key for changes in batch.changes])
+        if lost or changed:
+            self._database.news.tell(Word(changed | lost, lost))
+
+    def _marked(self, batch: Batch) -> Batch:
+        """The batch with a lease that tells it from those before."""
+        wanted = batch.lease_until or self._lease_clock() + LEASE_SECONDS
+        self._lease_until = max(wanted, self._lease_until + _LEAST_SECONDS)
+        return replace(batch, lease_until=self._lease_until)
+
+    def _register(self, batch: Batch) -> None:
+        """Store the owner by itself: a commit of its own row can be looked for."""
+
+        def register(connection: Connection) -> None:
+            if not self._is_stored(connection, batch):
+                self._renew(connection, batch)
+
+        self._database.again(lambda: self._database.written(register))
+        self._registered = True
+
+    def _is_stored(self, connection: Connection, batch: Batch) -> bool:
+        """Whether a batch was committed by an earlier try; one that is being committed is waited for."""
+        row = self._statements.lease.ask(connection, of_owner=self._owner.owner_id).first()
+        return row is not None and row.lease_until == batch.lease_until
 
     def close(self) -> None:
         """Give the lease up: what this owner still has reads RESUMABLE at once."""
@@ -121,6 +174,7 @@ class Journal:
                 self._statements.renew.tell(
                     connection, {"lease_until": 0.0, "of_owner": self._owner.owner_id}
                 )
+            self._database.news.tell(Word(unowned=True))
 
     def _store(self, connection: Connection, batch: Batch) -> tuple[Committed, bool]:
         self._database.lock(
@@ -128,6 +182,7 @@ class Journal:
             keys={changes.key for changes in batch.changes},
             ids={entry.workflow_id for entry in batch.entries if isinstance(entry, Claim)},
             new={entry.workflow_id for entry in batch.entries if isinstance(entry, Submission)},
+            queue=any(isinstance(entry, Claim) and entry.limit is not None for entry in batch.entries),
         )
         self._renew(connection, batch)
         found_out = self._find_out(connection)
@@ -160,8 +215,8 @@ class Journal:
 
     def _enter(self, connection: Connection, entry: Submission | Claim) -> Answer:
         if isinstance(entry, Submission):
-            return self._submissions.store(connection, entry, self._owner)
-        return self._claims.claim(connection, entry, self._owner, self._clock())
+            return self._submissions.store(connection, entry, self._owner, self._clock())
+        return self._claims.claim(connection, entry, self._owner, self._lease_clock())
 
     def _fence(self, connection: Connection, changes: RunChanges) -> bool:
         """Move the run's own row; False where it is not this engine's any more."""
@@ -190,6 +245,13 @@ class Journal:
             ],
         )
         self._write_attempts(connection, changes, changes.attempts.values())
+        write.forget.tell(
+            connection,
+            *[
+                {"of_workflow": key, "of_task": task, "of_location": location}
+                for task, location in changes.damaged.items()
+            ],
+        )
         write.value.tell(
             connection,
             *[
@@ -236,7 +298,8 @@ class _Statements:
         def prepared(statement: ClauseElement, *columns: str) -> Prepared:
             return Prepared(statement, dialect, columns)
 
-        self.register = prepared(insert(schema.owners), *schema.owners.c.keys())
+        register = inserting(schema.owners, dialect).on_conflict_do_nothing()
+        self.register = prepared(register, *schema.owners.c.keys())
         self.renew = prepared(
             update(schema.owners).where(schema.owners.c.owner_id == bindparam("of_owner")), "lease_until"
         )
@@ -250,6 +313,11 @@ class _Statements:
         )
         self.hold = prepared(fenced, "progress")  # without the status, whose index it would write anew
         self.move = prepared(fenced, "status", "progress")
+        self.lease = prepared(
+            select(schema.owners.c.lease_until)
+            .where(schema.owners.c.owner_id == bindparam("of_owner"))
+            .with_for_update()
+        )
         self.stands = prepared(
             select(workflows.c.run, workflows.c.status).where(workflows.c.key == bindparam("of_key"))
         )
@@ -260,6 +328,15 @@ class _Statements:
         self.sleep = prepared(of_task, "due")
         self.attempt = prepared(replacing(schema.attempts, dialect), *schema.attempts.c.keys())
         self.value = prepared(replacing(schema.stored_values, dialect), *schema.stored_values.c.keys())
+        values = schema.stored_values
+        self.forget = prepared(
+            delete(values).where(
+                values.c.workflow == bindparam("of_workflow"),
+                values.c.role == constant(schema.Role.OUTPUT),
+                values.c.task == bindparam("of_task"),
+                values.c.location == bindparam("of_location"),
+            )
+        )
         of_run = and_(runs.c.workflow == bindparam("of_workflow"), runs.c.run == bindparam("of_run"))
         self.begin = prepared(update(runs).where(of_run), "status", "start_time")
         self.end = prepared(

@@ -66,7 +66,12 @@ def is_alive(owner: Owner | None, now: float) -> bool:
 
 
 def derived_status(stored: WorkflowStatus, owner: Owner | None, now: float) -> WorkflowStatus:
-    """A workflow's status as users see it: RESUMABLE where an engine should have it and none does."""
+    """A workflow's status as users see it: RESUMABLE where an engine should have it and none does.
+
+    One that was handed in for any engine to take has had no owner yet, and waits.
+    """
+    if owner is None and stored is WorkflowStatus.PENDING:
+        return stored
     if stored in ACTIVE and not is_alive(owner, now):
         return WorkflowStatus.RESUMABLE
     return stored

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
@@ -40,6 +41,8 @@ class Location:
         """
         if self.path is None:
             return f"{self.url}{'&' if '?' in self.url else '?'}{urlencode({_VALUES: self.values})}"
+        if self.values != _beside(self.path):
+            return f"sqlite:///{quote(str(self.path))}?{urlencode({_VALUES: self.values})}"
         if self.path.suffix in _SUFFIXES:
             return str(self.path)
         return f"sqlite:///{quote(str(self.path))}"
@@ -59,9 +62,9 @@ def locate(storage: str | os.PathLike[str] | None = None) -> Location:
 
     Args:
         storage: a database URL (``sqlite:///…``), a folder (``file://`` or a plain path), or a file that
-            ends in ``.db`` or ``.sqlite``; or ``postgresql://user:password@host:port/database``, which may
-            end in ``?values=`` and the folder or URL for large values. None: what ``HELIOGRAPH_STORAGE``
-            says, or the user's data directory.
+            ends in ``.db`` or ``.sqlite``; or ``postgresql://user:password@host:port/database``. A database
+            URL may end in ``?values=`` and the folder or URL for large values. None: what
+            ``HELIOGRAPH_STORAGE`` says, or the user's data directory.
 
     Raises:
         ValueError: a URL of a kind that heliograph doesn't know.
@@ -81,7 +84,9 @@ def locate(storage: str | os.PathLike[str] | None = None) -> Location:
     if kind == "file":
         return _file(Path(unquote(parts.path)))
     if kind == "sqlite":
-        return _file(Path(unquote(text.split(":///", 1)[-1].split("?")[0])), is_database=True)
+        path, _, query = text.split(":///", 1)[-1].partition("?")
+        values = [value for name, value in parse_qsl(query) if name == _VALUES]
+        return _file(Path(unquote(path)), is_database=True, values=values[-1] if values else None)
     if kind in ("postgresql", "postgres"):
         return _server(text)
     raise ValueError(
@@ -90,6 +95,7 @@ def locate(storage: str | os.PathLike[str] | None = None) -> Location:
     )
 
 
+@functools.lru_cache(maxsize=16)  # each answer of `get_metadata` says it
 def shown(storage: str) -> str:
     """What a user wrote for a storage, without the password that it may have.
 
@@ -110,11 +116,15 @@ def _user_folder() -> str:
     return platformdirs.user_data_dir("heliograph", appauthor=False)
 
 
-def _file(path: Path, is_database: bool = False) -> Location:
+def _file(path: Path, is_database: bool = False, values: str | None = None) -> Location:
     path = path.expanduser().absolute()
     if not is_database and path.suffix not in _SUFFIXES:
         path = path / DATABASE_NAME
-    return Location(f"sqlite:///{path}", str(path.with_name(f"{path.stem}-values")), path)
+    return Location(f"sqlite:///{path}", _beside(path) if values is None else _folder(values), path)
+
+
+def _beside(path: Path) -> str:
+    return str(path.with_name(f"{path.stem}-values"))
 
 
 def _server(text: str) -> Location:

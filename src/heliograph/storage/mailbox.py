@@ -33,8 +33,9 @@ from heliograph.records.event import EventState, Handed, SendOrder, SentEvent, W
 from heliograph.records.status import ACTIVE, TASK_OVER, TaskStatus, WorkflowStatus
 from heliograph.storage import rows, schema
 from heliograph.storage.claims import OWNER_COLUMNS, with_owner
-from heliograph.storage.database import Database
+from heliograph.storage.database import Database, patient
 from heliograph.storage.liveness import derived_status
+from heliograph.storage.news import Word
 from heliograph.storage.statements import Prepared, constant, constants, replacing
 
 _LOOK_AT_ONCE: Final = 500  # databases limit the parameters of a statement
@@ -46,15 +47,20 @@ class Mailbox:
     Args:
         database: where they are.
         clock: gives Unix seconds.
+        lease_clock: gives those that leases are measured by.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[], float], lease_clock: Callable[[], float]
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._lease_clock = lease_clock
         self._made: _Statements | None = None
 
     # -- for listeners
 
+    @patient
     def listen(self, waiting: Iterable[Waiting]) -> dict[Waiting, Handed | None]:
         """Begin to wait, or look again: give each the event that is there for it, and note who still waits.
 
@@ -76,9 +82,15 @@ class Mailbox:
                         self._statements.register.tell(connection, _listener_row(key, one))
         return answers
 
+    @patient
     def leave(self, leaving: Iterable[tuple[Waiting, Handed | None]]) -> None:
         """Wait no more; an event that was handed out and not returned is for others again."""
         leaving = list(leaving)
+        self._leave(leaving)
+        if any(handed is not None for _, handed in leaving):
+            self._database.news.tell(Word(events=True))
+
+    def _leave(self, leaving: Sequence[tuple[Waiting, Handed | None]]) -> None:
         with self._database.write() as connection:
             self._database.lock(connection, ids={one.workflow_id for one, _ in leaving})
             for one, handed in leaving:
@@ -96,11 +108,13 @@ class Mailbox:
                         },
                     )
 
+    @patient
     def sent(self) -> set[tuple[str, str]]:
         """The workflow ids and event keys for which there are events that nobody has seen yet."""
         with self._database.read() as connection:
             return {(row.workflow_id, row.event_key) for row in self._statements.sent.ask(connection)}
 
+    @patient
     def note_checkpointed(self, places: Iterable[tuple[str, str]]) -> None:
         """Of these workflow ids and event keys: whoever took an event and has its output stored is done."""
         places = list(places)
@@ -116,6 +130,7 @@ class Mailbox:
                         "payload": None,
                     },
                 )
+        self._database.news.tell(Word(events=True))
 
     # -- for senders
 
@@ -125,6 +140,12 @@ class Mailbox:
         Raises:
             ValueError: the sender gave this name to another payload before.
         """
+        sent = self._send(order)
+        if sent.event is not None:
+            self._database.news.tell(Word(events=True))
+        return sent
+
+    def _send(self, order: SendOrder) -> SentEvent:
         with self._database.write() as connection:
             self._database.lock(connection, ids=[order.workflow_id])
             found = self._statements.workflow.ask(connection, of_id=order.workflow_id).first()
@@ -132,13 +153,16 @@ class Mailbox:
                 return SentEvent(refusal=f"No such workflow_id {order.workflow_id!r}", is_unknown=True)
             if order.sender_key is not None and (known := self._known(connection, found.key, order)):
                 return known
-            status = derived_status(WorkflowStatus(found.status), rows.owner_record(found), self._clock())
+            status = derived_status(
+                WorkflowStatus(found.status), rows.owner_record(found), self._lease_clock()
+            )
             if status is WorkflowStatus.RUNNING and self._is_awaited(connection, found, order):
                 return self._store(connection, found.key, order, EventState.SENT)
             if order.keep and status is not WorkflowStatus.SUCCESSFUL:
                 return self._store(connection, found.key, order, EventState.KEPT)
             return self._refusal(connection, found.key, status, order)
 
+    @patient
     def look(self, events: Sequence[int]) -> dict[int, bool]:
         """Which of these events need no more waiting for: ask `settle` of those.
 
@@ -160,6 +184,7 @@ class Mailbox:
                     settled[row.event] = row.state == EventState.CHECKPOINTED or not is_open
         return settled
 
+    @patient
     def settle(self, event: int) -> SentEvent:
         """How it ended with an event; one that nobody will take any more is withdrawn, unless it is kept."""
         with self._database.write() as connection:

@@ -2,42 +2,115 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, insert, inspect, select, text, update
 
-from heliograph.errors import StorageCorruptError, StorageVersionError
+from heliograph.errors import StorageCorruptError, StorageError, StorageVersionError
+from heliograph.records.workflow import Owner
 from heliograph.storage import schema, views
 from heliograph.storage.database import Database
 from heliograph.storage.labels import EMPTY, Labels
+from heliograph.storage.liveness import is_alive
+from heliograph.storage.saving import save
+
+
+@dataclass(frozen=True, slots=True)
+class Upgraded:
+    """What was done to a store.
+
+    Attributes:
+        version: that it had; None: it was new.
+        kept: a copy of its file as it was; None: it was not changed, or is not a file.
+    """
+
+    version: int | None
+    kept: Path | None
 
 
 def prepare(database: Database) -> None:
-    """Make the tables in a new store; bring those of an older version to this one.
+    """Make the tables in a new store; bring those of an older version in a file to this one.
+
+    A copy of the file as it was is kept beside it.
 
     Raises:
-        StorageVersionError: it comes from a newer heliograph.
+        StorageVersionError: it comes from a newer heliograph; or from an older one and is on a server, where
+            nobody but its keeper knows who else uses it.
+        StorageError: an engine of the older version has it.
         StorageCorruptError: the database is something else's.
     """
     with database.read() as connection:
         version = _version(connection)
     if version == schema.VERSION:
         return
-    if version is not None and version > schema.VERSION:
+    _check_not_newer(database, version)
+    if version is not None and database.location.path is None:
         raise StorageVersionError(
-            f"storage {database.location.shown} has version {version} and this heliograph knows versions "
-            f"up to {schema.VERSION}: upgrade heliograph, or name another storage"
+            f"storage {database.location.shown} has version {version}, and this heliograph needs "
+            f"{schema.VERSION}: end what uses it, make a backup, and run `heliograph storage upgrade`"
         )
+    upgrade(database)
+
+
+def upgrade(database: Database) -> Upgraded:
+    """Bring a store to this version; one that has it already is left as it is.
+
+    Raises:
+        StorageVersionError: it comes from a newer heliograph.
+        StorageError: an engine of the older version has it, or the copy can't be kept.
+        StorageCorruptError: the database is something else's.
+    """
     with database.write() as connection:
         database.lock_schema(connection)
         version = _version(connection)  # another process may have been first
         if version is None:
             _create(connection, database)
-            return
+            return Upgraded(None, None)
+        _check_not_newer(database, version)
+        if version == schema.VERSION:
+            return Upgraded(version, None)
+        _check_unused(connection, database)
+        kept = _keep(database, version)
         for older in range(version, schema.VERSION):
             _STEPS[older](connection)
         connection.execute(update(schema.schema_version).values(version=schema.VERSION))
+    return Upgraded(version, kept)
+
+
+def _check_not_newer(database: Database, version: int | None) -> None:
+    if version is not None and version > schema.VERSION:
+        raise StorageVersionError(
+            f"storage {database.location.shown} has version {version} and this heliograph knows versions "
+            f"up to {schema.VERSION}: upgrade heliograph, or name another storage"
+        )
+
+
+def _check_unused(connection: Connection, database: Database) -> None:
+    """Tables must not change below an engine that knows others."""
+    columns = ("owner_id", "host", "machine", "pid", "process_start", "engine", "lease_until")
+    rows = connection.execute(text(f"SELECT {', '.join(columns)} FROM owners")).mappings()
+    alive = [owner for owner in (Owner(**row) for row in rows) if is_alive(owner, time.time())]
+    if alive:
+        who = ", ".join(sorted({f"process {owner.pid} on {owner.host}" for owner in alive}))
+        raise StorageError(
+            f"storage {database.location.shown} is of an older version and in use by {who}: "
+            "end that, and it is upgraded"
+        )
+
+
+def _keep(database: Database, version: int) -> Path | None:
+    """Save a file as it was; a server's database is its keeper's to save."""
+    path = database.location.path
+    if path is None:
+        return None
+    kept = path.with_name(f"{path.name}.version-{version}")
+    if not kept.exists():  # else an upgrade was cut short: what it kept is the same
+        save(path, kept)
+    return kept
 
 
 def _version(connection: Connection) -> int | None:
@@ -81,5 +154,12 @@ def _from_1(connection: Connection) -> None:
         labels.add_of_tasks(connection, key, [(task, user_metadata)])
 
 
-_STEPS: Final[dict[int, Callable[[Connection], None]]] = {1: _from_1}
+def _from_2(connection: Connection) -> None:
+    """Options that most tasks have are left out from here on, which views have to know; these tell more."""
+    for name in views.VIEWS:
+        connection.execute(text(f"DROP VIEW IF EXISTS {name}"))
+    views.create(connection)
+
+
+_STEPS: Final[dict[int, Callable[[Connection], None]]] = {1: _from_1, 2: _from_2}
 """From each version to the next."""

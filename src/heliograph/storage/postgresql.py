@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import select
+import time
 import zlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -17,8 +18,10 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import QueuePool
 
 from heliograph.errors import StorageError
-from heliograph.storage.backend import UndoneError
+from heliograph.storage.backend import UndoneError, UnreachableError
+from heliograph.storage.clocks import ServerClock
 from heliograph.storage.location import Location
+from heliograph.storage.news import Bell, Word
 
 try:
     import psycopg
@@ -30,15 +33,30 @@ except ImportError as missing:
         "pip install 'heliograph[postgres]'"
     ) from missing
 
+from heliograph.storage.postgresql_bell import PostgreSQLBell
+
 _OLDEST: Final = 16
 _POOLED: Final = 8
-_CONNECT_SECONDS: Final = 10
+_PREPARED_AFTER: Final = 5
+"""Times that a statement is run before its plan is kept."""
+_PATIENCE: Final = {
+    "connect_timeout": 10,
+    # A server that is cut off says nothing: else it would be waited for for hours.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
 _SETTINGS: Final = {
     # A process that is stopped within a transaction must not keep others from taking its workflows over.
     "idle_in_transaction_session_timeout": "30s",
     "lock_timeout": "60s",
 }
+_STARTING: Final = "the database system is"  # starting up, or shutting down
+_STARTING_SECONDS: Final = 30.0
+_TIME: Final = "SELECT extract(epoch FROM clock_timestamp())::float8"
 _SCHEMA_LOCK: Final = 0x68656C696F  # any number that nobody else is likely to take
+_QUEUE_LOCK: Final = 0x68656C6970  # likewise
 _NEW: Final = 0x68656C69  # likewise
 _LOCK: Final = (
     "SELECT key FROM workflows WHERE key = ANY(%(keys)s) OR workflow_id = ANY(%(ids)s) "
@@ -57,11 +75,14 @@ class PostgreSQL:
     """
 
     driver_error: type[Exception] = psycopg.Error
+    is_remote = True
 
     def __init__(self, location: Location) -> None:
         self._location = location
         self._snapshot_seen = ""
         self._changes = 0
+        self._pool: Engine | None = None
+        self._clock = ServerClock(self._asked_time)
         try:
             self._given = conninfo_to_dict(location.url)
         except psycopg.Error:
@@ -86,15 +107,29 @@ class PostgreSQL:
         event.listen(made, "checkout", _checked)
         with made.connect():
             pass
+        self._pool = made
         return made
+
+    def bell(self, hear: Callable[[Word], None]) -> Bell:
+        """As `Backend.bell`."""
+        return PostgreSQLBell(self._connect, hear)
+
+    def now(self) -> float:
+        """By the server's clock: those of the machines may differ."""
+        return self._clock.now()
+
+    def _asked_time(self) -> float:
+        assert self._pool is not None
+        with self._pool.connect() as connection:
+            return float(connection.exec_driver_sql(_TIME).scalar_one())
 
     def _connect(self) -> psycopg.Connection[Any]:
         options = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
-        given: dict[str, Any] = {"connect_timeout": _CONNECT_SECONDS, "application_name": "heliograph"}
+        given: dict[str, Any] = {"application_name": "heliograph", **_PATIENCE}
         given |= self._given
         given["options"] = f"{options} {self._given.get('options') or ''}"
         given["client_encoding"] = "utf8"
-        connection = psycopg.connect(**given, autocommit=True)
+        connection = self._reached(given)
         version = connection.info.server_version // 10_000
         if version < _OLDEST:
             connection.close()
@@ -102,6 +137,17 @@ class PostgreSQL:
                 f"storage {self._location.shown} is PostgreSQL {version}: heliograph needs {_OLDEST} or newer"
             )
         return connection
+
+    def _reached(self, given: dict[str, Any]) -> psycopg.Connection[Any]:
+        """A connection; a server that is there and just starts, or is just being restarted, is waited for."""
+        end = time.monotonic() + _STARTING_SECONDS
+        while True:
+            try:
+                return psycopg.connect(**given, autocommit=True)
+            except psycopg.OperationalError as error:
+                if _STARTING not in str(error) or time.monotonic() > end:
+                    raise
+                time.sleep(0.1)
 
     def check(self) -> None:
         """A server's database does not change under a connection to it."""
@@ -116,8 +162,20 @@ class PostgreSQL:
         _execute(connection, "BEGIN ISOLATION LEVEL READ COMMITTED")
 
     def begin_snapshot(self, connection: Connection) -> None:
-        """As `Backend.begin_snapshot`."""
+        """As `Backend.begin_snapshot`; what is asked on it is planned for its values, each time.
+
+        A plan that is kept is one for any workflow. Most have few tasks, so it would read all of them where a
+        page is wanted: of one that has 200,000, for seconds.
+        """
+        raw: Any = connection.connection.dbapi_connection
+        raw.prepare_threshold = None
         _execute(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+    def end_snapshot(self, connection: Connection) -> None:
+        """As `Backend.end_snapshot`; after a rollback, the driver would forget all plans that were kept."""
+        self.commit(connection)
+        raw: Any = connection.connection.dbapi_connection
+        raw.prepare_threshold = _PREPARED_AFTER
 
     def commit(self, connection: Connection) -> None:
         """As `Backend.commit`."""
@@ -125,7 +183,9 @@ class PostgreSQL:
 
     def undo(self, connection: Connection) -> None:
         """As `Backend.undo`; a connection that is lost undid it by that."""
-        raw = None if connection.invalidated else connection.connection.dbapi_connection
+        raw: Any = None if connection.invalidated else connection.connection.dbapi_connection
+        if raw is not None:
+            raw.prepare_threshold = _PREPARED_AFTER
         if raw is not None and not raw.closed and raw.info.transaction_status != TransactionStatus.IDLE:
             with contextlib.suppress(psycopg.Error):
                 raw.rollback()
@@ -146,6 +206,10 @@ class PostgreSQL:
             cursor.execute(_LOCK, {"keys": list(keys), "ids": list(ids)})
         elif keys:
             cursor.execute(_LOCK_BY_KEY, {"keys": list(keys)})
+
+    def lock_queue(self, connection: Connection) -> None:
+        """As `Backend.lock_queue`."""
+        _execute(connection, f"SELECT pg_advisory_xact_lock({_QUEUE_LOCK})")
 
     def lock_schema(self, connection: Connection) -> None:
         """As `Backend.lock_schema`."""
@@ -200,9 +264,10 @@ class PostgreSQL:
             return UndoneError(f"{where}: {text}")
         for sign, means in _MEANINGS.items():
             if state == sign or (not state and sign in text):
-                return StorageError(f"{where}{means.format(text)}")
+                kind = UnreachableError if sign in _PASSING else StorageError
+                return kind(f"{where}{means.format(text)}")
         if state.startswith(("57P", "08")) or (not state and isinstance(error, psycopg.OperationalError)):
-            return StorageError(
+            return UnreachableError(
                 f"{where} can't be reached: {text}. Look whether the server runs, then resume the workflows."
             )
         return StorageError(f"{where}: {text}")
@@ -229,6 +294,8 @@ _MEANINGS: Final = {
     "55P03": ": rows were locked by another process for too long: {}. Resume the workflows.",
 }
 """What errors mean, by the server's code or, where it could not be asked, by what libpq says."""
+_PASSING: Final = frozenset({"53300", "too many clients", "25P03"})
+"""Which of them may be gone in a moment."""
 
 
 def _checked(raw: Any, _record: Any, _proxy: Any) -> None:
@@ -252,7 +319,8 @@ def _is_good(raw: psycopg.Connection[Any]) -> bool:
 
 
 def _execute(connection: Connection, sql: str) -> None:
-    connection.connection.cursor().execute(sql)
+    raw: Any = connection.connection.dbapi_connection
+    raw.execute(sql)
 
 
 def _told(error: psycopg.Error) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, and_, bindparam, func, select
 
 from heliograph.records.attempt import AttemptRecord
-from heliograph.records.status import ACTIVE, WorkflowStatus
-from heliograph.records.workflow import RunRecord, TaskRecord, WorkflowRecord
+from heliograph.records.status import ACTIVE, LEFT_ATTEMPT, WorkflowStatus
+from heliograph.records.workflow import RunRecord, TaskRecord, WorkflowRecord, left
 from heliograph.storage import rows, schema
 from heliograph.storage.claims import OWNER_COLUMNS, with_owner
 from heliograph.storage.database import Database
@@ -150,15 +150,13 @@ class Queries:
         self, connection: Connection, keys: Sequence[tuple[int, int]]
     ) -> list[tuple[str, TaskRecord]]:
         """Tasks by the keys of their workflows and their numbers, with the workflows' ids; on a snapshot."""
-        ids = {
-            row.key: row.workflow_id
-            for row in connection.execute(
-                select(schema.workflows.c.key, schema.workflows.c.workflow_id).where(
-                    schema.workflows.c.key.in_({key for key, _task in keys})
-                )
-            )
+        of = {record.key: record for record in self.records(connection, sorted({key for key, _ in keys}))}
+        found = {
+            (key, task.number): (of[key].workflow_id, _as_read(of[key], task))
+            for key, first, last in _in_a_row(keys)
+            for task in self._task_queries.between(connection, key, first, last)
         }
-        return [(ids[key], self._task_queries.numbered(connection, key, task)) for key, task in keys]
+        return [found[key] for key in keys]
 
     def runs(self, key: int) -> list[RunRecord]:
         """All runs of a workflow, oldest first; the newest reads RESUMABLE where its workflow does."""
@@ -171,13 +169,18 @@ class Queries:
         now = self._clock()
         return [replace(run, status=derived_status(run.status, run.owner, now)) for run in found]
 
-    def task(self, key: int, task_id: str) -> TaskRecord | None:
-        """See `TaskQueries.task`."""
-        return self._task_queries.task(key, task_id)
+    def task(self, of: WorkflowRecord, task_id: str) -> TaskRecord | None:
+        """A task of a workflow with its attempts; None: it has none of this id."""
+        found = self._task_queries.task(of.key, task_id)
+        return None if found is None else _as_read(of, found)
 
-    def tasks(self, key: int) -> list[TaskRecord]:
-        """See `TaskQueries.tasks`."""
-        return self._task_queries.tasks(key)
+    def downstream(self, key: int, task_id: str, limit: int) -> list[str] | None:
+        """See `TaskQueries.downstream`."""
+        return self._task_queries.downstream(key, task_id, limit)
+
+    def tasks(self, of: WorkflowRecord) -> list[TaskRecord]:
+        """All tasks of a workflow with their attempts, dependencies first; inputs without sizes."""
+        return [_as_read(of, task) for task in self._task_queries.tasks(of.key)]
 
     def snapshot(self, workflow_id: str, after: str | None, limit: int) -> Snapshot | None:
         """A workflow and some of its tasks, at one moment.
@@ -196,21 +199,31 @@ class Queries:
                 return None
             page = self._task_queries.page(connection, row.key, after, limit)
             change = self._last_change.ask(connection, of_workflow=row.key).scalar_one()
-        return None if page is None else Snapshot(self._workflow_record(row), page, change or 0)
+        if page is None:
+            return None
+        record = self._workflow_record(row)
+        tasks = tuple(_as_read(record, task) for task in page.tasks)
+        return Snapshot(record, replace(page, tasks=tasks), change or 0)
 
-    def attempts(self, key: int, after: tuple[int, int], limit: int) -> list[tuple[int, str, AttemptRecord]]:
+    def attempts(
+        self, of: WorkflowRecord, after: tuple[int, int], limit: int
+    ) -> list[tuple[int, str, AttemptRecord]]:
         """Attempts of a workflow by task and number: number and id of the task, and the attempt.
 
         Args:
-            key: of the workflow.
+            of: the workflow.
             after: numbers of the task and attempt before the first of them.
             limit: at most so many.
         """
         with self._database.snapshot() as connection:
-            found = self._task_queries.attempts(connection, key, after, limit)
+            found = self._task_queries.attempts(connection, of.key, after, limit)
             if not found:
                 return []
-            ids = self._task_queries.ids(connection, key, found[0][0], found[-1][0])
+            ids = self._task_queries.ids(connection, of.key, found[0][0], found[-1][0])
+        if of.status is WorkflowStatus.RESUMABLE:
+            found = [
+                (task, replace(one, status=LEFT_ATTEMPT.get(one.status, one.status))) for task, one in found
+            ]
         return [(task, ids[task], attempt) for task, attempt in found]
 
     def _prepared(self, statement: Any) -> Prepared:
@@ -219,3 +232,22 @@ class Queries:
     def _workflow_record(self, row: Any) -> WorkflowRecord:
         status = derived_status(WorkflowStatus(row.status), rows.owner_record(row), self._clock())
         return rows.workflow_record(row, status)
+
+
+def _in_a_row(keys: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
+    """Tasks of a workflow that follow each other, as the first and the last of them.
+
+    >>> _in_a_row([(1, 5), (1, 4), (2, 0), (1, 7)])
+    [(1, 4, 5), (1, 7, 7), (2, 0, 0)]
+    """
+    found: list[tuple[int, int, int]] = []
+    for key, task in sorted(keys):
+        if found and found[-1][0] == key and found[-1][2] == task - 1:
+            found[-1] = (key, found[-1][1], task)
+        else:
+            found.append((key, task, task))
+    return found
+
+
+def _as_read(of: WorkflowRecord, task: TaskRecord) -> TaskRecord:
+    return left(task) if of.status is WorkflowStatus.RESUMABLE else task

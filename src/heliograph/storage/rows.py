@@ -18,7 +18,7 @@ from heliograph.records.attempt import (
     Worker,
 )
 from heliograph.records.report import Progress
-from heliograph.records.status import AttemptStatus, RunReason, TaskStatus, WorkflowStatus
+from heliograph.records.status import LEFT_TASK, AttemptStatus, RunReason, TaskStatus, WorkflowStatus
 from heliograph.records.workflow import (
     FunctionRecord,
     InputRecord,
@@ -34,6 +34,16 @@ from heliograph.storage.schema import Role
 _NO_RESOURCES: Final = Resources(measured="")
 _NO_WORKER: Final = Worker("", 0, "")
 _ERROR_LIMIT: Final = 64 * 1024
+
+USUAL_OPTIONS: Final = (
+    '{"task_type": "FUNCTION", "max_retries": 3, "retry_exceptions": false, "catch_exceptions": false, '
+    '"checkpoint": true, "retry_delay": 0.0, "retry_delay_max": 60.0}'
+)
+"""What most tasks have, and would fill a quarter of a task's room: stored as `LEFT_OUT`.
+
+Never to be changed, whatever options will be usual: it is what that stands for in every store.
+"""
+LEFT_OUT: Final = "{}"
 
 
 def attempt_row(key: int, run: int, stored: float, entry: AttemptEntry) -> dict[str, Any]:
@@ -117,7 +127,7 @@ def value_row(key: int, task: int, role: Role, value: StoredValue) -> dict[str, 
 def options_json(options: TaskOptions) -> str:
     """A task's options as they are stored: all but its id and its metadata, which have columns."""
     retried = options.retry_exceptions
-    return json.dumps(
+    text = json.dumps(
         {
             "task_type": "WAIT" if options.is_wait or options.sleep is not None else "FUNCTION",
             "max_retries": options.max_retries,
@@ -132,11 +142,21 @@ def options_json(options: TaskOptions) -> str:
         | ({} if options.ray is None else {"ray_options": json.loads(options.ray)})
         | ({"references": options.references} if options.references else {})
     )
+    return LEFT_OUT if text == USUAL_OPTIONS else text
+
+
+def whole_options(stored: str) -> str:
+    """A task's options as JSON, none left out.
+
+    >>> whole_options(options_json(TaskOptions())) == USUAL_OPTIONS
+    True
+    """
+    return USUAL_OPTIONS if stored == LEFT_OUT else stored
 
 
 def options_of(task_id: str, options: str, user_metadata: str) -> TaskOptions:
     """A task's options, read back."""
-    given = json.loads(options)
+    given = json.loads(whole_options(options))
     retried = given["retry_exceptions"]
     return TaskOptions(
         name=task_id,
@@ -232,11 +252,20 @@ def workflow_record(row: Any, status: WorkflowStatus) -> WorkflowRecord:
         status=status,
         user_metadata=row.user_metadata,
         output_task=row.output_task,
-        output_options=row.output_options,
-        progress={TaskStatus(name): count for name, count in json.loads(row.progress).items()},
+        output_options=whole_options(row.output_options),
+        progress=_progress(row.progress, status),
         run=run_record(row),
         parent=row.parent,
     )
+
+
+def _progress(stored: str, status: WorkflowStatus) -> dict[TaskStatus, int]:
+    counts = {TaskStatus(name): count for name, count in json.loads(stored).items()}
+    if status is WorkflowStatus.RESUMABLE:
+        for running, reads in LEFT_TASK.items():
+            if count := counts.pop(running, 0):
+                counts[reads] = counts.get(reads, 0) + count
+    return counts
 
 
 def task_record(
@@ -250,7 +279,7 @@ def task_record(
         number=row.task,
         task_id=row.task_id,
         status=TaskStatus(row.status),
-        options=row.options,
+        options=whole_options(row.options),
         user_metadata=row.user_metadata,
         function=FunctionRecord(row.module, row.qualname, row.file, row.line, row.source_hash),
         upstream=upstream,

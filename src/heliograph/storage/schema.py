@@ -30,7 +30,7 @@ from heliograph.graph.identifiers import MAX_LENGTH
 from heliograph.records.event import EventState
 from heliograph.records.status import AttemptStatus, RunReason, TaskStatus, WorkflowStatus
 
-VERSION: Final = 2
+VERSION: Final = 3
 """The version of this schema. A store says which it has; see `storage.migrations`."""
 
 metadata = MetaData()

@@ -6,15 +6,17 @@ ones that the journal and `get_metadata` live on. So they are compiled once and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from operator import itemgetter
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Connection, Dialect, String, Table, literal_column
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import NoResultFound
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.selectable import ReturnsRows
 
 Row = Mapping[str, Any]
 
@@ -48,6 +50,58 @@ def replacing(table: Table, dialect: Dialect) -> sqlite.Insert:
     )
 
 
+class Answer:
+    """The rows of a statement, in order; each has its columns by name.
+
+    Args:
+        cursor: of the driver, which has them.
+        row: makes a row with names of one without.
+    """
+
+    __slots__ = ("_cursor", "_row")
+
+    def __init__(self, cursor: Any, row: Callable[[Any], Any]) -> None:
+        self._cursor = cursor
+        self._row = row
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self._row, self._cursor)
+
+    def all(self) -> list[Any]:
+        """All of them."""
+        return list(self)
+
+    def plain(self) -> list[tuple[Any, ...]]:
+        """All of them without names: of 200,000, these would cost more than the rows."""
+        return list(self._cursor.fetchall())
+
+    def first(self) -> Any:
+        """The first one; None: there is none."""
+        found = self._cursor.fetchone()
+        self._cursor.close()  # else it would go on reading, and keep what it reads from
+        return None if found is None else self._row(found)
+
+    def scalars(self) -> Iterator[Any]:
+        """The first value of each."""
+        return (row[0] for row in self._cursor)
+
+    def scalar_one_or_none(self) -> Any:
+        """The first value of the first one; None: there is none."""
+        found = self.first()
+        return None if found is None else found[0]
+
+    def scalar_one(self) -> Any:
+        """The first value of the first one, which has to be there.
+
+        Raises:
+            NoResultFound: it is not.
+        """
+        found = self.first()
+        if found is None:
+            raise NoResultFound("a row was expected, and there is none")
+        return found[0]
+
+
 class Prepared:
     """One statement for one database.
 
@@ -57,13 +111,16 @@ class Prepared:
         columns: for an insert, the columns that rows will give.
     """
 
-    __slots__ = ("_pick", "_sql")
+    __slots__ = ("_pick", "_row", "_sql")
 
     def __init__(
         self, statement: ClauseElement, dialect: Dialect, columns: Sequence[str] | None = None
     ) -> None:
         compiled = statement.compile(dialect=dialect, column_keys=list(columns) if columns else None)
         self._sql = str(compiled)
+        names = list(statement.exported_columns.keys()) if isinstance(statement, ReturnsRows) else []
+        # The names are known only now, which no type checker can follow.
+        self._row: Callable[[Any], Any] = cast("Any", namedtuple)("Row", names, rename=True)._make
         positions: Sequence[str] | None = getattr(compiled, "positiontup", None)
         match positions:
             case None:
@@ -75,19 +132,20 @@ class Prepared:
             case _:
                 self._pick = itemgetter(*positions)
 
-    def ask(self, connection: Connection, **values: Any) -> CursorResult[Any]:
-        """Run it for its rows."""
-        return connection.exec_driver_sql(self._sql, self._pick(values))
+    def ask(self, connection: Connection, **values: Any) -> Answer:
+        """Run it for its rows, straight on the driver."""
+        raw: Any = connection.connection.dbapi_connection
+        return Answer(raw.execute(self._sql, self._pick(values)), self._row)
 
     def tell(self, connection: Connection, *rows: Row) -> int:
         """Run it once for each of these, straight on the driver; returns how many rows it changed."""
         if not rows:
             return 0
-        cursor = connection.connection.cursor()
+        raw: Any = connection.connection.dbapi_connection
         if len(rows) == 1:
-            cursor.execute(self._sql, self._pick(rows[0]))
-        else:
-            cursor.executemany(self._sql, [self._pick(row) for row in rows])
+            return int(raw.execute(self._sql, self._pick(rows[0])).rowcount)
+        cursor = raw.cursor()
+        cursor.executemany(self._sql, [self._pick(row) for row in rows])
         return int(cursor.rowcount)
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, bindparam, delete, insert
+from sqlalchemy import Connection, Dialect, insert
 
 from heliograph.errors import StorageError
 from heliograph.graph.function import Function
@@ -18,18 +16,17 @@ from heliograph.records.status import RunReason, TaskStatus, WorkflowStatus
 from heliograph.records.workflow import Owner
 from heliograph.scheduling.transitions import initial_status
 from heliograph.storage import rows, schema
+from heliograph.storage.arguments import STAGED_SECONDS
 from heliograph.storage.entries import Accepted, Expansion, Provenance, Refused, Submission, Unstored
 from heliograph.storage.labels import Labels
 from heliograph.storage.names import Names
 from heliograph.storage.statements import Prepared, inserting
-from heliograph.storage.values import INLINE_LIMIT, ValueStore
 
 
 class Submissions:
     """Stores new workflows, each within a transaction of the journal."""
 
-    def __init__(self, dialect: Dialect, values: ValueStore) -> None:
-        self._values = values
+    def __init__(self, dialect: Dialect) -> None:
         self._names = Names(dialect)
         self._labels = Labels(dialect)
         make = inserting(schema.workflows, dialect)
@@ -39,9 +36,6 @@ class Submissions:
             dialect,
             columns,
         )
-        self._withdraw = Prepared(
-            delete(schema.workflows).where(schema.workflows.c.key == bindparam("of_key")), dialect
-        )
         self._run = Prepared(insert(schema.runs), dialect, schema.runs.c.keys())
         self._function = Prepared(insert(schema.functions), dialect, schema.functions.c.keys())
         self._task = Prepared(insert(schema.tasks), dialect, schema.tasks.c.keys())
@@ -49,20 +43,22 @@ class Submissions:
         self._value = Prepared(insert(schema.stored_values), dialect, schema.stored_values.c.keys())
 
     def store(
-        self, connection: Connection, submission: Submission, owner: Owner
+        self, connection: Connection, submission: Submission, owner: Owner | None, now: float
     ) -> Accepted | Refused | Unstored:
-        """Store a workflow; refused, with `status` None, where its id is taken."""
+        """Store a workflow; refused, with `status` None, where its id is taken.
+
+        Args:
+            connection: of the transaction.
+            submission: the workflow.
+            owner: who has it; None: whoever takes it first.
+            now: Unix seconds.
+        """
         plan = submission.plan
+        if submission.folder is not None and now - submission.created_time > STAGED_SECONDS:
+            return Unstored(_too_late(submission, now))
         key = self._workflow.ask(connection, **_workflow_row(submission)).scalar_one_or_none()
         if key is None:
             return Refused(None)
-        try:
-            arguments = [self._placed(key, planned.arguments) for planned in plan.tasks]
-        except StorageError as error:  # the value store's: the database may be well, and others go on
-            self._withdraw.tell(connection, {"of_key": key})
-            with contextlib.suppress(StorageError):
-                self._values.delete_folder(str(key))
-            return Unstored(error)
         self._run.tell(
             connection,
             run_row(
@@ -77,7 +73,7 @@ class Submissions:
         )
         self._labels.add(connection, key, submission.user_metadata)
         functions = list(enumerate(plan.functions))
-        self._write(connection, key, functions, _task_rows(key, plan), plan, arguments, first=0)
+        self._write(connection, key, functions, _task_rows(key, plan), plan, submission.arguments, first=0)
         return Accepted(key, 1)
 
     def expand(self, connection: Connection, key: int, expansion: Expansion) -> tuple[str, ...]:
@@ -88,7 +84,6 @@ class Submissions:
         """
         plan = expansion.plan
         names = self._names.unique(connection, key, plan)
-        arguments = [self._placed(key, planned.arguments) for planned in plan.tasks]
         functions = [
             (number, function)
             for number, function in zip(expansion.functions, plan.functions, strict=True)
@@ -107,7 +102,7 @@ class Submissions:
             }
             for place, (row, name) in enumerate(zip(_task_rows(key, plan), names, strict=True))
         ]
-        self._write(connection, key, functions, tasks, plan, arguments, expansion.first)
+        self._write(connection, key, functions, tasks, plan, expansion.arguments, expansion.first)
         return names
 
     def _write(
@@ -139,17 +134,6 @@ class Submissions:
             ],
         )
 
-    def _placed(self, key: int, data: bytes) -> StoredValue:
-        value = argument_value(data)
-        if value.size <= INLINE_LIMIT:
-            return value
-        return StoredValue(value.size, value.sha256, None, location=self._values.put([data], str(key)))
-
-
-def argument_value(data: bytes) -> StoredValue:
-    """Pickled arguments as a value."""
-    return StoredValue(len(data), hashlib.sha256(data).hexdigest(), None, data=data)
-
 
 def run_row(
     key: int,
@@ -157,7 +141,7 @@ def run_row(
     run: int,
     reason: RunReason,
     status: WorkflowStatus,
-    owner: Owner,
+    owner: Owner | None,
     provenance: Provenance,
     now: float,
     reused: int = 0,
@@ -168,7 +152,7 @@ def run_row(
         "run": run,
         "reason": reason.value,
         "status": status.value,
-        "owner": owner.owner_id,
+        "owner": owner and owner.owner_id,
         "created_time": now,
         "start_time": now if status is WorkflowStatus.RUNNING else None,
         "end_time": None,
@@ -183,6 +167,13 @@ def run_row(
         "error_task": None,
         "error": None,
     }
+
+
+def _too_late(submission: Submission, now: float) -> StorageError:
+    return StorageError(
+        f"workflow {submission.workflow_id!r} is not stored: {now - submission.created_time:.0f} s "
+        "have passed since its arguments were written, and somebody may have cleared them up: submit it again"
+    )
 
 
 def _workflow_row(submission: Submission) -> dict[str, Any]:

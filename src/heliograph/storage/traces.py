@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import BindParameter, Table, bindparam, select
-from sqlalchemy.engine import CursorResult
 
-from heliograph.records.status import AttemptStatus, TaskStatus
+from heliograph.records.status import LEFT_ATTEMPT, LEFT_TASK, AttemptStatus, TaskStatus, WorkflowStatus
 from heliograph.records.trace import AttemptColumns, OutputColumns, TaskColumns, Trace
 from heliograph.records.workflow import FunctionRecord
-from heliograph.storage import schema
+from heliograph.storage import rows, schema
 from heliograph.storage.database import Database
 from heliograph.storage.queries import Queries
 from heliograph.storage.statements import Prepared, constant
 
 _TASK_STATUS = {status.value: status for status in TaskStatus}
 _ATTEMPT_STATUS = {status.value: status for status in AttemptStatus}
+_LEFT_TASK = {status.value: LEFT_TASK.get(status, status) for status in TaskStatus}
+_LEFT_ATTEMPT = {status.value: LEFT_ATTEMPT.get(status, status) for status in AttemptStatus}
 
 
 class Traces:
@@ -75,17 +76,18 @@ class Traces:
                 return None
             of = {"of_workflow": workflow.key}
             runs = self._queries.runs_in(connection, workflow.key)
-            functions = _rows(self._functions.ask(connection, **of))
-            tasks = _rows(self._tasks.ask(connection, **of))
-            needs = _rows(self._needs.ask(connection, **of))
-            attempts = _rows(self._attempts.ask(connection, **of))
-            stored = _rows(self._outputs.ask(connection, **of)) if outputs else []
+            functions = self._functions.ask(connection, **of).plain()
+            tasks = self._tasks.ask(connection, **of).plain()
+            needs = self._needs.ask(connection, **of).plain()
+            attempts = self._attempts.ask(connection, **of).plain()
+            stored = self._outputs.ask(connection, **of).plain() if outputs else []
+        is_left = workflow.status is WorkflowStatus.RESUMABLE
         return Trace(
             workflow,
             tuple(runs),
             tuple(FunctionRecord(*row) for row in functions),
-            _task_columns(tasks, needs),
-            _attempt_columns(attempts),
+            _task_columns(tasks, needs, _LEFT_TASK if is_left else _TASK_STATUS),
+            _attempt_columns(attempts, _LEFT_ATTEMPT if is_left else _ATTEMPT_STATUS),
             OutputColumns(**_transposed(stored, OutputColumns)),
             self._clock(),
         )
@@ -99,24 +101,21 @@ def _columns(table: Table, record: type) -> list[Any]:
     return [table.c[field.name] for field in fields(record) if field.name in table.c]
 
 
-def _rows(result: CursorResult[Any]) -> list[tuple[Any, ...]]:
-    """All rows, as the driver gives them: of 200,000, names would cost more than the rows."""
-    assert result.cursor is not None
-    return list(result.cursor.fetchall())
-
-
-def _transposed(rows: Sequence[Any], record: type) -> dict[str, Any]:
+def _transposed(found: Sequence[Any], record: type) -> dict[str, Any]:
     """Rows that were selected by `_columns`, as one sequence a column."""
     names = [field.name for field in fields(record)]
-    return dict(zip(names, zip(*rows, strict=True) if rows else ((),) * len(names), strict=False))
+    return dict(zip(names, zip(*found, strict=True) if found else ((),) * len(names), strict=False))
 
 
-def _task_columns(rows: Sequence[Any], needs: Sequence[Any]) -> TaskColumns:
-    columns = _transposed(rows, TaskColumns)
-    columns["status"] = [_TASK_STATUS[status] for status in columns["status"]]
+def _task_columns(
+    found: Sequence[Any], needs: Sequence[Any], statuses: Mapping[str, TaskStatus]
+) -> TaskColumns:
+    columns = _transposed(found, TaskColumns)
+    columns["status"] = [statuses[status] for status in columns["status"]]
+    columns["options"] = [rows.whole_options(options) for options in columns["options"]]
     needing, needed = zip(*needs, strict=True) if needs else ((), ())
     counts, since, upstream = Counter(needing), 0, []
-    for task in range(len(rows)):  # both are ordered by task
+    for task in range(len(found)):  # both are ordered by task
         until = since + counts.get(task, 0)
         upstream.append(needed[since:until])
         since = until
@@ -124,7 +123,7 @@ def _task_columns(rows: Sequence[Any], needs: Sequence[Any]) -> TaskColumns:
     return TaskColumns(**columns)
 
 
-def _attempt_columns(rows: Sequence[Any]) -> AttemptColumns:
-    columns = _transposed(rows, AttemptColumns)
-    columns["status"] = [_ATTEMPT_STATUS[status] for status in columns["status"]]
+def _attempt_columns(found: Sequence[Any], statuses: Mapping[str, AttemptStatus]) -> AttemptColumns:
+    columns = _transposed(found, AttemptColumns)
+    columns["status"] = [statuses[status] for status in columns["status"]]
     return AttemptColumns(**columns)

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, and_, select
+from sqlalchemy import Connection, Select, and_, case, literal, select
 from sqlalchemy import inspect as inspected
 
-from heliograph.storage import schema
+from heliograph.storage import rows, schema
 from heliograph.storage.database import Database
-from heliograph.storage.schema import Role
+from heliograph.storage.schema import Role, SaidKind
 from heliograph.storage.statements import constant
 
 _W, _R, _T, _A = schema.workflows, schema.runs, schema.tasks, schema.attempts
@@ -22,6 +22,19 @@ _F, _V, _D, _O = schema.functions, schema.stored_values, schema.dependencies, sc
 _C = schema.tasks.alias("creators")
 _E = schema.tasks.alias("failed")
 _U = schema.tasks.alias("upstreams")
+_P, _S = schema.reports, schema.said
+_OPTIONS: Final = case(
+    (_T.c.options == literal(rows.LEFT_OUT), literal(rows.USUAL_OPTIONS)), else_=_T.c.options
+)
+_OF_ATTEMPT: Final = and_(
+    _P.c.workflow == _A.c.workflow, _P.c.task == _A.c.task, _P.c.attempt == _A.c.attempt
+)
+
+
+def _said(kind: SaidKind) -> Any:
+    """What was said of one kind, with who said it."""
+    of_task = and_(_T.c.workflow == _S.c.workflow, _T.c.task == _S.c.task)
+    return _S.join(_W, and_(_W.c.key == _S.c.workflow, _S.c.kind == constant(kind))).join(_T, of_task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +61,13 @@ _ERROR: Final = {
     "error_type": (_R.c.error_type, "dotted type of the error that failed it"),
     "error_message": (_R.c.error_message, "its text"),
     "error_task_id": (_E.c.task_id, "the task that raised it"),
+}
+_WHO: Final = {
+    "workflow_id": (_W.c.workflow_id, "the workflow"),
+    "task_id": (_T.c.task_id, "the task that said it"),
+    "attempt": (_S.c.attempt, "which of its attempts"),
+    "number": (_S.c.number, "counts all that was said in the workflow, in order"),
+    "time": (_S.c.time, "when, Unix seconds"),
 }
 _RUN_WITH_ERROR: Final = _R.outerjoin(_E, and_(_E.c.workflow == _R.c.workflow, _E.c.task == _R.c.error_task))
 
@@ -115,7 +135,7 @@ VIEWS: Final[Mapping[str, View]] = {
             "file": (_F.c.file, "where that is"),
             "line": (_F.c.line, "and in which line"),
             "source_hash": (_F.c.source_hash, "sha256 of its source text"),
-            "options": (_T.c.options, "task_options, JSON"),
+            "options": (_OPTIONS, "task_options, JSON"),
             "user_metadata": (_T.c.user_metadata, "what options(metadata=...) was given, JSON"),
             "reused_in": (_T.c.reused_in, "the last run that took its checkpoint"),
             "creator": (_C.c.task_id, "the task whose continuation it is a part of"),
@@ -127,9 +147,9 @@ VIEWS: Final[Mapping[str, View]] = {
     ),
     "heliograph_attempts": View(
         "a try of a task",
-        _A.join(_W, _W.c.key == _A.c.workflow).join(
-            _T, and_(_T.c.workflow == _A.c.workflow, _T.c.task == _A.c.task)
-        ),
+        _A.join(_W, _W.c.key == _A.c.workflow)
+        .join(_T, and_(_T.c.workflow == _A.c.workflow, _T.c.task == _A.c.task))
+        .outerjoin(_P, _OF_ATTEMPT),
         {
             "workflow_id": (_W.c.workflow_id, "the workflow"),
             "task_id": (_T.c.task_id, "the task"),
@@ -145,6 +165,10 @@ VIEWS: Final[Mapping[str, View]] = {
             "serialised": (_A.c.serialised, "the output was pickled"),
             "stored": (_A.c.stored, "the record was committed"),
             "backoff": (_A.c.backoff, "seconds it waited because of the attempt before"),
+            "wait": (
+                _A.c.ready - _A.c.created - _A.c.backoff,
+                "seconds from created to ready, without backoff",
+            ),
             "queue": (_A.c.started - _A.c.ready, "seconds from ready to started"),
             "load": (_A.c.loaded - _A.c.started, "seconds from started to loaded"),
             "compute": (_A.c.finished - _A.c.loaded, "seconds from loaded to finished"),
@@ -154,6 +178,11 @@ VIEWS: Final[Mapping[str, View]] = {
             "pid": (_A.c.pid, "of the worker"),
             "worker_id": (_A.c.worker_id, "the engine's name of the worker"),
             "node_id": (_A.c.node_id, "Ray's name of the node"),
+            "ray": (_A.c.ray, "more that Ray knows of it, JSON"),
+            "done": (_P.c.done, "so much it said was done"),
+            "total": (_P.c.total, "of so much"),
+            "message": (_P.c.message, "what it said beside that"),
+            "progress_time": (_P.c.progress_time, "when it said so, Unix seconds"),
             "measured": (_A.c.measured, "exclusive: alone in its process; shared: not"),
             "cpu_time": (_A.c.cpu_time, "seconds of CPU"),
             "peak_rss": (_A.c.peak_rss, "most memory resident at once, bytes"),
@@ -166,6 +195,21 @@ VIEWS: Final[Mapping[str, View]] = {
             "error_type": (_A.c.error_type, "dotted type of its error"),
             "error_message": (_A.c.error_message, "text of its error"),
             "error_traceback": (_A.c.error_traceback, "as Python prints it"),
+        },
+    ),
+    "heliograph_logs": View(
+        "a line that a task logged",
+        _said(SaidKind.LINE),
+        {**_WHO, "text": (_S.c.text, "the line")},
+    ),
+    "heliograph_metrics": View(
+        "a value of a metric",
+        _said(SaidKind.POINT),
+        {
+            **_WHO,
+            "key": (_S.c.text, "the metric"),
+            "value": (_S.c.value, "its value"),
+            "step": (_S.c.step, "which of its values it is, by the task's count"),
         },
     ),
     "heliograph_dependencies": View(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Connection, bindparam, literal_column, select
+from sqlalchemy import BindParameter, Connection, bindparam, func, literal_column, select
 
 from heliograph.records.change import Change, ChangeKind
 from heliograph.records.status import WorkflowStatus
@@ -56,6 +56,9 @@ class Watching:
             .order_by(changes.c.number)
             .limit(bindparam("most"))
             .offset(literal_column("0"))
+        )
+        self._last = self._prepared(
+            select(func.max(changes.c.number)).where(changes.c.workflow == of_workflow)
         )
         self._first_run = self._prepared(
             select(runs.c.created_time, runs.c.start_time).where(
@@ -115,6 +118,11 @@ class Watching:
                     )
         return [change for change in made if change.number > number or change.place > place]
 
+    def last_change(self, key: int) -> int:
+        """The number of the last commit that changed something of a workflow; 0: its submission."""
+        with self._database.read() as connection:
+            return self._last.ask(connection, of_workflow=key).scalar_one() or 0
+
     def said(
         self, key: int, kind: schema.SaidKind, task_id: str | None, after: int, limit: int
     ) -> list[SaidRecord]:
@@ -128,7 +136,7 @@ class Watching:
             limit: at most so many.
         """
         of_task = {} if task_id is None else {"of_task_id": task_id}
-        with self._database.read() as connection:
+        with self._database.snapshot() as connection:
             found = self._page[kind, task_id is not None].ask(
                 connection, of_workflow=key, first=after + 1, most=limit, **of_task
             )

@@ -23,6 +23,7 @@ from heliograph.engines.embedded.async_lane import AsyncLane
 from heliograph.engines.embedded.deaths import died, ended, never_ran
 from heliograph.engines.embedded.handle import Attempt, WorkerHandle
 from heliograph.engines.embedded.lines import Lines
+from heliograph.engines.embedded.lookout import Lookout
 from heliograph.engines.embedded.protocol import READY, unpack_answer, unpack_report
 from heliograph.engines.embedded.wire import watch
 from heliograph.engines.executor import AttemptKey, Deliver, Running, Said, Work
@@ -60,6 +61,7 @@ class Pool:
 
         self._attempts: dict[AttemptKey, Attempt] = {}
         self._handles: dict[WorkerHandle, None] = {}
+        self._lookout = Lookout()
         self._lines = Lines(lambda handle: watch(self._selector, handle.wire))
         self._async = AsyncLane(deliver, self._selector, storage)
         self._made = 0
@@ -136,7 +138,7 @@ class Pool:
         self._is_asleep = True
         if self._box or self._is_closing:
             self._is_asleep = False
-        ready = self._selector.select(self._async.patience() if self._is_asleep else 0)
+        ready = self._wait()
         self._is_asleep = False
         for key, mask in ready:
             key.data(mask)
@@ -144,6 +146,16 @@ class Pool:
         self._async.kill_overdue()
         self._start_workers()
         self._lines.feed()
+
+    def _wait(self) -> list[tuple[selectors.SelectorKey, int]]:
+        select = self._selector.select
+        if not self._is_asleep:
+            return select(0)
+        patience = self._async.patience()
+        if len(self._attempts) != 1:  # several workers are at work: they need the processors
+            return select(patience)
+        found: list[tuple[selectors.SelectorKey, int]] = self._lookout.wait(select, patience)
+        return found
 
     def _on_wake(self, _mask: int) -> None:
         os.read(self._wake_in, 4096)

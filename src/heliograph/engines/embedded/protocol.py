@@ -137,6 +137,7 @@ def pack_answer(ticket: int, seconds: float, receipt: Receipt) -> bytes:
             None if failure is None else _failure(failure),
             None if caught is None else _value(caught),
             receipt.continuation,
+            [_value(value) for value in receipt.arguments],
         ),
         5,
     )
@@ -144,7 +145,7 @@ def pack_answer(ticket: int, seconds: float, receipt: Receipt) -> bytes:
 
 def unpack_answer(data: bytes, key_of: Callable[[int], AttemptKey], worker: Worker) -> Answer:
     """The receipt that `pack_answer` packed, of the attempt that has this ticket."""
-    ticket, seconds, phases, resources, output, failure, caught, continuation = pickle.loads(data)
+    ticket, seconds, phases, resources, output, failure, caught, continuation, arguments = pickle.loads(data)
     receipt = Receipt(
         key_of(ticket),
         worker,
@@ -154,6 +155,7 @@ def unpack_answer(data: bytes, key_of: Callable[[int], AttemptKey], worker: Work
         None if failure is None else Failure(*failure),
         None if caught is None else StoredValue(*caught),
         continuation,
+        tuple([StoredValue(*value) for value in arguments]),
     )
     return Answer(ticket, seconds, receipt)
 

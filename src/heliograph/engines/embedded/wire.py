@@ -92,16 +92,21 @@ class Wire:
         self._socket.close()
 
     def _messages(self) -> list[bytes]:
-        data, messages, start = self._in, [], 0
-        while len(data) - start >= LENGTH.size:
-            (length,) = LENGTH.unpack_from(data, start)
-            end = start + LENGTH.size + length
-            if len(data) < end:
-                break
-            messages.append(bytes(data[start + LENGTH.size : end]))
-            start = end
-        del data[:start]
+        messages, start = [], 0
+        while (message := message_at(self._in, start)) is not None:
+            messages.append(message)
+            start += LENGTH.size + len(message)
+        del self._in[:start]
         return messages
+
+
+def message_at(received: bytearray, start: int) -> bytes | None:
+    """The message that begins there; None: it is not there yet, or not all of it."""
+    begin = start + LENGTH.size
+    if len(received) < begin:
+        return None
+    (length,) = LENGTH.unpack_from(received, start)
+    return bytes(received[begin : begin + length]) if len(received) >= begin + length else None
 
 
 def watch(selector: selectors.BaseSelector, wire: Wire) -> None:

@@ -9,17 +9,19 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import select
 import signal
 import sys
 import threading
 import time
 from functools import partial
-from typing import BinaryIO, Final
+from typing import Final
 
 from heliograph.engines.attempt import Functions, run_attempt
 from heliograph.engines.embedded.lifeline import die_with
+from heliograph.engines.embedded.lookout import Lookout
 from heliograph.engines.embedded.protocol import READY, Setup, pack_answer, pack_report, unpack_order
-from heliograph.engines.embedded.wire import LENGTH
+from heliograph.engines.embedded.wire import LENGTH, message_at
 from heliograph.engines.executor import Payload
 from heliograph.records.attempt import Worker
 from heliograph.records.report import Report
@@ -49,7 +51,10 @@ class _Line:
 
     def __init__(self, line: int, tickets: int, lifeline: int) -> None:
         self._line = line
-        self._reader: BinaryIO = open(line, "rb", buffering=BUFFER, closefd=False)  # noqa: SIM115
+        self._poll = select.poll()
+        self._poll.register(line, select.POLLIN)
+        self._lookout = Lookout()
+        self._in = bytearray()
         self._tickets = tickets
         self._lifeline = lifeline
         self._taken: set[int] = set()
@@ -87,12 +92,16 @@ class _Line:
             del data, order, receipt  # not to hold the last task's memory while idle
 
     def _receive(self) -> bytes | None:
-        header = self._reader.read(LENGTH.size)
-        if len(header) < LENGTH.size:
-            return None
-        (length,) = LENGTH.unpack(header)
-        data = self._reader.read(length)
-        return data if len(data) == length else None
+        """The next message; None: there will be none."""
+        received = self._in
+        while (message := message_at(received, 0)) is None:
+            self._lookout.wait(self._poll.poll)
+            data = os.read(self._line, BUFFER)
+            if not data:
+                return None
+            received += data
+        del received[: LENGTH.size + len(message)]
+        return message
 
     def _send(self, data: bytes) -> None:
         view = memoryview(LENGTH.pack(len(data)) + data)

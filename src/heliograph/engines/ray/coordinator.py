@@ -82,7 +82,7 @@ class Coordinator:
 
     def _new_owner(self) -> Owner:
         # By its beginning the next life of this actor knows what this one had.
-        owner = this_process("ray", self._store.clock())
+        owner = this_process("ray", self._store.lease_clock())
         owner = replace(owner, owner_id=f"{self._actor_id}-{owner.owner_id[:24]}")
         self._owners.add(owner.owner_id)
         return owner

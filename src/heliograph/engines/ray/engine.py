@@ -59,15 +59,18 @@ class RayEngine:
 
     def submit(self, plan: Plan, workflow_id: str, user_metadata: str) -> Any:
         """As `Engine.submit`; a reference to the output."""
+        plan, arguments, folder = self._store.with_arguments(_on_ray(plan))
         return self._enter(
             Submission(
                 workflow_id,
-                _on_ray(plan),
+                plan,
+                arguments,
                 user_metadata,
                 WorkflowStatus.RUNNING,
                 _provenance(),
                 self._store.clock(),
                 parent=None if (parent := running.get()) is None else parent.workflow_id,
+                folder=folder,
             )
         )
 

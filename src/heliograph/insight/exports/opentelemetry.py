@@ -6,14 +6,14 @@ A collector reads it from a file (its receiver ``otlpjsonfile``) or takes it ove
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from heliograph.insight.causes import causes
 from heliograph.insight.exports import conventions as name
 from heliograph.insight.exports.identity import digest
 from heliograph.insight.extent import dotted_names, run_extent
-from heliograph.records.status import AttemptStatus, WorkflowStatus
+from heliograph.records.status import ACTIVE, AttemptStatus, WorkflowStatus
 from heliograph.records.trace import Trace
 from heliograph.records.workflow import RunRecord
 
@@ -31,18 +31,42 @@ def opentelemetry(trace: Trace, run: int | None = None) -> str:
         run: tell this run only; None: all.
     """
     told = [one for one in trace.runs if run in (None, one.run)]
-    spans = [_workflow_span(trace), *(span for one in told for span in _run_spans(trace, one))]
+    return document(
+        trace, [_workflow_span(trace), *(span for one in told for span in _run_spans(trace, one))]
+    )
+
+
+def ended_spans(trace: Trace) -> dict[str, dict[str, Any]]:
+    """Spans of the newest run that have ended and will stay as they are, by their ids.
+
+    That of the workflow itself is told when the run is over, and again after a resume, which lengthens it.
+    """
+    run, of = trace.runs[-1], trace.attempts
+    goes_on = trace.workflow.status in ACTIVE
+    open_ones = {
+        _span_id(trace, "attempt", task, attempt)
+        for task, attempt, status in zip(of.task, of.attempt, of.status, strict=True)
+        if status is AttemptStatus.RUNNING
+    }
+    if goes_on:
+        open_ones.add(_span_id(trace, "run", run.run))
+    told = [*_run_spans(trace, run), *([] if goes_on else [_workflow_span(trace)])]
+    return {span["spanId"]: span for span in told if span["spanId"] not in open_ones}
+
+
+def document(trace: Trace, spans: Sequence[Mapping[str, Any]]) -> str:
+    """Spans of a workflow, as a collector takes them."""
     version = str(trace.workflow.run.code.get("heliograph", ""))
     resource = {name.SERVICE_NAME: "heliograph", name.SERVICE_VERSION: version or None}
-    document = {
+    made = {
         "resourceSpans": [
             {
                 "resource": {"attributes": _attributes(resource)},
-                "scopeSpans": [{"scope": {"name": "heliograph", "version": version}, "spans": spans}],
+                "scopeSpans": [{"scope": {"name": "heliograph", "version": version}, "spans": list(spans)}],
             }
         ]
     }
-    return json.dumps(document, allow_nan=False)
+    return json.dumps(made, allow_nan=False)
 
 
 def _workflow_span(trace: Trace) -> dict[str, Any]:

@@ -15,15 +15,15 @@ from sqlalchemy import (
     and_,
     case,
     exists,
-    false,
     func,
     literal,
+    or_,
     select,
 )
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.expression import UnaryExpression
 
-from heliograph.records.status import ACTIVE, WorkflowStatus
+from heliograph.records.status import ACTIVE, LEFT_TASK, TaskStatus, WorkflowStatus
 from heliograph.search.fields import OF_WORKFLOW
 from heliograph.storage import schema
 from heliograph.storage.statements import constant, constants
@@ -90,6 +90,21 @@ class Columns:
         gone = and_(stored.in_(constants(ACTIVE)), ~self._is_alive())
         return case((gone, constant(WorkflowStatus.RESUMABLE)), else_=stored)
 
+    def task_has_status(self, status: TaskStatus) -> Column:
+        """Whether the row, a task, reads so."""
+        stored, gone = self.field("status"), self.has_status(WorkflowStatus.RESUMABLE)
+        reads = stored == constant(status)
+        if status in LEFT_TASK:
+            return and_(reads, ~gone)
+        running = [before for before, after in LEFT_TASK.items() if after is status]
+        return or_(reads, and_(stored.in_(constants(running)), gone)) if running else reads
+
+    def read_task_status(self) -> Column:
+        """The status of the row, a task, as it reads."""
+        stored, gone = self.field("status"), self.has_status(WorkflowStatus.RESUMABLE)
+        left = [(and_(stored == constant(one), gone), constant(reads)) for one, reads in LEFT_TASK.items()]
+        return case(*left, else_=stored)
+
     def stored_status(self) -> Column:
         """The status of the row's workflow, as it is stored."""
         status = schema.workflows.c.status
@@ -100,10 +115,10 @@ class Columns:
         return column if self.is_plain else UnaryExpression(column, operator=operators.custom_op("+"))
 
     def _is_alive(self) -> Column:
-        if not self._alive:
-            return false()
         runs, workflows = schema.runs.alias(), schema.workflows
-        newest = [runs.c.workflow == self.workflow, runs.c.owner.in_(self._alive)]
+        had_none = runs.c.owner.is_(None)  # it waits for any engine to take it
+        is_owned = or_(had_none, runs.c.owner.in_(self._alive)) if self._alive else had_none
+        newest = [runs.c.workflow == self.workflow, is_owned]
         if not self.tasks:
             return exists().where(*newest, runs.c.run == workflows.c.run).correlate(workflows)
         its = workflows.alias()

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, false, func, not_, null, or_, select, true
 
-from heliograph.records.status import WorkflowStatus
+from heliograph.records.status import TaskStatus, WorkflowStatus
 from heliograph.search.expressions import (
     And,
     Comparison,
@@ -93,7 +93,9 @@ class Clauses:
             return self._negated(self._compared(field, Operator.EQUAL, value))
         if field.kind is FieldKind.METADATA:
             return self._of_metadata(field, how, value)
-        if field.kind is FieldKind.STATUS and (not self._columns.tasks or field.name != "status"):
+        if field.kind is FieldKind.STATUS:
+            if self._columns.tasks and field.name == "status":
+                return self._columns.task_has_status(TaskStatus(str(value)))
             return self._columns.has_status(WorkflowStatus(str(value)))
         column = self._columns.field(field.name)
         if how is Operator.EQUAL:

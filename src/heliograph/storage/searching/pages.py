@@ -144,8 +144,9 @@ def _older(key: Sequence[ColumnElement[Any]], than: Sequence[int]) -> ColumnElem
 
 def order_column(field: FieldAsked, columns: Columns) -> ColumnElement[Any]:
     """A column to order by."""
-    if field.kind is FieldKind.STATUS and (not columns.tasks or field.name != "status"):
-        return columns.read_status()
+    if field.kind is FieldKind.STATUS:
+        is_of_task = columns.tasks and field.name == "status"
+        return columns.read_task_status() if is_of_task else columns.read_status()
     if field.kind is not FieldKind.METADATA:
         return columns.field(field.name)
     text, number = label_columns(field, columns)

@@ -1,0 +1,121 @@
+"""What it costs to write everything down: processor time of the same work with all, some and none of it.
+
+heliograph has no switch for that, and shall have none: here, what records is replaced by what doesn't.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+from unittest.mock import patch
+
+from benchmarks.measure import HELIOGRAPH, Bar, Figure, Scale, alternate, check
+from benchmarks.work import engine, increment, sum_to, total
+from heliograph import workflow
+from heliograph.engines import attempt
+from heliograph.engines.measure import Meter
+from heliograph.records.attempt import Resources
+from heliograph.storage.changelog import Changelog
+from heliograph.storage.entries import Accepted
+from heliograph.storage.journal import Batch, Committed, Journal
+
+CHECKPOINTS: Final = "outputs and statuses alone"
+LOOP: Final = "the engine's loop alone"
+_MICROSECONDS: Final = 1e6
+
+
+class _NoMeter:
+    """Measures nothing."""
+
+    def __init__(self, _measured: str) -> None: ...
+
+    def read(self) -> Resources:
+        return Resources(measured="shared")
+
+
+@contextmanager
+def _no_records() -> Iterator[None]:
+    """Nothing is measured, and no attempt nor change is written."""
+    nothing = {"autospec": False, "new": lambda *_given, **_named: None}
+    with (
+        patch.object(attempt, "Meter", _NoMeter),
+        patch.object(Journal, "_write_attempts", **nothing),
+        patch.object(Changelog, "note", **nothing),
+    ):
+        yield
+
+
+@contextmanager
+def _no_storage() -> Iterator[None]:
+    """All is said to be stored, and nothing is."""
+    keys = itertools.count(1_000_000)
+
+    def commit(_journal: Journal, batch: Batch) -> Committed:
+        return Committed([Accepted(next(keys), 1) for _ in batch.entries], frozenset(), {})
+
+    with patch.object(attempt, "Meter", _NoMeter), patch.object(Journal, "commit", commit):
+        yield
+
+
+def measure(scale: Scale) -> list[Figure]:
+    count = scale.size(full=5_000, quick=200)
+
+    def with_all() -> float:
+        with engine("threads"):
+            return _spent(count)
+
+    def checkpoints() -> float:
+        with engine("threads"), _no_records():
+            return _spent(count)
+
+    def loop() -> float:
+        with engine("threads"), _no_storage():
+            return _spent(count)
+
+    spent = alternate(scale, {HELIOGRAPH: with_all, CHECKPOINTS: checkpoints, LOOP: loop})
+    pairs = zip(spent[HELIOGRAPH], spent[CHECKPOINTS], strict=True)
+    metered = alternate(scale, {HELIOGRAPH: lambda: _metered(scale.size(20_000, 500))})
+    return [
+        Figure(
+            name=f"processor time of a task, fan-out of {count:,}, threads",
+            unit="us",
+            better="lower",
+            measured=spent,
+            note="of all threads, from before `bind` to the output",
+        ),
+        Figure(
+            name="cost of recording a task, threads",
+            unit="us",
+            better="lower",
+            measured={HELIOGRAPH: tuple([everything - some for everything, some in pairs])},
+            bars=(Bar(60.0),),
+            note=f"processor time with everything on, less that of {CHECKPOINTS}",
+        ),
+        Figure(
+            name="measuring a task in a worker process",
+            unit="us",
+            better="lower",
+            measured=metered,
+            note="processor time of its meter alone, peak memory included: this comes on top there",
+        ),
+    ]
+
+
+def _spent(count: int) -> float:
+    start = time.process_time()
+    output = workflow.run(total.bind([increment.bind(number) for number in range(count)]))
+    seconds = time.process_time() - start
+    check(output, sum_to(count), "the output")
+    return seconds / count * _MICROSECONDS
+
+
+def _metered(count: int) -> float:
+    start = time.process_time()
+    for _ in range(count):
+        used: Any = Meter("exclusive").read()
+    seconds = time.process_time() - start
+    check(used.measured, "exclusive", "what was measured")
+    return seconds / count * _MICROSECONDS

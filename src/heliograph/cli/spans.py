@@ -1,0 +1,46 @@
+"""``heliograph spans``: what runs, told to OpenTelemetry while it runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from heliograph import workflow
+from heliograph.cli.completion import workflows
+from heliograph.cli.storage import StorageOption, chosen, open_for, open_to_read
+
+
+def spans(
+    context: typer.Context,
+    workflow_id: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="ID",
+            help="The workflow.",
+            show_default="all that run, until interrupted",
+            autocompletion=workflows,
+        ),
+    ] = None,
+    endpoint: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Of a collector, such as http://localhost:4318; 'env': as OTEL_EXPORTER_OTLP_ENDPOINT says.",
+            show_default="they are printed, a JSON document a line",
+        ),
+    ] = None,
+    storage: StorageOption = None,
+) -> None:
+    """Tell OpenTelemetry what runs, as live spans: each attempt, run and workflow as soon as it has ended."""
+    from heliograph.cli import rendering
+
+    if workflow_id is None:
+        open_to_read(chosen(context, storage))
+    else:
+        open_for(context, storage, workflow_id)
+    if endpoint is not None:
+        workflow.send_spans(workflow_id, None if endpoint == "env" else endpoint)
+        return
+    for document in workflow.live_spans(workflow_id):
+        rendering.write(document)

@@ -1,0 +1,133 @@
+"""``heliograph storage``: whole storages, brought to a newer version, copied, backed up and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+from heliograph import workflow
+from heliograph.cli.storage import StorageOption, chosen, command, open_to_read, require
+
+UNWELL = 1
+
+storages = typer.Typer(help="Whole storages: upgrade, copy, back up, check.", no_args_is_help=True)
+
+_JSON = Annotated[bool, typer.Option("--json", help="What the function of heliograph.workflow returns.")]
+_TARGET = Annotated[str, typer.Argument(metavar="TARGET", help="A new folder, file or database URL.")]
+
+
+@storages.command()
+def upgrade(context: typer.Context, as_json: _JSON = False, storage: StorageOption = None) -> None:
+    """Bring a storage of an older heliograph to this version: one in a file keeps a copy of it as it was.
+
+    Files are upgraded when they are opened, too. On a server, end what uses it, and make a backup first.
+    """
+    from heliograph.cli import rendering
+
+    place = chosen(context, storage)
+    require(place)
+    done = workflow.upgrade_storage(place)
+    if as_json:
+        rendering.print_json(done)
+        return
+    if done["before"] == done["now"]:
+        rendering.write(f"it has version {done['now']} already: nothing was done")
+        return
+    rendering.write(f"upgraded from version {done['before']} to {done['now']}")
+    if done["kept"] is not None:
+        rendering.write(f"as it was, it is kept in {rendering.shown(done['kept'])}")
+
+
+@storages.command()
+def copy(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A folder, file or database URL.")],
+    target: _TARGET,
+    as_json: _JSON = False,
+) -> None:
+    """Copy all of a storage into an empty one of any kind, and compare the two. The source stays as it is."""
+    require(source)
+    with _progress() as told:
+        done = workflow.copy_storage(source, target, progress=told)
+    _tell_copied(done, target, as_json)
+
+
+@storages.command()
+def backup(
+    context: typer.Context, target: _TARGET, as_json: _JSON = False, storage: StorageOption = None
+) -> None:
+    """Save a storage to a new place, while engines go on writing to it."""
+    place = chosen(context, storage)
+    require(place)
+    with _progress() as told:
+        done = workflow.backup_storage(target, place, progress=told)
+    _tell_copied(done, target, as_json)
+
+
+@storages.command()
+def check(
+    context: typer.Context,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Forget damaged outputs, so that a resume makes them again.")
+    ] = False,
+    as_json: _JSON = False,
+    storage: StorageOption = None,
+) -> None:
+    """Read every large value, and name those that are damaged or gone. Exits with 1 if there are any."""
+    from heliograph.cli import rendering
+
+    place = chosen(context, storage)
+    found: dict[str, Any] = {"values": 0, "bytes": 0, "damaged": []}
+    if open_to_read(place):
+        with _progress() as told:
+            found = workflow.check_values(forget=forget, progress=told)
+    if as_json:
+        rendering.print_json(found)
+    else:
+        for one in found["damaged"]:
+            whose = f"{one['workflow_id']} {one['task_id']} {one['role']}"
+            rendering.write(f"{rendering.shown(whose)}: {rendering.shown(one['error'])}")
+            if one["forgotten"]:
+                again = command(place, "resume", one["workflow_id"])
+                rendering.write(f"  forgotten: {rendering.shown(again)} makes it again")
+        said = f"{found['values']} values, {rendering.size(found['bytes'])}, {len(found['damaged'])} damaged"
+        rendering.stderr().print(said, style="dim")
+    if found["damaged"]:
+        raise typer.Exit(UNWELL)
+
+
+def _tell_copied(done: dict[str, Any], target: str, as_json: bool) -> None:
+    from heliograph.cli import rendering
+
+    if as_json:
+        rendering.print_json(done)
+    else:
+        for one in done["damaged"]:
+            rendering.write(f"not copied: {rendering.shown(one)}")
+        counted = f"{done['rows']['workflows']} workflows, {sum(done['rows'].values())} rows"
+        values = f"{done['values']} values of {rendering.size(done['values_bytes'])}"
+        rendering.write(f"copied and compared: {counted}, {values}")
+        rendering.write(f"look at it: {rendering.shown(command(target, 'ls'))}")
+    if done["damaged"]:
+        raise typer.Exit(UNWELL)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each thing that is being done, on a terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from heliograph.cli import rendering
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=rendering.stderr(), transient=True) as bars:
+        bar_of: dict[str, Any] = {}
+
+        def told(what: str, done: int, total: int) -> None:
+            if what not in bar_of:
+                bar_of[what] = bars.add_task(what, total=total)
+            bars.update(bar_of[what], completed=done, total=total)
+
+        yield told

@@ -1,0 +1,81 @@
+"""``heliograph worker``: an engine without a driver."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from types import FrameType
+from typing import Annotated, Final
+
+import typer
+
+from heliograph import workflow
+from heliograph.cli.storage import StorageOption, chosen
+
+_SAME_SECONDS: Final = 1.0
+"""Two signals within so long are one: a supervisor tells the process, and then its whole group."""
+
+
+def worker(
+    context: typer.Context,
+    workers: Annotated[
+        str, typer.Option(metavar="KIND", help="What tasks run in: processes, or threads.")
+    ] = "processes",
+    num_workers: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="How many; default: as suits the machine.")
+    ] = None,
+    at_once: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Workflows that it has at most; default: 4 for each worker, at least 16."
+        ),
+    ] = None,
+    max_running_workflows: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Take none while so many run on the storage, over all engines."
+        ),
+    ] = None,
+    grace: Annotated[
+        float,
+        typer.Option(min=0, metavar="SECONDS", help="Told to stop, it gives what runs so long to end."),
+    ] = 20.0,
+    storage: StorageOption = None,
+) -> None:
+    """Run workflows that were handed in (run_async(..., detach=True)) or lost their engine.
+
+    SIGTERM and Ctrl-C let it take no more, finish what it has or hand it back to others, and exit with 0;
+    the second one lets it hand back at once.
+    """
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())  # as `python -m` does: tasks are found where they are developed
+    workflow.init(
+        storage=chosen(context, storage),
+        engine="embedded",
+        workers=workers,
+        num_workers=num_workers,
+        max_running_workflows=max_running_workflows,
+    )
+    stop, told_at = threading.Event(), 0.0
+
+    def told(_number: int, _frame: FrameType | None) -> None:
+        nonlocal told_at
+        if not stop.is_set():
+            told_at = time.monotonic()
+            stop.set()
+        elif time.monotonic() - told_at > _SAME_SECONDS:
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, told) for number in (signal.SIGTERM, signal.SIGINT)}
+    typer.echo(f"heliograph worker {socket.gethostname()}:{os.getpid()} takes workflows")
+    try:
+        left = workflow.work(stop, at_once=at_once, grace=grace)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if left:
+        typer.echo(f"handed back {left} workflow{'s' * (left > 1)} that did not end in time")

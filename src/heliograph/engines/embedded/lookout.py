@@ -1,0 +1,50 @@
+"""Waiting for a message that may come at once: look for it a while before going to sleep, where that pays.
+
+To be woken takes a process as long as a commit takes the disk, 50 to 100 µs on a virtual machine. In a chain
+of short tasks the pool and its worker wait for each other all the time, and being woken was a third of what
+a task cost. Who has been answered soon keeps looking; who has not, sleeps: an idle engine stays idle.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+SOON_SECONDS: Final = 0.001
+"""How long to look: a chain's next task follows within the time of a commit, which is less on most disks."""
+
+_HAS_COMPANY: Final = len(os.sched_getaffinity(0)) > 1 if hasattr(os, "sched_getaffinity") else True
+
+
+class Lookout:
+    """One who waits for messages, and remembers whether the last one came soon.
+
+    Args:
+        now: a clock that nobody sets, in seconds.
+    """
+
+    __slots__ = ("_comes_soon", "_now")
+
+    def __init__(self, now: Callable[[], float] = time.perf_counter) -> None:
+        self._now = now
+        self._comes_soon = False
+
+    def wait(self, arrived: Callable[[float | None], Any], patience: float | None = None) -> Any:
+        """Wait for something to arrive.
+
+        Args:
+            arrived: waits so long and gives what came, or something false: 0 is not at all, None is for ever.
+            patience: how long to wait in all, in its unit.
+        """
+        begun = self._now()
+        found = arrived(0)
+        # With one processor, whoever is to answer could not run meanwhile.
+        if self._comes_soon and _HAS_COMPANY:
+            while not found and self._now() - begun < SOON_SECONDS:
+                found = arrived(0)
+        if not found:
+            found = arrived(patience)
+        self._comes_soon = bool(found) and self._now() - begun < SOON_SECONDS
+        return found

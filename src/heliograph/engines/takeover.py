@@ -1,0 +1,123 @@
+"""Taking workflows that no engine has, unasked: those of engines that are gone, and those handed in."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Final
+
+from heliograph.engines.outcome import OutputFuture
+from heliograph.engines.provenance import provenance
+from heliograph.errors import StorageError, WorkflowNotFoundError
+from heliograph.records.status import RunReason, WorkflowStatus
+from heliograph.storage.entries import Claim
+from heliograph.storage.store import Store
+
+LOOK_SECONDS: Final = 1.0
+"""How soon the end of an engine is noticed, once its process is gone or its lease has run out."""
+_AT_ONCE: Final = 100
+_LEAST: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Appetite:
+    """What an engine takes unasked.
+
+    Attributes:
+        handed_in: workflows that were handed in for any engine too, and not only those that lost theirs.
+        own: only while it has fewer than so many itself; None: any number.
+        limit: only while fewer than so many run, over all engines; None: any number.
+    """
+
+    handed_in: bool = False
+    own: int | None = None
+    limit: int | None = None
+
+
+class TakeOver:
+    """The thread that looks for such workflows.
+
+    Args:
+        store: where they are.
+        enter: brings a workflow into the engine.
+        count: how many it has.
+        appetite: what it takes.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        enter: Callable[[Claim], Future[OutputFuture]],
+        count: Callable[[], int],
+        appetite: Appetite,
+    ) -> None:
+        self._store = store
+        self._enter = enter
+        self._count = count
+        self._appetite = appetite
+        self._stopping = threading.Event()
+        self._woken = threading.Event()
+        # Room for another one comes with the end of one, its own or any other.
+        self._ear = store.news.ear(lambda word: word.unowned, lambda _: self._woken.set())
+        self._thread = threading.Thread(target=self._main, name="heliograph-takeover", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take nothing more; returns when what was being taken is in."""
+        self._stopping.set()
+        self._woken.set()
+        self._thread.join()
+
+    def _main(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                while self._take():
+                    pass
+            except StorageError:
+                pass  # what can't be read now may be in a moment
+            except RuntimeError:
+                return  # the engine is closed
+            # That a process died nobody tells; so it looks often, whoever could wake it.
+            self._woken.wait(LOOK_SECONDS)
+            self._woken.clear()
+
+    def _take(self) -> bool:
+        """Take what there is, as far as there is room; whether it is worth looking again at once."""
+        own = self._appetite.own
+        room = _AT_ONCE if own is None else min(_AT_ONCE, own - self._count())
+        if room <= 0 or self._stopping.is_set():
+            return False
+        found = self._store.handover.unowned(room, handed_in=self._appetite.handed_in)
+        taken = [self._enter(self._claim(workflow_id)) for workflow_id in found]
+        return sum(map(_is_in, taken)) > 0  # all are waited for: what is in counts
+
+    def _claim(self, workflow_id: str) -> Claim:
+        return Claim(
+            workflow_id,
+            WorkflowStatus.RUNNING,
+            provenance(),
+            self._store.clock(),
+            RunReason.RECOVERED,
+            self._appetite.limit,
+        )
+
+
+def default_own(workers: int | None) -> int:
+    """How many workflows an engine has at once, if nobody says: enough that its workers have work.
+
+    Args:
+        workers: how many it has; None: as suits the machine.
+    """
+    return max(_LEAST, 4 * (workers or os.cpu_count() or 1))
+
+
+def _is_in(taken: Future[OutputFuture]) -> bool:
+    try:
+        taken.result()
+    except (RuntimeError, WorkflowNotFoundError, queue.Full):
+        return False  # another engine was first, or it was deleted, or there is no room: nothing is amiss
+    return True

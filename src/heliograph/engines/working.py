@@ -1,0 +1,39 @@
+"""Being a worker: an engine that nobody drives, which takes what others hand in or leave behind."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Final
+
+from heliograph.engines.engine import Engine
+from heliograph.errors import WorkflowError
+
+_LOOK_SECONDS: Final = 0.5
+_DRAIN_LOOK_SECONDS: Final = 0.02
+
+
+def work(engine: Engine, stop: threading.Event, at_once: int | None, grace: float) -> int:
+    """Take workflows until told to stop, then finish what there is.
+
+    Args:
+        engine: who runs them.
+        stop: set when it is to stop.
+        at_once: how many workflows it has at most; None: as suits its workers.
+        grace: seconds in which what runs may come to its end.
+
+    Returns:
+        How many workflows are left for others.
+
+    Raises:
+        WorkflowError: the engine ended by itself.
+    """
+    engine.take(at_once)
+    while not stop.wait(_LOOK_SECONDS):
+        if engine.is_closed:
+            raise WorkflowError("the engine ended by itself; its last words are above")
+    engine.stop_taking()
+    end = time.monotonic() + grace
+    while engine.count and time.monotonic() < end:
+        time.sleep(_DRAIN_LOOK_SECONDS)
+    return engine.count

@@ -1,0 +1,105 @@
+"""Workflows that no engine has: handed in for any of them to take, or left by one that is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from sqlalchemy import func, or_, select
+
+from heliograph.records.status import ACTIVE, WorkflowStatus
+from heliograph.storage import rows, schema
+from heliograph.storage.claims import OWNER_COLUMNS, with_owner
+from heliograph.storage.database import Database
+from heliograph.storage.entries import Accepted, Refused, Submission, Unstored
+from heliograph.storage.liveness import is_alive
+from heliograph.storage.news import Word
+from heliograph.storage.statements import constant, constants
+from heliograph.storage.submissions import Submissions
+
+_ENGINE: Final = "embedded"
+
+
+class Handover:
+    """Hands workflows from one engine, or from nobody, to the next.
+
+    Args:
+        database: where they are stored.
+        clock: gives Unix seconds.
+        lease_clock: gives Unix seconds; leases are measured against it.
+    """
+
+    def __init__(
+        self, database: Database, clock: Callable[[], float], lease_clock: Callable[[], float]
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._lease_clock = lease_clock
+        self._submissions = Submissions(database.dialect)
+
+    def hand_in(
+        self, submission: Submission, most_pending: int | None
+    ) -> Accepted | Refused | Unstored | None:
+        """Store a workflow for any engine to take.
+
+        Args:
+            submission: the workflow; PENDING.
+            most_pending: how many may wait so; None: any number.
+
+        Returns:
+            As `Submissions.store`; None: so many wait already.
+
+        Raises:
+            StorageError: it can't be stored.
+        """
+        runs, workflows = schema.runs, schema.workflows
+        waiting = (
+            select(func.count())
+            .select_from(with_owner())
+            .where(workflows.c.status == constant(WorkflowStatus.PENDING), runs.c.owner.is_(None))
+        )
+        with self._database.write() as connection:
+            new = {submission.workflow_id}
+            self._database.lock(connection, new=new, queue=most_pending is not None)
+            if most_pending is not None and connection.execute(waiting).scalar_one() >= most_pending:
+                return None
+            answer = self._submissions.store(connection, submission, None, self._clock())
+        self._database.news.tell(Word(unowned=True))
+        return answer
+
+    def unowned(self, most: int, *, handed_in: bool) -> list[str]:
+        """Ids of workflows that an engine may take: those that ran before those that waited, oldest first.
+
+        Args:
+            most: so many at most.
+            handed_in: those that were handed in too, and not only those that lost their engine.
+        """
+        workflows, runs, now = schema.workflows, schema.runs, self._lease_clock()
+        held: Any = (
+            select(*OWNER_COLUMNS)
+            .select_from(with_owner())
+            .where(workflows.c.status.in_(constants(ACTIVE)), runs.c.owner.is_not(None))
+            .group_by(*OWNER_COLUMNS)
+        )
+        with self._database.read() as connection:
+            owners = [rows.owner_record(row) for row in connection.execute(held)]
+            gone = [
+                owner.owner_id
+                for owner in owners
+                if owner is not None and owner.engine == _ENGINE and not is_alive(owner, now)
+            ]
+            if not gone and not handed_in:
+                return []
+            had_none = runs.c.owner.is_(None)
+            is_lost = runs.c.owner.in_(gone)
+            found = connection.execute(
+                select(workflows.c.workflow_id)
+                .select_from(with_owner())
+                .where(
+                    workflows.c.status.in_(constants(ACTIVE)),
+                    or_(is_lost, had_none) if handed_in else is_lost,
+                )
+                .order_by(workflows.c.status != constant(WorkflowStatus.RUNNING), workflows.c.key)
+                .limit(most)
+            )
+            return list(found.scalars())

@@ -1,0 +1,209 @@
+"""Workflows that nobody drives: handed in, taken by workers, taken over when these are gone."""
+
+from __future__ import annotations
+
+import queue
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heliograph import workflow
+from tests import postgresql, scripts
+from tests.conditions import DEADLINE, until
+from tests.gates import Gate, Ledger
+from tests.invariants import check_store
+
+
+@workflow.task
+def note(ledger: Ledger, line: str, gate: Gate | None = None) -> str:
+    ledger.note(line)
+    if gate is not None:
+        gate.wait(line)
+    return line
+
+
+@workflow.task
+def join(*lines: str) -> str:
+    return " ".join(lines)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    if request.param == "sqlite":
+        made: Any = tmp_path / "storage"
+    else:
+        made = postgresql.server().database(tmp_path / "values")
+    yield made
+    workflow.shutdown()
+    check_store(made / "heliograph.db" if isinstance(made, Path) else made)
+    if isinstance(made, str):
+        postgresql.server().drop(made)
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    made = Gate(tmp_path / "gate")
+    yield made
+    made.open()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path / "ledger")
+
+
+@contextmanager
+def worker(storage: Any, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """``heliograph worker``, killed at the end if it is still there."""
+    command = [sys.executable, "-m", "heliograph.cli", "worker", "--workers", "threads", *options]
+    process = subprocess.Popen(
+        command, env=scripts.environment(storage), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def ended(process: subprocess.Popen[str]) -> str:
+    """What a worker printed that was told to stop, and did so well."""
+    process.send_signal(signal.SIGTERM)
+    printed, errors = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0, errors
+    assert not errors
+    return printed
+
+
+HAND_IN = """
+import sys
+from pathlib import Path
+from heliograph import workflow
+from tests.crash.test_takeover import join, note
+from tests.gates import Ledger
+ledger = Ledger(Path(sys.argv[1]))
+parts = [note.bind(ledger, "one"), note.bind(ledger, "two")]
+workflow.run_async(join.bind(*parts), workflow_id="mine", metadata={"n": 1}, detach=True)
+print(workflow.get_status("mine"))
+"""
+
+
+def test_a_worker_runs_what_a_program_left_that_is_gone(storage: Any, ledger: Ledger) -> None:
+    assert scripts.run(HAND_IN, storage, ledger.path) == "PENDING\n"
+    workflow.init(storage=storage, workers="threads")
+    assert workflow.list_all() == [("mine", "PENDING")]
+    assert [one["workflow_id"] for one in workflow.search("status = PENDING")["found"]] == ["mine"]
+    with pytest.raises(RuntimeError, match="PENDING already"):
+        workflow.resume("mine")
+    with worker(storage) as process:
+        assert workflow.get_output("mine") == "one two"
+        assert "takes workflows" in ended(process)
+    assert sorted(ledger.lines()) == ["one", "two"]
+    (run,) = workflow.history("mine")["runs"]
+    assert run["reason"] == "start"
+    assert workflow.get_metadata("mine")["user_metadata"] == {"n": 1}
+
+
+def test_who_handed_it_in_may_wait_for_it_while_workers_die(storage: Any, gate: Gate, ledger: Ledger) -> None:
+    workflow.init(storage=storage, workers="threads")
+    last = join.bind(note.bind(ledger, "one", gate), note.bind(ledger, "two"))
+    output = workflow.run_async(last, workflow_id="mine", detach=True)
+    with worker(storage) as first:
+        gate.until_waiting("one", first)
+        until(lambda: workflow.get_metadata("mine")["progress"]["by_status"].get("SUCCESSFUL"))
+        first.kill()
+        first.wait()
+    assert workflow.get_status("mine") == "RESUMABLE"
+    gate.open()
+    with worker(storage):
+        assert output.result(DEADLINE) == "one two"
+    assert ledger.counts() == {"one": 2, "two": 1}
+    assert [run["reason"] for run in workflow.history("mine")["runs"]] == ["start", "recovered"]
+
+
+def test_an_engine_that_recovers_goes_on_with_what_others_left(
+    storage: Any, gate: Gate, ledger: Ledger
+) -> None:
+    program = """
+import sys
+from pathlib import Path
+from heliograph import workflow
+from tests.crash.test_takeover import join, note
+from tests.gates import Gate, Ledger
+workflow.init(workers="threads")
+ledger, gate = Ledger(Path(sys.argv[1])), Gate(Path(sys.argv[2]))
+workflow.run(join.bind(note.bind(ledger, "one", gate)), workflow_id="mine")
+"""
+    with scripts.start(program, storage, ledger.path, gate.folder) as first:
+        gate.until_waiting("one", first)
+        workflow.init(storage=storage, workers="threads", recover=True)
+        assert workflow.get_status("mine") == "RUNNING"
+        first.kill()
+        first.communicate()
+    gate.open()
+    until(lambda: workflow.get_status("mine") == "SUCCESSFUL")
+    assert workflow.get_output("mine") == "one"
+
+
+def test_it_takes_no_more_than_may_run_over_all_engines(storage: Any, gate: Gate, ledger: Ledger) -> None:
+    workflow.init(storage=storage, workers="threads")
+    for number in range(5):
+        dag = join.bind(note.bind(ledger, str(number), gate))
+        workflow.run_async(dag, workflow_id=f"w{number}", detach=True)
+    limit = ("--max-running-workflows", "2")
+    with worker(storage, *limit) as one, worker(storage, *limit) as other:
+        gate.until_waiting("0", one)
+        gate.until_waiting("1", other)
+        assert workflow.list_all("RUNNING") == [("w0", "RUNNING"), ("w1", "RUNNING")]
+        gate.open()
+        until(lambda: len(workflow.list_all("SUCCESSFUL")) == 5)
+    assert sorted(ledger.lines()) == ["0", "1", "2", "3", "4"]
+
+
+def test_no_more_wait_than_may(storage: Any) -> None:
+    workflow.init(storage=storage, max_pending_workflows=2)
+    workflow.run_async(join.bind("a"), workflow_id="first", detach=True)
+    with pytest.raises(RuntimeError, match="'first' is PENDING already"):
+        workflow.run_async(join.bind("a"), workflow_id="first", detach=True)
+    workflow.run_async(join.bind("a"), workflow_id="second", detach=True)
+    with pytest.raises(queue.Full, match="max_pending_workflows"):
+        workflow.run_async(join.bind("a"), workflow_id="third", detach=True)
+    workflow.cancel("first")
+    workflow.run_async(join.bind("a"), workflow_id="third", detach=True)
+    assert workflow.list_all() == [("first", "CANCELED"), ("second", "PENDING"), ("third", "PENDING")]
+
+
+@pytest.mark.parametrize("grace", ["60", "0"], ids=["finishes", "hands back"])
+def test_told_to_stop(storage: Any, gate: Gate, ledger: Ledger, grace: str) -> None:
+    workflow.init(storage=storage, workers="threads")
+    output = workflow.run_async(join.bind(note.bind(ledger, "one", gate)), workflow_id="mine", detach=True)
+    with worker(storage, "--grace", grace) as process:
+        gate.until_waiting("one", process)
+        process.send_signal(signal.SIGTERM)
+        if grace == "0":
+            printed, errors = process.communicate(timeout=DEADLINE)
+            assert "handed back 1 workflow that did not end in time" in printed
+            assert workflow.get_status("mine") == "RESUMABLE"
+            gate.open()
+            with worker(storage):
+                assert output.result(DEADLINE) == "one"
+        else:
+            gate.open()
+            printed, errors = process.communicate(timeout=DEADLINE)
+            assert "handed back" not in printed
+            assert workflow.get_status("mine") == "SUCCESSFUL"
+        assert process.returncode == 0, errors
+
+
+@pytest.mark.parametrize("value", ["yes", 1])
+def test_what_is_neither_yes_nor_no(value: Any) -> None:
+    with pytest.raises(TypeError, match="recover must be True or False"):
+        workflow.init(recover=value)
+    with pytest.raises(TypeError, match="detach must be True or False"):
+        workflow.run_async(join.bind("a"), detach=value)

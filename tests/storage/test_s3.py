@@ -1,0 +1,206 @@
+"""Large values on S3: as in a folder; and what S3 alone can do to them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from s3fs import S3FileSystem
+
+from heliograph import workflow
+from heliograph.storage.values import ValueStore
+from tests import s3
+from tests.gates import Ledger
+from tests.invariants import check_store
+from tests.scripts import run
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> s3.Server:
+    made = s3.server()
+    S3FileSystem.clear_instance_cache()  # fsspec keeps those that were made with another environment
+    for name, value in made.environment().items():
+        monkeypatch.setenv(name, value)
+    return made
+
+
+@pytest.fixture
+def bucket(server: s3.Server) -> str:
+    return server.bucket()
+
+
+def place(tmp_path: Path, bucket: str) -> str:
+    return f"sqlite:///{tmp_path}/flows.db?values=s3://{bucket}/flows"
+
+
+@pytest.fixture
+def storage(tmp_path: Path, bucket: str) -> Iterator[str]:
+    """A storage whose values are on S3, with an engine on it."""
+    made = place(tmp_path, bucket)
+    workflow.init(storage=made, num_workers=1)
+    yield made
+    workflow.shutdown()
+    check_store(tmp_path / "flows.db")
+
+
+@workflow.task
+def make(ledger: Ledger, size: int) -> bytes:
+    ledger.note("made")
+    return os.urandom(size)
+
+
+@workflow.task
+def take(flag: Path, value: bytes, _own: bytes = b"") -> int:
+    flag.read_text()
+    return len(value)
+
+
+@pytest.fixture
+def flag(tmp_path: Path) -> Path:
+    return tmp_path / "flag"
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path / "ledger")
+
+
+def test_a_workflow_with_its_values_on_s3(
+    server: s3.Server, bucket: str, storage: str, flag: Path, ledger: Ledger
+) -> None:
+    flag.touch()
+    made = make.options(name="made").bind(ledger, MIB)
+    assert workflow.run(take.bind(flag, made, os.urandom(MIB)), workflow_id="mine") == MIB
+    assert sorted(size // MIB for size in server.objects(bucket).values()) == [1, 1]
+    output = workflow.get_metadata("mine", "made")["output"]
+    assert f"flows/{output['stored']}" in server.objects(bucket)
+    assert len(workflow.get_output("mine", task_id="made")) == MIB
+    workflow.delete("mine")
+    assert server.objects(bucket) == {}
+
+
+@pytest.mark.parametrize("damage", ["changed", "gone"])
+def test_a_damaged_object_is_named_and_made_again(
+    server: s3.Server, bucket: str, storage: str, flag: Path, ledger: Ledger, damage: str
+) -> None:
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(take.bind(flag, make.bind(ledger, MIB)), workflow_id="mine")
+    flag.touch()
+    (key,) = server.objects(bucket)
+    if damage == "changed":
+        server.client().put_object(Bucket=bucket, Key=key, Body=os.urandom(MIB))
+    else:
+        server.client().delete_object(Bucket=bucket, Key=key)
+    with pytest.raises(workflow.WorkflowExecutionError, match=r"take'.*StorageCorruptError") as raised:
+        workflow.resume("mine")
+    assert f"s3://{bucket}/{key}" in str(raised.value.__cause__)
+    assert "makes it again" in str(raised.value.__cause__)
+    assert workflow.resume("mine") == MIB
+    assert ledger.counts()["made"] == 2
+
+
+def test_an_object_of_a_task_that_may_run_once_only_is_not_made_again(
+    server: s3.Server, bucket: str, storage: str, flag: Path, ledger: Ledger
+) -> None:
+    once = make.options(max_retries=0).bind(ledger, MIB)
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(take.bind(flag, once), workflow_id="mine")
+    flag.touch()
+    (key,) = server.objects(bucket)
+    body = server.client().get_object(Bucket=bucket, Key=key)["Body"].read()
+    server.client().delete_object(Bucket=bucket, Key=key)
+    for _ in range(2):
+        with pytest.raises(workflow.WorkflowExecutionError, match="StorageCorruptError"):
+            workflow.resume("mine")
+    server.client().put_object(Bucket=bucket, Key=key, Body=body)  # from a backup
+    assert workflow.resume("mine") == MIB
+    assert ledger.counts()["made"] == 1
+
+
+@pytest.mark.parametrize("size", [MIB, 110 * MIB], ids=["in one piece", "in parts"])
+def test_an_upload_that_is_always_cut_is_an_error_and_leaves_nothing(
+    server: s3.Server, bucket: str, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    line = s3.BreakingLine(server.port, after=300_000, times=10**6)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", line.url)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # each of them would wait longer for the next
+    store = ValueStore(f"s3://{bucket}/cut")
+    with store.writer("1") as writer:
+        writer.write(os.urandom(size))
+        with pytest.raises(workflow.StorageError) as raised:
+            writer.finish(None)
+    line.close()
+    assert f"can't write the stored value s3://{bucket}/cut/1" in str(raised.value)
+    assert line.broken
+    assert server.objects(bucket) == {}
+    assert server.unfinished(bucket) == []
+
+
+def test_an_upload_that_is_cut_now_and_then_is_made_again(
+    server: s3.Server, bucket: str, tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = s3.BreakingLine(server.port, after=300_000, times=2)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", line.url)
+    workflow.init(storage=place(tmp_path, bucket), num_workers=1)
+    try:
+        assert len(workflow.run(make.bind(ledger, MIB), workflow_id="mine")) == MIB
+    finally:
+        workflow.shutdown()
+        line.close()
+    assert line.broken == 2
+    assert [size // MIB for size in server.objects(bucket).values()] == [1]
+    assert ledger.counts()["made"] == 1
+
+
+def test_a_missing_bucket_is_named(server: s3.Server, tmp_path: Path, ledger: Ledger) -> None:
+    workflow.init(storage=place(tmp_path, "nobodys-bucket"), num_workers=1)
+    try:
+        with pytest.raises(workflow.WorkflowExecutionError) as of_an_output:
+            workflow.run(make.options(max_retries=0).bind(ledger, MIB))
+        with pytest.raises(workflow.StorageError) as of_an_argument:
+            workflow.run(take.bind(tmp_path, os.urandom(MIB)), workflow_id="mine")
+        assert [status for _, status in workflow.list_all()] == ["FAILED"]
+    finally:
+        workflow.shutdown()
+    for error in (of_an_output.value.__cause__, of_an_argument.value):
+        assert isinstance(error, workflow.StorageError)
+        assert "can't write the stored value s3://nobodys-bucket/flows/" in str(error)
+        assert "bucket does not exist" in str(error)
+        assert "make the bucket" in str(error)
+
+
+def test_who_may_not_write_is_told_so(
+    server: s3.Server, bucket: str, tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with server.reader_only(bucket) as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        workflow.init(storage=place(tmp_path, bucket), num_workers=1)
+        try:
+            with pytest.raises(workflow.WorkflowExecutionError) as raised:
+                workflow.run(make.options(max_retries=0).bind(ledger, MIB))
+        finally:
+            workflow.shutdown()
+    said = str(raised.value.__cause__)
+    assert f"can't write the stored value s3://{bucket}/flows/1" in said
+    assert "these credentials may not do that" in said
+    assert server.objects(bucket) == {}
+
+
+def test_without_the_extra_the_error_names_it(tmp_path: Path) -> None:
+    code = """if True:
+        import sys
+        sys.modules["s3fs"] = None
+        from heliograph.storage.values import ValueStore
+        try:
+            ValueStore("s3://anywhere").put(b"data", "1")
+        except Exception as error:
+            print(type(error).__name__, error)
+    """
+    said = run(code, tmp_path)
+    assert said.startswith("MissingExtraError")
+    assert said.strip().endswith("pip install 'heliograph[s3]'")
