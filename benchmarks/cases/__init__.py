@@ -16,6 +16,7 @@ from benchmarks.cases import (
     reading,
     recording,
     resume,
+    saying,
     values,
 )
 from benchmarks.measure import Figure, Scale
@@ -37,5 +38,6 @@ CASES: Final[dict[str, Case]] = {
     "resume-processes": partial(resume.measure, "processes"),
     "reading": reading.measure,
     "recording": recording.measure,
+    "saying": saying.measure,
     "ray": ray_programs.measure,
 }
