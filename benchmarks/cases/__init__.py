@@ -12,6 +12,7 @@ from benchmarks.cases import (
     cold_start,
     fan_out,
     map_reduce,
+    postgresql,
     ray_programs,
     reading,
     recording,
@@ -37,5 +38,6 @@ CASES: Final[dict[str, Case]] = {
     "resume-processes": partial(resume.measure, "processes"),
     "reading": reading.measure,
     "recording": recording.measure,
+    "postgresql": postgresql.measure,
     "ray": ray_programs.measure,
 }
