@@ -26,6 +26,7 @@ from heliograph.storage.journal import Batch
 from heliograph.storage.liveness import LEASE_SECONDS
 from heliograph.storage.location import locate
 from heliograph.storage.postgresql import PostgreSQL
+from heliograph.storage.searching.pages import Order
 from tests import scripts
 from tests.conditions import until
 from tests.gates import Gate
@@ -207,6 +208,20 @@ def test_numbers_in_metadata_are_ordered_as_numbers(url: str) -> None:
 
     assert ordered("user_metadata.n") == values
     assert ordered("-user_metadata.n") == values[::-1]
+
+
+def test_reads_of_tasks_are_planned_for_their_values(url: str) -> None:
+    """A plan that is kept suits workflows of few tasks; of one with 200,000 it would read them all."""
+    here = opened(url)
+    here.submit(here.journal(), "mine")
+    for _ in range(20):
+        assert here.store.queries.workflow("mine") is not None
+        assert here.store.queries.snapshot("mine", None, 10) is not None
+        assert here.store.search.tasks(None, Order(), None, 10)
+    with here.store.queries._database.read() as connection:
+        kept = connection.exec_driver_sql("SELECT statement FROM pg_prepared_statements").scalars().all()
+    assert ["FROM tasks" in statement for statement in kept] == [False], "that of the workflow alone"
+    here.store.close()
 
 
 def test_metadata_with_long_keys(url: str) -> None:

@@ -51,7 +51,6 @@ app = typer.Typer(
     help="Durable workflows, and what is known of them.",
     epilog=_EPILOG,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},

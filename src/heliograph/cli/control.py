@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from heliograph import workflow
+from heliograph.cli.completion import workflows
 from heliograph.cli.storage import StorageOption, open_for
 
-_Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="The workflows.")]
+_Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="The workflows.", autocompletion=workflows)]
 
 
 def cancel(context: typer.Context, workflow_ids: _Ids, storage: StorageOption = None) -> None:

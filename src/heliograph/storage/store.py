@@ -19,6 +19,7 @@ from heliograph.storage.copying import Copied, Told, copy, save_storage
 from heliograph.storage.database import Database
 from heliograph.storage.durations import Durations
 from heliograph.storage.entries import Submission
+from heliograph.storage.function_runs import FunctionRuns
 from heliograph.storage.garbage import Collected, Collector
 from heliograph.storage.handover import Handover
 from heliograph.storage.health import Health, examine
@@ -54,6 +55,7 @@ class Store:
         mailbox: events sent over HTTP.
         traces: all that happened in a workflow at once.
         durations: how long tasks of a function take.
+        function_runs: how a function's attempts went, by workflow.
         sql: questions in SQL.
         search: finds workflows and tasks.
         watching: what changes, and what tasks say.
@@ -80,6 +82,7 @@ class Store:
         self.mailbox = Mailbox(self._database, self.clock, self.lease_clock)
         self.traces = Traces(self._database, self.queries, self.clock)
         self.durations = Durations(self._database)
+        self.function_runs = FunctionRuns(self._database)
         self.sql = SQLReader(self._database)
         self.search = Search(self._database, self.queries, self.lease_clock)
         self._watching: Watching | None = None
