@@ -13,6 +13,7 @@ from benchmarks.cases import (
     fan_out,
     large_value,
     map_reduce,
+    postgresql,
     ray_programs,
     reading,
     recording,
@@ -39,5 +40,6 @@ CASES: Final[dict[str, Case]] = {
     "resume-processes": partial(resume.measure, "processes"),
     "reading": reading.measure,
     "recording": recording.measure,
+    "postgresql": postgresql.measure,
     "ray": ray_programs.measure,
 }

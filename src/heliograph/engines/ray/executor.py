@@ -361,7 +361,7 @@ def _with_handle(receipt: Receipt, handle: Any) -> Receipt:
     output = receipt.output
     if output is None or output.location is None:
         return receipt
-    return replace(receipt, output=replace(output, handle=handle))
+    return receipt._replace(output=replace(output, handle=handle))
 
 
 def _root(error: BaseException | None) -> BaseException | None:

@@ -99,4 +99,4 @@ def bare(work: Work) -> Work:
     """The attempt without what Ray has to carry itself."""
     if all(value.handle is None for value in work.inputs):
         return work
-    return replace(work, inputs=tuple([replace(value, handle=None) for value in work.inputs]))
+    return work._replace(inputs=tuple([replace(value, handle=None) for value in work.inputs]))

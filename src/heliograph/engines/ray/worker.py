@@ -139,7 +139,7 @@ def _with_size(receipt: Receipt, traffic: ObjectTraffic) -> Receipt:
     if traffic.left is None or output is None or facts is None:
         return receipt
     held = replace(facts, object_store_bytes=output.size)
-    return replace(receipt, worker=replace(receipt.worker, ray=held))
+    return receipt._replace(worker=replace(receipt.worker, ray=held))
 
 
 class _Watch:
