@@ -13,10 +13,12 @@ from benchmarks.cases import (
     fan_out,
     large_value,
     map_reduce,
+    postgresql,
     ray_programs,
     reading,
     recording,
     resume,
+    saying,
     values,
 )
 from benchmarks.measure import Figure, Scale
@@ -39,5 +41,7 @@ CASES: Final[dict[str, Case]] = {
     "resume-processes": partial(resume.measure, "processes"),
     "reading": reading.measure,
     "recording": recording.measure,
+    "saying": saying.measure,
+    "postgresql": postgresql.measure,
     "ray": ray_programs.measure,
 }
