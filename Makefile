@@ -40,6 +40,8 @@ test-ray-oldest: $(VENV)/.ready ## run the tests of the metadata page on the old
 test-cluster: $(VENV)/.ready ## kill and stop engines and PostgreSQL for two minutes, then check every row (ARGS: the seed)
 	@echo "test-cluster: four engines, 2,000 workflows, two minutes of blows"
 	@$(PY) -m tests.cluster $(ARGS)
+	@echo "test-cluster: two processes start the same workflow id at the same instant, 500 times"
+	@$(PY) -m tests.cluster.same_id
 
 lint: $(VENV)/.ready ## check style (ruff), format (ruff) and types (mypy)
 	@echo "lint: checking style, format and types"

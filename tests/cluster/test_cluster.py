@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from tests import postgresql
+from tests.cluster import same_id
 from tests.cluster.chaos import Cluster, Plan, run
 from tests.invariants import check_store
 
@@ -30,6 +31,13 @@ def test_engines_and_the_server_are_killed_and_stopped(tmp_path: Path) -> None:
         assert check(cluster) == 1  # it is no checker that finds nothing where there is something
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("where", ["sqlite", "postgresql"])
+def test_of_two_that_start_one_id_at_the_same_instant_one_wins(where: str, tmp_path: Path) -> None:
+    is_file = where == "sqlite"
+    storage = tmp_path / "storage" if is_file else postgresql.server().database(tmp_path / "values")
+    assert same_id.race(storage, 20).total() == 20
 
 
 def check(cluster: Cluster) -> int:

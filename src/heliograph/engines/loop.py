@@ -180,8 +180,9 @@ class Loop:
         """What the loop's thread would do with a receipt, done by the one that brings it."""
         try:
             try:
-                self._take(receipt)
-                self._go_on()
+                now = self._now()
+                self._take(receipt, now)
+                self._go_on(now)
             except StorageError as error:
                 self._start_over(error)
             if self._now() + (self._patience() or 0.0) < self._wakes_at:
@@ -241,17 +242,16 @@ class Loop:
             for message in self._waiting(first):
                 if isinstance(message, _Quit):
                     return False
-                self._take(message)
-            self._go_on()
+                self._take(message, self._now())
+            self._go_on(self._now())
         except StorageError as error:
             self._start_over(error)
         finally:
             self._baton.release()
         return True
 
-    def _go_on(self) -> None:
+    def _go_on(self, now: float) -> None:
         """Commit if somebody waits for that, and do what is due."""
-        now = self._now()
         self._performer.observe(now, self._find)
         self._performer.ring(now, lambda run: self._runs.get(run.key) is run)
         if self._must_commit(now):
@@ -287,12 +287,12 @@ class Loop:
             for _ in range(_MOST_AT_ONCE):
                 yield self._inbox.get_nowait()
 
-    def _take(self, message: _Message) -> None:
+    def _take(self, message: _Message, now: float) -> None:
         match message:
             case Receipt():
-                self._performer.ended(self._find(message.key), message, self._now())
+                self._performer.ended(self._find(message.key), message, now)
             case Said(key, report):
-                self._performer.said(self._find(key), key, report, self._now())
+                self._performer.said(self._find(key), key, report, now)
                 with self._counting:
                     self._said_ahead -= 1
             case Entry():
@@ -310,10 +310,11 @@ class Loop:
             return TICK_SECONDS  # a timer may be late by as much
         if not (self._runs or self._retired):
             return _FOREVER
+        now = self._now()  # first: what is due moves along with a clock that was set
         due = min(self._renew_at, self._poll_at) if self._runs else self._poll_at
         if self._performer.next_timer is not None:
             due = min(due, self._performer.next_timer)
-        return max(due - self._now(), 0.001)
+        return max(due - now, 0.001)
 
     # -- runs that are here, and not any more
 
@@ -323,6 +324,7 @@ class Loop:
 
     def _poll(self, now: float) -> None:
         """Look for runs that another process cancelled or took over."""
+        began = steady_seconds()
         self._poll_at = now + self._store.news.patience(_POLL_SECONDS)
         with contextlib.suppress(StorageError):
             self._give_up_leases()
@@ -331,7 +333,8 @@ class Loop:
             self._changes_seen = changes
             self._look(self._runs.values())
             # Ten thousand runs take a while: whatever others store, looking takes no more than its share.
-            self._poll_at = max(self._poll_at, self._now() + _POLL_SHARE * (self._now() - now))
+            took = steady_seconds() - began  # the clock may be set meanwhile
+            self._poll_at = max(self._poll_at, now + (1 + _POLL_SHARE) * took)
 
     def _look(self, runs: Iterable[LiveRun]) -> None:
         """See which of these runs are not ours any more, and lose them."""

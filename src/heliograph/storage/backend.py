@@ -56,6 +56,9 @@ class Backend(Protocol):
     def begin_snapshot(self, connection: Connection) -> None:
         """Begin a transaction that only reads, all of it from one moment."""
 
+    def end_snapshot(self, connection: Connection) -> None:
+        """End it; nothing was written."""
+
     def commit(self, connection: Connection) -> None:
         """Make what was written last."""
 

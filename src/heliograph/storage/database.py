@@ -67,8 +67,10 @@ class Database:
             self._backend.begin_snapshot(connection)
             try:
                 yield connection
-            finally:
+            except BaseException:
                 self._backend.undo(connection)
+                raise
+            self._backend.end_snapshot(connection)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

@@ -37,6 +37,8 @@ from heliograph.storage.postgresql_bell import PostgreSQLBell
 
 _OLDEST: Final = 16
 _POOLED: Final = 8
+_PREPARED_AFTER: Final = 5
+"""Times that a statement is run before its plan is kept."""
 _PATIENCE: Final = {
     "connect_timeout": 10,
     # A server that is cut off says nothing: else it would be waited for for hours.
@@ -160,8 +162,20 @@ class PostgreSQL:
         _execute(connection, "BEGIN ISOLATION LEVEL READ COMMITTED")
 
     def begin_snapshot(self, connection: Connection) -> None:
-        """As `Backend.begin_snapshot`."""
+        """As `Backend.begin_snapshot`; what is asked on it is planned for its values, each time.
+
+        A plan that is kept is one for any workflow. Most have few tasks, so it would read all of them where a
+        page is wanted: of one that has 200,000, for seconds.
+        """
+        raw: Any = connection.connection.dbapi_connection
+        raw.prepare_threshold = None
         _execute(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+    def end_snapshot(self, connection: Connection) -> None:
+        """As `Backend.end_snapshot`; after a rollback, the driver would forget all plans that were kept."""
+        self.commit(connection)
+        raw: Any = connection.connection.dbapi_connection
+        raw.prepare_threshold = _PREPARED_AFTER
 
     def commit(self, connection: Connection) -> None:
         """As `Backend.commit`."""
@@ -169,7 +183,9 @@ class PostgreSQL:
 
     def undo(self, connection: Connection) -> None:
         """As `Backend.undo`; a connection that is lost undid it by that."""
-        raw = None if connection.invalidated else connection.connection.dbapi_connection
+        raw: Any = None if connection.invalidated else connection.connection.dbapi_connection
+        if raw is not None:
+            raw.prepare_threshold = _PREPARED_AFTER
         if raw is not None and not raw.closed and raw.info.transaction_status != TransactionStatus.IDLE:
             with contextlib.suppress(psycopg.Error):
                 raw.rollback()

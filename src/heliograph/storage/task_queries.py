@@ -171,10 +171,10 @@ class TaskQueries:
         here = found[:limit]
         return TaskPage(tuple(self._records(connection, key, here)), len(found) > len(here))
 
-    def numbered(self, connection: Connection, key: int, task: int) -> TaskRecord:
-        """The task of a number, which there is."""
-        found = self._page.ask(connection, of_workflow=key, after=task - 1, most=1).all()
-        return self._records(connection, key, found)[0]
+    def between(self, connection: Connection, key: int, first: int, last: int) -> list[TaskRecord]:
+        """The tasks from one number to another, all of which there are."""
+        found = self._page.ask(connection, of_workflow=key, after=first - 1, most=last - first + 1).all()
+        return self._records(connection, key, found)
 
     def attempts(
         self, connection: Connection, key: int, after: tuple[int, int], limit: int
