@@ -440,7 +440,7 @@ def test_functions_and_how_they_did(engine: Any) -> None:
     assert all(run.failed >= 1 and run.compute_p50 is None for run in failed.runs)
     given = workflow.trend(f"{__name__}.give", limit=5)
     assert [run.workflow_id for run in given.runs] == ["w-34", "w-35", "w-36", "w-37", "w-39"]
-    with pytest.raises(workflow.WorkflowNotFoundError, match="no workflow has run a function 'a.b'"):
+    with pytest.raises(workflow.WorkflowNotFoundError, match=r"no workflow has run a function 'a\.b'"):
         workflow.trend("a.b")
     with pytest.raises(ValueError, match="must be a dotted name"):
         workflow.trend("give")
