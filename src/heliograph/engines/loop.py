@@ -13,7 +13,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -67,7 +67,12 @@ class _Fault:
     error: BaseException
 
 
-_Message = Entry | Receipt | Said | _Lost | _Quit | _Hurry | _Fault
+@dataclass(frozen=True, slots=True)
+class _Awaited:
+    """Somebody waits for an output whose commit is held back."""
+
+
+_Message = Entry | Receipt | Said | _Lost | _Quit | _Hurry | _Fault | _Awaited
 
 
 class Loop:
@@ -93,8 +98,8 @@ class Loop:
         self._journal = store.journal(new_owner(), late_facts)
         self._retired: list[Journal] = []  # of owners whose leases are still to be given up
         self._admission = admission
-        self._entrance = Entrance(store, admission)
         self._inbox: SimpleQueue[_Message] = SimpleQueue()
+        self._entrance = Entrance(store, admission, lambda: self._inbox.put(_Awaited()))
         self._baton = threading.Lock()  # who holds it is the loop, for as long
         self._counting = threading.Lock()
         self._said_ahead = 0  # messages from tasks that are on their way to be seen to
@@ -198,7 +203,7 @@ class Loop:
         try:
             while self._turn():
                 pass
-            self._drop_all(RuntimeError("the engine was closed; `workflow.resume` goes on"))
+            self._leave_off(RuntimeError("the engine was closed; `workflow.resume` goes on"))
         except BaseException as error:
             with self._entering:
                 self._running = False
@@ -291,6 +296,8 @@ class Loop:
                 self._entrance.add(message)
             case _Lost(key):
                 self._look([run for run in (self._runs.get(key),) if run is not None])
+            case _Awaited():
+                self._performer.pending.urgent = bool(self._performer.pending)
             case _Fault(error):
                 raise error
 
@@ -395,7 +402,7 @@ class Loop:
         """It is the run's turn."""
         assert run.submitted is not None
         now = self._now()
-        submitted, run.submitted = replace(run.submitted, now=now), None
+        submitted, run.submitted = run.submitted(now), None
         self._performer.tell(run, submitted, now)
 
     def _let_follow(self) -> None:
@@ -461,6 +468,14 @@ class Loop:
             self._entrance.fail(entry, error)
         self._entrance.fail_all(error)
         self._performer.clear()
+
+    def _leave_off(self, error: BaseException) -> None:
+        """Store what nobody waited for, ends of runs among it, and drop all others."""
+        with self._baton:
+            self._entrance.fail_all(error)
+            if self._performer.pending:
+                self._commit(self._now())
+            self._drop_all(error)
 
     def _take_in_entries(self) -> None:
         """Nobody who entered may wait for ever."""
