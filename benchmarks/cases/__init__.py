@@ -11,11 +11,14 @@ from benchmarks.cases import (
     chain,
     cold_start,
     fan_out,
+    large_value,
     map_reduce,
+    postgresql,
     ray_programs,
     reading,
     recording,
     resume,
+    saying,
     values,
 )
 from benchmarks.measure import Figure, Scale
@@ -33,9 +36,12 @@ CASES: Final[dict[str, Case]] = {
     "map-reduce-threads": partial(map_reduce.measure, "threads"),
     "map-reduce-processes": partial(map_reduce.measure, "processes"),
     "values": partial(values.measure, "processes"),
+    "large-value": large_value.measure,
     "resume-threads": partial(resume.measure, "threads"),
     "resume-processes": partial(resume.measure, "processes"),
     "reading": reading.measure,
     "recording": recording.measure,
+    "saying": saying.measure,
+    "postgresql": postgresql.measure,
     "ray": ray_programs.measure,
 }

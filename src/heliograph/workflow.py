@@ -69,8 +69,10 @@ from heliograph.reading.explaining import (
     table,
     timeline,
 )
+from heliograph.reading.functions import functions, trend
 from heliograph.reading.history import history
-from heliograph.reading.searching import condition, field, search, search_fields, summarize
+from heliograph.reading.metadata import get_downstream
+from heliograph.reading.searching import condition, field, over_time, search, search_fields, summarize
 from heliograph.reading.telemetry import live_spans, send_spans
 from heliograph.reading.watching import get_logs, get_metrics, watch
 from heliograph.records import context
@@ -134,6 +136,8 @@ __all__ = [
     "exceptions",
     "export",
     "field",
+    "functions",
+    "get_downstream",
     "get_history",
     "get_logs",
     "get_metadata",
@@ -148,6 +152,7 @@ __all__ = [
     "list_metadata",
     "live_spans",
     "options",
+    "over_time",
     "profile",
     "progress",
     "resume",
@@ -168,6 +173,7 @@ __all__ = [
     "table",
     "task",
     "timeline",
+    "trend",
     "upgrade_storage",
     "wait_for_event",
     "watch",
@@ -403,9 +409,13 @@ def get_output_async(workflow_id: str, *, task_id: str | None = None, name: str 
         ray = session.ray
         return ray.output_of(record) if task_id is None else ray.task_output(workflow_id, task_id)
     if task_id is not None:
-        return waiting.in_background(session.store, waiting.task_output, workflow_id, task_id)
+        return session.waiting.wait_for(
+            record.key, lambda: waiting.task_output_now(session.store, workflow_id, task_id)
+        )
     mine = session.embedded and session.embedded.output_of(record)
-    return mine or waiting.in_background(session.store, waiting.workflow_output, workflow_id)
+    return mine or session.waiting.wait_for(
+        record.key, lambda: waiting.workflow_output_now(session.store, workflow_id)
+    )
 
 
 def get_status(workflow_id: str) -> WorkflowStatus:

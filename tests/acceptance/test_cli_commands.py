@@ -74,6 +74,21 @@ def ids(found: list[dict[str, Any]]) -> list[str]:
     return [one["workflow_id"] for one in found]
 
 
+def test_a_shell_is_offered_commands_and_ids(storage: Path) -> None:
+    def offered(line: str) -> list[str]:
+        asked = {"_HELIOGRAPH_COMPLETE": "complete_bash", "COMP_WORDS": line}
+        place = str(len(line.split(" ")) - 1)
+        done = heliograph(storage=None, COMP_CWORD=place, HELIOGRAPH_STORAGE=str(storage), **asked)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout.split()
+
+    assert offered("heliograph pro") == ["profile"]
+    assert offered("heliograph show w") == ["w3", "w2", "w1", "w0"]
+    assert offered("heliograph show bad ") == ["fail"]
+    assert offered("heliograph compare w1 b") == ["bad"]
+    assert offered("heliograph --storage /nowhere show w") == []
+
+
 def test_search(storage: Path) -> None:
     assert ids(as_json("search", "user_metadata.team = blue", storage=storage)["found"]) == ["w2", "w0"]
     tasks = as_json("search", "status = FAILED", "--tasks", storage=storage)["found"]
@@ -184,6 +199,8 @@ def test_watch_and_cancel_one_that_runs(storage: Path, tmp_path: Path) -> None:
         program.communicate(timeout=60)
     assert printed("delete", "live", storage=storage) == "deleted live\n"
     assert heliograph("cancel", "live", storage=storage).returncode == 3
+    several = heliograph("delete", "w0", "live", "w1", "--json", storage=storage)
+    assert (several.returncode, json.loads(several.stdout)) == (3, ["w0"])
 
 
 def test_resume(tmp_path: Path) -> None:

@@ -2,42 +2,73 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
+from sqlalchemy import Connection
 
 from heliograph import workflow
+from heliograph.cli.app import run
+from heliograph.storage import migrations, schema
+from heliograph.storage.liveness import this_process
 from heliograph.storage.location import locate
 from heliograph.storage.store import Store
+from tests import postgresql
 from tests.invariants import check_store
+
+HERE = Path(__file__).parent
+VERSIONS = range(1, schema.VERSION)
 
 Shape = dict[str, object]
 
 
 def shape(database: Path) -> Shape:
-    """The tables with their columns, the indexes and the views; in whatever order they were made."""
+    """The tables and views with their columns, and the indexes; in whatever order they were made."""
     with closing(sqlite3.connect(database)) as connection:
-        tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        names = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view')"
         found: Shape = {
-            table: {row[1:] for row in connection.execute(f"PRAGMA table_xinfo({table})")} for table in tables
+            name: {row[1:] for row in connection.execute(f"PRAGMA table_xinfo({name})")}
+            for (name,) in connection.execute(names).fetchall()
         }
         indexes = connection.execute(
             "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql NOTNULL"
         )
-        views = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'view'")
-        return found | dict(indexes.fetchall()) | dict(views.fetchall())
+        return found | dict(indexes.fetchall())
 
 
-@pytest.fixture(params=[1, 2])
-def old(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-    """A store of an older version."""
+def text_of(database: Path) -> list[str]:
+    with closing(sqlite3.connect(database)) as connection:
+        return list(connection.iterdump())
+
+
+def version_of(database: Path) -> int:
+    with closing(sqlite3.connect(database)) as connection:
+        return int(connection.execute("SELECT version FROM heliograph_schema").fetchone()[0])
+
+
+@pytest.fixture(params=VERSIONS)
+def version(request: pytest.FixtureRequest) -> int:
+    found: int = request.param
+    return found
+
+
+@pytest.fixture
+def old(version: int, tmp_path: Path) -> Iterator[Path]:
+    """A store as that version wrote it: dumped from its database, with its values."""
     folder = tmp_path / "old"
     folder.mkdir()
     with closing(sqlite3.connect(folder / "heliograph.db")) as connection:
-        connection.executescript((Path(__file__).parent / f"version_{request.param}.sql").read_text())
+        connection.executescript((HERE / f"version_{version}.sql").read_text())
+    if (HERE / f"version_{version}-values").exists():
+        shutil.copytree(HERE / f"version_{version}-values", folder / "heliograph-values")
     yield folder
     workflow.shutdown()
     check_store(folder / "heliograph.db")
@@ -54,7 +85,7 @@ def test_it_has_the_shape_of_a_new_one(old: Path, tmp_path: Path) -> None:
     assert names[0] == names[1]
 
 
-def test_what_was_stored_is_there_and_can_be_searched(old: Path) -> None:
+def test_what_was_stored_is_there_and_can_be_searched(old: Path, version: int) -> None:
     workflow.init(storage=old, workers="threads")
     assert dict(workflow.list_all()) == {"good": "SUCCESSFUL", "bad": "FAILED"}
     assert workflow.get_output("good") == 6
@@ -66,10 +97,12 @@ def test_what_was_stored_is_there_and_can_be_searched(old: Path) -> None:
     ):
         (found,) = workflow.search(where, tasks=tasks)["found"]
         assert found["workflow_id"] == "good"
-    assert next(workflow.watch("good"))["kind"] == "run"
-    assert workflow.get_metadata("good", "first")["task_options"]["max_retries"] == 3
-    query = "select json_extract(options, '$.max_retries') from heliograph_tasks where workflow_id = 'good'"
-    assert workflow.sql(query).rows == [(3,), (3,)]
+    changes = [change["kind"] for change in workflow.watch("good")]
+    assert changes[-1] == "run"
+    assert version > 1 or changes == ["run"]  # it wrote no changes down
+    sizes = [file.stat().st_size for file in old.glob("heliograph-values/*/*")]
+    assert workflow.check_values() == {"values": len(sizes), "bytes": sum(sizes), "damaged": []}
+    assert len(sizes) == version - 1
 
 
 def test_it_goes_on(old: Path) -> None:
@@ -77,3 +110,87 @@ def test_it_goes_on(old: Path) -> None:
     with pytest.raises(workflow.WorkflowExecutionError):
         workflow.resume("bad")
     assert [run["reason"] for run in workflow.get_history("bad")] == ["start", "retry"]
+
+
+def test_a_copy_of_it_as_it_was_is_kept(old: Path, version: int, capsys: pytest.CaptureFixture[str]) -> None:
+    before = text_of(old / "heliograph.db")
+    kept = old / f"heliograph.db.version-{version}"
+    assert run(["--storage", str(old), "storage", "upgrade"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"upgraded from version {version} to {schema.VERSION}" in said
+    assert kept.name in said
+    assert text_of(kept) == before
+    assert version_of(old / "heliograph.db") == schema.VERSION
+    assert workflow.upgrade_storage(old) == {"before": schema.VERSION, "now": schema.VERSION, "kept": None}
+    # And from the copy there is a way back, and on again.
+    os.replace(kept, old / "heliograph.db")
+    Store(locate(old)).close()
+    assert version_of(old / "heliograph.db") == schema.VERSION
+
+
+def test_an_upgrade_that_breaks_off_changes_nothing(
+    old: Path, version: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = text_of(old / "heliograph.db")
+
+    def break_off(connection: Connection) -> None:
+        connection.exec_driver_sql("DROP TABLE said") if version > 1 else None
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setitem(migrations._STEPS, schema.VERSION - 1, break_off)  # type: ignore[misc]
+        with pytest.raises(KeyboardInterrupt):
+            Store(locate(old))
+    assert text_of(old / "heliograph.db") == before
+    Store(locate(old)).close()
+    assert version_of(old / "heliograph.db") == schema.VERSION
+
+
+def test_it_is_not_changed_below_an_engine_that_knows_the_older_one(old: Path) -> None:
+    owner = this_process("embedded", time.time())
+    columns = ("owner_id", "host", "machine", "pid", "process_start", "engine", "lease_until")
+    with closing(sqlite3.connect(old / "heliograph.db")) as connection:
+        connection.execute(
+            f"INSERT INTO owners ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
+            [getattr(owner, name) for name in columns],
+        )
+        connection.commit()
+        with pytest.raises(workflow.StorageError, match=rf"in use by process {os.getpid()} on"):
+            Store(locate(old))
+        connection.execute("UPDATE owners SET lease_until = 0")
+        connection.commit()
+    Store(locate(old)).close()
+
+
+def test_a_newer_one_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Store(locate(tmp_path)).close()
+    with closing(sqlite3.connect(tmp_path / "heliograph.db")) as connection:
+        connection.execute("UPDATE heliograph_schema SET version = version + 1")
+        connection.commit()
+    before = text_of(tmp_path / "heliograph.db")
+    calls: tuple[Callable[[], Any], ...] = (
+        lambda: Store(locate(tmp_path)),
+        lambda: workflow.upgrade_storage(tmp_path),
+        lambda: workflow.copy_storage(tmp_path, tmp_path / "other"),
+        lambda: workflow.backup_storage(tmp_path / "other", tmp_path),
+    )
+    for call in calls:
+        with pytest.raises(workflow.StorageVersionError, match="upgrade heliograph, or name another storage"):
+            call()
+    assert run(["--storage", str(tmp_path), "ls"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+    assert text_of(tmp_path / "heliograph.db") == before
+
+
+def test_one_on_a_server_is_upgraded_by_its_keeper_alone() -> None:
+    server = postgresql.server()
+    url = server.database(HERE / "unused")
+    name = psycopg.conninfo.conninfo_to_dict(postgresql.plain(url))["dbname"]
+    try:
+        server.tell("UPDATE heliograph_schema SET version = 2", database=str(name))
+        with pytest.raises(workflow.StorageVersionError, match="run `heliograph storage upgrade`"):
+            Store(locate(url))
+        assert run(["--storage", url, "storage", "upgrade"]) == 0
+        Store(locate(url)).close()
+    finally:
+        server.drop(url)

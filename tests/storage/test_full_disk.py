@@ -244,3 +244,25 @@ def test_large_arguments_that_can_not_be_written_refuse_their_workflow_only(
     assert workflow.list_all() == [("other", "RUNNING")]
     gate.open()
     assert other.result(DEADLINE) == "other"
+
+
+@workflow.task
+def go_on(ledger: Ledger, size: int) -> workflow.Node:
+    return note.bind(ledger, "went on", "z" * size)
+
+
+def test_large_arguments_of_a_continuation_that_can_not_be_written_fail_its_task_only(
+    little_room: Path, gate: Gate, ledger: Ledger
+) -> None:
+    other = workflow.run_async(wait.bind(gate, "other"), workflow_id="other")
+    gate.until_waiting("other")
+    with pytest.raises(workflow.WorkflowExecutionError, match="'goes on'") as raised:
+        workflow.run(go_on.options(name="goes on").bind(ledger, 100_000), workflow_id="mine")
+    assert isinstance(raised.value.__cause__, workflow.StorageError)
+    assert "heliograph-values" in str(raised.value.__cause__)
+    assert dict(workflow.list_all()) == {"other": "RUNNING", "mine": "FAILED"}
+    gate.open()
+    assert other.result(DEADLINE) == "other"
+    (little_room / "heliograph-values").unlink()
+    assert workflow.resume("mine") == "went on"
+    assert ledger.counts() == {"went on": 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import sys
 import threading
@@ -26,6 +27,7 @@ from heliograph.storage.journal import Batch
 from heliograph.storage.liveness import LEASE_SECONDS
 from heliograph.storage.location import locate
 from heliograph.storage.postgresql import PostgreSQL
+from heliograph.storage.searching.pages import Order
 from tests import scripts
 from tests.conditions import until
 from tests.gates import Gate
@@ -207,6 +209,20 @@ def test_numbers_in_metadata_are_ordered_as_numbers(url: str) -> None:
 
     assert ordered("user_metadata.n") == values
     assert ordered("-user_metadata.n") == values[::-1]
+
+
+def test_reads_of_tasks_are_planned_for_their_values(url: str) -> None:
+    """A plan that is kept suits workflows of few tasks; of one with 200,000 it would read them all."""
+    here = opened(url)
+    here.submit(here.journal(), "mine")
+    for _ in range(20):
+        assert here.store.queries.workflow("mine") is not None
+        assert here.store.queries.snapshot("mine", None, 10) is not None
+        assert here.store.search.tasks(None, Order(), None, 10)
+    with here.store.queries._database.read() as connection:
+        kept = connection.exec_driver_sql("SELECT statement FROM pg_prepared_statements").scalars().all()
+    assert ["FROM tasks" in statement for statement in kept] == [False], "that of the workflow alone"
+    here.store.close()
 
 
 def test_metadata_with_long_keys(url: str) -> None:
@@ -414,6 +430,29 @@ def test_a_server_that_may_only_be_read(server: Server, tmp_path: Path) -> None:
     server.tell("ALTER DATABASE {} SET default_transaction_read_only = on", url.split("/")[3].split("?")[0])
     assert "It is read-only (a standby?): name the primary server" in refused(url)
     server.drop(url)
+
+
+def test_a_server_that_is_too_old(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("heliograph.storage.postgresql._OLDEST", 99)
+    assert re.search(r"is PostgreSQL 1[678]: heliograph needs 99 or newer", refused(url))
+
+
+@pytest.mark.parametrize("shift", [-60, 60])
+def test_clocks_that_differ_by_a_minute(url: str, tmp_path: Path, shift: int) -> None:
+    """Leases are by the server's clock: an engine whose own is slow is not taken for one that is gone."""
+    gate = Gate(tmp_path / "gate")
+    shifted = f"import time\nhere = time.time\ntime.time = lambda: here() + {shift}\n{ENGINE}"
+    with scripts.start(shifted, url, gate.folder) as process:  # type: ignore[arg-type]
+        gate.until_waiting("task", process)
+        workflow.init(storage=url, workers="threads", recover=True)
+        assert workflow.get_status("mine") == "RUNNING"
+        with psycopg.connect(plain(url)) as connection:
+            left = "SELECT lease_until - extract(epoch FROM clock_timestamp()) FROM owners WHERE pid = %s"
+            row = connection.execute(left, [process.pid]).fetchone()
+        assert row is not None
+        assert 0 < row[0] <= LEASE_SECONDS
+        gate.open()
+        assert process.communicate(timeout=60)[0] == "output\n"
 
 
 def test_without_the_driver() -> None:

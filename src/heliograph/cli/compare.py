@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from heliograph import workflow
+from heliograph.cli.completion import workflows
 from heliograph.cli.storage import StorageOption, open_for
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ _FAINT: Final = 0.01  # of the longer wall time; tasks that differ by less diffe
 
 def compare(
     context: typer.Context,
-    first: Annotated[str, typer.Argument(metavar="A", help="A workflow.")],
-    second: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    first: Annotated[str, typer.Argument(metavar="A", help="A workflow.", autocompletion=workflows)],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another one.", autocompletion=workflows)],
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document: workflow.compare(A, B).to_dict().")
     ] = False,

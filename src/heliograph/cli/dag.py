@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from heliograph import workflow
+from heliograph.cli.completion import WorkflowArgument
 from heliograph.cli.storage import StorageOption, open_for
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ DEFAULT_LIMIT: Final = 200
 
 def dag(
     context: typer.Context,
-    workflow_id: Annotated[str, typer.Argument(metavar="ID", help="The workflow.")],
+    workflow_id: WorkflowArgument,
     to: Annotated[
         str | None,
         typer.Option(metavar="FORMAT", help="dot (Graphviz) or mermaid.", show_default="a tree"),

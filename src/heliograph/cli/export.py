@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from heliograph import workflow
+from heliograph.cli.completion import WorkflowArgument
 from heliograph.cli.storage import StorageOption, open_for
 
 
 def export(
     context: typer.Context,
-    workflow_id: Annotated[str, typer.Argument(metavar="ID", help="The workflow.")],
+    workflow_id: WorkflowArgument,
     to: Annotated[
         str,
         typer.Option(

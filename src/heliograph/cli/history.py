@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from heliograph import workflow
+from heliograph.cli.completion import WorkflowArgument
 from heliograph.cli.storage import StorageOption, open_for
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ DEFAULT_LIMIT: Final = 100
 
 def history(
     context: typer.Context,
-    workflow_id: Annotated[str, typer.Argument(metavar="ID", help="The workflow.")],
+    workflow_id: WorkflowArgument,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many attempts.")] = DEFAULT_LIMIT,
     after: Annotated[str | None, typer.Option(metavar="PLACE", help="The attempts behind there.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="What workflow.history returns.")] = False,

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from heliograph import workflow
+from heliograph.cli.completion import WorkflowArgument
 from heliograph.cli.storage import StorageOption, open_for
 
 _PAGE: Final = 1000
@@ -16,7 +17,7 @@ _PAGE: Final = 1000
 
 def logs(
     context: typer.Context,
-    workflow_id: Annotated[str, typer.Argument(metavar="ID", help="The workflow.")],
+    workflow_id: WorkflowArgument,
     task: Annotated[
         str | None, typer.Argument(metavar="TASK", help="One of its tasks.", show_default=False)
     ] = None,

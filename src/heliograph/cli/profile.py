@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from heliograph import workflow
+from heliograph.cli.completion import WorkflowArgument
 from heliograph.cli.storage import StorageOption, open_for
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _BAR: Final = 24
 
 def profile(
     context: typer.Context,
-    workflow_id: Annotated[str, typer.Argument(metavar="ID", help="The workflow.")],
+    workflow_id: WorkflowArgument,
     run: Annotated[
         int | None, typer.Option(metavar="N", help="Which of its runs.", show_default="the newest")
     ] = None,

@@ -7,12 +7,13 @@ from typing import Annotated
 import typer
 
 from heliograph import workflow
+from heliograph.cli.completion import WorkflowArgument
 from heliograph.cli.storage import StorageOption, open_for
 
 
 def resume(
     context: typer.Context,
-    workflow_id: Annotated[str, typer.Argument(metavar="ID", help="The workflow.")],
+    workflow_id: WorkflowArgument,
     as_json: Annotated[
         bool, typer.Option("--json", help="In the end, what workflow.get_metadata returns.")
     ] = False,

@@ -16,6 +16,7 @@ from heliograph.errors import WorkflowError
 PATIENCE: Final = 2
 """Seconds that requests under way get when the server is to stop. Their events are stored all the same."""
 
+_OPEN_FILES: Final = 65_536
 _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 
 
@@ -63,7 +64,18 @@ def serve(
         typer.echo(f"heliograph serves on http://{shown}:{listener.getsockname()[1]}")
         if made is not None:
             typer.echo(f"its token, shown this once: {made}")
+        _raise_open_files()
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _raise_open_files() -> None:
+    """Each event stream is an open file: let there be as many as the system allows this process."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _resolved(host: str) -> tuple[socket.AddressFamily, str]:

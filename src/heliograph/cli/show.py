@@ -8,14 +8,17 @@ from typing import Annotated
 import typer
 
 from heliograph import workflow
+from heliograph.cli.completion import WorkflowArgument
+from heliograph.cli.completion import tasks as task_ids
 from heliograph.cli.storage import StorageOption, command, open_for
 
 
 def show(
     context: typer.Context,
-    workflow_id: Annotated[str, typer.Argument(metavar="ID", help="The workflow.")],
+    workflow_id: WorkflowArgument,
     task: Annotated[
-        str | None, typer.Argument(metavar="TASK", help="One of its tasks.", show_default=False)
+        str | None,
+        typer.Argument(metavar="TASK", help="One of its tasks.", show_default=False, autocompletion=task_ids),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document: what workflow.get_metadata returns.")
@@ -34,11 +37,15 @@ def show(
     if task is None:
         from heliograph.cli.show_workflow import view
 
-        history, tasks = workflow.get_history(workflow_id), workflow.get_tasks(workflow_id)
+        history = workflow.get_history(workflow_id)
+        attempts = workflow.table(workflow_id, "attempts").columns
         more = command(place, "show", *(["--"] if workflow_id.startswith("-") else []), workflow_id)
-        parts = view(metadata, history, tasks, more, time.time(), console.width)
+        parts = view(metadata, history, attempts, more, time.time(), console.width)
         rendering.output(parts, console)
     else:
         from heliograph.cli.show_task import view as task_view
 
-        rendering.output(task_view(workflow_id, metadata, time.time(), console.width), console)
+        rendering.output(
+            task_view(workflow_id, workflow.get_status(workflow_id), metadata, time.time(), console.width),
+            console,
+        )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
@@ -30,10 +31,17 @@ from heliograph.cli.rendering import (
     size,
     status_text,
 )
-from heliograph.records.status import TaskStatus, WorkflowStatus
+from heliograph.records.status import AttemptStatus, WorkflowStatus
 
 SLOWEST: Final = 10
 _BUSY: Final = ("load", "compute", "store")
+_SPANS: Final = {
+    "wait": ("created", "ready"),
+    "queue": ("ready", "started"),
+    "load": ("started", "loaded"),
+    "compute": ("loaded", "finished"),
+    "store": ("finished", "stored"),
+}
 _ERROR_LINES: Final = 12
 _NAMED_RUNNING: Final = 5
 
@@ -41,7 +49,7 @@ _NAMED_RUNNING: Final = 5
 def view(
     metadata: dict[str, Any],
     history: Sequence[dict[str, Any]],
-    tasks: Sequence[dict[str, Any]],
+    attempts: Mapping[str, Sequence[Any]],
     more: str,
     now: float,
     width: int,
@@ -51,31 +59,34 @@ def view(
     Args:
         metadata: what `workflow.get_metadata` returns.
         history: what `workflow.get_history` returns.
-        tasks: what `workflow.get_tasks` returns.
+        attempts: the columns of `workflow.table(id, "attempts")`: there may be 200,000 rows.
         more: the command that showed this; a task's id after it shows the task.
         now: Unix seconds.
         width: the room there is.
     """
-    parts: list[RenderableType] = [_head(metadata, history, tasks, now)]
+    parts: list[RenderableType] = [_head(metadata, history, attempts, now)]
     if error := metadata.get("error"):
         parts.append(_error(error, more))
     parts += [Text(), Text("Runs", "bold"), runs_table(metadata["status"], history, now, width)]
-    slowest = _slowest(tasks)
+    over = _ended(attempts)
+    slowest = sorted(over, key=lambda at: _busy(attempts, at), reverse=True)[:SLOWEST]
     if slowest:
-        over = sum("compute" in task["stats"] for task in tasks)
-        title = "Tasks" if over == len(slowest) else f"The slowest {len(slowest)} of {over} tasks"
+        title = "Tasks" if len(over) == len(slowest) else f"The slowest {len(slowest)} of {len(over)} tasks"
         parts += [
             Text(),
             Text.assemble((title, "bold"), "  ", phase_legend(_BUSY)),
-            _task_table(slowest, width),
+            _task_table(attempts, slowest, width),
         ]
         if not error:
-            parts += [Text(), hint("one of them", f"{more} {shlex.quote(slowest[0]['task_id'])}")]
+            parts += [Text(), hint("one of them", f"{more} {shlex.quote(attempts['task_id'][slowest[0]])}")]
     return Group(*parts)
 
 
 def _head(
-    metadata: dict[str, Any], history: Sequence[dict[str, Any]], tasks: Sequence[dict[str, Any]], now: float
+    metadata: dict[str, Any],
+    history: Sequence[dict[str, Any]],
+    attempts: Mapping[str, Sequence[Any]],
+    now: float,
 ) -> RenderableType:
     status, stats, progress = metadata["status"], metadata["stats"], metadata["progress"]
     counts = "  ".join(f"{count} {name}" for name, count in progress["by_status"].items() if count)
@@ -101,11 +112,11 @@ def _head(
                 ("took", took),
                 ("progress", bar.append(f" {progress['done']}/{progress['total']}", "default")),
                 ("tasks", counts),
-                ("running now", _named(tasks, lambda task: task["status"] is TaskStatus.RUNNING)),
-                ("was running", _named(tasks, _was_running) if status is WorkflowStatus.RESUMABLE else None),
-                ("retried", _retried(tasks)),
+                ("running now", _running(attempts, last["run"], AttemptStatus.RUNNING)),
+                ("was running", _running(attempts, last["run"], AttemptStatus.LOST)),
+                ("retried", _retried(attempts)),
                 ("reused", _reused(last, progress["total"])),
-                ("resources", _resources(tasks)),
+                ("resources", _resources(attempts)),
                 ("output of", shown(metadata["name"])),
                 ("metadata", compact(metadata["user_metadata"]) or None),
                 ("parent", shown(metadata["parent"]) if "parent" in metadata else None),
@@ -116,43 +127,37 @@ def _head(
     )
 
 
-def _was_running(task: dict[str, Any]) -> bool:
-    return task["status"] is TaskStatus.READY and bool(task["attempts"])
-
-
-def _named(tasks: Sequence[dict[str, Any]], which: Callable[[dict[str, Any]], bool]) -> str | None:
-    found = [shown(task["task_id"]) for task in tasks if which(task)]
+def _running(attempts: Mapping[str, Sequence[Any]], run: int, status: AttemptStatus) -> str | None:
+    """Tasks of a run that have, or had when its engine went, an attempt under way."""
+    columns = zip(attempts["task_id"], attempts["run"], attempts["status"], strict=True)
+    found = [shown(task) for task, of_run, reads in columns if of_run == run and reads is status]
     if not found:
         return None
     rest = len(found) - _NAMED_RUNNING
     return ", ".join(found[:_NAMED_RUNNING]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _retried(tasks: Sequence[dict[str, Any]]) -> str | None:
-    retried = [task for task in tasks if len(task["attempts"]) > 1]
+def _retried(attempts: Mapping[str, Sequence[Any]]) -> str | None:
+    counts = Counter(attempts["task_id"])
+    retried = sum(count > 1 for count in counts.values())
     if not retried:
         return None
-    most = max(retried, key=lambda task: len(task["attempts"]))
-    name = f"{shown(most['task_id'])} ({len(most['attempts'])} attempts)"
-    return name if len(retried) == 1 else f"{len(retried)} tasks, {name} most often"
+    most, count = counts.most_common(1)[0]
+    name = f"{shown(most)} ({count} attempts)"
+    return name if retried == 1 else f"{retried} tasks, {name} most often"
 
 
 def _reused(last: dict[str, Any], total: int) -> str | None:
     return f"{last['reused']} of {total} tasks, in run {last['run']}" if last["reused"] else None
 
 
-def _resources(tasks: Sequence[dict[str, Any]]) -> str | None:
-    used = [attempt["resources"] for task in tasks for attempt in task["attempts"]]
-    cpu = [resources["cpu_time"] for resources in used if "cpu_time" in resources]
-    peaks = [
-        (attempt["resources"]["peak_rss"], task["task_id"])
-        for task in tasks
-        for attempt in task["attempts"]
-        if "peak_rss" in attempt["resources"]
-    ]
+def _resources(attempts: Mapping[str, Sequence[Any]]) -> str | None:
+    cpu = [seconds for seconds in attempts["cpu_time"] if seconds is not None]
+    peaks = zip(attempts["peak_rss"], attempts["task_id"], strict=True)
+    known = [(peak, task_id) for peak, task_id in peaks if peak is not None]
     words = [f"{duration(sum(cpu))} of CPU"] if cpu else []
-    if peaks:
-        peak, task_id = max(peaks)
+    if known:
+        peak, task_id = max(known)
         words.append(f"at most {size(peak)} of memory ({shown(task_id)})")
     return ", ".join(words) or None
 
@@ -205,36 +210,49 @@ def runs_table(status: str, history: Sequence[dict[str, Any]], now: float, width
     )
 
 
-def _slowest(tasks: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Tasks that ended, those first that kept a worker and the journal busy for longest."""
-    over = [task for task in tasks if "compute" in task["stats"]]
-    return sorted(over, key=_busy, reverse=True)[:SLOWEST]
+def _ended(attempts: Mapping[str, Sequence[Any]]) -> list[int]:
+    """Places of the last attempts of tasks, if their code was done."""
+    last = {task: place for place, task in enumerate(attempts["task_id"])}  # later ones are further down
+    started, finished = attempts["started"], attempts["finished"]
+    return [place for place in last.values() if started[place] is not None and finished[place] is not None]
 
 
-def _busy(task: dict[str, Any]) -> float:
-    stats: dict[str, float] = task["stats"]
-    return sum(stats.get(phase, 0.0) for phase in _BUSY)
+def _busy(attempts: Mapping[str, Sequence[Any]], at: int) -> float:
+    """Seconds that an attempt kept a worker and the journal busy."""
+    end = attempts["stored"][at]
+    return float((attempts["finished"][at] if end is None else end) - attempts["started"][at])
 
 
-def _task_table(tasks: Sequence[dict[str, Any]], width: int) -> RenderableType:
-    stats = [task["stats"] for task in tasks]
-    longest = _busy(tasks[0])
-    bars = [phase_bar({phase: one.get(phase, 0.0) for phase in _BUSY}, 20, longest) for one in stats]
+def _durations(attempts: Mapping[str, Sequence[Any]], at: int) -> dict[str, float]:
+    """As `get_metadata` has them."""
+    moment = {name: attempts[name][at] for name in ("created", "ready", "started", "finished", "stored")}
+    moment["loaded"] = attempts["loaded"][at] or moment["started"]
+    spans = {name: (moment[begin], moment[end]) for name, (begin, end) in _SPANS.items()}
+    known = {name: end - begin for name, (begin, end) in spans.items() if None not in (begin, end)}
+    if "wait" in known:
+        known["wait"] -= attempts["backoff"][at]
+    return {name: max(seconds, 0.0) for name, seconds in known.items()}
+
+
+def _task_table(attempts: Mapping[str, Sequence[Any]], places: Sequence[int], width: int) -> RenderableType:
+    durations = [_durations(attempts, at) for at in places]
+    longest = _busy(attempts, places[0])
+    bars = [phase_bar({phase: one.get(phase, 0.0) for phase in _BUSY}, 20, longest) for one in durations]
 
     def phase(name: str) -> Column:
-        return Column(name.upper(), [duration(one.get(name)) for one in stats], is_number=True)
+        return Column(name.upper(), [duration(one.get(name)) for one in durations], is_number=True)
 
     return fitted(
         [
-            Column("TASK", [shown(task["task_id"]) for task in tasks]),
-            Column("STATUS", [_unless_usual(task["status"]) for task in tasks]),
+            Column("TASK", [shown(attempts["task_id"][at]) for at in places]),
+            Column("STATUS", [_unless_usual(attempts["status"][at]) for at in places]),
             phase("wait"),
             phase("queue"),
             phase("compute"),
             phase("store"),
             Column("", bars),
-            Column("CPU", [duration(one.get("cpu_time")) for one in stats], is_number=True),
-            Column("MEMORY", [size(one.get("peak_rss")) for one in stats], is_number=True),
+            Column("CPU", [duration(attempts["cpu_time"][at]) for at in places], is_number=True),
+            Column("MEMORY", [size(attempts["peak_rss"][at]) for at in places], is_number=True),
         ],
         width,
         dropped_first=("MEMORY", "WAIT", "CPU", "", "QUEUE", "STORE"),
@@ -244,4 +262,4 @@ def _task_table(tasks: Sequence[dict[str, Any]], width: int) -> RenderableType:
 
 def _unless_usual(status: str) -> Text:
     """A column of nothing but SUCCESSFUL tells nothing; it is left out."""
-    return Text() if status is TaskStatus.SUCCESSFUL else status_text(status)
+    return Text() if status == AttemptStatus.SUCCESSFUL else status_text(status)

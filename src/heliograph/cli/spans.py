@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from heliograph import workflow
+from heliograph.cli.completion import workflows
 from heliograph.cli.storage import StorageOption, chosen, open_for, open_to_read
 
 
@@ -14,7 +15,12 @@ def spans(
     context: typer.Context,
     workflow_id: Annotated[
         str | None,
-        typer.Argument(metavar="ID", help="The workflow.", show_default="all that run, until interrupted"),
+        typer.Argument(
+            metavar="ID",
+            help="The workflow.",
+            show_default="all that run, until interrupted",
+            autocompletion=workflows,
+        ),
     ] = None,
     endpoint: Annotated[
         str | None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from heliograph import workflow
+from heliograph.cli.completion import WorkflowArgument
 from heliograph.cli.storage import StorageOption, open_for
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ DEFAULT_LIMIT: Final = 200
 
 def tasks(
     context: typer.Context,
-    workflow_id: Annotated[str, typer.Argument(metavar="ID", help="The workflow.")],
+    workflow_id: WorkflowArgument,
     where: Annotated[
         str | None,
         typer.Option(metavar="CONDITION", help="Only those, the last ones first: 'stats.compute > 2s'."),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from heliograph import workflow
+from heliograph.cli.completion import WorkflowArgument
 from heliograph.cli.storage import StorageOption, open_for
 from heliograph.records.status import ACTIVE, TaskStatus, WorkflowStatus
 
@@ -26,7 +27,7 @@ _MOST_RUNNING: Final = 20
 
 def watch(
     context: typer.Context,
-    workflow_id: Annotated[str, typer.Argument(metavar="ID", help="The workflow.")],
+    workflow_id: WorkflowArgument,
     after: Annotated[
         str | None, typer.Option(metavar="CURSOR", help="Only what changed after there.")
     ] = None,

@@ -15,6 +15,7 @@ from heliograph.errors import EventNotAwaitedError, WorkflowNotFoundError
 from heliograph.graph.identifiers import check_identifier
 from heliograph.records.event import EventState, SendOrder, SentEvent
 from heliograph.storage.location import Location
+from heliograph.storage.news import Ear, Word
 from heliograph.storage.store import Store
 
 _SETTLED: Final = {EventState.CHECKPOINTED: "checkpointed", EventState.KEPT: "kept"}
@@ -62,12 +63,14 @@ class EventSender:
 
     def __init__(self, location: Location) -> None:
         self._location = location
-        self._inbox: SimpleQueue[_Sending | None] = SimpleQueue()  # None: that was all
+        self._inbox: SimpleQueue[_Sending | Word | None] = SimpleQueue()  # None: that was all
         self._lock = threading.Lock()
         self._is_closed = False
         self._thread: threading.Thread | None = None
         # The rest is the thread's.
         self._store: Store | None = None
+        self._ear: Ear | None = None
+        self._is_told = False
         self._waiting: dict[int, list[Future[str]]] = {}
         self._to_look: set[int] = set()
         self._changes_seen = -1
@@ -108,7 +111,7 @@ class EventSender:
     # In the thread.
 
     def _serve(self) -> None:
-        look_at = time.monotonic()
+        look_at = looked_at = time.monotonic()
         while True:
             try:
                 patience = max(0.0, look_at - time.monotonic()) if self._waiting else None
@@ -118,10 +121,16 @@ class EventSender:
             else:
                 if sending is None:
                     break
-                self._send(sending)
+                if isinstance(sending, Word):
+                    self._is_told = False
+                    look_at = min(look_at, looked_at + POLL_SECONDS)
+                else:
+                    self._send(sending)
+                    look_at = min(look_at, time.monotonic() + POLL_SECONDS)
             if self._waiting and time.monotonic() >= look_at:
                 self._look()
-                look_at = time.monotonic() + POLL_SECONDS
+                looked_at = time.monotonic()
+                look_at = looked_at + self._opened_patience()
         self._fail(RuntimeError("heliograph was shut down; the event stays sent"))
         if self._store is not None:
             self._store.close()
@@ -163,7 +172,16 @@ class EventSender:
     def _opened(self) -> Store:
         if self._store is None:
             self._store = Store(self._location)
+            self._ear = self._store.news.ear(lambda word: word.events or bool(word.changed), self._hear)
         return self._store
+
+    def _opened_patience(self) -> float:
+        return POLL_SECONDS if self._store is None else self._store.news.patience(POLL_SECONDS)
+
+    def _hear(self, word: Word) -> None:
+        if self._waiting and not self._is_told:
+            self._is_told = True
+            self._inbox.put(word)
 
     def _fail(self, error: Exception) -> None:
         waiting, self._waiting = self._waiting, {}

@@ -41,8 +41,7 @@ class Payload:
     is_async: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(NamedTuple):
     """One attempt, as an executor gets it.
 
     Attributes:
@@ -72,8 +71,7 @@ class Work:
     options: TaskOptions = _NO_OPTIONS
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """How one attempt went: all that is known of it, from the one who ran it.
 
     Attributes:

@@ -17,6 +17,7 @@ from heliograph.engines.store_thread import POLL_SECONDS, StoreThread
 from heliograph.errors import WorkflowError
 from heliograph.records.event import Handed, Waiting
 from heliograph.storage.location import Location
+from heliograph.storage.news import Word
 
 _MOST_AT_ONCE: Final = 1_000  # in one transaction, so that a flood lets others write in between
 
@@ -86,7 +87,13 @@ class Desk:
             self._serving = asyncio.create_task(self._serve(), name="heliograph-http-desk")
 
     async def _serve(self) -> None:
-        store = StoreThread(self.location)
+        loop = asyncio.get_running_loop()
+
+        def hear(_word: Word) -> None:
+            with contextlib.suppress(RuntimeError):  # the event loop is closed: nobody waits there
+                loop.call_soon_threadsafe(self._news.set)
+
+        store = StoreThread(self.location, hear)
         try:
             while self._waiting or self._leaving or self._checkpointed:
                 self._news.clear()
@@ -103,7 +110,7 @@ class Desk:
                     await asyncio.sleep(POLL_SECONDS)
                 else:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._news.wait(), POLL_SECONDS)
+                        await asyncio.wait_for(self._news.wait(), store.patience(POLL_SECONDS))
         except Exception as error:  # of the storage: whoever waits has to know
             self._fail(error)
         finally:

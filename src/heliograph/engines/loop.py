@@ -33,6 +33,7 @@ from heliograph.storage.clocks import steady_seconds
 from heliograph.storage.entries import Accepted, Claim, Submission
 from heliograph.storage.journal import Batch, Journal
 from heliograph.storage.liveness import LEASE_SECONDS
+from heliograph.storage.news import Word
 from heliograph.storage.store import Store
 
 _POLL_SECONDS: Final = 0.1  # how soon a cancellation by another process is seen
@@ -114,6 +115,7 @@ class Loop:
         self._wakes_at = now  # the loop's thread, if nobody wakes it before
         self._running = True
         self._entering = threading.Lock()  # nobody enters behind the one who closes
+        self._ear = store.news.ear(lambda word: bool(word.lost), self._note_word)
         self._thread = threading.Thread(target=self._main, name="heliograph-loop", daemon=True)
         self._thread.start()
 
@@ -158,6 +160,12 @@ class Loop:
         """A cancellation was stored by this process."""
         self._inbox.put(_Lost(key))
 
+    def _note_word(self, word: Word) -> None:
+        """Others stored something: of these runs, or nobody knows of which."""
+        for key in word.lost if not word.anything else list(self._runs):
+            if key in self._runs:
+                self._inbox.put(_Lost(key))
+
     def _deliver(self, message: Receipt | Said) -> None:
         if isinstance(message, Said):
             with self._counting:
@@ -177,8 +185,9 @@ class Loop:
         """What the loop's thread would do with a receipt, done by the one that brings it."""
         try:
             try:
-                self._take(receipt)
-                self._go_on()
+                now = self._now()
+                self._take(receipt, now)
+                self._go_on(now)
             except StorageError as error:
                 self._start_over(error)
             if self._now() + (self._patience() or 0.0) < self._wakes_at:
@@ -238,17 +247,16 @@ class Loop:
             for message in self._waiting(first):
                 if isinstance(message, _Quit):
                     return False
-                self._take(message)
-            self._go_on()
+                self._take(message, self._now())
+            self._go_on(self._now())
         except StorageError as error:
             self._start_over(error)
         finally:
             self._baton.release()
         return True
 
-    def _go_on(self) -> None:
+    def _go_on(self, now: float) -> None:
         """Commit if somebody waits for that, and do what is due."""
-        now = self._now()
         self._performer.observe(now, self._find)
         self._performer.ring(now, lambda run: self._runs.get(run.key) is run)
         if self._must_commit(now):
@@ -284,12 +292,12 @@ class Loop:
             for _ in range(_MOST_AT_ONCE):
                 yield self._inbox.get_nowait()
 
-    def _take(self, message: _Message) -> None:
+    def _take(self, message: _Message, now: float) -> None:
         match message:
             case Receipt():
-                self._performer.ended(self._find(message.key), message, self._now())
+                self._performer.ended(self._find(message.key), message, now)
             case Said(key, report):
-                self._performer.said(self._find(key), key, report, self._now())
+                self._performer.said(self._find(key), key, report, now)
                 with self._counting:
                     self._said_ahead -= 1
             case Entry():
@@ -309,10 +317,11 @@ class Loop:
             return TICK_SECONDS  # a timer may be late by as much
         if not (self._runs or self._retired):
             return _FOREVER
+        now = self._now()  # first: what is due moves along with a clock that was set
         due = min(self._renew_at, self._poll_at) if self._runs else self._poll_at
         if self._performer.next_timer is not None:
             due = min(due, self._performer.next_timer)
-        return max(due - self._now(), 0.001)
+        return max(due - now, 0.001)
 
     # -- runs that are here, and not any more
 
@@ -322,7 +331,8 @@ class Loop:
 
     def _poll(self, now: float) -> None:
         """Look for runs that another process cancelled or took over."""
-        self._poll_at = now + _POLL_SECONDS
+        began = steady_seconds()
+        self._poll_at = now + self._store.news.patience(_POLL_SECONDS)
         with contextlib.suppress(StorageError):
             self._give_up_leases()
         changes = self._store.changes()
@@ -330,7 +340,8 @@ class Loop:
             self._changes_seen = changes
             self._look(self._runs.values())
             # Ten thousand runs take a while: whatever others store, looking takes no more than its share.
-            self._poll_at = max(self._poll_at, self._now() + _POLL_SHARE * (self._now() - now))
+            took = steady_seconds() - began  # the clock may be set meanwhile
+            self._poll_at = max(self._poll_at, now + (1 + _POLL_SHARE) * took)
 
     def _look(self, runs: Iterable[LiveRun]) -> None:
         """See which of these runs are not ours any more, and lose them."""

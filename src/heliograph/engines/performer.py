@@ -117,7 +117,7 @@ class Performer:
             event = Failed(now, key.task, key.attempt, failure.died, failure.lineage, random.random())
         elif receipt.continuation is not None:
             plan = run.inherited(key.task, receipt.continuation)
-            receipt = replace(receipt, continuation=plan)
+            receipt = receipt._replace(continuation=plan)
             event = Continued(now, key.task, key.attempt, rules_of(plan))
         else:
             event = Succeeded(now, key.task, key.attempt)

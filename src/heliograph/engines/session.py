@@ -14,11 +14,11 @@ from heliograph.engines.dags import needs_ray
 from heliograph.engines.engine import Engine, EngineSettings, WorkerKind, submission
 from heliograph.engines.event_sender import EventSender
 from heliograph.engines.outcome import OutputFuture
-from heliograph.engines.waiting import found, in_background, workflow_output
+from heliograph.engines.waiting import Waiting, found, workflow_output_now
 from heliograph.graph.plan import Plan
 from heliograph.records.context import running
 from heliograph.records.status import WorkflowStatus
-from heliograph.storage.entries import Refused, Unstored
+from heliograph.storage.entries import Accepted, Refused, Unstored
 from heliograph.storage.location import Location, locate
 from heliograph.storage.store import Store
 
@@ -140,6 +140,7 @@ class Session:
         settings: what it was opened with.
         store: the open store.
         sender: sends events to workflows.
+        waiting: waits for what other engines store.
 
     Raises:
         StorageError: the storage can't be opened.
@@ -149,6 +150,7 @@ class Session:
         self.settings = given
         self.store = Store(given.location)
         self.sender = EventSender(given.location)
+        self.waiting = Waiting(self.store)
         self._engine: Engine | None = None
         self._ray: RayEngine | None = None
         self._starting = threading.Lock()
@@ -204,7 +206,11 @@ class Session:
                 )
             case Unstored(error):
                 raise error
-        return in_background(self.store, workflow_output, workflow_id, True)
+            case Accepted() as handed_in:
+                pass
+        return self.waiting.wait_for(
+            handed_in.key, lambda: workflow_output_now(self.store, workflow_id, is_handed_in=True)
+        )
 
     def for_plan(self, plan: Plan) -> Engine | RayEngine:
         """The engine that runs it: Ray where a task of it is a function of ``@ray.remote``."""
@@ -240,6 +246,8 @@ class Session:
         """Stop the engine and close the store."""
         atexit.unregister(self.close)
         place.leave(self.settings.location)
+        self.store.lose_patience()
+        self.waiting.close()
         self.sender.close()
         with self._starting:
             for engine in self.started:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from heliograph.storage.location import Location
+from heliograph.storage.news import Ear, Word
 from heliograph.storage.store import Store
 
 T = TypeVar("T")
@@ -24,10 +25,13 @@ class StoreThread:
 
     Args:
         location: of the storage.
+        hear: called, in any thread, when an event was sent or taken and this could be heard; see `news.Ear`.
     """
 
-    def __init__(self, location: Location) -> None:
+    def __init__(self, location: Location, hear: Callable[[Word], object] | None = None) -> None:
         self.location = location
+        self._hear = hear
+        self._ear: Ear | None = None
         self._store: Store | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="heliograph-store")
         self._changes_seen = -1
@@ -39,6 +43,10 @@ class StoreThread:
             StorageError: the storage can't be opened, or the question meets with one.
         """
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, question)
+
+    def patience(self, poll: float) -> float:
+        """How long who waits to be told may wait without asking; see `News.patience`."""
+        return poll if self._store is None or self._ear is None else self._store.news.patience(poll)
 
     async def ask_if_changed(self, question: Callable[[Store], T]) -> T | None:
         """As `ask`; None, and not asked, if nobody else has stored anything since this was called last."""
@@ -58,6 +66,8 @@ class StoreThread:
     def _answer(self, question: Callable[[Store], T]) -> T:
         if self._store is None:
             self._store = Store(self.location)
+            if self._hear is not None:
+                self._ear = self._store.news.ear(lambda word: word.events, self._hear)
         return question(self._store)
 
     def _if_changed(self, store: Store, question: Callable[[Store], T]) -> T | None:

@@ -60,12 +60,16 @@ class TakeOver:
         self._count = count
         self._appetite = appetite
         self._stopping = threading.Event()
+        self._woken = threading.Event()
+        # Room for another one comes with the end of one, its own or any other.
+        self._ear = store.news.ear(lambda word: word.unowned, lambda _: self._woken.set())
         self._thread = threading.Thread(target=self._main, name="heliograph-takeover", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Take nothing more; returns when what was being taken is in."""
         self._stopping.set()
+        self._woken.set()
         self._thread.join()
 
     def _main(self) -> None:
@@ -77,7 +81,9 @@ class TakeOver:
                 pass  # what can't be read now may be in a moment
             except RuntimeError:
                 return  # the engine is closed
-            self._stopping.wait(LOOK_SECONDS)
+            # That a process died nobody tells; so it looks often, whoever could wake it.
+            self._woken.wait(LOOK_SECONDS)
+            self._woken.clear()
 
     def _take(self) -> bool:
         """Take what there is, as far as there is room; whether it is worth looking again at once."""

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from collections.abc import Callable
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 from heliograph.engines.outcome import OutputFuture, cancellation_error, execution_error
-from heliograph.errors import WorkflowNotFoundError
+from heliograph.errors import StorageError, WorkflowNotFoundError
 from heliograph.graph.identifiers import check_identifier
 from heliograph.records.attempt import StoredValue
 from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
+from heliograph.storage.news import Ear, Word
 from heliograph.storage.store import Store
 
 POLL_SECONDS: Final = 0.05
+_ALL_SECONDS: Final = 1.0
+"""How soon it is seen that an engine is gone."""
+_SHARE: Final = 10
 
 
 def found(store: Store, workflow_id: str) -> WorkflowRecord:
@@ -28,11 +35,6 @@ def found(store: Store, workflow_id: str) -> WorkflowRecord:
     if record is None:
         raise WorkflowNotFoundError(f"No such workflow_id {workflow_id!r}")
     return record
-
-
-def workflow_output(store: Store, workflow_id: str, is_handed_in: bool = False) -> StoredValue:
-    """The output of a workflow, once it is stored; arguments and errors as of `workflow_output_now`."""
-    return _waited(lambda: store.again(lambda: workflow_output_now(store, workflow_id, is_handed_in)))
 
 
 def workflow_output_now(store: Store, workflow_id: str, is_handed_in: bool = False) -> StoredValue | None:
@@ -75,11 +77,6 @@ def workflow_output_now(store: Store, workflow_id: str, is_handed_in: bool = Fal
     return None
 
 
-def task_output(store: Store, workflow_id: str, task_id: str) -> StoredValue:
-    """The output of a task, once it is stored; raises as `task_output_now`."""
-    return _waited(lambda: store.again(lambda: task_output_now(store, workflow_id, task_id)))
-
-
 def task_output_now(store: Store, workflow_id: str, task_id: str) -> StoredValue | None:
     """The output of a task; None: not yet.
 
@@ -108,24 +105,114 @@ def task_output_now(store: Store, workflow_id: str, task_id: str) -> StoredValue
     return None
 
 
-def _waited(look: Callable[[], StoredValue | None]) -> StoredValue:
-    pause = threading.Event()
-    while (value := look()) is None:
-        pause.wait(POLL_SECONDS)
-    return value
+@dataclass(slots=True)
+class _Wait:
+    """One who waits.
+
+    Attributes:
+        key: of the workflow.
+        look: asks for the value; None: not yet.
+        future: what he was given.
+    """
+
+    key: int
+    look: Callable[[], StoredValue | None]
+    future: OutputFuture
 
 
-def in_background(store: Store, wait: Any, *args: Any) -> OutputFuture:
-    """A future for what a waiting function will return or raise."""
-    future = OutputFuture(store.values)
+class Waiting:
+    """All in a process who wait for what other engines store: in one thread, however many they are.
 
-    def run() -> None:
+    Args:
+        store: where it will be.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._waits: list[_Wait] = []
+        self._keys: set[int] = set()  # of their workflows
+        self._to_look: set[int] = set()  # those of them that changed
+        self._is_closed = False
+        self._thread: threading.Thread | None = None
+        self._ear: Ear | None = None
+        self._changes_seen = -1
+
+    def wait_for(self, key: int, look: Callable[[], StoredValue | None]) -> OutputFuture:
+        """A future for what a look will give, or raise, in the end.
+
+        Args:
+            key: of the workflow that has to change until it does.
+            look: asks for the value; None: not yet.
+        """
+        future = OutputFuture(self._store.values)
+        with self._lock:
+            if self._is_closed:
+                raise RuntimeError("heliograph was shut down: nothing can be waited for")
+            self._waits.append(_Wait(key, look, future))
+            self._keys.add(key)
+            self._to_look.add(key)
+            if self._thread is None:
+                self._ear = self._store.news.ear(self._concerns, self._note)
+                self._thread = threading.Thread(target=self._serve, name="heliograph-wait", daemon=True)
+                self._thread.start()
+        self._ear.hear(Word(changed=frozenset([key])))  # type: ignore[union-attr]
+        return future
+
+    def close(self) -> None:
+        """Who still waits is told that nobody does any more."""
+        with self._lock:
+            self._is_closed = True
+        if self._thread is not None and self._ear is not None:
+            self._ear.hear(Word(anything=True))
+            self._thread.join()
+
+    def _concerns(self, word: Word) -> bool:
+        return not self._keys.isdisjoint(word.changed)
+
+    def _note(self, word: Word) -> None:
+        with self._lock:
+            self._to_look |= self._keys if word.anything else self._keys & word.changed
+
+    def _serve(self) -> None:
+        assert self._ear is not None
+        look_at = time.monotonic()
+        while True:
+            with self._lock:
+                if self._is_closed:
+                    waits, self._waits = self._waits, []
+                    break
+                keys, self._to_look = self._to_look, set()
+                now = time.monotonic()
+                waits = [wait for wait in self._waits if wait.key in keys or now >= look_at]
+            for wait in waits:
+                if self._is_over(wait):
+                    with self._lock:
+                        self._waits.remove(wait)
+                        self._keys = {one.key for one in self._waits}
+            if now >= look_at or not self._waits:
+                # An engine that died tells nobody. Thousands who wait take no more than their share.
+                look_at = time.monotonic() + max(_ALL_SECONDS, _SHARE * (time.monotonic() - now))
+            self._ear.wait(POLL_SECONDS if self._waits else _ALL_SECONDS)
+            self._look_for_changes()
+        for wait in waits:
+            wait.future.set_exception(RuntimeError("heliograph was shut down while this was waited for"))
+
+    def _look_for_changes(self) -> None:
+        """Where nobody can be woken: whether another process stored anything."""
+        if self._waits and self._store.news.patience(0.0) == 0.0:
+            with contextlib.suppress(StorageError):
+                changes = self._store.changes()
+                if changes != self._changes_seen:
+                    self._changes_seen = changes
+                    self._note(Word(anything=True))
+
+    def _is_over(self, wait: _Wait) -> bool:
         try:
-            value = wait(store, *args)
+            value = self._store.again(wait.look)
         except BaseException as error:  # whatever it is, it belongs to who asks the future
-            future.set_exception(error)
-        else:
-            future.set_result(value)
-
-    threading.Thread(target=run, name="heliograph-wait", daemon=True).start()
-    return future
+            wait.future.set_exception(error)
+            return True
+        if value is not None:
+            wait.future.set_result(value)
+        return value is not None

@@ -22,7 +22,7 @@ from heliograph.insight.path import Link, links
 from heliograph.insight.savings import ways_around
 from heliograph.insight.stragglers import Straggler, stragglers
 from heliograph.insight.table import Table, Tabular, table_of
-from heliograph.insight.workers import Parallelism, WorkerUse, parallelism, worker_use
+from heliograph.insight.workers import Parallelism, WorkerUse, memory_over_time, parallelism, worker_use
 from heliograph.records.status import WorkflowStatus
 from heliograph.records.trace import Trace
 
@@ -69,6 +69,7 @@ class Profile(Tabular):
         tasks: those that had an attempt in this run, by number.
         stragglers: tasks that took much longer than others of the same function, the worst first.
         parallelism: how many attempts ran at once.
+        memory: bytes that they took together, over time in as many parts; empty: it is not known.
         workers: what each did.
         efficiency: of the workers' time, how much they were busy, 0 to 1.
         bottlenecks: the first three, the greatest first.
@@ -85,6 +86,7 @@ class Profile(Tabular):
     tasks: tuple[TaskProfile, ...]
     stragglers: tuple[Straggler, ...]
     parallelism: Parallelism
+    memory: tuple[float, ...]
     workers: tuple[WorkerUse, ...]
     efficiency: float
     bottlenecks: tuple[Bottleneck, ...]
@@ -115,6 +117,7 @@ class Profile(Tabular):
             "tasks": [task.to_dict() for task in self.tasks],
             "stragglers": [straggler.to_dict() for straggler in self.stragglers],
             "parallelism": self.parallelism.to_dict(),
+            "memory": list(self.memory),
             "workers": [worker.to_dict() for worker in self.workers],
             "efficiency": self.efficiency,
         }
@@ -155,6 +158,7 @@ def profile(trace: Trace, run: int | None = None) -> Profile:
         tasks=_tasks(trace, graph, indexes, waiting),
         stragglers=slow,
         parallelism=at_once,
+        memory=memory_over_time(trace, graph),
         workers=workers,
         efficiency=sum(worker.busy for worker in workers) / (wall * len(workers))
         if wall and workers
@@ -164,9 +168,10 @@ def profile(trace: Trace, run: int | None = None) -> Profile:
 
 
 def _nothing_yet(trace: Trace, run: int, status: WorkflowStatus, begin: float) -> Profile:
-    nothing = Parallelism(0, 0.0, 0.0, ())
+    nothing, none = Parallelism(0, 0.0, 0.0, ()), ()
+    whose = trace.workflow.workflow_id
     return Profile(
-        trace.workflow.workflow_id, run, status, begin, begin, (), 0.0, Parts(), (), (), nothing, (), 0.0, ()
+        whose, run, status, begin, begin, none, 0.0, Parts(), none, none, nothing, none, none, 0.0, none
     )
 
 

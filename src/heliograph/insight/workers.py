@@ -129,26 +129,56 @@ def parallelism(trace: Trace, causes: Causes, waiting: Set[int], buckets: int = 
     ]
     if wall <= 0 or not spans:
         return Parallelism(0, 0.0, 0.0, ())
-    width = wall / buckets
+    weighed = [(begin, end, 1.0) for begin, end in spans]
+    over_time = _over_time(weighed, causes.begin, causes.end, buckets)
+    mean = sum(end - begin for begin, end in spans) / wall
+    return Parallelism(_peak(spans), mean, wall / buckets, over_time)
+
+
+def memory_over_time(trace: Trace, causes: Causes, buckets: int = BUCKETS) -> tuple[float, ...]:
+    """Bytes that the attempts running at once took: of each its peak, for as long as it ran.
+
+    Args:
+        trace: the workflow.
+        causes: the run.
+        buckets: into how many parts the time is divided.
+
+    Returns:
+        The mean in each part of the run; nothing where no attempt's memory is known.
+    """
+    of, phases = trace.attempts, causes.extents
+    spans = [
+        (phases.started[at], phases.finished[at], float(memory))
+        for at, place in enumerate(causes.places)
+        if (memory := of.peak_rss[place]) is not None and of.started[place] is not None
+    ]
+    return _over_time(spans, causes.begin, causes.end, buckets) if spans else ()
+
+
+def _over_time(
+    spans: Sequence[tuple[float, float, float]], start: float, stop: float, buckets: int
+) -> tuple[float, ...]:
+    """The weights of spans (from, to, weight) added up, on average over each part of the time."""
+    width, last = (stop - start) / buckets, buckets - 1
+    if width <= 0:
+        return ()
     # What a span covers of its first and last bucket is counted there; of those between, by difference.
-    part, change = [0.0] * buckets, [0] * (buckets + 1)
-    last = buckets - 1
-    for begin, end in spans:
-        first = min(int((begin - causes.begin) / width), last)
-        final = min(int((end - causes.begin) / width), last)
+    part, change = [0.0] * buckets, [0.0] * (buckets + 1)
+    for begin, end, weight in spans:
+        first = min(int((begin - start) / width), last)
+        final = min(int((end - start) / width), last)
         if first == final:
-            part[first] += end - begin
+            part[first] += weight * (end - begin)
             continue
-        part[first] += causes.begin + (first + 1) * width - begin
-        part[final] += end - (causes.begin + final * width)
-        change[first + 1] += 1
-        change[final] -= 1
-    over_time, full = [], 0
+        part[first] += weight * (start + (first + 1) * width - begin)
+        part[final] += weight * (end - (start + final * width))
+        change[first + 1] += weight
+        change[final] -= weight
+    over_time, full = [], 0.0
     for bucket in range(buckets):
         full += change[bucket]
         over_time.append(full + part[bucket] / width)
-    mean = sum(end - begin for begin, end in spans) / wall
-    return Parallelism(_peak(spans), mean, width, tuple(over_time))
+    return tuple(over_time)
 
 
 def _peak(spans: Sequence[tuple[float, float]]) -> int:

@@ -147,7 +147,7 @@ def table(workflow_id: str, what: str = "tasks") -> Table:
     from heliograph.insight.rows import rows
 
     with much_is_made():
-        return rows(trace_of(workflow_id, outputs=True), what)
+        return rows(trace_of(workflow_id, outputs=what == "tasks"), what)
 
 
 def sql(query: str, limit: int | None = None) -> Table:

@@ -4,13 +4,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from heliograph.reading.opened import checked_limit, checked_task, no_task, session
+from heliograph.reading.opened import checked_limit, checked_task, found_key, no_task, session
 
 if TYPE_CHECKING:
     from heliograph.insight.answers import Page
 
 PAGE: Final = 200
 """Tasks that are given at once where nobody says how many."""
+
+
+def get_downstream(workflow_id: str, task_id: str, limit: int = PAGE) -> list[str]:
+    """Ids of the tasks that take a task's output: so to say its ``workflow_refs``, the other way round.
+
+    Args:
+        workflow_id: the workflow.
+        task_id: the task.
+        limit: so many at most.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow, or no such task in it.
+        TypeError, ValueError: an id, or a limit, that can't be.
+
+    >>> from heliograph import workflow
+    >>> @workflow.task
+    ... def add(left: int, right: int) -> int:
+    ...     return left + right
+    >>> dag = add.options(name="sum").bind(add.options(name="part").bind(1, 2), 3)
+    >>> workflow.run(dag, workflow_id="downstream_example"), get_downstream("downstream_example", "part")
+    (6, ['sum'])
+    """
+    most, task = checked_limit(limit), checked_task(task_id)
+    found = session().store.queries.downstream(found_key(workflow_id), task, most)
+    if found is None:
+        raise no_task(workflow_id, task_id)
+    return found
 
 
 def with_tasks(workflow_id: str, limit: int | None, after: str | None) -> Page:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from heliograph.reading.opened import checked_limit, session
@@ -127,6 +128,32 @@ def summarize(
         }
         for group in found
     )
+
+
+def over_time(where: Condition | str | None = None, parts: int = 60) -> list[dict[str, Any]]:
+    """Workflows counted by when they were submitted, from the first to the last that a condition holds for.
+
+    Args:
+        where: as `search`.
+        parts: into how many parts of equal length that time is divided; fewer, if they were shorter than a
+            second.
+
+    Returns:
+        A dict a part: ``begin`` and ``end`` in Unix seconds, ``count``, and how many of those ``failed``.
+
+    Raises:
+        SearchError: as `search`.
+        TypeError, ValueError: a number of parts that can't be.
+
+    >>> from heliograph import workflow
+    >>> workflow.run(workflow.sleep(0), workflow_id="over_time_example")
+    >>> sum(part["count"] for part in over_time("workflow_id = over_time_example"))
+    1
+    """
+    from heliograph.reading import questions
+
+    asked_for, most = questions.condition(where, False), checked_limit(parts)
+    return [asdict(part) for part in session().store.search.over_time(asked_for, most)]
 
 
 def condition(text: str, *, tasks: bool = False) -> Condition:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from heliograph.insight.answers import Rows
     from heliograph.records.change import Change
 
-POLL_SECONDS: Final = 0.025
+POLL_SECONDS: Final = 0.015
 
 
 class Watch:
@@ -31,6 +30,7 @@ class Watch:
         self._place = (0, 0) if after is None else place_of(after)
         self._wait = wait
         self._is_over = False
+        self._ear = session().store.news.ear(lambda word: self._key in word.changed)
         self._waiting: deque[Change] = deque()
         self.cursor = after
 
@@ -45,7 +45,7 @@ class Watch:
             if self._is_over:
                 raise StopIteration
             if not self._look():
-                time.sleep(POLL_SECONDS)
+                self._ear.wait(POLL_SECONDS)
         return self._given()
 
     async def __anext__(self) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class Watch:
             if self._is_over:
                 raise StopAsyncIteration
             if not await asyncio.to_thread(self._look):
-                await asyncio.sleep(POLL_SECONDS)
+                await asyncio.to_thread(self._ear.wait, POLL_SECONDS)
         return self._given()
 
     def _given(self) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine
 
 from heliograph.errors import StorageError
 from heliograph.storage.location import Location
+from heliograph.storage.news import Bell, Word
 
 
 class UndoneError(StorageError):
@@ -39,6 +40,9 @@ class Backend(Protocol):
     def now(self) -> float:
         """Unix seconds by the clock that all who use the database share."""
 
+    def bell(self, hear: Callable[[Word], None]) -> Bell | None:
+        """By which processes wake each other; None: they can't."""
+
     def check(self) -> None:
         """See that the database is still the one that was opened.
 
@@ -51,6 +55,9 @@ class Backend(Protocol):
 
     def begin_snapshot(self, connection: Connection) -> None:
         """Begin a transaction that only reads, all of it from one moment."""
+
+    def end_snapshot(self, connection: Connection) -> None:
+        """End it; nothing was written."""
 
     def commit(self, connection: Connection) -> None:
         """Make what was written last."""

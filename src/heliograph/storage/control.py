@@ -13,6 +13,7 @@ from heliograph.records.workflow import WorkflowRecord
 from heliograph.storage import rows, schema
 from heliograph.storage.changelog import Changelog
 from heliograph.storage.database import Database
+from heliograph.storage.news import Word
 from heliograph.storage.statements import constant, constants
 from heliograph.storage.values import ValueStore
 
@@ -66,6 +67,7 @@ def cancel(database: Database, workflow: WorkflowRecord, clock: Callable[[], flo
             .where(schema.workflows.c.key == key)
             .values(progress=rows.progress_json(progress))
         )
+    database.news.tell(Word(frozenset([key]), frozenset([key])))
     return True
 
 
@@ -92,6 +94,7 @@ def forget(database: Database, values: ValueStore, workflow: WorkflowRecord) -> 
         folders = folders_of(connection, workflow.key)
         for table in schema.OF_WORKFLOW:
             connection.execute(delete(table).where(table.c.workflow == workflow.key))
+    database.news.tell(Word(frozenset([workflow.key]), frozenset([workflow.key])))
     for folder in folders:
         values.delete_folder(folder)
 

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from heliograph.errors import StorageError
 from heliograph.storage.backend import UndoneError, UnreachableError, backend_of
 from heliograph.storage.location import Location
+from heliograph.storage.news import News
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,6 +33,9 @@ class Database:
     Args:
         location: where it is.
 
+    Attributes:
+        news: of what is stored.
+
     Raises:
         StorageError: it can't be opened.
     """
@@ -45,6 +49,7 @@ class Database:
         self._writing = threading.Lock()
         self._writer: Connection | None = None
         self._is_leaving = threading.Event()
+        self.news = News(self._backend.bell)
         self.dialect = self._engine.dialect
 
     @contextmanager
@@ -60,8 +65,10 @@ class Database:
             self._backend.begin_snapshot(connection)
             try:
                 yield connection
-            finally:
+            except BaseException:
                 self._backend.undo(connection)
+                raise
+            self._backend.end_snapshot(connection)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -221,6 +228,7 @@ class Database:
 
     def close(self) -> None:
         """Close all connections."""
+        self.news.close()
         with self._writing:
             self._drop_writer()
         self._engine.dispose()

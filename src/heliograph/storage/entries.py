@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from heliograph.errors import StorageError
 from heliograph.graph.plan import Plan
@@ -107,8 +108,7 @@ class Unstored:
     error: StorageError
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptEntry:
+class AttemptEntry(NamedTuple):
     """One attempt, as far as it is known.
 
     Attributes:

@@ -13,6 +13,7 @@ from heliograph.storage.claims import OWNER_COLUMNS, with_owner
 from heliograph.storage.database import Database
 from heliograph.storage.entries import Accepted, Refused, Submission, Unstored
 from heliograph.storage.liveness import is_alive
+from heliograph.storage.news import Word
 from heliograph.storage.statements import constant, constants
 from heliograph.storage.submissions import Submissions
 
@@ -62,7 +63,9 @@ class Handover:
             self._database.lock(connection, new=new, queue=most_pending is not None)
             if most_pending is not None and connection.execute(waiting).scalar_one() >= most_pending:
                 return None
-            return self._submissions.store(connection, submission, None, self._clock())
+            answer = self._submissions.store(connection, submission, None, self._clock())
+        self._database.news.tell(Word(unowned=True))
+        return answer
 
     def unowned(self, most: int, *, handed_in: bool) -> list[str]:
         """Ids of workflows that an engine may take: those that ran before those that waited, oldest first.

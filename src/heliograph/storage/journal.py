@@ -34,6 +34,7 @@ from heliograph.storage.entries import (
     Unstored,
 )
 from heliograph.storage.liveness import LEASE_SECONDS
+from heliograph.storage.news import Word
 from heliograph.storage.reports import Reports
 from heliograph.storage.statements import Prepared, constant, constants, inserting, replacing
 from heliograph.storage.submissions import Submissions
@@ -129,7 +130,20 @@ class Journal:
 
         committed, found_out = self._database.again(lambda: self._database.written(store))
         self._registered, self._has_facts = True, found_out
+        self._tell(batch, committed)
         return committed
+
+    def _tell(self, batch: Batch, committed: Committed) -> None:
+        lost = frozenset(
+            [
+                answer.key
+                for entry, answer in zip(batch.entries, committed.answers, strict=True)
+                if isinstance(entry, Claim) and isinstance(answer, Accepted)
+            ]
+        )
+        changed = frozenset([changes.key for changes in batch.changes])
+        if lost or changed:
+            self._database.news.tell(Word(changed | lost, lost))
 
     def _marked(self, batch: Batch) -> Batch:
         """The batch with a lease that tells it from those before."""
@@ -160,6 +174,7 @@ class Journal:
                 self._statements.renew.tell(
                     connection, {"lease_until": 0.0, "of_owner": self._owner.owner_id}
                 )
+            self._database.news.tell(Word(unowned=True))
 
     def _store(self, connection: Connection, batch: Batch) -> tuple[Committed, bool]:
         self._database.lock(

@@ -35,6 +35,7 @@ from heliograph.storage import rows, schema
 from heliograph.storage.claims import OWNER_COLUMNS, with_owner
 from heliograph.storage.database import Database, patient
 from heliograph.storage.liveness import derived_status
+from heliograph.storage.news import Word
 from heliograph.storage.statements import Prepared, constant, constants, replacing
 
 _LOOK_AT_ONCE: Final = 500  # databases limit the parameters of a statement
@@ -85,6 +86,11 @@ class Mailbox:
     def leave(self, leaving: Iterable[tuple[Waiting, Handed | None]]) -> None:
         """Wait no more; an event that was handed out and not returned is for others again."""
         leaving = list(leaving)
+        self._leave(leaving)
+        if any(handed is not None for _, handed in leaving):
+            self._database.news.tell(Word(events=True))
+
+    def _leave(self, leaving: Sequence[tuple[Waiting, Handed | None]]) -> None:
         with self._database.write() as connection:
             self._database.lock(connection, ids={one.workflow_id for one, _ in leaving})
             for one, handed in leaving:
@@ -124,6 +130,7 @@ class Mailbox:
                         "payload": None,
                     },
                 )
+        self._database.news.tell(Word(events=True))
 
     # -- for senders
 
@@ -133,6 +140,12 @@ class Mailbox:
         Raises:
             ValueError: the sender gave this name to another payload before.
         """
+        sent = self._send(order)
+        if sent.event is not None:
+            self._database.news.tell(Word(events=True))
+        return sent
+
+    def _send(self, order: SendOrder) -> SentEvent:
         with self._database.write() as connection:
             self._database.lock(connection, ids=[order.workflow_id])
             found = self._statements.workflow.ask(connection, of_id=order.workflow_id).first()

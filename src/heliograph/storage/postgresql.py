@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import select
+import time
 import zlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -20,6 +21,7 @@ from heliograph.errors import StorageError
 from heliograph.storage.backend import UndoneError, UnreachableError
 from heliograph.storage.clocks import ServerClock
 from heliograph.storage.location import Location
+from heliograph.storage.news import Bell, Word
 
 try:
     import psycopg
@@ -31,8 +33,12 @@ except ImportError as missing:
         "pip install 'heliograph[postgres]'"
     ) from missing
 
+from heliograph.storage.postgresql_bell import PostgreSQLBell
+
 _OLDEST: Final = 16
 _POOLED: Final = 8
+_PREPARED_AFTER: Final = 5
+"""Times that a statement is run before its plan is kept."""
 _PATIENCE: Final = {
     "connect_timeout": 10,
     # A server that is cut off says nothing: else it would be waited for for hours.
@@ -46,6 +52,8 @@ _SETTINGS: Final = {
     "idle_in_transaction_session_timeout": "30s",
     "lock_timeout": "60s",
 }
+_STARTING: Final = "the database system is"  # starting up, or shutting down
+_STARTING_SECONDS: Final = 30.0
 _TIME: Final = "SELECT extract(epoch FROM clock_timestamp())::float8"
 _SCHEMA_LOCK: Final = 0x68656C696F  # any number that nobody else is likely to take
 _QUEUE_LOCK: Final = 0x68656C6970  # likewise
@@ -102,6 +110,10 @@ class PostgreSQL:
         self._pool = made
         return made
 
+    def bell(self, hear: Callable[[Word], None]) -> Bell:
+        """As `Backend.bell`."""
+        return PostgreSQLBell(self._connect, hear)
+
     def now(self) -> float:
         """By the server's clock: those of the machines may differ."""
         return self._clock.now()
@@ -117,7 +129,7 @@ class PostgreSQL:
         given |= self._given
         given["options"] = f"{options} {self._given.get('options') or ''}"
         given["client_encoding"] = "utf8"
-        connection = psycopg.connect(**given, autocommit=True)
+        connection = self._reached(given)
         version = connection.info.server_version // 10_000
         if version < _OLDEST:
             connection.close()
@@ -125,6 +137,17 @@ class PostgreSQL:
                 f"storage {self._location.shown} is PostgreSQL {version}: heliograph needs {_OLDEST} or newer"
             )
         return connection
+
+    def _reached(self, given: dict[str, Any]) -> psycopg.Connection[Any]:
+        """A connection; a server that is there and just starts, or is just being restarted, is waited for."""
+        end = time.monotonic() + _STARTING_SECONDS
+        while True:
+            try:
+                return psycopg.connect(**given, autocommit=True)
+            except psycopg.OperationalError as error:
+                if _STARTING not in str(error) or time.monotonic() > end:
+                    raise
+                time.sleep(0.1)
 
     def check(self) -> None:
         """A server's database does not change under a connection to it."""
@@ -139,8 +162,20 @@ class PostgreSQL:
         _execute(connection, "BEGIN ISOLATION LEVEL READ COMMITTED")
 
     def begin_snapshot(self, connection: Connection) -> None:
-        """As `Backend.begin_snapshot`."""
+        """As `Backend.begin_snapshot`; what is asked on it is planned for its values, each time.
+
+        A plan that is kept is one for any workflow. Most have few tasks, so it would read all of them where a
+        page is wanted: of one that has 200,000, for seconds.
+        """
+        raw: Any = connection.connection.dbapi_connection
+        raw.prepare_threshold = None
         _execute(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+    def end_snapshot(self, connection: Connection) -> None:
+        """As `Backend.end_snapshot`; after a rollback, the driver would forget all plans that were kept."""
+        self.commit(connection)
+        raw: Any = connection.connection.dbapi_connection
+        raw.prepare_threshold = _PREPARED_AFTER
 
     def commit(self, connection: Connection) -> None:
         """As `Backend.commit`."""
@@ -148,7 +183,9 @@ class PostgreSQL:
 
     def undo(self, connection: Connection) -> None:
         """As `Backend.undo`; a connection that is lost undid it by that."""
-        raw = None if connection.invalidated else connection.connection.dbapi_connection
+        raw: Any = None if connection.invalidated else connection.connection.dbapi_connection
+        if raw is not None:
+            raw.prepare_threshold = _PREPARED_AFTER
         if raw is not None and not raw.closed and raw.info.transaction_status != TransactionStatus.IDLE:
             with contextlib.suppress(psycopg.Error):
                 raw.rollback()

@@ -151,10 +151,12 @@ class Queries:
     ) -> list[tuple[str, TaskRecord]]:
         """Tasks by the keys of their workflows and their numbers, with the workflows' ids; on a snapshot."""
         of = {record.key: record for record in self.records(connection, sorted({key for key, _ in keys}))}
-        return [
-            (of[key].workflow_id, _as_read(of[key], self._task_queries.numbered(connection, key, task)))
-            for key, task in keys
-        ]
+        found = {
+            (key, task.number): (of[key].workflow_id, _as_read(of[key], task))
+            for key, first, last in _in_a_row(keys)
+            for task in self._task_queries.between(connection, key, first, last)
+        }
+        return [found[key] for key in keys]
 
     def runs(self, key: int) -> list[RunRecord]:
         """All runs of a workflow, oldest first; the newest reads RESUMABLE where its workflow does."""
@@ -171,6 +173,10 @@ class Queries:
         """A task of a workflow with its attempts; None: it has none of this id."""
         found = self._task_queries.task(of.key, task_id)
         return None if found is None else _as_read(of, found)
+
+    def downstream(self, key: int, task_id: str, limit: int) -> list[str] | None:
+        """See `TaskQueries.downstream`."""
+        return self._task_queries.downstream(key, task_id, limit)
 
     def tasks(self, of: WorkflowRecord) -> list[TaskRecord]:
         """All tasks of a workflow with their attempts, dependencies first; inputs without sizes."""
@@ -226,6 +232,21 @@ class Queries:
     def _workflow_record(self, row: Any) -> WorkflowRecord:
         status = derived_status(WorkflowStatus(row.status), rows.owner_record(row), self._clock())
         return rows.workflow_record(row, status)
+
+
+def _in_a_row(keys: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
+    """Tasks of a workflow that follow each other, as the first and the last of them.
+
+    >>> _in_a_row([(1, 5), (1, 4), (2, 0), (1, 7)])
+    [(1, 4, 5), (1, 7, 7), (2, 0, 0)]
+    """
+    found: list[tuple[int, int, int]] = []
+    for key, task in sorted(keys):
+        if found and found[-1][0] == key and found[-1][2] == task - 1:
+            found[-1] = (key, found[-1][1], task)
+        else:
+            found.append((key, task, task))
+    return found
 
 
 def _as_read(of: WorkflowRecord, task: TaskRecord) -> TaskRecord:

@@ -19,12 +19,14 @@ from heliograph.storage.copying import Copied, Told, copy, save_storage
 from heliograph.storage.database import Database
 from heliograph.storage.durations import Durations
 from heliograph.storage.entries import Submission
+from heliograph.storage.function_runs import FunctionRuns
 from heliograph.storage.garbage import Collected, Collector
 from heliograph.storage.handover import Handover
 from heliograph.storage.health import Health, examine
 from heliograph.storage.journal import Journal
 from heliograph.storage.location import Location
 from heliograph.storage.mailbox import Mailbox
+from heliograph.storage.news import News
 from heliograph.storage.queries import Queries
 from heliograph.storage.searching.search import Search
 from heliograph.storage.sql import SQLReader
@@ -53,6 +55,7 @@ class Store:
         mailbox: events sent over HTTP.
         traces: all that happened in a workflow at once.
         durations: how long tasks of a function take.
+        function_runs: how a function's attempts went, by workflow.
         sql: questions in SQL.
         search: finds workflows and tasks.
         watching: what changes, and what tasks say.
@@ -79,6 +82,7 @@ class Store:
         self.mailbox = Mailbox(self._database, self.clock, self.lease_clock)
         self.traces = Traces(self._database, self.queries, self.clock)
         self.durations = Durations(self._database)
+        self.function_runs = FunctionRuns(self._database)
         self.sql = SQLReader(self._database)
         self.search = Search(self._database, self.queries, self.lease_clock)
         self._watching: Watching | None = None
@@ -115,6 +119,11 @@ class Store:
     def health(self) -> Health:
         """As `health.examine`."""
         return examine(self._database, self.lease_clock())
+
+    @property
+    def news(self) -> News:
+        """Wakes who waits for what others store."""
+        return self._database.news
 
     def collect_garbage(self, age: float, remove: bool) -> Collected:
         """As `garbage.Collector`."""

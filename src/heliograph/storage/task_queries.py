@@ -113,6 +113,16 @@ class TaskQueries:
             .order_by(needs.c.task, needs.c.place)
         )
         self._upstream = self._prepared(upstream.select_from(needs.join(tasks, needed)))
+        takes = and_(tasks.c.workflow == needs.c.workflow, tasks.c.task == needs.c.task)
+        self._downstream = self._prepared(
+            select(tasks.c.task_id)
+            .select_from(needs.join(tasks, takes))
+            .where(needs.c.workflow == of_workflow, needs.c.upstream == bindparam("of_task"))
+            .group_by(needs.c.task, tasks.c.task_id)
+            .order_by(needs.c.task)
+            .limit(bindparam("most"))
+            .offset(literal_column("0"))
+        )
         self._inputs = self._prepared(
             upstream.where(needs.c.place < literal_column(str(INPUTS_TOLD)))
             .add_columns(*_of_value(output, "input"))
@@ -124,6 +134,15 @@ class TaskQueries:
         with self._database.snapshot() as connection:
             row = self._task.ask(connection, of_workflow=key, of_task_id=task_id).first()
             return None if row is None else self._records(connection, key, [row])[0]
+
+    def downstream(self, key: int, task_id: str, limit: int) -> list[str] | None:
+        """Ids of the tasks that take a task's output; None: the workflow has no such task."""
+        with self._database.snapshot() as connection:
+            number = self._number.ask(connection, of_workflow=key, of_task_id=task_id).scalar_one_or_none()
+            if number is None:
+                return None
+            found = self._downstream.ask(connection, of_workflow=key, of_task=number, most=limit)
+            return [row.task_id for row in found]
 
     def tasks(self, key: int) -> list[TaskRecord]:
         """All tasks of a workflow with their attempts, dependencies first; inputs without sizes."""
@@ -152,10 +171,10 @@ class TaskQueries:
         here = found[:limit]
         return TaskPage(tuple(self._records(connection, key, here)), len(found) > len(here))
 
-    def numbered(self, connection: Connection, key: int, task: int) -> TaskRecord:
-        """The task of a number, which there is."""
-        found = self._page.ask(connection, of_workflow=key, after=task - 1, most=1).all()
-        return self._records(connection, key, found)[0]
+    def between(self, connection: Connection, key: int, first: int, last: int) -> list[TaskRecord]:
+        """The tasks from one number to another, all of which there are."""
+        found = self._page.ask(connection, of_workflow=key, after=first - 1, most=last - first + 1).all()
+        return self._records(connection, key, found)
 
     def attempts(
         self, connection: Connection, key: int, after: tuple[int, int], limit: int

@@ -136,7 +136,7 @@ class Watching:
             limit: at most so many.
         """
         of_task = {} if task_id is None else {"of_task_id": task_id}
-        with self._database.read() as connection:
+        with self._database.snapshot() as connection:
             found = self._page[kind, task_id is not None].ask(
                 connection, of_workflow=key, first=after + 1, most=limit, **of_task
             )

@@ -21,7 +21,7 @@ from heliograph.web.handling import reading, refused
 from heliograph.web.headers import SafeHeaders
 from heliograph.web.live import Live
 from heliograph.web.login import Login
-from heliograph.web.pages import compare, functions, graph, task, timeline, workflows
+from heliograph.web.pages import compare, function, functions, graph, task, timeline, workflows
 from heliograph.web.pages import workflow as one_workflow
 from heliograph.web.site import Site
 
@@ -62,6 +62,7 @@ def _routes(events: Events, login: Login) -> list[BaseRoute]:
         Route("/event/send_event/{workflow_id}", events.send, methods=["POST"]),
         Route("/", reading(workflows.show)),
         Route("/facets", reading(workflows.facets)),
+        Route("/activity", reading(workflows.activity)),
         Route("/live/workflows", reading(workflows.live)),
         Route("/workflow", reading(one_workflow.show)),
         Route("/workflow/insight", reading(one_workflow.insight, heavy=True)),
@@ -72,6 +73,8 @@ def _routes(events: Events, login: Login) -> list[BaseRoute]:
         Route("/data/graph", reading(graph.data, heavy=True)),
         Route("/compare", reading(compare.show, heavy=True)),
         Route("/functions", reading(functions.show)),
+        Route("/functions/rows", reading(functions.rows, heavy=True)),
+        Route("/function", reading(function.show, heavy=True)),
         Route("/act", actions.from_page, methods=["POST"]),
         Route(LOGIN, login.show, methods=["GET"]),
         Route(LOGIN, login.take, methods=["POST"]),

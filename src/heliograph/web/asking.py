@@ -72,7 +72,16 @@ def limit(request: Request, usual: int) -> int:
     Raises:
         HTTPException: 400, that can't be.
     """
-    given = number(request, "limit", most=MOST)
+    return counted(request, "limit", usual)
+
+
+def counted(request: Request, name: str, usual: int) -> int:
+    """A number from 1 to `MOST`.
+
+    Raises:
+        HTTPException: 400, that can't be.
+    """
+    given = number(request, name, most=MOST)
     if given == 0:
-        raise HTTPException(400, "limit must be 1 or more")
+        raise HTTPException(400, f"{name} must be 1 or more")
     return usual if given is None else given

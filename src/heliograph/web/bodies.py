@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+_PATIENCE: Final = 30.0
+"""Seconds in which a body has to come."""
 _READ_ON: Final = 8
 """A body up to so many times too large is read and dropped: few senders look at an answer before they end."""
 
@@ -19,17 +22,22 @@ async def read_body(request: Request, most: int) -> bytes:
         most: the largest one that is taken, in bytes.
 
     Raises:
-        HTTPException: 413, it is larger.
+        HTTPException: 413, it is larger; 408, it takes too long to come.
     """
     length, body = 0, bytearray()
     most_read = _READ_ON * most
     if _declared(request) <= most_read:
-        async for chunk in request.stream():
-            length += len(chunk)
-            if length <= most:
-                body += chunk
-            elif length > most_read:
-                break
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                async for chunk in request.stream():
+                    length += len(chunk)
+                    if length <= most:
+                        body += chunk
+                    elif length > most_read:
+                        break
+        except TimeoutError:
+            message = f"the body did not come within {_PATIENCE:g} s"
+            raise HTTPException(408, message, headers={"Connection": "close"}) from None
         if length <= most:
             return bytes(body)
     # What is left of the body is not read, so nothing can come after it.

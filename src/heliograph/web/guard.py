@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 from collections.abc import Collection
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -14,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from heliograph.web.answers import error
+from heliograph.web.rates import A_SECOND, AT_ONCE, GUESSES, GUESSES_A_SECOND, Rates, client_of
 
 BEARER: Final = "heliograph.bearer"
 """In the scope of a request that carried the token in a header: no page of another origin can do that."""
@@ -36,6 +38,8 @@ class Guard:
 
     def __init__(self, app: ASGIApp, token: str | None, hosts: Collection[str] | None = None) -> None:
         self._app = app
+        self._rates = Rates(A_SECOND, AT_ONCE)
+        self._guesses = Rates(GUESSES_A_SECOND, GUESSES)
         self._hosts = None if hosts is None else frozenset(hosts)
         self._digest = None if token is None else _digest(token.encode())
         self._session = None if token is None else session_of(token)
@@ -45,11 +49,20 @@ class Guard:
         if scope["type"] == "http":
             headers = Headers(scope=scope)
             scope[BEARER] = self._has_token(headers)
-            refusal = self._refusal(scope, headers)
+            refusal = self._too_often(scope, headers) or self._refusal(scope, headers)
             if refusal is not None:
                 await refusal(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    def _too_often(self, scope: Scope, headers: Headers) -> Response | None:
+        client = client_of(scope)
+        seconds = self._rates.wait(client)
+        if self._digest is not None and "authorization" in headers and not scope[BEARER]:
+            seconds = max(seconds, self._guesses.wait(client))  # a wrong token is a guess
+        if not seconds:
+            return None
+        return error(429, "too many requests: ask less often", {"Retry-After": f"{math.ceil(seconds)}"})
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         base = scope.get("root_path", "")

@@ -52,7 +52,10 @@ async def refused(request: Request, raised: Exception) -> Response:
             {"at": raised.at} if isinstance(raised, workflow.SearchError) and raised.at is not None else {}
         )
         return error(status, message, headers, **where)
-    answer = rendering.page(request, "error.html", status, code=status, message=message)
+    asked_for = (
+        request.query_params.get("id", "")[:200] if isinstance(raised, workflow.WorkflowNotFoundError) else ""
+    )
+    answer = rendering.page(request, "error.html", status, code=status, message=message, asked_for=asked_for)
     answer.headers.update(headers or {})
     return answer
 

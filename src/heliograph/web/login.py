@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from heliograph.web import asking, rendering
 from heliograph.web.bodies import read_body
 from heliograph.web.guard import COOKIE, is_token, session_of
+from heliograph.web.rates import GUESSES, GUESSES_A_SECOND, Rates, client_of
 
 _LARGEST = 10_000
 
@@ -23,6 +25,7 @@ class Login:
 
     def __init__(self, token: str | None) -> None:
         self._token = token
+        self._guesses = Rates(GUESSES_A_SECOND, GUESSES)
 
     async def show(self, request: Request) -> Response:
         """The form."""
@@ -32,8 +35,11 @@ class Login:
         """Who knows the token gets the cookie."""
         body = (await read_body(request, _LARGEST)).decode("utf-8", "replace")
         given = {name: values[-1] for name, values in parse_qs(body).items()}
-        wanted = given.get("next", "/")
+        wanted, client = given.get("next", "/"), client_of(request.scope)
+        if self._guesses.is_out(client):
+            raise HTTPException(429, "too many wrong tokens: wait a while", {"Retry-After": "5"})
         if self._token is not None and not is_token(given.get("token", ""), self._token):
+            self._guesses.wait(client)
             return rendering.page(request, "login.html", 401, next=wanted, is_wrong=True)
         base = request.scope.get("root_path", "")
         answer = RedirectResponse(f"{base}{_inside(wanted)}", 303)

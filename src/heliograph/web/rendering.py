@@ -18,6 +18,9 @@ from starlette.responses import HTMLResponse
 
 from heliograph.insight import wording
 from heliograph.web.site import site_of
+from heliograph.web.writing import literal
+
+_SHORT = 12
 
 
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
@@ -73,6 +76,9 @@ def _environment() -> Environment:
         "value": _value,
         "pretty": _pretty,
         "escaped_id": _escaped_id,
+        "instant": _instant,
+        "short": _short,
+        "literal": literal,
     }
     made.globals["url"] = _url
     return made
@@ -117,6 +123,15 @@ def _moment(given: Any) -> Markup:
         return Markup("{}").format(str(given))
     shown = f"{moment:%Y-%m-%d %H:%M:%S} UTC"
     return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(timespec="milliseconds"), shown)
+
+
+def _instant(given: float) -> str:
+    return f"{datetime.fromtimestamp(given, UTC):%Y-%m-%d %H:%M}"
+
+
+def _short(text: str) -> str:
+    """The beginning of what nobody reads to its end."""
+    return text if len(text) <= _SHORT else f"{text[:_SHORT]}…"
 
 
 @pass_context

@@ -16,6 +16,7 @@ from heliograph.storage.liveness import is_alive
 from heliograph.storage.queries import Queries
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.groups import Group, groups
+from heliograph.storage.searching.over_time import Part, over_time
 from heliograph.storage.searching.pages import Order, Place, places, statement_of
 
 
@@ -60,6 +61,11 @@ class Search:
         """Workflows or tasks, counted by what they have in common."""
         with self._database.snapshot() as connection:
             return groups(connection, self._columns(connection, tasks), condition, by, of)
+
+    def over_time(self, condition: Condition | None, parts: int) -> list[Part]:
+        """Workflows, counted by when they were submitted."""
+        with self._database.snapshot() as connection:
+            return over_time(connection, self._columns(connection, tasks=False), condition, parts)
 
     def explained(self, condition: Condition | None, order: Order, tasks: bool, limit: int) -> list[str]:
         """How the database goes about a page: a line a step."""

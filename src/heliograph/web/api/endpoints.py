@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from heliograph import workflow
 from heliograph.web import asking
+from heliograph.web.pages import graph
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Endpoint:
         answer: gives the value that the JSON is of.
         required: names of parameters.
         heavy: it reads all of a workflow.
-        is_list: the answer is a list, not an object.
+        holds: the answer is a list of these; None: it is an object.
     """
 
     path: str
@@ -32,10 +33,10 @@ class Endpoint:
     answer: Callable[[Request], Any]
     required: tuple[str, ...] = ()
     heavy: bool = False
-    is_list: bool = False
+    holds: str | None = None
 
 
-NUMBERS: Final = frozenset({"limit", "run", "after_number"})
+NUMBERS: Final = frozenset({"limit", "run", "after_number", "parts"})
 _ID: Final = {"id": "the workflow's id"}
 _TASK: Final = {"task": "the task's id"}
 _RUN: Final = {"run": "number of the run; without it, the newest"}
@@ -107,7 +108,7 @@ ENDPOINTS: Final = (
             "tasks": "true: of tasks",
         },
         _summarize,
-        is_list=True,
+        holds="object",
     ),
     Endpoint("workflow", "One workflow.", _ID, lambda r: workflow.get_metadata(_id(r)), ("id",)),
     Endpoint("workflow/tasks", "A workflow with its tasks.", _ID | _PAGE, _tasks, ("id",)),
@@ -127,7 +128,7 @@ ENDPOINTS: Final = (
         _SAID,
         lambda r: _said(workflow.get_logs, r),
         ("id",),
-        is_list=True,
+        holds="object",
     ),
     Endpoint(
         "workflow/metrics",
@@ -135,7 +136,7 @@ ENDPOINTS: Final = (
         _SAID,
         lambda r: _said(workflow.get_metrics, r),
         ("id",),
-        is_list=True,
+        holds="object",
     ),
     Endpoint(
         "workflow/profile",
@@ -159,6 +160,54 @@ ENDPOINTS: Final = (
         _ID,
         lambda r: workflow.estimate(_id(r)).to_dict(),
         ("id",),
+        heavy=True,
+    ),
+    Endpoint(
+        "workflow/graph",
+        "Its tasks and what they need: a node a function, or a task of those that are opened.",
+        _ID
+        | {
+            "open": "a function whose tasks are nodes by themselves; may be repeated",
+            "by": "function: none is open unasked, not even of a small workflow",
+        },
+        graph.graph,
+        ("id",),
+        heavy=True,
+    ),
+    Endpoint(
+        "workflow/downstream",
+        "Ids of the tasks that take a task's output.",
+        _ID | _TASK | {"limit": _PAGE["limit"]},
+        lambda r: workflow.get_downstream(_id(r), asking.needed(r, "task"), asking.limit(r, 200)),
+        ("id", "task"),
+        holds="string",
+    ),
+    Endpoint(
+        "workflows/over_time",
+        "Workflows by when they were submitted, and how many of them failed.",
+        {"q": _SEARCH["q"], "parts": f"into how many parts the time is divided, {asking.MOST} at most"},
+        lambda r: workflow.over_time(asking.text(r, "q"), asking.counted(r, "parts", 60)),
+        holds="object",
+    ),
+    Endpoint(
+        "fields",
+        "Fields that can be searched, and what they hold.",
+        {"tasks": "true: of tasks"},
+        lambda r: workflow.search_fields(tasks=asking.text(r, "tasks") == "true"),
+    ),
+    Endpoint(
+        "functions",
+        "Names of the functions that stored workflows have.",
+        {"limit": _PAGE["limit"], "after": "names behind this one"},
+        lambda r: workflow.functions(asking.limit(r, 1000), asking.text(r, "after")),
+        holds="string",
+    ),
+    Endpoint(
+        "function",
+        "A function over time: seconds, memory and failures by workflow, and what got worse.",
+        {"name": "its dotted name", "limit": "the newest workflows that have it, so many at most"},
+        lambda r: workflow.trend(asking.needed(r, "name"), asking.limit(r, 60)).to_dict(),
+        ("name",),
         heavy=True,
     ),
     Endpoint(

@@ -25,15 +25,17 @@ _MEANINGS: Final = {
     "400": "a parameter that can't be; of a search, error.at is the character",
     "401": "there is a token, and the request doesn't carry it",
     "403": "for pages of other origins, or the server is read-only",
-    "404": "no such workflow or task",
+    "404": "no such workflow, task or function",
+    "408": "the body takes too long to come",
     "409": "it can't be done as the workflow stands",
     "413": "the body is too large",
     "415": "the body is not sent as JSON",
+    "429": "too many requests: Retry-After says when to come again",
     "503": "the storage can't be read",
 }
-_READING: Final = ("400", "401", "403", "404", "503")
-_CHANGING: Final = (*_READING, "409", "413", "415")
-_REPEATED: Final = frozenset({"by", "of"})
+_READING: Final = ("400", "401", "403", "404", "429", "503")
+_CHANGING: Final = (*_READING, "408", "409", "413", "415")
+_REPEATED: Final = frozenset({"by", "of", "open"})
 
 
 def description(base: str = "") -> dict[str, Any]:
@@ -62,7 +64,9 @@ def description(base: str = "") -> dict[str, Any]:
 
 
 def _get(endpoint: Endpoint) -> dict[str, Any]:
-    schema = {"type": "array", "items": {"type": "object"}} if endpoint.is_list else {"type": "object"}
+    schema: dict[str, Any] = {"type": "object"}
+    if endpoint.holds is not None:
+        schema = {"type": "array", "items": {"type": endpoint.holds}}
     return {
         "summary": endpoint.summary,
         "operationId": "get_" + endpoint.path.replace("/", "_"),

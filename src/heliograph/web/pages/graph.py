@@ -14,10 +14,8 @@ from heliograph.web.answers import answer
 
 FEW: Final = 40
 """Tasks of a workflow that are shown one by one unasked."""
-MOST_OPEN: Final = 300
-"""Tasks of a function that are shown one by one."""
-MOST_NODES: Final = 600
-"""More can't be read."""
+MOST_NODES: Final = 5000
+"""More boxes can't be read: beyond, functions stay closed."""
 
 
 def show(request: Request) -> Response:
@@ -29,12 +27,17 @@ def show(request: Request) -> Response:
 
 def data(request: Request) -> Response:
     """Nodes and edges."""
+    return answer(graph(request))
+
+
+def graph(request: Request) -> dict[str, Any]:
+    """They, of what a request asks for."""
     workflow_id = asking.needed(request, "id")
     columns = workflow.table(workflow_id).columns
     wanted = set(request.query_params.getlist("open"))
     if not wanted and len(columns["task_id"]) <= FEW and asking.text(request, "by") != "function":
         wanted = set(columns["function"])
-    return answer(collapsed(columns, wanted))
+    return collapsed(columns, wanted)
 
 
 def collapsed(columns: Any, wanted: set[str]) -> dict[str, Any]:
@@ -49,7 +52,7 @@ def collapsed(columns: Any, wanted: set[str]) -> dict[str, Any]:
     opened: set[str] = set()
     nodes_now = len(functions)
     for function in sorted(wanted & set(functions), key=lambda name: functions[name]):
-        if functions[function] <= MOST_OPEN and nodes_now + functions[function] <= MOST_NODES:
+        if nodes_now + functions[function] <= MOST_NODES:
             opened.add(function)
             nodes_now += functions[function] - 1
     nodes: dict[str, dict[str, Any]] = {}
@@ -81,5 +84,6 @@ def collapsed(columns: Any, wanted: set[str]) -> dict[str, Any]:
             {"from": since, "to": until, "count": count, "continuation": hands_over}
             for (since, until, hands_over), count in edges.items()
         ],
+        "most": MOST_NODES,
         "closed": sorted(wanted & set(functions) - opened),
     }

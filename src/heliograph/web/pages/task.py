@@ -11,6 +11,7 @@ from heliograph import workflow
 from heliograph.web import asking, charts, rendering
 
 _LINES: Final = 500
+_NEIGHBOURS: Final = 50
 _POINTS: Final = 5000
 _PHASES: Final = ("wait", "backoff", "queue", "load", "compute", "store")
 
@@ -28,6 +29,8 @@ def show(request: Request) -> Response:
         id=workflow_id,
         task=task,
         attempts=[(attempt, _bar(attempt)) for attempt in reversed(task["attempts"])],
+        downstream=workflow.get_downstream(workflow_id, task_id, _NEIGHBOURS),
+        most=_NEIGHBOURS,
         lines=lines,
         more_lines=lines[-1]["number"] if len(lines) == _LINES else None,
         metrics=_plots(points),

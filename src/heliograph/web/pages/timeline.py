@@ -39,7 +39,6 @@ def data(request: Request) -> Response:
     return answer(
         {
             "wall": 1000 * (drawn.end - drawn.begin),
-            "status": drawn.status,
             "lanes": [lane.name for lane in drawn.lanes],
             "functions": list(functions),
             "statuses": list(statuses),

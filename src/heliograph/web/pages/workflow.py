@@ -10,10 +10,13 @@ from starlette.responses import Response
 from heliograph import workflow
 from heliograph.records.status import ACTIVE
 from heliograph.web import asking, charts, rendering
+from heliograph.web.completing import completions
 from heliograph.web.live import mark
 from heliograph.web.site import open_storage, site_of
 
 PAGE: Final = 50
+_FEW: Final = 5000
+"""Of a workflow that goes on and has no more tasks, those that began last are shown first."""
 _MOST_KINDS: Final = 10
 _LONGEST_PATH: Final = 12
 
@@ -29,6 +32,8 @@ def show(request: Request) -> Response:
         "order": asking.text(request, "order"),
         "after": asking.text(request, "after"),
     }
+    if wanted["q"] is wanted["order"] is wanted["after"] is None and found["status"] in ACTIVE:
+        wanted["order"] = "-stats.start_time" if found["progress"]["total"] <= _FEW else None
     try:
         tasks, wrong = _tasks(workflow_id, wanted), None
     except workflow.SearchError as error:
@@ -42,6 +47,7 @@ def show(request: Request) -> Response:
         run=run,
         wanted=wanted,
         tasks=tasks,
+        completions=completions(tasks["found"], tasks=True),
         wrong=wrong,
         errors=_errors(workflow_id) if found["counts"].get("FAILED") else [],
         is_active=found["status"] in ACTIVE,
@@ -66,7 +72,8 @@ def insight(request: Request) -> Response:
         profile=profile,
         parts=charts.bar(profile.parts.to_dict() | {"tail": profile.tail}),
         path=sorted(path, key=lambda link: link.begin),
-        parallelism=charts.line(profile.parallelism.over_time),
+        parallelism=charts.line(profile.parallelism.over_time, least=0.0),
+        memory=charts.line(profile.memory, least=0.0),
         estimate=estimate,
     )
 

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from heliograph import workflow
-from heliograph.web import asking, rendering
+from heliograph.web import asking, charts, rendering
+from heliograph.web.completing import completions
 from heliograph.web.live import mark
 from heliograph.web.site import open_storage, site_of
+from heliograph.web.writing import literal, metadata_field
 
 PAGE: Final = 50
 _FACETS: Final = ("status", "name")
 _MOST_KEYS: Final = 4
 _MOST_VALUES: Final = 8
-_MOST_COLUMNS: Final = 8
-_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-_WORDS: Final = frozenset({"and", "or", "not", "in", "exists", "contains", "prefix", "true", "false", "null"})
+_PARTS: Final = 60
+_MOST_COLUMNS: Final = 12
+_USUAL: Final = ("tasks", "stats.start_time", "duration", "runs")
+_COLUMNS: Final = (*_USUAL, "stats.end_time", "name", "engine", "parent", "error.type")
+_NO_COLUMN: Final = "-"
+"""Says that there is none to be shown, where an address has to say something."""
+_TOO_DIFFERENT: Final = 0.6
+"""A key of which so large a part of the values are seen but once can't narrow anything down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,7 @@ class View:
         order: a field, with ``-`` before it the largest first.
         after: where the page begins.
         limit: how many.
-        col: fields shown as columns, besides those that always are.
+        col: fields shown as columns, besides status and id.
     """
 
     q: str | None
@@ -49,9 +56,14 @@ class View:
             "q": self.q,
             "order": self.order,
             "limit": None if self.limit == PAGE else self.limit,
-            "col": self.col,
+            "col": () if self.col == _USUAL else self.col or (_NO_COLUMN,),
         }
         return now | other
+
+    def toggled(self, field: str) -> tuple[str, ...]:
+        """The columns with one more, or without that one, as an address has them."""
+        col = tuple(one for one in self.col if one != field) if field in self.col else (*self.col, field)
+        return col or (_NO_COLUMN,)
 
 
 def show(request: Request) -> Response:
@@ -71,9 +83,11 @@ def show(request: Request) -> Response:
         after=found.get("after"),
         wrong=wrong,
         keys=_keys(rows),
+        telling=_telling(rows),
+        known_columns=_COLUMNS,
         seen=mark(found),
         plain=rendering.plain,
-        fields=workflow.search_fields(),
+        completions=completions(rows, tasks=False),
     )
 
 
@@ -84,13 +98,37 @@ def facets(request: Request) -> Response:
     groups = []
     for field in (*_FACETS, *(metadata_field(key) for key in keys)):
         values = [
-            (group["by"][field], group["count"], _narrowed(view, field, group["by"][field]))
+            (
+                group["by"][field],
+                group["count"],
+                _narrowed(view, f"{field} = {literal(group['by'][field])}"),
+            )
             for group in workflow.summarize(field, where=view.q)[:_MOST_VALUES]
             if isinstance(group["by"][field], str | int | float)
         ]
         if values:
             groups.append((field, values))
     return rendering.page(request, "facets.html", groups=groups)
+
+
+def activity(request: Request) -> Response:
+    """How many were submitted when, and how many of them failed: a part of the list, loaded behind it."""
+    view = _view(request)
+    parts = workflow.over_time(view.q, _PARTS)
+    drawn = charts.columns([(part["count"], part["failed"]) for part in parts])
+    return rendering.page(
+        request,
+        "activity.html",
+        parts=[
+            (column, part, _narrowed(view, _span(part["begin"], part["end"])))
+            for column, part in zip(drawn, parts, strict=True)
+        ],
+        begin=parts[0]["begin"] if parts else None,
+        end=parts[-1]["end"] if parts else None,
+        most=max((part["count"] for part in parts), default=0),
+        failed=sum(part["failed"] for part in parts),
+        total=sum(part["count"] for part in parts),
+    )
 
 
 def live(request: Request) -> Response:
@@ -105,34 +143,19 @@ def live(request: Request) -> Response:
     return site.live.stream(f"workflows {view!r}", look, seen)
 
 
-def metadata_field(key: str) -> str:
-    r"""A key of the user metadata as searches write it.
-
-    >>> metadata_field("team"), metadata_field('a."b"')
-    ('user_metadata.team', 'user_metadata."a.\\"b\\""')
-    """
-    is_plain = _PLAIN.fullmatch(key) and key not in _WORDS
-    return f"user_metadata.{key if is_plain else literal(key)}"
-
-
-def literal(value: str | int | float | bool) -> str:
-    r"""A value as searches write it.
-
-    >>> literal('say "hi"'), literal(True), literal(2.5)
-    ('"say \\"hi\\""', 'true', '2.5')
-    """
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return json.dumps(value)
-
-
 def _view(request: Request) -> View:
     return View(
         asking.text(request, "q"),
         asking.text(request, "order"),
         asking.text(request, "after"),
         asking.limit(request, PAGE),
-        tuple(dict.fromkeys(one[:200] for one in request.query_params.getlist("col") if one))[:_MOST_COLUMNS],
+        _columns([one[:200] for one in request.query_params.getlist("col") if one]),
+    )
+
+
+def _columns(given: list[str]) -> tuple[str, ...]:
+    return (
+        tuple(dict.fromkeys(one for one in given if one != _NO_COLUMN))[:_MOST_COLUMNS] if given else _USUAL
     )
 
 
@@ -150,8 +173,22 @@ def _keys(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return sorted(counts, key=lambda key: (-counts[key], key))[:12]
 
 
-def _narrowed(view: View, field: str, value: str | int | float) -> dict[str, Any]:
-    more = f"{field} = {literal(value)}"
+def _telling(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Of these keys, those whose values come back: a number of each ticket narrows nothing down."""
+    telling = []
+    for key in _keys(rows):
+        values = [json.dumps(row["user_metadata"][key]) for row in rows if key in row["user_metadata"]]
+        if len(values) < 3 or len(set(values)) < _TOO_DIFFERENT * len(values):
+            telling.append(key)
+    return telling[:_MOST_KEYS]
+
+
+def _span(begin: float, end: float) -> str:
+    since, until = (datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") for at in (begin, end + 1))
+    return f'created_time >= "{since}" and created_time < "{until}"'
+
+
+def _narrowed(view: View, more: str) -> dict[str, Any]:
     if view.q is None:
         return view.address(q=more)
     is_one = " or " not in f" {view.q.lower()} "

@@ -13,11 +13,14 @@ function localTimes(root) {
 
 async function fetched(address) {
   const answer = await fetch(address, { headers: { Accept: "text/html" } });
+  if (answer.status >= 401) throw new Error(`the server answers ${answer.status}`);
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
 
 async function load(part) {
-  if (!part.dataset.load) return;
+  const now = Date.now();
+  if (!part.dataset.load || now - (part.asked ?? -Infinity) < Number(part.dataset.again ?? 0)) return;
+  part.asked = now;
   try {
     const page = await fetched(part.dataset.load);
     const inside = page.querySelector("main") || page.body;
@@ -26,6 +29,7 @@ async function load(part) {
   } catch {
     part.textContent = "This part could not be loaded.";
   }
+  part.dataset.loaded = "yes";
 }
 
 const loadAll = (which) => document.querySelectorAll(which).forEach(load);
@@ -39,6 +43,12 @@ const kept = {
     if (before.classList?.contains("here")) after.classList.add("here");
   },
 };
+
+function trouble(text) {
+  const place = document.getElementById("trouble");
+  place.textContent = text;
+  place.hidden = !text;
+}
 
 function live(part) {
   if (!part.dataset.live) return;
@@ -60,8 +70,10 @@ function live(part) {
       }
       loadAll("[data-load][data-again]");
       document.dispatchEvent(new Event("heliograph:changed"));
-    } catch {
+      trouble("");
+    } catch (error) {
       chip.classList.add("off"); // the next change asks again
+      trouble(`What is shown may be old: ${error.message}.`);
     }
     setTimeout(() => { busy = false; if (again) refresh(); }, 1000);
   };
@@ -102,48 +114,68 @@ document.addEventListener("keydown", (event) => {
   if (act) { event.preventDefault(); act(); }
 });
 
-// Completion of field names in the search box.
+// Completion of searches: of a field, of what can stand behind it, of its values, and of what joins conditions.
+const WORDS = { comparing: ["=", "!=", "<", "<=", ">", ">=", "in (", "exists", "contains", "prefix"], joining: ["and", "or"] };
+
 function completing(input) {
-  const fields = (input.dataset.fields || "").split(" ").filter(Boolean);
+  const fields = JSON.parse(input.dataset.fields || "[]"), values = JSON.parse(input.dataset.values || "{}");
   if (!fields.length) return;
   const list = document.createElement("ul");
   list.className = "offered"; list.id = "offered"; list.hidden = true; list.setAttribute("role", "listbox");
+  list.setAttribute("aria-label", "What can stand here");
   input.parentElement.append(list);
   for (const [name, value] of [["role", "combobox"], ["aria-controls", "offered"], ["aria-expanded", "false"], ["aria-autocomplete", "list"]]) input.setAttribute(name, value);
-  let at = -1;
-  const word = () => /(?:^|[\s(])([\w.]+)$/.exec(input.value.slice(0, input.selectionStart))?.[1];
+  let at = -1, begun = "";
+  const offers = () => {
+    const before = input.value.slice(0, input.selectionStart);
+    begun = /(?:"[^"]*|[^\s()"]*)$/.exec(before)[0];
+    const rest = before.slice(0, before.length - begun.length), field = /([\w.]+)\s*(?:!?=|<=?|>=?|(?:not\s+)?in\s*\([^)]*|contains|prefix)\s*$/.exec(rest)?.[1];
+    if (field) return values[field] || [];
+    if (/(?:^|\(|\band|\bor|\bnot)\s*$/i.test(rest)) return begun || rest ? [...fields, "not"] : [];
+    if (/[\w.]+\s+$/.test(rest) && fields.includes(/([\w.]+)\s+$/.exec(rest)[1])) return WORDS.comparing;
+    return /[\w")]\s+$/.test(rest) ? WORDS.joining : [];
+  };
   const show = (names) => {
     at = -1;
-    list.replaceChildren(...names.map((name) => {
+    list.replaceChildren(...names.map((name, number) => {
       const item = document.createElement("li");
-      item.textContent = name; item.setAttribute("role", "option");
+      item.textContent = name; item.id = `offered-${number}`; item.setAttribute("role", "option");
       item.addEventListener("mousedown", (event) => { event.preventDefault(); take(name); });
       return item;
     }));
     list.hidden = !names.length;
     input.setAttribute("aria-expanded", String(!list.hidden));
+    input.removeAttribute("aria-activedescendant");
+  };
+  const offer = () => {
+    const found = offers(), least = begun.toLowerCase().replace(/^"/, "");
+    show(found.filter((name) => name.toLowerCase().includes(least) && name !== begun).slice(0, 12));
   };
   const take = (name) => {
-    const end = input.selectionStart, begin = end - word().length;
-    input.setRangeText(name + " ", begin, end, "end");
-    show([]);
+    const end = input.selectionStart;
+    input.setRangeText(`${name}${name.endsWith("(") ? "" : " "}`, end - begun.length, end, "end");
+    offer();
   };
-  input.addEventListener("input", () => {
-    const begun = word();
-    show(begun ? fields.filter((name) => name.includes(begun) && name !== begun).slice(0, 10) : []);
-  });
+  input.addEventListener("input", offer);
   input.addEventListener("blur", () => show([]));
   input.addEventListener("keydown", (event) => {
-    if (list.hidden) return;
-    const items = [...list.children];
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    if (event.key === " " && event.ctrlKey) offer();
+    else if (list.hidden) return;
+    else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      const items = [...list.children];
       at = (at + (event.key === "ArrowDown" ? 1 : -1) + items.length) % items.length;
       items.forEach((item, number) => item.setAttribute("aria-selected", String(number === at)));
-    } else if (event.key === "Tab" || (event.key === "Enter" && at >= 0)) take(items[Math.max(at, 0)].textContent);
+      input.setAttribute("aria-activedescendant", items[at].id);
+      items[at].scrollIntoView({ block: "nearest" });
+    } else if (event.key === "Tab" || (event.key === "Enter" && at >= 0)) take(list.children[Math.max(at, 0)].textContent);
     else if (event.key === "Escape") show([]);
     else return;
     event.preventDefault();
   });
+  if (input.dataset.wrong) { // the cursor stands where the search is wrong
+    input.focus();
+    input.setSelectionRange(Number(input.dataset.wrong), Number(input.dataset.wrong));
+  }
 }
 
 document.getElementById("keys").addEventListener("click", keys["?"]);

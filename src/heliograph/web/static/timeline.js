@@ -10,9 +10,12 @@
   const NAMES = 118, TOP = 22, PHASES = ["queue", "load", "compute", "store"];
   let bars = null, rows = null, from = 0, until = 1, scrolled = 0, colours = {}, asked = false;
 
-  const words = (ms) => ms < 1 ? `${(ms * 1000).toFixed(0)} µs` : ms < 1000 ? `${ms.toFixed(ms < 10 ? 1 : 0)} ms`
+  const words = (ms) => Math.abs(ms) < 1e-6 ? "0" : ms < 1 ? `${(ms * 1000).toFixed(0)} µs` : ms < 1000 ? `${ms.toFixed(ms < 10 ? 1 : 0)} ms`
     : ms < 60000 ? `${(ms / 1000).toFixed(2)} s` : ms < 3600000 ? `${Math.floor(ms / 60000)} min ${String(Math.floor(ms / 1000) % 60).padStart(2, "0")} s`
     : `${Math.floor(ms / 3600000)} h ${String(Math.floor(ms / 60000) % 60).padStart(2, "0")} min`;
+
+  // Of the axis: only as many digits as tell two ticks apart.
+  const tick = (ms, step) => ms > 0 && ms < 60000 && step >= 1000 ? `${ms / 1000} s` : ms >= 60000 && ms < 3600000 && step >= 60000 ? `${Math.round(ms / 60000)} min` : words(ms);
 
   // Rows: which bars are in which, each row in the order of time.
   function arrange() {
@@ -35,6 +38,7 @@
       if (nowhere.bars.length) rows.push(nowhere);
     }
     scrolled = 0;
+    fit();
     draw();
   }
 
@@ -45,6 +49,12 @@
   const spans = (at) => lanes.value === "tasks"
     ? [bars.ready[at], bars.started[at], bars.loaded[at], bars.finished[at], bars.stored[at]]
     : [bars.started[at], bars.started[at], bars.loaded[at], bars.finished[at], bars.stored[at]];
+
+  // As high as the lanes need, within what a page has room for.
+  function fit() {
+    const least = 7, most = 26, lines = lanes.value === "tasks" ? rows.length * 16 : rows.length * 34;
+    canvas.style.height = `${Math.min(Math.max(TOP + 6 + lines, least * 16), most * 16)}px`;
+  }
 
   function draw() {
     const ratio = devicePixelRatio || 1, w = canvas.clientWidth, h = canvas.clientHeight;
@@ -64,7 +74,7 @@
       row(rows[number], y + 1.5, tall - 3, w);
       pen.fillStyle = colours.back; pen.fillRect(0, y, NAMES - 4, tall);
       pen.fillStyle = colours.soft;
-      const name = rows[number].name, end = name.length > 18 ? "…" + name.slice(-17) : name;
+      const name = rows[number].name, end = name.length > 17 ? "…" + name.slice(-12) : name;
       pen.fillText(end, 6, y + tall / 2 + 4);
     }
     if (!rows.length) { pen.fillStyle = colours.soft; pen.fillText("No attempt has begun yet.", NAMES, TOP + 20); }
@@ -78,11 +88,12 @@
     for (let at = Math.ceil(from / step) * step; at <= until; at += step) {
       const px = Math.round(x(at)) + 0.5;
       pen.strokeStyle = colours.line; pen.beginPath(); pen.moveTo(px, TOP - 4); pen.lineTo(px, h); pen.stroke();
-      pen.fillStyle = colours.soft; pen.fillText(words(at), px + 3, 13);
+      pen.fillStyle = colours.soft; pen.fillText(tick(at, step), px + 3, 13);
     }
   }
 
-  const nice = (rough) => { const ten = 10 ** Math.floor(Math.log10(Math.max(rough, 1e-3))); return ten * [1, 2, 5, 10].find((by) => by * ten >= rough); };
+  const ROUND = [2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400].map((seconds) => seconds * 1000);
+  const nice = (rough) => { if (rough > 1000) return ROUND.find((step) => step >= rough) || Math.ceil(rough / 86400000) * 86400000; const ten = 10 ** Math.floor(Math.log10(Math.max(rough, 1e-3))); return ten * [1, 2, 5, 10].find((by) => by * ten >= rough); };
 
   function row(of, y, tall, w) {
     // A bar narrower than a pixel fills its pixel, if nothing did before: what is longest of it gives the colour.
@@ -100,6 +111,7 @@
         if (px > filled || failed) { pen.fillStyle = failed ? colours.FAILED : colours.compute; pen.fillRect(px, y, 1, tall); filled = Math.max(px, filled); }
         continue;
       }
+      if (lanes.value === "tasks" && bars.attempt[at] === 1) { pen.fillStyle = colours.wait; pen.fillRect(Math.max(x(0), NAMES - 4), y + tall / 2 - 1, Math.max(begin - Math.max(x(0), NAMES - 4), 0), 2); }
       for (let phase = 0; phase < 4; phase++) {
         const a = Math.max(x(moments[phase]), NAMES - 4), b = Math.min(x(moments[phase + 1]), w);
         if (b - a <= 0) continue;
@@ -114,7 +126,7 @@
 
   function paint() {
     const style = getComputedStyle(document.documentElement), named = (name) => style.getPropertyValue(`--${name}`).trim();
-    for (const name of [...PHASES, "critical", "soft", "line", "FAILED"]) colours[name] = named(name);
+    for (const name of [...PHASES, "wait", "critical", "soft", "line", "FAILED"]) colours[name] = named(name);
     colours.back = named("pre"); colours.brush = named("link") + "44";
     draw();
   }

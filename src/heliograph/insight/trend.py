@@ -1,0 +1,173 @@
+"""How a function does over time, and since when it takes longer, or more memory, than it did."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, Final
+
+LEAST: Final = 3
+"""Fewer workflows before a change, or since, say nothing."""
+LEAST_RATIO: Final = 1.3
+"""A smaller change of time is none."""
+LEAST_MEMORY_RATIO: Final = 1.5
+"""Memory depends more on what else the worker has loaded."""
+_APART: Final = 0.95
+"""Of all pairs of a value before and one since, so many must differ in the same direction."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionRun:
+    """A function in one workflow.
+
+    Attributes:
+        workflow_id: the workflow.
+        begin: when it was submitted, in Unix seconds.
+        attempts: how many there were, of those that are over.
+        failed: how many of them failed, or were lost.
+        compute_p50: median of the seconds that its code took; None: none succeeded.
+        compute_p90: what nine of ten did not take longer than.
+        compute_max: the longest.
+        memory_p50: median of the peak memory in bytes; None: it is not known.
+        memory_max: the most.
+    """
+
+    workflow_id: str
+    begin: float
+    attempts: int
+    failed: int
+    compute_p50: float | None
+    compute_p90: float | None
+    compute_max: float | None
+    memory_p50: float | None
+    memory_max: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """By name; what is not known is absent."""
+        every = {name: getattr(self, name) for name in self.__slots__}
+        return {name: value for name, value in every.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is another since some workflow.
+
+    Attributes:
+        since: id of the first workflow in which it is.
+        before: median of the workflows before.
+        now: median since.
+        ratio: one by the other; over 1 it got worse.
+    """
+
+    since: str
+    before: float
+    now: float
+    ratio: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """By name."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """A function over time.
+
+    Attributes:
+        function: its name, dotted.
+        runs: by workflow, the oldest first.
+        compute: since when its code takes longer, or less long; None: it doesn't.
+        memory: the same of memory.
+    """
+
+    function: str
+    runs: tuple[FunctionRun, ...]
+    compute: Change | None
+    memory: Change | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it; what there is not is absent."""
+        return {
+            "function": self.function,
+            "runs": [run.to_dict() for run in self.runs],
+            **({} if self.compute is None else {"compute": self.compute.to_dict()}),
+            **({} if self.memory is None else {"memory": self.memory.to_dict()}),
+        }
+
+
+def function_run(
+    workflow_id: str, begin: float, failed: int, compute: Sequence[float], memory: Sequence[float]
+) -> FunctionRun:
+    """Of what is known of a function's attempts in a workflow.
+
+    >>> function_run("w", 0.0, 1, [3.0, 1.0, 2.0], []).compute_p90
+    3.0
+    """
+    return FunctionRun(
+        workflow_id,
+        begin,
+        failed + len(compute),
+        failed,
+        _rank(compute, 0.5),
+        _rank(compute, 0.9),
+        _rank(compute, 1.0),
+        _rank(memory, 0.5),
+        _rank(memory, 1.0),
+    )
+
+
+def trend(function: str, runs: Sequence[FunctionRun]) -> Trend:
+    """How it went, and what changed.
+
+    Args:
+        function: its name.
+        runs: the oldest first.
+    """
+    return Trend(
+        function,
+        tuple(runs),
+        change([(run.workflow_id, run.compute_p50) for run in runs]),
+        change([(run.workflow_id, run.memory_p50) for run in runs], LEAST_MEMORY_RATIO),
+    )
+
+
+def change(values: Sequence[tuple[str, float | None]], least: float = LEAST_RATIO) -> Change | None:
+    """Since when values are larger, or smaller, than they were.
+
+    The values are parted where both parts are closest to their medians. These have to lie apart, and so do
+    nearly all values of the one part from those of the other: else it is chance.
+
+    Args:
+        values: by the id of what they are of, the oldest first.
+        least: how many times the one median has to be the other.
+
+    >>> change([("a", 1.0), ("b", 1.1), ("c", 0.9), ("d", 2.0), ("e", 2.2), ("f", 1.9)]).since
+    'd'
+    >>> change([("a", 1.0), ("b", 2.0), ("c", 0.9), ("d", 1.9), ("e", 1.1), ("f", 2.0)]) is None
+    True
+    """
+    known = [(name, value) for name, value in values if value is not None and value > 0]
+    numbers = [value for _, value in known]
+    splits = range(LEAST, len(numbers) - LEAST + 1)
+    if not splits:
+        return None
+    at = min(splits, key=lambda split: _spread(numbers[:split]) + _spread(numbers[split:]))
+    earlier, later = numbers[:at], numbers[at:]
+    before, now = median(earlier), median(later)
+    grown = sum(new > old for old in earlier for new in later) / (len(earlier) * len(later))
+    is_apart = grown >= _APART if now > before else grown <= 1 - _APART
+    if max(now / before, before / now) < least or not is_apart:
+        return None
+    return Change(known[at][0], before, now, now / before)
+
+
+def _spread(values: Sequence[float]) -> float:
+    middle = median(values)
+    return sum(abs(value - middle) for value in values)
+
+
+def _rank(values: Sequence[float], part: float) -> float | None:
+    """The least value that so large a part of all is not above; as summaries have it."""
+    return sorted(values)[max(math.ceil(part * len(values)) - 1, 0)] if values else None

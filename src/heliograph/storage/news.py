@@ -1,0 +1,171 @@
+"""News: who waits for what others store is woken, where the database can do that, and else looks often."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+from weakref import WeakSet
+
+_MOST_KEYS: Final = 500  # in a message, whose length databases limit
+_SAFETY_SECONDS: Final = 5.0
+"""Who is woken looks so often all the same: a message may be lost with its connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What has just been stored.
+
+    Attributes:
+        changed: keys of workflows.
+        lost: those of them whose run may not be its engine's any more.
+        unowned: there may be a workflow that no engine has.
+        events: an event was sent or taken.
+        anything: and whatever else; something may have been missed.
+
+    >>> Word.read(Word(frozenset([7]), unowned=True).written()) == Word(frozenset([7]), unowned=True)
+    True
+    """
+
+    changed: frozenset[int] = frozenset()
+    lost: frozenset[int] = frozenset()
+    unowned: bool = False
+    events: bool = False
+    anything: bool = False
+
+    def and_also(self, other: Word) -> Word:
+        """Both in one."""
+        return Word(
+            self.changed | other.changed,
+            self.lost | other.lost,
+            self.unowned or other.unowned,
+            self.events or other.events,
+            self.anything or other.anything,
+        )
+
+    def written(self) -> str:
+        """It as a short text."""
+        if self.anything or len(self.changed) + len(self.lost) > _MOST_KEYS:
+            return "[]"
+        return json.dumps([sorted(self.changed), sorted(self.lost), self.unowned, self.events])
+
+    @classmethod
+    def read(cls, text: str) -> Word:
+        """What was written; of what makes no sense: that there may be anything."""
+        try:
+            changed, lost, unowned, events = json.loads(text)
+            return cls(frozenset(changed), frozenset(lost), bool(unowned), bool(events))
+        except (ValueError, TypeError):
+            return cls(anything=True)
+
+
+class Bell(Protocol):
+    """Carries words from one process to the others."""
+
+    is_connected: bool
+
+    def ring(self, word: Word) -> None:
+        """Tell the others soon; never waits."""
+
+    def close(self) -> None:
+        """Tell what there still is to be told, and end."""
+
+
+class Ear:
+    """Somebody who waits for news.
+
+    Args:
+        news: of what.
+        concerns: whether a word is for him.
+        call: called with such a word, in any thread; it must not wait for anything.
+    """
+
+    def __init__(
+        self, news: News, concerns: Callable[[Word], bool], call: Callable[[Word], object] | None = None
+    ) -> None:
+        self._news = news
+        self._concerns = concerns
+        self._call = call
+        self._heard = threading.Event()
+
+    def hear(self, word: Word) -> None:
+        """Somebody says something."""
+        if word.anything or self._concerns(word):
+            self._heard.set()
+            if self._call is not None:
+                self._call(word)
+
+    def wait(self, poll: float) -> bool:
+        """Wait for news.
+
+        Args:
+            poll: where nobody can be woken, how long until it is worth looking.
+
+        Returns:
+            Whether there are any.
+        """
+        heard = self._heard.wait(self._news.patience(poll))
+        self._heard.clear()
+        return heard
+
+
+class News:
+    """Of one open database.
+
+    Args:
+        hang: hangs up the bell, which hands on what it hears; None comes of it where there is none.
+    """
+
+    def __init__(self, hang: Callable[[Callable[[Word], None]], Bell | None]) -> None:
+        self._hang = hang
+        self._bell: Bell | None = None
+        self._is_hung = False  # or will never be
+        self._ears: WeakSet[Ear] = WeakSet()
+        self._lock = threading.Lock()
+
+    def ear(self, concerns: Callable[[Word], bool], call: Callable[[Word], object] | None = None) -> Ear:
+        """Somebody who listens from now on, for as long as he is there; see `Ear`."""
+        made = Ear(self, concerns, call)
+        with self._lock:
+            self._ears.add(made)
+        self._hung()
+        return made
+
+    def tell(self, word: Word) -> None:
+        """Something was committed: who waits in this process knows at once, the others soon."""
+        self._hand_on(word)
+        bell = self._hung()
+        if bell is not None:
+            bell.ring(word)
+
+    def patience(self, poll: float) -> float:
+        """How long who waits may wait without looking.
+
+        Args:
+            poll: where nobody can be woken.
+        """
+        bell = self._bell
+        return _SAFETY_SECONDS if bell is not None and bell.is_connected else poll
+
+    def close(self) -> None:
+        """Tell what there still is to be told, and hear no more."""
+        with self._lock:
+            bell, self._bell, self._is_hung = self._bell, None, True
+        if bell is not None:
+            bell.close()
+
+    def _hand_on(self, word: Word) -> None:
+        if self._ears:
+            with self._lock:
+                ears = list(self._ears)
+            for ear in ears:
+                ear.hear(word)
+
+    def _hung(self) -> Bell | None:
+        if not self._is_hung:
+            with self._lock:
+                if not self._is_hung:
+                    self._bell, self._is_hung = self._hang(self._hand_on), True
+        return self._bell

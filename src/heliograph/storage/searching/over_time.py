@@ -1,0 +1,84 @@
+"""Workflows counted by when they were submitted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import BigInteger, Connection, case, cast, func, literal, select
+
+from heliograph.records.status import WorkflowStatus
+from heliograph.search.expressions import Condition, conjuncts
+from heliograph.storage import schema
+from heliograph.storage.searching.columns import Columns
+from heliograph.storage.searching.conditions import Clauses
+from heliograph.storage.searching.drivers import best
+from heliograph.storage.statements import constant
+
+_NARROWEST: Final = 1.0
+"""Seconds of a part, at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the time, from `begin` to `end` in Unix seconds.
+
+    Attributes:
+        begin: from when.
+        end: up to there, not including it.
+        count: workflows that were submitted in it.
+        failed: how many of those are FAILED.
+    """
+
+    begin: float
+    end: float
+    count: int
+    failed: int
+
+
+def over_time(
+    connection: Connection, columns: Columns, condition: Condition | None, parts: int
+) -> list[Part]:
+    """Parts of equal length, from the first workflow to the last.
+
+    Args:
+        connection: on a snapshot.
+        columns: of workflows.
+        condition: what has to hold; None: nothing.
+        parts: how many; fewer where they would be shorter than a second.
+    """
+    workflows, dialect = schema.workflows, connection.dialect.name
+    wanted = [] if condition is None else conjuncts(condition)
+    clauses = [Clauses(columns, dialect).of(part) for part in wanted]
+    driver = best(connection, wanted, columns.tasks) if dialect == "sqlite" else None
+    if driver is not None and len(driver.rows.selected_columns) == 1:
+        clauses.append(columns.workflow.in_(driver.rows))
+    # Two statements: along the index of times, the first and the last are found without the others.
+    ends = [
+        connection.execute(
+            select(workflows.c.created_time).where(*clauses).order_by(order).limit(1)
+        ).scalar_one_or_none()
+        for order in (workflows.c.created_time, workflows.c.created_time.desc())
+    ]
+    if ends[0] is None or ends[1] is None:
+        return []
+    begin, width = ends[0], max((ends[1] - ends[0]) / parts, _NARROWEST)
+    last = int((ends[1] - begin) / width)
+    number = cast(func.floor((workflows.c.created_time - literal(begin)) / literal(width)), BigInteger)
+    rows = select(
+        number.label("part"),
+        case((workflows.c.status == constant(WorkflowStatus.FAILED), 1), else_=0).label("failed"),
+    ).where(*clauses)
+    table = rows.subquery()
+    found = connection.execute(
+        select(table.c.part, func.count(), func.sum(table.c.failed)).group_by(table.c.part)
+    )
+    counts, failed = [0] * (last + 1), [0] * (last + 1)
+    for part, count, bad in found:  # the last workflow ends the last part, and does not begin another
+        counts[min(part, last)] += count
+        failed[min(part, last)] += bad
+    whole = min(last + 1, parts)
+    if whole <= last:
+        counts[whole - 1] += sum(counts[whole:])
+        failed[whole - 1] += sum(failed[whole:])
+    return [Part(begin + width * at, begin + width * (at + 1), counts[at], failed[at]) for at in range(whole)]

@@ -1,0 +1,270 @@
+"""A whole storage somewhere else: copied, saved while it is written to, checked."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from heliograph import workflow
+from heliograph.cli.app import run
+from heliograph.storage.location import locate
+from tests import postgresql
+from tests.conditions import until
+from tests.gates import Gate, Ledger
+from tests.invariants import check_store, connect
+
+LARGE = 100_000
+TABLES = (
+    *("workflows", "runs", "functions", "tasks", "dependencies", "attempts", "stored_values", "said"),
+    *("workflow_labels", "task_labels", "reports", "changes", "http_events", "http_listeners"),
+)
+
+
+@workflow.task
+def make(number: int) -> bytes:
+    workflow.current().log(f"a line of {number}, with a \x00 and an ä")
+    workflow.current().metric("loss", number / 3)
+    workflow.current().progress(number, 10)
+    return os.urandom(LARGE)
+
+
+@workflow.task
+def total(values: list[bytes], _own: bytes) -> int:
+    return sum(map(len, values))
+
+
+@workflow.task
+def fail() -> None:
+    raise ValueError("broken \x00\ud800")
+
+
+@workflow.task
+def wait(gate: Gate, value: bytes) -> bytes:
+    gate.wait()
+    return value
+
+
+@pytest.fixture
+def place(tmp_path: Path, server: postgresql.Server) -> Iterator[Callable[[str], str]]:
+    """Makes empty places for storages."""
+    urls = []
+
+    def made(kind: str) -> str:
+        number = len(urls)
+        if kind == "sqlite":
+            urls.append(str(tmp_path / f"storage-{number}"))
+        else:
+            urls.append(server.database(tmp_path / f"values-{number}", empty=True))
+        return urls[-1]
+
+    yield made
+    workflow.shutdown()
+    for url in urls:
+        location = locate(url)
+        if location.path is None or location.path.exists():
+            check_store(location.path or url)
+        if location.path is None:
+            server.drop(url)
+
+
+def fill(storage: str, gate: Gate) -> None:
+    """Workflows of every kind, one of them running."""
+    workflow.init(storage=storage, workers="threads")
+    metadata = {"team": "blue", "nested": {"list": [1, 2.5, None, True, "ä\x00"]}, "large": 2**60}
+    dag = total.options(catch_exceptions=True).bind([make.bind(number) for number in range(3)], bytes(LARGE))
+    workflow.run(dag, workflow_id="good", metadata=metadata)
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(fail.options(name="fails").bind(), workflow_id="bad")
+    workflow.run_async(wait.bind(gate, make.bind(5)), workflow_id="running")
+    gate.until_waiting()
+    workflow.run(make.bind(1), workflow_id="deleted")
+    workflow.delete("deleted")
+
+
+def rows(storage: str, table: str) -> list[dict[str, Any]]:
+    with closing(connect(locate(storage).path or storage)) as connection:
+        found = connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3").fetchall()
+    return [{name: _plain(row[name]) for name in row.keys()} for row in found]  # noqa: SIM118  # a row's
+
+
+def _plain(value: Any) -> Any:
+    return bytes(value) if isinstance(value, memoryview) else int(value) if isinstance(value, bool) else value
+
+
+def values(storage: str) -> dict[str, bytes]:
+    return {
+        f"{file.parent.name}/{file.name}": file.read_bytes()
+        for file in Path(locate(storage).values).glob("*/*")
+    }
+
+
+KINDS = [
+    ("sqlite", "postgresql"),
+    ("postgresql", "sqlite"),
+    ("sqlite", "sqlite"),
+    ("postgresql", "postgresql"),
+]
+
+
+@pytest.mark.parametrize(("source", "target"), KINDS)
+def test_a_copy_has_all_that_the_source_has(
+    place: Callable[[str], str], tmp_path: Path, source: str, target: str
+) -> None:
+    here, there, back = place(source), place(target), place(source)
+    gate = Gate(tmp_path / "gate")
+    fill(here, gate)
+    said: list[tuple[str, int, int]] = []
+    done = workflow.copy_storage(here, there, progress=lambda *word: said.append(word))
+    assert done["damaged"] == []
+    assert done["values"] == len(values(there)) == 5
+    assert ("values", 5, 5) in said
+    assert said[-1][0] in done["rows"]
+    before = workflow.get_metadata("good", tasks=True)
+    gate.open()
+    until(lambda: workflow.get_status("running") == "SUCCESSFUL")
+    workflow.shutdown()
+
+    workflow.copy_storage(there, back)
+    for table in TABLES:
+        assert rows(there, table) == rows(back, table), table
+        assert len(rows(there, table)) == done["rows"][table]
+        for one in rows(here, table):
+            if one.get("workflow", one.get("key")) in (1, 2):  # the others went on
+                assert one in rows(there, table), table
+    assert values(there) == values(back)
+    assert done["rows"]["said"] > 0
+    assert done["rows"]["reports"] > 0
+
+    workflow.init(storage=there, workers="threads")
+    assert dict(workflow.list_all()) == {"good": "SUCCESSFUL", "bad": "FAILED", "running": "RESUMABLE"}
+    assert workflow.get_metadata("good", tasks=True) | {"storage": before["storage"]} == before
+    assert workflow.get_output("good") == (3 * LARGE, None)
+    assert len(workflow.resume("running")) == LARGE
+    assert workflow.run(total.bind([], b""), workflow_id="new") == 0  # numbers go on behind the copied ones
+
+
+def test_what_is_not_empty_is_left_alone(
+    place: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here, there = place("sqlite"), place("sqlite")
+    for storage in (here, there):
+        workflow.init(storage=storage, workers="threads")
+        workflow.run(total.bind([], b""), workflow_id=f"of {storage}")
+        workflow.shutdown()
+    for call in (lambda: workflow.copy_storage(here, there), lambda: workflow.backup_storage(there, here)):
+        with pytest.raises(workflow.StorageError, match=r"holds 1 workflows already|is a storage at"):
+            call()
+    assert run(["storage", "copy", here, here]) == 1
+    assert "can't be copied to itself" in capsys.readouterr().err
+    assert run(["storage", "copy", str(tmp_path / "none"), str(tmp_path / "new")]) == 1
+    assert "there is no storage at" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+    assert not (tmp_path / "new").exists()
+    workflow.init(storage=there)
+    assert dict(workflow.list_all()) == {f"of {there}": "SUCCESSFUL"}
+
+
+def test_two_storages_never_share_a_folder_of_values(place: Callable[[str], str], tmp_path: Path) -> None:
+    here = place("sqlite")
+    workflow.init(storage=here)
+    shared = f"sqlite:///{tmp_path}/other.db?values={locate(here).values}"
+    with pytest.raises(workflow.StorageError, match="the same folder for values"):
+        workflow.copy_storage(here, shared)
+
+
+@pytest.mark.parametrize(("source", "target"), [("sqlite", "sqlite"), ("postgresql", "sqlite")])
+def test_a_backup_while_engines_write_is_of_one_moment(
+    place: Callable[[str], str], source: str, target: str
+) -> None:
+    here = place(source)
+    workflow.init(storage=here, workers="threads")
+    over = threading.Event()
+    failed: list[BaseException] = []
+
+    def write() -> None:
+        number = 0
+        try:
+            while not over.is_set():
+                number += 1
+                workflow.run(total.bind([make.bind(1), make.bind(2)], bytes(10)), workflow_id=f"{number}")
+                if number % 3 == 0:
+                    workflow.delete(f"{number - 1}")
+        except BaseException as error:
+            failed.append(error)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    backups = []
+    try:
+        for round_ in range(3):
+            until(lambda count=round_: len(workflow.list_all()) > 3 + 2 * count)  # type: ignore[misc]
+            backups.append(place(target))
+            done = workflow.backup_storage(backups[-1], here)
+            assert done["damaged"] == []
+    finally:
+        over.set()
+        writer.join()
+    assert failed == []
+    workflow.shutdown()
+    for backup in backups:
+        check_store(Path(backup) / "heliograph.db")
+        workflow.init(storage=backup, workers="threads")
+        assert workflow.check_values()["damaged"] == []
+        for workflow_id, status in workflow.list_all():
+            assert status in ("SUCCESSFUL", "RESUMABLE")
+            assert workflow.resume(workflow_id) == 2 * LARGE
+        workflow.shutdown()
+
+
+def test_a_damaged_value_is_told_and_all_else_copied(
+    place: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here, there = place("sqlite"), place("sqlite")
+    workflow.init(storage=here, workers="threads")
+    for name in ("one", "two"):
+        workflow.run(make.bind(1), workflow_id=name)
+    workflow.shutdown()
+    damaged = min(Path(locate(here).values).glob("*/*"))
+    damaged.write_bytes(b"")
+    assert run(["storage", "copy", here, there]) == 1
+    said = capsys.readouterr().out
+    assert f"not copied: the stored value '{damaged.parent.name}/{damaged.name}' fails its checksum" in said
+    assert "1 values of" in said
+    workflow.init(storage=there)
+    assert len(workflow.get_output("two" if damaged.parent.name == "1" else "one")) == LARGE
+
+
+def test_a_check_names_what_is_damaged_and_a_resume_makes_it_again(
+    place: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = place("sqlite")
+    ledger = Ledger(tmp_path / "ledger")
+
+    @workflow.task
+    def once(number: int) -> bytes:
+        ledger.note(f"{number}")
+        return os.urandom(LARGE)
+
+    workflow.init(storage=here, workers="threads")
+    workflow.run(once.options(name="made").bind(1), workflow_id="good")
+    workflow.run(once.options(name="made", max_retries=0).bind(2), workflow_id="only once")
+    assert run(["--storage", here, "storage", "check"]) == 0
+    assert "2 values" in capsys.readouterr().err
+    for file in Path(locate(here).values).glob("*/*"):
+        file.unlink()
+    assert run(["--storage", here, "storage", "check", "--forget"]) == 1
+    said = capsys.readouterr().out
+    assert "good made output: the stored value" in said
+    assert "only once made output: the stored value" in said
+    assert said.count("makes it again\n") == 1
+    workflow.init(storage=here, workers="threads")
+    assert len(workflow.resume("good")) == LARGE
+    with pytest.raises(workflow.StorageCorruptError):
+        workflow.resume("only once")
+    assert ledger.counts() == {"1": 2, "2": 1}

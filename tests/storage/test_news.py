@@ -1,0 +1,101 @@
+"""Who waits for what others store is woken on PostgreSQL, and need not ask again and again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+
+from heliograph.storage.news import News, Word
+from tests.conditions import DEADLINE, until
+from tests.postgresql import plain
+from tests.storage.opened import Opened, opened
+
+
+@pytest.fixture
+def two(url: str) -> Iterator[list[Opened]]:
+    """One storage, opened twice, as by two processes."""
+    made = [opened(url), opened(url)]
+    yield made
+    for one in made:
+        one.store.close()
+
+
+class Heard:
+    """Remembers what an ear heard."""
+
+    def __init__(self, news: News, concerns: Callable[[Word], bool]) -> None:
+        self.words: list[Word] = []
+        self._came = threading.Event()
+        self.ear = news.ear(concerns, self._note)
+
+    def _note(self, word: Word) -> None:
+        self.words.append(word)
+        self._came.set()
+
+    def until(self, holds: Callable[[Word], bool]) -> None:
+        until(lambda: any(map(holds, self.words)), what=f"a word among {self.words}")
+
+
+def is_connected(one: Opened) -> bool:
+    return one.store.news.patience(0.0) > 0
+
+
+def test_a_process_hears_what_another_one_stored(two: list[Opened]) -> None:
+    here, there = two
+    heard = Heard(here.store.news, lambda _: True)
+    until(lambda: is_connected(here))
+    journal = there.journal()
+    run = there.submit(journal, "mine")
+    there.succeed(journal, run, 0)
+    heard.until(lambda word: run.key in word.changed and not word.lost)
+    there.store.cancel(there.record("mine"))
+    heard.until(lambda word: run.key in word.lost)
+    journal.close()
+    heard.until(lambda word: word.unowned)
+    claimed = there.journal()
+    there.claim(claimed, "mine")
+    heard.until(lambda word: run.key in word.lost and word is not heard.words[0])
+
+
+def test_who_waits_is_woken_and_does_not_look_before(two: list[Opened]) -> None:
+    here, there = two
+    run = there.submit(there.journal(), "mine")
+    ear = here.store.news.ear(lambda word: run.key in word.lost)
+    until(lambda: is_connected(here))
+    ear.wait(0.0)
+    waiting = threading.Thread(target=lambda: until(lambda: ear.wait(DEADLINE)))
+    waiting.start()
+    there.store.cancel(there.record("mine"))
+    waiting.join(DEADLINE)
+    assert not waiting.is_alive()
+
+
+def test_after_a_connection_broke_who_waits_looks(two: list[Opened], url: str) -> None:
+    here, _ = two
+    heard = Heard(here.store.news, lambda _: False)
+    until(lambda: is_connected(here))
+    before = len(heard.words)
+    with psycopg.connect(plain(url), autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+        )
+    until(lambda: any(word.anything for word in heard.words[before:]))
+    assert is_connected(here)
+
+
+def test_what_is_too_long_is_anything() -> None:
+    assert Word.read(Word(frozenset(range(10_000))).written()).anything
+    assert Word.read("nonsense").anything
+
+
+def test_without_a_bell_who_waits_looks_often() -> None:
+    news = News(lambda _hear: None)
+    assert news.patience(0.025) == 0.025
+    ear = news.ear(lambda word: word.events)
+    news.tell(Word(events=True))
+    assert ear.wait(DEADLINE)
+    assert not ear.wait(0.0)

@@ -1,0 +1,55 @@
+"""A browser, a server of its own, and what that shows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.conditions import DEADLINE
+from tests.web.browser import chromium
+from tests.web.browser.shown import make
+from tests.web.sending import serving
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    if chromium.found() is None:
+        if "CI" in os.environ:
+            pytest.fail(chromium.MISSING, pytrace=False)
+        pytest.skip(chromium.MISSING)
+    expect.set_options(timeout=1000 * DEADLINE)
+    with sync_playwright() as playwright:
+        launched = chromium.launched(playwright)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="package")
+def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("browser") / "storage"
+    make(folder)
+    return folder
+
+
+@pytest.fixture(scope="package")
+def address(storage: Path) -> Iterator[str]:
+    with serving(storage) as server:
+        yield f"http://127.0.0.1:{server.port}"
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """A page of the server; what goes wrong in it fails the test."""
+    context = browser.new_context(base_url=address, viewport={"width": 1200, "height": 800}, locale="en-GB")
+    context.set_default_timeout(1000 * DEADLINE)
+    made = context.new_page()
+    wrong: list[str] = []
+    made.on("pageerror", lambda error: wrong.append(str(error)))
+    made.on("console", lambda said: said.type in ("error", "warning") and wrong.append(said.text))
+    yield made
+    context.close()
+    assert [text for text in wrong if "status of 40" not in text] == []
