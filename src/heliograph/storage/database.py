@@ -55,8 +55,10 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection on which each statement sees a snapshot of its own."""
-        with self._translated(), self._engine.connect() as connection:
-            yield connection
+        with self._translated():
+            self._backend.check()  # an open file can be read long after it was removed
+            with self._engine.connect() as connection:
+                yield connection
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
