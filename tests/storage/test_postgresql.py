@@ -519,6 +519,13 @@ def test_the_command(url: str) -> None:
     assert "mine" in told("sql", "SELECT workflow_id FROM heliograph_workflows;")
 
 
+def test_sql_gives_what_json_can_hold(url: str) -> None:
+    workflow.init(storage=url, workers="threads")
+    workflow.run(give.bind(1), workflow_id="mine")
+    query = "select avg(run), sum(run) + 0.5, timestamp '2026-11-25', array[1.5] from heliograph_runs"
+    assert workflow.sql(query).rows == [(1, 1.5, "2026-11-25 00:00:00", [1.5])]
+
+
 @pytest.mark.parametrize(
     "query",
     [
