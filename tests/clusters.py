@@ -27,6 +27,8 @@ def start() -> None:
         warnings.simplefilter("ignore")
         found = ray.init(
             num_cpus=2,
+            num_gpus=1,  # as Ray counts them; nothing looks for one
+            resources={"special": 1},
             include_dashboard=False,
             object_store_memory=OBJECT_STORE_BYTES,
             log_to_driver=False,

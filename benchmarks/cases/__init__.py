@@ -18,6 +18,7 @@ from benchmarks.cases import (
     reading,
     recording,
     resume,
+    saying,
     values,
 )
 from benchmarks.measure import Figure, Scale
@@ -40,6 +41,7 @@ CASES: Final[dict[str, Case]] = {
     "resume-processes": partial(resume.measure, "processes"),
     "reading": reading.measure,
     "recording": recording.measure,
+    "saying": saying.measure,
     "postgresql": postgresql.measure,
     "ray": ray_programs.measure,
 }

@@ -208,6 +208,10 @@ def test_show_a_workflow_without_an_engine(storage: Path) -> None:
     text = printed("show", "gone", storage=storage)
     assert "RESUMABLE" in text
     assert "heliograph resume" in text
+    assert "RUNNING" not in text
+    task = printed("show", "gone", "__main__.stuck", storage=storage)
+    assert "RUNNING" not in task
+    assert "its engine is gone; heliograph resume" in task
 
 
 def test_show_a_failed_workflow_names_the_task_and_how_to_see_more(storage: Path) -> None:

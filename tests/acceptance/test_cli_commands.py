@@ -199,6 +199,8 @@ def test_watch_and_cancel_one_that_runs(storage: Path, tmp_path: Path) -> None:
         program.communicate(timeout=60)
     assert printed("delete", "live", storage=storage) == "deleted live\n"
     assert heliograph("cancel", "live", storage=storage).returncode == 3
+    several = heliograph("delete", "w0", "live", "w1", "--json", storage=storage)
+    assert (several.returncode, json.loads(several.stdout)) == (3, ["w0"])
 
 
 def test_resume(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ def test_json_is_what_the_public_calls_return(storage: Path, opened: Any) -> Non
         (("profile", "good"), opened.profile("good").to_dict()),
         (("timeline", "good"), opened.timeline("good").to_dict()),
         (("compare", "good", HOSTILE_ID), opened.compare("good", HOSTILE_ID).to_dict()),
+        (("estimate", HOSTILE_ID), opened.estimate(HOSTILE_ID).to_dict()),
         (("sql",), opened.sql_views()),
         (("export", "good", "--to", "mermaid"), {"dag.mmd": opened.export("good", "mermaid").text}),
     ):
@@ -61,6 +62,14 @@ def test_the_profile_says_where_the_time_went(storage: Path) -> None:
     assert "Bottlenecks" in shown
     assert re.search(r"Critical path: \d steps", shown)
     assert re.search(r"sum +2 ", shown), "the second attempt of the task that was tried again"
+
+
+def test_the_estimate_has_a_range(storage: Path) -> None:
+    assert printed("estimate", "good", storage=storage) == "4 of 4 tasks are over\n"
+    shown = printed("estimate", "gone", storage=storage)
+    assert shown.splitlines()[0] == "0 of 1 tasks are over"
+    assert re.search(r"time left: .* between .* and .* at once", shown)
+    assert "never seen before" in shown
 
 
 def test_the_timeline_draws_every_attempt_and_every_worker(storage: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,49 @@ def test_of_two_who_resume_it_at_once_one_gets_it(
     )
     assert ledger.counts() == {"early": 1, "late": 1}
     assert len(workflow.get_history("mine")) == 2
+
+
+@workflow.task
+def talk(gate: Gate) -> int:
+    me, number = workflow.current(), 0
+    while not (gate.folder / "open").exists():
+        number += 1
+        me.log(f"{me.attempt}/{number}")
+        me.progress(number, message=f"attempt {me.attempt}")
+        me.update_metadata({f"attempt {me.attempt}": number})
+        time.sleep(0.005)
+    return me.attempt
+
+
+TALK = """
+import sys
+from pathlib import Path
+from tests.contract.test_killed_process import talk
+from tests.gates import Gate
+workflow.run_async(talk.options(name="talk").bind(Gate(Path(sys.argv[1]))), workflow_id="mine")
+workflow.get_output("mine")
+"""
+
+
+def test_what_a_task_said_before_the_kill_is_there_after_the_resume(
+    engine: EngineUnderTest, gate: Gate
+) -> None:
+    with scripts.start(engine.script(TALK), engine.storage, gate.folder) as process:
+        until(lambda: workflow.list_all() and len(workflow.get_logs("mine")) > 20)
+        seen = [*workflow.get_logs("mine")]
+        engine.kill(process)
+        until(lambda: workflow.get_status("mine") == "RESUMABLE", deadline=20)
+        process.communicate()
+    before, lines = workflow.get_metadata("mine", "talk"), workflow.get_logs("mine")
+    assert lines[: len(seen)] == seen
+    assert before["progress"]["done"] >= len(seen) - 1
+    gate.open()
+    assert workflow.resume("mine") == len(before["attempts"]) + 1
+    after = workflow.get_metadata("mine", "talk")
+    assert workflow.get_logs("mine")[: len(lines)] == lines
+    assert after["attempts"][0]["progress"] == before["progress"]
+    assert after["user_metadata"] == before["user_metadata"]
+    assert [attempt["status"] for attempt in after["attempts"]] == ["LOST", "SUCCESSFUL"]
 
 
 def test_it_can_be_canceled_or_deleted(engine: EngineUnderTest, worker: int) -> None:

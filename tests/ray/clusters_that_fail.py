@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -19,10 +20,13 @@ warnings.simplefilter("ignore")
 os.environ["RAY_TMPDIR"] = tempfile.mkdtemp(prefix="hg-ray-", dir="/tmp")
 Path(os.environ["RAY_TMPDIR"], "ray").mkdir()
 
+import psutil  # noqa: E402
+import pytest  # noqa: E402
 import ray  # noqa: E402
 from ray.cluster_utils import Cluster  # noqa: E402
 
 from heliograph import workflow  # noqa: E402
+from heliograph.engines.opening import opened  # noqa: E402
 from tests.conditions import is_gone, until  # noqa: E402
 from tests.gates import Gate, Ledger  # noqa: E402
 
@@ -99,6 +103,8 @@ def lose_an_output(gate: Gate, ledger: Ledger) -> None:
     length = nested.options(**workflow.options(name="nested")).bind([data])
     output = workflow.run_async(together.bind(counted, length, waiting), workflow_id="mine")
     until(lambda: workflow.get_metadata("mine", "large")["status"] == "SUCCESSFUL")
+    whole = workflow.run_async(large.options(num_cpus=0, resources={"first": 1}).bind(ledger, "whole"))
+    assert ray.wait([whole], timeout=60, fetch_local=False)[0]
     gate.until_waiting("held")
     stored = workflow.get_metadata("mine", "large")
     assert stored["attempts"][0]["worker"]["ray"]["object_store_bytes"] > 10_000_000, stored
@@ -108,12 +114,31 @@ def lose_an_output(gate: Gate, ledger: Ledger) -> None:
     made.remove_node(node, allow_graceful=False)
     gate.open()
     assert ray.get(output, timeout=60) == (10_000_000, 10_000_000)
-    assert ledger.counts() == {"large": 1}
+    assert len(ray.get(whole, timeout=60)) == 10_000_000
+    assert ledger.counts() == {"large": 1, "whole": 1}
 
 
 @ray.remote
 def together(*values: Any) -> Any:
     return values[:2]
+
+
+@ray.remote
+def references() -> dict[str, Any]:
+    """What means nothing in another cluster by itself."""
+    import ray.data
+
+    rows = ray.data.from_items([{"a": number} for number in range(4)])
+    return {"put": ray.put([1, 2]), "lazy": ray.data.range(5), "made": rows.materialize()}
+
+
+@ray.remote
+def read(given: dict[str, Any], _after: str) -> Any:
+    made = sorted(row["a"] for row in given["made"].take_all())
+    return ray.get(given["put"]), given["lazy"].count(), made
+
+
+READ = ([1, 2], 5, [0, 1, 2, 3])
 
 
 def wait_for_the_end(gate: Gate, ledger: Ledger) -> None:
@@ -123,8 +148,11 @@ def wait_for_the_end(gate: Gate, ledger: Ledger) -> None:
     middle = hold.options(**workflow.options(name="held")).bind(gate, "held", early)
     late = note.options(**workflow.options(name="late")).bind(ledger, "late", middle)
     workflow.run(note.bind(ledger, "done"), workflow_id="done")
-    workflow.run_async(late, workflow_id="mine")
+    given = references.options(**workflow.options(name="references")).bind()
+    workflow.run_async(read.bind(given, late), workflow_id="mine")
     gate.until_waiting("held")
+    until(lambda: workflow.get_metadata("mine", "references")["status"] == "SUCCESSFUL")
+    gate.wait("all but it")
     workflow.get_output("mine")  # somebody kills all of this
 
 
@@ -134,9 +162,49 @@ def go_on(gate: Gate, ledger: Ledger) -> None:
     gate.open()
     resumed = dict(workflow.resume_all())
     assert list(resumed) == ["mine"], resumed
-    ray.get(resumed["mine"], timeout=60)
+    assert ray.get(resumed["mine"], timeout=90) == READ
     assert ledger.counts() == {"early": 1, "done": 1, "late": 1}
     assert [run["reason"] for run in workflow.get_history("mine")] == ["start", "resume"]
+
+
+def go_away(gate: Gate, ledger: Ledger) -> None:
+    """All of the cluster is killed while somebody waits for an output: Ray would end the process for that."""
+    cluster({"num_cpus": 1})
+    output = workflow.run_async(hold.bind(gate, "held"), workflow_id="mine")
+    gate.until_waiting("held")
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    with pytest.raises(RuntimeError, match=r"is gone: .*`workflow\.resume` goes on once a cluster is there"):
+        opened().ray.value(output)
+    with pytest.raises(RuntimeError, match="is gone"):
+        workflow.run(note.bind(ledger, "never"))
+    until(lambda: workflow.get_status("mine") == "RESUMABLE")
+    assert ledger.counts() == {}
+
+
+def be_elsewhere(gate: Gate, ledger: Ledger) -> None:
+    """A storage that not all nodes reach, and a driver that went to another cluster than its engine's."""
+    made = cluster({"num_cpus": 1})
+    workflow.run(note.bind(ledger, "first"))
+    workflow.shutdown()
+    other = made.add_node(node_ip_address="127.0.0.2", num_cpus=1, **NODE)
+    made.wait_for_nodes()
+    with pytest.raises(workflow.StorageError, match=r"is a file of one machine.*nodes on 2 .*postgresql://"):
+        workflow.run(note.bind(ledger, "never"))
+    made.remove_node(other)
+    until(lambda: len([node for node in ray.nodes() if node["Alive"]]) == 2)
+    workflow.run(note.bind(ledger, "second"))
+    before = made.address
+    ray.shutdown()
+    with pytest.raises(ValueError, match=rf"run on the Ray cluster at {before}, and it is connected to none"):
+        workflow.run(note.bind(ledger, "never"))
+    ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
+    with pytest.raises(ValueError, match=r"connected to [0-9.]+:\d+ now: call workflow\.shutdown\(\) first"):
+        workflow.run(note.bind(ledger, "never"))
+    workflow.shutdown()
+    workflow.run(note.bind(ledger, "third"))
+    assert ledger.counts() == {"first": 1, "second": 1, "third": 1}
 
 
 if __name__ == "__main__":

@@ -187,6 +187,34 @@ def test_options_of_ray_are_honoured_and_shown() -> None:
     assert worker["ray"]["job_id"]
 
 
+def test_resources_and_labels_are_honoured_and_shown() -> None:
+    node = ray.get_runtime_context().get_node_id()
+    options = {
+        "num_cpus": 0,
+        "num_gpus": 0.5,
+        "memory": 50_000_000,
+        "resources": {"special": 0.5},
+        "label_selector": {"ray.io/node-id": node},
+    }
+
+    @ray.remote(**options)
+    def granted() -> Any:
+        return ray.get_runtime_context().get_assigned_resources()
+
+    found = workflow.run(granted.options(**workflow.options(name="granted")).bind(), workflow_id="mine")
+    expected = {"GPU": 0.5, "memory": 50_000_000, "special": 0.5}
+    assert found == expected
+    task = workflow.get_metadata("mine", "granted")
+    assert task["task_options"]["ray_options"] == options
+    assert task["attempts"][0]["worker"]["ray"]["resources"] == expected
+
+    nowhere = granted.options(label_selector={"ray.io/node-id": "elsewhere"})
+    output = workflow.run_async(nowhere.bind(), workflow_id="waits")
+    until(lambda: workflow.get_tasks("waits")[0]["status"] == "READY")
+    assert not ray.wait([output], timeout=0)[0]
+    workflow.cancel("waits")
+
+
 def test_max_calls_ends_the_worker() -> None:
     @ray.remote(max_calls=1)
     def who() -> int:

@@ -143,11 +143,17 @@ def test_a_node_that_goes_away(storage: Path, gate: Gate, ledger: Ledger, name: 
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.parametrize("name", ["go_away", "be_elsewhere"])
+def test_a_cluster_that_is_not_there(storage: Path, gate: Gate, ledger: Ledger, name: str) -> None:
+    ends_well(name, storage, gate, ledger)
+
+
+@pytest.mark.timeout(180)
 def test_a_whole_cluster_killed_and_another_one_that_goes_on(
     storage: Path, gate: Gate, ledger: Ledger
 ) -> None:
     with started("wait_for_the_end", storage, gate, ledger) as first:
-        gate.until_waiting("held", first)
+        gate.until_waiting("all but it", first)
         for process in [*psutil.Process(first.pid).children(recursive=True), first]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()

@@ -18,6 +18,7 @@ from heliograph.cli.compare import compare
 from heliograph.cli.control import cancel, delete
 from heliograph.cli.dag import dag
 from heliograph.cli.doctor import doctor
+from heliograph.cli.estimate import estimate
 from heliograph.cli.export import export
 from heliograph.cli.gc import gc
 from heliograph.cli.history import history
@@ -56,7 +57,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _LOOKING: Final = (ls, show, tasks, watch, logs, history, search, sql)
-_EXPLAINING: Final = (profile, timeline, dag, compare, export, spans)
+_EXPLAINING: Final = (profile, timeline, dag, compare, estimate, export, spans)
 _CHANGING: Final = (resume, cancel, delete, prune, gc)
 for command in (*_LOOKING, *_EXPLAINING, *_CHANGING, doctor, serve, worker):
     app.command(epilog=_EPILOG)(command)

@@ -14,26 +14,35 @@ from heliograph.cli.storage import StorageOption, open_for
 _Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="The workflows.", autocompletion=workflows)]
 
 
-def cancel(context: typer.Context, workflow_ids: _Ids, storage: StorageOption = None) -> None:
-    """Cancel workflows. Their checkpoints stay: they can be resumed."""
-    _each(context, workflow_ids, storage, workflow.cancel, "cancelled")
+_Json = Annotated[bool, typer.Option("--json", help="The ids of those for which it is done, as a JSON list.")]
 
 
-def delete(context: typer.Context, workflow_ids: _Ids, storage: StorageOption = None) -> None:
-    """Delete workflows and all that was stored of them. Active ones have to be cancelled first."""
-    _each(context, workflow_ids, storage, workflow.delete, "deleted")
-
-
-def _each(
-    context: typer.Context,
-    workflow_ids: list[str],
-    storage: str | None,
-    do: Callable[[str], None],
-    done: str,
+def cancel(
+    context: typer.Context, workflow_ids: _Ids, as_json: _Json = False, storage: StorageOption = None
 ) -> None:
+    """Cancel workflows. Their checkpoints stay: they can be resumed."""
+    open_for(context, storage, workflow_ids[0])
+    _each(workflow_ids, workflow.cancel, "cancelled", as_json)
+
+
+def delete(
+    context: typer.Context, workflow_ids: _Ids, as_json: _Json = False, storage: StorageOption = None
+) -> None:
+    """Delete workflows and all that was stored of them. Active ones have to be cancelled first."""
+    open_for(context, storage, workflow_ids[0])
+    _each(workflow_ids, workflow.delete, "deleted", as_json)
+
+
+def _each(workflow_ids: list[str], do: Callable[[str], None], said: str, as_json: bool) -> None:
     from heliograph.cli import rendering
 
-    open_for(context, storage, workflow_ids[0])
-    for workflow_id in workflow_ids:
-        do(workflow_id)
-        rendering.write(f"{done} {rendering.shown(workflow_id)}")
+    done: list[str] = []
+    try:
+        for workflow_id in workflow_ids:
+            do(workflow_id)
+            done.append(workflow_id)
+            if not as_json:
+                rendering.write(f"{said} {rendering.shown(workflow_id)}")
+    finally:  # one that can't be done does not undo those before it
+        if as_json:
+            rendering.print_json(done)

@@ -45,4 +45,7 @@ def show(
     else:
         from heliograph.cli.show_task import view as task_view
 
-        rendering.output(task_view(workflow_id, metadata, time.time(), console.width), console)
+        rendering.output(
+            task_view(workflow_id, workflow.get_status(workflow_id), metadata, time.time(), console.width),
+            console,
+        )

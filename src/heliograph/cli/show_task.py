@@ -25,24 +25,29 @@ from heliograph.cli.rendering import (
     shown_lines,
     size,
     status_text,
+    task_progress,
 )
+from heliograph.records.status import TASK_OVER, WorkflowStatus
 
 LAST_ATTEMPTS: Final = 10
 _NAMED_UPSTREAM: Final = 8
 _TERMINAL_BAR: Final = 60
 
 
-def view(workflow_id: str, metadata: dict[str, Any], now: float, width: int) -> RenderableType:
+def view(
+    workflow_id: str, of_workflow: str, metadata: dict[str, Any], now: float, width: int
+) -> RenderableType:
     """All of a task.
 
     Args:
         workflow_id: of its workflow.
+        of_workflow: the status of that.
         metadata: what `workflow.get_metadata` returns of it.
         now: Unix seconds.
         width: the room there is.
     """
     attempts = metadata["attempts"]
-    parts: list[RenderableType] = [_head(workflow_id, metadata)]
+    parts: list[RenderableType] = [_head(workflow_id, of_workflow, metadata)]
     if not attempts:
         parts += [Text(), Text("no attempt yet", "dim")]
         return Group(*parts)
@@ -58,11 +63,13 @@ def view(workflow_id: str, metadata: dict[str, Any], now: float, width: int) -> 
     return Group(*parts)
 
 
-def _head(workflow_id: str, metadata: dict[str, Any]) -> RenderableType:
+def _head(workflow_id: str, of_workflow: str, metadata: dict[str, Any]) -> RenderableType:
     status, function = metadata["status"], metadata["function"]
     words = status_text(status)
     if metadata["reused"]:
         words.append("  its checkpoint was used again by the last run", "dim")
+    if of_workflow == WorkflowStatus.RESUMABLE and status not in TASK_OVER:
+        words.append("  its engine is gone; heliograph resume goes on with its workflow", "dim")
     where = shown(function["file"]) if "file" in function else ""
     if where and "line" in function:
         where += f":{function['line']}"
@@ -74,6 +81,7 @@ def _head(workflow_id: str, metadata: dict[str, Any]) -> RenderableType:
                 ("workflow", shown(workflow_id)),
                 ("status", words),
                 ("function", code),
+                ("progress", task_progress(metadata["progress"], 20) if "progress" in metadata else None),
                 ("options", compact(metadata["task_options"])),
                 ("metadata", compact(metadata["user_metadata"]) or None),
                 ("takes", _upstream(metadata["workflow_refs"])),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from heliograph.insight.answers import Rows
     from heliograph.records.change import Change
 
-POLL_SECONDS: Final = 0.025
+POLL_SECONDS: Final = 0.015
 
 
 class Watch:

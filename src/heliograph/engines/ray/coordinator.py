@@ -164,6 +164,12 @@ class Coordinator:
         if life == self._address.life and self._executor is not None:
             self._executor.note(report)
 
+    async def more(self, life: str, number: int, receipts: bytes) -> bytes | None:
+        """See `RayExecutor.more`; None for a worker of an earlier life."""
+        if life != self._address.life or self._executor is None:
+            return None
+        return await self._executor.more(number, receipts)
+
     async def said(self, life: str, key: AttemptKey, report: Report) -> None:
         """What an attempt said."""
         if life == self._address.life and self._executor is not None:
@@ -209,7 +215,7 @@ class Coordinator:
         return self._given(value)
 
     def _given(self, value: StoredValue) -> Output:
-        return Output(replace(value, handle=None), self._store.location.values)
+        return Output(value, self._store.location.values)
 
     def _recover(self) -> None:
         """Go on with what the actor had in its last life."""

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import sys
+import time
 import uuid
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
@@ -28,6 +29,7 @@ from heliograph.storage.entries import Claim, Provenance, Submission
 from heliograph.storage.location import Location
 from heliograph.storage.store import Store
 
+_LOOK_SECONDS: Final = 2.0  # how often who waits looks whether the cluster still is there
 CONCURRENCY: Final = 100_000
 """Calls that a coordinator may have at once: each output that somebody waits for is one."""
 
@@ -87,15 +89,29 @@ class RayEngine:
         return self._checked.ask.remote("task_output", workflow_id, task_id)
 
     def value(self, reference: Any, timeout: float | None = None) -> Any:
-        """What a reference of this engine stands for, once it is there."""
-        try:
-            return ray.get(reference, timeout=timeout)
-        except RayTaskError as error:
-            raise error.cause from error.cause.__cause__
-        except GetTimeoutError:
-            raise
-        except RayError as error:
-            self._gone(error)
+        """What a reference of this engine stands for, once it is there.
+
+        Raises:
+            GetTimeoutError: it is not there yet.
+            RuntimeError: it never will be: the coordinator is gone, or the cluster is.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        is_missed = False
+        while True:
+            left = _LOOK_SECONDS if end is None else min(_LOOK_SECONDS, max(end - time.monotonic(), 0.0))
+            try:
+                return ray.get(reference, timeout=left)
+            except RayTaskError as error:
+                raise error.cause from error.cause.__cause__
+            except GetTimeoutError:
+                if end is not None and time.monotonic() >= end:
+                    raise
+            except (RayError, ConnectionError) as error:
+                self._gone(error)
+            # Ray itself would try for a minute, and then end the process.
+            was_missed, is_missed = is_missed, not internals.answers(self._cluster)
+            if was_missed and is_missed:
+                self._gone(ConnectionError(f"nothing answers at {self._cluster}."))
 
     def note_cancelled(self, workflow: WorkflowRecord) -> None:
         """Its cancellation was just stored: stop what runs of it."""
@@ -137,7 +153,7 @@ class RayEngine:
                     f"and can't be {asked!r} too"
                 )
 
-    def _gone(self, error: RayError) -> NoReturn:
+    def _gone(self, error: Exception) -> NoReturn:
         why = "the coordinator" if isinstance(error, ActorDiedError | ActorUnavailableError) else "Ray"
         raise RuntimeError(
             f"{why} is gone: {type(error).__name__}: {str(error).splitlines()[0]} What was stored is kept: "

@@ -2,17 +2,18 @@
 
 Ray never retries them (the machine does), and never runs one again for its output: an output that Ray has
 lost is read from the storage. At most so many tasks wait in Ray at a time; the others wait here, where those
-that have proven short gather to batches.
+that have proven short gather to batches. And a worker that is done may ask for more before its task of Ray
+ends: the links of a chain, and what comes in bit by bit, find a worker that has its CPU already.
 """
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import threading
 import time
-from collections import deque
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import ray
@@ -24,65 +25,18 @@ from ray.exceptions import (
 
 from heliograph.engines.executor import AttemptKey, Deliver, Receipt, Running, Said, Work, those_of
 from heliograph.engines.ray import task_options, worker
+from heliograph.engines.ray.asking import Ask
 from heliograph.engines.ray.async_lane import AsyncLane
-from heliograph.engines.ray.batching import BATCH_SECONDS, MOST, Durations
+from heliograph.engines.ray.batching import Durations
 from heliograph.engines.ray.losses import lost
 from heliograph.engines.ray.order import Address, Order, Standing, bare, unpack_receipts
+from heliograph.engines.ray.queues import Entry, Flight, Queues
 from heliograph.records.report import Report
 
-WINDOW: Final = 64
-"""Tasks that may wait in Ray, at least: with more CPUs, more."""
 _CPUS_SECONDS: Final = 5.0
+_TALK_SECONDS: Final = 1.0  # then Ray is asked for a CPU again, and others have their chance
+_LINGER_SECONDS: Final = 0.03  # a worker that asks waits so long for more, unless somebody needs its CPU
 _GRACE_SECONDS: Final = 0.1  # a cancelled attempt that is not known to run gets so long to end by itself
-
-
-@dataclass(slots=True, eq=False)
-class _Entry:
-    """An attempt that is neither ended nor cancelled.
-
-    Attributes:
-        work: what to run.
-        flight: the task of Ray it is in; None while it waits here.
-        submitted: when it was given to Ray, Unix seconds.
-        running: what its worker reported.
-        alone: it is not to be in a batch.
-        from_storage: Ray has lost an input of it.
-    """
-
-    work: Work
-    flight: _Flight | None = None
-    submitted: float = 0.0
-    running: Running | None = None
-    alone: bool = False
-    from_storage: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class _Flight:
-    """A task of Ray.
-
-    Attributes:
-        entries: the attempts in it.
-        receipts: the reference to their receipts.
-        output: the reference to the output of the only attempt.
-        waits: it is not known to run.
-        is_killed: it was cancelled.
-    """
-
-    entries: list[_Entry]
-    receipts: Any = None
-    output: Any = None
-    waits: bool = True
-    is_killed: bool = False
-
-
-@dataclass(slots=True)
-class _Group:
-    """Attempts with the same options of Ray, in order of submission."""
-
-    queue: deque[_Entry] = field(default_factory=deque)
-    waiting: int = 0
-    """Tasks that wait in Ray."""
 
 
 class RayExecutor:
@@ -98,9 +52,9 @@ class RayExecutor:
         self._sender = sender
         self._lock = threading.Lock()
         self._news = threading.Condition(self._lock)
-        self._entries: dict[AttemptKey, _Entry] = {}
-        self._groups: dict[str, _Group] = {}
+        self._entries: dict[AttemptKey, Entry] = {}
         self._durations = Durations()
+        self._queues = Queues(self._durations)
         self._async = AsyncLane(deliver, sender)
         self._cpus = 1.0
         self._cpus_at = 0.0
@@ -115,17 +69,20 @@ class RayExecutor:
         if work.function.is_async:
             self._async.submit(work)
             return
-        entry = _Entry(work)
         with self._lock:
             if self._is_closed:
                 raise RuntimeError("the executor is closed")
+            entry = self._queues.entry(work)
             is_only = not self._entries
             self._entries[work.key] = entry
+            if entry.group.idle and not entry.needs_objects:
+                self._answer(entry.group.idle[0], [entry])
+                return
             if not is_only:
                 self._enqueue(entry)
                 return
-            self._group_of(entry).waiting += 1
-        self._send(_Flight([entry]))  # a chain does not wait for another thread
+            flight = self._flight([entry])
+        self._send(flight)  # a chain does not wait for another thread
 
     def cancel(self, key: AttemptKey) -> None:
         """See `Executor.cancel`: the worker that has the attempt is killed."""
@@ -137,7 +94,7 @@ class RayExecutor:
         elif entry.running is not None:
             self._kill(flight)
         elif flight is not None:  # most likely it ends before a kill and another worker's start would be over
-            timer = threading.Timer(_GRACE_SECONDS, self._kill, (flight,))
+            timer = threading.Timer(_GRACE_SECONDS, self._kill, (flight, key))
             timer.daemon = True
             timer.start()
 
@@ -152,8 +109,8 @@ class RayExecutor:
         with self._lock:
             flights = {id(entry.flight): entry.flight for entry in self._entries.values() if entry.flight}
             self._entries.clear()
-            self._groups.clear()
             self._is_closed = True
+            self._dismiss_all()
             self._news.notify()
         for flight in flights.values():
             self._kill(flight)
@@ -177,10 +134,12 @@ class RayExecutor:
                     self._async.note_running(report.worker, key, started)
                 elif entry.flight is not None and entry.submitted == report.submitted:
                     entry.running = Running(key, report.worker, report.submitted, started)
-                    self._stops_waiting(entry.flight)
+                    entry.flight.is_quick = False
+                    self._queues.stops_waiting(entry.flight)
             for key in report.given_back:
                 entry = self._entries.get(key)
-                if entry is not None and entry.submitted == report.submitted:
+                if entry is not None and entry.flight is not None and entry.submitted == report.submitted:
+                    del entry.flight.entries[key]
                     self._enqueue(entry)
             for receipt in report.receipts:
                 entry = self._entries.get(receipt.key)
@@ -190,6 +149,39 @@ class RayExecutor:
             self._news.notify()
         for receipt in wanted:
             self._deliver(receipt)
+
+    async def more(self, number: int, receipts: bytes) -> bytes | None:
+        """A worker is done, and asks for more.
+
+        Args:
+            number: of its flight.
+            receipts: of what it had, packed.
+
+        Returns:
+            The next order, packed; None: there is nothing for it, and its task of Ray ends.
+        """
+        loop, brought = asyncio.get_running_loop(), unpack_receipts(receipts)
+        with self._lock:
+            flight = self._queues.talking.get(number)
+            if flight is None or self._is_closed:
+                return None
+            ask = flight.ask = Ask(loop)
+            wanted = self._take_in(flight, brought, None)
+            self._queues.stops_waiting(flight)
+            flight.is_quick = True
+            flight.group.idle.append(flight)  # before the news: they may bring more
+        for receipt in wanted:
+            self._deliver(receipt)
+        with self._lock:
+            if not ask.is_answered:
+                self._look_for_more(flight)
+            if ask.is_answered:
+                return ask.answer
+            waiting = ask.waiting()
+        timer = loop.call_later(_LINGER_SECONDS, self._dismiss_late, flight, ask)
+        await waiting
+        timer.cancel()
+        return ask.answer
 
     # -- the sender's thread
 
@@ -208,48 +200,23 @@ class RayExecutor:
                 self._cpus_at = time.monotonic() + _CPUS_SECONDS
                 self._cpus = max(1.0, ray.cluster_resources().get("CPU", 1.0))
 
-    def _take(self) -> list[_Flight]:
-        """The next tasks of Ray: few, so that what comes meanwhile gathers. Called under the lock."""
-        taken: list[_Flight] = []
-        window = max(WINDOW, 4 * self._cpus)
-        for group in list(self._groups.values()):
-            while group.queue and group.waiting < window and len(taken) < WINDOW:
-                entries = self._next_of(group)
-                if entries:
-                    flight = _Flight(entries)
-                    group.waiting += 1
-                    taken.append(flight)
-        self._groups = {name: group for name, group in self._groups.items() if group.queue or group.waiting}
-        return taken
+    def _take(self) -> list[Flight]:
+        """The next tasks of Ray. Called under the lock."""
+        return [self._flight(entries) for entries in self._queues.ready(self._cpus, self._still_waits)]
 
-    def _next_of(self, group: _Group) -> list[_Entry]:
-        """The head of the queue, with those behind it that may travel with it."""
-        taken: list[_Entry] = []
-        left = BATCH_SECONDS
-        most = min(MOST, max(1, int(len(group.queue) / self._cpus)))
-        while group.queue and len(taken) < most:
-            entry = group.queue[0]
-            if self._entries.get(entry.work.key) is not entry or entry.flight is not None:
-                group.queue.popleft()  # cancelled, or it came back meanwhile
-                continue
-            seconds = None if entry.alone else self._durations.of(entry.work)
-            if taken and (seconds is None or seconds > left):
-                break
-            taken.append(group.queue.popleft())
-            if seconds is None:
-                break
-            left -= seconds
-        return taken
-
-    def _send(self, flight: _Flight) -> None:
-        entries = flight.entries
-        now = time.time()
-        works = tuple([bare(entry.work) for entry in entries])
+    def _send(self, flight: Flight) -> None:
+        with self._lock:
+            entries = [entry for entry in flight.entries.values() if self._still_waits(entry)]
+            if not entries:  # cancelled meanwhile
+                self._queues.stops_waiting(flight)
+                self._dismiss(flight)
+                return
+            flight.entries = {entry.work.key: entry for entry in entries}
+        first = entries[0]
         given: list[int] = []
         objects: list[Any] = []
         referred: dict[int, Any] = {}
-        first = entries[0]
-        if len(entries) == 1 and not first.from_storage:
+        if first.needs_objects:
             references = first.work.options.references
             for place, value in enumerate(first.work.inputs):
                 if value.handle is not None and place in references:
@@ -257,13 +224,12 @@ class RayExecutor:
                 elif value.handle is not None:
                     given.append(place)
                     objects.append(value.handle)
-        order = Order(self._sender, now, works, tuple(given))
         more = f" and {len(entries) - 1} more" if len(entries) > 1 else ""
         with self._lock:
-            for entry in entries:
-                entry.flight, entry.submitted = flight, now
+            order = self._order(flight, entries, tuple(given))
+            self._dismiss_all()  # they have CPUs that this may need
         try:
-            function = _remote(first.work.options.ray or task_options.NONE, f"{first.work.task_id}{more}")
+            function = _remote(flight.group.options, f"{first.work.task_id}{more}")
             flight.receipts, flight.output = function.remote(order.packed(), referred, *objects)
             future = flight.receipts.future()
         except Exception as error:  # an option that Ray refuses only now, or no cluster any more
@@ -275,28 +241,18 @@ class RayExecutor:
 
     # -- what comes back, in a thread of Ray's
 
-    def _done(self, flight: _Flight, future: Any) -> None:
+    def _done(self, flight: Flight, future: Any) -> None:
         error = future.exception()
         self._landed(flight, None if error is not None else future.result(), error)
 
-    def _landed(self, flight: _Flight, data: bytes | None, error: BaseException | None) -> None:
+    def _landed(self, flight: Flight, data: bytes | None, error: BaseException | None) -> None:
         receipts = [] if data is None else unpack_receipts(data)
-        mine = {entry.work.key: entry for entry in flight.entries}
         output, flight.output, flight.receipts = flight.output, None, None
-        wanted: list[Receipt] = []
         with self._lock:
-            self._stops_waiting(flight)
-            for receipt in receipts:
-                entry = mine.pop(receipt.key)
-                self._durations.learn(entry.work, receipt)
-                if self._entries.get(receipt.key) is entry and entry.flight is flight:
-                    del self._entries[receipt.key]
-                    wanted.append(_with_handle(receipt, output))
-            left = [
-                entry
-                for entry in mine.values()
-                if self._entries.get(entry.work.key) is entry and entry.flight is flight
-            ]
+            self._queues.stops_waiting(flight)
+            self._dismiss(flight)
+            wanted = self._take_in(flight, receipts, output)
+            left = [entry for entry in flight.entries.values() if self._is_in(entry, flight)]
             again = self._goes_again(flight, left, error)
             if not again:
                 for entry in left:
@@ -308,47 +264,92 @@ class RayExecutor:
             for entry in left:
                 self._deliver(lost(entry.work, entry.submitted, entry.running, error))
 
-    def _goes_again(self, flight: _Flight, left: Sequence[_Entry], error: BaseException | None) -> bool:
+    def _goes_again(self, flight: Flight, left: Sequence[Entry], error: BaseException | None) -> bool:
         """Whether attempts without a receipt go again, uncounted. Called under the lock."""
-        if self._is_closed:
-            return False
-        if not left:
+        if self._is_closed or not left:
             return False
         input_is_lost = isinstance(_root(error), ObjectLostError) and not left[0].from_storage
-        if not (error is None or flight.is_killed or input_is_lost or len(flight.entries) > 1):
+        if not (error is None or flight.is_killed or input_is_lost or len(left) > 1):
             return False
         for entry in left:
-            entry.alone = error is not None
+            entry.alone = entry.alone or error is not None
             entry.from_storage = entry.from_storage or input_is_lost
             self._enqueue(entry)
         return True
 
-    # -- what they have in common
+    # -- what they have in common; all but `_kill` is called under the lock
 
-    def _enqueue(self, entry: _Entry) -> None:
-        """It waits for its turn. Called under the lock."""
-        entry.flight, entry.running = None, None
-        self._group_of(entry).queue.append(entry)
+    def _enqueue(self, entry: Entry) -> None:
+        """It waits for its turn."""
+        self._queues.put(entry)
         self._news.notify()
 
-    def _group_of(self, entry: _Entry) -> _Group:
-        options = entry.work.options.ray or task_options.NONE
-        group = self._groups.get(options)
-        if group is None:
-            group = self._groups[options] = _Group()
-        return group
+    def _flight(self, entries: list[Entry]) -> Flight:
+        return self._queues.flight(entries, _TALK_SECONDS, time.monotonic())
 
-    def _stops_waiting(self, flight: _Flight) -> None:
-        """It runs, or is over. Called under the lock."""
-        if not flight.waits:
-            return
-        flight.waits = False
-        group = self._groups.get(flight.entries[0].work.options.ray or task_options.NONE)
-        if group is not None:
-            group.waiting -= 1
+    def _order(self, flight: Flight, entries: Sequence[Entry], given: tuple[int, ...] = ()) -> Order:
+        """The attempts, from now on in this flight, as its worker gets them."""
+        now = time.time()
+        for entry in entries:
+            entry.flight, entry.submitted = flight, now
+        works = tuple([bare(entry.work) for entry in entries])
+        asks = flight.number if flight.number in self._queues.talking else None
+        return Order(self._sender, now, works, given, asks)
 
-    def _kill(self, flight: _Flight | None) -> None:
-        if flight is None:
+    def _take_in(self, flight: Flight, receipts: Iterable[Receipt], output: Any) -> list[Receipt]:
+        """The receipts that somebody waits for."""
+        wanted: list[Receipt] = []
+        for receipt in receipts:
+            entry = flight.entries.pop(receipt.key, None)
+            if entry is None:
+                continue
+            self._durations.learn(entry.work, receipt)
+            if self._is_in(entry, flight):
+                del self._entries[receipt.key]
+                wanted.append(_with_handle(receipt, output))
+        return wanted
+
+    def _is_in(self, entry: Entry, flight: Flight) -> bool:
+        return self._entries.get(entry.work.key) is entry and entry.flight is flight
+
+    def _still_waits(self, entry: Entry) -> bool:
+        return self._entries.get(entry.work.key) is entry and entry.flight is None
+
+    def _look_for_more(self, flight: Flight) -> None:
+        """Answer a worker that asks, if it can be said already what it will have."""
+        entries = self._queues.next_of(flight.group, self._cpus, self._still_waits, by_word=True)
+        if entries:
+            self._answer(flight, entries)
+        elif self._queues.is_crowded or flight.group.queue or time.monotonic() > flight.talks_until:
+            self._dismiss(flight)
+
+    def _answer(self, flight: Flight, entries: Sequence[Entry]) -> None:
+        """Give a worker that asks these."""
+        assert flight.ask is not None
+        flight.group.idle.remove(flight)
+        flight.entries.update({entry.work.key: entry for entry in entries})
+        flight.ask.give(self._order(flight, entries).packed())
+
+    def _dismiss(self, flight: Flight) -> None:
+        """The flight has no more to do; its worker is told so if it asks."""
+        self._queues.talking.pop(flight.number, None)
+        if flight in flight.group.idle:
+            flight.group.idle.remove(flight)
+        if flight.ask is not None and not flight.ask.is_answered:
+            flight.ask.give(None)
+
+    def _dismiss_all(self) -> None:
+        for flight in self._queues.idle():
+            self._dismiss(flight)
+
+    def _dismiss_late(self, flight: Flight, ask: Ask) -> None:
+        with self._lock:
+            if not ask.is_answered:
+                self._dismiss(flight)
+
+    def _kill(self, flight: Flight | None, key: AttemptKey | None = None) -> None:
+        """Have the worker killed, if it still has the attempt of this key."""
+        if flight is None or (key is not None and key not in flight.entries):
             return
         flight.is_killed = True
         receipts = flight.receipts

@@ -6,6 +6,7 @@ A test asks each of these of the Ray that is installed, so that a new Ray that c
 from __future__ import annotations
 
 import json
+import socket
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -15,6 +16,7 @@ from ray.remote_function import RemoteFunction
 
 from heliograph.graph.options import CARRIED, CARRIER
 
+_CONNECT_SECONDS: Final = 5.0
 HEAD: Final = "node:__internal_head__"
 """The resource that only the head node has; a little of it is for everybody."""
 CLASS_NODES: Final = ("ClassNode", "ClassMethodNode")
@@ -86,6 +88,22 @@ def was_restarted() -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return bool(ray.get_runtime_context().was_current_actor_reconstructed)
+
+
+def answers(address: str) -> bool:
+    """Whether a cluster's control service takes connections; a client at ``ray://`` can't tell, and need not.
+
+    Args:
+        address: ``host:port``, as the runtime context has it.
+    """
+    if ray.util.client.ray.is_connected():
+        return True
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS):
+            return True
+    except OSError:
+        return False
 
 
 def _merged(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,12 +47,14 @@ class Order:
         submitted: when it was given to Ray, Unix seconds.
         works: the attempts; more than one only if they have proven short.
         given: for each object that comes with it, the place among the inputs of the only attempt.
+        asks: the number by which the worker is to ask for more when it is done; None: it is not to.
     """
 
     sender: Address
     submitted: float
     works: tuple[Work, ...]
     given: tuple[int, ...] = ()
+    asks: int | None = None
 
     def packed(self) -> bytes:
         """As bytes."""

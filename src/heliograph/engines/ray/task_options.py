@@ -45,6 +45,13 @@ def restored(stored: str) -> Mapping[str, Any]:
     }
 
 
+@functools.lru_cache(maxsize=1024)
+def is_sociable(stored: str) -> bool:
+    """Whether tasks with these options may share a task of Ray: not where Ray counts or scatters each."""
+    given = json.loads(stored)
+    return "max_calls" not in given and given.get("scheduling_strategy") != "SPREAD"
+
+
 _DEFAULTS: Final = TaskOptions()
 
 

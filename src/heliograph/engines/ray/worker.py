@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 import ray
+from ray.exceptions import RayError
 
 from heliograph.engines import place
 from heliograph.engines.attempt import Functions, Traffic, run_attempt
@@ -36,7 +37,7 @@ REPORT_SECONDS: Final = 0.03
 
 
 def run(data: bytes, referred: dict[int, Any], *objects: Any) -> tuple[bytes, Any]:
-    """Run the attempts of an order.
+    """Run the attempts of an order, and of those that the coordinator has for this worker afterwards.
 
     Args:
         data: the order, packed.
@@ -44,13 +45,29 @@ def run(data: bytes, referred: dict[int, Any], *objects: Any) -> tuple[bytes, An
         *objects: inputs of the only attempt.
 
     Returns:
-        The receipts, packed; and the output of the only attempt, if it is large.
+        The receipts that the coordinator does not have yet, packed; and the output of the only attempt, if it
+        is large.
     """
     order = unpack_order(data)
     here = _here(order.sender)
     worker = here.worker_now()
     traffic = ObjectTraffic(dict(zip(order.given, objects, strict=True)), referred)
     del objects, referred
+    while True:
+        receipts = pack_receipts(_ran(here, order, worker, traffic))
+        if order.asks is None or traffic.left is not None:
+            return receipts, traffic.left
+        try:
+            more = here.coordinator.ask.remote("more", order.sender.life, order.asks, receipts)
+            answer = more.future().result()  # `ray.get` would have Ray give the CPU to another task meanwhile
+        except RayError:  # it is gone, or can't be reached just now
+            return receipts, None
+        if answer is None:
+            return pack_receipts([]), None
+        order, traffic = unpack_order(answer), ObjectTraffic({}, {})
+
+
+def _ran(here: _Here, order: Order, worker: Worker, traffic: ObjectTraffic) -> list[Receipt]:
     receipts: list[Receipt] = []
     for work in here.watch.line(order, worker, receipts):
         sayings = Sayings(order.sender, work.key)
@@ -63,7 +80,9 @@ def run(data: bytes, referred: dict[int, Any], *objects: Any) -> tuple[bytes, An
         receipts.append(_with_size(receipt, traffic))
     here.watch.rest()
     flush_streams()
-    return pack_receipts(receipts), traffic.left if len(order.works) == 1 else None
+    if len(order.works) > 1:
+        traffic.left = None  # only what is alone can be passed on
+    return receipts
 
 
 class ObjectTraffic(Traffic):
@@ -119,6 +138,12 @@ class _Here:
         os.environ[SENDER] = sender.name
         context = ray.get_runtime_context()
         self._worker = Worker(os.uname().nodename, self.pid, context.get_worker_id(), context.get_node_id())
+        self._sender = sender
+
+    @functools.cached_property
+    def coordinator(self) -> Any:
+        """The coordinator's actor."""
+        return ray.get_actor(self._sender.name, NAMESPACE)
 
     def worker_now(self) -> Worker:
         """Who runs the task of Ray that runs now."""

@@ -39,7 +39,8 @@ td, th { padding: .15em 1em .15em 0; text-align: left; vertical-align: top }
 th { color: #6b7280; font-weight: normal } td.n { text-align: right; font-variant-numeric: tabular-nums }
 .status { padding: .1em .6em; border-radius: 1em; border: 1px solid }
 pre { background: #f3f4f6; padding: .8em; white-space: pre-wrap; overflow-wrap: anywhere }
-.drawn { overflow-x: auto } svg text { font: 11px system-ui, sans-serif; fill: #111827 }
+.drawn { overflow-x: auto } svg { width: 100%; min-width: 760px; max-width: 1220px }
+svg text { font: 11px system-ui, sans-serif; fill: #111827 }
 .key span { display: inline-block; width: .9em; height: .9em; margin: 0 .3em 0 1em; vertical-align: -.1em }
 """.strip()
 
@@ -164,7 +165,7 @@ def _timeline(drawn: Timeline) -> list[str]:
     lines = [
         f"<h2>Timeline{cut}</h2>",
         f'<p class="key">{key}<span style="border:2px solid #b91c1c"></span>critical path</p>',
-        f'<div class="drawn"><svg width="{_WIDTH + _NAMES}" height="{height}" role="img">',
+        f'<div class="drawn"><svg viewBox="0 0 {_WIDTH + _NAMES} {height}" role="img">',
         "<title>When each attempt went through its phases</title>",
     ]
     whole = drawn.end - drawn.begin

@@ -1,0 +1,76 @@
+"""Ray Client: a driver outside of the cluster, at `ray://`, runs workflows and reads what is recorded."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'heliograph[ray]'")
+
+from heliograph import workflow  # noqa: E402
+from tests import scripts  # noqa: E402
+
+
+@pytest.fixture
+def address(storage: Path) -> Iterator[str]:
+    """Of a server for clients, on the tests' cluster."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = ["-m", "ray.util.client.server", "--mode", "specific-server", "--host", "127.0.0.1"]
+    server = subprocess.Popen(
+        [sys.executable, *command, "--port", str(port), "--address", os.environ["RAY_ADDRESS"]],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    yield f"ray://127.0.0.1:{port}"
+    server.kill()
+    server.wait()
+
+
+PROGRAM = """
+import sys
+import ray
+from heliograph import workflow
+
+ray.init(sys.argv[1], logging_level="ERROR")  # waits for the server
+assert ray.util.client.ray.is_connected()
+
+@ray.remote
+def add(left, right):
+    return left + right
+
+@ray.remote
+def large(size):
+    return b"x" * size
+
+@ray.remote
+def fail():
+    raise KeyError("missing")
+
+options = workflow.options(name="sum", metadata={"from": "client"})
+dag = add.options(num_cpus=0.5, **options).bind(add.bind(1, ray.put(2)), 3)
+assert workflow.run(dag, workflow_id="mine") == 6
+assert ray.get(workflow.run_async(add.bind(1, 2))) == 3
+assert workflow.run(large.bind(1_000_000)) == b"x" * 1_000_000
+assert workflow.get_output("mine") == 6
+try:
+    workflow.run(fail.bind(), workflow_id="failed")
+except ray.exceptions.RaySystemError as error:
+    assert type(error.__cause__) is KeyError, error
+assert workflow.get_status("failed") == "FAILED"
+task = workflow.get_metadata("mine", "sum")
+print(task["status"], task["user_metadata"], task["task_options"]["ray_options"])
+"""
+
+
+def test_a_client_runs_workflows_and_reads_their_metadata(address: str, storage: Path) -> None:
+    printed = scripts.run(PROGRAM, storage, address)
+    assert printed == "SUCCESSFUL {'from': 'client'} {'num_cpus': 0.5}\n"
+    assert workflow.get_output("mine") == 6  # its workflows are there after it has gone

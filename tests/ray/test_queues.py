@@ -1,0 +1,120 @@
+"""Which attempts go next, and what share a task of Ray: no cluster is needed for that."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+pytest.importorskip("ray", reason="Ray is not installed: pip install 'heliograph[ray]'")
+
+from heliograph.engines.executor import AttemptKey, Payload, Receipt, Work
+from heliograph.engines.ray import task_options
+from heliograph.engines.ray.batching import MOST, Durations
+from heliograph.engines.ray.queues import Entry, Group, Queues
+from heliograph.graph.options import TaskOptions
+from heliograph.records.attempt import Phases, Resources, StoredValue, Worker
+
+VALUE = StoredValue(1, "", None, b".")
+SHORT, LONG = Payload("short", 1, b"short"), Payload("long", 2, b"long")
+
+
+def work(number: int, function: Payload = SHORT, **more: Any) -> Work:
+    key = AttemptKey(1, 1, number, 1)
+    return replace(Work(key, "mine", f"task {number}", function, VALUE, (), 0, None, ""), **more)
+
+
+@pytest.fixture
+def queues() -> Queues:
+    """That know one function as short, and one as long."""
+    durations = Durations()
+    for function, seconds in ((SHORT, 0.001), (LONG, 1.0)):
+        for number in range(5):
+            phases = Phases(started=0.0, finished=seconds, serialised=seconds)
+            done = work(number, function)
+            durations.learn(done, Receipt(done.key, Worker("host", 1, "1"), phases, Resources()))
+    return Queues(durations)
+
+
+def queued(queues: Queues, *works: Work) -> Group:
+    entries = [queues.entry(one) for one in works]
+    for entry in entries:
+        queues.put(entry)
+    return entries[0].group
+
+
+def numbers(batches: Any) -> list[list[int]]:
+    return [[entry.work.key.task for entry in entries] for entries in batches]
+
+
+def waits(_entry: Entry) -> bool:
+    return True
+
+
+def test_short_attempts_travel_together_and_long_ones_alone(queues: Queues) -> None:
+    queued(queues, *[work(number) for number in range(4)], work(4, LONG), work(5))
+    assert numbers(queues.ready(1, waits)) == [[0, 1, 2, 3], [4], [5]]
+
+
+def test_what_may_not_be_tried_again_is_alone(queues: Queues) -> None:
+    once = TaskOptions(max_retries=0)
+    queued(queues, *[work(number, options=once) for number in range(3)])
+    assert numbers(queues.ready(1, waits)) == [[0], [1], [2]]
+
+
+@pytest.mark.parametrize("options", [{"max_calls": 1}, {"scheduling_strategy": "SPREAD"}])
+def test_what_ray_counts_or_scatters_shares_nothing(queues: Queues, options: dict[str, Any]) -> None:
+    given = task_options.split(options)
+    group = queued(queues, *[work(number, options=given) for number in range(3)])
+    batches = list(queues.ready(1, waits))
+    assert numbers(batches) == [[0], [1], [2]]
+    assert not group.is_sociable
+    queues.flight(batches[0], 1.0, 0.0)
+    assert queues.talking == {}
+
+
+def test_attempts_with_other_options_are_in_another_queue(queues: Queues) -> None:
+    queued(queues, work(0), work(1, options=task_options.split({"num_cpus": 2})), work(2))
+    assert numbers(queues.ready(1, waits)) == [[0, 2], [1]]
+
+
+def test_the_worker_of_a_lone_task_asks_for_more_and_that_of_a_crowd_does_not(queues: Queues) -> None:
+    first = queues.flight([queues.entry(work(0))], 1.0, 0.0)
+    second = queues.flight([queues.entry(work(1))], 1.0, 0.0)
+    assert list(queues.talking.values()) == [first]
+    assert queues.is_crowded
+    for flight in (first, second):
+        queues.stops_waiting(flight)
+        queues.stops_waiting(flight)
+    assert not queues.is_crowded
+
+
+def test_what_is_short_is_left_to_workers_that_are_about_to_ask(queues: Queues) -> None:
+    flight = queues.flight([queues.entry(work(0))], 1.0, 0.0)
+    queues.stops_waiting(flight)
+    flight.is_quick = True
+    group = queued(queues, work(1), work(2))
+    assert numbers(queues.ready(1, waits)) == []
+    assert numbers([queues.next_of(group, 1, waits, by_word=True)]) == [[1, 2]]
+    queued(queues, work(3))
+    flight.is_quick = False  # it was seen to be long about it
+    assert numbers(queues.ready(1, waits)) == [[3]]
+    flight.is_quick = True
+    queued(queues, *[work(number) for number in range(MOST + 1)])  # more than it will have in no time
+    assert numbers(queues.ready(1, waits)) != []
+
+
+def test_a_worker_that_asks_is_not_given_what_needs_objects(queues: Queues) -> None:
+    large = StoredValue(100_000, "", None, location="1/2", handle=object())
+    group = queued(queues, work(0, inputs=(large,)), work(1))
+    assert queues.next_of(group, 1, waits, by_word=True) == []
+    assert numbers(queues.ready(1, waits)) == [[0], [1]]
+
+
+def test_what_comes_back_after_its_queue_was_empty_is_sent_again(queues: Queues) -> None:
+    queued(queues, work(0))
+    ((entry,),) = queues.ready(1, waits)
+    assert numbers(queues.ready(1, waits)) == []
+    queues.put(entry)
+    assert numbers(queues.ready(1, waits)) == [[0]]
