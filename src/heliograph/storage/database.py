@@ -49,7 +49,7 @@ class Database:
         self._writing = threading.Lock()
         self._writer: Connection | None = None
         self._is_leaving = threading.Event()
-        self.news = News(self._backend.bell)
+        self.news = News(self._backend.bell, self.changes)
         self.dialect = self._engine.dialect
 
     @contextmanager
