@@ -117,7 +117,7 @@ class Store:
 
     def cancel(self, workflow: WorkflowRecord) -> bool:
         """As `control.cancel`."""
-        return control.cancel(self._database, workflow, self.clock)
+        return self._database.again(lambda: control.cancel(self._database, workflow, self.clock))
 
     def forget(self, workflow: WorkflowRecord) -> None:
         """As `control.forget`."""
