@@ -92,10 +92,14 @@ def test_what_is_too_long_is_anything() -> None:
     assert Word.read("nonsense").anything
 
 
-def test_without_a_bell_who_waits_looks_often() -> None:
-    news = News(lambda _hear: None)
+def test_without_a_bell_who_waits_asks_often_and_looks_when_something_was_stored() -> None:
+    changes = iter([1, 1, 1, 2, *[2] * 1000])
+    news = News(lambda _hear: None, lambda: next(changes))
     assert news.patience(0.025) == 0.025
     ear = news.ear(lambda word: word.events)
     news.tell(Word(events=True))
     assert ear.wait(DEADLINE)
-    assert not ear.wait(0.0)
+    assert ear.wait(0.0)  # the first look at what is stored
+    assert ear.wait(0.0)
+    assert next(changes) == 2
+    assert not ear.wait(0.01)

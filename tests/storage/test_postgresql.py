@@ -281,7 +281,17 @@ def test_a_commit_that_nobody_confirmed_is_not_done_twice(
     here = stores[0]
     journal = here.journal()
     run = here.submit(journal, "mine")
-    commit, cut = PostgreSQL.commit, []
+    cut = leave_a_commit_unheard(monkeypatch)
+    assert here.succeed(journal, run, 0).lost == frozenset()
+    assert here.succeed(journal, run, 1).lost == frozenset()
+    assert cut
+    assert here.status("mine") == "SUCCESSFUL"
+    assert changes_of("mine", url) == 2
+
+
+def leave_a_commit_unheard(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Of the next commit nobody hears whether it was done; what is given says whether that came to pass."""
+    commit, cut = PostgreSQL.commit, list[bool]()
 
     def commit_unheard(self: PostgreSQL, connection: Any) -> None:
         commit(self, connection)
@@ -291,11 +301,22 @@ def test_a_commit_that_nobody_confirmed_is_not_done_twice(
             raise psycopg.OperationalError("server closed the connection unexpectedly")
 
     monkeypatch.setattr(PostgreSQL, "commit", commit_unheard)
-    assert here.succeed(journal, run, 0).lost == frozenset()
-    assert here.succeed(journal, run, 1).lost == frozenset()
-    assert cut
-    assert here.status("mine") == "SUCCESSFUL"
-    assert changes_of("mine", url) == 2
+    return cut
+
+
+def test_what_was_handed_in_unheard_is_in(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    workflow.init(storage=url)
+    workflow.list_all()
+    cut = leave_a_commit_unheard(monkeypatch)
+    workflow.run_async(give.bind(1), workflow_id="mine", detach=True)
+    assert cut == [True]
+    assert workflow.list_all() == [("mine", "PENDING")]
+    with pytest.raises(RuntimeError, match="PENDING already"):
+        workflow.run_async(give.bind(1), workflow_id="mine", detach=True)
+    cut.clear()
+    workflow.cancel("mine")
+    assert cut == [True]
+    assert workflow.get_status("mine") == "CANCELED"
 
 
 def changes_of(workflow_id: str, url: str) -> int:
@@ -496,6 +517,13 @@ def test_the_command(url: str) -> None:
     assert "SUCCESSFUL" in told("show", "mine")
     assert "postgresql://postgres@/" in told("doctor")
     assert "mine" in told("sql", "SELECT workflow_id FROM heliograph_workflows;")
+
+
+def test_sql_gives_what_json_can_hold(url: str) -> None:
+    workflow.init(storage=url, workers="threads")
+    workflow.run(give.bind(1), workflow_id="mine")
+    query = "select avg(run), sum(run) + 0.5, timestamp '2026-11-25', array[1.5] from heliograph_runs"
+    assert workflow.sql(query).rows == [(1, 1.5, "2026-11-25 00:00:00", [1.5])]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from heliograph import web, workflow
+from heliograph.web import handling
 
 HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{7*7}}"""
 TOKEN = "a token of some length"
@@ -236,3 +237,18 @@ def test_who_has_no_token_sees_nothing_but_the_login(storage: Path) -> None:
         assert "samesite=strict" in cookie
         assert TOKEN not in right.headers["set-cookie"]
         assert "good" in client.get("/", headers=PAGE).text
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [("/workflow/insight", {"id": "good"}), ("/api/compare", {"a": "good", "b": "gone"})],
+)
+def test_of_a_very_large_workflow_another_process_tells_the_same(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, path: str, query: dict[str, str]
+) -> None:
+    here = client.get(path, params=query, headers=PAGE)
+    monkeypatch.setattr(handling, "LARGE", 1)
+    apart = client.get(path, params=query, headers=PAGE)
+    assert (apart.status_code, apart.text) == (here.status_code, here.text)
+    assert apart.headers["content-type"] == here.headers["content-type"]
+    assert "default-src 'none'" in apart.headers["content-security-policy"]

@@ -136,7 +136,6 @@ class Waiting:
         self._is_closed = False
         self._thread: threading.Thread | None = None
         self._ear: Ear | None = None
-        self._changes_seen = -1
 
     def wait_for(self, key: int, look: Callable[[], StoredValue | None]) -> OutputFuture:
         """A future for what a look will give, or raise, in the end.
@@ -193,19 +192,10 @@ class Waiting:
             if now >= look_at or not self._waits:
                 # An engine that died tells nobody. Thousands who wait take no more than their share.
                 look_at = time.monotonic() + max(_ALL_SECONDS, _SHARE * (time.monotonic() - now))
-            self._ear.wait(POLL_SECONDS if self._waits else _ALL_SECONDS)
-            self._look_for_changes()
+            with contextlib.suppress(StorageError):  # what can't be asked now may be in a moment
+                self._ear.wait(POLL_SECONDS if self._waits else _ALL_SECONDS)
         for wait in waits:
             wait.future.set_exception(RuntimeError("heliograph was shut down while this was waited for"))
-
-    def _look_for_changes(self) -> None:
-        """Where nobody can be woken: whether another process stored anything."""
-        if self._waits and self._store.news.patience(0.0) == 0.0:
-            with contextlib.suppress(StorageError):
-                changes = self._store.changes()
-                if changes != self._changes_seen:
-                    self._changes_seen = changes
-                    self._note(Word(anything=True))
 
     def _is_over(self, wait: _Wait) -> bool:
         try:

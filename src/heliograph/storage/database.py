@@ -49,14 +49,16 @@ class Database:
         self._writing = threading.Lock()
         self._writer: Connection | None = None
         self._is_leaving = threading.Event()
-        self.news = News(self._backend.bell)
+        self.news = News(self._backend.bell, self.changes)
         self.dialect = self._engine.dialect
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection on which each statement sees a snapshot of its own."""
-        with self._translated(), self._engine.connect() as connection:
-            yield connection
+        with self._translated():
+            self._backend.check()  # an open file can be read long after it was removed
+            with self._engine.connect() as connection:
+                yield connection
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:

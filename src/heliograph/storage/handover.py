@@ -58,12 +58,26 @@ class Handover:
             .select_from(with_owner())
             .where(workflows.c.status == constant(WorkflowStatus.PENDING), runs.c.owner.is_(None))
         )
-        with self._database.write() as connection:
-            new = {submission.workflow_id}
-            self._database.lock(connection, new=new, queue=most_pending is not None)
-            if most_pending is not None and connection.execute(waiting).scalar_one() >= most_pending:
-                return None
-            answer = self._submissions.store(connection, submission, None, self._clock())
+        # Of a first try nobody may ever have heard whether it was committed: then the id is taken, by it.
+        mine = select(workflows.c.key).where(
+            workflows.c.workflow_id == submission.workflow_id,
+            workflows.c.created_time == submission.created_time,
+        )
+        tries = 0
+
+        def hand_in() -> Accepted | Refused | Unstored | None:
+            nonlocal tries
+            tries += 1
+            with self._database.write() as connection:
+                new = {submission.workflow_id}
+                self._database.lock(connection, new=new, queue=most_pending is not None)
+                if tries > 1 and (key := connection.execute(mine).scalar()) is not None:
+                    return Accepted(key, 1)
+                if most_pending is not None and connection.execute(waiting).scalar_one() >= most_pending:
+                    return None
+                return self._submissions.store(connection, submission, None, self._clock())
+
+        answer = self._database.again(hand_in)
         self._database.news.tell(Word(unowned=True))
         return answer
 

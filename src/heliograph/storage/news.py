@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -12,6 +13,8 @@ from weakref import WeakSet
 _MOST_KEYS: Final = 500  # in a message, whose length databases limit
 _SAFETY_SECONDS: Final = 5.0
 """Who is woken looks so often all the same: a message may be lost with its connection."""
+_LOOK_SECONDS: Final = 1.0
+"""And so often where nobody can be woken: that an engine died changes nothing that is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ class Ear:
         self._concerns = concerns
         self._call = call
         self._heard = threading.Event()
+        self._seen: int | None = None  # of `News.changes`
 
     def hear(self, word: Word) -> None:
         """Somebody says something."""
@@ -98,17 +102,31 @@ class Ear:
                 self._call(word)
 
     def wait(self, poll: float) -> bool:
-        """Wait for news.
+        """Wait for news, or until it is worth a look all the same.
 
         Args:
-            poll: where nobody can be woken, how long until it is worth looking.
+            poll: where nobody can be woken, how often to ask whether anything was stored.
 
         Returns:
-            Whether there are any.
+            Whether there may be any.
         """
-        heard = self._heard.wait(self._news.patience(poll))
+        if self._news.patience(poll) != poll:
+            heard = self._heard.wait(_SAFETY_SECONDS)
+        else:
+            heard = self._asked(poll)
         self._heard.clear()
         return heard
+
+    def _asked(self, poll: float) -> bool:
+        end = time.monotonic() + _LOOK_SECONDS
+        while not self._heard.wait(poll):
+            changes = self._news.changes()
+            if changes != self._seen:
+                self._seen = changes
+                self.hear(Word(anything=True))
+            elif time.monotonic() >= end:
+                return False
+        return True
 
 
 class News:
@@ -116,10 +134,17 @@ class News:
 
     Args:
         hang: hangs up the bell, which hands on what it hears; None comes of it where there is none.
+        changes: gives a number that differs after others stored something.
+
+    Attributes:
+        changes: as given.
     """
 
-    def __init__(self, hang: Callable[[Callable[[Word], None]], Bell | None]) -> None:
+    def __init__(
+        self, hang: Callable[[Callable[[Word], None]], Bell | None], changes: Callable[[], int]
+    ) -> None:
         self._hang = hang
+        self.changes = changes
         self._bell: Bell | None = None
         self._is_hung = False  # or will never be
         self._ears: WeakSet[Ear] = WeakSet()

@@ -11,6 +11,7 @@ import select
 import time
 import zlib
 from collections.abc import Callable, Collection
+from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -253,7 +254,8 @@ class PostgreSQL:
                 raise
             except psycopg.Error as error:
                 raise ValueError(_told(error)) from error
-            return [column.name for column in found.description or ()], rows
+            names = [column.name for column in found.description or ()]
+            return names, [tuple(map(_plain, row)) for row in rows]
 
     def translated(self, error: BaseException | None) -> StorageError:
         """As `Backend.translated`."""
@@ -321,6 +323,22 @@ def _is_good(raw: psycopg.Connection[Any]) -> bool:
 def _execute(connection: Connection, sql: str) -> None:
     raw: Any = connection.connection.dbapi_connection
     raw.execute(sql)
+
+
+def _plain(value: Any) -> Any:
+    """A value as SQLite has them, or text: what JSON and tables can hold.
+
+    >>> [_plain(value) for value in (Decimal("1.50"), Decimal(10**20), [Decimal("2")])]
+    [1.5, 100000000000000000000, [2]]
+    """
+    match value:
+        case None | bool() | int() | float() | str() | bytes() | dict():
+            return value
+        case Decimal():
+            return int(value) if value.is_finite() and value == int(value) else float(value)
+        case list() | tuple():
+            return [_plain(item) for item in value]
+    return str(value)
 
 
 def _told(error: psycopg.Error) -> str:

@@ -14,7 +14,7 @@ from heliograph.records.status import ACTIVE, LEFT_ATTEMPT, WorkflowStatus
 from heliograph.records.workflow import RunRecord, TaskRecord, WorkflowRecord, left
 from heliograph.storage import rows, schema
 from heliograph.storage.claims import OWNER_COLUMNS, with_owner
-from heliograph.storage.database import Database
+from heliograph.storage.database import Database, patient
 from heliograph.storage.liveness import derived_status
 from heliograph.storage.statements import Prepared
 from heliograph.storage.task_queries import TaskPage, TaskQueries
@@ -98,6 +98,7 @@ class Queries:
         )
         self._task_queries = TaskQueries(database)
 
+    @patient
     def workflow(self, workflow_id: str) -> WorkflowRecord | None:
         """A workflow with its newest run; None: there is none of this id."""
         with self._database.read() as connection:
@@ -108,6 +109,7 @@ class Queries:
         row = self._workflow.ask(connection, of_id=workflow_id).first()
         return None if row is None else self._workflow_record(row)
 
+    @patient
     def workflows(
         self,
         statuses: Collection[WorkflowStatus] | None = None,
@@ -158,6 +160,7 @@ class Queries:
         }
         return [found[key] for key in keys]
 
+    @patient
     def runs(self, key: int) -> list[RunRecord]:
         """All runs of a workflow, oldest first; the newest reads RESUMABLE where its workflow does."""
         with self._database.read() as connection:
@@ -182,6 +185,7 @@ class Queries:
         """All tasks of a workflow with their attempts, dependencies first; inputs without sizes."""
         return [_as_read(of, task) for task in self._task_queries.tasks(of.key)]
 
+    @patient
     def snapshot(self, workflow_id: str, after: str | None, limit: int) -> Snapshot | None:
         """A workflow and some of its tasks, at one moment.
 
@@ -205,6 +209,7 @@ class Queries:
         tasks = tuple(_as_read(record, task) for task in page.tasks)
         return Snapshot(record, replace(page, tasks=tasks), change or 0)
 
+    @patient
     def attempts(
         self, of: WorkflowRecord, after: tuple[int, int], limit: int
     ) -> list[tuple[int, str, AttemptRecord]]:

@@ -102,8 +102,7 @@ class SQLite:
         _execute(connection, "BEGIN IMMEDIATE")
 
     def begin_snapshot(self, connection: Connection) -> None:
-        """In WAL mode every transaction reads from one moment; never from a file that nobody else sees."""
-        self.check()
+        """In WAL mode every transaction reads from one moment."""
         _execute(connection, "BEGIN")
 
     def end_snapshot(self, connection: Connection) -> None:
@@ -133,7 +132,8 @@ class SQLite:
 
     def changes(self, connection: Connection) -> int:
         """As `Backend.changes`; asking costs microseconds."""
-        return int(connection.exec_driver_sql("PRAGMA data_version").scalar_one())
+        raw: Any = connection.connection.dbapi_connection
+        return int(raw.execute("PRAGMA data_version").fetchone()[0])
 
     def make_room(self) -> None:
         """Give the write-ahead log the length that it grows to anyway.

@@ -12,11 +12,14 @@ from enum import StrEnum
 from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, Dialect, String, Table, literal_column
+from sqlalchemy import ColumnElement, Connection, Dialect, Insert, String, Table, Update, literal_column
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.selectable import ReturnsRows
+
+from heliograph.storage.bulk import LEAST, Bulk
 
 Row = Mapping[str, Any]
 
@@ -111,13 +114,16 @@ class Prepared:
         columns: for an insert, the columns that rows will give.
     """
 
-    __slots__ = ("_pick", "_row", "_sql")
+    __slots__ = ("_bulk", "_pick", "_row", "_sql")
 
     def __init__(
         self, statement: ClauseElement, dialect: Dialect, columns: Sequence[str] | None = None
     ) -> None:
         compiled = statement.compile(dialect=dialect, column_keys=list(columns) if columns else None)
         self._sql = str(compiled)
+        self._bulk: Bulk | None = None
+        if dialect.name == "postgresql" and isinstance(statement, Insert | Update):
+            self._bulk = Bulk(cast("SQLCompiler", compiled), dialect)
         names = list(statement.exported_columns.keys()) if isinstance(statement, ReturnsRows) else []
         # The names are known only now, which no type checker can follow.
         self._row: Callable[[Any], Any] = cast("Any", namedtuple)("Row", names, rename=True)._make
@@ -144,6 +150,10 @@ class Prepared:
         raw: Any = connection.connection.dbapi_connection
         if len(rows) == 1:
             return int(raw.execute(self._sql, self._pick(rows[0])).rowcount)
+        if self._bulk is not None and len(rows) >= LEAST:
+            changed = self._bulk.tell(raw, rows)
+            if changed is not None:
+                return changed
         cursor = raw.cursor()
         cursor.executemany(self._sql, [self._pick(row) for row in rows])
         return int(cursor.rowcount)

@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from heliograph import workflow
 from heliograph.web import actions, prometheus
+from heliograph.web.apart import Apart
 from heliograph.web.api.routes import routes as api_routes
 from heliograph.web.events import Events
 from heliograph.web.guard import LOGIN, Guard, csrf_of
@@ -32,8 +33,21 @@ def make(
     token: str | None,
     hosts: Collection[str] | None,
     read_only: bool,
+    csrf: str | None = None,
+    *,
+    apart: bool = True,
 ) -> Starlette:
-    """See `heliograph.web.app`."""
+    """See `heliograph.web.app`.
+
+    Args:
+        storage: see there.
+        max_body: see there.
+        token: see there.
+        hosts: see there.
+        read_only: see there.
+        csrf: what forms carry; None: it is made of the token, or else by chance.
+        apart: have what is asked of very large workflows answered in processes of their own.
+    """
     if max_body < 1:
         raise ValueError(f"max_body must be a positive number of bytes, not {max_body!r}")
     if token is not None and not token.strip():
@@ -50,8 +64,8 @@ def make(
             Exception: refused,
         },
     )
-    csrf = csrf_of(secrets.token_hex() if token is None else token)
-    made.state.site = Site(storage, max_body, read_only, csrf, Live())
+    csrf = csrf or csrf_of(secrets.token_hex() if token is None else token)
+    made.state.site = Site(storage, max_body, read_only, csrf, Live(), Apart() if apart else None)
     made.add_middleware(Guard, token=token, hosts=hosts)
     made.add_middleware(SafeHeaders)
     return made

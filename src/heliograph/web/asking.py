@@ -58,7 +58,7 @@ def number(request: Request, name: str, *, most: int = 10**15) -> int | None:
     Raises:
         HTTPException: 400, it is anything else.
     """
-    given = text(request, name)
+    given = request.query_params.get(name)
     if given is None:
         return None
     if not (given.isascii() and given.isdigit() and len(given) < 17 and int(given) <= most):

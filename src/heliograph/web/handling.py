@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
@@ -14,11 +15,14 @@ from starlette.responses import Response
 from heliograph import workflow
 from heliograph.web import rendering
 from heliograph.web.answers import error
+from heliograph.web.apart import LARGE, Job, job_of
 from heliograph.web.site import open_storage, site_of
 
 Handler = Callable[[Request], Response]
 
 _MACHINES: Final = ("/api/", "/data/", "/event/", "/metrics")
+_WORKFLOWS: Final = ("id", "a", "b")
+"""Parameters that name a workflow."""
 _HEAVY: Final = ThreadPoolExecutor(2, thread_name_prefix="heliograph-heavy")
 """For what reads all of a workflow: of 100,000 tasks that takes memory, so few do it at once."""
 
@@ -37,10 +41,26 @@ def reading(handler: Handler, *, heavy: bool = False) -> Callable[[Request], Awa
 
     async def endpoint(request: Request) -> Response:
         if heavy:
+            apart = site_of(request).apart
+            job = None if apart is None else await asyncio.to_thread(_large, request)
+            if apart is not None and job is not None:
+                return await apart.answer(job)
             return await asyncio.get_running_loop().run_in_executor(_HEAVY, run, request)
         return await asyncio.to_thread(run, request)
 
     return endpoint
+
+
+def _large(request: Request) -> Job | None:
+    """The request as a job to be done apart, if a workflow that it asks for is very large."""
+    open_storage(site_of(request).storage)
+    tasks = 0
+    for name in _WORKFLOWS:
+        if name in request.query_params:
+            # That it can't be, or isn't there, is said by who answers.
+            with contextlib.suppress(workflow.WorkflowNotFoundError, TypeError, ValueError):
+                tasks += workflow.get_metadata(request.query_params[name])["progress"]["total"]
+    return job_of(request) if tasks >= LARGE else None
 
 
 async def refused(request: Request, raised: Exception) -> Response:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from heliograph import workflow
 
 if TYPE_CHECKING:
+    from heliograph.web.apart import Apart
     from heliograph.web.live import Live
 
 
@@ -25,6 +26,7 @@ class Site:
         read_only: nothing can be changed through it.
         csrf: what a form has to carry to change something: only pages of this server know it.
         live: the open event streams.
+        apart: answers what is asked of very large workflows; None: that is answered here.
     """
 
     storage: str | os.PathLike[str] | None
@@ -32,6 +34,7 @@ class Site:
     read_only: bool
     csrf: str
     live: Live
+    apart: Apart | None
 
     def is_ours(self, given: str) -> bool:
         """Whether a form comes from a page of this server."""

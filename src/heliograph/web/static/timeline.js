@@ -37,6 +37,12 @@
       for (const at of order) (rows[bars.lane[at]] || nowhere).bars.push(at);
       if (nowhere.bars.length) rows.push(nowhere);
     }
+    // Until when anything up to a bar goes: where to begin is found by halving.
+    for (const one of rows) {
+      one.ends = new Float64Array(one.bars.length);
+      let latest = -Infinity;
+      one.bars.forEach((at, number) => { latest = Math.max(latest, bars.stored[at]); one.ends[number] = latest; });
+    }
     scrolled = 0;
     fit();
     draw();
@@ -55,6 +61,9 @@
     const least = 7, most = 26, lines = lanes.value === "tasks" ? rows.length * 16 : rows.length * 34;
     canvas.style.height = `${Math.min(Math.max(TOP + 6 + lines, least * 16), most * 16)}px`;
   }
+
+  let asking = false;
+  const soon = () => { if (!asking) { asking = true; requestAnimationFrame(() => { asking = false; draw(); }); } };
 
   function draw() {
     const ratio = devicePixelRatio || 1, w = canvas.clientWidth, h = canvas.clientHeight;
@@ -95,33 +104,55 @@
   const ROUND = [2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400].map((seconds) => seconds * 1000);
   const nice = (rough) => { if (rough > 1000) return ROUND.find((step) => step >= rough) || Math.ceil(rough / 86400000) * 86400000; const ten = 10 ** Math.floor(Math.log10(Math.max(rough, 1e-3))); return ten * [1, 2, 5, 10].find((by) => by * ten >= rough); };
 
+  function first(of) {
+    let low = 0, high = of.ends.length;
+    while (low < high) { const middle = (low + high) >> 1; if (of.ends[middle] < from) low = middle + 1; else high = middle; }
+    return low;
+  }
+
   function row(of, y, tall, w) {
-    // A bar narrower than a pixel fills its pixel, if nothing did before: what is longest of it gives the colour.
-    let filled = -1;
-    const marks = [];
-    for (const at of of.bars) {
-      const moments = spans(at);
-      if (moments[4] < from) continue;
-      const begin = x(moments[0]);
+    // Bars narrower than a pixel fill theirs: neighbouring pixels are one rectangle, what failed is seen among others.
+    const byTask = lanes.value === "tasks", begins = byTask ? bars.ready : bars.started, failing = bars.statuses.indexOf("FAILED");
+    const scale = wide() / (until - from), marks = [], thinFailed = [];
+    let since = -1, filled = -1;
+    const fill = () => { if (since >= 0) { pen.fillStyle = colours.compute; pen.fillRect(since, y, filled - since + 1, tall); } since = -1; };
+    for (let number = first(of); number < of.bars.length; number++) {
+      const at = of.bars[number], begin = NAMES + (begins[at] - from) * scale;
       if (begin > w) break;
-      const end = x(moments[4]), failed = bars.statuses[bars.status[at]] === "FAILED";
+      const end = NAMES + (bars.stored[at] - from) * scale, failed = bars.status[at] === failing;
+      if (end < NAMES) continue;
       if (bars.critical[at]) marks.push(begin, end);
       if (end - begin < 1.2) {
         const px = Math.floor(begin);
-        if (px > filled || failed) { pen.fillStyle = failed ? colours.FAILED : colours.compute; pen.fillRect(px, y, 1, tall); filled = Math.max(px, filled); }
+        if (failed) thinFailed.push(px);
+        if (since < 0 || px > filled + 1) { fill(); since = px; }
+        filled = px;
         continue;
       }
-      if (lanes.value === "tasks" && bars.attempt[at] === 1) { pen.fillStyle = colours.wait; pen.fillRect(Math.max(x(0), NAMES - 4), y + tall / 2 - 1, Math.max(begin - Math.max(x(0), NAMES - 4), 0), 2); }
+      fill();
+      if (byTask && bars.attempt[at] === 1) {
+        const zero = Math.max(x(0), NAMES - 4);
+        pen.fillStyle = colours.wait; pen.fillRect(zero, y + tall / 2 - 1, Math.max(begin - zero, 0), 2);
+      }
+      const moments = spans(at);
       for (let phase = 0; phase < 4; phase++) {
         const a = Math.max(x(moments[phase]), NAMES - 4), b = Math.min(x(moments[phase + 1]), w);
         if (b - a <= 0) continue;
-        const thin = phase === 3 && lanes.value === "workers"; // a worker doesn't wait for the commit
+        const thin = phase === 3 && !byTask; // a worker doesn't wait for the commit
         pen.fillStyle = phase === 2 && failed ? colours.FAILED : colours[PHASES[phase]];
         pen.fillRect(a, thin ? y + tall - 4 : y, Math.max(b - a - (phase === 2 ? 0.5 : 0), 0.7), thin ? 4 : tall);
       }
     }
+    fill();
+    pen.fillStyle = colours.FAILED;
+    for (const px of thinFailed) pen.fillRect(px, y, 1, tall);
     pen.strokeStyle = colours.critical; pen.lineWidth = 2;
-    for (let at = 0; at < marks.length; at += 2) pen.strokeRect(marks[at], y, Math.max(marks[at + 1] - marks[at], 1), tall);
+    let last = -Infinity;
+    for (let at = 0; at < marks.length; at += 2) {
+      if (marks[at + 1] - last < 1) continue; // one mark a pixel is enough
+      pen.strokeRect(marks[at], y, Math.max(marks[at + 1] - marks[at], 1), tall);
+      last = marks[at + 1];
+    }
   }
 
   function paint() {
@@ -166,7 +197,7 @@
   function show(a, b) {
     const span = b - a, least = -0.01 * bars.wall, most = 1.01 * bars.wall;
     from = Math.max(Math.min(a, most - span), least); until = from + span;
-    requestAnimationFrame(draw);
+    soon();
   }
   const all = () => bars && show(-0.01 * Math.max(bars.wall, 0.001), 1.01 * Math.max(bars.wall, 0.001));
   const pan = (share) => bars && show(from + share * (until - from), until + share * (until - from));
@@ -190,7 +221,7 @@
       fingers.set(event.pointerId, event);
     } else if (brush) {
       brush.b = event.clientX - canvas.getBoundingClientRect().left;
-      requestAnimationFrame(draw);
+      soon();
     } else {
       const by = (held.x - event.clientX) / wide() * (held.until - held.from);
       scrolled = Math.max(0, Math.min(held.scrolled + held.y - event.clientY, rows.length * height() - canvas.clientHeight + TOP + 4));
@@ -206,7 +237,7 @@
       if (bar !== null) location.href = `${canvas.dataset.task}&task=${encodeURIComponent(bars.task[bar])}`;
     }
     brush = held = null;
-    requestAnimationFrame(draw);
+    soon();
   };
   canvas.addEventListener("pointerup", release);
   canvas.addEventListener("pointercancel", release);
@@ -236,6 +267,7 @@
       const before = bars, found = await answer.json();
       const whole = !before || until - from >= before.wall * 0.98;
       bars = found;
+      for (const name of ["ready", "started", "loaded", "finished", "stored"]) bars[name] = Float64Array.from(bars[name]);
       arrange();
       if (whole) all();
       canvas.dataset.drawn = String(bars.task.length);

@@ -1,0 +1,94 @@
+"""Many rows told at once, on PostgreSQL: what is stored is what would be, told one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import bindparam, insert, update
+
+from heliograph.storage import schema
+from heliograph.storage.bulk import LEAST
+from heliograph.storage.statements import Prepared, replacing
+from tests.storage.opened import Opened, opened
+
+AWKWARD: list[dict[str, Any]] = [
+    {"kind": None, "data": b"\x00\xff'\\", "location": None, "size": 2**40},
+    {"kind": "ü \\ \" ' \n \t %s {} \u2028", "data": b"", "location": None, "size": 0},
+    {"kind": "😀", "data": None, "location": "a/b", "size": 1},
+]
+
+
+@pytest.fixture
+def here(url: str) -> Iterator[Opened]:
+    made = opened(url)
+    yield made
+    made.store.close()
+
+
+@pytest.mark.parametrize("count", [LEAST - 1, LEAST, 2_500])
+def test_inserts_that_replace(here: Opened, count: int) -> None:
+    database = here.store._database
+    columns = list(schema.stored_values.c.keys())
+    statement = Prepared(replacing(schema.stored_values, database.dialect), database.dialect, columns)
+    rows = [
+        {"workflow": 1, "role": "output", "task": task, "sha256": f"{task}", **AWKWARD[task % 3]}
+        for task in range(count)
+    ]
+    again = [row | {"sha256": "again"} for row in rows]
+    with database.write() as connection:
+        assert statement.tell(connection, *rows) == count
+        assert stored(connection) == rows
+        assert statement.tell(connection, *again) == count
+        assert stored(connection) == again
+        connection.execute(schema.stored_values.delete())  # nobody's workflow has them
+
+
+def stored(connection: Any) -> list[dict[str, Any]]:
+    asked = schema.stored_values.select().order_by(schema.stored_values.c.task)
+    return [dict(row._mapping) for row in connection.execute(asked)]
+
+
+def test_updates_change_what_they_name_and_nothing_else(here: Opened) -> None:
+    database, tasks = here.store._database, schema.tasks
+    make = Prepared(insert(tasks), database.dialect, tasks.c.keys())
+    due = Prepared(
+        update(tasks).where(
+            tasks.c.workflow == bindparam("of_workflow"), tasks.c.task == bindparam("of_task")
+        ),
+        database.dialect,
+        ["status", "due"],
+    )
+    rows = [
+        dict.fromkeys(tasks.c.keys())
+        | {"workflow": key, "task": task, "task_id": f"t{task}", "function": 0, "status": "PENDING"}
+        | {"options": "{}", "user_metadata": "{}"}
+        for key in (1, 2)
+        for task in range(20)
+    ]
+    told = [
+        {"of_workflow": 1, "of_task": task, "status": "READY", "due": 1_700_000_000.123456 + task}
+        for task in range(10)
+    ]
+    with database.write() as connection:
+        make.tell(connection, *rows)
+        assert due.tell(connection, *told) == 10
+        found = connection.execute(tasks.select().where(tasks.c.status == "READY").order_by(tasks.c.task))
+        assert [(row.workflow, row.task, row.due) for row in found] == [
+            (1, one["of_task"], one["due"]) for one in told
+        ]
+        connection.execute(tasks.delete())
+
+
+def test_what_json_can_not_hold_is_told_one_by_one(here: Opened) -> None:
+    database, labels = here.store._database, schema.workflow_labels
+    statement = Prepared(insert(labels), database.dialect, labels.c.keys())
+    rows = [
+        {"workflow": 1, "path": f"p{place}", "place": place, "text": None, "number": float("inf")}
+        for place in range(LEAST)
+    ]
+    with database.write() as connection:
+        assert statement.tell(connection, *rows) == LEAST
+        found = connection.execute(labels.select()).all()
+    assert [row.number for row in found] == [float("inf")] * LEAST
