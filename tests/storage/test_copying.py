@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -14,7 +16,8 @@ import pytest
 from heliograph import workflow
 from heliograph.cli.app import run
 from heliograph.storage.location import locate
-from tests import postgresql
+from heliograph.storage.saving import save
+from tests import postgresql, scripts
 from tests.conditions import until
 from tests.gates import Gate, Ledger
 from tests.invariants import check_store, connect
@@ -268,3 +271,51 @@ def test_a_check_names_what_is_damaged_and_a_resume_makes_it_again(
     with pytest.raises(workflow.StorageCorruptError):
         workflow.resume("only once")
     assert ledger.counts() == {"1": 2, "2": 1}
+
+
+@pytest.mark.parametrize("call", ["copy_storage(here, there", "backup_storage(there, here"])
+@pytest.mark.parametrize("moment", ["values", "tasks"])
+def test_one_that_is_killed_can_be_made_again(
+    place: Callable[[str], str], tmp_path: Path, call: str, moment: str
+) -> None:
+    here, there = place("sqlite"), place("sqlite")
+    workflow.init(storage=here, workers="threads")
+    for number in range(3):
+        workflow.run(make.bind(number), workflow_id=f"{number}")
+    workflow.shutdown()
+    code = f"""if True:
+        import os, signal, sys
+        from heliograph import workflow
+        here, there = sys.argv[1:]
+        def told(what, done, total):
+            if what == {moment!r} and done == total:
+                os.kill(os.getpid(), signal.SIGKILL)
+        workflow.{call}, progress=told)
+    """
+    with scripts.start(code, tmp_path, here, there) as program:
+        program.communicate(timeout=100)
+    assert program.returncode == (-signal.SIGKILL if "copy" in call or moment == "values" else 0)
+    if program.returncode:
+        eval(f"workflow.{call})", {"workflow": workflow, "here": here, "there": there})
+    workflow.init(storage=there)
+    assert {number for number, _ in workflow.list_all()} == {"0", "1", "2"}
+    assert workflow.check_values()["damaged"] == []
+
+
+def test_a_log_that_a_killed_backup_left_is_not_taken_for_that_of_the_next(tmp_path: Path) -> None:
+    """SQLite would replay it into whatever database has the name."""
+    source, target = tmp_path / "source.db", tmp_path / "target.db"
+    log = target.with_name("target.db-wal")
+    for path, rows in ((target, 500), (source, 10)):
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("CREATE TABLE numbers (number INTEGER)")
+            connection.executemany("INSERT INTO numbers VALUES (?)", [(number,) for number in range(rows)])
+            if path == target:
+                left = log.read_bytes()
+    target.unlink()
+    log.write_bytes(left)
+    save(source, target)
+    with closing(sqlite3.connect(target)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("SELECT count(*) FROM numbers").fetchall() == [(10,)]

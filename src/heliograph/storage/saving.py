@@ -29,7 +29,8 @@ def save(path: Path, target: Path, told: Callable[[int, int], None] = lambda _do
     """
     temporary = target.with_name(f"{target.name}.tmp")
     try:
-        temporary.unlink(missing_ok=True)
+        for left in (temporary, *_logs(temporary), *_logs(target)):  # of a try that was cut short
+            left.unlink(missing_ok=True)
         with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=60)) as source:
             source.execute("BEGIN")
             source.execute("SELECT count(*) FROM sqlite_master").fetchone()  # from here on, one moment
@@ -42,6 +43,11 @@ def save(path: Path, target: Path, told: Callable[[int, int], None] = lambda _do
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise StorageError(f"storage {path} can't be saved to {target}: {error}") from error
+
+
+def _logs(path: Path) -> list[Path]:
+    """The files that SQLite keeps beside a database, and would take for those of another one of its name."""
+    return [path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm", "-journal")]
 
 
 def _sync(path: Path) -> None:
