@@ -141,7 +141,7 @@ class _Attempt:
         """Take what the function returned."""
         if isinstance(value, Node):
             plan, key = plan_of(value, Inputs()), self._work.key
-            self._continuation, self._arguments = place_arguments(
+            self._continuation, self._arguments, _ = place_arguments(
                 plan, _value_store(self._work.values), str(key.workflow)
             )
         else:

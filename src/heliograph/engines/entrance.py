@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import queue
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
@@ -37,10 +38,12 @@ class Entrance:
     Args:
         store: where plans of resumed workflows are read.
         admission: who may run.
+        hurry: called when somebody begins to wait for an output whose commit is held back.
     """
 
-    def __init__(self, store: Store, admission: Admission) -> None:
+    def __init__(self, store: Store, admission: Admission, hurry: Callable[[], object]) -> None:
         self._store = store
+        self._hurry = None if admission.is_limited else hurry  # else the next one waits for each end
         self._admission = admission
         self._waiting: list[Entry] = []
         self.tokens = itertools.count()  # names for functions, unique in this engine
@@ -63,13 +66,14 @@ class Entrance:
                     queue.Full("as many workflows wait as max_pending_workflows allows")
                 )
             else:
-                entry.wanted = replace(entry.wanted, status=entry.place)
+                if entry.wanted.status is not entry.place:
+                    entry.wanted = replace(entry.wanted, status=entry.place)
                 placed.append(entry)
         return placed
 
     def accept(self, entry: Entry, accepted: Accepted) -> LiveRun:
         """The workflow is this engine's."""
-        future = OutputFuture(self._store.values)
+        future = OutputFuture(self._store.values, self._hurry)
         if isinstance(entry.wanted, Submission):
             run = submitted_run(entry.wanted, accepted, future, self.tokens)
         else:

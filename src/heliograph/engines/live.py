@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -51,7 +51,7 @@ class LiveRun:
         functions: by number.
         function_numbers: by the function's pickled self.
         future: who waits for the output.
-        submitted: what to tell the machine when the run may begin, but for the time; None once it was told.
+        submitted: given the time, what to tell the machine when the run may begin; None once it was told.
         arguments: of tasks that are not done; those of a resumed run are read when they are needed.
         machine: decides.
         outputs: that tasks still need, as far as they were made or read since the run began.
@@ -66,7 +66,7 @@ class LiveRun:
     functions: list[Payload]
     function_numbers: dict[bytes, int]
     future: OutputFuture
-    submitted: Submitted | None
+    submitted: Callable[[float], Submitted] | None
     arguments: dict[int, StoredValue] = field(default_factory=dict)
     machine: Machine = field(default_factory=Machine)
     outputs: dict[int, StoredValue] = field(default_factory=dict)
@@ -91,14 +91,9 @@ class LiveRun:
         arguments = self.arguments.get(task)
         if arguments is None:
             arguments = self.arguments[task] = self._required(checkpoints.arguments(self.key, task), task)
-        inputs = []
-        for upstream in machine.rule_of(task).upstream:
-            value = self.outputs.get(upstream)
-            if value is None:
-                value = self.outputs[upstream] = self._required(
-                    checkpoints.output(self.key, upstream), upstream
-                )
-            inputs.append(value)
+        needed = machine.rule_of(task).upstream
+        self._recall([upstream for upstream in needed if upstream not in self.outputs], checkpoints)
+        inputs = [self.outputs[upstream] for upstream in needed]
         inputs_size = arguments.size + sum([value.size for value in inputs])
         backoff = self.backoffs.pop(task, 0.0)
         self.begun[task] = Begun(live.created, ready, inputs_size, backoff=backoff)
@@ -176,6 +171,12 @@ class LiveRun:
         last = self.machine.output
         return self.outputs.get(last) or self._required(checkpoints.output(self.key, last), last)
 
+    def _recall(self, tasks: Sequence[int], checkpoints: Checkpoints) -> None:
+        """Read outputs that were made before this run began."""
+        if tasks:
+            for task, value in zip(tasks, checkpoints.outputs(self.key, tasks), strict=True):
+                self.outputs[task] = self._required(value, task)
+
     def _required(self, value: StoredValue | None, task: int) -> StoredValue:
         if value is None:
             raise StorageCorruptError(
@@ -200,7 +201,7 @@ def submitted_run(
         functions=[_payload(function, tokens) for function in plan.functions],
         function_numbers={function.payload: number for number, function in enumerate(plan.functions)},
         future=future,
-        submitted=Submitted(submission.created_time, rules_of(plan)),
+        submitted=lambda now: Submitted(now, rules_of(plan)),
         arguments=dict(enumerate(submission.arguments)),
     )
 
@@ -220,8 +221,8 @@ def resumed_run(
         functions=[Payload(name, next(tokens), data, is_async) for name, data, is_async in plan.payloads],
         function_numbers={data: number for number, (_, data, _) in enumerate(plan.payloads)},
         future=future,
-        submitted=Submitted(
-            claim.created_time,
+        submitted=lambda now: Submitted(
+            now,
             plan.rules,
             plan.stored,
             plan.attempts,

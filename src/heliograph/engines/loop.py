@@ -13,13 +13,13 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import Final
 
 from heliograph.engines.entrance import Entrance, Entry
 from heliograph.engines.executor import AttemptKey, Deliver, Executor, Receipt, Said
 from heliograph.engines.live import LiveRun
+from heliograph.engines.messages import Awaited, Fault, Hurry, Lost, Message, Quit
 from heliograph.engines.outcome import OutputFuture, execution_error, loss_error
 from heliograph.engines.performer import TICK_SECONDS, Performer
 from heliograph.engines.provenance import late_facts
@@ -42,33 +42,6 @@ _RENEW_SECONDS: Final = LEASE_SECONDS / 3
 _JUMP_SECONDS: Final = 0.5  # the clock is set in jumps; what it drifts by is less
 _FOREVER: Final = 3600.0
 _MOST_AT_ONCE: Final = 2_000  # messages before a commit, so that a flood can't put commits off for ever
-
-
-@dataclass(frozen=True, slots=True)
-class _Lost:
-    """Cancelled from this process: look now, not at the next poll."""
-
-    key: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Quit:
-    """End the loop."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Hurry:
-    """Something is due sooner than the loop's thread knows."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Fault:
-    """A fault of heliograph's own, in a thread that brought a receipt."""
-
-    error: BaseException
-
-
-_Message = Entry | Receipt | Said | _Lost | _Quit | _Hurry | _Fault
 
 
 class Loop:
@@ -94,8 +67,8 @@ class Loop:
         self._journal = store.journal(new_owner(), late_facts)
         self._retired: list[Journal] = []  # of owners whose leases are still to be given up
         self._admission = admission
-        self._entrance = Entrance(store, admission)
-        self._inbox: SimpleQueue[_Message] = SimpleQueue()
+        self._inbox: SimpleQueue[Message] = SimpleQueue()
+        self._entrance = Entrance(store, admission, lambda: self._inbox.put(Awaited()))
         self._baton = threading.Lock()  # who holds it is the loop, for as long
         self._counting = threading.Lock()
         self._said_ahead = 0  # messages from tasks that are on their way to be seen to
@@ -110,7 +83,7 @@ class Loop:
         self._wakes_at = now  # the loop's thread, if nobody wakes it before
         self._running = True
         self._entering = threading.Lock()  # nobody enters behind the one who closes
-        self._ear = store.news.ear(lambda word: bool(word.lost), self._note_word)
+        self._ear = store.news.far_ear(lambda word: bool(word.lost), self._note_word)
         self._thread = threading.Thread(target=self._main, name="heliograph-loop", daemon=True)
         self._thread.start()
 
@@ -153,13 +126,13 @@ class Loop:
 
     def note_cancelled(self, key: int) -> None:
         """A cancellation was stored by this process."""
-        self._inbox.put(_Lost(key))
+        self._inbox.put(Lost(key))
 
     def _note_word(self, word: Word) -> None:
         """Others stored something: of these runs, or nobody knows of which."""
         for key in word.lost if not word.anything else list(self._runs):
             if key in self._runs:
-                self._inbox.put(_Lost(key))
+                self._inbox.put(Lost(key))
 
     def _deliver(self, message: Receipt | Said) -> None:
         if isinstance(message, Said):
@@ -186,16 +159,16 @@ class Loop:
             except StorageError as error:
                 self._start_over(error)
             if self._now() + (self._patience() or 0.0) < self._wakes_at:
-                self._inbox.put(_Hurry())
+                self._inbox.put(Hurry())
         except BaseException as error:
-            self._inbox.put(_Fault(error))
+            self._inbox.put(Fault(error))
 
     def close(self) -> None:
         """Stop all work and give the lease up: what ran reads RESUMABLE."""
         with self._entering:
             if self._running:
                 self._running = False
-                self._inbox.put(_Quit())
+                self._inbox.put(Quit())
         self._store.lose_patience()
         if threading.current_thread() is not self._thread:
             self._thread.join()
@@ -207,7 +180,7 @@ class Loop:
         try:
             while self._turn():
                 pass
-            self._drop_all(RuntimeError("the engine was closed; `workflow.resume` goes on"))
+            self._leave_off(RuntimeError("the engine was closed; `workflow.resume` goes on"))
         except BaseException as error:
             with self._entering:
                 self._running = False
@@ -240,7 +213,7 @@ class Loop:
             return True
         try:
             for message in self._waiting(first):
-                if isinstance(message, _Quit):
+                if isinstance(message, Quit):
                     return False
                 self._take(message, self._now())
             self._go_on(self._now())
@@ -266,7 +239,7 @@ class Loop:
             bool(self._runs) and now >= self._renew_at
         )
 
-    def _wait(self) -> _Message | None:
+    def _wait(self) -> Message | None:
         """The next message; None: something is due before one came."""
         if self._baton.acquire(blocking=False):
             patience = self._patience() or 0.0
@@ -279,7 +252,7 @@ class Loop:
             return self._inbox.get(timeout=patience) if patience else self._inbox.get_nowait()
         return None
 
-    def _waiting(self, first: _Message | None) -> Iterator[_Message]:
+    def _waiting(self, first: Message | None) -> Iterator[Message]:
         """This message and those behind it, as many as one commit should carry."""
         if first is not None:
             yield first
@@ -287,7 +260,7 @@ class Loop:
             for _ in range(_MOST_AT_ONCE):
                 yield self._inbox.get_nowait()
 
-    def _take(self, message: _Message, now: float) -> None:
+    def _take(self, message: Message, now: float) -> None:
         match message:
             case Receipt():
                 self._performer.ended(self._find(message.key), message, now)
@@ -297,9 +270,11 @@ class Loop:
                     self._said_ahead -= 1
             case Entry():
                 self._entrance.add(message)
-            case _Lost(key):
+            case Lost(key):
                 self._look([run for run in (self._runs.get(key),) if run is not None])
-            case _Fault(error):
+            case Awaited():
+                self._performer.pending.urgent = bool(self._performer.pending)
+            case Fault(error):
                 raise error
 
     def _patience(self) -> float | None:
@@ -406,7 +381,7 @@ class Loop:
         """It is the run's turn."""
         assert run.submitted is not None
         now = self._now()
-        submitted, run.submitted = replace(run.submitted, now=now), None
+        submitted, run.submitted = run.submitted(now), None
         self._performer.tell(run, submitted, now)
 
     def _let_follow(self) -> None:
@@ -472,6 +447,14 @@ class Loop:
             self._entrance.fail(entry, error)
         self._entrance.fail_all(error)
         self._performer.clear()
+
+    def _leave_off(self, error: BaseException) -> None:
+        """Store what nobody waited for, ends of runs among it, and drop all others."""
+        with self._baton:
+            self._entrance.fail_all(error)
+            if self._performer.pending:
+                self._commit(self._now())
+            self._drop_all(error)
 
     def _take_in_entries(self) -> None:
         """Nobody who entered may wait for ever."""

@@ -32,13 +32,27 @@ class OutputFuture(Future[Any]):
 
     Args:
         values: where the output is if it is large.
+        hurry: called when somebody begins to wait for an end that is held back; None: none ever is.
     """
 
-    def __init__(self, values: ValueStore) -> None:
+    def __init__(self, values: ValueStore, hurry: Callable[[], object] | None = None) -> None:
         super().__init__()
         self.set_running_or_notify_cancel()  # Future.cancel() is not how a workflow is cancelled
         self._values = values
         self._loaded: list[Any] = []
+        self._hurry = hurry
+        self._is_awaited = hurry is None
+        self._is_held = False
+
+    def hold(self) -> bool:
+        """The end is there: whether it may wait for the next commit, since nobody waits for it."""
+        self._is_held = True  # first: who begins to wait right now sees this, or is seen
+        return not self._is_awaited
+
+    def _await(self) -> None:
+        self._is_awaited = True
+        if self._is_held and self._hurry is not None and not self.done():
+            self._hurry()
 
     def stored(self) -> StoredValue:
         """The output as it is stored, where it is there; raises as `result`."""
@@ -56,10 +70,16 @@ class OutputFuture(Future[Any]):
             WorkflowExecutionError: the workflow failed.
             WorkflowCancellationError: it was cancelled.
         """
+        self._await()
         value: StoredValue = super().result(timeout)
         if not self._loaded:
             self._loaded.append(load_value(value, self._values))
         return self._loaded[0]
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """As `result`, but what it would raise is returned; None: there is an output."""
+        self._await()
+        return super().exception(timeout)
 
     def add_done_callback(self, fn: Callable[[Future[Any]], object]) -> None:
         """Call a function when the workflow has ended: at once if it has, else from a thread for callbacks.
@@ -71,6 +91,7 @@ class OutputFuture(Future[Any]):
             super().add_done_callback(fn)
         else:
             super().add_done_callback(lambda done: call_soon(functools.partial(fn, done)))
+            self._await()
 
 
 def load_value(value: StoredValue, values: ValueStore) -> Any:

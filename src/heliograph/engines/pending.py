@@ -8,7 +8,7 @@ from heliograph.engines.executor import Receipt, Running
 from heliograph.engines.live import Begun, LiveRun
 from heliograph.records.attempt import Phases, StoredValue
 from heliograph.records.report import Report
-from heliograph.records.status import AttemptStatus, TaskStatus
+from heliograph.records.status import ACTIVE, AttemptStatus, TaskStatus
 from heliograph.storage.entries import AttemptEntry, AttemptReport, Ending, Expansion, RunChanges
 
 
@@ -106,7 +106,7 @@ class PendingChanges:
             receipt.failure if receipt else None,
             begun.backoff,
         )
-        self.urgent = True
+        self._hurry(run)
 
     def checkpoint(self, run: LiveRun, task: int, output: StoredValue | None, now: float) -> None:
         """A task succeeded; its output is to be stored unless it is None."""
@@ -114,7 +114,7 @@ class PendingChanges:
         changes.tasks[task] = TaskStatus.SUCCESSFUL
         if output is not None:
             changes.outputs[task] = output
-        self.urgent = True
+        self._hurry(run)
 
     def damaged(self, run: LiveRun, task: int, location: str, now: float) -> None:
         """A task's stored output can't be read: it is forgotten, so that a resume makes it again."""
@@ -128,7 +128,7 @@ class PendingChanges:
     def expanded(self, run: LiveRun, expansion: Expansion, now: float) -> None:
         """A continuation's tasks are to be stored."""
         self._changes(run, now).expansions.append(expansion)
-        self.urgent = True
+        self._hurry(run)
 
     def started(self, run: LiveRun, now: float) -> None:
         """A run left the queue."""
@@ -137,7 +137,7 @@ class PendingChanges:
     def ended(self, run: LiveRun, ending: Ending, now: float) -> None:
         """A run ended by itself."""
         self._changes(run, now).ending = ending
-        self.urgent = True
+        self._hurry(run)
 
     def drop_outputs(self, run: LiveRun) -> None:
         """The run was cancelled: of what is not stored, no output ever will be."""
@@ -146,6 +146,11 @@ class PendingChanges:
             changes.tasks.clear()
             changes.outputs.clear()
             changes.expansions.clear()
+
+    def _hurry(self, run: LiveRun) -> None:
+        """Somebody waits for this: a task that needs it, or who asked for the output of the workflow."""
+        if run.machine.status in ACTIVE or not run.future.hold():
+            self.urgent = True
 
     def _changes(self, run: LiveRun, now: float) -> RunChanges:
         # By run, not by workflow: the last news of a cancelled run and the first of its resume may meet here.

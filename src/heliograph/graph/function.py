@@ -83,10 +83,15 @@ def describe(task: Task) -> Function:
     module = module_of(function)
     qualname = getattr(function, "__qualname__", type(function).__name__)
     if _function_in(found(module, qualname)) is function:
-        payload = dumps(_Named(module, qualname), qualname)
+        payload = _by_name(module, qualname)
     else:
         payload = dumps(function, f"the function of task {task.default_name!r}")
     return Function(module, qualname, *_origin(function), payload, is_coroutine_function(function))
+
+
+@functools.lru_cache(1024)
+def _by_name(module: str, qualname: str) -> bytes:
+    return dumps(_Named(module, qualname), qualname)
 
 
 def is_coroutine_function(function: Callable[..., Any]) -> bool:

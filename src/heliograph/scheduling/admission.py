@@ -33,6 +33,11 @@ class Admission:
         self._pending: deque[int] = deque()
         self._taken: Counter[WorkflowStatus] = Counter()
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether one may have to wait for another's end."""
+        return self._most_running is not None
+
     def take_place(self) -> WorkflowStatus | None:
         """Take a place for one more: RUNNING or PENDING; None where there is none."""
         waiting = len(self._pending) + self._taken[WorkflowStatus.PENDING]

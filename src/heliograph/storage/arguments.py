@@ -20,25 +20,23 @@ STAGED_SECONDS: Final = 300.0
 """
 
 
-def staging_folder() -> str:
-    """A folder for the large arguments of a workflow that has no key yet; it stays theirs."""
-    return f"submitted-{uuid.uuid4().hex}"
-
-
-def place_arguments(plan: Plan, values: ValueStore, folder: str) -> tuple[Plan, tuple[StoredValue, ...]]:
-    """The arguments of a plan's tasks, by number; and the plan, without those that are large.
+def place_arguments(
+    plan: Plan, values: ValueStore, folder: str | None = None
+) -> tuple[Plan, tuple[StoredValue, ...], str | None]:
+    """The plan without large arguments; its arguments, by task; the folder of large ones, if there are any.
 
     Args:
         plan: what was captured.
         values: where large ones go.
-        folder: the part of the store.
+        folder: the part of the store; None, for a workflow that has no key yet: one that stays theirs.
 
     Raises:
         StorageError: they can't be written.
     """
     if all(len(planned.arguments) <= INLINE_LIMIT for planned in plan.tasks):
-        return plan, tuple([_inline(planned.arguments) for planned in plan.tasks])
-    put = functools.cache(lambda data: values.put(data, folder))  # the same for many tasks is written once
+        return plan, tuple([_inline(planned.arguments) for planned in plan.tasks]), None
+    part = folder or f"submitted-{uuid.uuid4().hex}"
+    put = functools.cache(lambda data: values.put(data, part))  # the same for many tasks is written once
     placed = tuple(
         [
             _inline(planned.arguments) if len(planned.arguments) <= INLINE_LIMIT else put(planned.arguments)
@@ -49,7 +47,7 @@ def place_arguments(plan: Plan, values: ValueStore, folder: str) -> tuple[Plan, 
         planned if value.location is None else replace(planned, arguments=b"")
         for planned, value in zip(plan.tasks, placed, strict=True)
     ]
-    return replace(plan, tasks=tuple(tasks)), placed
+    return replace(plan, tasks=tuple(tasks)), placed, part
 
 
 def _inline(data: bytes) -> StoredValue:

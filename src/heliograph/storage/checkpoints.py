@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import operator
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, func, select
+from sqlalchemy import BindParameter, Connection, bindparam, func, select
 
 from heliograph.records.attempt import StoredValue
 from heliograph.records.status import ACTIVE, TaskStatus, WorkflowStatus
@@ -192,6 +192,11 @@ class Checkpoints:
         """A task's arguments."""
         return self._read(key, task, Role.ARGUMENTS)
 
+    def outputs(self, key: int, tasks: Sequence[int]) -> list[StoredValue | None]:
+        """Of many tasks, in their order; there may be thousands."""
+        with self._database.read() as connection:
+            return [self._value_in(connection, key, task, Role.OUTPUT) for task in tasks]
+
     def output(self, key: int, task: int) -> StoredValue | None:
         """A task's output; None: none is stored."""
         return self._read(key, task, Role.OUTPUT)
@@ -254,7 +259,10 @@ class Checkpoints:
     @patient
     def _read(self, key: int, task: int, role: Role) -> StoredValue | None:
         with self._database.read() as connection:
-            row = self._value.ask(connection, of_workflow=key, of_task=task, of_role=role.value).first()
+            return self._value_in(connection, key, task, role)
+
+    def _value_in(self, connection: Connection, key: int, task: int, role: Role) -> StoredValue | None:
+        row = self._value.ask(connection, of_workflow=key, of_task=task, of_role=role.value).first()
         return None if row is None else rows.value_with_data(row)
 
     def _prepared(self, statement: Any) -> Prepared:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from typing import Any, Final
@@ -124,6 +125,7 @@ def value_row(key: int, task: int, role: Role, value: StoredValue) -> dict[str, 
     }
 
 
+@functools.lru_cache(256)  # most tasks share their options with many others
 def options_json(options: TaskOptions) -> str:
     """A task's options as they are stored: all but its id and its metadata, which have columns."""
     retried = options.retry_exceptions
@@ -156,7 +158,7 @@ def whole_options(stored: str) -> str:
 
 def options_of(task_id: str, options: str, user_metadata: str) -> TaskOptions:
     """A task's options, read back."""
-    given = json.loads(whole_options(options))
+    given = _parsed(whole_options(options))
     retried = given["retry_exceptions"]
     return TaskOptions(
         name=task_id,
@@ -173,6 +175,12 @@ def options_of(task_id: str, options: str, user_metadata: str) -> TaskOptions:
         ray=json.dumps(given["ray_options"]) if "ray_options" in given else None,
         references=tuple(given.get("references", ())),
     )
+
+
+@functools.lru_cache(256)  # as `options_json`
+def _parsed(options: str) -> Mapping[str, Any]:
+    parsed: dict[str, Any] = json.loads(options)
+    return parsed
 
 
 def progress_json(progress: Mapping[TaskStatus, int]) -> str:

@@ -12,7 +12,7 @@ from heliograph.graph.plan import Plan
 from heliograph.records.attempt import StoredValue
 from heliograph.records.workflow import Owner, WorkflowRecord
 from heliograph.storage import control, migrations
-from heliograph.storage.arguments import place_arguments, staging_folder
+from heliograph.storage.arguments import place_arguments
 from heliograph.storage.checking import Checked, check
 from heliograph.storage.checkpoints import Checkpoints
 from heliograph.storage.copying import Copied, Told, copy, save_storage
@@ -99,15 +99,8 @@ class Store:
         return Journal(self._database, owner, self.clock, self.lease_clock, facts)
 
     def with_arguments(self, plan: Plan) -> tuple[Plan, tuple[StoredValue, ...], str | None]:
-        """A plan to be submitted: see `place_arguments`; and the folder of its large arguments, if any.
-
-        Raises:
-            StorageError: they can't be written.
-        """
-        folder = staging_folder()
-        plan, arguments = place_arguments(plan, self.values, folder)
-        is_used = any(value.location is not None for value in arguments)
-        return plan, arguments, folder if is_used else None
+        """As `place_arguments`, for a plan to be submitted."""
+        return place_arguments(plan, self.values)
 
     def withdraw(self, submission: Submission) -> None:
         """Clear up after a submission that was refused; what can't be is left to `collect_garbage`."""

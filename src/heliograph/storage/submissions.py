@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -211,7 +210,6 @@ def _function_row(key: int, number: int, function: Function) -> dict[str, Any]:
 
 
 def _task_rows(key: int, plan: Plan) -> list[dict[str, Any]]:
-    options_json = functools.cache(rows.options_json)  # most tasks share their options with many others
     return [
         {
             "workflow": key,
@@ -219,7 +217,7 @@ def _task_rows(key: int, plan: Plan) -> list[dict[str, Any]]:
             "task_id": planned.task_id,
             "function": planned.function,
             "status": initial_status(planned.upstream).value,
-            "options": options_json(planned.options),
+            "options": rows.options_json(planned.options),
             "user_metadata": planned.options.metadata_json,
             "reused_in": None,
             "creator": None,
