@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 import random
 from collections import Counter
@@ -414,3 +415,46 @@ def test_common_questions_scan_no_table(
     assert {step for step in steps if step.startswith("SCAN")} <= allowed, steps
     # A server reads small tables whole, whatever indexes there are; `indexed` talks it out of that.
     assert not [step for step in steps if "Seq Scan" in step], steps
+
+
+# -- over time, and functions
+
+
+@pytest.mark.parametrize("where", [None, "status = FAILED", 'user_metadata.team = "blue"', "runs = 99"])
+@pytest.mark.parametrize("parts", [1, 7, 60])
+def test_parts_of_the_time_hold_all_that_was_submitted(engine: Any, where: str | None, parts: int) -> None:
+    found = workflow.over_time(where, parts)
+    all_of_them = workflow.search(where, limit=1000)["found"]
+    assert sum(part["count"] for part in found) == len(all_of_them)
+    assert sum(part["failed"] for part in found) == sum(one["status"] == "FAILED" for one in all_of_them)
+    assert len(found) <= parts
+    for one, next_one in itertools.pairwise(found):
+        assert one["end"] == pytest.approx(next_one["begin"])
+
+
+def test_functions_and_how_they_did(engine: Any) -> None:
+    assert {f"{__name__}.{name}" for name in ("give", "fail")} <= set(workflow.functions())
+    assert workflow.functions(limit=1, after=f"{__name__}.fail") == [f"{__name__}.give"]
+    failed = workflow.trend(f"{__name__}.fail")
+    assert {run.workflow_id for run in failed.runs} == {f"w-{number:02}" for number in range(3, 40, 7)}
+    assert all(run.failed >= 1 and run.compute_p50 is None for run in failed.runs)
+    given = workflow.trend(f"{__name__}.give", limit=5)
+    assert [run.workflow_id for run in given.runs] == ["w-34", "w-35", "w-36", "w-37", "w-39"]
+    with pytest.raises(workflow.WorkflowNotFoundError, match=r"no workflow has run a function 'a\.b'"):
+        workflow.trend("a.b")
+    with pytest.raises(ValueError, match="must be a dotted name"):
+        workflow.trend("give")
+
+
+def test_who_takes_an_output(engine: Any) -> None:
+    first = give.options(name="first").bind(1)
+    dag = give.options(name="both").bind([first, give.options(name="second").bind(first), first])
+    workflow.run(dag, workflow_id="downstream")
+    try:
+        assert workflow.get_downstream("downstream", "first") == ["second", "both"]
+        assert workflow.get_downstream("downstream", "first", limit=1) == ["second"]
+        assert workflow.get_downstream("downstream", "both") == []
+        with pytest.raises(workflow.WorkflowNotFoundError, match="No such task_id 'nope'"):
+            workflow.get_downstream("downstream", "nope")
+    finally:
+        workflow.delete("downstream")

@@ -183,6 +183,10 @@ document.addEventListener("change", (event) => {
   if (event.target.id !== "choose-all") return;
   for (const box of document.querySelectorAll("input[name=id][type=checkbox]")) box.checked = event.target.checked;
 });
+for (const told of document.querySelectorAll(".wrong pre")) { // a long search: what is pointed at is in sight
+  const lines = told.textContent.split("\n"), longest = Math.max(...lines.map((line) => line.length));
+  told.scrollLeft = told.scrollWidth * lines.at(-1).indexOf("^") / longest - told.clientWidth / 2;
+}
 localTimes(document);
 loadAll("[data-load]");
 document.querySelectorAll("[data-live]").forEach(live);
