@@ -22,7 +22,7 @@ from heliograph.engines.opening import opened
 
 def resident() -> float:
     """Megabytes of the coordinator's process."""
-    return opened().ray.memory()[1] / 1e6
+    return opened().ray.memory()[0][1] / 1e6
 
 
 def measure(title: str, begin: Callable[[], Callable[[], object]], done: Callable[[], float]) -> None:

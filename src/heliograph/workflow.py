@@ -197,6 +197,7 @@ def init(
     max_running_workflows: int | None = None,
     max_pending_workflows: int | None = None,
     recover: bool | None = None,
+    coordinators: int | None = None,
 ) -> None:
     """Say where workflows are stored and who runs them. Optional: the first other call does it with defaults.
 
@@ -211,6 +212,9 @@ def init(
         max_pending_workflows: how many may wait for their turn; None or -1: any number.
         recover: of the embedded engine: begin now to take over the workflows of engines on this storage that
             are gone, as soon as they are, and resume them here. Default: nobody resumes them unasked.
+        coordinators: on Ray, with a storage on PostgreSQL: how many actors share the workflows; None or -1:
+            one. Each has the limits above for itself, and any of them may die: it goes on when Ray has
+            started it again.
 
     Raises:
         TypeError: a number that is not an int.
@@ -228,6 +232,7 @@ def init(
             "max_running_workflows": max_running_workflows,
             "max_pending_workflows": max_pending_workflows,
             "recover": recover,
+            "coordinators": coordinators,
         }
     )
 

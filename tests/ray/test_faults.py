@@ -46,7 +46,7 @@ def held(gate: Gate, ledger: Ledger, **options: Any) -> Any:
 
 def coordinator() -> int:
     """The process id of the coordinator."""
-    return opened().ray.memory()[0]
+    return opened().ray.memory()[0][0]
 
 
 def test_a_worker_killed_in_the_middle_of_a_task(storage: Path, gate: Gate, ledger: Ledger) -> None:

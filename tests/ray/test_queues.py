@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,7 +21,7 @@ SHORT, LONG = Payload("short", 1, b"short"), Payload("long", 2, b"long")
 
 def work(number: int, function: Payload = SHORT, **more: Any) -> Work:
     key = AttemptKey(1, 1, number, 1)
-    return replace(Work(key, "mine", f"task {number}", function, VALUE, (), 0, None, ""), **more)
+    return Work(key, "mine", f"task {number}", function, VALUE, (), 0, None, "")._replace(**more)
 
 
 @pytest.fixture

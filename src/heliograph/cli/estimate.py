@@ -30,7 +30,8 @@ def estimate(
     rendering.write(f"{found.done} of {found.total} tasks are over")
     if found.left is None or found.low is None or found.high is None:
         rendering.write("time left: not known, as no task of these functions has ever ended")
-    elif found.done < found.total:
+        return
+    if found.done < found.total:
         low, left, high = map(rendering.duration, (found.low, found.left, found.high))
         rendering.write(f"time left: {left}, between {low} and {high} ({found.workers} at once)")
     if found.unknown:

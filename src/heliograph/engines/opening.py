@@ -64,6 +64,7 @@ _SETTINGS = (
     "max_running_workflows",
     "max_pending_workflows",
     "recover",
+    "coordinators",
 )
 
 

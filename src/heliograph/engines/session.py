@@ -36,11 +36,13 @@ class Settings:
         location: of the storage.
         engine: ``embedded`` or ``ray``.
         workers: what the embedded engine runs tasks in, and how much any engine takes on.
+        coordinators: on Ray, how many share the workflows; None: one.
     """
 
     location: Location
     engine: EngineName
     workers: EngineSettings
+    coordinators: int | None = None
 
     def shown(self) -> dict[str, Any]:
         """By the names that `workflow.init` has for them."""
@@ -52,6 +54,7 @@ class Settings:
             "max_running_workflows": self.workers.max_running,
             "max_pending_workflows": self.workers.max_pending,
             "recover": self.workers.recover,
+            "coordinators": self.coordinators,
         }
 
 
@@ -63,6 +66,7 @@ def settings(
     max_running_workflows: int | None,
     max_pending_workflows: int | None,
     recover: bool | None = None,
+    coordinators: int | None = None,
 ) -> Settings:
     """Settings as a user gave them, checked; see `workflow.init`.
 
@@ -97,8 +101,20 @@ def settings(
             kind = "threads"
         case _:
             raise ValueError(f"workers must be 'processes' or 'threads', not {workers!r}")
+    location = locate(storage)
+    count = checked_number("coordinators", coordinators, least=1)
+    if count is not None and count > 1:
+        if engine == "embedded":
+            raise ValueError(
+                "coordinators is an option of the engine on Ray: the embedded engine is one by itself"
+            )
+        if location.path is not None:
+            raise ValueError(
+                f"coordinators={count} needs a storage on PostgreSQL, and {str(location.path)!r} is a file, "
+                "which one process at a time writes: workflow.init(storage='postgresql://user@host/database')"
+            )
     return Settings(
-        locate(storage),
+        location,
         name,
         EngineSettings(
             kind,
@@ -107,6 +123,7 @@ def settings(
             checked_number("max_pending_workflows", max_pending_workflows, least=0),
             _switch("recover", recover),
         ),
+        count,
     )
 
 
@@ -183,7 +200,8 @@ class Session:
                 from heliograph.engines.ray.order import Limits
 
                 given = self.settings.workers
-                self._ray = RayEngine(self.store, Limits(given.max_running, given.max_pending))
+                limits = Limits(given.max_running, given.max_pending)
+                self._ray = RayEngine(self.store, limits, self.settings.coordinators)
             return self._ray
 
     def submit(self, plan: Plan, workflow_id: str, user_metadata: str) -> OutputFuture:
@@ -197,6 +215,7 @@ class Session:
         wanted = submission(plan, workflow_id, user_metadata, self.store, WorkflowStatus.PENDING)
         match self.store.handover.hand_in(wanted, self.settings.workers.max_pending):
             case None:
+                self.store.withdraw(wanted)
                 raise queue.Full("as many workflows wait as max_pending_workflows allows")
             case Refused():
                 self.store.withdraw(wanted)

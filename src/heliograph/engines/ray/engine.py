@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import sys
 import time
 import uuid
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, NoReturn
 
 import ray
@@ -17,43 +13,38 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutErro
 
 from heliograph.engines.provenance import provenance
 from heliograph.engines.ray import convert, internals, task_options
-from heliograph.engines.ray.front import NAMESPACE, Front
+from heliograph.engines.ray.coordinators import Coordinators
 from heliograph.engines.ray.order import Limits
-from heliograph.engines.ray.worker import SENDER
-from heliograph.errors import StorageError
 from heliograph.graph.plan import Plan
 from heliograph.records.context import running
 from heliograph.records.status import RunReason, WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
 from heliograph.storage.entries import Claim, Provenance, Submission
-from heliograph.storage.location import Location
 from heliograph.storage.store import Store
 
 _LOOK_SECONDS: Final = 2.0  # how often who waits looks whether the cluster still is there
-CONCURRENCY: Final = 100_000
-"""Calls that a coordinator may have at once: each output that somebody waits for is one."""
 
 
 class RayEngine:
-    """One driver's way to the coordinator; connects to Ray, as Ray itself does, where nobody has.
+    """One driver's way to the coordinators; connects to Ray, as Ray itself does, where nobody has.
 
     Args:
         store: where everything is kept.
-        limits: what the coordinator is to take on; None: what it does already, or anything.
+        limits: what each coordinator is to take on; None: what it does already, or anything.
+        coordinators: how many share the workflows; None: there is one.
 
     Raises:
         StorageError: nodes of the cluster can't reach the storage.
         ValueError: a coordinator runs with other limits.
     """
 
-    def __init__(self, store: Store, limits: Limits) -> None:
+    def __init__(self, store: Store, limits: Limits, coordinators: int | None = None) -> None:
         self._store = store
         if not ray.is_initialized():
             ray.init()
         convert.install()
         self._cluster = ray.get_runtime_context().gcs_address
-        _check_reach(store.location)
-        self._actor = _coordinator(store.location, limits)
+        self._coordinators = Coordinators(store.location, limits, coordinators or 1, _provenance())
         if limits != Limits():
             self._check_limits(limits)
 
@@ -82,11 +73,11 @@ class RayEngine:
 
     def output_of(self, workflow: WorkflowRecord) -> Any:
         """A reference to the output of a workflow, whoever runs it."""
-        return self._checked.ask.remote("output_of", workflow.workflow_id)
+        return self._checked_for(workflow.workflow_id).ask.remote("output_of", workflow.workflow_id)
 
     def task_output(self, workflow_id: str, task_id: str) -> Any:
         """A reference to the output of a task, whoever runs it."""
-        return self._checked.ask.remote("task_output", workflow_id, task_id)
+        return self._checked_for(workflow_id).ask.remote("task_output", workflow_id, task_id)
 
     def value(self, reference: Any, timeout: float | None = None) -> Any:
         """What a reference of this engine stands for, once it is there.
@@ -115,36 +106,34 @@ class RayEngine:
 
     def note_cancelled(self, workflow: WorkflowRecord) -> None:
         """Its cancellation was just stored: stop what runs of it."""
-        self._actor.ask.remote("note_cancelled", workflow.key)
+        self._coordinators.of(workflow.workflow_id).ask.remote("note_cancelled", workflow.key)
 
     def close(self) -> None:
         """Let go; the coordinator and its workflows go on."""
 
-    def memory(self) -> tuple[int, int]:
-        """The coordinator's process, and the bytes that are resident of it."""
-        measured: tuple[int, int] = self.value(self._actor.ask.remote("memory"))
-        return measured
+    def memory(self) -> list[tuple[int, int]]:
+        """Of each coordinator its process, and the bytes that are resident of it."""
+        return [self.value(actor.ask.remote("memory")) for actor in self._coordinators.all]
 
-    @property
-    def _checked(self) -> Any:
-        """The coordinator, if this process still is connected to where it runs."""
+    def _checked_for(self, workflow_id: str) -> Any:
+        """The coordinator for a workflow, if this process still is connected to where it runs."""
         now = ray.get_runtime_context().gcs_address if ray.is_initialized() else None
         if now != self._cluster:
             raise ValueError(
                 f"workflows of this process run on the Ray cluster at {self._cluster}, and it is connected "
                 f"to {now or 'none'} now: call workflow.shutdown() first, to use the other"
             )
-        return self._actor
+        return self._coordinators.of(workflow_id)
 
     def _enter(self, wanted: Submission | Claim) -> Any:
-        actor, request = self._checked, uuid.uuid4().hex
+        actor, request = self._checked_for(wanted.workflow_id), uuid.uuid4().hex
         entered = actor.ask.remote("enter", request, wanted)
         output = actor.ask.remote("output", request, wanted.workflow_id)
         self.value(entered)
         return output
 
     def _check_limits(self, wanted: Limits) -> None:
-        in_force: Limits = self.value(self._actor.ask.remote("limits"))
+        in_force: Limits = self.value(self._coordinators.all[0].ask.remote("limits"))
         for name in ("running", "pending"):
             asked, has = getattr(wanted, name), getattr(in_force, name)
             if asked is not None and asked != has:
@@ -159,51 +148,6 @@ class RayEngine:
             f"{why} is gone: {type(error).__name__}: {str(error).splitlines()[0]} What was stored is kept: "
             "`workflow.resume` goes on once a cluster is there"
         ) from error
-
-
-def _coordinator(location: Location, limits: Limits) -> Any:
-    """The actor; made where there is none."""
-    # In a task, the coordinator that runs it: the paths of a worker are not quite those of its driver.
-    name = os.environ.get(SENDER) or _name(location)
-    made = ray.remote(Front).options(
-        name=name,
-        namespace=NAMESPACE,
-        get_if_exists=True,
-        lifetime="detached",
-        num_cpus=0,
-        # Other nodes come and go; and a storage that is a file is most likely there.
-        resources={internals.HEAD: 0.001} if internals.HEAD in ray.cluster_resources() else None,
-        max_restarts=-1,
-        max_task_retries=-1,
-        max_concurrency=CONCURRENCY,
-    )
-    return made.remote(name, location.name, limits, _provenance())
-
-
-def _name(location: Location) -> str:
-    """Of the coordinator for this storage and the code that this driver sees."""
-    code = [
-        location.name,
-        [os.path.abspath(entry) for entry in sys.path],
-        dict(ray.get_runtime_context().runtime_env),
-        sys.version,
-        _version(),
-    ]
-    digest = hashlib.sha256(json.dumps(code, sort_keys=True, default=repr).encode()).hexdigest()
-    return f"coordinator-{digest[:24]}"
-
-
-def _check_reach(location: Location) -> None:
-    """A file can be shared by one machine's nodes only."""
-    if location.path is None:
-        return
-    machines = {node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"]}
-    if len(machines) > 1:
-        raise StorageError(
-            f"the storage {str(location.path)!r} is a file of one machine, and the Ray cluster has nodes on "
-            f"{len(machines)} ({', '.join(sorted(machines))}): they can't share it. Use PostgreSQL: "
-            "workflow.init(storage='postgresql://user@host/database')"
-        )
 
 
 def _on_ray(plan: Plan) -> Plan:
@@ -230,10 +174,3 @@ def _provenance() -> Provenance:
     return replace(
         of_process, code_json=json.dumps(json.loads(of_process.code_json) | {"ray": ray.__version__})
     )
-
-
-def _version() -> str:
-    try:
-        return version("heliograph")
-    except PackageNotFoundError:  # a source tree that was not installed has none
-        return ""
