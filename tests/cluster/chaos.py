@@ -93,12 +93,17 @@ class Cluster:
             self.blows["killed"] += 1
             return
         self._engines[place].send_signal(signal.SIGSTOP)
-        self._stopped[place] = time.monotonic() + chance.uniform(1, 25 if not ends_lease else 3)
+        self._stopped[place] = time.monotonic() + self._long(chance, ends_lease)
         self.blows["stopped"] += 1
         if ends_lease:
             with psycopg.connect(postgresql.plain(self.url), autocommit=True) as connection:
                 pid = self._engines[place].pid
                 connection.execute("UPDATE owners SET lease_until = 0 WHERE pid = %s", [pid])
+
+    @staticmethod
+    def _long(chance: random.Random, ends_lease: bool) -> float:
+        """Seconds: a while, or longer than a lease."""
+        return chance.uniform(16, 22) if chance.random() < 0.3 and not ends_lease else chance.uniform(1, 3)
 
     def revive(self) -> None:
         """Start again, as a supervisor would, those that met a server that was away when they started."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -228,6 +229,25 @@ def test_a_submission_of_a_stored_id_leaves_no_arguments(storage: str, tmp_path:
     for _ in range(2):
         workflow.run(wait.bind(opened_gate(storage), os.urandom(LARGE)), workflow_id="mine")
     assert files(storage) == named(storage)
+
+
+def test_the_arguments_of_what_is_handed_in_stay_until_it_is_deleted(storage: str) -> None:
+    workflow.shutdown()
+    workflow.init(storage=storage, max_pending_workflows=1)
+    workflow.run_async(use.bind(os.urandom(LARGE)), workflow_id="mine", detach=True)
+    with pytest.raises(queue.Full):
+        workflow.run_async(use.bind(os.urandom(LARGE)), workflow_id="other", detach=True)
+    workflow.shutdown()
+    workflow.init(storage=storage)
+    with pytest.raises(RuntimeError, match="'mine' is PENDING already"):
+        workflow.run_async(use.bind(os.urandom(LARGE)), workflow_id="mine", detach=True)
+    all_grow_old(storage)
+    assert len(files(storage)) == 1
+    assert files(storage) == named(storage)
+    assert collected(remove=True) == set()
+    workflow.cancel("mine")
+    workflow.delete("mine")
+    assert files(storage) == set()
 
 
 @pytest.mark.parametrize("age", [0, 599, -1])

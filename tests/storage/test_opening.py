@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from heliograph import workflow
+from heliograph.storage.location import locate
 from tests import scripts
 from tests.conditions import until
 
@@ -185,3 +186,25 @@ def test_two_processes_may_make_one_storage_at_once(tmp_path: Path) -> None:
     start.touch()
     said = [process.communicate(timeout=60) for process in processes]
     assert [printed for printed, _ in said] == ["[]\n"] * 4, said
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "again"),
+    [
+        ("/data/flows", "/data/flows/heliograph-values", "sqlite:////data/flows/heliograph.db"),
+        ("/data/flows.db", "/data/flows-values", "/data/flows.db"),
+        ("sqlite:////data/a.db?values=s3://bucket/a b", "s3://bucket/a b", None),
+        ("sqlite:////data/a.db?values=/mnt/values", "/mnt/values", None),
+        ("postgresql://ann@db/flows?values=s3://bucket/x", "s3://bucket/x", None),
+    ],
+)
+def test_where_large_values_go(text: str, values: str, again: str | None) -> None:
+    location = locate(text)
+    assert location.values == values
+    assert locate(location.name) == location  # what other processes are told
+    assert again is None or locate(again).url == location.url
+
+
+def test_an_option_that_there_is_not() -> None:
+    with pytest.raises(ValueError, match="has an option 'value': a SQLite database"):
+        locate("sqlite:////data/a.db?value=s3://bucket")

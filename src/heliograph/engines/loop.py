@@ -83,7 +83,7 @@ class Loop:
         self._wakes_at = now  # the loop's thread, if nobody wakes it before
         self._running = True
         self._entering = threading.Lock()  # nobody enters behind the one who closes
-        self._ear = store.news.ear(lambda word: bool(word.lost), self._note_word)
+        self._ear = store.news.far_ear(lambda word: bool(word.lost), self._note_word)
         self._thread = threading.Thread(target=self._main, name="heliograph-loop", daemon=True)
         self._thread.start()
 

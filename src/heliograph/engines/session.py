@@ -215,6 +215,7 @@ class Session:
         wanted = submission(plan, workflow_id, user_metadata, self.store, WorkflowStatus.PENDING)
         match self.store.handover.hand_in(wanted, self.settings.workers.max_pending):
             case None:
+                self.store.withdraw(wanted)
                 raise queue.Full("as many workflows wait as max_pending_workflows allows")
             case Refused():
                 self.store.withdraw(wanted)

@@ -130,7 +130,8 @@ class Journal:
 
         committed, found_out = self._database.again(lambda: self._database.written(store))
         self._registered, self._has_facts = True, found_out
-        self._tell(batch, committed)
+        if self._database.news.is_heeded:
+            self._tell(batch, committed)
         return committed
 
     def _tell(self, batch: Batch, committed: Committed) -> None:

@@ -67,7 +67,7 @@ def locate(storage: str | os.PathLike[str] | None = None) -> Location:
             ``HELIOGRAPH_STORAGE`` says, or the user's data directory.
 
     Raises:
-        ValueError: a URL of a kind that heliograph doesn't know.
+        ValueError: a URL of a kind that heliograph doesn't know, or with an option that it doesn't.
 
     >>> locate("/data/flows").url
     'sqlite:////data/flows/heliograph.db'
@@ -85,7 +85,13 @@ def locate(storage: str | os.PathLike[str] | None = None) -> Location:
         return _file(Path(unquote(parts.path)))
     if kind == "sqlite":
         path, _, query = text.split(":///", 1)[-1].partition("?")
-        values = [value for name, value in parse_qsl(query) if name == _VALUES]
+        given = parse_qsl(query, keep_blank_values=True)
+        if unknown := [name for name, _ in given if name != _VALUES]:
+            raise ValueError(
+                f"storage {text!r} has an option {unknown[0]!r}: "
+                f"a SQLite database has no other than {_VALUES!r}"
+            )
+        values = [value for _, value in given if value]
         return _file(Path(unquote(path)), is_database=True, values=values[-1] if values else None)
     if kind in ("postgresql", "postgres"):
         return _server(text)

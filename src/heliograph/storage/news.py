@@ -147,20 +147,33 @@ class News:
         self.changes = changes
         self._bell: Bell | None = None
         self._is_hung = False  # or will never be
-        self._ears: WeakSet[Ear] = WeakSet()
+        self._near: WeakSet[Ear] = WeakSet()
+        self._far: WeakSet[Ear] = WeakSet()
         self._lock = threading.Lock()
 
     def ear(self, concerns: Callable[[Word], bool], call: Callable[[Word], object] | None = None) -> Ear:
         """Somebody who listens from now on, for as long as he is there; see `Ear`."""
+        made = self.far_ear(concerns, call)
+        with self._lock:
+            self._near.add(made)
+        return made
+
+    def far_ear(self, concerns: Callable[[Word], bool], call: Callable[[Word], object] | None = None) -> Ear:
+        """Somebody who listens to other processes only: he knows what this one stores."""
         made = Ear(self, concerns, call)
         with self._lock:
-            self._ears.add(made)
+            self._far.add(made)
         self._hung()
         return made
 
+    @property
+    def is_heeded(self) -> bool:
+        """Whether it is worth telling anything."""
+        return bool(self._near) or self._hung() is not None
+
     def tell(self, word: Word) -> None:
         """Something was committed: who waits in this process knows at once, the others soon."""
-        self._hand_on(word)
+        self._hand_on(word, self._near)
         bell = self._hung()
         if bell is not None:
             bell.ring(word)
@@ -181,10 +194,13 @@ class News:
         if bell is not None:
             bell.close()
 
-    def _hand_on(self, word: Word) -> None:
-        if self._ears:
+    def _heard(self, word: Word) -> None:
+        self._hand_on(word, self._far)
+
+    def _hand_on(self, word: Word, to: WeakSet[Ear]) -> None:
+        if to:
             with self._lock:
-                ears = list(self._ears)
+                ears = list(to)
             for ear in ears:
                 ear.hear(word)
 
@@ -192,5 +208,5 @@ class News:
         if not self._is_hung:
             with self._lock:
                 if not self._is_hung:
-                    self._bell, self._is_hung = self._hang(self._hand_on), True
+                    self._bell, self._is_hung = self._hang(self._heard), True
         return self._bell
