@@ -66,6 +66,24 @@ WORK: Final = {
 }
 
 
+STAGES: Final = {
+    ("graph/task.py", "bind"): "bind: a node",
+    ("graph/plan.py", "make_plan"): "the plan: arguments pickled, tasks numbered",
+    ("storage/arguments.py", "place_arguments"): "arguments hashed, or written if they are large",
+    ("engines/attempt.py", "load"): "in the worker: function, arguments and inputs loaded",
+    ("engines/attempt.py", "keep"): "in the worker: output pickled, hashed, or written if it is large",
+    ("engines/attempt.py", "succeeded"): "in the worker: what it used is read, and the receipt made",
+    ("engines/performer.py", "ended"): "a receipt: told to the machine, turned into news",
+    ("engines/performer.py", "_start"): "an attempt: put together and handed to a worker",
+    ("storage/submissions.py", "store"): "rows of a new workflow",
+    ("storage/journal.py", "_write"): "rows of what happened: attempt, output, status, change",
+    ("storage/journal.py", "_fence"): "the workflow's own row, and whether it is still ours",
+    ("storage/sqlite.py", "begin"): "BEGIN",
+    ("storage/sqlite.py", "commit"): "COMMIT: what SQLite and the disk take",
+}
+"""Stretches of the work that don't overlap, by the function that does them."""
+
+
 @dataclass(slots=True)
 class Threads:
     """What the threads of a stretch of work did, by the kind of thread: its name without its number."""
@@ -135,9 +153,32 @@ def main(argv: list[str]) -> int:
         return 0
 
     _, threads = observe(work, profiled=True)
+    _print_stages(plain, threads, work.tasks)
     for kind, profiles in threads.profiles.items():
         _print_top(kind, profiles, work.tasks, given.top)
     return 0
+
+
+def _print_stages(plain: Threads, profiled: Threads, tasks: int) -> None:
+    """What each stretch takes, as a share of what its thread took when nobody watched."""
+    print("\nby stretch, in the order of a task's life: us of processor time each")
+    found: dict[tuple[str, str], float] = defaultdict(float)
+    rest: dict[str, float] = {}
+    for kind, profiles in profiled.profiles.items():
+        scale = plain.seconds[kind] / profiled.seconds[kind] / tasks * 1e6
+        rest[kind] = plain.seconds[kind] / tasks * 1e6
+        stats: dict[Any, Any] = pstats.Stats(*profiles).stats  # type: ignore[attr-defined]
+        for (file, _, name), (_, _, _, cumulative, _) in stats.items():
+            stage = (f"{Path(file).parent.name}/{Path(file).name}", name)
+            if stage in STAGES:
+                found[stage] += cumulative * scale
+                rest[kind] -= cumulative * scale
+    for stage, said in STAGES.items():
+        if found[stage] >= 0.05:
+            print(f"{found[stage]:9.1f}  {said}")
+    for kind, left in rest.items():
+        if left >= 0.05:
+            print(f"{left:9.1f}  all else in {kind}")
 
 
 def _print_top(kind: str, profiles: list[cProfile.Profile], tasks: int, top: int) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 from unittest.mock import patch
@@ -76,7 +76,6 @@ def measure(scale: Scale) -> list[Figure]:
             return _spent(count)
 
     spent = alternate(scale, {HELIOGRAPH: with_all, CHECKPOINTS: checkpoints, LOOP: loop})
-    pairs = zip(spent[HELIOGRAPH], spent[CHECKPOINTS], strict=True)
     metered = alternate(scale, {HELIOGRAPH: lambda: _metered(scale.size(20_000, 500))})
     return [
         Figure(
@@ -86,14 +85,8 @@ def measure(scale: Scale) -> list[Figure]:
             measured=spent,
             note="of all threads, from before `bind` to the output",
         ),
-        Figure(
-            name="cost of recording a task, threads",
-            unit="us",
-            better="lower",
-            measured={HELIOGRAPH: tuple([everything - some for everything, some in pairs])},
-            bars=(Bar(60.0),),
-            note=f"processor time with everything on, less that of {CHECKPOINTS}",
-        ),
+        _more("cost of recording a task, threads", spent, CHECKPOINTS),
+        _more("cost of storing and recording a task, threads", spent, LOOP),
         Figure(
             name="measuring a task in a worker process",
             unit="us",
@@ -102,6 +95,18 @@ def measure(scale: Scale) -> list[Figure]:
             note="processor time of its meter alone, peak memory included: this comes on top there",
         ),
     ]
+
+
+def _more(name: str, spent: Mapping[str, tuple[float, ...]], than: str) -> Figure:
+    pairs = zip(spent[HELIOGRAPH], spent[than], strict=True)
+    return Figure(
+        name=name,
+        unit="us",
+        better="lower",
+        measured={HELIOGRAPH: tuple([everything - less for everything, less in pairs])},
+        bars=(Bar(60.0),),
+        note=f"processor time with everything on, less that of {than}",
+    )
 
 
 def _spent(count: int) -> float:

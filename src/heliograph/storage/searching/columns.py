@@ -75,8 +75,23 @@ class Columns:
             return self._of_its_workflow(schema.workflows.c.workflow_id)
         return self.unindexed(_OF_TASK[name]()) if name in ("status", "name", "task_id") else _OF_TASK[name]()
 
+    def compared(self, name: str, compare: Callable[[Column], Column]) -> Column:
+        """A field, compared.
+
+        A server finds workflows first, and then their tasks, if it is told that there is such a workflow; a
+        value of a task's workflow it would look up for each task.
+        """
+        of_workflow = "workflow_id" if name == "workflow_id" else name.removeprefix(f"{OF_WORKFLOW}.")
+        if self.tasks and self.is_plain and (of_workflow != name or name == "workflow_id"):
+            workflows = schema.workflows.alias()
+            its = [workflows.c.key == schema.tasks.c.workflow, compare(workflows.c[of_workflow])]
+            return exists().where(*its).correlate(schema.tasks)
+        return compare(self.field(name))
+
     def has_status(self, status: WorkflowStatus) -> Column:
         """Whether the row's workflow reads so."""
+        if self.tasks and self.is_plain and status not in (*ACTIVE, WorkflowStatus.RESUMABLE):
+            return self.compared(f"{OF_WORKFLOW}.status", lambda column: column == constant(status))
         stored = self.stored_status()
         if status is WorkflowStatus.RESUMABLE:
             return and_(stored.in_(constants(ACTIVE)), ~self._is_alive())

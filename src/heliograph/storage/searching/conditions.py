@@ -97,14 +97,17 @@ class Clauses:
             if self._columns.tasks and field.name == "status":
                 return self._columns.task_has_status(TaskStatus(str(value)))
             return self._columns.has_status(WorkflowStatus(str(value)))
-        column = self._columns.field(field.name)
-        if how is Operator.EQUAL:
-            return column == value
-        if how is Operator.PREFIX:
-            return begins_with(column, str(value), self._dialect)
-        if how is Operator.CONTAINS:
-            return self._holds(column, str(value))
-        return _ORDERS[how](column, value)
+
+        def compare(column: ColumnElement[Any]) -> Clause:
+            if how is Operator.EQUAL:
+                return column == value
+            if how is Operator.PREFIX:
+                return begins_with(column, str(value), self._dialect)
+            if how is Operator.CONTAINS:
+                return self._holds(column, str(value))
+            return _ORDERS[how](column, value)
+
+        return self._columns.compared(field.name, compare)
 
     def _of_metadata(self, field: FieldAsked, how: Operator, value: Value) -> Clause:
         label = self._label(field)
