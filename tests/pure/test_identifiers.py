@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heliograph.graph.identifiers import MAX_LENGTH, UniqueNames, check_identifier, safe_name
+from tests.shown import shown
 
 CONTROL = [chr(code) for code in (*range(0x20), 0x7F, *range(0x80, 0xA0), 0x2028, 0x2029)]
 SURROGATES = ["\ud800", "\udbff", "\udc00", "\udfff"]
@@ -22,7 +23,7 @@ def test_any_printable_text_of_up_to_512_characters_is_an_id(value: str) -> None
     assert check_identifier("workflow_id", value) == value
 
 
-@pytest.mark.parametrize("value", [None, 7, 7.0, True, b"bytes", ["a"], object()], ids=repr)
+@pytest.mark.parametrize("value", [None, 7, 7.0, True, b"bytes", ["a"], object()], ids=shown)
 def test_an_id_that_is_no_str_is_a_type_error_that_names_the_type(value: object) -> None:
     with pytest.raises(TypeError, match=rf"^workflow_id must be a str, not {type(value).__name__}: "):
         check_identifier("workflow_id", value)

@@ -20,6 +20,7 @@ from heliograph.graph.options import (
 )
 from heliograph.graph.task import Task, task
 from heliograph.workflow import options
+from tests.shown import shown
 
 GIVERS: dict[str, Callable[..., object]] = {
     "workflow.options(...)": lambda **given: options(**given),
@@ -48,7 +49,7 @@ def options_of(given: Task) -> TaskOptions:
 
 
 def wrong(key: str, *values: object) -> list[Any]:
-    return [pytest.param(key, value, id=f"{key}={value!r:.30}") for value in values]
+    return [pytest.param(key, value, id=f"{key}={shown(value):.30}") for value in values]
 
 
 NOT_BOOL = (0, 1, "True", [], 1.0)
@@ -219,7 +220,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         ),
         ({"retry_exceptions": (KeyboardInterrupt,)}, {"retry_exceptions": ("builtins.KeyboardInterrupt",)}),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_each_option_arrives(given: dict[str, Any], expected: dict[str, Any]) -> None:
     got = options_of(nothing.options(**given))
@@ -272,7 +273,7 @@ def test_two_workflow_options_decorators_merge_and_the_upper_one_wins() -> None:
     assert options_of(decorated) == TaskOptions(name="upper", checkpoint=False)
 
 
-@pytest.mark.parametrize("below", [len, lambda: None, 5, type], ids=repr)
+@pytest.mark.parametrize("below", [len, lambda: None, 5, type], ids=shown)
 def test_workflow_options_below_the_task_decorator_says_which_goes_above(below: object) -> None:
     with pytest.raises(
         TypeError, match=r"^@workflow\.options goes above @workflow\.task \(or @ray\.remote\)"

@@ -21,6 +21,7 @@ from heliograph.graph.function import load
 from heliograph.graph.node import InputNode, Inputs, TaskNode
 from heliograph.graph.plan import Plan, make_plan, restore_arguments
 from heliograph.graph.task import task
+from tests.shown import shown
 
 Point = namedtuple("Point", "x y")
 
@@ -287,7 +288,7 @@ def test_an_input_that_leads_back_to_the_input_is_an_error_and_no_crash() -> Non
 
 
 @pytest.mark.parametrize(
-    "dag", [None, 5, "dag", give, [give.bind()], lambda: None, InputNode(), InputNode()[0]], ids=repr
+    "dag", [None, 5, "dag", give, [give.bind()], lambda: None, InputNode(), InputNode()[0]], ids=shown
 )
 def test_what_is_no_dag_is_a_type_error(dag: Any) -> None:
     with pytest.raises(TypeError, match=r"task\.bind\(\.\.\.\)"):

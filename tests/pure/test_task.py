@@ -19,6 +19,7 @@ from heliograph.graph.node import Inputs
 from heliograph.graph.pickling import loads
 from heliograph.graph.plan import make_plan
 from heliograph.graph.task import Task, task
+from tests.shown import shown
 
 
 @task
@@ -187,7 +188,7 @@ def test_whatever_can_be_called_has_a_name_that_is_safe_for_a_file(number: int) 
         (plain, 3, -3),
         (lambda x: x * 2, 3, 6),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_whatever_can_be_called_goes_to_a_worker_and_comes_back(
     function: Callable[..., Any], argument: Any, expected: Any
@@ -301,7 +302,7 @@ def test_a_function_that_cannot_be_pickled_is_told_with_the_name_of_its_task() -
 
 
 @pytest.mark.parametrize(
-    "given", [add, add.options(name="x"), task(lambda: 3), task(Adder(1)), task(len)], ids=repr
+    "given", [add, add.options(name="x"), task(lambda: 3), task(Adder(1)), task(len)], ids=shown
 )
 def test_a_task_can_be_an_argument_of_another(given: Task) -> None:
     @task

@@ -14,7 +14,7 @@ ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'heli
 
 from heliograph import workflow  # noqa: E402  # the line that a program changes
 
-pytestmark = pytest.mark.usefixtures("storage")
+pytestmark = pytest.mark.usefixtures("one_storage")
 
 
 @ray.remote
