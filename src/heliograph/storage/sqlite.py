@@ -205,7 +205,7 @@ class SQLite:
 def _configure(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # no transactions but those that are begun by name
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "mmap_size=268435456"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
