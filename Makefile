@@ -28,7 +28,7 @@ demo: $(VENV)/.ready ## run a real job: index the whole standard library, durabl
 
 test: $(VENV)/.ready ## run the tests
 	@echo "test: running the tests"
-	@$(PY) -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+	@$(PY) -m pytest -n $(JOBS) $(ARGS)
 
 test-ray-oldest: $(VENV)/.ready ## run the tests of the metadata page on the oldest Ray that is supported
 	@echo "test-ray-oldest: making $(OLDEST) with Ray 2.48, and running the page's tests on it"

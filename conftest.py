@@ -1,24 +1,28 @@
-"""Doctests and tests keep their hands off the storage of whoever runs them."""
+"""What holds for all tests, doctests among them."""
 
 from __future__ import annotations
 
 import os
+import re
 import tempfile
+from typing import Any, Final
 
 import pytest
 
-# Before anything of heliograph is used: the first workflow of a process decides where all are stored.
+# Before anything of heliograph is used: the first workflow of a process decides where all are stored, and
+# tests keep their hands off the storage of whoever runs them.
 os.environ["HELIOGRAPH_STORAGE"] = tempfile.mkdtemp(prefix="heliograph-tests-")
 
+_ON_RAY: Final = re.compile(r"^tests/ray/|\[ray[]-]")
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Of the processes that run tests side by side, one has all tests on Ray: they share one cluster."""
-    for item in items:
-        parameters = (
-            item.callspec.id.split("-")
-            if isinstance(item, pytest.Function) and hasattr(item, "callspec")
-            else []
-        )
-        if "ray" in parameters or "ray" in item.path.parent.parts[-1:]:
-            item.add_marker(pytest.mark.xdist_group("ray"))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneForRay(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "ray" if _ON_RAY.search(nodeid) else nodeid
+
+    return OneForRay(config, log)
