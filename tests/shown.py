@@ -6,5 +6,7 @@ import re
 
 
 def shown(value: object) -> str:
-    """What `repr` says, but for where in memory the thing is."""
+    """What `repr` says, but for where in memory a thing is, and with sets in order."""
+    if isinstance(value, set):
+        return "{" + ", ".join(sorted(map(shown, value))) + "}"
     return re.sub(r" at 0x[0-9a-f]+", "", repr(value))

@@ -14,6 +14,7 @@ from heliograph.errors import InputMissingError
 from heliograph.graph.node import InputNode, InputPart, Inputs, Node, TaskNode
 from heliograph.graph.pickling import dumps, loads
 from heliograph.graph.task import task
+from tests.shown import shown
 
 
 @task
@@ -50,7 +51,7 @@ def test_a_node_taken_for_its_value_is_a_type_error_that_says_what_to_do(
     assert repr(node) in str(caught.value)
 
 
-@pytest.mark.parametrize("key", [0, "k", slice(1)], ids=repr)
+@pytest.mark.parametrize("key", [0, "k", slice(1)], ids=shown)
 @pytest.mark.parametrize("name", ["a task's node", "an item of the input", "an attribute of the input"])
 def test_an_item_of_a_value_that_is_not_there_is_refused(name: str, key: object) -> None:
     with pytest.raises(TypeError, match=r"has no value yet: \[.*\] needs one\. Do it inside a task"):
@@ -197,7 +198,7 @@ def test_an_input_that_was_not_given_is_a_value_error_that_says_what_was(
     assert [word for word in words if word not in str(caught.value)] == []
 
 
-@pytest.mark.parametrize("key", [True, None, 1.5, (1,), slice(1), b"x"], ids=repr)
+@pytest.mark.parametrize("key", [True, None, 1.5, (1,), slice(1), b"x"], ids=shown)
 def test_a_part_of_the_input_has_an_int_or_a_str_key(key: Any) -> None:
     with pytest.raises(TypeError, match="a part of the input has an int or a str key, not "):
         given[key]

@@ -302,14 +302,14 @@ def test_given_options_are_a_mapping_of_the_one_key_that_ray_lets_through() -> N
 
 
 @pytest.mark.parametrize(
-    "labels", [5, "x", ["a"], {"heliograph": 5}, {"heliograph": [("name", "x")]}], ids=repr
+    "labels", [5, "x", ["a"], {"heliograph": 5}, {"heliograph": [("name", "x")]}], ids=shown
 )
 def test_what_others_put_where_the_options_are_carried_is_a_clear_error(labels: object) -> None:
     with pytest.raises(TypeError, match=r"^_labels is what workflow\.options\(\.\.\.\) unpacks to, not "):
         nothing.options(_labels=labels)
 
 
-@pytest.mark.parametrize("labels", [None, {}, {"gpu": "a100"}], ids=repr)
+@pytest.mark.parametrize("labels", [None, {}, {"gpu": "a100"}], ids=shown)
 def test_labels_of_rays_own_change_nothing(labels: object) -> None:
     assert options_of(nothing.options(_labels=labels)) == TaskOptions()
 

@@ -22,6 +22,7 @@ from heliograph.graph.pickling import (
     load_with_references,
     loads,
 )
+from tests.shown import shown
 
 Point = namedtuple("Point", "x y")
 
@@ -114,7 +115,7 @@ def test_the_short_cut_keeps_references_out() -> None:
         (Box(Marker(7)), Box("seven")),
         ([{"deep": (Box([Marker(7)]),)}], [{"deep": (Box(["seven"]),)}]),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_a_reference_is_found_wherever_it_is_nested(nested: Any, expected: Any) -> None:
     kept: list[Any] = []
@@ -199,6 +200,6 @@ def test_the_error_is_of_the_family_and_a_type_error() -> None:
     assert issubclass(NotPicklableError, TypeError)
 
 
-@pytest.mark.parametrize("value", [1, 1.5, 1j, "x", b"x", True, None], ids=repr)
+@pytest.mark.parametrize("value", [1, 1.5, 1j, "x", b"x", True, None], ids=shown)
 def test_plain_values_are_pickled_as_pickle_does_it(value: object) -> None:
     assert dumps(value, "it") == pickle.dumps(value, 5)

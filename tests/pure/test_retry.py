@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from heliograph.graph.options import TaskOptions
 from heliograph.scheduling.retry import is_retried
+from tests.shown import shown
 
 TIMEOUT = ("builtins.TimeoutError", "builtins.OSError", "builtins.Exception", "builtins.BaseException")
 
@@ -56,13 +57,13 @@ def test_an_exception_is_not_retried_unless_somebody_asked_for_that() -> None:
         ([ConnectionError], False),  # a sibling
         ([], False),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_of_listed_types_an_exception_of_one_or_of_a_subclass_is_retried(kinds: Any, again: bool) -> None:
     assert retried(retry_exceptions=kinds) is again
 
 
-@pytest.mark.parametrize("kinds", [False, [], [ValueError]], ids=repr)
+@pytest.mark.parametrize("kinds", [False, [], [ValueError]], ids=shown)
 def test_a_dead_worker_is_retried_whatever_is_said_of_exceptions(kinds: Any) -> None:
     assert retried(died=True, lineage=(), retry_exceptions=kinds)
     assert not retried(died=True, lineage=(), retry_exceptions=kinds, max_retries=0)

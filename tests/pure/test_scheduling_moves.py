@@ -25,6 +25,7 @@ from heliograph.scheduling.invariants import check
 from heliograph.scheduling.machine import Machine
 from heliograph.scheduling.transitions import RUN_MOVES, TASK_MOVES, IllegalMoveError, initial_status
 from tests.pure.family import state_of
+from tests.shown import shown
 
 READY, RUNNING, PENDING = TaskStatus.READY, TaskStatus.RUNNING, TaskStatus.PENDING
 NOW = 7.0
@@ -314,7 +315,7 @@ def test_a_run_that_is_over_asks_for_nothing_whatever_comes(name: str) -> None:
 # -- receipts that come late, and events that can't be
 
 
-@pytest.mark.parametrize("event", [Started(NOW, 0, 1), Succeeded(NOW, 0, 1), raised(0), killed(0)], ids=repr)
+@pytest.mark.parametrize("event", [Started(NOW, 0, 1), Succeeded(NOW, 0, 1), raised(0), killed(0)], ids=shown)
 def test_news_of_an_attempt_that_is_over_are_no_news(event: Event) -> None:
     after_retry = submitted(CHAIN, killed(0, 1))
     after_success = submitted(CHAIN, Succeeded(NOW, 0, 1))
@@ -325,7 +326,7 @@ def test_news_of_an_attempt_that_is_over_are_no_news(event: Event) -> None:
         assert state_of(machine) == before
 
 
-@pytest.mark.parametrize("event", [Started(NOW, 1, 1), Succeeded(NOW, 1, 1), raised(1)], ids=repr)
+@pytest.mark.parametrize("event", [Started(NOW, 1, 1), Succeeded(NOW, 1, 1), raised(1)], ids=shown)
 def test_news_of_an_attempt_that_never_was_are_no_news(event: Event) -> None:
     machine = submitted(CHAIN)
     before = state_of(machine)
