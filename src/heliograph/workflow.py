@@ -72,6 +72,7 @@ from heliograph.reading.explaining import (
 from heliograph.reading.functions import functions, trend
 from heliograph.reading.history import history
 from heliograph.reading.metadata import get_downstream
+from heliograph.reading.opened import checked_flag
 from heliograph.reading.searching import condition, field, over_time, search, search_fields, summarize
 from heliograph.reading.telemetry import live_spans, send_spans
 from heliograph.reading.watching import get_logs, get_metrics, watch
@@ -304,8 +305,7 @@ def run_async(
         The output, once it is there: a `concurrent.futures.Future` on the embedded engine, an `ObjectRef` on
         Ray, which `ray.get` and `ray.wait` take.
     """
-    if not isinstance(detach, bool):
-        raise TypeError(f"detach must be True or False, not {detach!r}")
+    checked_flag("detach", detach)
     return _begun(dag, args, kwargs, workflow_id, metadata, detach)[1]
 
 
@@ -325,17 +325,23 @@ def work(stop: threading.Event, *, at_once: int | None = None, grace: float = 20
         How many did not: after `shutdown` they read RESUMABLE, and others take them.
 
     Raises:
-        ValueError, TypeError: a number that can't be; or `init` was told to use Ray, whose coordinators are
-            all the workers that there are.
+        ValueError, TypeError: an argument that can't be; or `init` was told to use Ray, whose coordinators
+            are all the workers that there are.
         StorageError: the storage can't be opened.
     """
-    from heliograph.engines.session import checked_number
+    from heliograph.engines.session import checked_number, checked_seconds
+    from heliograph.engines.working import checked_stop
     from heliograph.engines.working import work as work_with
 
+    checked_stop(stop)
+    checked_number("at_once", at_once, least=1)
+    if at_once == -1:  # elsewhere that is no limit, which a worker always has
+        raise ValueError("at_once must be at least 1, or None, not -1")
+    seconds = checked_seconds("grace", grace)
     session = _opened()
     if session.settings.engine == "ray":
         raise ValueError("a worker is an embedded engine: on Ray, coordinators run what is submitted")
-    return work_with(session.engine, stop, checked_number("at_once", at_once, least=1), grace)
+    return work_with(session.engine, stop, at_once, seconds)
 
 
 def resume(workflow_id: str) -> Any:
@@ -365,7 +371,11 @@ def resume_all(include_failed: bool = False) -> list[tuple[str, Any]]:
 
     Returns:
         Ids and their outputs to come.
+
+    Raises:
+        TypeError: `include_failed` is not a bool.
     """
+    checked_flag("include_failed", include_failed)
     session = _opened()
     wanted = {WorkflowStatus.RESUMABLE} | ({WorkflowStatus.FAILED} if include_failed else set())
     waiting = session.store.queries.workflows(wanted)
@@ -482,12 +492,14 @@ def get_metadata(
 
     Raises:
         WorkflowNotFoundError: no such workflow, or no such task in it.
+        TypeError: `tasks` is not a bool.
         ValueError: both a task and `tasks` are asked for, or a limit that can't be.
     """
     from heliograph.engines.waiting import found
     from heliograph.reading.metadata import with_tasks
     from heliograph.records.metadata import task_metadata, workflow_metadata
 
+    checked_flag("tasks", tasks)
     wants_all = tasks or (task_id == "all" and name is None)
     if not wants_all and (limit is not None or after is not None):
         raise ValueError("limit and after are for pages of tasks: ask with tasks=True")

@@ -283,6 +283,39 @@ def test_head_may_leave_early(storage: Path) -> None:
 # -- errors: one line, and a code
 
 
+@pytest.mark.parametrize(
+    ("arguments", "target"),
+    [
+        ("ls", "/dev/full"),
+        ("ls --json", "/dev/full"),
+        ("--version", "/dev/full"),
+        ("ls", "&-"),
+        ("watch good", "&-"),
+    ],
+)
+def test_a_standard_output_that_takes_nothing(storage: Path, arguments: str, target: str) -> None:
+    line = f'exec "$0" -m heliograph.cli --storage "$1" {arguments} >{target}'
+    done = subprocess.run(
+        ["/bin/sh", "-c", line, sys.executable, str(storage)], stderr=subprocess.PIPE, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert re.fullmatch("error: .*(No space left on device|standard output: it is closed)\n", done.stderr)
+
+
+def test_ls_watch_in_a_pipe_goes_on_until_nobody_reads(tmp_path: Path) -> None:
+    place = tmp_path / "storage"
+    scripts.run("from heliograph import workflow\nworkflow.run(workflow.sleep(0), workflow_id='one')", place)
+    with subprocess.Popen(
+        [*COMMAND, "--storage", str(place), "ls", "--watch"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert [process.stdout.readline()[:3] for _ in range(4)] == [b"ID ", b"one"] * 2
+        process.stdout.close()
+        assert process.wait(60) == 0
+        assert process.stderr.read() == b""
+
+
 def failed(*arguments: str, storage: Path | None, **environment: str) -> tuple[int, str]:
     done = heliograph(*arguments, storage=storage, **environment)
     assert done.stdout == ""
@@ -324,6 +357,14 @@ def test_not_a_storage(tmp_path: Path) -> None:
     assert message.startswith("error: ")
     assert len(message.splitlines()) == 1
     assert failed("ls", storage=Path("gopher://x"))[0] == 1
+
+
+@pytest.mark.parametrize("name", ["", "~nobody-of-this-name/x", f"/tmp/{'x' * 300}"])
+def test_a_name_that_no_storage_can_have(name: str) -> None:
+    code, message = failed("--storage", name, "ls", storage=None)
+    assert (code, message.count("\n")) == (1, 1)
+    assert message.startswith("error: storage ")
+    assert name in message
 
 
 @pytest.mark.parametrize(

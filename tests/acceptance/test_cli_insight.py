@@ -103,6 +103,8 @@ def test_sql_tells_of_its_views_and_answers(storage: Path) -> None:
     assert "heliograph_attempts: a try of a task" in printed("sql", storage=storage)
     count = printed("sql", "select count(*) as n from heliograph_workflows", storage=storage)
     assert count.split() == ["n", "4"]
+    numbers = printed("sql", "select 9e999 as a, -9e999 as b, 1.5 as c", "--json", storage=storage)
+    assert json.loads(numbers) == [{"a": None, "b": None, "c": 1.5}]  # JSON has no infinity
     cut = heliograph("sql", "select * from heliograph_tasks", "--limit", "1", storage=storage)
     assert "the first 1 rows are shown" in cut.stderr
     assert not OBEYED.search(printed("sql", "select * from heliograph_attempts", storage=storage))

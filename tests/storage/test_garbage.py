@@ -250,7 +250,7 @@ def test_the_arguments_of_what_is_handed_in_stay_until_it_is_deleted(storage: st
     assert files(storage) == set()
 
 
-@pytest.mark.parametrize("age", [0, 599, -1])
+@pytest.mark.parametrize("age", [0, 599, -1, float("nan")])
 def test_an_age_that_is_too_short_is_refused(storage: str, age: float) -> None:
     with pytest.raises(ValueError, match="older_than must be 600 s or more"):
         workflow.collect_garbage(older_than=age)

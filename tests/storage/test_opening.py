@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -208,3 +209,24 @@ def test_where_large_values_go(text: str, values: str, again: str | None) -> Non
 def test_an_option_that_there_is_not() -> None:
     with pytest.raises(ValueError, match="has an option 'value': a SQLite database"):
         locate("sqlite:////data/a.db?value=s3://bucket")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", r"storage is empty \(''\): name a folder"),
+        ("a\0b", r"storage 'a\\x00b' can't be"),
+        ("\ud800", r"storage '\\ud800' can't be: it holds half a character"),
+        ("~nobody-of-this-name/x", "there is no home of a user '~nobody-of-this-name'"),
+        ("sqlite:////data/a.db?values=~nobody-of-this-name", "there is no home of a user"),
+    ],
+)
+def test_a_name_that_can_not_be(name: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        workflow.init(storage=name)
+
+
+@pytest.mark.parametrize("name", [5, b"folder", True])
+def test_a_name_that_is_no_text(name: Any) -> None:
+    with pytest.raises(TypeError, match="storage must be a str or a path, not "):
+        workflow.init(storage=name)

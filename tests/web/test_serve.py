@@ -130,10 +130,16 @@ def test_ipv6_and_names(tmp_path: Path) -> None:
         assert ask(server, None)[0] == 404
 
 
-def test_ctrl_c_ends_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+@pytest.mark.parametrize("is_asked", [False, True])
+def test_a_signal_ends_it(tmp_path: Path, number: signal.Signals, code: int, is_asked: bool) -> None:
     with serving(tmp_path) as server:
-        server.process.send_signal(signal.SIGINT)
-        assert server.process.wait(DEADLINE) == 130
+        if is_asked:
+            with socket.create_connection(("127.0.0.1", server.port), DEADLINE) as connection:
+                connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                assert connection.recv(100).startswith(b"HTTP/1.1 200")
+        server.process.send_signal(number)
+        assert server.process.wait(DEADLINE) == code
 
 
 @pytest.mark.parametrize("missing", ["starlette", "uvicorn"])

@@ -104,6 +104,9 @@ def run(arguments: Sequence[str]) -> int:
         return _told(error, USAGE)
     except (WorkflowError, ValueError) as error:
         return _told(error, ERROR)
+    except OSError as error:  # such as of what typer writes, to a standard output that takes nothing
+        _drop_what_can_not_be_written()
+        return _told(error, ERROR)
     finally:
         workflow.shutdown()
     return 0
@@ -114,6 +117,16 @@ def _told(error: Exception, code: int) -> int:
 
     stderr().print(error_line(str(error) or type(error).__name__), soft_wrap=True)
     return code
+
+
+def _drop_what_can_not_be_written() -> None:
+    from heliograph.cli.rendering import drop_output
+
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        drop_output()
 
 
 def _take_any_character() -> None:

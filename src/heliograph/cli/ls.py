@@ -79,12 +79,18 @@ def _watch(wanted: Any, limit: int, is_there: bool) -> None:
 
     from heliograph.cli import rendering
 
+    def view(most: int) -> RenderableType:
+        found, _cut = _found(wanted, most) if is_there else ([], False)
+        return table(found, time.time(), console.width) if found else "no workflows"
+
     console = rendering.stdout()
-    with Live(console=console, auto_refresh=False, screen=console.is_terminal) as live:
+    if not console.is_terminal:  # one below the other, until nobody reads them
+        while rendering.output(view(limit), console):
+            time.sleep(_REFRESH_SECONDS)
+        return
+    with Live(console=console, auto_refresh=False, screen=True) as live:
         while True:
-            shown = min(limit or console.height, max(console.height - 2, 1))
-            found, _cut = _found(wanted, shown) if is_there else ([], False)
-            live.update(table(found, time.time(), console.width) if found else "no workflows", refresh=True)
+            live.update(view(min(limit or console.height, max(console.height - 2, 1))), refresh=True)
             time.sleep(_REFRESH_SECONDS)
 
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from rich import box
 from rich.cells import cell_len
@@ -22,6 +22,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from heliograph.errors import WorkflowError
+from heliograph.insight.answers import finite
 from heliograph.insight.wording import NOTHING as NOTHING
 from heliograph.insight.wording import duration as duration
 from heliograph.insight.wording import size as size
@@ -59,8 +61,17 @@ _OBEYED: Final = re.compile(
 
 def stdout() -> Console:
     """Standard output: as wide as the terminal, and without a limit where it is none."""
-    is_terminal = sys.stdout.isatty()
-    return Console(highlight=False, emoji=False, markup=False, width=None if is_terminal else UNLIMITED)
+    width = None if is_terminal() else UNLIMITED
+    return Console(highlight=False, emoji=False, markup=False, width=width)
+
+
+def is_terminal() -> bool:
+    """Whether somebody looks at standard output.
+
+    Raises:
+        WorkflowError: there is none: whoever started the command closed it.
+    """
+    return _standard_output().isatty()
 
 
 def stderr() -> Console:
@@ -68,43 +79,78 @@ def stderr() -> Console:
     return Console(stderr=True, highlight=False, emoji=False, markup=False)
 
 
-def output(view: RenderableType, console: Console) -> None:
-    """Print a view; where it goes to no terminal, without the blanks that rich puts at the ends of lines."""
+def output(view: RenderableType, console: Console) -> bool:
+    """Print a view; where it goes to no terminal, without the blanks that rich puts at the ends of lines.
+
+    Returns:
+        Whether somebody still reads.
+    """
     if console.is_terminal:
         console.print(view, crop=False)
-        return
-    with console.capture() as captured:
-        console.print(view)
-    _write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+        return True
+    try:
+        with console.capture() as captured:
+            console.print(view)
+    except OSError as error:  # rich writes the empty text, at which a full device fails too
+        raise _lost(error) from error
+    return _write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+    """One JSON document on standard output; what is no number in JSON is null, as over HTTP."""
+    try:
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        text = json.dumps(finite(value), indent=2, ensure_ascii=False)
     # JSON's own escapes, for the characters that json.dumps leaves as they are and a terminal doesn't.
     _write(_OBEYED.sub(lambda found: _json_escape(found.group()), text) + "\n")
 
 
 def raw(text: str) -> None:
     """Text in a format of its own on standard output; on a terminal with what that would obey escaped."""
-    if sys.stdout.isatty():
+    if is_terminal():
         text = shown_lines(text)
     _write(text)
 
 
-def _write(text: str) -> None:
+def _write(text: str) -> bool:
+    stream = _standard_output()
     try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        stream.write(text)
+        stream.flush()
     except BrokenPipeError:
-        # Who reads a pipe may leave early, as `head` does: nothing to complain about. Python flushes once
-        # more as it exits; that has to find something that takes it.
+        # Who reads a pipe may leave early, as `head` does: nothing to complain about.
+        drop_output()
+        return False
+    except OSError as error:
+        raise _lost(error) from error
+    return True
+
+
+def _lost(error: OSError) -> WorkflowError:
+    drop_output()
+    return WorkflowError(f"can't write to standard output: {error.strerror or error}")
+
+
+def _standard_output() -> TextIO:
+    if sys.stdout is None:
+        raise WorkflowError("can't write to standard output: it is closed")
+    return sys.stdout
+
+
+def drop_output() -> None:
+    """Let standard output lead nowhere: Python flushes it once more at exit, which must not fail again."""
+    if sys.stdout is not None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def write(line: str) -> None:
-    """A line of plain text on standard output."""
-    _write(f"{line}\n")
+def write(line: str) -> bool:
+    """A line of plain text on standard output.
+
+    Returns:
+        Whether somebody still reads.
+    """
+    return _write(f"{line}\n")
 
 
 def error_line(message: str) -> Text:

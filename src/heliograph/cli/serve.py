@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
+import signal
 import socket
-from typing import Annotated, Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from heliograph import web
 from heliograph.cli.storage import StorageOption, chosen, open_to_read
 from heliograph.errors import WorkflowError
+
+if TYPE_CHECKING:
+    import uvicorn
 
 PATIENCE: Final = 2
 """Seconds that requests under way get when the server is to stop. Their events are stored all the same."""
@@ -59,13 +66,37 @@ def serve(
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=PATIENCE, server_header=False
     )
-    with _listening(family, address, port) as listener:
+    server = uvicorn.Server(config)
+    with _listening(family, address, port) as listener, _ended_by_signals(server):
         shown = f"[{address}]" if family is socket.AF_INET6 else address
         typer.echo(f"heliograph serves on http://{shown}:{listener.getsockname()[1]}")
         if made is not None:
             typer.echo(f"its token, shown this once: {made}")
         _raise_open_files()
-        uvicorn.Server(config).run(sockets=[listener])
+        server.run(sockets=[listener])
+
+
+@contextmanager
+def _ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
+    """SIGTERM, which is how a supervisor tells it to end, and Ctrl-C end what is served, and no more.
+
+    Uvicorn has handlers of its own while it runs, and sends itself again what they caught once it is done:
+    left to the system's handlers, a SIGTERM would look as if the command had been killed.
+    """
+    told: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        told.append(number)
+        server.should_exit = True  # uvicorn may not have begun yet
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if signal.SIGINT in told:
+        raise KeyboardInterrupt
 
 
 def _raise_open_files() -> None:

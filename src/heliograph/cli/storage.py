@@ -70,7 +70,10 @@ def _is_there(place: str | None) -> bool:
     from heliograph.storage.location import locate
 
     location = locate(place)
-    return location.path is None or location.path.exists()
+    try:
+        return location.path is None or location.path.exists()
+    except OSError as error:  # a name that is too long, for one
+        raise StorageError(f"storage {location.shown!r} can't be looked for: {error.strerror}") from error
 
 
 def open_for(context: typer.Context, given: str | None, workflow_id: str) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -40,10 +39,11 @@ def watch(
     from heliograph.cli import rendering
 
     open_for(context, storage, workflow_id)
-    if as_json or not sys.stdout.isatty():
+    if as_json or not rendering.is_terminal():
         for change in workflow.watch(workflow_id, after):
             line = json.dumps(change, ensure_ascii=True) if as_json else told(change)
-            rendering.write(line)
+            if not rendering.write(line):
+                break
     else:
         _live(workflow_id, after)
 

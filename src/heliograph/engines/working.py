@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Final
+from typing import Final, cast
 
 from heliograph.engines.engine import Engine
 from heliograph.errors import WorkflowError
 
 _LOOK_SECONDS: Final = 0.5
 _DRAIN_LOOK_SECONDS: Final = 0.02
+
+
+def checked_stop(stop: object) -> threading.Event:
+    """What tells a worker to stop: an event of threads, or of processes, which is waited for in the same way.
+
+    Raises:
+        TypeError: nothing that can be waited for.
+    """
+    if not (callable(getattr(stop, "wait", None)) and callable(getattr(stop, "set", None))):
+        raise TypeError(f"stop must be a threading.Event, not {stop!r}")
+    return cast(threading.Event, stop)
 
 
 def work(engine: Engine, stop: threading.Event, at_once: int | None, grace: float) -> int:

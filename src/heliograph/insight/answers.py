@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -37,6 +38,22 @@ class Page(Tabular, dict[str, Any]):
     def table(self) -> Table:
         """The rows of that list."""
         return _table(next(self[name] for name in _ROWS if name in self))
+
+
+def finite(value: Any) -> Any:
+    """A value with None for each number that JSON can't say.
+
+    >>> finite({"a": [1.5, float("inf")], "b": float("nan")})
+    {'a': [1.5, None], 'b': None}
+    """
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {key: finite(one) for key, one in value.items()}
+        case list() | tuple():
+            return [finite(one) for one in value]
+    return value
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> Table:

@@ -37,21 +37,21 @@ def collect_garbage(*, remove: bool = False, older_than: float = DEFAULT_AGE) ->
         files are ``kept``, and their ``kept_bytes``.
 
     Raises:
+        TypeError: `remove` is not a bool, or `older_than` not a number.
         ValueError: `older_than` is too short.
         StorageError: the storage can't be read, or a file not be removed.
 
     >>> sorted(collect_garbage())
     ['bytes', 'files', 'kept', 'kept_bytes']
     """
-    from heliograph.reading.opened import session
+    from heliograph.engines.session import checked_seconds
+    from heliograph.reading.opened import checked_flag, session
     from heliograph.storage.garbage import LEAST_AGE
 
-    if older_than < LEAST_AGE:
-        raise ValueError(
-            f"older_than must be {LEAST_AGE:.0f} s or more, not {older_than!r}: "
-            "somebody may be about to submit what is younger"
-        )
-    found = session().store.collect_garbage(older_than, remove)
+    checked_flag("remove", remove)
+    # Somebody may be about to submit what is younger than the least.
+    age = checked_seconds("older_than", older_than, LEAST_AGE)
+    found = session().store.collect_garbage(age, remove)
     files = [{"name": file.name, "size": file.size, "modified": file.modified} for file in found.garbage]
     return {
         "files": files,
@@ -74,10 +74,12 @@ def check_values(*, forget: bool = False, progress: Told | None = None) -> dict[
         ``role``, ``error``, and whether it was ``forgotten``.
 
     Raises:
+        TypeError: `forget` is not a bool.
         StorageError: the storage can't be read.
     """
-    from heliograph.reading.opened import session
+    from heliograph.reading.opened import checked_flag, session
 
+    checked_flag("forget", forget)
     found = session().store.check_values(forget, progress or _untold)
     damaged = [
         {

@@ -33,6 +33,17 @@ def checked_limit(limit: object) -> int:
     return limit
 
 
+def checked_flag(name: str, value: object) -> bool:
+    """Yes or no. Not what is true to Python: the text "no" is.
+
+    Raises:
+        TypeError: not a bool.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return value
+
+
 def no_task(workflow_id: str, task_id: object) -> WorkflowNotFoundError:
     """The error of who asks for a task that isn't there."""
     return WorkflowNotFoundError(f"No such task_id {task_id!r} in workflow {workflow_id!r}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from heliograph.reading.opened import checked_limit, session
+from heliograph.reading.opened import checked_flag, checked_limit, session
 
 if TYPE_CHECKING:
     from heliograph.insight.answers import Page, Rows
@@ -42,7 +42,7 @@ def search(
     Raises:
         SearchError: a field or an operator that there is not, a value of a wrong type, text that says no
             condition; it points at the character.
-        TypeError, ValueError: a limit or an `after` that can't be.
+        TypeError, ValueError: a limit or an `after` that can't be; `tasks` that is not a bool.
 
     >>> from heliograph import workflow
     >>> @workflow.task
@@ -59,6 +59,7 @@ def search(
     from heliograph.records.metadata import task_metadata, workflow_metadata
     from heliograph.storage.searching.pages import Order
 
+    checked_flag("tasks", tasks)
     most, asked_for = checked_limit(limit), questions.condition(where, tasks)
     place, order = questions.place(after, tasks), Order(*questions.order(order_by, tasks))
     opened = session()
@@ -116,6 +117,7 @@ def summarize(
     from heliograph.insight.answers import Rows
     from heliograph.reading import questions
 
+    checked_flag("tasks", tasks)
     asked_for = questions.condition(where, tasks)
     names, numbers = questions.names(by), questions.names(of)
     by_fields, of_fields = questions.fields(names, tasks), questions.numbers(numbers, tasks)
@@ -172,7 +174,7 @@ def condition(text: str, *, tasks: bool = False) -> Condition:
     from heliograph.reading import questions
     from heliograph.search.language import read
 
-    found = questions.condition(text, tasks)
+    found = questions.condition(text, checked_flag("tasks", tasks))
     return read(text) if found is None else found  # it says nothing, which is told here
 
 
@@ -190,7 +192,8 @@ def search_fields(*, tasks: bool = False) -> dict[str, str]:
     """
     from heliograph.search.fields import TASK_FIELDS, WORKFLOW_FIELDS
 
-    return {name: kind.value for name, kind in (TASK_FIELDS if tasks else WORKFLOW_FIELDS).items()}
+    fields = TASK_FIELDS if checked_flag("tasks", tasks) else WORKFLOW_FIELDS
+    return {name: kind.value for name, kind in fields.items()}
 
 
 def field(name: str) -> Field:

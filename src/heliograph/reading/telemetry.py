@@ -73,10 +73,15 @@ def send_spans(
         headers: to be sent along. None: those of ``OTEL_EXPORTER_OTLP_HEADERS``.
 
     Raises:
+        TypeError: the endpoint is no text, or the headers are no mapping.
         ValueError: there is no endpoint, or it is no HTTP URL.
         TelemetryError: the collector refuses the spans, or can't be reached for a minute.
         WorkflowNotFoundError: as `live_spans`.
     """
+    if endpoint is not None and not isinstance(endpoint, str):
+        raise TypeError(f"endpoint must be the URL of a collector, a str, or None, not {endpoint!r}")
+    if headers is not None and not isinstance(headers, Mapping):
+        raise TypeError(f"headers must be a dict or None, not {headers!r}")
     url, sent_along = _url(endpoint), _headers() if headers is None else dict(headers)
     for document in live_spans(workflow_id):
         _post(url, document, sent_along)

@@ -67,22 +67,22 @@ def locate(storage: str | os.PathLike[str] | None = None) -> Location:
             ``HELIOGRAPH_STORAGE`` says, or the user's data directory.
 
     Raises:
-        ValueError: a URL of a kind that heliograph doesn't know, or with an option that it doesn't.
+        TypeError: neither text nor a path.
+        ValueError: it is empty, or no name of a file can be so; a URL of a kind that heliograph doesn't know,
+            or with an option that it doesn't.
 
     >>> locate("/data/flows").url
     'sqlite:////data/flows/heliograph.db'
     """
     if storage is None:
         storage = os.environ.get(VARIABLE) or _user_folder()
-    text = os.fspath(storage)
-    if not isinstance(text, str):
-        raise TypeError(f"storage must be a str or a path, not {storage!r}")
+    text = _checked(storage)
     if "://" not in text:
-        return _file(Path(text))
+        return _file(text)
     parts = urlsplit(text)
     kind = parts.scheme.split("+")[0]
     if kind == "file":
-        return _file(Path(unquote(parts.path)))
+        return _file(unquote(parts.path))
     if kind == "sqlite":
         path, _, query = text.split(":///", 1)[-1].partition("?")
         given = parse_qsl(query, keep_blank_values=True)
@@ -92,7 +92,7 @@ def locate(storage: str | os.PathLike[str] | None = None) -> Location:
                 f"a SQLite database has no other than {_VALUES!r}"
             )
         values = [value for _, value in given if value]
-        return _file(Path(unquote(path)), is_database=True, values=values[-1] if values else None)
+        return _file(unquote(path), is_database=True, values=values[-1] if values else None)
     if kind in ("postgresql", "postgres"):
         return _server(text)
     raise ValueError(
@@ -116,14 +116,40 @@ def shown(storage: str) -> str:
     return f"{place}{mark if kept else ''}{'&'.join(kept)}"
 
 
+def _checked(storage: object) -> str:
+    text = os.fspath(storage) if isinstance(storage, os.PathLike) else storage
+    if not isinstance(text, str):
+        raise TypeError(f"storage must be a str or a path, not {storage!r}")
+    if not text.strip():
+        raise ValueError(
+            f"storage is empty ({text!r}): name a folder, a file ending in .db, or a database URL; "
+            "is a variable not set?"
+        )
+    if "\0" in text:
+        raise ValueError(f"storage {shown(text)!r} can't be: no name holds a zero character")
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        raise ValueError(f"storage {shown(text)!r} can't be: it holds half a character") from None
+    return text
+
+
+def _absolute(path: str) -> Path:
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError:  # of pathlib
+        user = Path(path).parts[0]
+        raise ValueError(f"storage {path!r} can't be found: there is no home of a user {user!r}") from None
+
+
 def _user_folder() -> str:
     import platformdirs  # costs a few milliseconds that a given storage saves
 
     return platformdirs.user_data_dir("heliograph", appauthor=False)
 
 
-def _file(path: Path, is_database: bool = False, values: str | None = None) -> Location:
-    path = path.expanduser().absolute()
+def _file(text: str, is_database: bool = False, values: str | None = None) -> Location:
+    path = _absolute(text)
     if not is_database and path.suffix not in _SUFFIXES:
         path = path / DATABASE_NAME
     return Location(f"sqlite:///{path}", _beside(path) if values is None else _folder(values), path)
@@ -149,7 +175,7 @@ def _server(text: str) -> Location:
 
 
 def _folder(values: str) -> str:
-    return values if "://" in values else str(Path(values).expanduser().absolute())
+    return values if "://" in values else str(_absolute(values))
 
 
 def _server_folder(url: str) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
+
+from heliograph.insight.answers import finite
 
 
 def error(code: int, message: str, headers: Mapping[str, str] | None = None, **more: Any) -> Response:
@@ -20,16 +21,5 @@ def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = No
     try:
         text = json.dumps(value, allow_nan=False)
     except ValueError:
-        text = json.dumps(_finite(value))
+        text = json.dumps(finite(value))
     return Response(text, status, headers, media_type=JSONResponse.media_type)
-
-
-def _finite(value: Any) -> Any:
-    match value:
-        case float():
-            return value if math.isfinite(value) else None
-        case dict():
-            return {key: _finite(one) for key, one in value.items()}
-        case list() | tuple():
-            return [_finite(one) for one in value]
-    return value
