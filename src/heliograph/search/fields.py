@@ -149,7 +149,8 @@ def _plain(name: Name, tasks: bool, text: str | None) -> FieldAsked:
     if written in (WORKFLOW_FIELDS if tasks else TASK_FIELDS):
         hint = f"it is one of {others}: search with tasks={not tasks}"
     else:
-        close = difflib.get_close_matches(written, known, n=1) or [f"{METADATA}.{name}"]
+        path = name.parts[1:] if name.parts[0] == "metadata" and len(name.parts) > 1 else name.parts
+        close = difflib.get_close_matches(written, known, n=1) or [f"{METADATA}.{'.'.join(path)}"]
         hint = f"did you mean {close[0]}? There are {', '.join([*known, f'{METADATA}.KEY'])}"
     raise SearchError(f"there is no field {str(name)!r} of {whose}; {hint}", text, name.at)
 
