@@ -99,6 +99,7 @@ METADATA: Final = "user_metadata"
 OF_WORKFLOW: Final = "workflow"
 
 _ORDERING: Final = frozenset({Operator.LESS, Operator.AT_MOST, Operator.GREATER, Operator.AT_LEAST})
+_TOO_LARGE: Final = 2**63
 _OF_TEXT: Final = frozenset({Operator.CONTAINS, Operator.PREFIX})
 
 
@@ -197,6 +198,8 @@ def _check_value(
         isinstance(value, str),
         isinstance(value, int | float) and not isinstance(value, bool),
     )
+    if isinstance(value, int) and abs(value) >= _TOO_LARGE:
+        refuse("a whole number here has at most 64 bits: write it with a point, as 1.5e30")
     if operator is Operator.PREFIX and not is_text:
         refuse(f"prefix takes text, not {value!r}")
     if operator in _ORDERING and not (is_text or is_number):
