@@ -408,9 +408,15 @@ def get_output(workflow_id: str, *, task_id: str | None = None, name: str | None
         ValueError: there is no output and none will come; the message says why.
         WorkflowExecutionError, WorkflowCancellationError: the workflow has ended so.
     """
+    from heliograph.engines.waiting import found
+
     session = _opened()
     output = get_output_async(workflow_id, task_id=task_id, name=name)
-    return session.ray.value(output) if session.settings.engine == "ray" else output.result()
+    try:
+        return session.ray.value(output) if session.settings.engine == "ray" else output.result()
+    except StorageCorruptError:
+        found(session.store, workflow_id)  # where somebody deleted it meanwhile, that is the error
+        raise
 
 
 def get_output_async(workflow_id: str, *, task_id: str | None = None, name: str | None = None) -> Any:
@@ -533,6 +539,7 @@ def list_metadata(
         ValueError: there is no status of this name, or the limit is negative.
     """
     from heliograph.insight.answers import Rows
+    from heliograph.reading.opened import MOST
     from heliograph.records.metadata import workflow_metadata
 
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
@@ -541,7 +548,8 @@ def list_metadata(
         raise ValueError(f"limit must be 0 or more, not {limit}")
     statuses = None if status_filter is None else _statuses(status_filter)
     session = _opened()
-    records = session.store.queries.workflows(statuses, newest_first=True, limit=limit)
+    most = None if limit is None else min(limit, MOST)
+    records = session.store.queries.workflows(statuses, newest_first=True, limit=most)
     return Rows(workflow_metadata(record, session.place) for record in records)
 
 

@@ -58,3 +58,9 @@ def test_a_run_whose_engine_is_gone_reads_as_its_workflow(engine: EngineUnderTes
     gate.open()
     workflow.resume("w")
     assert [run["status"] for run in workflow.get_history("w")] == ["RESUMABLE", "SUCCESSFUL"]
+
+
+def test_a_limit_may_be_larger_than_any_number_of_workflows(engine: EngineUnderTest) -> None:
+    workflow.run(give.bind(1), workflow_id="one")
+    assert len(workflow.list_metadata(limit=10**400)) == 1
+    assert len(workflow.search(limit=10**400)["found"]) == 1

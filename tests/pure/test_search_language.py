@@ -155,6 +155,8 @@ def test_the_same_in_both_ways(text: str, same: Condition) -> None:
         ("runs contains 3", 14, "contains is for text"),
         ("name prefix 3", 12, "prefix takes text"),
         ("user_metadata.a > true", 18, "> compares text or numbers"),
+        ("runs > 99999999999999999999", 7, "at most 64 bits"),
+        ("metadata.team = blue", 0, "did you mean user_metadata.team?"),
         ("parent = null", 9, "parent is never null"),
         ("not " * (DEPTH_LIMIT + 1) + "runs = 1", 4 * DEPTH_LIMIT, "may be nested 100 deep"),
     ],

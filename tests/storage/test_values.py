@@ -6,6 +6,7 @@ import os
 import pickle
 import threading
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,14 @@ def test_a_damaged_value_is_found_out(tmp_path: Path) -> None:
 def test_a_missing_value_is_named(tmp_path: Path) -> None:
     with pytest.raises(StorageCorruptError, match="'1/none' is missing"):
         get(ValueStore(str(tmp_path)), "1/none", sha(b""))
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_what_is_no_file_counts_as_missing(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    (tmp_path / "1").mkdir()
+    make(tmp_path / "1" / "odd")
+    with pytest.raises(StorageCorruptError, match=r"'1/odd' is missing.*no regular file"):
+        get(ValueStore(str(tmp_path)), "1/odd", sha(b""))
 
 
 def test_a_folder_is_deleted_alone(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def export(
         str,
         typer.Option(
             metavar="FORMAT",
-            help="chrome (Perfetto), otlp (OpenTelemetry), openlineage, ro-crate, dot, mermaid or html.",
+            help="perfetto, opentelemetry, openlineage, ro-crate (a folder), graphviz, mermaid or html.",
         ),
     ],
     output: Annotated[
@@ -39,10 +39,12 @@ def export(
 ) -> None:
     """Write a workflow in a format that other programs read."""
     from heliograph.cli import rendering
-    from heliograph.insight.exports.formats import FORMATS
+    from heliograph.insight.exports.formats import format_named
 
-    if to not in FORMATS:
-        raise typer.BadParameter(f"there is no format {to!r}; there are {', '.join(FORMATS)}")
+    try:
+        to = format_named(to)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
     open_for(context, storage, workflow_id)
     made = workflow.export(workflow_id, to, run)
     if as_json:

@@ -40,6 +40,8 @@ def spans(
     else:
         open_for(context, storage, workflow_id)
     if endpoint is not None:
+        until = "until interrupted" if workflow_id is None else "until it ends"
+        rendering.stderr().print(f"sending spans to {rendering.shown(endpoint)} {until}", style="dim")
         workflow.send_spans(workflow_id, None if endpoint == "env" else endpoint)
         return
     for document in workflow.live_spans(workflow_id):

@@ -102,7 +102,7 @@ class Entrance:
         else:
             reply.set_exception(
                 RuntimeError(
-                    f"workflow {wanted.workflow_id!r} is {refused.status} already: wait for it, or cancel it"
+                    f"workflow {wanted.workflow_id!r} is {refused.status} already: {way_out(refused.status)}"
                 )
             )
 
@@ -122,3 +122,10 @@ class Entrance:
         waiting, self._waiting = self._waiting, []
         for entry in waiting:
             self.fail(entry, error)
+
+
+def way_out(status: WorkflowStatus) -> str:
+    """What to do about a workflow that can't be begun, since it has begun already."""
+    if status is WorkflowStatus.PENDING:
+        return "wait for it (one that was handed in needs a `heliograph worker`), or cancel it"
+    return "wait for it, or cancel it"

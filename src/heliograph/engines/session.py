@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from heliograph.engines import place
 from heliograph.engines.dags import needs_ray
 from heliograph.engines.engine import Engine, EngineSettings, WorkerKind, submission
+from heliograph.engines.entrance import way_out
 from heliograph.engines.event_sender import EventSender
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.waiting import Waiting, found, workflow_output_now
@@ -242,7 +243,7 @@ class Session:
                 self.store.withdraw(wanted)
                 status = found(self.store, workflow_id).status
                 raise RuntimeError(
-                    f"workflow {workflow_id!r} is {status} already: resume it, or take another id"
+                    f"workflow {workflow_id!r} is {status} already: {way_out(status)}, or take another id"
                 )
             case Unstored(error):
                 raise error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from heliograph.errors import WorkflowNotFoundError
 from heliograph.graph.identifiers import check_identifier
@@ -19,6 +19,10 @@ def session() -> Session:
     return opened()
 
 
+MOST: Final = 2**62
+"""More than there can be: databases take no larger numbers."""
+
+
 def checked_limit(limit: object) -> int:
     """How many are wanted at most.
 
@@ -30,7 +34,7 @@ def checked_limit(limit: object) -> int:
         raise TypeError(f"limit must be an int, not {limit!r}")
     if limit < 1:
         raise ValueError(f"limit must be 1 or more, not {limit}")
-    return limit
+    return min(limit, MOST)
 
 
 def checked_flag(name: str, value: object) -> bool:

@@ -99,6 +99,7 @@ METADATA: Final = "user_metadata"
 OF_WORKFLOW: Final = "workflow"
 
 _ORDERING: Final = frozenset({Operator.LESS, Operator.AT_MOST, Operator.GREATER, Operator.AT_LEAST})
+_TOO_LARGE: Final = 2**63
 _OF_TEXT: Final = frozenset({Operator.CONTAINS, Operator.PREFIX})
 
 
@@ -149,7 +150,8 @@ def _plain(name: Name, tasks: bool, text: str | None) -> FieldAsked:
     if written in (WORKFLOW_FIELDS if tasks else TASK_FIELDS):
         hint = f"it is one of {others}: search with tasks={not tasks}"
     else:
-        close = difflib.get_close_matches(written, known, n=1) or [f"{METADATA}.{name}"]
+        path = name.parts[1:] if name.parts[0] == "metadata" and len(name.parts) > 1 else name.parts
+        close = difflib.get_close_matches(written, known, n=1) or [f"{METADATA}.{'.'.join(path)}"]
         hint = f"did you mean {close[0]}? There are {', '.join([*known, f'{METADATA}.KEY'])}"
     raise SearchError(f"there is no field {str(name)!r} of {whose}; {hint}", text, name.at)
 
@@ -196,6 +198,8 @@ def _check_value(
         isinstance(value, str),
         isinstance(value, int | float) and not isinstance(value, bool),
     )
+    if isinstance(value, int) and abs(value) >= _TOO_LARGE:
+        refuse("a whole number here has at most 64 bits: write it with a point, as 1.5e30")
     if operator is Operator.PREFIX and not is_text:
         refuse(f"prefix takes text, not {value!r}")
     if operator in _ORDERING and not (is_text or is_number):

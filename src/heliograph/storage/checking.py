@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import and_, delete, select
 
-from heliograph.errors import StorageCorruptError
+from heliograph.errors import StorageCorruptError, StorageError
 from heliograph.records.status import ACTIVE
 from heliograph.storage import rows, schema
 from heliograph.storage.database import Database
@@ -83,9 +83,9 @@ def check(
         try:
             with values.open(row.location, row.sha256):
                 pass
-        except StorageCorruptError as error:
+        except StorageError as error:  # what can't be read now is named, and not forgotten: it may be well
             if _is_there(database, row):
-                is_forgotten = forget and _forget(database, row)
+                is_forgotten = forget and isinstance(error, StorageCorruptError) and _forget(database, row)
                 damaged.append(
                     DamagedValue(row.workflow_id, row.task_id, Role(row.role), str(error), is_forgotten)
                 )

@@ -115,8 +115,11 @@ class LocalFolder:
         return _LocalDraft(self, path)
 
     def open(self, name: str) -> BinaryIO:
-        """As `Folder.open`."""
-        return open(self.path(name), "rb")
+        """As `Folder.open`; what is no file is as good as not there, and a pipe would never be read."""
+        path = self.path(name)
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise FileNotFoundError(f"{path} is no regular file")
+        return open(path, "rb")
 
     def files(self, folder: str | None = None) -> Iterator[StoredFile]:
         """As `Folder.files`."""

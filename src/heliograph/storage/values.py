@@ -8,6 +8,7 @@ and never changed after.
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
 from collections.abc import Iterator
@@ -82,6 +83,10 @@ class ValueStore:
                 file.seek(0)
             except compression.errors() as error:
                 found = f"what can't be decompressed ({error})"
+            except OSError as error:
+                if error.errno != errno.EIO:
+                    raise
+                found = f"what the disk can't read ({error.strerror})"
             if found != f"sha256 {sha256}":
                 raise StorageCorruptError(
                     f"the stored value {location!r} fails its checksum: {self.path(location)} has {found}, "

@@ -54,6 +54,24 @@ FORMATS: Final[Mapping[str, _Format]] = {
 }
 """By name."""
 
+_PROGRAMS: Final = {"perfetto": "chrome", "opentelemetry": "otlp", "graphviz": "dot"}
+"""Formats by the name of the program that people want them for."""
+
+
+def format_named(name: str) -> str:
+    """The name of a format, which may be given by that of a program that reads it.
+
+    Raises:
+        ValueError: there is no such format.
+
+    >>> format_named("Perfetto"), format_named("html")
+    ('chrome', 'html')
+    """
+    found = _PROGRAMS.get(name.lower(), name.lower())
+    if found not in FORMATS:
+        raise ValueError(f"there is no format {name!r}; there are {', '.join(FORMATS)}")
+    return found
+
 
 def export(trace: Trace, name: str, run: int | None = None) -> Export:
     """A workflow in one of the formats.
@@ -66,8 +84,7 @@ def export(trace: Trace, name: str, run: int | None = None) -> Export:
     Raises:
         ValueError: there is no such format, or the workflow has no such run.
     """
-    if name not in FORMATS:
-        raise ValueError(f"there is no format {name!r}; there are {', '.join(FORMATS)}")
+    name = format_named(name)
     the_run(trace, run)
     chosen = FORMATS[name]
     made = chosen.make(trace, run)
