@@ -32,6 +32,7 @@ from heliograph.cli.serve import serve
 from heliograph.cli.show import show
 from heliograph.cli.spans import spans
 from heliograph.cli.sql import sql
+from heliograph.cli.standard_output import drop_what_is_stuck
 from heliograph.cli.storage import StorageOption
 from heliograph.cli.storages import storages
 from heliograph.cli.tasks import tasks
@@ -105,7 +106,7 @@ def run(arguments: Sequence[str]) -> int:
     except (WorkflowError, ValueError) as error:
         return _told(error, ERROR)
     except OSError as error:  # such as of what typer writes, to a standard output that takes nothing
-        _drop_what_can_not_be_written()
+        drop_what_is_stuck()
         return _told(error, ERROR)
     finally:
         workflow.shutdown()
@@ -117,16 +118,6 @@ def _told(error: Exception, code: int) -> int:
 
     stderr().print(error_line(str(error) or type(error).__name__), soft_wrap=True)
     return code
-
-
-def _drop_what_can_not_be_written() -> None:
-    from heliograph.cli.rendering import drop_output
-
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError:
-        drop_output()
 
 
 def _take_any_character() -> None:

@@ -7,13 +7,11 @@ as rich's markup, and with every character escaped that a terminal would obey in
 from __future__ import annotations
 
 import json
-import os
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from rich import box
 from rich.cells import cell_len
@@ -22,7 +20,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from heliograph.errors import WorkflowError
+from heliograph.cli.standard_output import is_terminal as is_terminal
+from heliograph.cli.standard_output import lost, put
 from heliograph.insight.answers import finite
 from heliograph.insight.wording import NOTHING as NOTHING
 from heliograph.insight.wording import duration as duration
@@ -65,15 +64,6 @@ def stdout() -> Console:
     return Console(highlight=False, emoji=False, markup=False, width=width)
 
 
-def is_terminal() -> bool:
-    """Whether somebody looks at standard output.
-
-    Raises:
-        WorkflowError: there is none: whoever started the command closed it.
-    """
-    return _standard_output().isatty()
-
-
 def stderr() -> Console:
     """Standard error."""
     return Console(stderr=True, highlight=False, emoji=False, markup=False)
@@ -92,8 +82,8 @@ def output(view: RenderableType, console: Console) -> bool:
         with console.capture() as captured:
             console.print(view)
     except OSError as error:  # rich writes the empty text, at which a full device fails too
-        raise _lost(error) from error
-    return _write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+        raise lost(error) from error
+    return put("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def print_json(value: Any) -> None:
@@ -103,45 +93,14 @@ def print_json(value: Any) -> None:
     except ValueError:
         text = json.dumps(finite(value), indent=2, ensure_ascii=False)
     # JSON's own escapes, for the characters that json.dumps leaves as they are and a terminal doesn't.
-    _write(_OBEYED.sub(lambda found: _json_escape(found.group()), text) + "\n")
+    put(_OBEYED.sub(lambda found: _json_escape(found.group()), text) + "\n")
 
 
 def raw(text: str) -> None:
     """Text in a format of its own on standard output; on a terminal with what that would obey escaped."""
     if is_terminal():
         text = shown_lines(text)
-    _write(text)
-
-
-def _write(text: str) -> bool:
-    stream = _standard_output()
-    try:
-        stream.write(text)
-        stream.flush()
-    except BrokenPipeError:
-        # Who reads a pipe may leave early, as `head` does: nothing to complain about.
-        drop_output()
-        return False
-    except OSError as error:
-        raise _lost(error) from error
-    return True
-
-
-def _lost(error: OSError) -> WorkflowError:
-    drop_output()
-    return WorkflowError(f"can't write to standard output: {error.strerror or error}")
-
-
-def _standard_output() -> TextIO:
-    if sys.stdout is None:
-        raise WorkflowError("can't write to standard output: it is closed")
-    return sys.stdout
-
-
-def drop_output() -> None:
-    """Let standard output lead nowhere: Python flushes it once more at exit, which must not fail again."""
-    if sys.stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    put(text)
 
 
 def write(line: str) -> bool:
@@ -150,7 +109,7 @@ def write(line: str) -> bool:
     Returns:
         Whether somebody still reads.
     """
-    return _write(f"{line}\n")
+    return put(f"{line}\n")
 
 
 def error_line(message: str) -> Text:
