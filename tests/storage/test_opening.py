@@ -215,6 +215,8 @@ def test_an_option_that_there_is_not() -> None:
     ("name", "message"),
     [
         ("", r"storage is empty \(''\): name a folder"),
+        ("file://", "storage names no file"),
+        ("sqlite:///", "storage names no file"),
         ("a\0b", r"storage 'a\\x00b' can't be"),
         ("\ud800", r"storage '\\ud800' can't be: it holds half a character"),
         ("~nobody-of-this-name/x", "there is no home of a user '~nobody-of-this-name'"),

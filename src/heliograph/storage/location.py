@@ -149,6 +149,8 @@ def _user_folder() -> str:
 
 
 def _file(text: str, is_database: bool = False, values: str | None = None) -> Location:
+    if not text:
+        raise ValueError("storage names no file: a path has to follow file:// or sqlite:///")
     path = _absolute(text)
     if not is_database and path.suffix not in _SUFFIXES:
         path = path / DATABASE_NAME
