@@ -23,7 +23,6 @@ _BUSY_SECONDS: Final = 60.0
 _POOLED: Final = 8
 _LOG_BYTES: Final = 1_000 * 4_096  # SQLite starts over at the beginning of the log after so many pages
 _SPARE_BYTES: Final = 64 * 1024 * 1024  # a disk with less has no room to give away
-_TRUST_SECONDS: Final = 0.002  # a chain of tasks commits several times in this, and nobody is as quick
 _ALLOWED: Final = frozenset(
     {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 )
@@ -45,7 +44,6 @@ class SQLite:
         self._location = location
         self._path = path
         self._identity: tuple[int, int] | None = None
-        self._trusted_until = 0.0
 
     def engine(self) -> Engine:
         """An engine on the file; folder and file are made where there are none.
@@ -80,12 +78,8 @@ class SQLite:
 
     def check(self) -> None:
         """As `Backend.check`: what is written to another file of the name would be lost."""
-        now = time.monotonic()
-        if now < self._trusted_until:
-            return
         if self._identified() != self._identity:
             raise StorageError(f"storage {self._location.url} was replaced while it was in use: start again")
-        self._trusted_until = now + _TRUST_SECONDS
 
     def _identified(self) -> tuple[int, int]:
         """Tells the database file from another one under its name."""
