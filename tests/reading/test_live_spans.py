@@ -157,7 +157,8 @@ def test_all_that_run_from_a_command_of_its_own(collector: Collector, tmp_path: 
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 130
         assert process.stderr is not None
-        assert process.stderr.read() == b""
+        (told,) = process.stderr.read().decode().splitlines()
+        assert told == f"sending spans to {collector.url} until interrupted"
     names = named(collector.spans)
     assert "before" not in names
     assert names.count("already") == 1
