@@ -41,7 +41,8 @@ def spans(
         open_for(context, storage, workflow_id)
     if endpoint is not None:
         until = "until interrupted" if workflow_id is None else "until it ends"
-        rendering.stderr().print(f"sending spans to {rendering.shown(endpoint)} {until}", style="dim")
+        where = "where OTEL_EXPORTER_OTLP_ENDPOINT says" if endpoint == "env" else rendering.shown(endpoint)
+        rendering.stderr().print(f"sending spans to {where} {until}", style="dim", soft_wrap=True)
         workflow.send_spans(workflow_id, None if endpoint == "env" else endpoint)
         return
     for document in workflow.live_spans(workflow_id):
