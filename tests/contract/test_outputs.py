@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from concurrent import futures
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from heliograph import workflow
-from tests.conditions import until
+from tests.conditions import DEADLINE, until
 from tests.contract.conftest import EngineUnderTest
 from tests.gates import Gate
+
+
+@workflow.task
+def large() -> bytes:
+    return bytes(range(256)) * 2_000
 
 
 @workflow.task
@@ -188,3 +195,20 @@ def test_when_it_is_deleted_meanwhile(engine: EngineUnderTest, gate: Gate, tmp_p
         workflow.get_output("mine")
     with pytest.raises(ValueError, match="mine"):
         engine.value(task_output)
+
+
+def test_of_one_that_is_deleted_while_it_is_read(
+    embedded_engine: EngineUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workflow.run(large.bind(), workflow_id="mine")
+    asked = workflow.get_output_async
+
+    def asked_and_deleted(workflow_id: str, **which: Any) -> Any:
+        output = asked(workflow_id, **which)
+        futures.wait([output], DEADLINE)  # it is known where it is, and not read yet
+        workflow.delete(workflow_id)
+        return output
+
+    monkeypatch.setattr(workflow, "get_output_async", asked_and_deleted)
+    with pytest.raises(workflow.WorkflowNotFoundError, match="No such workflow_id 'mine'"):
+        workflow.get_output("mine")
