@@ -1,4 +1,4 @@
-"""What the programs that the exports are made for make of them: Perfetto and Mermaid themselves, in Chromium."""
+"""What the programs that exports are made for make of them: Perfetto and Mermaid themselves, in Chromium."""
 
 from __future__ import annotations
 
