@@ -46,7 +46,7 @@ def kill_coordinators() -> None:
     """End all coordinators: what they ran reads RESUMABLE."""
     import ray
 
-    from heliograph.engines.ray.front import NAMESPACE
+    from heliograph.engines.ray.order import NAMESPACE
 
     if not ray.is_initialized():
         return

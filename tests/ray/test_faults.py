@@ -80,10 +80,12 @@ def test_a_killed_coordinator_comes_back_and_goes_on(storage: Path, gate: Gate, 
     worker, before = gate.until_waiting("held"), coordinator()
     os.kill(before, signal.SIGKILL)
     until(lambda: is_gone(worker))  # Ray ends what a dead owner has left running
+    for line in ("next", "over next"):  # by the way in that this driver has no more, and by the new one
+        assert workflow.run(note.bind(ledger, line)) == line
     gate.open()
     assert ray.get(output, timeout=DEADLINE) == "late"
     assert ray.get(others, timeout=DEADLINE) == [f"other {number}" for number in range(3)]
-    assert ledger.counts() == {"early": 1, "late": 1}
+    assert ledger.counts() == {"early": 1, "late": 1, "next": 1, "over next": 1}
     first, second = workflow.get_history("mine")
     assert (first["status"], second["status"]) == ("RESUMABLE", "SUCCESSFUL")
     assert (second["reason"], second["reused"]) == ("recovered", 1)

@@ -6,16 +6,21 @@ A new Ray that changes it fails here, by name.
 from __future__ import annotations
 
 import json
+import logging
+import time
+from pathlib import Path
 
 import pytest
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'heliograph[ray]'")
 
 from ray import dag  # noqa: E402
+from ray._private import worker  # noqa: E402
 
 from heliograph import workflow  # noqa: E402
 from heliograph.engines.ray import internals  # noqa: E402
 from tests import clusters  # noqa: E402
+from tests.conditions import DEADLINE  # noqa: E402
 
 
 def add(left: int, right: int) -> int:
@@ -79,3 +84,34 @@ def test_the_head_node_has_its_resource_and_actors_tell_whether_they_were_restar
 
     assert internals.HEAD in ray.cluster_resources()
     assert ray.get(Actor.remote().was_restarted.remote()) is False
+
+
+@ray.remote(num_cpus=0)
+def sleep() -> None:
+    time.sleep(600)
+
+
+@ray.remote(num_cpus=0, max_retries=0)
+def fail() -> None:
+    raise KeyError("missing")
+
+
+def test_of_errors_that_nobody_asks_for_ray_logs_all_but_cancellations(
+    storage: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def logged(reference: object) -> list[str]:
+        """What Ray logs of the error when the reference is dropped."""
+        with pytest.raises(Exception, match="mine") as raised:
+            ray.get(reference, timeout=DEADLINE)
+        logger = logging.getLogger("ray")
+        logger.addHandler(caplog.handler)
+        caplog.clear()
+        worker._unhandled_error_handler(raised.value)
+        logger.removeHandler(caplog.handler)
+        return caplog.messages
+
+    reference = workflow.run_async(sleep.bind(), workflow_id="mine")
+    workflow.cancel("mine")
+    assert logged(reference) == []
+    (message,) = logged(workflow.run_async(fail.bind(), workflow_id="mine too"))
+    assert message.startswith("Unhandled error")

@@ -78,15 +78,27 @@ def test_attempts_with_other_options_are_in_another_queue(queues: Queues) -> Non
     assert numbers(queues.ready(1, waits)) == [[0, 2], [1]]
 
 
-def test_the_worker_of_a_lone_task_asks_for_more_and_that_of_a_crowd_does_not(queues: Queues) -> None:
+def test_workers_ask_for_more_unless_others_want_their_cpus(queues: Queues) -> None:
     first = queues.flight([queues.entry(work(0))], 1.0, 0.0)
     second = queues.flight([queues.entry(work(1))], 1.0, 0.0)
-    assert list(queues.talking.values()) == [first]
-    assert queues.is_crowded
-    for flight in (first, second):
-        queues.stops_waiting(flight)
-        queues.stops_waiting(flight)
-    assert not queues.is_crowded
+    assert list(queues.talking.values()) == [first, second]
+    assert not queues.is_wanted_by_others(first.group)
+    queued(queues, work(2, options=task_options.split({"num_cpus": 2})))
+    assert queues.is_wanted_by_others(first.group)
+    third = queues.flight([queues.entry(work(3))], 1.0, 0.0)
+    assert third not in queues.talking.values()
+
+
+def test_what_is_short_and_goes_alone_is_left_to_workers_that_ask_too(queues: Queues) -> None:
+    once = TaskOptions(max_retries=0)
+    flight = queues.flight([queues.entry(work(0))], 1.0, 0.0)
+    flight.is_quick = True
+    group = queued(queues, work(1, options=once), work(2, options=once))
+    assert numbers(queues.ready(1, waits)) == []
+    assert numbers([queues.next_of(group, 1, waits, by_word=True)]) == [[1]]
+    assert numbers([queues.next_of(group, 1, waits, by_word=True)]) == [[2]]
+    queued(queues, work(3, LONG))
+    assert numbers(queues.ready(1, waits)) == [[3]]
 
 
 def test_what_is_short_is_left_to_workers_that_are_about_to_ask(queues: Queues) -> None:
@@ -100,8 +112,8 @@ def test_what_is_short_is_left_to_workers_that_are_about_to_ask(queues: Queues) 
     flight.is_quick = False  # it was seen to be long about it
     assert numbers(queues.ready(1, waits)) == [[3]]
     flight.is_quick = True
-    queued(queues, *[work(number) for number in range(MOST + 1)])  # more than it will have in no time
-    assert numbers(queues.ready(1, waits)) != []
+    queued(queues, *[work(number) for number in range(4, 4 + 2 * MOST)])
+    assert numbers(queues.ready(2, waits)) != []  # there is another CPU
 
 
 def test_a_worker_that_asks_is_not_given_what_needs_objects(queues: Queues) -> None:

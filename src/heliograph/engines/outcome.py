@@ -81,6 +81,11 @@ class OutputFuture(Future[Any]):
         self._await()
         return super().exception(timeout)
 
+    def when_settled(self, tell: Callable[[], object]) -> None:
+        """As `add_done_callback`, for what is done in no time: it is called by whoever brings the end."""
+        super().add_done_callback(lambda _done: tell())
+        self._await()
+
     def add_done_callback(self, fn: Callable[[Future[Any]], object]) -> None:
         """Call a function when the workflow has ended: at once if it has, else from a thread for callbacks.
 

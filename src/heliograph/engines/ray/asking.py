@@ -1,40 +1,32 @@
-"""A worker that is done asks for more: the question, as the coordinator's event loop holds it."""
+"""A worker that is done asks for more: the question, until it is answered."""
 
 from __future__ import annotations
 
-import asyncio
+import threading
 
 
 class Ask:
     """What a worker waits for. It is answered once, by any thread that holds the executor's lock.
 
-    Args:
-        loop: the event loop that the worker is answered from.
-
     Attributes:
         is_answered: whether it was.
-        answer: the next order, packed; None: there is no more.
+        answer: the next order, packed; empty: there is no more.
     """
 
-    __slots__ = ("_future", "_loop", "answer", "is_answered")
+    __slots__ = ("_answered", "answer", "is_answered")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._future: asyncio.Future[None] | None = None
+    def __init__(self) -> None:
+        self._answered: threading.Event | None = None
         self.is_answered = False
-        self.answer: bytes | None = None
+        self.answer = b""
 
-    def give(self, answer: bytes | None) -> None:
+    def give(self, answer: bytes) -> None:
         """Answer it."""
         self.is_answered, self.answer = True, answer
-        if self._future is not None:
-            self._loop.call_soon_threadsafe(self._wake)
+        if self._answered is not None:
+            self._answered.set()
 
-    def waiting(self) -> asyncio.Future[None]:
-        """Done once it is answered; called under the lock, before it is."""
-        self._future = self._loop.create_future()
-        return self._future
-
-    def _wake(self) -> None:
-        if self._future is not None and not self._future.done():
-            self._future.set_result(None)
+    def waiting(self) -> threading.Event:
+        """Set once it is answered; called under the lock, before it is."""
+        self._answered = threading.Event()
+        return self._answered

@@ -50,5 +50,12 @@ class Durations:
         """
         if work.options.max_retries == 0 or any(value.handle is not None for value in work.inputs):
             return None
+        return self._short(work)
+
+    def is_short(self, work: Work) -> bool:
+        """Whether the attempt has proven short, be it one that goes alone."""
+        return self._short(work) is not None
+
+    def _short(self, work: Work) -> float | None:
         count, mean = self._of.get(work.function.data, (0, 0.0))
         return mean if count >= _TRIALS and mean <= SHORT_SECONDS else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pickle
 import threading
 import time
 import uuid
@@ -26,6 +27,7 @@ from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.ray import convert, internals
 from heliograph.engines.ray.exceptions import on_ray
 from heliograph.engines.ray.executor import RayExecutor
+from heliograph.engines.ray.line import Switchboard
 from heliograph.engines.ray.order import Address, Limits, Standing
 from heliograph.engines.ray.output import Output
 from heliograph.engines.store_thread import StoreThread
@@ -41,7 +43,6 @@ from heliograph.storage.location import VARIABLE, locate
 from heliograph.storage.store import Store
 
 _LOOK_SECONDS: Final = 0.5  # how often a restarted coordinator looks whether its predecessor counts as gone
-_ENTER_SECONDS: Final = 2.0
 _ACTIVE: Final = frozenset({WorkflowStatus.RUNNING, WorkflowStatus.PENDING, WorkflowStatus.RESUMABLE})
 
 
@@ -67,15 +68,15 @@ class Coordinator:
         self._store = Store(location)
         self._asked = StoreThread(location)
         self._address = Address(name, uuid.uuid4().hex, storage)
+        self._switchboard = Switchboard(self._enter_by_line, self._address.life)
         self._executor: RayExecutor | None = None
-        self._entering: dict[str, asyncio.Future[OutputFuture]] = {}
+        self._entered: dict[str, OutputFuture] = {}  # by request, until it is asked for
         self._owners: set[str] = set()
         self._loop = Loop(
             self._store, self._new_owner, self._new_executor, Admission(limits.running, limits.pending)
         )
         self._has_recovered = threading.Event()
-        self._is_reborn = internals.was_restarted()
-        if self._is_reborn:
+        if internals.was_restarted():
             threading.Thread(target=self._recover, name="heliograph-recover", daemon=True).start()
         else:
             self._has_recovered.set()
@@ -97,6 +98,10 @@ class Coordinator:
         """What it takes on."""
         return self._limits
 
+    async def door(self) -> Address:
+        """Where drivers may bring workflows in by a line."""
+        return replace(self._address, line=self._switchboard.place)
+
     async def enter(self, request: str, wanted: Submission | Claim) -> None:
         """Bring a workflow in; returns once it is stored.
 
@@ -104,15 +109,9 @@ class Coordinator:
             request: names this call: its output is asked for by that, and Ray may make the call again.
             wanted: what is asked for.
         """
-        expected = self._expected(request)
-        if expected.done():
-            return
-        try:
-            expected.set_result(await self._entered(wanted))
-        except BaseException as error:
-            expected.set_exception(error)
-            expected.exception()  # seen: who asks for the output may be gone
-            raise
+        await self._recovered()
+        if request not in self._entered:
+            self._entered[request] = await asyncio.to_thread(self._enter, wanted)
 
     async def output(self, request: str, workflow_id: str) -> Output:
         """The output of what `enter` brought in, once it is there.
@@ -121,17 +120,13 @@ class Coordinator:
             request: as in `enter`.
             workflow_id: of the workflow.
         """
+        mine = self._entered.pop(request, None)
+        if mine is None:  # an earlier life took it in, or Ray makes this call again
+            return await self.output_of(workflow_id)
         try:
-            accepted = self._expected(request)
-            if self._is_reborn:  # an earlier life may have taken it in, and then `enter` is not called again
-                await asyncio.wait([accepted], timeout=_ENTER_SECONDS)
-                if not accepted.done():
-                    return await self.output_of(workflow_id)
-            return self._given(await _settled(await asyncio.shield(accepted)))
+            return self._given(await _settled(mine))
         except WorkflowError as error:
             raise on_ray(error) from error.__cause__
-        finally:
-            self._entering.pop(request, None)
 
     async def output_of(self, workflow_id: str) -> Output:
         """The output of a stored workflow, once it is there, whoever runs it."""
@@ -164,12 +159,6 @@ class Coordinator:
         if life == self._address.life and self._executor is not None:
             self._executor.note(report)
 
-    async def more(self, life: str, number: int, receipts: bytes) -> bytes | None:
-        """See `RayExecutor.more`; None for a worker of an earlier life."""
-        if life != self._address.life or self._executor is None:
-            return None
-        return await self._executor.more(number, receipts)
-
     async def said(self, life: str, key: AttemptKey, report: Report) -> None:
         """What an attempt said."""
         if life == self._address.life and self._executor is not None:
@@ -177,22 +166,24 @@ class Coordinator:
 
     # -- inside
 
-    def _expected(self, request: str) -> asyncio.Future[OutputFuture]:
-        """What `enter` will have; it may be called after `output`, since calls of a driver can overtake."""
-        expected = self._entering.get(request)
-        if expected is None:
-            expected = self._entering[request] = asyncio.get_running_loop().create_future()
-        return expected
+    def _enter_by_line(self, question: bytes) -> bytes:
+        """As `enter`, in the line's thread; what is raised, pickled, or nothing."""
+        request, wanted = pickle.loads(question)
+        try:
+            self._has_recovered.wait()
+            self._entered[request] = self._enter(wanted)
+        except Exception as error:
+            return pickle.dumps(error)
+        return b""
 
-    async def _entered(self, wanted: Submission | Claim) -> OutputFuture:
-        await self._recovered()
+    def _enter(self, wanted: Submission | Claim) -> OutputFuture:
         if self._loop.is_closed:  # a fault ended it: the next life of this actor takes the call, and all else
             os._exit(1)
         try:
-            return await asyncio.wrap_future(self._loop.entering(wanted))
+            return self._loop.enter(wanted)
         except RuntimeError:
-            # Ray makes a call again whose answer died with the coordinator: then it is in already.
-            record = await self._asked.ask(lambda store: store.queries.workflow(wanted.workflow_id))
+            # Who brought it asks again if the answer did not come: then it is in already.
+            record = self._store.queries.workflow(wanted.workflow_id)
             mine = None if record is None else self._loop.future_of(record.key)
             if record is None or mine is None or not self._is_of(record, wanted):
                 raise
@@ -264,6 +255,6 @@ async def _settled(future: OutputFuture) -> StoredValue:
         if not done.done():
             done.set_result(None)
 
-    future.add_done_callback(lambda _done: loop.call_soon_threadsafe(settle))
+    future.when_settled(lambda: loop.call_soon_threadsafe(settle))
     await done
     return future.stored()

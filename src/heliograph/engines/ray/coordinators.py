@@ -13,8 +13,8 @@ from typing import Any, Final
 import ray
 
 from heliograph.engines.ray import internals
-from heliograph.engines.ray.front import NAMESPACE, Front
-from heliograph.engines.ray.order import Limits
+from heliograph.engines.ray.front import Front
+from heliograph.engines.ray.order import NAMESPACE, Limits
 from heliograph.engines.ray.worker import SENDER
 from heliograph.errors import StorageError
 from heliograph.storage.entries import Provenance

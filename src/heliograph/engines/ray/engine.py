@@ -14,6 +14,7 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutErro
 from heliograph.engines.provenance import provenance
 from heliograph.engines.ray import convert, internals, task_options
 from heliograph.engines.ray.coordinators import Coordinators
+from heliograph.engines.ray.door import Door
 from heliograph.engines.ray.order import Limits
 from heliograph.graph.plan import Plan
 from heliograph.records.context import running
@@ -43,8 +44,10 @@ class RayEngine:
         if not ray.is_initialized():
             ray.init()
         convert.install()
+        internals.leave_cancellations_unsaid()
         self._cluster = ray.get_runtime_context().gcs_address
         self._coordinators = Coordinators(store.location, limits, coordinators or 1, _provenance())
+        self._doors: dict[Any, Door] = {}
         if limits != Limits():
             self._check_limits(limits)
 
@@ -127,10 +130,14 @@ class RayEngine:
 
     def _enter(self, wanted: Submission | Claim) -> Any:
         actor, request = self._checked_for(wanted.workflow_id), uuid.uuid4().hex
-        entered = actor.ask.remote("enter", request, wanted)
-        output = actor.ask.remote("output", request, wanted.workflow_id)
-        self.value(entered)
-        return output
+        door = self._doors.get(actor)
+        if door is None:
+            door = self._doors[actor] = Door(self.value(actor.ask.remote("door")))
+        if not door.enter(request, wanted):
+            if door.is_broken:
+                self._doors.pop(actor, None)
+            self.value(actor.ask.remote("enter", request, wanted))
+        return actor.ask.remote("output", request, wanted.workflow_id)
 
     def _check_limits(self, wanted: Limits) -> None:
         in_force: Limits = self.value(self._coordinators.all[0].ask.remote("limits"))

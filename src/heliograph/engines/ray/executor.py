@@ -8,7 +8,6 @@ ends: the links of a chain, and what comes in bit by bit, find a worker that has
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import threading
 import time
@@ -23,13 +22,14 @@ from ray.exceptions import (
     TaskCancelledError,
 )
 
-from heliograph.engines.executor import AttemptKey, Deliver, Receipt, Running, Said, Work, those_of
+from heliograph.engines.executor import AttemptKey, Deliver, Receipt, Running, Said, Work
 from heliograph.engines.ray import task_options, worker
 from heliograph.engines.ray.asking import Ask
 from heliograph.engines.ray.async_lane import AsyncLane
 from heliograph.engines.ray.batching import Durations
+from heliograph.engines.ray.line import Switchboard
 from heliograph.engines.ray.losses import lost
-from heliograph.engines.ray.order import Address, Order, Standing, bare, unpack_receipts
+from heliograph.engines.ray.order import Address, Order, Standing, bare, unpack_question, unpack_receipts
 from heliograph.engines.ray.queues import Entry, Flight, Queues
 from heliograph.records.report import Report
 
@@ -49,10 +49,12 @@ class RayExecutor:
 
     def __init__(self, deliver: Deliver, sender: Address) -> None:
         self._deliver = deliver
-        self._sender = sender
+        self._switchboard = Switchboard(self.more, sender.life)
+        self._sender = replace(sender, line=self._switchboard.place)
         self._lock = threading.Lock()
         self._news = threading.Condition(self._lock)
         self._entries: dict[AttemptKey, Entry] = {}
+        self._reported: set[AttemptKey] = set()  # that were seen to run
         self._durations = Durations()
         self._queues = Queues(self._durations)
         self._async = AsyncLane(deliver, sender)
@@ -101,7 +103,8 @@ class RayExecutor:
     def running(self, of: Collection[AttemptKey] | None = None) -> Iterable[Running]:
         """See `Executor.running`: those that their workers reported."""
         with self._lock:
-            entries = those_of(self._entries, of)
+            self._reported = {key for key in self._reported if key in self._entries}  # few, of many
+            entries = [self._entries[key] for key in self._reported if of is None or key in of]
         return [entry.running for entry in entries if entry.running] + self._async.running(of)
 
     def close(self) -> None:
@@ -114,6 +117,7 @@ class RayExecutor:
             self._news.notify()
         for flight in flights.values():
             self._kill(flight)
+        self._switchboard.close()
         self._async.close()
         if threading.current_thread() is not self._thread:
             self._thread.join()
@@ -134,6 +138,7 @@ class RayExecutor:
                     self._async.note_running(report.worker, key, started)
                 elif entry.flight is not None and entry.submitted == report.submitted:
                     entry.running = Running(key, report.worker, report.submitted, started)
+                    self._reported.add(key)
                     entry.flight.is_quick = False
                     self._queues.stops_waiting(entry.flight)
             for key in report.given_back:
@@ -150,22 +155,21 @@ class RayExecutor:
         for receipt in wanted:
             self._deliver(receipt)
 
-    async def more(self, number: int, receipts: bytes) -> bytes | None:
+    def more(self, question: bytes) -> bytes:
         """A worker is done, and asks for more.
 
         Args:
-            number: of its flight.
-            receipts: of what it had, packed.
+            question: see `order.pack_question`.
 
         Returns:
-            The next order, packed; None: there is nothing for it, and its task of Ray ends.
+            The next order, packed; empty: there is nothing for it, and its task of Ray ends.
         """
-        loop, brought = asyncio.get_running_loop(), unpack_receipts(receipts)
+        number, brought = unpack_question(question)
         with self._lock:
             flight = self._queues.talking.get(number)
             if flight is None or self._is_closed:
-                return None
-            ask = flight.ask = Ask(loop)
+                return b""
+            ask = flight.ask = Ask()
             wanted = self._take_in(flight, brought, None)
             self._queues.stops_waiting(flight)
             flight.is_quick = True
@@ -177,10 +181,11 @@ class RayExecutor:
                 self._look_for_more(flight)
             if ask.is_answered:
                 return ask.answer
-            waiting = ask.waiting()
-        timer = loop.call_later(_LINGER_SECONDS, self._dismiss_late, flight, ask)
-        await waiting
-        timer.cancel()
+            answered = ask.waiting()
+        if not answered.wait(_LINGER_SECONDS):
+            with self._lock:
+                if not ask.is_answered:
+                    self._dismiss(flight)
         return ask.answer
 
     # -- the sender's thread
@@ -317,10 +322,13 @@ class RayExecutor:
 
     def _look_for_more(self, flight: Flight) -> None:
         """Answer a worker that asks, if it can be said already what it will have."""
+        if time.monotonic() > flight.talks_until or self._queues.is_wanted_by_others(flight.group):
+            self._dismiss(flight)
+            return
         entries = self._queues.next_of(flight.group, self._cpus, self._still_waits, by_word=True)
         if entries:
             self._answer(flight, entries)
-        elif self._queues.is_crowded or flight.group.queue or time.monotonic() > flight.talks_until:
+        elif flight.group.queue or flight.group.waiting:
             self._dismiss(flight)
 
     def _answer(self, flight: Flight, entries: Sequence[Entry]) -> None:
@@ -336,16 +344,11 @@ class RayExecutor:
         if flight in flight.group.idle:
             flight.group.idle.remove(flight)
         if flight.ask is not None and not flight.ask.is_answered:
-            flight.ask.give(None)
+            flight.ask.give(b"")
 
     def _dismiss_all(self) -> None:
         for flight in self._queues.idle():
             self._dismiss(flight)
-
-    def _dismiss_late(self, flight: Flight, ask: Ask) -> None:
-        with self._lock:
-            if not ask.is_answered:
-                self._dismiss(flight)
 
     def _kill(self, flight: Flight | None, key: AttemptKey | None = None) -> None:
         """Have the worker killed, if it still has the attempt of this key."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
-
-NAMESPACE: Final = "heliograph"
-"""Ray's namespace of all coordinators."""
+from typing import Any
 
 
 class Front:

@@ -6,6 +6,7 @@ A test asks each of these of the Ray that is installed, so that a new Ray that c
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import warnings
 from collections.abc import Callable, Mapping
@@ -14,8 +15,10 @@ from typing import Any, Final
 import ray
 from ray.remote_function import RemoteFunction
 
+from heliograph.errors import WorkflowCancellationError
 from heliograph.graph.options import CARRIED, CARRIER
 
+_CANCELLATION: Final = f"{WorkflowCancellationError.__module__}.{WorkflowCancellationError.__qualname__}"
 _CONNECT_SECONDS: Final = 5.0
 HEAD: Final = "node:__internal_head__"
 """The resource that only the head node has; a little of it is for everybody."""
@@ -81,6 +84,16 @@ def with_labels(remote: Any, given: Mapping[str, Any]) -> Any:
 
     made.options = options_merged
     return made
+
+
+def leave_cancellations_unsaid() -> None:
+    """Have Ray not log of a cancelled workflow that nobody asked for its output; may be called again."""
+    logging.getLogger("ray._private.worker").addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    message = record.getMessage()
+    return not (message.startswith("Unhandled error") and f"{_CANCELLATION}: " in message)
 
 
 def was_restarted() -> bool:

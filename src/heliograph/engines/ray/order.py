@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import copyreg
+import io
 import pickle
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
+from typing import Any, Final
 
-from heliograph.engines.executor import AttemptKey, Receipt, Work
-from heliograph.records.attempt import Worker
+from heliograph.engines.executor import AttemptKey, Payload, Receipt, Work
+from heliograph.engines.ray.line import Place
+from heliograph.graph.options import TaskOptions
+from heliograph.records.attempt import Failure, Phases, RayFacts, Resources, StoredValue, Worker
+
+NAMESPACE: Final = "heliograph"
+"""Ray's namespace of all coordinators."""
+
+_NO_OPTIONS: Final = TaskOptions()
+_NUMBER: Final = struct.Struct("!Q")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +31,13 @@ class Address:
         name: of the actor.
         life: differs each time the actor is started, since it counts functions anew then.
         storage: where the workflows are; see `Location.name`.
+        line: where it takes calls of workers that ask for more; None: nowhere.
     """
 
     name: str
     life: str
     storage: str
+    line: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +73,7 @@ class Order:
 
     def packed(self) -> bytes:
         """As bytes."""
-        return pickle.dumps(self, 5)
+        return _packed(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +103,51 @@ def unpack_order(data: bytes) -> Order:
 
 def pack_receipts(receipts: Sequence[Receipt]) -> bytes:
     """Receipts as bytes."""
-    return pickle.dumps(list(receipts), 5)
+    return _packed(list(receipts))
 
 
-def unpack_receipts(data: bytes) -> list[Receipt]:
+def unpack_receipts(data: bytes | memoryview) -> list[Receipt]:
     """The receipts that were packed."""
     receipts: list[Receipt] = pickle.loads(data)
     return receipts
 
 
+def pack_question(number: int, receipts: bytes) -> bytes:
+    """What a worker asks with: the number of its flight, and the receipts of what it had, packed."""
+    return _NUMBER.pack(number) + receipts
+
+
+def unpack_question(data: bytes) -> tuple[int, list[Receipt]]:
+    """The number and the receipts."""
+    return _NUMBER.unpack_from(data)[0], unpack_receipts(memoryview(data)[_NUMBER.size :])
+
+
 def bare(work: Work) -> Work:
-    """The attempt without what Ray has to carry itself."""
+    """The attempt without what Ray has to carry itself, and what a worker has no use for."""
     if all(value.handle is None for value in work.inputs):
-        return work
-    return work._replace(inputs=tuple([replace(value, handle=None) for value in work.inputs]))
+        return work._replace(options=_NO_OPTIONS)
+    inputs = tuple([replace(value, handle=None) for value in work.inputs])
+    return work._replace(inputs=inputs, options=_NO_OPTIONS)
+
+
+def _reducer(kind: type) -> Callable[[Any], tuple[type, tuple[Any, ...]]]:
+    values = attrgetter(*[field.name for field in fields(kind)])
+    return lambda record: (kind, values(record))
+
+
+_RECORDS: Final = (
+    *(Address, Order, Payload, TaskOptions),
+    *(StoredValue, Failure, Phases, Resources, Worker, RayFacts),
+)
+
+
+class _Pickler(pickle.Pickler):
+    """Pickles the records that travel with every attempt by values: that takes half the time."""
+
+    dispatch_table = copyreg.dispatch_table | {kind: _reducer(kind) for kind in _RECORDS}
+
+
+def _packed(value: object) -> bytes:
+    file = io.BytesIO()
+    _Pickler(file, 5).dump(value)
+    return file.getvalue()

@@ -134,16 +134,15 @@ class Queues:
         self._made += 1
         group = entries[0].group
         flight = Flight(self._made, group, {entry.work.key: entry for entry in entries})
-        if group.is_sociable and not group.queue and not self.is_crowded:
+        if group.is_sociable and not self.is_wanted_by_others(group):
             flight.talks_until = now + seconds
             self.talking[flight.number] = flight
         group.waiting += 1
         return flight
 
-    @property
-    def is_crowded(self) -> bool:
-        """Whether tasks wait in Ray."""
-        return any(group.waiting for group in self._groups.values())
+    def is_wanted_by_others(self, group: Group) -> bool:
+        """Whether attempts with other options wait for a CPU that this group's workers may have."""
+        return any((other.waiting or other.queue) and other is not group for other in self._groups.values())
 
     def idle(self) -> list[Flight]:
         """Flights whose workers wait for more."""
@@ -213,8 +212,6 @@ class Queues:
 
     def _is_for_talkers(self, group: Group, cpus: float) -> bool:
         """Whether those workers that are about to ask for more will have all of the queue in no time."""
-        if len(group.queue) > MOST or group.queue[0].needs_objects:
-            return False
-        if self._durations.of(group.queue[0].work) is None:
+        if group.queue[0].needs_objects or not self._durations.is_short(group.queue[0].work):
             return False
         return sum([flight.is_quick and flight.group is group for flight in self.talking.values()]) >= cpus

@@ -7,8 +7,7 @@ from typing import Any
 import ray
 
 from heliograph.engines.executor import AttemptKey
-from heliograph.engines.ray.front import NAMESPACE
-from heliograph.engines.ray.order import Address
+from heliograph.engines.ray.order import NAMESPACE, Address
 from heliograph.records.report import Report
 
 

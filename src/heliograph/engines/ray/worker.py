@@ -17,15 +17,22 @@ from dataclasses import replace
 from typing import Any, Final
 
 import ray
-from ray.exceptions import RayError
 
 from heliograph.engines import place
 from heliograph.engines.attempt import Functions, Traffic, run_attempt
 from heliograph.engines.embedded.worker import flush_streams
 from heliograph.engines.executor import AttemptKey, Receipt, Work
 from heliograph.engines.ray import convert
-from heliograph.engines.ray.front import NAMESPACE
-from heliograph.engines.ray.order import Address, Order, Standing, pack_receipts, unpack_order
+from heliograph.engines.ray.line import Line
+from heliograph.engines.ray.order import (
+    NAMESPACE,
+    Address,
+    Order,
+    Standing,
+    pack_question,
+    pack_receipts,
+    unpack_order,
+)
 from heliograph.engines.ray.sayings import Sayings
 from heliograph.records.attempt import RayFacts, StoredValue, Worker
 from heliograph.storage.location import VARIABLE, locate
@@ -55,14 +62,13 @@ def run(data: bytes, referred: dict[int, Any], *objects: Any) -> tuple[bytes, An
     del objects, referred
     while True:
         receipts = pack_receipts(_ran(here, order, worker, traffic))
-        if order.asks is None or traffic.left is not None:
+        if order.asks is None or traffic.left is not None or here.line is None:
             return receipts, traffic.left
         try:
-            more = here.coordinator.ask.remote("more", order.sender.life, order.asks, receipts)
-            answer = more.future().result()  # `ray.get` would have Ray give the CPU to another task meanwhile
-        except RayError:  # it is gone, or can't be reached just now
+            answer = here.line.ask(pack_question(order.asks, receipts))
+        except OSError:  # the coordinator is gone
             return receipts, None
-        if answer is None:
+        if not answer:
             return pack_receipts([]), None
         order, traffic = unpack_order(answer), ObjectTraffic({}, {})
 
@@ -141,9 +147,14 @@ class _Here:
         self._sender = sender
 
     @functools.cached_property
-    def coordinator(self) -> Any:
-        """The coordinator's actor."""
-        return ray.get_actor(self._sender.name, NAMESPACE)
+    def line(self) -> Line | None:
+        """The line to the coordinator; None: it can't be reached so."""
+        if self._sender.line is None:
+            return None
+        try:
+            return Line(self._sender.line, self._sender.life)
+        except OSError:
+            return None
 
     def worker_now(self) -> Worker:
         """Who runs the task of Ray that runs now."""

@@ -1,0 +1,55 @@
+"""A driver's way in to a coordinator: by lines, as many as it has threads that bring workflows at once."""
+
+from __future__ import annotations
+
+import pickle
+
+from heliograph.engines.ray.line import Line
+from heliograph.engines.ray.order import Address
+from heliograph.storage.entries import Claim, Submission
+
+
+class Door:
+    """Lines to one life of a coordinator.
+
+    Args:
+        address: where it takes them.
+
+    Attributes:
+        is_broken: it was a way in, and is none any more: the next life has another.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self._secret = address.life
+        self._place = address.line
+        self._idle: list[Line] = []
+        self.is_broken = False
+
+    def enter(self, request: str, wanted: Submission | Claim) -> bool:
+        """See `Coordinator.enter`; False if there is no line, or it broke: the actor is to be called.
+
+        Raises:
+            WorkflowError, RuntimeError, queue.Full: as the coordinator does.
+        """
+        try:
+            line = self._line()
+        except OSError:  # out of reach, as for a client at ray://
+            self._place = None
+            return False
+        if line is None:
+            return False
+        try:
+            answer = line.ask(pickle.dumps((request, wanted), 5))
+        except OSError:
+            self.is_broken = True
+            return False
+        self._idle.append(line)
+        if answer:
+            error: BaseException = pickle.loads(answer)
+            raise error
+        return True
+
+    def _line(self) -> Line | None:
+        if self._idle:
+            return self._idle.pop()
+        return None if self._place is None else Line(self._place, self._secret)

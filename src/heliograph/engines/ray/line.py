@@ -1,0 +1,120 @@
+"""Lines to the coordinator: sockets by which workers ask for more, and drivers bring workflows in.
+
+A call of an actor takes ten times as long there and back, and most of that is processor time. Where there is
+no line, workers do not ask, and drivers call the actor.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
+from typing import Final
+
+import ray
+
+_CONNECT_SECONDS: Final = 0.5
+_KEEPALIVE: Final = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3}  # seconds, seconds, times
+
+Place = tuple[str, int]
+"""Host and port."""
+Answer = Callable[[bytes], bytes]
+"""What a question is answered with."""
+
+
+class Switchboard:
+    """The coordinator's end of all lines; each has a thread.
+
+    Args:
+        answer: called in these threads.
+        secret: what who calls has to know.
+
+    Attributes:
+        place: where it listens; None: where Ray encrypts what it sends, nothing goes past it.
+    """
+
+    def __init__(self, answer: Answer, secret: str) -> None:
+        self._answer = answer
+        self._secret = secret.encode()
+        self.place: Place | None = None
+        if os.environ.get("RAY_USE_TLS", "0") not in ("", "0"):
+            return
+        host: str = ray.util.get_node_ip_address()
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, 0), family=family, backlog=128)
+        self.place = (host, self._listener.getsockname()[1])
+        threading.Thread(target=self._take_calls, name="heliograph-switchboard", daemon=True).start()
+
+    def close(self) -> None:
+        """Take no more calls."""
+        if self.place is not None:
+            self._listener.close()
+
+    def _take_calls(self) -> None:
+        while True:
+            try:
+                end, _ = self._listener.accept()
+            except OSError:  # closed
+                return
+            threading.Thread(target=self._serve, args=(end,), name="heliograph-line", daemon=True).start()
+
+    def _serve(self, end: socket.socket) -> None:
+        with _connection(end) as line:
+            try:
+                deliver_challenge(line, self._secret)
+                answer_challenge(line, self._secret)
+                while True:
+                    line.send_bytes(self._answer(line.recv_bytes()))
+            except (EOFError, OSError, AuthenticationError):  # it hung up, or is none of ours
+                return
+
+
+class Line:
+    """The other end.
+
+    Args:
+        place: where the coordinator listens.
+        secret: as there.
+
+    Raises:
+        OSError: it can't be reached.
+    """
+
+    def __init__(self, place: Place, secret: str) -> None:
+        end = socket.create_connection(place, timeout=_CONNECT_SECONDS)
+        end.settimeout(None)
+        self._line = _connection(end)
+        with _as_os_error():
+            answer_challenge(self._line, secret.encode())
+            deliver_challenge(self._line, secret.encode())
+
+    def ask(self, question: bytes) -> bytes:
+        """The answer to a question.
+
+        Raises:
+            OSError: the coordinator is gone; nobody knows whether it got the question.
+        """
+        with _as_os_error():
+            self._line.send_bytes(question)
+            return self._line.recv_bytes()
+
+
+@contextmanager
+def _as_os_error() -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, AuthenticationError) as error:
+        raise ConnectionError(f"the line to the coordinator broke: {type(error).__name__}") from error
+
+
+def _connection(end: socket.socket) -> Connection:
+    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # a node may go without a word
+    for option, value in _KEEPALIVE.items():
+        if hasattr(socket, option):  # not everywhere
+            end.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+    return Connection(end.detach())

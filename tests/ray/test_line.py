@@ -1,0 +1,75 @@
+"""The line between a coordinator and those who call it: no cluster is needed for that."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+pytest.importorskip("ray", reason="Ray is not installed: pip install 'heliograph[ray]'")
+
+from heliograph.engines.ray.line import Line, Switchboard
+
+SECRET = "known to both"
+
+
+def backwards(question: bytes) -> bytes:
+    return question[::-1]
+
+
+@pytest.fixture
+def switchboard() -> Iterator[Switchboard]:
+    made = Switchboard(backwards, SECRET)
+    yield made
+    made.close()
+
+
+def test_questions_are_answered_whatever_their_size(switchboard: Switchboard) -> None:
+    assert switchboard.place is not None
+    line = Line(switchboard.place, SECRET)
+    for question in (b"abc", b"", bytes(range(256)) * 100_000):
+        assert line.ask(question) == question[::-1]
+
+
+def test_many_lines_at_once() -> None:
+    all_there = threading.Barrier(8)
+
+    def answer(question: bytes) -> bytes:
+        all_there.wait(timeout=60)
+        return question
+
+    switchboard = Switchboard(answer, SECRET)
+    assert switchboard.place is not None
+    lines = [Line(switchboard.place, SECRET) for _ in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        questions = [bytes([number]) for number in range(8)]
+        assert list(threads.map(Line.ask, lines, questions)) == questions
+    switchboard.close()
+
+
+def test_who_does_not_know_the_secret_is_not_heard(switchboard: Switchboard) -> None:
+    assert switchboard.place is not None
+    with pytest.raises(OSError, match="AuthenticationError"):
+        Line(switchboard.place, "guessed")
+    assert Line(switchboard.place, SECRET).ask(b"ab") == b"ba"  # others are
+
+
+def test_a_line_whose_other_end_is_gone() -> None:
+    def fail(_question: bytes) -> bytes:
+        raise ConnectionError("as if the process were gone")
+
+    switchboard = Switchboard(fail, SECRET)
+    assert switchboard.place is not None
+    line = Line(switchboard.place, SECRET)
+    with pytest.raises(OSError, match="broke"):
+        line.ask(b"")
+    switchboard.close()
+
+
+def test_nothing_listens_where_ray_encrypts_what_it_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_USE_TLS", "1")
+    switchboard = Switchboard(backwards, SECRET)
+    assert switchboard.place is None
+    switchboard.close()
