@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from heliograph.errors import StorageError
+from heliograph.storage import schema
 from heliograph.storage.backend import UndoneError, UnreachableError, backend_of
 from heliograph.storage.location import Location
 from heliograph.storage.news import News
@@ -51,6 +52,7 @@ class Database:
         self._is_leaving = threading.Event()
         self.news = News(self._backend.bell, self.changes)
         self.dialect = self._engine.dialect
+        schema.say_where(self.dialect.name)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
