@@ -77,38 +77,39 @@ class LiveRun:
         """The engine-wide name of an attempt."""
         return AttemptKey(self.key, self.run, task, attempt)
 
-    def work(self, task: int, attempt: int, ready: float, checkpoints: Checkpoints, values: str) -> Work:
+    def work(self, key: AttemptKey, ready: float, checkpoints: Checkpoints, values: str) -> Work:
         """An attempt with all that a worker needs.
 
         Args:
-            task: its task.
-            attempt: its number.
+            key: which attempt.
             ready: when its inputs were stored, Unix seconds.
             checkpoints: to read what is not in memory.
             values: URL of the folder for large values.
         """
-        machine, live = self.machine, self.tasks[task]
+        task, machine = key.task, self.machine
+        live, rule = self.tasks[task], machine.rule_of(task)
         arguments = self.arguments.get(task)
         if arguments is None:
             arguments = self.arguments[task] = self._required(checkpoints.arguments(self.key, task), task)
-        needed = machine.rule_of(task).upstream
-        self._recall([upstream for upstream in needed if upstream not in self.outputs], checkpoints)
-        inputs = [self.outputs[upstream] for upstream in needed]
-        inputs_size = arguments.size + sum([value.size for value in inputs])
+        inputs, inputs_size = [], arguments.size
+        if rule.upstream:
+            self._recall([needed for needed in rule.upstream if needed not in self.outputs], checkpoints)
+            inputs = [self.outputs[needed] for needed in rule.upstream]
+            inputs_size += sum([value.size for value in inputs])
         backoff = self.backoffs.pop(task, 0.0)
         self.begun[task] = Begun(live.created, ready, inputs_size, backoff=backoff)
         return Work(
-            key=self.attempt_key(task, attempt),
-            workflow_id=self.workflow_id,
-            task_id=live.task_id,
-            function=self.functions[live.function],
-            arguments=arguments,
-            inputs=tuple(inputs),
-            wraps=machine.wraps(task),
-            caught_wraps=self.caught_wraps(task),
-            values=values,
+            key,
+            self.workflow_id,
+            live.task_id,
+            self.functions[live.function],
+            arguments,
+            tuple(inputs),
+            machine.wraps(task),
+            self.caught_wraps(task),
+            values,
             goes_first=backoff > 0,
-            options=machine.rule_of(task).options,
+            options=rule.options,
         )
 
     def caught_wraps(self, task: int) -> int | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any, Final
 
 from heliograph.engines import receipts
@@ -210,7 +209,7 @@ class Performer:
             error,
             died=True,
             caught_wraps=run.caught_wraps(task),
-            phases=replace(begun.phases, finished=now),
+            phases=begun.phases._replace(finished=now),
             worker=begun.worker,
         )
         self.ended(run, receipt, now)
@@ -246,7 +245,7 @@ class Performer:
         task, key = action.task, run.attempt_key(action.task, action.attempt)
         self._unseen.add(key)
         try:
-            work = run.work(task, action.attempt, now, self._store.checkpoints, self._store.location.values)
+            work = run.work(key, now, self._store.checkpoints, self._store.location.values)
         except StorageCorruptError as error:  # the attempt fails by it, as if its worker could not read it
             run.begun[task] = Begun(now, now, 0)
             wraps = run.caught_wraps(task)
