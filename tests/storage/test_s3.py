@@ -95,12 +95,22 @@ def test_a_damaged_object_is_named_and_made_again(
         server.client().put_object(Bucket=bucket, Key=key, Body=os.urandom(MIB))
     else:
         server.client().delete_object(Bucket=bucket, Key=key)
-    with pytest.raises(workflow.WorkflowExecutionError, match=r"take'.*StorageCorruptError") as raised:
-        workflow.resume("mine")
-    assert f"s3://{bucket}/{key}" in str(raised.value.__cause__)
-    assert "makes it again" in str(raised.value.__cause__)
     assert workflow.resume("mine") == MIB
     assert ledger.counts()["made"] == 2
+    runs = workflow.history("mine")["runs"]
+    assert [run["status"] for run in runs] == ["FAILED", "SUCCESSFUL"]
+    tasks = workflow.get_tasks("mine")
+    attempts = [
+        (task["task_id"].rpartition(".")[2], one["status"]) for task in tasks for one in task["attempts"]
+    ]
+    assert attempts == [
+        *[("make", "SUCCESSFUL")] * 2,
+        *[("take", "FAILED")] * 2,  # the first time it had no flag
+        ("take", "SUCCESSFUL"),
+    ]
+    (taken,) = [task for task in tasks if task["task_id"].endswith("take")]
+    assert taken["attempts"][1]["error"]["type"] == "heliograph.errors.StorageCorruptError"
+    assert f"s3://{bucket}/{key}" in taken["attempts"][1]["error"]["message"]
 
 
 def test_an_object_of_a_task_that_may_run_once_only_is_not_made_again(
