@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import psycopg.conninfo
 import pytest
 
 from heliograph import workflow
@@ -207,3 +209,20 @@ def test_what_is_neither_yes_nor_no(value: Any) -> None:
         workflow.init(recover=value)
     with pytest.raises(TypeError, match="detach must be True or False"):
         workflow.run_async(join.bind("a"), detach=value)
+
+
+def test_a_worker_waits_for_a_server_that_is_away(tmp_path: Path) -> None:
+    url = postgresql.server().database(tmp_path / "values")
+    info = psycopg.conninfo.conninfo_to_dict(postgresql.plain(url))
+    away = tmp_path / "sockets"  # where nobody listens, until it leads to the server's own
+    name = f"postgresql://{info['user']}@/{info['dbname']}?host={quote(str(away), safe='')}"
+    with worker(name) as early, worker(name) as late:
+        for process in early, late:
+            assert process.stderr is not None
+            assert "can't be reached" in process.stderr.readline()
+        assert not ended(early)
+        away.symlink_to(str(info["host"]))
+        assert late.stdout is not None
+        assert "takes workflows" in late.stdout.readline()
+        assert not ended(late)
+    postgresql.server().drop(url)

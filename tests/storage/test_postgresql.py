@@ -259,6 +259,17 @@ def test_a_connection_that_was_ended_meanwhile_is_replaced(url: str) -> None:
         assert workflow.get_status(f"{number}") == "SUCCESSFUL"
 
 
+def test_a_connection_that_ends_while_the_storage_is_opened_is_replaced(url: str) -> None:
+    with psycopg.connect(plain(url)) as keeper, ThreadPoolExecutor(1) as pool:
+        keeper.execute("LOCK TABLE heliograph_schema")  # which every process reads that opens it
+        opening = pool.submit(workflow.init, storage=url)
+        until(lambda: waits_for_a_lock(url))
+        end_connections(url)
+        keeper.rollback()
+        opening.result()
+    assert workflow.list_all() == []
+
+
 def test_a_commit_whose_connection_ends_is_done_again(stores: list[Opened], url: str) -> None:
     here = stores[0]
     journal = here.journal()

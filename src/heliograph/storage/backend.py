@@ -16,10 +16,6 @@ class UndoneError(StorageError):
     """The database undid the transaction for another one's sake; the same again may well succeed."""
 
 
-class UnreachableError(StorageError):
-    """The server can't be reached, or went away meanwhile; whether it did the last thing is not known."""
-
-
 class Backend(Protocol):
     """One database of one kind.
 

@@ -13,8 +13,8 @@ from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from heliograph.errors import StorageError
-from heliograph.storage.backend import UndoneError, UnreachableError, backend_of
+from heliograph.errors import StorageError, StorageUnreachableError
+from heliograph.storage.backend import UndoneError, backend_of
 from heliograph.storage.location import Location
 from heliograph.storage.news import News
 
@@ -140,7 +140,7 @@ class Database:
         while True:
             try:
                 return work()
-            except UnreachableError:
+            except StorageUnreachableError:
                 if time.monotonic() > end or self._is_leaving.wait(next(pauses, _PAUSES[-1])):
                     raise
 
@@ -155,7 +155,12 @@ class Database:
 
     def now(self) -> float:
         """Unix seconds by the clock that all who use the database share; leases are measured by it."""
-        return self._backend.now()
+
+        def now() -> float:
+            with self._translated():
+                return self._backend.now()
+
+        return self.again(now)
 
     def lock(
         self,
