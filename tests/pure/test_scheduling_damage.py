@@ -103,7 +103,7 @@ def test_how_often() -> None:
 
 
 @given(dags(most=8), st.data())
-def test_whatever_is_damaged_the_run_comes_to_its_end(rules: tuple[TaskRule, ...], data: st.DataObject) -> None:
+def test_whatever_is_damaged_the_run_ends_well(rules: tuple[TaskRule, ...], data: st.DataObject) -> None:
     rules = tuple(TaskRule(rule.upstream, TaskOptions(max_retries=-1)) for rule in rules)
     run, harm = Run(rules), 12
     while run.machine.status is WorkflowStatus.RUNNING:
