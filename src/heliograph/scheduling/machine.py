@@ -26,7 +26,6 @@ What is over leaves memory: all that is kept of a task then is its status.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any, Final
 
@@ -60,11 +59,11 @@ from heliograph.scheduling.events import (
 )
 from heliograph.scheduling.needs import Needs, needs
 from heliograph.scheduling.retry import backoff, is_retried
-from heliograph.scheduling.state import TaskState
+from heliograph.scheduling.standing import Standing, TaskState
 from heliograph.scheduling.transitions import TASK_MOVES, IllegalMoveError, initial_status
 
 
-class Machine:
+class Machine(Standing):
     """The state of one run, moved only by `handle`.
 
     >>> from heliograph.graph.options import TaskOptions
@@ -78,28 +77,7 @@ class Machine:
     [Mark(task=1, status=<TaskStatus.READY: 'READY'>), Start(task=1, attempt=1)]
     """
 
-    __slots__ = (
-        "_asked",
-        "_counts",
-        "_delegates",
-        "_live",
-        "_output",
-        "_remade",
-        "_states",
-        "_status",
-        "status",
-    )
-
-    def __init__(self) -> None:
-        self.status = WorkflowStatus.PENDING
-        self._output = -1
-        self._status: list[TaskStatus] = []
-        self._states: dict[int, TaskState] = {}
-        self._delegates: dict[int, int] = {}  # frame to the task that will give its output
-        self._asked: set[int] = set()  # checkpoints that were asked for and are not committed yet
-        self._live: dict[int, int] = {}  # attempts that have not ended, sleeps among them: task to attempt
-        self._counts: dict[TaskStatus, int] = {}
-        self._remade: list[int] = []  # tasks whose stored outputs were damaged, in the order of that
+    __slots__ = ()
 
     def handle(self, event: Event) -> list[Action]:
         """Take an event in; what it asks for comes out.
@@ -111,88 +89,6 @@ class Machine:
             IllegalMoveError: the event can't follow what was told before; the state is unchanged.
         """
         return list(_HANDLERS[type(event)](self, event))
-
-    @property
-    def progress(self) -> Mapping[TaskStatus, int]:
-        """How many tasks have each status; statuses that none has are left out."""
-        return {status: count for status, count in self._counts.items() if count}
-
-    @property
-    def live(self) -> Mapping[int, int]:
-        """The attempts that have begun and not ended: task to attempt."""
-        return self._live
-
-    @property
-    def states(self) -> Mapping[int, TaskState]:
-        """The tasks in memory."""
-        return self._states
-
-    @property
-    def asked(self) -> AbstractSet[int]:
-        """The tasks whose checkpoints were asked for and are not committed yet."""
-        return self._asked
-
-    @property
-    def delegates(self) -> Mapping[int, int]:
-        """Frames, each with the task that will give its output."""
-        return self._delegates
-
-    @property
-    def count(self) -> int:
-        """How many tasks there are, those that left memory among them."""
-        return len(self._status)
-
-    @property
-    def output(self) -> int:
-        """The task that gives the workflow's output."""
-        return self._output
-
-    def status_of(self, task: int) -> TaskStatus:
-        """How a task stands."""
-        return self._status[task]
-
-    def rule_of(self, task: int) -> TaskRule:
-        """What the machine was told of a task that is not over."""
-        return self._states[task].rule
-
-    def is_stored(self, task: int) -> bool:
-        """Whether the task was successful, and that is committed."""
-        return self._status[task] is TaskStatus.SUCCESSFUL and task not in self._asked
-
-    def is_asleep(self, task: int) -> bool:
-        """Whether the task is a sleep that has begun and not ended."""
-        return task in self._live and self._states[task].rule.options.sleep is not None
-
-    def keeps(self, task: int) -> bool:
-        """Whether the task's output is to be stored."""
-        return self._states[task].rule.options.checkpoint is not False
-
-    def wraps(self, task: int) -> int:
-        """How often the task's output is wrapped as ``(output, None)``: once for each that catches."""
-        rule = self._states[task].rule
-        count = int(rule.options.catch_exceptions)
-        while rule.delivers_to is not None:
-            rule = self._states[rule.delivers_to].rule
-            count += rule.options.catch_exceptions
-        return count
-
-    def catcher(self, task: int) -> int | None:
-        """The task that catches what this one raises: itself, or a frame around it; None: nobody does."""
-        catching: int | None = task
-        while catching is not None and not self._states[catching].rule.options.catch_exceptions:
-            catching = self._states[catching].rule.frame
-        return catching
-
-    def is_made_again(self, task: int) -> bool:
-        """Whether a task whose stored output is damaged may run again; one that does so already, may."""
-        state = self._states[task]
-        most = state.rule.options.max_retries
-        return not self.is_stored(task) or (most != 0 and (most == -1 or state.tries <= most))
-
-    @property
-    def remade(self) -> AbstractSet[int]:
-        """Tasks whose stored outputs were damaged."""
-        return frozenset(self._remade)
 
     # -- the handlers, one an event
 
