@@ -8,7 +8,6 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Engine
 
 from heliograph.errors import StorageError
-from heliograph.storage.location import Location
 from heliograph.storage.news import Bell, Word
 
 
@@ -96,19 +95,3 @@ class Backend(Protocol):
 
     def translated(self, error: BaseException | None) -> StorageError:
         """What an error of the driver means to a user, and the way out."""
-
-
-def backend_of(location: Location) -> Backend:
-    """The one for a location.
-
-    Raises:
-        StorageError: a package that it needs is missing.
-    """
-    # Only the one that is used costs its import.
-    if location.path is not None:
-        from heliograph.storage.sqlite import SQLite
-
-        return SQLite(location, location.path)
-    from heliograph.storage.postgresql import PostgreSQL
-
-    return PostgreSQL(location)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from heliograph.errors import StorageError, StorageUnreachableError
-from heliograph.storage.backend import UndoneError, backend_of
+from heliograph.storage.backend import Backend, UndoneError
 from heliograph.storage.location import Location
 from heliograph.storage.news import News
 
@@ -42,7 +42,7 @@ class Database:
 
     def __init__(self, location: Location) -> None:
         self.location = location
-        self._backend = backend_of(location)
+        self._backend = _backend_of(location)
         with self._translated():
             self._engine: Engine = self._backend.engine()
         # Writers of one process queue here, fairly; SQLite's own way to wait is to sleep and try again.
@@ -274,3 +274,19 @@ def patient(method: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P
 
     functools.update_wrapper(done, method)
     return done
+
+
+def _backend_of(location: Location) -> Backend:
+    """The one for a location.
+
+    Raises:
+        StorageError: a package that it needs is missing.
+    """
+    # Only the one that is used costs its import.
+    if location.path is not None:
+        from heliograph.storage.sqlite import SQLite
+
+        return SQLite(location, location.path)
+    from heliograph.storage.postgresql import PostgreSQL
+
+    return PostgreSQL(location)
