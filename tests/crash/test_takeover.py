@@ -83,6 +83,15 @@ def ended(process: subprocess.Popen[str]) -> str:
     return printed
 
 
+def told(*command: str, storage: Any) -> str:
+    """What a command prints, in one line."""
+    environment = scripts.environment(storage) | {"COLUMNS": "400"}
+    line = [sys.executable, "-m", "heliograph.cli", *command]
+    return " ".join(
+        subprocess.run(line, env=environment, capture_output=True, text=True, check=True).stdout.split()
+    )
+
+
 HAND_IN = """
 import sys
 from pathlib import Path
@@ -103,9 +112,14 @@ def test_a_worker_runs_what_a_program_left_that_is_gone(storage: Any, ledger: Le
     assert [one["workflow_id"] for one in workflow.search("status = PENDING")["found"]] == ["mine"]
     with pytest.raises(RuntimeError, match="PENDING already"):
         workflow.resume("mine")
-    with worker(storage) as process:
+    place = storage if isinstance(storage, Path) else postgresql.plain(storage)
+    assert "no worker has taken it yet: heliograph --storage" in told("show", "mine", storage=storage)
+    with worker(storage, "--at-once", "3", "--max-running-workflows", "9") as process:
         assert workflow.get_output("mine") == "one two"
-        assert "takes workflows" in ended(process)
+        said = ended(process)
+        assert f"takes workflows of {place}" in said
+        assert said.endswith(", with threads, 3 at once, none while 9 run there\n")
+    assert "no worker" not in told("show", "mine", storage=storage)
     assert sorted(ledger.lines()) == ["one", "two"]
     (run,) = workflow.history("mine")["runs"]
     assert run["reason"] == "start"

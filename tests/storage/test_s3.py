@@ -186,7 +186,7 @@ def test_a_missing_bucket_is_named(server: s3.Server, tmp_path: Path, ledger: Le
 def test_who_may_not_write_is_told_so(
     server: s3.Server, bucket: str, tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with server.reader_only(bucket) as environment:
+    with server.only(bucket, "s3:Get*", "s3:List*") as environment:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         workflow.init(storage=place(tmp_path, bucket), num_workers=1)
@@ -199,6 +199,27 @@ def test_who_may_not_write_is_told_so(
     assert f"can't write the stored value s3://{bucket}/flows/1" in said
     assert "these credentials may not do that" in said
     assert server.objects(bucket) == {}
+
+
+def test_who_may_not_read_is_told_so(
+    server: s3.Server, bucket: str, storage: str, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workflow.run(make.bind(ledger, MIB), workflow_id="mine")
+    workflow.shutdown()
+    ((key, _),) = server.objects(bucket).items()
+    with server.only(bucket, "s3:Put*", "s3:List*") as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        workflow.init(storage=storage)
+        with pytest.raises(workflow.StorageError) as raised:
+            workflow.get_output("mine")
+        (checked,) = workflow.check_values(forget=True)["damaged"]
+    assert "these credentials may not do that" in checked["error"]
+    assert not checked["forgotten"]  # it may well be as it was
+    assert not isinstance(raised.value, workflow.StorageCorruptError)
+    said = str(raised.value)
+    assert f"can't read the stored value s3://{bucket}/{key}" in said
+    assert "give them the rights to list, read, write and delete" in said
 
 
 def test_without_the_extra_the_error_names_it(tmp_path: Path) -> None:

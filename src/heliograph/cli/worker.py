@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from heliograph import workflow
-from heliograph.cli.storage import StorageOption, chosen
+from heliograph.cli.storage import StorageOption, chosen, named
 
 _SAME_SECONDS: Final = 1.0
 """Two signals within so long are one: a supervisor tells the process, and then its whole group."""
@@ -55,8 +55,9 @@ def worker(
     """
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # as `python -m` does: tasks are found where they are developed
+    place = chosen(context, storage)
     settings = {
-        "storage": chosen(context, storage),
+        "storage": place,
         "engine": "embedded",
         "workers": workers,
         "num_workers": num_workers,
@@ -76,7 +77,13 @@ def worker(
     try:
         if not _opened(settings, stop):
             return
-        typer.echo(f"heliograph worker {socket.gethostname()}:{os.getpid()} takes workflows")
+        limits = [
+            f"with {num_workers} {workers}" if num_workers else f"with {workers}",
+            *([f"{at_once} at once"] if at_once else []),
+            *([f"none while {max_running_workflows} run there"] if max_running_workflows else []),
+        ]
+        who = f"{socket.gethostname()}:{os.getpid()}"
+        typer.echo(f"heliograph worker {who} takes workflows of {named(place)}, {', '.join(limits)}")
         left = workflow.work(stop, at_once=at_once, grace=grace)
     finally:
         for number, handler in before.items():

@@ -193,7 +193,8 @@ class Journal:
         for changes in batch.changes:
             if self._fence(connection, changes):
                 names[changes.key] = dict(self._expand(connection, changes))
-                self._write(connection, changes)
+                with self._database.pipelined(connection):
+                    self._write(connection, changes)
             else:
                 self._write_remains(connection, changes)
                 lost.add((changes.key, changes.run))
