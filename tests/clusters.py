@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.conditions import is_gone, until
+
 OBJECT_STORE_BYTES = 200 * 1024 * 1024
 _started = False
 
@@ -54,6 +56,11 @@ def kill_coordinators() -> None:
 
 
 def kill(actor: Any) -> None:
+    """End an actor; returns once its process is gone, which `ray.kill` does not wait for."""
     import ray
+    from ray._private.state import actors
 
+    pid: int = actors(actor._actor_id.hex())["Pid"]
     ray.kill(actor, no_restart=True)
+    if pid:  # else it was never started
+        until(lambda: is_gone(pid), what=f"the actor's process {pid} to end")

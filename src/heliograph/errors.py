@@ -66,6 +66,10 @@ class StorageError(WorkflowError):
     """The storage can't be opened, read or written. What was stored before is kept."""
 
 
+class StorageUnreachableError(StorageError):
+    """The storage's server can't be reached, or went away; whether it did the last thing is not known."""
+
+
 class StorageVersionError(StorageError):
     """The storage was written by a newer heliograph than this one: upgrade heliograph."""
 

@@ -56,6 +56,7 @@ class Cluster:
     folder: Path
     blows: Counter[str] = field(default_factory=Counter)
     _engines: dict[int, subprocess.Popen[str]] = field(default_factory=dict)
+    _begins: dict[int, int] = field(default_factory=dict)
     _stopped: dict[int, float] = field(default_factory=dict)
 
     @property
@@ -65,6 +66,7 @@ class Cluster:
 
     def start(self, place: int) -> None:
         with (self.folder / f"engine-{place}.words").open("a") as words:
+            self._begins[place] = len(self.words(place))
             self._engines[place] = subprocess.Popen(
                 [
                     sys.executable,
@@ -105,16 +107,16 @@ class Cluster:
         """Seconds: a while, or longer than a lease."""
         return chance.uniform(16, 22) if chance.random() < 0.3 and not ends_lease else chance.uniform(1, 3)
 
-    def revive(self) -> None:
-        """Start again, as a supervisor would, those that met a server that was away when they started."""
-        for place, engine in self._engines.items():
-            if engine.poll() is not None:
-                assert "can't be reached" in self.words(place)[-1], self.words(place)
-                self.start(place)
-                self.blows["started in vain"] += 1
+    def check(self) -> None:
+        """None ends by itself, a server that is away when it starts or not."""
+        codes = {place: engine.poll() for place, engine in self._engines.items()}
+        assert not any(code is not None for code in codes.values()), f"engines ended by themselves: {codes}"
 
-    def _is_started(self, place: int) -> bool:
-        return any("takes workflows" in line for line in self.words(place)[-1:])
+    def _are_started(self) -> bool:
+        self.check()
+        return all(
+            "takes workflows" in "".join(self.words(place)[self._begins[place] :]) for place in self._engines
+        )
 
     def words(self, place: int) -> list[str]:
         """What the engines of a place had to say, line by line."""
@@ -130,7 +132,7 @@ class Cluster:
     def end(self) -> list[int]:
         """Tell all to stop; their exit codes."""
         self.let_go_on(everybody=True)
-        until(lambda: all(map(self._is_started, self._engines)), what="engines to start")
+        until(self._are_started, what="engines to start")
         for engine in self._engines.values():
             engine.send_signal(signal.SIGTERM)
         return [engine.wait(timeout=60) for engine in self._engines.values()]
@@ -169,25 +171,35 @@ def run(plan: Plan, server: postgresql.Server, cluster: Cluster, patience: float
                 cluster.hit(chance, plan.ends_leases)
                 hits += 1
             if restarts < int(share * (plan.restarts + 1)):
-                server.restart("immediate" if restarts % 2 == 0 else "fast")
+                _restart(server, cluster)
                 restarts += 1
-                cluster.blows["server restarted"] += 1
             cluster.let_go_on()
-            cluster.revive()
+            cluster.check()
             time.sleep(0.01)
+        for _ in range(restarts, plan.restarts):  # a machine that is busy was too slow for them
+            _restart(server, cluster)
         for number in range(handed_in, plan.workflows):
             _hand_in(chance, cluster, number)
         cluster.let_go_on(everybody=True)
         until(
-            lambda: cluster.revive() or len(workflow.list_all("SUCCESSFUL")) == plan.workflows,
+            lambda: cluster.check() or len(workflow.list_all("SUCCESSFUL")) == plan.workflows,
             deadline=patience,
             what="all workflows to end",
         )
         codes = cluster.end()
-        assert codes == [0] * plan.engines, [cluster.words(place) for place in range(plan.engines)]
+        assert codes == [0] * plan.engines, codes
+    except AssertionError as error:
+        for place in range(plan.engines):
+            error.add_note("\n".join([f"engine {place} said:", *cluster.words(place)]))
+        raise
     finally:
         cluster.kill()
         workflow.shutdown()
+
+
+def _restart(server: postgresql.Server, cluster: Cluster) -> None:
+    server.restart("fast" if cluster.blows["server restarted"] % 2 else "immediate")
+    cluster.blows["server restarted"] += 1
 
 
 def _hand_in(chance: random.Random, cluster: Cluster, number: int) -> None:

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import psycopg.conninfo
 import pytest
 
 from heliograph import workflow
@@ -81,6 +83,15 @@ def ended(process: subprocess.Popen[str]) -> str:
     return printed
 
 
+def told(*command: str, storage: Any) -> str:
+    """What a command prints, in one line."""
+    environment = scripts.environment(storage) | {"COLUMNS": "400"}
+    line = [sys.executable, "-m", "heliograph.cli", *command]
+    return " ".join(
+        subprocess.run(line, env=environment, capture_output=True, text=True, check=True).stdout.split()
+    )
+
+
 HAND_IN = """
 import sys
 from pathlib import Path
@@ -101,9 +112,14 @@ def test_a_worker_runs_what_a_program_left_that_is_gone(storage: Any, ledger: Le
     assert [one["workflow_id"] for one in workflow.search("status = PENDING")["found"]] == ["mine"]
     with pytest.raises(RuntimeError, match="PENDING already"):
         workflow.resume("mine")
-    with worker(storage) as process:
+    place = storage if isinstance(storage, Path) else postgresql.plain(storage)
+    assert "no worker has taken it yet: heliograph --storage" in told("show", "mine", storage=storage)
+    with worker(storage, "--at-once", "3", "--max-running-workflows", "9") as process:
         assert workflow.get_output("mine") == "one two"
-        assert "takes workflows" in ended(process)
+        said = ended(process)
+        assert f"takes workflows of {place}" in said
+        assert said.endswith(", with threads, 3 at once, none while 9 run there\n")
+    assert "no worker" not in told("show", "mine", storage=storage)
     assert sorted(ledger.lines()) == ["one", "two"]
     (run,) = workflow.history("mine")["runs"]
     assert run["reason"] == "start"
@@ -207,3 +223,20 @@ def test_what_is_neither_yes_nor_no(value: Any) -> None:
         workflow.init(recover=value)
     with pytest.raises(TypeError, match="detach must be True or False"):
         workflow.run_async(join.bind("a"), detach=value)
+
+
+def test_a_worker_waits_for_a_server_that_is_away(tmp_path: Path) -> None:
+    url = postgresql.server().database(tmp_path / "values")
+    info = psycopg.conninfo.conninfo_to_dict(postgresql.plain(url))
+    away = tmp_path / "sockets"  # where nobody listens, until it leads to the server's own
+    name = f"postgresql://{info['user']}@/{info['dbname']}?host={quote(str(away), safe='')}"
+    with worker(name) as early, worker(name) as late:
+        for process in early, late:
+            assert process.stderr is not None
+            assert "can't be reached" in process.stderr.readline()
+        assert not ended(early)
+        away.symlink_to(str(info["host"]))
+        assert late.stdout is not None
+        assert "takes workflows" in late.stdout.readline()
+        assert not ended(late)
+    postgresql.server().drop(url)

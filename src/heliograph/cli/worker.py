@@ -9,15 +9,17 @@ import sys
 import threading
 import time
 from types import FrameType
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
 from heliograph import workflow
-from heliograph.cli.storage import StorageOption, chosen
+from heliograph.cli.storage import StorageOption, chosen, named
 
 _SAME_SECONDS: Final = 1.0
 """Two signals within so long are one: a supervisor tells the process, and then its whole group."""
+_PATIENCE_SECONDS: Final = 30.0
+_AGAIN_SECONDS: Final = 0.2
 
 
 def worker(
@@ -53,13 +55,14 @@ def worker(
     """
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # as `python -m` does: tasks are found where they are developed
-    workflow.init(
-        storage=chosen(context, storage),
-        engine="embedded",
-        workers=workers,
-        num_workers=num_workers,
-        max_running_workflows=max_running_workflows,
-    )
+    place = chosen(context, storage)
+    settings = {
+        "storage": place,
+        "engine": "embedded",
+        "workers": workers,
+        "num_workers": num_workers,
+        "max_running_workflows": max_running_workflows,
+    }
     stop, told_at = threading.Event(), 0.0
 
     def told(_number: int, _frame: FrameType | None) -> None:
@@ -71,11 +74,40 @@ def worker(
             raise KeyboardInterrupt
 
     before = {number: signal.signal(number, told) for number in (signal.SIGTERM, signal.SIGINT)}
-    typer.echo(f"heliograph worker {socket.gethostname()}:{os.getpid()} takes workflows")
     try:
+        if not _opened(settings, stop):
+            return
+        limits = [
+            f"with {num_workers} {workers}" if num_workers else f"with {workers}",
+            *([f"{at_once} at once"] if at_once else []),
+            *([f"none while {max_running_workflows} run there"] if max_running_workflows else []),
+        ]
+        who = f"{socket.gethostname()}:{os.getpid()}"
+        typer.echo(f"heliograph worker {who} takes workflows of {named(place)}, {', '.join(limits)}")
         left = workflow.work(stop, at_once=at_once, grace=grace)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
     if left:
         typer.echo(f"handed back {left} workflow{'s' * (left > 1)} that did not end in time")
+
+
+def _opened(settings: dict[str, Any], stop: threading.Event) -> bool:
+    """Open the storage; a server that is away is waited for, as a worker that runs already does.
+
+    Returns:
+        Whether it is open; False: it was told to stop meanwhile.
+    """
+    end, has_told = time.monotonic() + _PATIENCE_SECONDS, False
+    while not stop.is_set():
+        try:
+            workflow.init(**settings)
+            return True
+        except workflow.StorageUnreachableError as error:
+            if time.monotonic() > end:
+                raise
+            if not has_told:
+                typer.echo(f"heliograph worker waits for up to {_PATIENCE_SECONDS:.0f} s: {error}", err=True)
+                has_told = True
+            stop.wait(_AGAIN_SECONDS)
+    return False

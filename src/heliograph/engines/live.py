@@ -57,6 +57,7 @@ class LiveRun:
         outputs: that tasks still need, as far as they were made or read since the run began.
         begun: attempts that have not ended.
         backoffs: seconds that the next attempts of tasks wait, because of those before.
+        damaged: locations of outputs that could not be read, with the tasks that made them.
     """
 
     key: int
@@ -72,6 +73,7 @@ class LiveRun:
     outputs: dict[int, StoredValue] = field(default_factory=dict)
     begun: dict[int, Begun] = field(default_factory=dict)
     backoffs: dict[int, float] = field(default_factory=dict)
+    damaged: dict[str, int] = field(default_factory=dict)
 
     def attempt_key(self, task: int, attempt: int) -> AttemptKey:
         """The engine-wide name of an attempt."""
@@ -166,6 +168,28 @@ class LiveRun:
         self.tasks.pop(task, None)
         self.arguments.pop(task, None)
         self.outputs.pop(task, None)
+
+    def source_of(self, location: str, task: int) -> int | None:
+        """The task whose output is stored there, of those that a task takes; None: none of them."""
+        upstream = self.machine.rule_of(task).upstream
+        if self.damaged.get(location) in upstream:  # another task could not read it either
+            return self.damaged[location]
+        return next(
+            (one for one in upstream if one in self.outputs and self.outputs[one].location == location), None
+        )
+
+    def forget(self, task: int) -> str:
+        """A task's output is damaged; where it was."""
+        location = self.outputs.pop(task).location
+        assert location is not None
+        self.damaged[location] = task
+        return location
+
+    def recover(self, plan: StoredPlan, source: int, now: float) -> None:
+        """Take in again what may have to run again for an output: the tasks whose outputs are not stored."""
+        for task in {source, *range(len(plan.task_ids))}.difference(plan.stored - {source}):
+            self.tasks.setdefault(task, LiveTask(plan.task_ids[task], plan.functions[task], now))
+        self.tasks[source] = self.tasks[source]._replace(created=now)
 
     def last_output(self, checkpoints: Checkpoints) -> StoredValue:
         """The output of the workflow."""

@@ -7,15 +7,15 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from heliograph.errors import StorageError
+from heliograph.errors import StorageError, StorageUnreachableError
 from heliograph.storage import schema
-from heliograph.storage.backend import UndoneError, UnreachableError, backend_of
+from heliograph.storage.backend import Backend, UndoneError
 from heliograph.storage.location import Location
 from heliograph.storage.news import News
 
@@ -43,7 +43,7 @@ class Database:
 
     def __init__(self, location: Location) -> None:
         self.location = location
-        self._backend = backend_of(location)
+        self._backend = _backend_of(location)
         with self._translated():
             self._engine: Engine = self._backend.engine()
         # Writers of one process queue here, fairly; SQLite's own way to wait is to sleep and try again.
@@ -142,7 +142,7 @@ class Database:
         while True:
             try:
                 return work()
-            except UnreachableError:
+            except StorageUnreachableError:
                 if time.monotonic() > end or self._is_leaving.wait(next(pauses, _PAUSES[-1])):
                     raise
 
@@ -157,7 +157,12 @@ class Database:
 
     def now(self) -> float:
         """Unix seconds by the clock that all who use the database share; leases are measured by it."""
-        return self._backend.now()
+
+        def now() -> float:
+            with self._translated():
+                return self._backend.now()
+
+        return self.again(now)
 
     def lock(
         self,
@@ -182,6 +187,10 @@ class Database:
         if queue:
             self._backend.lock_queue(connection)
         self._backend.lock(connection, keys, ids, new)
+
+    def pipelined(self, connection: Connection) -> AbstractContextManager[object]:
+        """As `Backend.pipelined`."""
+        return self._backend.pipelined(connection)
 
     def lock_schema(self, connection: Connection) -> None:
         """Until the transaction ends, let nobody else make or change tables."""
@@ -271,3 +280,19 @@ def patient(method: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P
 
     functools.update_wrapper(done, method)
     return done
+
+
+def _backend_of(location: Location) -> Backend:
+    """The one for a location.
+
+    Raises:
+        StorageError: a package that it needs is missing.
+    """
+    # Only the one that is used costs its import.
+    if location.path is not None:
+        from heliograph.storage.sqlite import SQLite
+
+        return SQLite(location, location.path)
+    from heliograph.storage.postgresql import PostgreSQL
+
+    return PostgreSQL(location)

@@ -203,7 +203,8 @@ class Journal:
             if self._fence(connection, changes):
                 if changes.expansions:
                     names[changes.key] = dict(self._expand(connection, changes))
-                self._write(connection, changes, now)
+                with self._database.pipelined(connection):
+                    self._write(connection, changes, now)
             else:
                 self._write_remains(connection, changes, now)
                 lost.add((changes.key, changes.run))

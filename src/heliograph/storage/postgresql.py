@@ -12,14 +12,14 @@ import time
 import zlib
 from collections.abc import Callable, Collection
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import QueuePool
 
-from heliograph.errors import StorageError
-from heliograph.storage.backend import UndoneError, UnreachableError
+from heliograph.errors import StorageError, StorageUnreachableError
+from heliograph.storage.backend import UndoneError
 from heliograph.storage.clocks import ServerClock
 from heliograph.storage.location import Location
 from heliograph.storage.news import Bell, Word
@@ -182,6 +182,11 @@ class PostgreSQL:
         """As `Backend.commit`."""
         _execute(connection, "COMMIT")
 
+    def pipelined(self, connection: Connection) -> contextlib.AbstractContextManager[object]:
+        """As `Backend.pipelined`."""
+        raw: Any = connection.connection.dbapi_connection
+        return cast("contextlib.AbstractContextManager[object]", raw.pipeline())
+
     def undo(self, connection: Connection) -> None:
         """As `Backend.undo`; a connection that is lost undid it by that."""
         raw: Any = None if connection.invalidated else connection.connection.dbapi_connection
@@ -266,10 +271,10 @@ class PostgreSQL:
             return UndoneError(f"{where}: {text}")
         for sign, means in _MEANINGS.items():
             if state == sign or (not state and sign in text):
-                kind = UnreachableError if sign in _PASSING else StorageError
+                kind = StorageUnreachableError if sign in _PASSING else StorageError
                 return kind(f"{where}{means.format(text)}")
         if state.startswith(("57P", "08")) or (not state and isinstance(error, psycopg.OperationalError)):
-            return UnreachableError(
+            return StorageUnreachableError(
                 f"{where} can't be reached: {text}. Look whether the server runs, then resume the workflows."
             )
         return StorageError(f"{where}: {text}")

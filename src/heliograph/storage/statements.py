@@ -7,10 +7,10 @@ ones that the journal and `get_metadata` live on. So they are compiled once and 
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from operator import itemgetter
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Insert, String, Table, Update, literal_column
 from sqlalchemy.dialects import sqlite
@@ -22,6 +22,8 @@ from sqlalchemy.sql.selectable import ReturnsRows
 from heliograph.storage.bulk import LEAST, Bulk
 
 Row = Mapping[str, Any]
+_BATCH: Final = 5000
+"""Rows read at once to become columns: all of 200,000 would take as much memory again."""
 
 
 def constant(value: StrEnum) -> ColumnElement[str]:
@@ -77,6 +79,20 @@ class Answer:
     def plain(self) -> list[tuple[Any, ...]]:
         """All of them without names: of 200,000, these would cost more than the rows."""
         return list(self._cursor.fetchall())
+
+    def columns(self, names: Sequence[str], recurring: Collection[str] = ()) -> dict[str, list[Any]]:
+        """All of them, as one list a column.
+
+        Args:
+            names: of the columns.
+            recurring: columns of few values: each value is kept once, however many rows have it.
+        """
+        columns: list[list[Any]] = [[] for _ in names]
+        known: list[dict[Any, Any] | None] = [{} if name in recurring else None for name in names]
+        while batch := self._cursor.fetchmany(_BATCH):
+            for column, shared, values in zip(columns, known, zip(*batch, strict=True), strict=True):
+                column += values if shared is None else map(shared.setdefault, values, values)
+        return dict(zip(names, columns, strict=True))
 
     def first(self) -> Any:
         """The first one; None: there is none."""

@@ -71,7 +71,7 @@ class Store:
         self.clock = clock or time.time
         self.lease_clock = clock or self._database.now
         try:
-            migrations.prepare(self._database)
+            self._database.again(lambda: migrations.prepare(self._database))
         except BaseException:
             self._database.close()
             raise
