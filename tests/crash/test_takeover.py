@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import signal
 import subprocess
@@ -240,3 +241,32 @@ def test_a_worker_waits_for_a_server_that_is_away(tmp_path: Path) -> None:
         assert "takes workflows" in late.stdout.readline()
         assert not ended(late)
     postgresql.server().drop(url)
+
+
+@workflow.task
+def kill(ledger: Ledger) -> None:
+    """What a crash in C does to a worker with threads."""
+    ledger.note("kill")
+    os._exit(3)
+
+
+def test_a_workflow_that_kills_its_engines_is_given_up(storage: Any, ledger: Ledger) -> None:
+    workflow.init(storage=storage, workers="threads")
+    output = workflow.run_async(join.bind(kill.bind(ledger)), workflow_id="bad", detach=True)
+    for _ in range(3):
+        with worker(storage, "--max-deaths", "3") as process:
+            assert process.wait(DEADLINE) == 3
+    with worker(storage, "--max-deaths", "3") as process:
+        with pytest.raises(
+            workflow.WorkflowExecutionError, match=r"'bad' failed: WorkerDiedError: .* 3 times"
+        ) as told:
+            output.result(DEADLINE)
+        workflow.run_async(join.bind("well"), workflow_id="good", detach=True)
+        assert workflow.get_output("good") == "well"
+        ended(process)
+    assert isinstance(told.value.__cause__, workflow.WorkerDiedError)
+    assert ledger.counts()["kill"] == 3
+    found = workflow.get_metadata("bad")
+    assert found["status"] == "FAILED"
+    assert "not taken over any more" in found["error"]["message"]
+    assert [run["reason"] for run in workflow.history("bad")["runs"]] == ["start", "recovered", "recovered"]

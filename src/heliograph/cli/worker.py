@@ -42,6 +42,14 @@ def worker(
             min=1, metavar="N", help="Take none while so many run on the storage, over all engines."
         ),
     ] = None,
+    max_deaths: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Take no workflow with which N engines in a row died: it has failed; default: 10.",
+        ),
+    ] = None,
     grace: Annotated[
         float,
         typer.Option(min=0, metavar="SECONDS", help="Told to stop, it gives what runs so long to end."),
@@ -84,7 +92,7 @@ def worker(
         ]
         who = f"{socket.gethostname()}:{os.getpid()}"
         typer.echo(f"heliograph worker {who} takes workflows of {named(place)}, {', '.join(limits)}")
-        left = workflow.work(stop, at_once=at_once, grace=grace)
+        left = workflow.work(stop, at_once=at_once, grace=grace, max_deaths=max_deaths)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
