@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heliograph.errors import SearchError
+from heliograph.search.builder import field
 from heliograph.search.expressions import (
     And,
     Comparison,
@@ -18,7 +19,6 @@ from heliograph.search.expressions import (
     Operator,
     Or,
     Value,
-    field,
     quoted,
 )
 from heliograph.search.fields import check

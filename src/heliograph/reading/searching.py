@@ -10,7 +10,8 @@ from heliograph.reading.opened import checked_flag, checked_limit, session
 
 if TYPE_CHECKING:
     from heliograph.insight.answers import Page, Rows
-    from heliograph.search.expressions import Condition, Field
+    from heliograph.search.builder import Field
+    from heliograph.search.expressions import Condition
 
 PAGE: Final = 50
 """What is found at once where nobody says how much."""
@@ -211,6 +212,6 @@ def field(name: str) -> Field:
     >>> (field("status") == "FAILED") & ~field("user_metadata.team").is_in(["red", "blue"])
     And(parts=(status = 'FAILED', Not(part=user_metadata.team in ('red', 'blue'))))
     """
-    from heliograph.search import expressions
+    from heliograph.search import builder
 
-    return expressions.field(name)
+    return builder.field(name)

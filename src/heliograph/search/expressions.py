@@ -7,9 +7,7 @@ And(parts=(status = 'FAILED', user_metadata.team = 'blue'))
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from dataclasses import field as attribute
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NoReturn
 
@@ -67,7 +65,7 @@ class Name:
     """
 
     parts: tuple[str, ...]
-    at: int | None = attribute(default=None, compare=False)
+    at: int | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return ".".join(part if _PLAIN.fullmatch(part) else quoted(part) for part in self.parts)
@@ -87,7 +85,7 @@ class Comparison(Condition):
     name: Name
     operator: Operator
     value: Value
-    at: int | None = attribute(default=None, compare=False)
+    at: int | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         return f"{self.name} {self.operator} {self.value!r}"
@@ -99,7 +97,7 @@ class OneOf(Condition):
 
     name: Name
     values: tuple[Value, ...]
-    at: int | None = attribute(default=None, compare=False)
+    at: int | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         return f"{self.name} in ({', '.join(map(repr, self.values))})"
@@ -134,74 +132,6 @@ class Not(Condition):
     """It doesn't hold."""
 
     part: Condition
-
-
-class Field:
-    """A field, to be compared; see `field`."""
-
-    __hash__ = None  # type: ignore[assignment]  # == makes conditions of it
-
-    def __init__(self, name: Name) -> None:
-        self._name = name
-
-    def __getitem__(self, key: str) -> Field:
-        """A key within it, whatever characters it has: ``field("user_metadata")["a.b"]``."""
-        if not isinstance(key, str):
-            raise TypeError(f"a key of metadata is a str, not {key!r}")
-        return Field(Name((*self._name.parts, key)))
-
-    def __eq__(self, value: Value) -> Condition:  # type: ignore[override]
-        return self._compared(Operator.EQUAL, value)
-
-    def __ne__(self, value: Value) -> Condition:  # type: ignore[override]
-        return self._compared(Operator.UNEQUAL, value)
-
-    def __lt__(self, value: Value) -> Condition:
-        return self._compared(Operator.LESS, value)
-
-    def __le__(self, value: Value) -> Condition:
-        return self._compared(Operator.AT_MOST, value)
-
-    def __gt__(self, value: Value) -> Condition:
-        return self._compared(Operator.GREATER, value)
-
-    def __ge__(self, value: Value) -> Condition:
-        return self._compared(Operator.AT_LEAST, value)
-
-    def is_in(self, values: Iterable[Value]) -> Condition:
-        """It has one of the values."""
-        if isinstance(values, str):
-            raise TypeError(f"is_in takes several values, not the one text {values!r}")
-        return OneOf(self._name, tuple(checked_value(value) for value in values))
-
-    def exists(self) -> Condition:
-        """It is there."""
-        return Exists(self._name)
-
-    def contains(self, value: Value) -> Condition:
-        """Text that holds the text, or a list that has the item."""
-        return self._compared(Operator.CONTAINS, value)
-
-    def startswith(self, prefix: str) -> Condition:
-        """Text that begins with it."""
-        return self._compared(Operator.PREFIX, prefix)
-
-    def _compared(self, operator: Operator, value: Value) -> Condition:
-        return Comparison(self._name, operator, checked_value(value))
-
-
-def field(name: str) -> Field:
-    """A field, to be compared: ``field("user_metadata.team") == "blue"``.
-
-    Args:
-        name: as in the language of searches; a key that is no plain word in quotes: ``user_metadata."a.b"``.
-
-    Raises:
-        SearchError: that is no name.
-    """
-    from heliograph.search.language import read_name
-
-    return Field(read_name(name))
 
 
 def checked_value(value: object) -> Value:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine
 
 from heliograph.errors import StorageError
-from heliograph.storage.location import Location
 from heliograph.storage.news import Bell, Word
 
 
@@ -58,6 +58,12 @@ class Backend(Protocol):
     def commit(self, connection: Connection) -> None:
         """Make what was written last."""
 
+    def pipelined(self, connection: Connection) -> AbstractContextManager[object]:
+        """Within it, statements are sent without waiting for the answers of those before.
+
+        How many rows one changed is not known then; an error is raised by a later one, or at its end.
+        """
+
     def undo(self, connection: Connection) -> None:
         """Roll back, where the failure has not done so already; it never fails itself."""
 
@@ -96,19 +102,3 @@ class Backend(Protocol):
 
     def translated(self, error: BaseException | None) -> StorageError:
         """What an error of the driver means to a user, and the way out."""
-
-
-def backend_of(location: Location) -> Backend:
-    """The one for a location.
-
-    Raises:
-        StorageError: a package that it needs is missing.
-    """
-    # Only the one that is used costs its import.
-    if location.path is not None:
-        from heliograph.storage.sqlite import SQLite
-
-        return SQLite(location, location.path)
-    from heliograph.storage.postgresql import PostgreSQL
-
-    return PostgreSQL(location)

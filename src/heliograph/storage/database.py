@@ -7,14 +7,15 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from heliograph.errors import StorageError, StorageUnreachableError
-from heliograph.storage.backend import UndoneError, backend_of
+from heliograph.storage import schema
+from heliograph.storage.backend import Backend, UndoneError
 from heliograph.storage.location import Location
 from heliograph.storage.news import News
 
@@ -42,7 +43,7 @@ class Database:
 
     def __init__(self, location: Location) -> None:
         self.location = location
-        self._backend = backend_of(location)
+        self._backend = _backend_of(location)
         with self._translated():
             self._engine: Engine = self._backend.engine()
         # Writers of one process queue here, fairly; SQLite's own way to wait is to sleep and try again.
@@ -51,6 +52,7 @@ class Database:
         self._is_leaving = threading.Event()
         self.news = News(self._backend.bell, self.changes)
         self.dialect = self._engine.dialect
+        schema.say_where(self.dialect.name)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -186,6 +188,10 @@ class Database:
             self._backend.lock_queue(connection)
         self._backend.lock(connection, keys, ids, new)
 
+    def pipelined(self, connection: Connection) -> AbstractContextManager[object]:
+        """As `Backend.pipelined`."""
+        return self._backend.pipelined(connection)
+
     def lock_schema(self, connection: Connection) -> None:
         """Until the transaction ends, let nobody else make or change tables."""
         self._backend.lock_schema(connection)
@@ -274,3 +280,19 @@ def patient(method: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P
 
     functools.update_wrapper(done, method)
     return done
+
+
+def _backend_of(location: Location) -> Backend:
+    """The one for a location.
+
+    Raises:
+        StorageError: a package that it needs is missing.
+    """
+    # Only the one that is used costs its import.
+    if location.path is not None:
+        from heliograph.storage.sqlite import SQLite
+
+        return SQLite(location, location.path)
+    from heliograph.storage.postgresql import PostgreSQL
+
+    return PostgreSQL(location)

@@ -75,23 +75,6 @@ class Folder(Protocol):
         """Remove a folder with its files; none is no error."""
 
 
-def folder_at(url: str) -> Folder:
-    """The folder at a path or URL; fsspec is imported only for what is not a local one.
-
-    Raises:
-        StorageError: nobody here knows such a URL, or a package that it needs is missing.
-    """
-    if "://" not in url:
-        return LocalFolder(url)
-    if url.startswith("file://"):
-        from urllib.parse import unquote, urlsplit
-
-        return LocalFolder(unquote(urlsplit(url).path))
-    from heliograph.storage.remote import RemoteFolder
-
-    return RemoteFolder(url)
-
-
 class LocalFolder:
     """A folder of a local filesystem; see `Folder`.
 

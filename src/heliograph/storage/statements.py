@@ -7,10 +7,10 @@ ones that the journal and `get_metadata` live on. So they are compiled once and 
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from operator import itemgetter
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Insert, String, Table, Update, literal_column
 from sqlalchemy.dialects import sqlite
@@ -22,6 +22,8 @@ from sqlalchemy.sql.selectable import ReturnsRows
 from heliograph.storage.bulk import LEAST, Bulk
 
 Row = Mapping[str, Any]
+_BATCH: Final = 5000
+"""Rows read at once to become columns: all of 200,000 would take as much memory again."""
 
 
 def constant(value: StrEnum) -> ColumnElement[str]:
@@ -78,6 +80,20 @@ class Answer:
         """All of them without names: of 200,000, these would cost more than the rows."""
         return list(self._cursor.fetchall())
 
+    def columns(self, names: Sequence[str], recurring: Collection[str] = ()) -> dict[str, list[Any]]:
+        """All of them, as one list a column.
+
+        Args:
+            names: of the columns.
+            recurring: columns of few values: each value is kept once, however many rows have it.
+        """
+        columns: list[list[Any]] = [[] for _ in names]
+        known: list[dict[Any, Any] | None] = [{} if name in recurring else None for name in names]
+        while batch := self._cursor.fetchmany(_BATCH):
+            for column, shared, values in zip(columns, known, zip(*batch, strict=True), strict=True):
+                column += values if shared is None else map(shared.setdefault, values, values)
+        return dict(zip(names, columns, strict=True))
+
     def first(self) -> Any:
         """The first one; None: there is none."""
         found = self._cursor.fetchone()
@@ -114,7 +130,7 @@ class Prepared:
         columns: for an insert, the columns that rows will give.
     """
 
-    __slots__ = ("_bulk", "_pick", "_row", "_sql")
+    __slots__ = ("_bulk", "_columns", "_is_in_order", "_pick", "_row", "_sql")
 
     def __init__(
         self, statement: ClauseElement, dialect: Dialect, columns: Sequence[str] | None = None
@@ -128,6 +144,8 @@ class Prepared:
         # The names are known only now, which no type checker can follow.
         self._row: Callable[[Any], Any] = cast("Any", namedtuple)("Row", names, rename=True)._make
         positions: Sequence[str] | None = getattr(compiled, "positiontup", None)
+        self._columns = tuple(columns or ())
+        self._is_in_order = positions is not None and tuple(positions) == self._columns
         match positions:
             case None:
                 self._pick: Any = dict
@@ -142,6 +160,17 @@ class Prepared:
         """Run it for its rows, straight on the driver."""
         raw: Any = connection.connection.dbapi_connection
         return Answer(raw.execute(self._sql, self._pick(values)), self._row)
+
+    def put(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """As `tell`, for an insert: each row has the values of its `columns`, in their order."""
+        if not self._is_in_order:
+            self.tell(connection, *[dict(zip(self._columns, row, strict=True)) for row in rows])
+            return
+        raw: Any = connection.connection.dbapi_connection
+        if len(rows) == 1:
+            raw.execute(self._sql, rows[0])
+        elif rows:
+            raw.executemany(self._sql, rows)
 
     def tell(self, connection: Connection, *rows: Row) -> int:
         """Run it once for each of these, straight on the driver; returns how many rows it changed."""

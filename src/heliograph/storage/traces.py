@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import BindParameter, Table, bindparam, select
 
@@ -21,6 +21,20 @@ _TASK_STATUS = {status.value: status for status in TaskStatus}
 _ATTEMPT_STATUS = {status.value: status for status in AttemptStatus}
 _LEFT_TASK = {status.value: LEFT_TASK.get(status, status) for status in TaskStatus}
 _LEFT_ATTEMPT = {status.value: LEFT_ATTEMPT.get(status, status) for status in AttemptStatus}
+_RECURRING: Final = frozenset(
+    (
+        "status",
+        "options",
+        "user_metadata",
+        "created",
+        "host",
+        "worker_id",
+        "error_type",
+        "error_message",
+        "kind",
+    )
+)
+"""Columns of which many rows have the same value."""
 
 
 class Traces:
@@ -77,10 +91,14 @@ class Traces:
             of = {"of_workflow": workflow.key}
             runs = self._queries.runs_in(connection, workflow.key)
             functions = self._functions.ask(connection, **of).plain()
-            tasks = self._tasks.ask(connection, **of).plain()
-            needs = self._needs.ask(connection, **of).plain()
-            attempts = self._attempts.ask(connection, **of).plain()
-            stored = self._outputs.ask(connection, **of).plain() if outputs else []
+            tasks = self._tasks.ask(connection, **of).columns(_names(TaskColumns, but="upstream"), _RECURRING)
+            needs = self._needs.ask(connection, **of).columns(("task", "upstream"))
+            attempts = self._attempts.ask(connection, **of).columns(_names(AttemptColumns), _RECURRING)
+            stored = (
+                self._outputs.ask(connection, **of).columns(_names(OutputColumns), _RECURRING)
+                if outputs
+                else dict[str, list[Any]].fromkeys(_names(OutputColumns), [])
+            )
         is_left = workflow.status is WorkflowStatus.RESUMABLE
         return Trace(
             workflow,
@@ -88,7 +106,7 @@ class Traces:
             tuple(FunctionRecord(*row) for row in functions),
             _task_columns(tasks, needs, _LEFT_TASK if is_left else _TASK_STATUS),
             _attempt_columns(attempts, _LEFT_ATTEMPT if is_left else _ATTEMPT_STATUS),
-            OutputColumns(**_transposed(stored, OutputColumns)),
+            OutputColumns(**stored),
             self._clock(),
         )
 
@@ -101,29 +119,24 @@ def _columns(table: Table, record: type) -> list[Any]:
     return [table.c[field.name] for field in fields(record) if field.name in table.c]
 
 
-def _transposed(found: Sequence[Any], record: type) -> dict[str, Any]:
-    """Rows that were selected by `_columns`, as one sequence a column."""
-    names = [field.name for field in fields(record)]
-    return dict(zip(names, zip(*found, strict=True) if found else ((),) * len(names), strict=False))
+def _names(record: type, but: str | None = None) -> list[str]:
+    return [field.name for field in fields(record) if field.name != but]
 
 
 def _task_columns(
-    found: Sequence[Any], needs: Sequence[Any], statuses: Mapping[str, TaskStatus]
+    columns: dict[str, list[Any]], needs: Mapping[str, list[int]], statuses: Mapping[str, TaskStatus]
 ) -> TaskColumns:
-    columns = _transposed(found, TaskColumns)
     columns["status"] = [statuses[status] for status in columns["status"]]
     columns["options"] = [rows.whole_options(options) for options in columns["options"]]
-    needing, needed = zip(*needs, strict=True) if needs else ((), ())
-    counts, since, upstream = Counter(needing), 0, []
-    for task in range(len(found)):  # both are ordered by task
+    needed, counts, since = needs["upstream"], Counter(needs["task"]), 0
+    upstream: list[Sequence[int]] = []
+    for task in range(len(columns["task_id"])):  # both are ordered by task
         until = since + counts.get(task, 0)
-        upstream.append(needed[since:until])
+        upstream.append(tuple(needed[since:until]))
         since = until
-    columns["upstream"] = upstream
-    return TaskColumns(**columns)
+    return TaskColumns(**columns, upstream=upstream)
 
 
-def _attempt_columns(found: Sequence[Any], statuses: Mapping[str, AttemptStatus]) -> AttemptColumns:
-    columns = _transposed(found, AttemptColumns)
+def _attempt_columns(columns: dict[str, list[Any]], statuses: Mapping[str, AttemptStatus]) -> AttemptColumns:
     columns["status"] = [statuses[status] for status in columns["status"]]
     return AttemptColumns(**columns)

@@ -17,7 +17,7 @@ from typing import BinaryIO, Final
 from heliograph.errors import StorageCorruptError, StorageError
 from heliograph.records.attempt import StoredValue
 from heliograph.storage import compression
-from heliograph.storage.folder import Draft, Folder, StoredFile, explained, folder_at
+from heliograph.storage.folder import Draft, Folder, LocalFolder, StoredFile, explained
 from heliograph.storage.writing import ValueWriter
 
 
@@ -146,13 +146,13 @@ class ValueStore:
 
     @functools.cached_property
     def _folder(self) -> Folder:
-        return folder_at(self.url)
+        return _folder_at(self.url)
 
 
 _COPIED_AT_ONCE: Final = 4 * 1024 * 1024
 _WAY_OUT: Final = (
-    ". Put it back from a backup; or resume the workflow once more, which makes it again if its task may be "
-    "tried again"
+    ". An output is made again where a task needs it, if its own task may be tried again; else put it back "
+    "from a backup"
 )
 
 
@@ -165,3 +165,20 @@ def _drafted(place: Folder, folder: str) -> Iterator[Draft]:
     except BaseException:
         draft.drop()
         raise
+
+
+def _folder_at(url: str) -> Folder:
+    """The folder at a path or URL; fsspec is imported only for what is not a local one.
+
+    Raises:
+        StorageError: nobody here knows such a URL, or a package that it needs is missing.
+    """
+    if "://" not in url:
+        return LocalFolder(url)
+    if url.startswith("file://"):
+        from urllib.parse import unquote, urlsplit
+
+        return LocalFolder(unquote(urlsplit(url).path))
+    from heliograph.storage.remote import RemoteFolder
+
+    return RemoteFolder(url)

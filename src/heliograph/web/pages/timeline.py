@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from operator import attrgetter
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,32 +17,29 @@ def data(request: Request) -> Response:
     """Times are milliseconds from the run's beginning; names stand once."""
     with asking.wrong_is_400():
         drawn = workflow.timeline(asking.needed(request, "id"), asking.number(request, "run"))
-    functions: dict[str, int] = {}
-    statuses: dict[str, int] = {}
-    rows: list[tuple[Any, ...]] = [
-        (
-            bar.task_id,
-            bar.attempt,
-            functions.setdefault(bar.function, len(functions)),
-            statuses.setdefault(bar.status, len(statuses)),
-            -1 if bar.lane is None else bar.lane,
-            *(
-                round(1000 * (moment - drawn.begin), 2)
-                for moment in (bar.ready, bar.started, bar.loaded, bar.finished, bar.stored)
-            ),
-            int(bar.critical),
-        )
-        for bar in drawn.bars
-    ]
-    names = ("task", "attempt", "function", "status", "lane")
-    phases = ("ready", "started", "loaded", "finished", "stored", "critical")
-    columns = zip(*rows, strict=True) if rows else ((),) * (len(names) + len(phases))
+    bars, begin = drawn.bars, drawn.begin
+    functions, statuses = (tuple(dict.fromkeys(map(attrgetter(of), bars))) for of in ("function", "status"))
     return answer(
         {
-            "wall": 1000 * (drawn.end - drawn.begin),
+            "wall": 1000 * (drawn.end - begin),
             "lanes": [lane.name for lane in drawn.lanes],
-            "functions": list(functions),
-            "statuses": list(statuses),
-            **{name: list(column) for name, column in zip((*names, *phases), columns, strict=True)},
+            "functions": functions,
+            "statuses": statuses,
+            "task": [bar.task_id for bar in bars],
+            "attempt": [bar.attempt for bar in bars],
+            "function": _places(functions, [bar.function for bar in bars]),
+            "status": _places(statuses, [bar.status for bar in bars]),
+            "lane": [-1 if bar.lane is None else bar.lane for bar in bars],
+            **{
+                phase: [round(1000 * (moment - begin), 2) for moment in map(attrgetter(phase), bars)]
+                for phase in ("ready", "started", "loaded", "finished", "stored")
+            },
+            "critical": [int(bar.critical) for bar in bars],
         }
     )
+
+
+def _places(known: Sequence[str], values: Sequence[str]) -> list[int]:
+    """Each value as its place among those that are known."""
+    place = {value: at for at, value in enumerate(known)}
+    return [place[value] for value in values]
