@@ -77,15 +77,15 @@ class Server:
         return [one["Key"] for one in self.client().list_multipart_uploads(Bucket=bucket).get("Uploads", [])]
 
     @contextmanager
-    def reader_only(self, bucket: str) -> Iterator[dict[str, str]]:
-        """While this is open, the server asks who somebody is; the environment of one who may only read."""
-        iam, name = self.client("iam"), f"reader-{next(_numbers)}"
+    def only(self, bucket: str, *actions: str) -> Iterator[dict[str, str]]:
+        """While this is open, the server asks who one is; the environment of one who may do only that."""
+        iam, name = self.client("iam"), f"somebody-{next(_numbers)}"
         iam.create_user(UserName=name)
         made = iam.create_access_key(UserName=name)["AccessKey"]
         resources = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
-        allowed = {"Effect": "Allow", "Action": ["s3:Get*", "s3:List*"], "Resource": resources}
+        allowed = {"Effect": "Allow", "Action": actions, "Resource": resources}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
-        iam.put_user_policy(UserName=name, PolicyName="read", PolicyDocument=policy)
+        iam.put_user_policy(UserName=name, PolicyName="some", PolicyDocument=policy)
         self._tell("reset-auth", "0")
         try:
             yield self.environment(key=made["AccessKeyId"], secret=made["SecretAccessKey"])

@@ -311,7 +311,9 @@ def run_async(
     return _begun(dag, args, kwargs, workflow_id, metadata, detach)[1]
 
 
-def work(stop: threading.Event, *, at_once: int | None = None, grace: float = 20.0) -> int:
+def work(
+    stop: threading.Event, *, at_once: int | None = None, grace: float = 20.0, max_deaths: int | None = None
+) -> int:
     """Be a worker, as ``heliograph worker`` is one: take workflows of this storage until told to stop.
 
     It takes those that were handed in by ``run_async(..., detach=True)``, and those whose engine is gone.
@@ -322,6 +324,8 @@ def work(stop: threading.Event, *, at_once: int | None = None, grace: float = 20
         stop: set it, and no more are taken.
         at_once: how many workflows this worker has at most; None: four for each of its workers, at least 16.
         grace: seconds that those it has then get to come to their end.
+        max_deaths: a workflow with which so many engines in a row died, without one of its tasks having
+            succeeded meanwhile, is FAILED, and no more taken over; None: 10.
 
     Returns:
         How many did not: after `shutdown` they read RESUMABLE, and others take them.
@@ -336,14 +340,15 @@ def work(stop: threading.Event, *, at_once: int | None = None, grace: float = 20
     from heliograph.engines.working import work as work_with
 
     checked_stop(stop)
-    checked_number("at_once", at_once, least=1)
-    if at_once == -1:  # elsewhere that is no limit, which a worker always has
-        raise ValueError("at_once must be at least 1, or None, not -1")
+    for name, number in (("at_once", at_once), ("max_deaths", max_deaths)):
+        checked_number(name, number, least=1)
+        if number == -1:  # elsewhere that is no limit, which a worker always has
+            raise ValueError(f"{name} must be at least 1, or None, not -1")
     seconds = checked_seconds("grace", grace)
     session = _opened()
     if session.settings.engine == "ray":
         raise ValueError("a worker is an embedded engine: on Ray, coordinators run what is submitted")
-    return work_with(session.engine, stop, at_once, seconds)
+    return work_with(session.engine, stop, at_once, seconds, max_deaths)
 
 
 def resume(workflow_id: str) -> Any:

@@ -129,3 +129,48 @@ def test_a_record_and_its_checkpoint_are_there_before_what_depends_on_them(engin
     for number in range(10):
         assert workflow.run(look.bind(first.bind()), workflow_id="mine") == [("SUCCESSFUL", 1)], number
         workflow.delete("mine")
+
+
+@workflow.task
+def make(ledger: Ledger, name: str, *_after: object) -> bytes:
+    """More than what the database takes."""
+    ledger.note(name)
+    return name.encode() * 100_000
+
+
+@workflow.task
+def count(flag: Path, *values: bytes) -> int:
+    flag.read_text()
+    return sum(map(len, values))
+
+
+@pytest.mark.parametrize("damage", ["changed", "gone"])
+def test_a_damaged_input_is_made_again_in_the_same_run(
+    engine: EngineUnderTest, ledger: Ledger, tmp_path: Path, damage: str
+) -> None:
+    flag = tmp_path / "flag"
+    unstored = make.options(**UNSTORED, name="unstored").bind(ledger, "u")
+    made, other = make.options(name="made").bind(ledger, "m", unstored), make.bind(ledger, "o")
+    takers = [count.options(name=f"taker-{number}").bind(flag, made, other) for number in range(4)]
+    dag = note.bind(ledger, "end", *takers)
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(dag, workflow_id="mine")
+    flag.touch()
+    engine.restart()
+    file = engine.values / workflow.get_metadata("mine", "made")["output"]["stored"]
+    if damage == "changed":
+        file.write_bytes(file.read_bytes()[:-10] + b"0123456789")
+    else:
+        file.unlink()
+    assert workflow.resume("mine") == "end"
+    counts = ledger.counts()
+    assert (counts["m"], counts["o"], counts["end"]) == (2, 1, 1)
+    assert counts["u"] == 2  # it is needed for that, and was not kept
+    assert [run["status"] for run in workflow.history("mine")["runs"]] == ["FAILED", "SUCCESSFUL"]
+    assert [one["run"] for one in workflow.get_metadata("mine", "made")["attempts"]] == [1, 2]
+    taken = [workflow.get_metadata("mine", f"taker-{number}")["attempts"] for number in range(4)]
+    assert {attempts[-1]["status"] for attempts in taken} == {"SUCCESSFUL"}
+    failed = [one for attempts in taken for one in attempts if one["run"] == 2 and one["status"] == "FAILED"]
+    assert failed
+    assert all(one["error"]["type"] == "heliograph.errors.StorageCorruptError" for one in failed)
+    assert all(str(file) in one["error"]["message"] for one in failed)

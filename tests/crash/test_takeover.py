@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import signal
 import subprocess
@@ -83,6 +84,15 @@ def ended(process: subprocess.Popen[str]) -> str:
     return printed
 
 
+def told(*command: str, storage: Any) -> str:
+    """What a command prints, in one line."""
+    environment = scripts.environment(storage) | {"COLUMNS": "400"}
+    line = [sys.executable, "-m", "heliograph.cli", *command]
+    return " ".join(
+        subprocess.run(line, env=environment, capture_output=True, text=True, check=True).stdout.split()
+    )
+
+
 HAND_IN = """
 import sys
 from pathlib import Path
@@ -103,9 +113,14 @@ def test_a_worker_runs_what_a_program_left_that_is_gone(storage: Any, ledger: Le
     assert [one["workflow_id"] for one in workflow.search("status = PENDING")["found"]] == ["mine"]
     with pytest.raises(RuntimeError, match="PENDING already"):
         workflow.resume("mine")
-    with worker(storage) as process:
+    place = storage if isinstance(storage, Path) else postgresql.plain(storage)
+    assert "no worker has taken it yet: heliograph --storage" in told("show", "mine", storage=storage)
+    with worker(storage, "--at-once", "3", "--max-running-workflows", "9") as process:
         assert workflow.get_output("mine") == "one two"
-        assert "takes workflows" in ended(process)
+        said = ended(process)
+        assert f"takes workflows of {place}" in said
+        assert said.endswith(", with threads, 3 at once, none while 9 run there\n")
+    assert "no worker" not in told("show", "mine", storage=storage)
     assert sorted(ledger.lines()) == ["one", "two"]
     (run,) = workflow.history("mine")["runs"]
     assert run["reason"] == "start"
@@ -226,3 +241,32 @@ def test_a_worker_waits_for_a_server_that_is_away(tmp_path: Path) -> None:
         assert "takes workflows" in late.stdout.readline()
         assert not ended(late)
     postgresql.server().drop(url)
+
+
+@workflow.task
+def kill(ledger: Ledger) -> None:
+    """What a crash in C does to a worker with threads."""
+    ledger.note("kill")
+    os._exit(3)
+
+
+def test_a_workflow_that_kills_its_engines_is_given_up(storage: Any, ledger: Ledger) -> None:
+    workflow.init(storage=storage, workers="threads")
+    output = workflow.run_async(join.bind(kill.bind(ledger)), workflow_id="bad", detach=True)
+    for _ in range(3):
+        with worker(storage, "--max-deaths", "3") as process:
+            assert process.wait(DEADLINE) == 3
+    with worker(storage, "--max-deaths", "3") as process:
+        with pytest.raises(
+            workflow.WorkflowExecutionError, match=r"'bad' failed: WorkerDiedError: .* 3 times"
+        ) as told:
+            output.result(DEADLINE)
+        workflow.run_async(join.bind("well"), workflow_id="good", detach=True)
+        assert workflow.get_output("good") == "well"
+        ended(process)
+    assert isinstance(told.value.__cause__, workflow.WorkerDiedError)
+    assert ledger.counts()["kill"] == 3
+    found = workflow.get_metadata("bad")
+    assert found["status"] == "FAILED"
+    assert "not taken over any more" in found["error"]["message"]
+    assert [run["reason"] for run in workflow.history("bad")["runs"]] == ["start", "recovered", "recovered"]

@@ -417,6 +417,24 @@ def test_warm_starts_all_of_them(processes: Make) -> None:
     until(lambda: len(children() - before) == 3, "three workers")
 
 
+def test_the_other_workers_follow_the_first(
+    processes: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrived, go = tmp_path / "arrived", tmp_path / "go"
+    held = (
+        "import pathlib, time\n"
+        f"pathlib.Path({str(arrived)!r}).touch()\n"
+        f"while not pathlib.Path({str(go)!r}).exists(): time.sleep(0.01)\n"
+    )
+    monkeypatch.setattr(handles, "_BOOT", held + handles._BOOT)
+    before = children()
+    processes(4).warm()
+    until(arrived.exists)
+    assert len(children() - before) == 1
+    go.touch()
+    until(lambda: len(children() - before) == 4)
+
+
 def short_then_long(path: str) -> str:
     return sleep_until(path) if path else path
 

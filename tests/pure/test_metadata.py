@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -33,10 +33,10 @@ failures = st.builds(
     Failure, words, words, traceback=maybe(words), lineage=st.just(("a.B",)), error=maybe(st.just(b"pickled"))
 )
 workers = st.builds(Worker, words, counts, words, maybe(words))
-phases = st.builds(Phases, **{each.name: maybe(times) for each in fields(Phases)})
+phases = st.builds(Phases, **{name: maybe(times) for name in Phases._fields})
 resources = st.builds(
     Resources,
-    **{each.name: maybe(counts) for each in fields(Resources) if each.name not in ("measured", "cpu_time")},
+    **{name: maybe(counts) for name in Resources._fields if name not in ("measured", "cpu_time")},
     measured=st.sampled_from(["exclusive", "shared"]),
     cpu_time=maybe(times),
 )
@@ -318,7 +318,7 @@ def test_the_durations_of_an_attempt_go_from_phase_to_phase() -> None:
         "store": 0.5,
         "backoff": 0.5,
     }
-    assert metadata["phases"] == {each.name: getattr(DONE, each.name) for each in fields(Phases)}
+    assert metadata["phases"] == DONE._asdict()
 
 
 def test_of_an_attempt_that_was_stopped_the_computing_counts_from_its_start() -> None:

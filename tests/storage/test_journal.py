@@ -29,7 +29,7 @@ def test_all_of_a_batch_or_nothing(here: Opened) -> None:
     one, two = here.submit(journal, "one"), here.submit(journal, "two")
     broken = here.success(two, 0)
     broken.tasks = {0: "no status"}  # type: ignore[dict-item]
-    with pytest.raises(AttributeError):
+    with pytest.raises(StorageError, match=r"(?i)check"):
         journal.commit(Batch([], [here.success(one, 0), broken]))
     assert here.outputs("one") == here.outputs("two") == set()
     here.succeed(journal, one, 0)

@@ -140,7 +140,9 @@ def test_a_damaged_large_output_is_told(storage: Path, damage: str) -> None:
 
 
 @pytest.mark.parametrize("damage", ["changed", "gone"])
-def test_a_damaged_input_fails_its_task_and_nothing_else(storage: Path, tmp_path: Path, damage: str) -> None:
+def test_a_damaged_input_that_may_not_be_made_again_fails_its_task_and_nothing_else(
+    storage: Path, tmp_path: Path, damage: str
+) -> None:
     flag, ledger = tmp_path / "flag", Ledger(tmp_path / "ledger")
 
     @workflow.task
@@ -149,7 +151,9 @@ def test_a_damaged_input_fails_its_task_and_nothing_else(storage: Path, tmp_path
         return line
 
     other = note.options(name="other").bind("other")
-    dag = give.bind(fail_without.options(name="takes").bind(flag, make.bind(LARGE)), other)
+    dag = give.bind(
+        fail_without.options(name="takes").bind(flag, make.options(max_retries=0).bind(LARGE)), other
+    )
     with pytest.raises(workflow.WorkflowExecutionError):
         workflow.run(dag, workflow_id="mine")
     flag.touch()

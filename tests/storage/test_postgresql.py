@@ -328,6 +328,34 @@ def test_what_was_handed_in_unheard_is_in(url: str, monkeypatch: pytest.MonkeyPa
     workflow.cancel("mine")
     assert cut == [True]
     assert workflow.get_status("mine") == "CANCELED"
+    cut.clear()
+    workflow.delete("mine")
+    assert cut == [True]
+    assert workflow.list_all() == []
+    with pytest.raises(workflow.WorkflowNotFoundError):
+        workflow.delete("mine")
+
+
+@pytest.mark.parametrize("name", [None, "a name"])
+def test_an_event_that_was_sent_unheard_is_sent_once(
+    url: str, monkeypatch: pytest.MonkeyPatch, name: str | None
+) -> None:
+    workflow.init(storage=url)
+    workflow.run_async(give.bind(1), workflow_id="mine", detach=True)
+    cut = leave_a_commit_unheard(monkeypatch)
+    workflow.send_event("mine", "key", 1, keep=True, idempotency_key=name)
+    assert cut == [True]
+    assert events_of("mine", url) == 1
+    workflow.send_event("mine", "key", 1, keep=True)  # another one, of the same content
+    assert events_of("mine", url) == 2
+
+
+def events_of(workflow_id: str, url: str) -> int:
+    with psycopg.connect(plain(url)) as connection:
+        counted = "SELECT count(*) FROM http_events JOIN workflows ON key = workflow WHERE workflow_id = %s"
+        row = connection.execute(counted, [workflow_id]).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def changes_of(workflow_id: str, url: str) -> int:

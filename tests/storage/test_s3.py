@@ -95,12 +95,22 @@ def test_a_damaged_object_is_named_and_made_again(
         server.client().put_object(Bucket=bucket, Key=key, Body=os.urandom(MIB))
     else:
         server.client().delete_object(Bucket=bucket, Key=key)
-    with pytest.raises(workflow.WorkflowExecutionError, match=r"take'.*StorageCorruptError") as raised:
-        workflow.resume("mine")
-    assert f"s3://{bucket}/{key}" in str(raised.value.__cause__)
-    assert "makes it again" in str(raised.value.__cause__)
     assert workflow.resume("mine") == MIB
     assert ledger.counts()["made"] == 2
+    runs = workflow.history("mine")["runs"]
+    assert [run["status"] for run in runs] == ["FAILED", "SUCCESSFUL"]
+    tasks = workflow.get_tasks("mine")
+    attempts = [
+        (task["task_id"].rpartition(".")[2], one["status"]) for task in tasks for one in task["attempts"]
+    ]
+    assert attempts == [
+        *[("make", "SUCCESSFUL")] * 2,
+        *[("take", "FAILED")] * 2,  # the first time it had no flag
+        ("take", "SUCCESSFUL"),
+    ]
+    (taken,) = [task for task in tasks if task["task_id"].endswith("take")]
+    assert taken["attempts"][1]["error"]["type"] == "heliograph.errors.StorageCorruptError"
+    assert f"s3://{bucket}/{key}" in taken["attempts"][1]["error"]["message"]
 
 
 def test_an_object_of_a_task_that_may_run_once_only_is_not_made_again(
@@ -176,7 +186,7 @@ def test_a_missing_bucket_is_named(server: s3.Server, tmp_path: Path, ledger: Le
 def test_who_may_not_write_is_told_so(
     server: s3.Server, bucket: str, tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with server.reader_only(bucket) as environment:
+    with server.only(bucket, "s3:Get*", "s3:List*") as environment:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         workflow.init(storage=place(tmp_path, bucket), num_workers=1)
@@ -189,6 +199,27 @@ def test_who_may_not_write_is_told_so(
     assert f"can't write the stored value s3://{bucket}/flows/1" in said
     assert "these credentials may not do that" in said
     assert server.objects(bucket) == {}
+
+
+def test_who_may_not_read_is_told_so(
+    server: s3.Server, bucket: str, storage: str, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workflow.run(make.bind(ledger, MIB), workflow_id="mine")
+    workflow.shutdown()
+    ((key, _),) = server.objects(bucket).items()
+    with server.only(bucket, "s3:Put*", "s3:List*") as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        workflow.init(storage=storage)
+        with pytest.raises(workflow.StorageError) as raised:
+            workflow.get_output("mine")
+        (checked,) = workflow.check_values(forget=True)["damaged"]
+    assert "these credentials may not do that" in checked["error"]
+    assert not checked["forgotten"]  # it may well be as it was
+    assert not isinstance(raised.value, workflow.StorageCorruptError)
+    said = str(raised.value)
+    assert f"can't read the stored value s3://{bucket}/{key}" in said
+    assert "give them the rights to list, read, write and delete" in said
 
 
 def test_without_the_extra_the_error_names_it(tmp_path: Path) -> None:

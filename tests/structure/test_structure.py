@@ -80,6 +80,20 @@ def test_making_a_dag_loads_nothing_heavy_either() -> None:
     assert loaded & {"sqlalchemy", "rich", "typer", "psutil", "fsspec", "ray", "psycopg"} == set()
 
 
+def test_a_store_in_a_file_loads_nothing_of_servers(tmp_path: Path) -> None:
+    code = (
+        "import json, sys\n"
+        "from heliograph import workflow\n"
+        f"workflow.init(storage={str(tmp_path)!r})\n"
+        "workflow.list_all()\n"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(json.loads(done.stdout))
+    assert "sqlalchemy" in loaded
+    assert loaded & {"sqlalchemy.dialects.postgresql", "psycopg"} == set()
+
+
 # -- the reader itself, on houses built wrong
 
 SOUND = {

@@ -32,6 +32,7 @@ from heliograph.cli.rendering import (
     size,
     status_text,
 )
+from heliograph.cli.storage import command
 from heliograph.records.status import AttemptStatus, WorkflowStatus
 
 SLOWEST: Final = 10
@@ -104,6 +105,9 @@ def _head(
     words = status_text(status)
     if status is WorkflowStatus.RESUMABLE:
         words.append("  its engine is gone; heliograph resume goes on with it", "dim")
+    elif status is WorkflowStatus.PENDING and last.get("owner") is None:
+        start = command(metadata["storage"], "worker")
+        words.append(f"  it was handed in, and no worker has taken it yet: {start}", "dim")
     return framed(
         Text(shown(metadata["workflow_id"]), "bold"),
         facts(

@@ -66,6 +66,13 @@ def require(place: str | None) -> None:
         raise StorageError(f"there is no storage at {os.fspath(locate(place).path or '')!r}")
 
 
+def named(place: str | None) -> str:
+    """A storage by the name that people are shown: without a password; None: the default one's."""
+    from heliograph.storage.location import locate
+
+    return locate(place).shown
+
+
 def _is_there(place: str | None) -> bool:
     from heliograph.storage.location import locate
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from heliograph import workflow
-from heliograph.cli.storage import StorageOption, chosen
+from heliograph.cli.storage import StorageOption, chosen, named
 
 _SAME_SECONDS: Final = 1.0
 """Two signals within so long are one: a supervisor tells the process, and then its whole group."""
@@ -42,6 +42,14 @@ def worker(
             min=1, metavar="N", help="Take none while so many run on the storage, over all engines."
         ),
     ] = None,
+    max_deaths: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Take no workflow with which N engines in a row died: it has failed; default: 10.",
+        ),
+    ] = None,
     grace: Annotated[
         float,
         typer.Option(min=0, metavar="SECONDS", help="Told to stop, it gives what runs so long to end."),
@@ -55,8 +63,9 @@ def worker(
     """
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # as `python -m` does: tasks are found where they are developed
+    place = chosen(context, storage)
     settings = {
-        "storage": chosen(context, storage),
+        "storage": place,
         "engine": "embedded",
         "workers": workers,
         "num_workers": num_workers,
@@ -76,8 +85,14 @@ def worker(
     try:
         if not _opened(settings, stop):
             return
-        typer.echo(f"heliograph worker {socket.gethostname()}:{os.getpid()} takes workflows")
-        left = workflow.work(stop, at_once=at_once, grace=grace)
+        limits = [
+            f"with {num_workers} {workers}" if num_workers else f"with {workers}",
+            *([f"{at_once} at once"] if at_once else []),
+            *([f"none while {max_running_workflows} run there"] if max_running_workflows else []),
+        ]
+        who = f"{socket.gethostname()}:{os.getpid()}"
+        typer.echo(f"heliograph worker {who} takes workflows of {named(place)}, {', '.join(limits)}")
+        left = workflow.work(stop, at_once=at_once, grace=grace, max_deaths=max_deaths)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

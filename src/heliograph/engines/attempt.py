@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import io
 import time
@@ -20,7 +21,7 @@ from heliograph.engines.reporting import Outlet, Send, unheard
 from heliograph.errors import StorageError, WorkflowTaskNotRecoverableError
 from heliograph.graph.function import load as load_function
 from heliograph.graph.node import Inputs, Node
-from heliograph.graph.pickling import dump, load
+from heliograph.graph.pickling import dump, load, loads, plain
 from heliograph.graph.plan import Plan, restore_arguments
 from heliograph.records.attempt import Phases, Resources, StoredValue, Worker
 from heliograph.records.context import Current, running
@@ -52,6 +53,8 @@ class Traffic:
 
     def input(self, _place: int, value: StoredValue, work: Work) -> Any:
         """The input at a place."""
+        if value.data is not None:
+            return loads(value.data)
         with _opened(value, work) as file:
             return load(file)
 
@@ -291,6 +294,9 @@ def _load_arguments(work: Work, traffic: Traffic) -> tuple[tuple[Any, ...], dict
         return loaded[place]
 
     try:
+        if not work.inputs and work.arguments.data is not None:  # nothing in them stands for anything else
+            restored: tuple[tuple[Any, ...], dict[str, Any]] = loads(work.arguments.data)
+            return restored
         with _opened(work.arguments, work) as file:
             return restore_arguments(file, output, lambda place: traffic.reference(place, output))
     except StorageError:
@@ -331,6 +337,9 @@ def _opened(value: StoredValue, work: Work) -> AbstractContextManager[BinaryIO]:
 
 
 def _store(value: object, work: Work, what: str) -> StoredValue:
+    data = plain(value)
+    if data is not None:
+        return StoredValue(len(data), hashlib.sha256(data).hexdigest(), dotted(type(value)), data)
     with _value_store(work.values).writer(str(work.key.workflow)) as writer:
         dump(value, writer, f"{what} of task {work.task_id!r}")
         return writer.finish(dotted(type(value)))

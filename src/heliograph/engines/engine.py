@@ -10,7 +10,7 @@ from heliograph.engines.executor import Deliver, Executor
 from heliograph.engines.loop import Loop
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.provenance import provenance
-from heliograph.engines.takeover import Appetite, TakeOver, default_own
+from heliograph.engines.takeover import MOST_DEATHS, Appetite, TakeOver, default_own
 from heliograph.graph.plan import Plan
 from heliograph.records.context import running
 from heliograph.records.status import RunReason, WorkflowStatus
@@ -82,14 +82,16 @@ class Engine:
             Claim(workflow_id, WorkflowStatus.RUNNING, provenance(), self._store.clock(), reason)
         )
 
-    def take(self, own: int | None) -> None:
+    def take(self, own: int | None, most_deaths: int | None = None) -> None:
         """Take workflows that were handed in, and those that lost their engine, until `drain`.
 
         Args:
             own: only while it has fewer than so many itself; None: as suits its workers.
+            most_deaths: none with which so many engines in a row died; None: `MOST_DEATHS`.
         """
         self.stop_taking()
-        appetite = Appetite(True, own or default_own(self._settings.count), self._settings.max_running)
+        own, limit = own or default_own(self._settings.count), self._settings.max_running
+        appetite = Appetite(True, own, limit, most_deaths or MOST_DEATHS)
         self._takeover = self._taking(appetite)
 
     def stop_taking(self) -> None:

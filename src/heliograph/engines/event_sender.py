@@ -105,6 +105,9 @@ class EventSender:
         with self._lock:
             self._is_closed = True
             self._inbox.put(None)
+            store = self._store
+        if store is not None:
+            store.lose_patience()
         if self._thread is not None:
             self._thread.join()
 
@@ -152,7 +155,7 @@ class EventSender:
     def _look(self) -> None:
         try:
             store = self._opened()
-            changes = store.changes()
+            changes = store.again(store.changes)
             if changes != self._changes_seen:
                 self._changes_seen = changes  # before the look: what is stored meanwhile is a change again
                 for event in [event for event, answers in self._waiting.items() if _all_left(answers)]:

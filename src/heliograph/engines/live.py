@@ -57,6 +57,7 @@ class LiveRun:
         outputs: that tasks still need, as far as they were made or read since the run began.
         begun: attempts that have not ended.
         backoffs: seconds that the next attempts of tasks wait, because of those before.
+        damaged: locations of outputs that could not be read, with the tasks that made them.
     """
 
     key: int
@@ -72,43 +73,45 @@ class LiveRun:
     outputs: dict[int, StoredValue] = field(default_factory=dict)
     begun: dict[int, Begun] = field(default_factory=dict)
     backoffs: dict[int, float] = field(default_factory=dict)
+    damaged: dict[str, int] = field(default_factory=dict)
 
     def attempt_key(self, task: int, attempt: int) -> AttemptKey:
         """The engine-wide name of an attempt."""
         return AttemptKey(self.key, self.run, task, attempt)
 
-    def work(self, task: int, attempt: int, ready: float, checkpoints: Checkpoints, values: str) -> Work:
+    def work(self, key: AttemptKey, ready: float, checkpoints: Checkpoints, values: str) -> Work:
         """An attempt with all that a worker needs.
 
         Args:
-            task: its task.
-            attempt: its number.
+            key: which attempt.
             ready: when its inputs were stored, Unix seconds.
             checkpoints: to read what is not in memory.
             values: URL of the folder for large values.
         """
-        machine, live = self.machine, self.tasks[task]
+        task, machine = key.task, self.machine
+        live, rule = self.tasks[task], machine.rule_of(task)
         arguments = self.arguments.get(task)
         if arguments is None:
             arguments = self.arguments[task] = self._required(checkpoints.arguments(self.key, task), task)
-        needed = machine.rule_of(task).upstream
-        self._recall([upstream for upstream in needed if upstream not in self.outputs], checkpoints)
-        inputs = [self.outputs[upstream] for upstream in needed]
-        inputs_size = arguments.size + sum([value.size for value in inputs])
+        inputs, inputs_size = [], arguments.size
+        if rule.upstream:
+            self._recall([needed for needed in rule.upstream if needed not in self.outputs], checkpoints)
+            inputs = [self.outputs[needed] for needed in rule.upstream]
+            inputs_size += sum([value.size for value in inputs])
         backoff = self.backoffs.pop(task, 0.0)
         self.begun[task] = Begun(live.created, ready, inputs_size, backoff=backoff)
         return Work(
-            key=self.attempt_key(task, attempt),
-            workflow_id=self.workflow_id,
-            task_id=live.task_id,
-            function=self.functions[live.function],
-            arguments=arguments,
-            inputs=tuple(inputs),
-            wraps=machine.wraps(task),
-            caught_wraps=self.caught_wraps(task),
-            values=values,
+            key,
+            self.workflow_id,
+            live.task_id,
+            self.functions[live.function],
+            arguments,
+            tuple(inputs),
+            machine.wraps(task),
+            self.caught_wraps(task),
+            values,
             goes_first=backoff > 0,
-            options=machine.rule_of(task).options,
+            options=rule.options,
         )
 
     def caught_wraps(self, task: int) -> int | None:
@@ -165,6 +168,28 @@ class LiveRun:
         self.tasks.pop(task, None)
         self.arguments.pop(task, None)
         self.outputs.pop(task, None)
+
+    def source_of(self, location: str, task: int) -> int | None:
+        """The task whose output is stored there, of those that a task takes; None: none of them."""
+        upstream = self.machine.rule_of(task).upstream
+        if self.damaged.get(location) in upstream:  # another task could not read it either
+            return self.damaged[location]
+        return next(
+            (one for one in upstream if one in self.outputs and self.outputs[one].location == location), None
+        )
+
+    def forget(self, task: int) -> str:
+        """A task's output is damaged; where it was."""
+        location = self.outputs.pop(task).location
+        assert location is not None
+        self.damaged[location] = task
+        return location
+
+    def recover(self, plan: StoredPlan, source: int, now: float) -> None:
+        """Take in again what may have to run again for an output: the tasks whose outputs are not stored."""
+        for task in {source, *range(len(plan.task_ids))}.difference(plan.stored - {source}):
+            self.tasks.setdefault(task, LiveTask(plan.task_ids[task], plan.functions[task], now))
+        self.tasks[source] = self.tasks[source]._replace(created=now)
 
     def last_output(self, checkpoints: Checkpoints) -> StoredValue:
         """The output of the workflow."""

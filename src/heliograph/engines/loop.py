@@ -152,13 +152,13 @@ class Loop:
     def _see_to(self, receipt: Receipt) -> None:
         """What the loop's thread would do with a receipt, done by the one that brings it."""
         try:
+            now = self._now()
             try:
-                now = self._now()
                 self._take(receipt, now)
                 self._go_on(now)
             except StorageError as error:
                 self._start_over(error)
-            if self._now() + (self._patience() or 0.0) < self._wakes_at:
+            if now + (self._patience() or 0.0) < self._wakes_at:
                 self._inbox.put(Hurry())
         except BaseException as error:
             self._inbox.put(Fault(error))
@@ -212,11 +212,12 @@ class Loop:
         if not self._baton.acquire(blocking=first is not None):
             return True
         try:
+            now = self._now()
             for message in self._waiting(first):
                 if isinstance(message, Quit):
                     return False
-                self._take(message, self._now())
-            self._go_on(self._now())
+                self._take(message, now)
+            self._go_on(now)
         except StorageError as error:
             self._start_over(error)
         finally:
@@ -226,7 +227,8 @@ class Loop:
     def _go_on(self, now: float) -> None:
         """Commit if somebody waits for that, and do what is due."""
         self._performer.observe(now, self._find)
-        self._performer.ring(now, lambda run: self._runs.get(run.key) is run)
+        if self._performer.next_timer is not None:
+            self._performer.ring(now, lambda run: self._runs.get(run.key) is run)
         if self._must_commit(now):
             self._commit(now)
         if (self._runs or self._retired) and now >= self._poll_at:
@@ -353,13 +355,16 @@ class Loop:
                 run = self._runs.get(key)
                 if run is not None and run.run == number:
                     self._lost_to_others(run)
+            lost = committed.lost
+            if awaiting:
+                now = self._now()
             for run, event in awaiting:
-                if (run.key, run.run) not in committed.lost:
+                if not lost or (run.key, run.run) not in lost:
                     if isinstance(event, Expanded):
                         run.name(event.first, committed.names[run.key][event.first])
-                    performer.tell(run, event, self._now())
+                    performer.tell(run, event, now)
             for run, finish, receipt in over:
-                if (run.key, run.run) not in committed.lost:
+                if (run.key, run.run) not in lost:
                     self._resolve(run, finish, receipt)
         except StorageError as error:
             self._start_over(error, entries)

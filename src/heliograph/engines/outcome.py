@@ -120,18 +120,15 @@ def execution_error(
 
     Args:
         workflow_id: of the workflow.
-        task_id: of the task that failed it.
+        task_id: of the task that failed it; None: it was given up.
         kind: type of the task's error, dotted.
         message: its text.
         error: the pickled error.
         traceback: where the task raised it, as text; goes with the cause as a note.
     """
     short = kind.removeprefix("builtins.").removeprefix("heliograph.errors.")
-    failed = WorkflowExecutionError(
-        f"workflow {workflow_id!r} failed in task {task_id!r}: {short}: {message}"
-        if message
-        else f"workflow {workflow_id!r} failed in task {task_id!r}: {short}"
-    )
+    place = f"workflow {workflow_id!r} failed" + ("" if task_id is None else f" in task {task_id!r}")
+    failed = WorkflowExecutionError(f"{place}: {short}: {message}" if message else f"{place}: {short}")
     cause = failed.__cause__ = rebuilt(kind, message, error)
     if traceback:
         cause.add_note(f"In the task {task_id!r}:\n{traceback.rstrip()}")

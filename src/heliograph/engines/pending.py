@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import Final
 
 from heliograph.engines.executor import Receipt, Running
 from heliograph.engines.live import Begun, LiveRun
@@ -10,6 +10,8 @@ from heliograph.records.attempt import Phases, StoredValue
 from heliograph.records.report import Report
 from heliograph.records.status import ACTIVE, AttemptStatus, TaskStatus
 from heliograph.storage.entries import AttemptEntry, AttemptReport, Ending, Expansion, RunChanges
+
+_NONE: Final = RunChanges(0, 0)
 
 
 class PendingChanges:
@@ -24,6 +26,8 @@ class PendingChanges:
         self._of: dict[tuple[int, int], RunChanges] = {}
         self._runs: dict[tuple[int, int], LiveRun] = {}
         self._since: float | None = None
+        self._last_run: LiveRun | None = None  # most news in a row are of one run
+        self._last = _NONE
 
     def __bool__(self) -> bool:
         return bool(self._of)
@@ -43,6 +47,7 @@ class PendingChanges:
             changes.progress = self._runs[key].machine.progress
         taken = list(self._of.values())
         self._of, self._runs, self._since, self.urgent = {}, {}, None, False
+        self._last_run = None
         return taken
 
     def mark(self, run: LiveRun, task: int, status: TaskStatus, now: float) -> None:
@@ -91,7 +96,7 @@ class PendingChanges:
             receipt: what its worker says; None, or of another attempt, where it was stopped.
         """
         begun = run.begun.pop(task)
-        if receipt is None or receipt.key != run.attempt_key(task, attempt):
+        if receipt is not None and receipt.key[2:] != (task, attempt):  # of another attempt of the run
             receipt = None
         self._changes(run, now).attempts[task, attempt] = AttemptEntry(
             task,
@@ -99,7 +104,7 @@ class PendingChanges:
             status,
             begun.created,
             begun.ready,
-            receipt.phases if receipt else replace(begun.phases, finished=now),
+            receipt.phases if receipt else begun.phases._replace(finished=now),
             begun.inputs_size,
             receipt.worker if receipt else begun.worker,
             receipt.resources if receipt else None,
@@ -153,6 +158,8 @@ class PendingChanges:
             self.urgent = True
 
     def _changes(self, run: LiveRun, now: float) -> RunChanges:
+        if run is self._last_run:
+            return self._last
         # By run, not by workflow: the last news of a cancelled run and the first of its resume may meet here.
         key = (run.key, run.run)
         changes = self._of.get(key)
@@ -161,4 +168,5 @@ class PendingChanges:
             self._runs[key] = run
             if self._since is None:
                 self._since = now
+        self._last_run, self._last = run, changes
         return changes

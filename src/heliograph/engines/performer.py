@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any, Final
 
 from heliograph.engines import receipts
@@ -24,6 +23,7 @@ from heliograph.scheduling.actions import (
     Close,
     Expand,
     Finish,
+    Forget,
     Mark,
     Release,
     Start,
@@ -32,6 +32,7 @@ from heliograph.scheduling.actions import (
 )
 from heliograph.scheduling.events import (
     Continued,
+    Damaged,
     Due,
     Event,
     Expanded,
@@ -79,6 +80,7 @@ class Performer:
             Mark: self._mark,
             Close: self._close,
             Checkpoint: self._checkpoint,
+            Forget: self._forget,
             Expand: self._expand,
             Wake: self._wake,
             Release: self._release,
@@ -113,8 +115,9 @@ class Performer:
         failure = receipt.failure
         event: Event
         if failure is not None:
-            self._note_damage(run, key.task, failure, now)
-            event = Failed(now, key.task, key.attempt, failure.died, failure.lineage, random.random())
+            event = self._damage(run, key, failure, now) or Failed(
+                now, key.task, key.attempt, failure.died, failure.lineage, random.random()
+            )
         elif receipt.continuation is not None:
             plan = run.inherited(key.task, receipt.continuation)
             receipt = receipt._replace(continuation=plan)
@@ -123,16 +126,24 @@ class Performer:
             event = Succeeded(now, key.task, key.attempt)
         self.tell(run, event, now, receipt)
 
-    def _note_damage(self, run: LiveRun, task: int, failure: Failure, now: float) -> None:
-        """Forget an output that the attempt could not read, if the task that made it may run again."""
-        if failure.damaged is None:
-            return
-        for upstream in run.machine.rule_of(task).upstream:
-            output = run.outputs.get(upstream)
-            if output is None or output.location != failure.damaged:
-                continue
-            if run.machine.rule_of(upstream).options.max_retries != 0:
-                self.pending.damaged(run, upstream, failure.damaged, now)
+    def _damage(self, run: LiveRun, key: AttemptKey, failure: Failure, now: float) -> Damaged | None:
+        """Forget an output that the attempt could not read, and have it made again.
+
+        None: it was something else, or that may not be made again: now, or at all.
+        """
+        source = None if failure.damaged is None else run.source_of(failure.damaged, key.task)
+        if source is None:
+            return None
+        machine = run.machine
+        if not machine.is_made_again(source):
+            if machine.rule_of(source).options.max_retries != 0:  # a resume has as many tries again
+                self._forget(run, Forget(source), now, None)
+            return None
+        if not machine.is_stored(source):  # it is being made again
+            return Damaged(now, key.task, key.attempt, source)
+        plan = self._store.checkpoints.plan(run.key)
+        run.recover(plan, source, now)
+        return Damaged(now, key.task, key.attempt, source, plan.rules, plan.stored, plan.attempts, plan.due)
 
     def said(self, run: LiveRun | None, key: AttemptKey, report: Report, now: float) -> None:
         """An attempt said something.
@@ -210,7 +221,7 @@ class Performer:
             error,
             died=True,
             caught_wraps=run.caught_wraps(task),
-            phases=replace(begun.phases, finished=now),
+            phases=begun.phases._replace(finished=now),
             worker=begun.worker,
         )
         self.ended(run, receipt, now)
@@ -246,7 +257,7 @@ class Performer:
         task, key = action.task, run.attempt_key(action.task, action.attempt)
         self._unseen.add(key)
         try:
-            work = run.work(task, action.attempt, now, self._store.checkpoints, self._store.location.values)
+            work = run.work(key, now, self._store.checkpoints, self._store.location.values)
         except StorageCorruptError as error:  # the attempt fails by it, as if its worker could not read it
             run.begun[task] = Begun(now, now, 0)
             wraps = run.caught_wraps(task)
@@ -275,6 +286,9 @@ class Performer:
         run.outputs[task] = output
         self.pending.checkpoint(run, task, output if action.keep else None, now)
         self.awaiting.append((run, Stored(now, task)))
+
+    def _forget(self, run: LiveRun, action: Forget, now: float, _receipt: Receipt | None) -> None:
+        self.pending.damaged(run, action.task, run.forget(action.task), now)
 
     def _expand(self, run: LiveRun, action: Expand, now: float, receipt: Receipt | None) -> None:
         assert receipt is not None

@@ -19,6 +19,8 @@ from heliograph.storage.store import Store
 
 LOOK_SECONDS: Final = 1.0
 """How soon the end of an engine is noticed, once its process is gone or its lease has run out."""
+MOST_DEATHS: Final = 10
+"""So many engines in a row may die with a workflow, and none of its tasks succeed meanwhile."""
 _AT_ONCE: Final = 100
 _LEAST: Final = 16
 
@@ -31,11 +33,13 @@ class Appetite:
         handed_in: workflows that were handed in for any engine too, and not only those that lost theirs.
         own: only while it has fewer than so many itself; None: any number.
         limit: only while fewer than so many run, over all engines; None: any number.
+        most_deaths: none with which so many engines in a row died: such a one has failed.
     """
 
     handed_in: bool = False
     own: int | None = None
     limit: int | None = None
+    most_deaths: int = MOST_DEATHS
 
 
 class TakeOver:
@@ -103,6 +107,7 @@ class TakeOver:
             self._store.clock(),
             RunReason.RECOVERED,
             self._appetite.limit,
+            self._appetite.most_deaths,
         )
 
 

@@ -24,7 +24,9 @@ def checked_stop(stop: object) -> threading.Event:
     return cast(threading.Event, stop)
 
 
-def work(engine: Engine, stop: threading.Event, at_once: int | None, grace: float) -> int:
+def work(
+    engine: Engine, stop: threading.Event, at_once: int | None, grace: float, most_deaths: int | None = None
+) -> int:
     """Take workflows until told to stop, then finish what there is.
 
     Args:
@@ -32,6 +34,7 @@ def work(engine: Engine, stop: threading.Event, at_once: int | None, grace: floa
         stop: set when it is to stop.
         at_once: how many workflows it has at most; None: as suits its workers.
         grace: seconds in which what runs may come to its end.
+        most_deaths: see `Engine.take`.
 
     Returns:
         How many workflows are left for others.
@@ -39,7 +42,7 @@ def work(engine: Engine, stop: threading.Event, at_once: int | None, grace: floa
     Raises:
         WorkflowError: the engine ended by itself.
     """
-    engine.take(at_once)
+    engine.take(at_once, most_deaths)
     while not stop.wait(_LOOK_SECONDS):
         if engine.is_closed:
             raise WorkflowError("the engine ended by itself; its last words are above")

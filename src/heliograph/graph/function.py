@@ -21,6 +21,7 @@ from heliograph.graph.task import Task, found, module_of
 _Origin = tuple[str | None, int | None, str | None]
 
 _ORIGINS: Final[weakref.WeakKeyDictionary[FunctionType, _Origin]] = weakref.WeakKeyDictionary()
+_ASYNC: Final[weakref.WeakKeyDictionary[FunctionType, bool]] = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,16 @@ def describe(task: Task) -> Function:
         payload = _by_name(module, qualname)
     else:
         payload = dumps(function, f"the function of task {task.default_name!r}")
-    return Function(module, qualname, *_origin(function), payload, is_coroutine_function(function))
+    return Function(module, qualname, *_origin(function), payload, _is_async(function))
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    if not isinstance(function, FunctionType):
+        return is_coroutine_function(function)
+    known = _ASYNC.get(function)
+    if known is None:
+        known = _ASYNC[function] = is_coroutine_function(function)
+    return known
 
 
 @functools.lru_cache(1024)
@@ -131,7 +141,7 @@ def _function_in(value: Any) -> Any:
 
 def _origin(function: Callable[..., Any]) -> _Origin:
     """File, line and hash of a function's source."""
-    inner = inspect.unwrap(function)
+    inner = inspect.unwrap(function) if hasattr(function, "__wrapped__") else function
     inner = getattr(inner, "__func__", inner)
     if not isinstance(inner, FunctionType):
         return None, None, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from heliograph.records.report import Progress
 from heliograph.records.status import AttemptStatus
@@ -90,8 +90,7 @@ class Worker:
     ray: RayFacts | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Phases:
+class Phases(NamedTuple):
     """When each phase of an attempt began, in Unix seconds; None: not (yet) reached or known.
 
     Attributes:
@@ -115,8 +114,7 @@ class Phases:
     stored: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Resources:
+class Resources(NamedTuple):
     """What just this attempt used.
 
     Attributes:

@@ -57,6 +57,13 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Forget:
+    """A task's stored output is damaged, and will be made again: the old one is no output any more."""
+
+    task: int
+
+
+@dataclass(frozen=True, slots=True)
 class Expand:
     """Store the tasks of the continuation that the attempt returned, and say `Expanded` when they are.
 
@@ -105,4 +112,4 @@ class Finish:
     failed: int | None = None
 
 
-Action = Start | Stop | Mark | Close | Checkpoint | Expand | Wake | Release | Finish
+Action = Start | Stop | Mark | Close | Checkpoint | Forget | Expand | Wake | Release | Finish

@@ -102,6 +102,28 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Damaged:
+    """The attempt could not read an input: an output that was stored is damaged or gone.
+
+    That is made again, and then the task is tried again. What is stored is told where the task that made it
+    was stored, and with that left memory.
+
+    Attributes:
+        source: the task whose output it was; see `Machine.is_made_again`.
+        tasks: every task, as in `Submitted`, and what follows likewise.
+    """
+
+    now: float
+    task: int
+    attempt: int
+    source: int
+    tasks: tuple[TaskRule, ...] = ()
+    stored: frozenset[int] = frozenset()
+    attempts: tuple[tuple[int, int], ...] = ()
+    due: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """The task's output and record are committed."""
 
@@ -138,4 +160,4 @@ class Canceled:
     now: float
 
 
-Event = Submitted | Started | Succeeded | Continued | Failed | Stored | Expanded | Due | Canceled
+Event = Submitted | Started | Succeeded | Continued | Failed | Damaged | Stored | Expanded | Due | Canceled

@@ -87,7 +87,8 @@ def _inputs(machine: Machine) -> Iterator[str]:
         status = machine.status_of(task)
         if status in (TaskStatus.PENDING, TaskStatus.CANCELED, TaskStatus.SUCCESSFUL):
             continue
-        early = [upstream for upstream in state.rule.upstream if not machine.is_stored(upstream)]
+        inputs = [upstream for upstream in state.rule.upstream if upstream not in machine.remade]
+        early = [upstream for upstream in inputs if not machine.is_stored(upstream)]
         if early:
             yield f"task {task} is {status} before its inputs {early} are stored"
 

@@ -17,14 +17,16 @@ A resume is the same machine told `Submitted` with what is stored. It goes back 
 only tasks whose outputs are needed and not stored; for a frame, its delegate. A task that succeeded without a
 checkpoint stays as it is where nobody needs its output any more.
 
+A stored output may turn out to be damaged when a task is to take it. Then its task is woken, as by a resume,
+with what it needs itself; who needs it, and is not at work already, waits for it as for the first time.
+
 What is over leaves memory: all that is kept of a task then is its status.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from heliograph.records.status import TASK_OVER, AttemptStatus, TaskStatus, WorkflowStatus
@@ -34,6 +36,7 @@ from heliograph.scheduling.actions import (
     Close,
     Expand,
     Finish,
+    Forget,
     Mark,
     Release,
     Start,
@@ -43,6 +46,7 @@ from heliograph.scheduling.actions import (
 from heliograph.scheduling.events import (
     Canceled,
     Continued,
+    Damaged,
     Due,
     Event,
     Expanded,
@@ -53,35 +57,13 @@ from heliograph.scheduling.events import (
     Succeeded,
     TaskRule,
 )
-from heliograph.scheduling.needs import needs
+from heliograph.scheduling.needs import Needs, needs
 from heliograph.scheduling.retry import backoff, is_retried
+from heliograph.scheduling.standing import Standing, TaskState
 from heliograph.scheduling.transitions import TASK_MOVES, IllegalMoveError, initial_status
 
 
-@dataclass(slots=True)
-class TaskState:
-    """What is kept of a task that is not over, or whose output is still needed.
-
-    Attributes:
-        rule: what was told of it.
-        missing: how many upstream outputs are not stored yet.
-        users: how many tasks will still take its output.
-        dependents: tasks that wait for it.
-        attempts: the number of its last attempt, over all runs.
-        tries: attempts in this run.
-        due: when its sleep ends, where it began to.
-    """
-
-    rule: TaskRule
-    missing: int = 0
-    users: int = 0
-    dependents: list[int] = field(default_factory=list)
-    attempts: int = 0
-    tries: int = 0
-    due: float | None = None
-
-
-class Machine:
+class Machine(Standing):
     """The state of one run, moved only by `handle`.
 
     >>> from heliograph.graph.options import TaskOptions
@@ -95,17 +77,7 @@ class Machine:
     [Mark(task=1, status=<TaskStatus.READY: 'READY'>), Start(task=1, attempt=1)]
     """
 
-    __slots__ = ("_asked", "_counts", "_delegates", "_live", "_output", "_states", "_status", "status")
-
-    def __init__(self) -> None:
-        self.status = WorkflowStatus.PENDING
-        self._output = -1
-        self._status: list[TaskStatus] = []
-        self._states: dict[int, TaskState] = {}
-        self._delegates: dict[int, int] = {}  # frame to the task that will give its output
-        self._asked: set[int] = set()  # checkpoints that were asked for and are not committed yet
-        self._live: dict[int, int] = {}  # attempts that have not ended, sleeps among them: task to attempt
-        self._counts: dict[TaskStatus, int] = {}
+    __slots__ = ()
 
     def handle(self, event: Event) -> list[Action]:
         """Take an event in; what it asks for comes out.
@@ -117,77 +89,6 @@ class Machine:
             IllegalMoveError: the event can't follow what was told before; the state is unchanged.
         """
         return list(_HANDLERS[type(event)](self, event))
-
-    @property
-    def progress(self) -> Mapping[TaskStatus, int]:
-        """How many tasks have each status; statuses that none has are left out."""
-        return {status: count for status, count in self._counts.items() if count}
-
-    @property
-    def live(self) -> Mapping[int, int]:
-        """The attempts that have begun and not ended: task to attempt."""
-        return self._live
-
-    @property
-    def states(self) -> Mapping[int, TaskState]:
-        """The tasks in memory."""
-        return self._states
-
-    @property
-    def asked(self) -> AbstractSet[int]:
-        """The tasks whose checkpoints were asked for and are not committed yet."""
-        return self._asked
-
-    @property
-    def delegates(self) -> Mapping[int, int]:
-        """Frames, each with the task that will give its output."""
-        return self._delegates
-
-    @property
-    def count(self) -> int:
-        """How many tasks there are, those that left memory among them."""
-        return len(self._status)
-
-    @property
-    def output(self) -> int:
-        """The task that gives the workflow's output."""
-        return self._output
-
-    def status_of(self, task: int) -> TaskStatus:
-        """How a task stands."""
-        return self._status[task]
-
-    def rule_of(self, task: int) -> TaskRule:
-        """What the machine was told of a task that is not over."""
-        return self._states[task].rule
-
-    def is_stored(self, task: int) -> bool:
-        """Whether the task was successful, and that is committed."""
-        return self._status[task] is TaskStatus.SUCCESSFUL and task not in self._asked
-
-    def is_asleep(self, task: int) -> bool:
-        """Whether the task is a sleep that has begun and not ended."""
-        return task in self._live and self._states[task].rule.options.sleep is not None
-
-    def keeps(self, task: int) -> bool:
-        """Whether the task's output is to be stored."""
-        return self._states[task].rule.options.checkpoint is not False
-
-    def wraps(self, task: int) -> int:
-        """How often the task's output is wrapped as ``(output, None)``: once for each that catches."""
-        rule = self._states[task].rule
-        count = int(rule.options.catch_exceptions)
-        while rule.delivers_to is not None:
-            rule = self._states[rule.delivers_to].rule
-            count += rule.options.catch_exceptions
-        return count
-
-    def catcher(self, task: int) -> int | None:
-        """The task that catches what this one raises: itself, or a frame around it; None: nobody does."""
-        catching: int | None = task
-        while catching is not None and not self._states[catching].rule.options.catch_exceptions:
-            catching = self._states[catching].rule.frame
-        return catching
 
     # -- the handlers, one an event
 
@@ -204,30 +105,10 @@ class Machine:
         for status in self._status:
             self._counts[status] = self._counts.get(status, 0) + 1
         wanted = needs(event.tasks, self._output, event.stored, event.unkept)
-        needed, self._delegates = wanted.tasks, wanted.delegates
         for task in wanted.ended:
             yield self._move(task, TaskStatus.CANCELED)
-        attempts, due = dict(event.attempts), dict(event.due)
-        for task in needed:
-            rule = event.tasks[task]
-            if task in self._delegates:  # a frame: it has had its inputs, and waits for its delegate now
-                rule = replace(rule, upstream=())
-            self._states[task] = TaskState(rule, attempts=attempts.get(task, 0), due=due.get(task))
-            if self._status[task] is TaskStatus.SUCCESSFUL:  # its output was not kept: it has to run again
-                yield self._reset(task)
-        for task in needed:
-            for upstream in self._states[task].rule.upstream:
-                if upstream not in self._states:
-                    self._states[upstream] = TaskState(event.tasks[upstream])
-                self._link(upstream, task)
-        for frame in self._delegates:
-            yield self._move(frame, TaskStatus.WAITING)
-        ready = [task for task in needed if not self._states[task].missing and task not in self._delegates]
-        for task in ready:
-            yield from self._make_ready(task)
-        for task in ready:
-            yield from self._begin(task, event.now)
-        if not needed:
+        yield from self._wake(wanted, event)
+        if not wanted.tasks:
             yield self._finish(WorkflowStatus.SUCCESSFUL)
 
     def _started(self, event: Started) -> Iterator[Action]:
@@ -297,6 +178,31 @@ class Machine:
             yield from self._end_within(catcher)
             yield from self._deliver(catcher, caught=True)
 
+    def _damaged(self, event: Damaged) -> Iterator[Action]:
+        task, source = event.task, event.source
+        if not self._end(task, event.attempt):
+            return
+        state = self._states[task]
+        state.tries -= 1  # it is no fault of its own
+        yield Close(task, event.attempt, AttemptStatus.FAILED)
+        # Else another one found that out before; or the attempt had the old one, and there is a new one.
+        if self.is_stored(source) and source not in self._remade[state.seen :]:
+            yield self._reset(task)
+            yield from self._make_again(event)
+        else:
+            yield from self._again(task)
+
+    def _make_again(self, event: Damaged) -> Iterator[Action]:
+        source = event.source
+        self._remade.append(source)
+        yield Forget(source)
+        for user, state in self._states.items():
+            if count := state.rule.upstream.count(source) * (not self.is_stored(user)):
+                state.missing += count
+                self._states[source].dependents += [user] * count
+        there = event.stored.union(self._states) - {source}
+        yield from self._wake(needs(event.tasks, source, there), event)
+
     def _task_stored(self, event: Stored) -> Iterator[Action]:
         task = event.task
         if task not in self._asked:
@@ -311,7 +217,8 @@ class Machine:
             waiting = self._states.get(dependent)
             if waiting is not None:  # else its frame ended
                 waiting.missing -= 1
-                if not waiting.missing:
+                # One that had begun before its input turned out to be damaged is at work already.
+                if not waiting.missing and self._status[dependent] is TaskStatus.PENDING:
                     ready.append(dependent)
         for dependent in ready:
             yield from self._make_ready(dependent)
@@ -325,8 +232,7 @@ class Machine:
         if task in self._delegates:  # it waits for that, and no more for a time
             return
         if self._states[task].rule.options.sleep is None:  # the delay before another attempt
-            yield self._move(task, TaskStatus.READY)
-            yield self._start(task)
+            yield from self._again(task)
         elif self._end(task, self._states[task].attempts):
             yield Close(task, self._states[task].attempts, AttemptStatus.SUCCESSFUL)
             yield from self._deliver(task, caught=False)
@@ -341,6 +247,37 @@ class Machine:
         yield self._finish(WorkflowStatus.CANCELED)
 
     # -- what the handlers have in common
+
+    def _wake(self, wanted: Needs, event: Submitted | Damaged) -> Iterator[Action]:
+        """Wake tasks whose outputs are needed and not there."""
+        self._delegates |= wanted.delegates
+        attempts, due = dict(event.attempts), dict(event.due)
+        for task in wanted.tasks:
+            rule = event.tasks[task]
+            if task in wanted.delegates:  # a frame: it has had its inputs, and waits for its delegate now
+                rule = replace(rule, upstream=())
+            if task in self._states:  # its output was damaged
+                self._states[task].rule = rule
+            else:
+                self._states[task] = TaskState(rule)
+            self._states[task].attempts = max(self._states[task].attempts, attempts.get(task, 0))
+            self._states[task].due = due.get(task)
+            if self._status[task] is TaskStatus.SUCCESSFUL:  # its output is not there: it has to run again
+                yield self._reset(task)
+        for task in wanted.tasks:
+            for upstream in self._states[task].rule.upstream:
+                if upstream not in self._states:
+                    self._states[upstream] = TaskState(event.tasks[upstream])
+                self._link(upstream, task)
+        for frame in wanted.delegates:
+            yield self._move(frame, TaskStatus.WAITING)
+        ready = [
+            task for task in wanted.tasks if not self._states[task].missing and task not in wanted.delegates
+        ]
+        for task in ready:
+            yield from self._make_ready(task)
+        for task in ready:
+            yield from self._begin(task, event.now)
 
     def _link(self, upstream: int, task: int) -> None:
         """The task takes the output of an upstream task."""
@@ -371,6 +308,7 @@ class Machine:
         state = self._states[task]
         state.attempts += 1
         state.tries += 1
+        state.seen = len(self._remade)
         self._live[task] = state.attempts
         return Start(task, state.attempts)
 
@@ -380,6 +318,12 @@ class Machine:
         if delay:
             yield self._move(task, TaskStatus.WAITING)
             yield Wake(task, event.now + delay)
+            return
+        yield from self._again(task)
+
+    def _again(self, task: int) -> Iterator[Action]:
+        if self._states[task].missing:  # an input was damaged, and is being made again
+            yield self._reset(task)
             return
         yield from self._make_ready(task)
         yield self._start(task)
@@ -449,8 +393,8 @@ class Machine:
         return Finish(status, failed)
 
     def _reset(self, task: int) -> Mark:
-        """It was successful in an earlier run, and begins again in this one."""
-        self._counts[TaskStatus.SUCCESSFUL] -= 1
+        """It begins again: its output is not there, or an input of it is not any more."""
+        self._counts[self._status[task]] -= 1
         self._counts[TaskStatus.PENDING] = self._counts.get(TaskStatus.PENDING, 0) + 1
         self._status[task] = TaskStatus.PENDING
         return Mark(task, TaskStatus.PENDING)
@@ -474,6 +418,7 @@ _HANDLERS: Final[Mapping[type, Callable[[Machine, Any], Iterator[Action]]]] = {
     Succeeded: Machine._succeeded,
     Continued: Machine._continued,
     Failed: Machine._failed,
+    Damaged: Machine._damaged,
     Stored: Machine._task_stored,
     Expanded: Machine._expanded,
     Due: Machine._due,

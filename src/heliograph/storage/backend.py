@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine
@@ -56,6 +57,12 @@ class Backend(Protocol):
 
     def commit(self, connection: Connection) -> None:
         """Make what was written last."""
+
+    def pipelined(self, connection: Connection) -> AbstractContextManager[object]:
+        """Within it, statements are sent without waiting for the answers of those before.
+
+        How many rows one changed is not known then; an error is raised by a later one, or at its end.
+        """
 
     def undo(self, connection: Connection) -> None:
         """Roll back, where the failure has not done so already; it never fails itself."""

@@ -65,7 +65,7 @@ def run_story(changes: RunChanges, said: Sequence[Sequence[Any]]) -> str:
         first.append(f'["run",{changes.run},"{WorkflowStatus.RUNNING.value}"]')
     first += [f'["added",{one.first},{len(one.plan.tasks)}]' for one in changes.expansions]
     for task, status in changes.tasks.items():
-        (last if status in TASK_OVER else first).append(f'["task",{task},"{status.value}"]')
+        (last if status in TASK_OVER else first).append(f'["task",{task},"{status!s}"]')
     first += [json.dumps(item) for item in said]
     for (task, attempt), entry in changes.attempts.items():
         if entry.status not in (AttemptStatus.RUNNING, AttemptStatus.SUCCESSFUL):

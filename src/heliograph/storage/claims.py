@@ -22,6 +22,7 @@ from heliograph.records.status import ACTIVE, AttemptStatus, RunReason, TaskStat
 from heliograph.records.workflow import Owner
 from heliograph.storage import rows, schema
 from heliograph.storage.changelog import Changelog
+from heliograph.storage.deaths import Deaths
 from heliograph.storage.entries import Accepted, Claim, Refused
 from heliograph.storage.liveness import derived_status, is_alive
 from heliograph.storage.statements import Prepared, constant, constants
@@ -65,6 +66,11 @@ class Claims:
             ),
             dialect,
             ["status"],
+        )
+        self._end_run = Prepared(
+            update(runs).where(runs.c.workflow == of_workflow, runs.c.run == bindparam("of_run")),
+            dialect,
+            ["status", "end_time", "error_type", "error_message", "error"],
         )
         self._end_lost_attempts = Prepared(
             update(attempts).where(
@@ -113,6 +119,7 @@ class Claims:
             .group_by(*OWNER_COLUMNS),
             dialect,
         )
+        self._deaths = Deaths(dialect)
         self._changelog = Changelog(dialect)
 
     def claim(self, connection: Connection, claim: Claim, owner: Owner, now: float) -> Accepted | Refused:
@@ -139,6 +146,11 @@ class Claims:
             return self._adopt(connection, found, claim, owner)
         if status in ACTIVE:
             return Refused(status)
+        if claim.most_deaths is not None and status is WorkflowStatus.RESUMABLE:
+            deaths = self._deaths.count(connection, found.key)
+            if deaths >= claim.most_deaths:
+                self._give_up(connection, found, claim, deaths)
+                return Refused(WorkflowStatus.FAILED)
         if status is WorkflowStatus.SUCCESSFUL and (output := self._output_of(connection, found)):
             return Refused(status, output)
         run = found.run + 1
@@ -154,11 +166,8 @@ class Claims:
         of_workflow = {"of_workflow": found.key}
         lost_run = {"of_run": found.run, "status": WorkflowStatus.RESUMABLE.value}
         self._end_lost_run.tell(connection, of_workflow | lost_run)
-        self._end_lost_attempts.tell(connection, of_workflow | {"status": AttemptStatus.LOST.value})
-        self._reset.tell(connection, of_workflow | {"status": TaskStatus.PENDING.value})
+        self._close(connection, found.key)
         reused = self._reuse.tell(connection, of_workflow | {"reused_in": run})
-        counts = {TaskStatus(row.status): row.tasks for row in self._counts.ask(connection, **of_workflow)}
-        self._count.tell(connection, {"of_key": found.key, "progress": rows.progress_json(counts)})
         self._run.tell(
             connection,
             run_row(
@@ -175,6 +184,26 @@ class Claims:
         begun = f'[["run",{run},"{claim.status.value}"]]'
         self._changelog.note(connection, found.key, run, claim.created_time, begun)
         return Accepted(found.key, run)
+
+    def _give_up(self, connection: Connection, found: Any, claim: Claim, deaths: int) -> None:
+        """The run that its engine left is the last one that anybody begins unasked: it failed."""
+        failed = {"of_run": found.run, "status": WorkflowStatus.FAILED.value}
+        taken = {"of_key": found.key, "of_status": found.status, "run": found.run}
+        self._take.tell(connection, failed | taken)
+        error = self._deaths.error(rows.owner_record(found), deaths)
+        of_workflow = {"of_workflow": found.key}
+        self._end_run.tell(connection, failed | of_workflow | error | {"end_time": claim.created_time})
+        self._close(connection, found.key)
+        story = f'[["run",{found.run},"{WorkflowStatus.FAILED.value}"]]'
+        self._changelog.note(connection, found.key, found.run, claim.created_time, story)
+
+    def _close(self, connection: Connection, key: int) -> None:
+        """Nothing runs of it any more; what did not succeed is to do."""
+        of_workflow = {"of_workflow": key}
+        self._end_lost_attempts.tell(connection, of_workflow | {"status": AttemptStatus.LOST.value})
+        self._reset.tell(connection, of_workflow | {"status": TaskStatus.PENDING.value})
+        counts = {TaskStatus(row.status): row.tasks for row in self._counts.ask(connection, **of_workflow)}
+        self._count.tell(connection, {"of_key": key, "progress": rows.progress_json(counts)})
 
     def _adopt(self, connection: Connection, found: Any, claim: Claim, owner: Owner) -> Accepted:
         """Begin the first run of a workflow that was handed in; its row is locked."""

@@ -72,12 +72,21 @@ def cancel(database: Database, workflow: WorkflowRecord, clock: Callable[[], flo
 
 
 def forget(database: Database, values: ValueStore, workflow: WorkflowRecord) -> None:
-    """Delete a workflow and all that was stored of it.
+    """Delete a workflow and all that was stored of it; a server that goes away meanwhile is waited for.
 
     Raises:
         WorkflowStillActiveError: an engine has it; it has to be cancelled first.
         WorkflowNotFoundError: somebody deleted it meanwhile.
     """
+    folders: set[str] = set()
+    database.again(lambda: _forget_rows(database, workflow, folders))
+    database.news.tell(Word(frozenset([workflow.key]), frozenset([workflow.key])))
+    for folder in folders:
+        values.delete_folder(folder)
+
+
+def _forget_rows(database: Database, workflow: WorkflowRecord, folders: set[str]) -> None:
+    """Delete all rows of a workflow; the folders of its values are added to these."""
     with database.write() as connection:
         database.lock(connection, keys=[workflow.key])
         row = connection.execute(
@@ -85,18 +94,17 @@ def forget(database: Database, values: ValueStore, workflow: WorkflowRecord) -> 
             .where(schema.workflows.c.key == workflow.key, schema.workflows.c.run == workflow.run.run)
             .returning(schema.workflows.c.status)
         ).first()
+        if row is None and folders:
+            return  # an earlier try deleted it, and nobody heard of that
         if row is None:
             raise WorkflowNotFoundError(f"No such workflow_id {workflow.workflow_id!r}")
         if WorkflowStatus(row.status) in ACTIVE and workflow.status is not WorkflowStatus.RESUMABLE:
             raise WorkflowStillActiveError(
                 f"workflow {workflow.workflow_id!r} is {row.status}: cancel it before you delete it"
             )
-        folders = folders_of(connection, workflow.key)
+        folders |= folders_of(connection, workflow.key)
         for table in schema.OF_WORKFLOW:
             connection.execute(delete(table).where(table.c.workflow == workflow.key))
-    database.news.tell(Word(frozenset([workflow.key]), frozenset([workflow.key])))
-    for folder in folders:
-        values.delete_folder(folder)
 
 
 def folders_of(connection: Connection, key: int) -> set[str]:

@@ -7,13 +7,14 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from heliograph.errors import StorageError, StorageUnreachableError
+from heliograph.storage import schema
 from heliograph.storage.backend import Backend, UndoneError
 from heliograph.storage.location import Location
 from heliograph.storage.news import News
@@ -51,6 +52,7 @@ class Database:
         self._is_leaving = threading.Event()
         self.news = News(self._backend.bell, self.changes)
         self.dialect = self._engine.dialect
+        schema.say_where(self.dialect.name)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -185,6 +187,10 @@ class Database:
         if queue:
             self._backend.lock_queue(connection)
         self._backend.lock(connection, keys, ids, new)
+
+    def pipelined(self, connection: Connection) -> AbstractContextManager[object]:
+        """As `Backend.pipelined`."""
+        return self._backend.pipelined(connection)
 
     def lock_schema(self, connection: Connection) -> None:
         """Until the transaction ends, let nobody else make or change tables."""

@@ -69,6 +69,7 @@ class Claim:
         reason: recorded with the run; a workflow that had failed says `RunReason.RETRY` instead of RESUME.
             One that was handed in for any engine is there for RECOVERED only.
         limit: take it only while fewer than so many run, over all engines; None: any number.
+        most_deaths: give it up after so many engines in a row died with it; None: any number.
     """
 
     workflow_id: str
@@ -77,6 +78,7 @@ class Claim:
     created_time: float
     reason: RunReason = RunReason.RESUME
     limit: int | None = None
+    most_deaths: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Connection, Dialect, and_, bindparam, delete, select, update
@@ -98,6 +99,7 @@ class Journal:
         self._clock = clock
         self._lease_clock = lease_clock
         self._owner = owner
+        self._is_remote = database.is_remote
         self._statements = _Statements(database.dialect)
         self._submissions = Submissions(database.dialect)
         self._claims = Claims(database.dialect)
@@ -117,22 +119,27 @@ class Journal:
         Raises:
             StorageError: nothing of it is written; or the server does not come back, and nobody knows.
         """
-        if self._database.is_remote:
-            if not self._registered:
-                self._register(self._marked(Batch([], [])))
-            batch = self._marked(batch)
-        tried: list[tuple[Committed, bool]] = []
-
-        def store(connection: Connection) -> tuple[Committed, bool]:
-            if not (tried and self._is_stored(connection, batch)):
-                tried.append(self._store(connection, batch))
-            return tried[-1]
-
-        committed, found_out = self._database.again(lambda: self._database.written(store))
+        if self._is_remote:
+            committed, found_out = self._commit_remotely(batch)
+        else:
+            committed, found_out = self._database.written(partial(self._store, batch=batch))
         self._registered, self._has_facts = True, found_out
         if self._database.news.is_heeded:
             self._tell(batch, committed)
         return committed
+
+    def _commit_remotely(self, batch: Batch) -> tuple[Committed, bool]:
+        if not self._registered:
+            self._register(self._marked(Batch([], [])))
+        marked = self._marked(batch)
+        tried: list[tuple[Committed, bool]] = []
+
+        def store(connection: Connection) -> tuple[Committed, bool]:
+            if not (tried and self._is_stored(connection, marked)):
+                tried.append(self._store(connection, marked))
+            return tried[-1]
+
+        return self._database.again(lambda: self._database.written(store))
 
     def _tell(self, batch: Batch, committed: Committed) -> None:
         lost = frozenset(
@@ -178,24 +185,28 @@ class Journal:
             self._database.news.tell(Word(unowned=True))
 
     def _store(self, connection: Connection, batch: Batch) -> tuple[Committed, bool]:
-        self._database.lock(
-            connection,
-            keys={changes.key for changes in batch.changes},
-            ids={entry.workflow_id for entry in batch.entries if isinstance(entry, Claim)},
-            new={entry.workflow_id for entry in batch.entries if isinstance(entry, Submission)},
-            queue=any(isinstance(entry, Claim) and entry.limit is not None for entry in batch.entries),
-        )
+        if self._is_remote:  # else who writes has locked all there is
+            self._database.lock(
+                connection,
+                keys={changes.key for changes in batch.changes},
+                ids={entry.workflow_id for entry in batch.entries if isinstance(entry, Claim)},
+                new={entry.workflow_id for entry in batch.entries if isinstance(entry, Submission)},
+                queue=any(isinstance(entry, Claim) and entry.limit is not None for entry in batch.entries),
+            )
         self._renew(connection, batch)
         found_out = self._find_out(connection)
         answers = [self._enter(connection, entry) for entry in batch.entries]
         lost = set()
         names: dict[int, dict[int, tuple[str, ...]]] = {}
+        now = self._clock() if batch.changes else 0.0
         for changes in batch.changes:
             if self._fence(connection, changes):
-                names[changes.key] = dict(self._expand(connection, changes))
-                self._write(connection, changes)
+                if changes.expansions:
+                    names[changes.key] = dict(self._expand(connection, changes))
+                with self._database.pipelined(connection):
+                    self._write(connection, changes, now)
             else:
-                self._write_remains(connection, changes)
+                self._write_remains(connection, changes, now)
                 lost.add((changes.key, changes.run))
         return Committed(answers, frozenset(lost), names), found_out
 
@@ -225,50 +236,49 @@ class Journal:
         fence = {"of_key": changes.key, "of_run": changes.run, "progress": progress}
         if changes.ending is None and changes.started is None:
             return self._statements.hold.tell(connection, fence) == 1
-        status = changes.ending.status if changes.ending else WorkflowStatus.RUNNING
-        return self._statements.move.tell(connection, fence | {"status": status.value}) == 1
+        fence["status"] = str(changes.ending.status if changes.ending else WorkflowStatus.RUNNING)
+        return self._statements.move.tell(connection, fence) == 1
 
     def _expand(self, connection: Connection, changes: RunChanges) -> Iterator[tuple[int, tuple[str, ...]]]:
         for expansion in changes.expansions:
             yield expansion.first, self._submissions.expand(connection, changes.key, expansion)
 
-    def _write(self, connection: Connection, changes: RunChanges) -> None:
+    def _write(self, connection: Connection, changes: RunChanges, now: float) -> None:
         write, key = self._statements, changes.key
-        write.sleep.tell(
-            connection,
-            *[{"of_workflow": key, "of_task": task, "due": due} for task, due in changes.due.items()],
-        )
+        if changes.due:
+            write.sleep.tell(
+                connection,
+                *[{"of_workflow": key, "of_task": task, "due": due} for task, due in changes.due.items()],
+            )
         write.mark.tell(
             connection,
             *[
-                {"of_workflow": key, "of_task": task, "status": status.value}
+                {"of_workflow": key, "of_task": task, "status": str(status)}
                 for task, status in changes.tasks.items()
             ],
         )
-        self._write_attempts(connection, changes, changes.attempts.values())
-        write.forget.tell(
-            connection,
-            *[
-                {"of_workflow": key, "of_task": task, "of_location": location}
-                for task, location in changes.damaged.items()
-            ],
-        )
-        write.value.tell(
-            connection,
-            *[
-                rows.value_row(key, task, schema.Role.OUTPUT, value)
-                for task, value in changes.outputs.items()
-            ],
+        self._write_attempts(connection, changes, changes.attempts.values(), now)
+        if changes.damaged:
+            write.forget.tell(
+                connection,
+                *[
+                    {"of_workflow": key, "of_task": task, "of_location": location}
+                    for task, location in changes.damaged.items()
+                ],
+            )
+        output = schema.Role.OUTPUT
+        write.value.put(
+            connection, [rows.value_row(key, task, output, value) for task, value in changes.outputs.items()]
         )
         said = self._reports.store(connection, key, changes.said)
-        self._changelog.note(connection, key, changes.run, self._clock(), run_story(changes, said))
+        self._changelog.note(connection, key, changes.run, now, run_story(changes, said))
         if changes.started is not None:
             begun = {"status": WorkflowStatus.RUNNING.value, "start_time": changes.started}
             write.begin.tell(connection, {"of_workflow": key, "of_run": changes.run} | begun)
         if changes.ending is not None:
-            write.end.tell(connection, _end_row(changes, changes.ending, self._clock()))
+            write.end.tell(connection, _end_row(changes, changes.ending, now))
 
-    def _write_remains(self, connection: Connection, changes: RunChanges) -> None:
+    def _write_remains(self, connection: Connection, changes: RunChanges, now: float) -> None:
         """Of a cancelled run: how its attempts went and what they said, as that is true. Never an output."""
         row = self._statements.stands.ask(connection, of_key=changes.key).first()
         if row is not None and row.run == changes.run and row.status == WorkflowStatus.CANCELED:
@@ -277,16 +287,14 @@ class Journal:
                 for entry in changes.attempts.values()
                 if entry.status not in (AttemptStatus.SUCCESSFUL, AttemptStatus.RUNNING)
             ]
-            self._write_attempts(connection, changes, ended)
+            self._write_attempts(connection, changes, ended, now)
             self._reports.store(connection, changes.key, changes.said)
 
     def _write_attempts(
-        self, connection: Connection, changes: RunChanges, entries: Iterable[AttemptEntry]
+        self, connection: Connection, changes: RunChanges, entries: Iterable[AttemptEntry], stored: float
     ) -> None:
-        stored = self._clock()
-        self._statements.attempt.tell(
-            connection,
-            *[rows.attempt_row(changes.key, changes.run, stored, entry) for entry in entries],
+        self._statements.attempt.put(
+            connection, [rows.attempt_row(changes.key, changes.run, stored, entry) for entry in entries]
         )
 
 

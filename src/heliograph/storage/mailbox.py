@@ -9,6 +9,7 @@ One wait takes one event, in the order in which they were sent.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, cast
 
@@ -137,15 +138,18 @@ class Mailbox:
     def send(self, order: SendOrder) -> SentEvent:
         """Store an event for whoever waits for it; where nobody does, only if it is to be kept.
 
+        A server that goes away meanwhile is waited for; the event is stored once.
+
         Raises:
             ValueError: the sender gave this name to another payload before.
         """
-        sent = self._send(order)
+        sent_time, tries = self._clock(), itertools.count()
+        sent = self._database.again(lambda: self._send(order, sent_time, is_first=next(tries) == 0))
         if sent.event is not None:
             self._database.news.tell(Word(events=True))
         return sent
 
-    def _send(self, order: SendOrder) -> SentEvent:
+    def _send(self, order: SendOrder, sent_time: float, is_first: bool) -> SentEvent:
         with self._database.write() as connection:
             self._database.lock(connection, ids=[order.workflow_id])
             found = self._statements.workflow.ask(connection, of_id=order.workflow_id).first()
@@ -153,13 +157,16 @@ class Mailbox:
                 return SentEvent(refusal=f"No such workflow_id {order.workflow_id!r}", is_unknown=True)
             if order.sender_key is not None and (known := self._known(connection, found.key, order)):
                 return known
+            # Of a first try nobody may have heard whether it was committed.
+            if not is_first and (mine := self._sent_at(connection, found.key, order, sent_time)):
+                return mine
             status = derived_status(
                 WorkflowStatus(found.status), rows.owner_record(found), self._lease_clock()
             )
             if status is WorkflowStatus.RUNNING and self._is_awaited(connection, found, order):
-                return self._store(connection, found.key, order, EventState.SENT)
+                return self._store(connection, found.key, order, EventState.SENT, sent_time)
             if order.keep and status is not WorkflowStatus.SUCCESSFUL:
-                return self._store(connection, found.key, order, EventState.KEPT)
+                return self._store(connection, found.key, order, EventState.KEPT, sent_time)
             return self._refusal(connection, found.key, status, order)
 
     @patient
@@ -255,7 +262,18 @@ class Mailbox:
         waiting = self._statements.listeners.ask(connection, **of_place, of_run=found.run).scalar_one()
         return bool(waiting and waiting > self._statements.unseen.ask(connection, **of_place).scalar_one())
 
-    def _store(self, connection: Connection, key: int, order: SendOrder, state: EventState) -> SentEvent:
+    def _sent_at(
+        self, connection: Connection, key: int, order: SendOrder, sent_time: float
+    ) -> SentEvent | None:
+        events = schema.http_events
+        of_place = (events.c.workflow == key, events.c.event_key == order.event_key)
+        sent = select(events.c.event, events.c.state).where(*of_place, events.c.sent_time == sent_time)
+        row = connection.execute(sent).first()
+        return None if row is None else SentEvent(row.event, EventState(row.state))
+
+    def _store(
+        self, connection: Connection, key: int, order: SendOrder, state: EventState, sent_time: float
+    ) -> SentEvent:
         result = connection.execute(
             insert(schema.http_events)
             .values(
@@ -265,7 +283,7 @@ class Mailbox:
                 payload=order.payload,
                 is_kept=order.keep,
                 sender_key=order.sender_key,
-                sent_time=self._clock(),
+                sent_time=sent_time,
             )
             .returning(schema.http_events.c.event)
         )

@@ -147,6 +147,7 @@ class News:
         self.changes = changes
         self._bell: Bell | None = None
         self._is_hung = False  # or will never be
+        self._is_heard = False  # somebody listened here once: asking the set costs more
         self._near: WeakSet[Ear] = WeakSet()
         self._far: WeakSet[Ear] = WeakSet()
         self._lock = threading.Lock()
@@ -156,6 +157,7 @@ class News:
         made = self.far_ear(concerns, call)
         with self._lock:
             self._near.add(made)
+            self._is_heard = True
         return made
 
     def far_ear(self, concerns: Callable[[Word], bool], call: Callable[[Word], object] | None = None) -> Ear:
@@ -169,7 +171,7 @@ class News:
     @property
     def is_heeded(self) -> bool:
         """Whether it is worth telling anything."""
-        return bool(self._near) or self._hung() is not None
+        return (self._is_heard and bool(self._near)) or self._hung() is not None
 
     def tell(self, word: Word) -> None:
         """Something was committed: who waits in this process knows at once, the others soon."""

@@ -12,7 +12,7 @@ import time
 import zlib
 from collections.abc import Callable, Collection
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DisconnectionError
@@ -181,6 +181,11 @@ class PostgreSQL:
     def commit(self, connection: Connection) -> None:
         """As `Backend.commit`."""
         _execute(connection, "COMMIT")
+
+    def pipelined(self, connection: Connection) -> contextlib.AbstractContextManager[object]:
+        """As `Backend.pipelined`."""
+        raw: Any = connection.connection.dbapi_connection
+        return cast("contextlib.AbstractContextManager[object]", raw.pipeline())
 
     def undo(self, connection: Connection) -> None:
         """As `Backend.undo`; a connection that is lost undid it by that."""

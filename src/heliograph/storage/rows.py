@@ -47,45 +47,34 @@ Never to be changed, whatever options will be usual: it is what that stands for 
 LEFT_OUT: Final = "{}"
 
 
-def attempt_row(key: int, run: int, stored: float, entry: AttemptEntry) -> dict[str, Any]:
-    """An attempt, as the journal writes it."""
+def attempt_row(key: int, run: int, stored: float, entry: AttemptEntry) -> tuple[Any, ...]:
+    """An attempt, as the journal writes it: in the order of the table's columns."""
     phases, failure = entry.phases, entry.failure
     worker, used = entry.worker or _NO_WORKER, entry.resources or _NO_RESOURCES
-    return {
-        "workflow": key,
-        "task": entry.task,
-        "attempt": entry.attempt,
-        "run": run,
-        "status": entry.status.value,
-        "created": entry.created,
-        "ready": entry.ready,
-        "submitted": phases.submitted,
-        "started": phases.started,
-        "loaded": phases.loaded,
-        "finished": phases.finished,
-        "serialised": phases.serialised,
-        "stored": None if entry.status is AttemptStatus.RUNNING else stored,
-        "backoff": entry.backoff,
-        "inputs_size": entry.inputs_size,
-        "host": worker.host or None,
-        "pid": worker.pid or None,
-        "worker_id": worker.worker_id or None,
-        "node_id": worker.node_id,
-        "ray": worker.ray and _ray_json(worker.ray),
-        "measured": used.measured or None,
-        "cpu_time": used.cpu_time,
-        "peak_rss": used.peak_rss,
-        "read_bytes": used.read_bytes,
-        "write_bytes": used.write_bytes,
-        "voluntary_switches": used.voluntary_switches,
-        "involuntary_switches": used.involuntary_switches,
-        "exit_code": used.exit_code,
-        "signal": used.signal,
-        "error_type": failure and failure.kind,
-        "error_message": failure and storable_text(failure.message),
-        "error_traceback": failure and failure.traceback and storable_text(failure.traceback),
-        "died": failure and failure.died,
-    }
+    return (
+        key,
+        entry.task,
+        entry.attempt,
+        run,
+        str(entry.status),
+        entry.created,
+        entry.ready,
+        *phases[2:7],
+        None if entry.status is AttemptStatus.RUNNING else stored,
+        entry.backoff,
+        entry.inputs_size,
+        worker.host or None,
+        worker.pid or None,
+        worker.worker_id or None,
+        worker.node_id,
+        worker.ray and _ray_json(worker.ray),
+        used[0] or None,
+        *used[1:],
+        failure and failure.kind,
+        failure and storable_text(failure.message),
+        failure and failure.traceback and storable_text(failure.traceback),
+        failure and failure.died,
+    )
 
 
 def _ray_json(facts: RayFacts) -> str:
@@ -111,18 +100,9 @@ def storable_text(text: str) -> str:
     return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
-def value_row(key: int, task: int, role: Role, value: StoredValue) -> dict[str, Any]:
-    """A stored value, as the journal writes it."""
-    return {
-        "workflow": key,
-        "task": task,
-        "role": role.value,
-        "size": value.size,
-        "sha256": value.sha256,
-        "kind": value.kind,
-        "data": value.data,
-        "location": value.location,
-    }
+def value_row(key: int, task: int, role: Role, value: StoredValue) -> tuple[Any, ...]:
+    """A stored value, as the journal writes it: in the order of the table's columns."""
+    return key, str(role), task, value.size, value.sha256, value.kind, value.data, value.location
 
 
 @functools.lru_cache(256)  # most tasks share their options with many others

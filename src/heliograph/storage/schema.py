@@ -53,8 +53,8 @@ def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
 
 
 def _where(condition: str) -> dict[str, Any]:
-    """An index of some rows only; each database has its own word for it."""
-    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+    """An index of some rows only; each database has its own word for it: see `say_where`."""
+    return {"info": {"where": condition}}
 
 
 schema_version = Table("heliograph_schema", metadata, Column("version", Integer, nullable=False))
@@ -363,3 +363,14 @@ OF_WORKFLOW: Final = (
     http_listeners,
 )
 """Tables whose rows belong to one workflow, named by their column ``workflow``."""
+
+
+def say_where(dialect: str) -> None:
+    """Say in a database's own word which rows an index is of.
+
+    Only of the one that is used: at a word of another database, all of its dialect would be imported.
+    """
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            if "where" in index.info:
+                index.dialect_kwargs[f"{dialect}_where"] = text(index.info["where"])

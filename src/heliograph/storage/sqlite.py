@@ -26,6 +26,7 @@ _SPARE_BYTES: Final = 64 * 1024 * 1024  # a disk with less has no room to give a
 _ALLOWED: Final = frozenset(
     {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 )
+_NOT_PIPELINED: Final = contextlib.nullcontext()
 _BREATH: Final = 100_000  # steps of SQLite's machine after which Python sees whether somebody pressed Ctrl-C
 
 
@@ -43,6 +44,7 @@ class SQLite:
     def __init__(self, location: Location, path: Path) -> None:
         self._location = location
         self._path = path
+        self._name = os.fspath(path)  # once: it is looked at with every commit
         self._identity: tuple[int, int] | None = None
 
     def engine(self) -> Engine:
@@ -84,7 +86,7 @@ class SQLite:
     def _identified(self) -> tuple[int, int]:
         """Tells the database file from another one under its name."""
         try:
-            status = os.stat(self._path)
+            status = os.stat(self._name)
         except FileNotFoundError as error:
             raise StorageError(
                 f"storage {self._path} was removed while it was in use: put it back, and start again"
@@ -93,7 +95,8 @@ class SQLite:
 
     def begin(self, connection: Connection) -> None:
         """Taking the write lock at once, a transaction can't find half-way that another got in between."""
-        _execute(connection, "BEGIN IMMEDIATE")
+        raw: Any = connection.connection.dbapi_connection
+        raw.execute("BEGIN IMMEDIATE")
 
     def begin_snapshot(self, connection: Connection) -> None:
         """In WAL mode every transaction reads from one moment."""
@@ -105,7 +108,12 @@ class SQLite:
 
     def commit(self, connection: Connection) -> None:
         """As `Backend.commit`."""
-        _execute(connection, "COMMIT")
+        raw: Any = connection.connection.dbapi_connection
+        raw.execute("COMMIT")
+
+    def pipelined(self, connection: Connection) -> contextlib.AbstractContextManager[object]:
+        """Each statement is done when it returns."""
+        return _NOT_PIPELINED
 
     def undo(self, connection: Connection) -> None:
         """As `Backend.undo`."""

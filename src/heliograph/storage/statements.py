@@ -130,7 +130,7 @@ class Prepared:
         columns: for an insert, the columns that rows will give.
     """
 
-    __slots__ = ("_bulk", "_pick", "_row", "_sql")
+    __slots__ = ("_bulk", "_columns", "_is_in_order", "_pick", "_row", "_sql")
 
     def __init__(
         self, statement: ClauseElement, dialect: Dialect, columns: Sequence[str] | None = None
@@ -144,6 +144,8 @@ class Prepared:
         # The names are known only now, which no type checker can follow.
         self._row: Callable[[Any], Any] = cast("Any", namedtuple)("Row", names, rename=True)._make
         positions: Sequence[str] | None = getattr(compiled, "positiontup", None)
+        self._columns = tuple(columns or ())
+        self._is_in_order = positions is not None and tuple(positions) == self._columns
         match positions:
             case None:
                 self._pick: Any = dict
@@ -158,6 +160,17 @@ class Prepared:
         """Run it for its rows, straight on the driver."""
         raw: Any = connection.connection.dbapi_connection
         return Answer(raw.execute(self._sql, self._pick(values)), self._row)
+
+    def put(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """As `tell`, for an insert: each row has the values of its `columns`, in their order."""
+        if not self._is_in_order:
+            self.tell(connection, *[dict(zip(self._columns, row, strict=True)) for row in rows])
+            return
+        raw: Any = connection.connection.dbapi_connection
+        if len(rows) == 1:
+            raw.execute(self._sql, rows[0])
+        elif rows:
+            raw.executemany(self._sql, rows)
 
     def tell(self, connection: Connection, *rows: Row) -> int:
         """Run it once for each of these, straight on the driver; returns how many rows it changed."""

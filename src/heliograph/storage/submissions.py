@@ -117,17 +117,17 @@ class Submissions:
         self._function.tell(connection, *[_function_row(key, *function) for function in functions])
         self._task.tell(connection, *tasks)
         self._labels.add_of_tasks(connection, key, [(row["task"], row["user_metadata"]) for row in tasks])
-        self._dependency.tell(
+        self._dependency.put(
             connection,
-            *[
-                {"workflow": key, "task": task, "place": place, "upstream": first + upstream}
+            [
+                (key, task, place, first + upstream)
                 for task, planned in enumerate(plan.tasks, first)
                 for place, upstream in enumerate(planned.upstream)
             ],
         )
-        self._value.tell(
+        self._value.put(
             connection,
-            *[
+            [
                 rows.value_row(key, task, schema.Role.ARGUMENTS, value)
                 for task, value in enumerate(arguments, first)
             ],
@@ -149,8 +149,8 @@ def run_row(
     return {
         "workflow": key,
         "run": run,
-        "reason": reason.value,
-        "status": status.value,
+        "reason": str(reason),
+        "status": str(status),
         "owner": owner and owner.owner_id,
         "created_time": now,
         "start_time": now if status is WorkflowStatus.RUNNING else None,
@@ -184,7 +184,7 @@ def _workflow_row(submission: Submission) -> dict[str, Any]:
     return {
         "workflow_id": submission.workflow_id,
         "name": f"{function.module}.{function.qualname}",
-        "status": submission.status.value,
+        "status": str(submission.status),
         "run": 1,
         "created_time": submission.created_time,
         "user_metadata": submission.user_metadata,
@@ -216,7 +216,7 @@ def _task_rows(key: int, plan: Plan) -> list[dict[str, Any]]:
             "task": task,
             "task_id": planned.task_id,
             "function": planned.function,
-            "status": initial_status(planned.upstream).value,
+            "status": str(initial_status(planned.upstream)),
             "options": rows.options_json(planned.options),
             "user_metadata": planned.options.metadata_json,
             "reused_in": None,

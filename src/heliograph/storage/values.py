@@ -151,8 +151,8 @@ class ValueStore:
 
 _COPIED_AT_ONCE: Final = 4 * 1024 * 1024
 _WAY_OUT: Final = (
-    ". Put it back from a backup; or resume the workflow once more, which makes it again if its task may be "
-    "tried again"
+    ". An output is made again where a task needs it, if its own task may be tried again; else put it back "
+    "from a backup"
 )
 
 

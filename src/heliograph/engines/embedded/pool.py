@@ -65,6 +65,7 @@ class Pool:
         self._lines = Lines(lambda handle: watch(self._selector, handle.wire))
         self._async = AsyncLane(deliver, self._selector, storage)
         self._made = 0
+        self._has_begun = False
         self._start_failures = 0
         self._start_after = 0.0
         self._start_error = ""
@@ -208,7 +209,7 @@ class Pool:
                 except (pickle.UnpicklingError, ValueError, TypeError, IndexError, EOFError):
                     return False  # a task wrote into the worker's line: it can't be understood any more
             elif message == READY:
-                handle.is_ready = True
+                handle.is_ready = self._has_begun = True
                 self._start_failures = 0
         if messages:
             self._lines.place(handle)
@@ -230,8 +231,12 @@ class Pool:
     # Workers that come and go.
 
     def _start_workers(self) -> None:
-        """Bring the pool to its full number, unless starting keeps failing."""
-        while len(self._handles) < self._count:
+        """Bring the pool to its full number, unless starting keeps failing.
+
+        The others wait until the first is ready: with few processors they would only hold it up, and
+        somebody may wait for a first result.
+        """
+        while len(self._handles) < (self._count if self._has_begun else 1):
             if self._start_failures >= START_FAILURES:
                 if not self._handles:
                     self._fail_all(f"worker processes can't be started: {self._start_error}")

@@ -76,8 +76,6 @@ def _fields_of(kind: type) -> attrgetter[tuple[Any, ...]]:
 
 _value: Final = _fields_of(StoredValue)
 _failure: Final = _fields_of(Failure)
-_resources: Final = _fields_of(Resources)
-_phases: Final = _fields_of(Phases)
 
 
 def pack_order(work: Work, ticket: int, submitted: float, is_known: bool, forget: bool) -> bytes:
@@ -131,8 +129,8 @@ def pack_answer(ticket: int, seconds: float, receipt: Receipt) -> bytes:
         (
             ticket,
             seconds,
-            _phases(receipt.phases),
-            _resources(receipt.resources),
+            tuple(receipt.phases),
+            tuple(receipt.resources),
             None if output is None else _value(output),
             None if failure is None else _failure(failure),
             None if caught is None else _value(caught),

@@ -134,7 +134,8 @@ class ThreadExecutor:
 
     def _start_if_short(self) -> None:
         """One more thread, if an attempt would have to wait for one that could be. Called under the lock."""
-        if len(self._threads) >= min(self._count, len(self._entries)):
+        count = len(self._threads)
+        if count >= self._count or count >= len(self._entries):
             return
         self._started += 1
         thread = threading.Thread(target=self._serve, name=f"heliograph-thread-{self._started}", daemon=True)
