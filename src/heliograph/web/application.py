@@ -13,7 +13,6 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from heliograph import workflow
-from heliograph.reading.opened import checked_flag
 from heliograph.web import actions, prometheus
 from heliograph.web.apart import Apart
 from heliograph.web.api.routes import routes as api_routes
@@ -49,7 +48,8 @@ def make(
         csrf: what forms carry; None: it is made of the token, or else by chance.
         apart: have what is asked of very large workflows answered in processes of their own.
     """
-    checked_flag("read_only", read_only)
+    if not isinstance(read_only, bool):  # the text "no" is true to Python
+        raise TypeError(f"read_only must be True or False, not {read_only!r}")
     if max_body < 1:
         raise ValueError(f"max_body must be a positive number of bytes, not {max_body!r}")
     if token is not None and not token.strip():
