@@ -261,3 +261,16 @@ def test_ids_are_whole_in_narrow_terminals(tmp_path: Path, width: int) -> None:
 @workflow.task
 def give(value: object) -> object:
     return value
+
+
+def test_rows_wider_than_the_terminal_have_a_line_for_each_value(storage: Path) -> None:
+    names = list(workflow.sql_views()["heliograph_workflows"]["columns"])[:6]
+    query = f"select {', '.join(names)} from heliograph_workflows where workflow_id = 'w2'"
+    seen = COLOURS.sub("", on_terminal("sql", query, storage=storage, width=40)).splitlines()
+    assert seen[0] == "row 1"
+    assert [line.split()[0] for line in seen[1:7]] == names
+
+
+def test_who_asks_the_tables_is_led_to_the_views(storage: Path) -> None:
+    assert "internal" in heliograph("sql", "select key from workflows", storage=storage).stderr
+    assert heliograph("sql", "select status from heliograph_workflows", storage=storage).stderr == ""

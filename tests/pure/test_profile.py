@@ -343,3 +343,10 @@ def test_no_latest_end_is_later_than_the_run(trace: Trace) -> None:
     graph = causes(trace, trace.runs[-1])
     latest = latest_ends(graph)
     assert all(end <= graph.end + 1e-9 for end in latest)
+
+
+def test_workers_that_were_not_there_at_once_are_not_too_few() -> None:
+    from heliograph.insight.bottlenecks import _sentence
+
+    assert "though 12 workers took part" in _sentence("queue", (), 6, 12)
+    assert "6 workers ran at most 6 attempts at once" in _sentence("queue", (), 6, 6)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from heliograph import web
 from tests.conditions import DEADLINE
 from tests.scripts import ROOT, environment
 from tests.web.sending import Server, serving
@@ -160,3 +161,8 @@ def test_without_the_extra_one_line_names_it(tmp_path: Path, missing: str) -> No
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1
     assert 'pip install "heliograph[web]"' in done.stderr
+
+
+def test_read_only_is_true_or_false() -> None:
+    with pytest.raises(TypeError, match="read_only must be True or False, not 'no'"):
+        web.app(read_only="no")  # type: ignore[arg-type]

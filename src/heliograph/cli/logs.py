@@ -35,10 +35,12 @@ def logs(
     for line in _followed(workflow_id, task) if follow else _stored(workflow_id, task):
         is_empty = False
         if as_json:
-            rendering.write(json.dumps(line, ensure_ascii=True))
+            text = json.dumps(line, ensure_ascii=True)
         else:
             names = "" if task is not None else f"{rendering.shown(line['task_id'])}: "
-            rendering.write(f"{rendering.clock(line['time'])}  {names}{rendering.shown_lines(line['text'])}")
+            text = f"{rendering.clock(line['time'])}  {names}{rendering.shown_lines(line['text'])}"
+        if not rendering.write(text):
+            break
     if is_empty and not as_json:
         words = "nothing was logged: tasks log with workflow.current().log(text); what they print is not kept"
         rendering.stderr().print(words, style="dim", soft_wrap=True)

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 _LINKS: Final = 12
 _TASKS: Final = 5
 _LEAST_GAIN: Final = 0.01  # of the wall time; less is not worth a line
-_BAR: Final = 24
 
 
 def profile(
@@ -128,7 +127,7 @@ def _split(found: Profile) -> str | None:
 
 
 def _path(found: Profile, width: int) -> RenderableType:
-    from heliograph.cli.rendering import Column, duration, fitted, phase_bar, shown, status_text
+    from heliograph.cli.rendering import Column, bar_width, duration, fitted, phase_bar, shown, status_text
 
     links = found.path
     if len(links) > _LINKS:
@@ -147,10 +146,10 @@ def _path(found: Profile, width: int) -> RenderableType:
             Column("QUEUE", [_unless_none(part.queue) for part in parts], is_number=True),
             Column("COMPUTE", [_unless_none(part.compute) for part in parts], is_number=True),
             Column("STORE", [_unless_none(part.store) for part in parts], is_number=True),
-            Column(" ", [phase_bar(part.to_dict(), _BAR, longest) for part in parts]),
+            Column(" ", [phase_bar(part.to_dict(), bar_width(width), longest) for part in parts]),
         ],
         width,
-        dropped_first=("STORE", "WAIT", " ", "AT", "TRY", "QUEUE", "COMPUTE"),
+        dropped_first=("WAIT", "AT", " ", "STORE", "TRY", "QUEUE", "COMPUTE"),
     )
 
 

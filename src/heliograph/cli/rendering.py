@@ -309,6 +309,14 @@ def phase_bar(durations: Mapping[str, float], width: int, longest: float) -> Tex
     return bar if drawn else Text("▏", PHASES["compute"][1])
 
 
+def bar_width(width: int) -> int:
+    """Characters of a bar beside numbers: a terminal of 80 columns has room for the numbers first."""
+    return 20 if width >= _ROOMY else 10
+
+
+_ROOMY: Final = 100
+
+
 def phase_legend(phases: Sequence[str]) -> Text:
     """What the glyphs of `phase_bar` mean."""
     legend = Text()
@@ -380,13 +388,13 @@ def fitted(
         for column in kept
     }
     for title in dropped_first:
-        if sum(least[column.title] + 2 for column in kept) - 2 <= width:
+        if sum(least[column.title] + GAP for column in kept) - GAP <= width:
             break
         kept = [column for column in kept if column.title != title]
     rooms = _shared_out(
         [least[column.title] for column in kept],
         [natural[column.title] for column in kept],
-        width - 2 * len(kept) + 2,
+        width - GAP * (len(kept) - 1),
     )
     parts: list[RenderableType] = [_empty_table(kept, rooms, header=True)]
     for row in zip(*(column.cells for column in kept), strict=True):
@@ -408,21 +416,25 @@ def fitted(
 
 
 _LEAST_WHOLE: Final = 16
+GAP: Final = 2
+"""Between two columns."""
 
 
 def _empty_table(columns: Sequence[Column], rooms: Sequence[int], header: bool) -> Table:
     table = Table(
         box=None,
         pad_edge=False,
-        padding=(0, 2, 0, 0),
+        padding=(0, GAP, 0, 0),
         show_edge=False,
         show_header=header,
         header_style="dim",
     )
-    for column, room in zip(columns, rooms, strict=True):
+    for place, (column, room) in enumerate(zip(columns, rooms, strict=True), 1):
+        # rich adds the gap behind the last column to its width, too, and gives that to what stands in it. Not
+        # taken off, it would cut another column where the room is used up.
         table.add_column(
             column.title,
-            width=max(room, 1),
+            width=max(room, 1) - (GAP if place == len(columns) else 0),
             no_wrap=True,
             overflow="ellipsis",
             justify="right" if column.is_number else "left",

@@ -15,6 +15,7 @@ from heliograph.cli.rendering import (
     STYLES,
     Column,
     ago,
+    bar_width,
     compact,
     duration,
     facts,
@@ -241,7 +242,10 @@ def _durations(attempts: Mapping[str, Sequence[Any]], at: int) -> dict[str, floa
 def _task_table(attempts: Mapping[str, Sequence[Any]], places: Sequence[int], width: int) -> RenderableType:
     durations = [_durations(attempts, at) for at in places]
     longest = _busy(attempts, places[0])
-    bars = [phase_bar({phase: one.get(phase, 0.0) for phase in _BUSY}, 20, longest) for one in durations]
+    bars = [
+        phase_bar({phase: one.get(phase, 0.0) for phase in _BUSY}, bar_width(width), longest)
+        for one in durations
+    ]
 
     def phase(name: str) -> Column:
         return Column(name.upper(), [duration(one.get(name)) for one in durations], is_number=True)
@@ -259,7 +263,7 @@ def _task_table(attempts: Mapping[str, Sequence[Any]], places: Sequence[int], wi
             Column("MEMORY", [size(attempts["peak_rss"][at]) for at in places], is_number=True),
         ],
         width,
-        dropped_first=("MEMORY", "WAIT", "CPU", "", "QUEUE", "STORE"),
+        dropped_first=("WAIT", "", "QUEUE", "CPU", "MEMORY", "STORE"),
         whole=("TASK",),
     )
 

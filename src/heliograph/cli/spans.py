@@ -46,4 +46,5 @@ def spans(
         workflow.send_spans(workflow_id, None if endpoint == "env" else endpoint)
         return
     for document in workflow.live_spans(workflow_id):
-        rendering.write(document)
+        if not rendering.write(document):
+            break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -13,6 +14,8 @@ from heliograph.cli.storage import StorageOption, chosen, open_to_read
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from heliograph.cli.rendering import Column
 
 DEFAULT_LIMIT: Final = 1000
 
@@ -57,6 +60,11 @@ def sql(
         rendering.output(_table(names, rows, console.width), console)
     else:
         rendering.stderr().print("no rows", style="dim")
+    if re.search(r"\bfrom\b", text, re.IGNORECASE) and not any(view in text for view in workflow.sql_views()):
+        words = (
+            "these tables are internal, and change: heliograph sql tells of the views that are to be asked"
+        )
+        rendering.stderr().print(words, style="dim")
     if len(found) > len(rows):
         rendering.stderr().print(
             f"the first {limit} rows are shown; --limit 0 shows all of them", style="dim"
@@ -68,14 +76,30 @@ def _jsonable(value: Any) -> Any:
 
 
 def _table(names: Sequence[str], rows: Sequence[tuple[Any, ...]], width: int) -> RenderableType:
-    from heliograph.cli.rendering import Column, fitted, shown
+    from heliograph.cli.rendering import GAP, Column, fitted, shown
 
     columns = []
     for name, values in zip(names, zip(*rows, strict=True), strict=True):
         is_number = all(value is None or isinstance(value, int | float) for value in values)
         least = None if is_number else 8
         columns.append(Column(shown(name), [_cell(value) for value in values], least, is_number))
+    if sum(column.natural for column in columns) + GAP * (len(columns) - 1) > width:
+        return _records(columns)
     return fitted(columns, width, keep_empty=True)
+
+
+def _records(columns: Sequence[Column]) -> RenderableType:
+    """Rows that are wider than the terminal, each with a line for each of its values."""
+    from rich.console import Group
+    from rich.text import Text
+
+    from heliograph.cli.rendering import facts
+
+    parts: list[RenderableType] = []
+    for number, row in enumerate(zip(*(column.cells for column in columns), strict=True), 1):
+        parts += [Text(f"row {number}", "bold")]
+        parts.append(facts([(column.title, cell) for column, cell in zip(columns, row, strict=True)]))
+    return Group(*parts)
 
 
 def _cell(value: Any) -> str:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 DEFAULT_LIMIT: Final = 40
 _WIDEST: Final = 120
 _NAMES: Final = 32
+_TOOK: Final = 13
+"""Room for how long something took, "10 min 33 s", and a gap."""
 
 
 def timeline(
@@ -30,7 +32,12 @@ def timeline(
         int | None, typer.Option(metavar="N", help="Which of its runs.", show_default="the newest")
     ] = None,
     limit: Annotated[
-        int, typer.Option(min=0, metavar="N", help="At most so many attempts, the longest; 0: all.")
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="At most so many attempts: of the critical path, then the longest computing; 0: all.",
+        ),
     ] = DEFAULT_LIMIT,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document: workflow.timeline(ID).to_dict().")
@@ -51,7 +58,10 @@ def timeline(
     console = rendering.stdout()
     rendering.output(view(found, limit, min(console.width, _WIDEST)), console)
     if limit and len(found.bars) > limit:
-        words = f"the longest {limit} of {len(found.bars)} attempts are shown; --limit 0 shows all of them"
+        words = (
+            f"{limit} of {len(found.bars)} attempts are shown: of the critical path, then the longest"
+            " computing; --limit 0 shows all of them"
+        )
         rendering.stderr().print(words, style="dim")
 
 
@@ -71,17 +81,21 @@ def view(found: Timeline, limit: int, width: int) -> RenderableType:
 
     bars: Sequence[Bar] = found.bars
     if limit and len(bars) > limit:
-        bars = heapq.nlargest(limit, bars, key=lambda bar: (bar.stored - bar.ready, bar.critical))
+        bars = heapq.nlargest(limit, bars, key=lambda bar: (bar.critical, bar.finished - bar.loaded))
     bars = sorted(bars, key=lambda bar: (bar.ready, bar.started, bar.task, bar.attempt))
     names = [_name(bar) for bar in bars]
     lanes = [lane.name for lane in found.lanes]
     room = min(max(map(len, [*map(shown, names), *lanes])), _NAMES, max(width // 3, 8))
-    drawn = width - room - 2 - 9 - 2  # two gaps, and how long it took
+    drawn = width - room - 2 - _TOOK
     title = Text.assemble(
-        (shown(found.workflow_id), "bold"), "  ", status_text(found.status), f"  run {found.run}  "
+        (shown(found.workflow_id), "bold"), "  ", status_text(found.status), f"  run {found.run}"
     )
-    title.append_text(phase_legend(("queue", "load", "compute", "store"))).append("  ◆ critical path", "dim")
-    parts: list[RenderableType] = [title, Text(" " * (room + 2)) + axis(found.end - found.begin, drawn)]
+    legend = phase_legend(("queue", "load", "compute", "store")).append("  ◆ critical path", "dim")
+    parts: list[RenderableType] = [
+        title,
+        legend,
+        Text(" " * (room + 2)) + axis(found.end - found.begin, drawn),
+    ]
     for bar, name in zip(bars, names, strict=True):
         parts.append(_row(found, bar, name, room, drawn))
     parts += [Text(), *_workers(found, room, drawn)]
@@ -106,7 +120,7 @@ def _row(found: Timeline, bar: Bar, name: str, room: int, drawn: int) -> Rendera
     moments = (bar.ready, bar.started, bar.loaded, bar.finished, bar.stored)
     row = Text.assemble(label, ("◆ " if bar.critical else "  ", "bold yellow"))
     row.append_text(placed_bar(moments, found.begin, found.end, drawn))
-    row.append(duration(bar.stored - bar.ready).rjust(10), "dim")
+    row.append(duration(bar.stored - bar.ready).rjust(_TOOK), "dim")
     row.no_wrap = True
     return row
 
@@ -128,7 +142,7 @@ def _workers(found: Timeline, room: int, drawn: int) -> list[RenderableType]:
         busy = sum(until - since for since, until in of) / whole if whole > 0 else 0.0
         row = Text.assemble(label, "  ")
         row.append_text(levels(shares(of, found.begin, found.end, drawn), 1.0, "green"))
-        row.append(f"{busy:.0%}".rjust(10), "dim")
+        row.append(f"{busy:.0%}".rjust(_TOOK), "dim")
         row.no_wrap = True
         rows.append(row)
     return rows

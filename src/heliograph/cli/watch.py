@@ -73,7 +73,7 @@ class _Seen:
 
     running: dict[str, float] = field(default_factory=dict)  # since when
     progress: dict[str, dict[str, Any]] = field(default_factory=dict)
-    over: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=_LAST_OVER))
+    over: dict[str, str] = field(default_factory=dict)  # the last ones, the newest last
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LAST_LINES))
 
     def take(self, change: dict[str, Any]) -> None:
@@ -84,7 +84,10 @@ class _Seen:
             case "task":
                 self.running.pop(task, None)
                 if change["status"] in (TaskStatus.SUCCESSFUL, TaskStatus.FAILED, TaskStatus.CANCELED):
-                    self.over.append((task, change["status"]))
+                    self.over.pop(task, None)  # in an earlier run it may have ended, too
+                    self.over[task] = change["status"]
+                    if len(self.over) > _LAST_OVER:
+                        del self.over[next(iter(self.over))]
             case "run":
                 self.running.clear()
             case "progress":
@@ -133,7 +136,7 @@ def _tree(metadata: dict[str, Any], seen: _Seen, now: float) -> RenderableType:
         tree.add(line.append_text(rendering.task_progress(seen.progress.get(task), bar=20)))
     if len(seen.running) > _MOST_RUNNING:
         tree.add(Text(f"and {len(seen.running) - _MOST_RUNNING} more", "dim"))
-    for task, status in seen.over:
+    for task, status in seen.over.items():
         tree.add(Text(rendering.shown(task) + "  ", "dim").append_text(rendering.status_text(status)))
     if seen.lines:
         logged = tree.add(Text("log", "dim"))

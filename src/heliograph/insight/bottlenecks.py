@@ -144,6 +144,11 @@ def _sentence(kind: str, path: Sequence[Link], at_once: int, workers: int) -> st
         case "queue":
             who = "1 worker" if workers == 1 else f"{workers} workers"
             what = "1 attempt" if at_once == 1 else f"{at_once} attempts"
+            if workers > at_once > 0:  # more of them at once would have been no use: they were not there
+                return (
+                    f"went into waiting for a worker: at most {what} ran at once, though {who} took part; "
+                    "others were starting, or had been replaced."
+                )
             return f"went into waiting for a worker: {who} ran at most {what} at once."
         case "load":
             return "went into bringing functions and inputs to the workers."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from heliograph.reading.opened import checked_limit, checked_task, found_key, no_task, session
+from heliograph.reading.opened import checked_flag, checked_limit, checked_task, found_key, no_task, session
 from heliograph.records.status import ACTIVE
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def watch(workflow_id: str, after: str | None = None, *, wait: bool = True) -> W
 
     Raises:
         WorkflowNotFoundError: there is no such workflow; or it is deleted meanwhile.
-        TypeError, ValueError: `after` is no cursor.
+        TypeError, ValueError: `after` is no cursor, or `wait` no bool.
 
     >>> from heliograph import workflow
     >>> @workflow.task
@@ -123,7 +123,7 @@ def watch(workflow_id: str, after: str | None = None, *, wait: bool = True) -> W
     >>> [change["text"] for change in watch("watch_example") if change["kind"] == "line"]
     ['counting']
     """
-    return Watch(workflow_id, after, wait)
+    return Watch(workflow_id, after, checked_flag("wait", wait))
 
 
 def get_logs(

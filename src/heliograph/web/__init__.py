@@ -66,6 +66,7 @@ def app(
 
     Raises:
         MissingExtraError: Starlette is not installed.
+        TypeError: `read_only` is not a bool.
         ValueError: the storage names nothing, or another one is open; the limit is not positive, or the
             token is empty.
         StorageError: the storage can't be opened.

@@ -48,6 +48,8 @@ def make(
         csrf: what forms carry; None: it is made of the token, or else by chance.
         apart: have what is asked of very large workflows answered in processes of their own.
     """
+    if not isinstance(read_only, bool):  # the text "no" is true to Python
+        raise TypeError(f"read_only must be True or False, not {read_only!r}")
     if max_body < 1:
         raise ValueError(f"max_body must be a positive number of bytes, not {max_body!r}")
     if token is not None and not token.strip():

@@ -90,8 +90,9 @@
 
   // Zoom and pan: the part of the drawing that is seen.
   function closer(svg, width, height) {
-    const room = place.clientWidth, LEAST = 0.55;
-    const scale = Math.min(1, Math.max(room / width, LEAST));
+    // All of it, as long as it can be read; else a part that can be read well.
+    const room = place.clientWidth, LEAST = 0.42, WELL = 0.8;
+    const scale = room / width < LEAST ? WELL : Math.min(1, room / width);
     const tall = Math.max(Math.min(height * scale, innerHeight * 0.72), 200);
     svg.setAttribute("width", "100%"); svg.setAttribute("height", tall);
     let seen;
