@@ -14,7 +14,7 @@ from typing import Any, Final
 from heliograph.engines.executor import AttemptKey, Payload, Receipt, Work
 from heliograph.engines.ray.line import Place
 from heliograph.graph.options import TaskOptions
-from heliograph.records.attempt import Failure, Phases, RayFacts, Resources, StoredValue, Worker
+from heliograph.records.attempt import Failure, RayFacts, StoredValue, Worker
 
 NAMESPACE: Final = "heliograph"
 """Ray's namespace of all coordinators."""
@@ -137,7 +137,7 @@ def _reducer(kind: type) -> Callable[[Any], tuple[type, tuple[Any, ...]]]:
 
 _RECORDS: Final = (
     *(Address, Order, Payload, TaskOptions),
-    *(StoredValue, Failure, Phases, Resources, Worker, RayFacts),
+    *(StoredValue, Failure, Worker, RayFacts),
 )
 
 
