@@ -30,6 +30,22 @@ def wait(gate: Gate, value: object) -> object:
     return value
 
 
+def locked() -> None:
+    raise LookupError("no key here")
+
+
+class Locked:
+    """What can be pickled, and not loaded again."""
+
+    def __reduce__(self) -> Any:
+        return locked, ()
+
+
+@workflow.task
+def give_locked() -> object:
+    return Locked()
+
+
 @workflow.task
 def fail(_value: object = None) -> None:
     raise KeyError("no such thing")
@@ -46,6 +62,14 @@ def test_a_finished_workflow_gives_its_output(engine: EngineUnderTest) -> None:
     assert engine.value(workflow.get_output_async("mine")) == {"a": 1}
     engine.restart()
     assert workflow.get_output("mine") == {"a": 1}
+
+
+def test_an_output_that_cannot_be_loaded_says_that_it_is_kept(engine: EngineUnderTest) -> None:
+    with pytest.raises(Exception, match="no key here") as caught:
+        workflow.run(give_locked.bind(), workflow_id="mine")
+    if not engine.is_ray:  # there ray.get loads it, and says what it does
+        assert "The output is kept" in "".join(caught.value.__notes__)
+    assert workflow.get_status("mine") == workflow.SUCCESSFUL
 
 
 def test_it_waits_while_the_workflow_runs(engine: EngineUnderTest, gate: Gate) -> None:

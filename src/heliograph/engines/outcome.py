@@ -11,6 +11,7 @@ from heliograph.engines.callbacks import call_soon
 from heliograph.errors import (
     RemoteError,
     StorageCorruptError,
+    StorageError,
     WorkflowCancellationError,
     WorkflowError,
     WorkflowExecutionError,
@@ -104,13 +105,23 @@ def load_value(value: StoredValue, values: ValueStore) -> Any:
 
     Raises:
         StorageCorruptError: it is large, and its bytes are gone or not what was stored.
+        Exception: its classes can't be had here; a note says that the output is kept.
     """
-    if value.data is not None:
-        return loads(value.data)
-    if value.location is None:
-        raise StorageCorruptError(f"a stored value of {value.size} bytes has neither data nor a location")
-    with values.open(value.location, value.sha256) as file:
-        return load(file)
+    try:
+        if value.data is not None:
+            return loads(value.data)
+        if value.location is None:
+            raise StorageCorruptError(f"a stored value of {value.size} bytes has neither data nor a location")
+        with values.open(value.location, value.sha256) as file:
+            return load(file)
+    except StorageError:
+        raise
+    except Exception as error:  # whatever the code of its classes does
+        error.add_note(
+            f"It was raised while a stored output of {value.size} bytes was loaded. The output is kept: load it "
+            "where the modules and classes that it is made of can be imported, as they could where it was made."
+        )
+        raise
 
 
 def execution_error(
