@@ -118,8 +118,8 @@ def load_value(value: StoredValue, values: ValueStore) -> Any:
         raise
     except Exception as error:  # whatever the code of its classes does
         error.add_note(
-            f"It was raised while a stored output of {value.size} bytes was loaded. The output is kept: load it "
-            "where the modules and classes that it is made of can be imported, as they could where it was made."
+            f"It was raised while a stored output of {value.size} bytes was loaded. The output is kept: "
+            "load it where all modules and classes that it is made of can be imported."
         )
         raise
 
