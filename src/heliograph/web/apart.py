@@ -10,23 +10,25 @@ headers as a line of JSON, then its body.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import os
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Message
 
 LARGE: Final = 20_000
 """Tasks of a workflow that is read apart."""
 _AT_ONCE: Final = 2
-_DROPPED: Final = frozenset({"content-length"})
+_PART: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,22 +67,36 @@ class Apart:
             RuntimeError: the process failed.
         """
         self._room = self._room or asyncio.Semaphore(_AT_ONCE)
-        pipe = asyncio.subprocess.PIPE
-        async with self._room:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", __name__, stdin=pipe, stdout=pipe, stderr=pipe
-            )
-            try:
-                said, errors = await process.communicate(json.dumps(asdict(job)).encode())
-            finally:
-                if process.returncode is None:  # nobody waits for the answer any more
-                    process.kill()
-        if process.returncode:
-            raise RuntimeError(errors.decode("utf-8", "replace").strip() or f"exit code {process.returncode}")
-        head, _, body = said.partition(b"\n")
-        told = json.loads(head)
-        headers = {name: value for name, value in told["headers"] if name not in _DROPPED}
-        return Response(body, told["status"], headers)
+        with contextlib.ExitStack() as until_sent:
+            # By way of a file: the server would keep the many megabytes for as long as a client reads slowly.
+            body = until_sent.enter_context(tempfile.TemporaryFile())
+            async with self._room:
+                await _do(job, body)
+            body.seek(0)
+            told = json.loads(body.readline())
+            until_sent.pop_all()
+        return StreamingResponse(_parts(body), told["status"], dict(told["headers"]))
+
+
+async def _do(job: Job, answer: IO[bytes]) -> None:
+    """Have a process do a job, and write what it says into a file."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", __name__, stdin=pipe, stdout=answer, stderr=pipe
+    )
+    try:
+        _, errors = await process.communicate(json.dumps(asdict(job)).encode())
+    finally:
+        if process.returncode is None:  # nobody waits for the answer any more
+            process.kill()
+    if process.returncode:
+        raise RuntimeError(errors.decode("utf-8", "replace").strip() or f"exit code {process.returncode}")
+
+
+def _parts(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while part := file.read(_PART):
+            yield part
 
 
 def job_of(request: Request) -> Job | None:
