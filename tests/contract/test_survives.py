@@ -51,6 +51,7 @@ def one() -> int:
     return 1
 
 
+@pytest.mark.timeout(300)  # on Ray two worker processes end, and are started anew, for each failure
 @pytest.mark.filterwarnings("ignore:task .* is to stop:RuntimeWarning")
 def test_many_failures_beside_tasks_that_run(engine: EngineUnderTest) -> None:
     futures = [workflow.run_async(both.bind(bad.bind(), busy.bind(), busy.bind())) for _ in range(60)]

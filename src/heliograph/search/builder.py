@@ -1,4 +1,8 @@
-"""Conditions written in Python: `field` gives what comparisons make conditions of."""
+"""Conditions written in Python: `field` gives what comparisons make conditions of.
+
+>>> (field("status") == "FAILED") & (field("user_metadata.team") == "blue")
+And(parts=(status = 'FAILED', user_metadata.team = 'blue'))
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Conditions as data, and the way to write them in Python.
-
->>> (field("status") == "FAILED") & (field("user_metadata.team") == "blue")
-And(parts=(status = 'FAILED', user_metadata.team = 'blue'))
-"""
+"""Conditions as data."""
 
 from __future__ import annotations
 
