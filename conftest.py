@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import tempfile
 from typing import Any, Final
 
@@ -11,7 +12,8 @@ import pytest
 
 # Before anything of heliograph is used: the first workflow of a process decides where all are stored, and
 # tests keep their hands off the storage of whoever runs them.
-os.environ["HELIOGRAPH_STORAGE"] = tempfile.mkdtemp(prefix="heliograph-tests-")
+_STORAGE: Final = tempfile.mkdtemp(prefix="heliograph-tests-")
+os.environ["HELIOGRAPH_STORAGE"] = _STORAGE
 
 _ON_RAY: Final = re.compile(r"^tests/ray/|\[ray[]-]")
 
@@ -26,3 +28,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return "ray" if _ON_RAY.search(nodeid) else nodeid
 
     return OneForRay(config, log)
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Examples share one engine, which starts once; the tests after them begin without it."""
+    if isinstance(item, pytest.DoctestItem) and not isinstance(nextitem, pytest.DoctestItem):
+        from heliograph import workflow
+
+        workflow.shutdown()
+
+
+def pytest_unconfigure() -> None:
+    """Remove the storage that was made above."""
+    shutil.rmtree(_STORAGE, ignore_errors=True)
