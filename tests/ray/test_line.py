@@ -5,14 +5,30 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'heliograph[ray]'")
 
 from heliograph.engines.ray.line import Line, Switchboard
+from tests import scripts
 
 SECRET = "known to both"
+FULL = """
+import os, resource, signal, sys
+from heliograph.engines.ray.line import Switchboard
+
+switchboard = Switchboard(lambda question: question, sys.argv[1])
+_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, most))
+try:
+    while True:
+        os.dup(0)
+except OSError:
+    print(*switchboard.place, flush=True)
+signal.pause()
+"""
 
 
 def backwards(question: bytes) -> bytes:
@@ -73,3 +89,14 @@ def test_nothing_listens_where_ray_encrypts_what_it_sends(monkeypatch: pytest.Mo
     switchboard = Switchboard(backwards, SECRET)
     assert switchboard.place is None
     switchboard.close()
+
+
+def test_who_calls_a_process_that_can_open_no_more_is_refused(tmp_path: Path) -> None:
+    with scripts.start(FULL, tmp_path, SECRET) as process:
+        assert process.stdout is not None
+        host, port = process.stdout.readline().split()
+        lines = [Line((host, int(port)), SECRET)]  # Linux reserves one for who calls next
+        with pytest.raises(OSError):  # noqa: PT011 - refused or reset: whichever comes first
+            lines.append(Line((host, int(port)), SECRET))
+        assert lines[0].ask(b"ab") == b"ab"
+        process.kill()

@@ -50,6 +50,7 @@ class Door:
         return True
 
     def _line(self) -> Line | None:
-        if self._idle:
-            return self._idle.pop()
-        return None if self._place is None else Line(self._place, self._secret)
+        try:
+            return self._idle.pop()  # not looked for before: another thread may take the last one
+        except IndexError:
+            return None if self._place is None else Line(self._place, self._secret)

@@ -58,7 +58,8 @@ class Switchboard:
         while True:
             try:
                 end, _ = self._listener.accept()
-            except OSError:  # closed
+            except OSError:  # closed; or no more can be opened, and then who calls is not to wait for ever
+                self._listener.close()
                 return
             threading.Thread(target=self._serve, args=(end,), name="heliograph-line", daemon=True).start()
 
