@@ -32,7 +32,7 @@ def length(value: bytes) -> int:
 
 
 @workflow.task
-def fail_without(flag: Path, value: bytes) -> int:
+def fail_without(flag: Path, value: bytes, *_after: object) -> int:
     flag.read_text()
     return len(value)
 
@@ -151,9 +151,8 @@ def test_a_damaged_input_that_may_not_be_made_again_fails_its_task_and_nothing_e
         return line
 
     other = note.options(name="other").bind("other")
-    dag = give.bind(
-        fail_without.options(name="takes").bind(flag, make.options(max_retries=0).bind(LARGE)), other
-    )
+    made = make.options(max_retries=0).bind(LARGE)
+    dag = fail_without.options(name="takes").bind(flag, made, other)  # fails once `other` is stored
     with pytest.raises(workflow.WorkflowExecutionError):
         workflow.run(dag, workflow_id="mine")
     flag.touch()
