@@ -39,7 +39,7 @@ def measure(workers: Workers, scale: Scale) -> list[Figure]:
             better="higher",
             measured=measured,
             bars=(Bar(0.8, SQLITE), *peer.bars(measured)),
-            note="from before `bind` to the output; floors: one small row a commit, and with a bare task before each",
+            note="from before `bind` to the output; floors: a small row a commit, and a bare task before it",
             floor=floor,
         )
     ]
