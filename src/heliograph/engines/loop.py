@@ -407,7 +407,7 @@ class Loop:
         run.future.set_exception(
             execution_error(
                 run.workflow_id,
-                run.tasks[finish.failed].task_id,
+                run.task_ids[finish.failed],
                 failure.kind,
                 failure.message,
                 failure.error,
