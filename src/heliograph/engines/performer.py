@@ -176,6 +176,11 @@ class Performer:
         return len(self._unseen) == 1 and key in self._unseen and not self._backlog
 
     @property
+    def has_backlog(self) -> bool:
+        """Whether attempts wait until the executor has room."""
+        return bool(self._backlog)
+
+    @property
     def next_timer(self) -> float | None:
         """When something is due, Unix seconds."""
         return self._timers.next
