@@ -77,6 +77,16 @@ def sqlite_commits(count: int) -> float:
         return count / (time.perf_counter() - start)
 
 
+def pool_commits(workers: Workers, count: int) -> float:
+    """Links of a chain a second: a task of a bare pool, a commit of one small row, the next task."""
+    with bare_pool(workers) as pool, bare_sqlite() as connection:
+        start = time.perf_counter()
+        for number in range(count):
+            pool.submit(plus_one, number).result()
+            connection.execute("INSERT INTO rows (number, text) VALUES (?, ?)", (number, _ROW))
+        return count / (time.perf_counter() - start)
+
+
 def postgresql_commits(count: int) -> float:
     """As `sqlite_commits`, by one client of a PostgreSQL server."""
     with fresh_postgresql() as url, psycopg.connect(url, autocommit=True) as connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Final, Literal, TypeVar
 
@@ -56,6 +56,7 @@ class Figure:
         measured: a value a round, by who was measured; heliograph first, then floors, then peers.
         bars: what has to be reached; none: it is only reported.
         note: what else a reader must know.
+        floor: who of these does the least that such work takes; empty: nobody does all of it.
         series: what was watched over time, as (seconds, value), by who was measured.
     """
 
@@ -65,6 +66,7 @@ class Figure:
     measured: Mapping[str, tuple[float, ...]]
     bars: tuple[Bar, ...] = ()
     note: str = ""
+    floor: str = ""
     series: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
 
     def median(self, who: str = HELIOGRAPH) -> float:
@@ -87,6 +89,12 @@ class Figure:
         if value is None:
             return None
         return value >= bar.value if bar.against or self.better == "higher" else value <= bar.value
+
+    def is_below_floor(self, bar: Bar) -> bool:
+        """Whether what does the least that such work takes does not reach a bar of heliograph's either."""
+        if not self.floor or bar.who != HELIOGRAPH or bar.against == self.floor:
+            return False
+        return self.holds(replace(bar, who=self.floor)) is False
 
 
 def alternate(scale: Scale, contenders: Mapping[str, Callable[[], T]]) -> dict[str, tuple[T, ...]]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from benchmarks.measure import HELIOGRAPH, Bar, Figure
 from benchmarks.peers.peer import ROOT
 from benchmarks.plot import memory_plot, speed_plot
-from benchmarks.report import number, shown, times, wanted
+from benchmarks.report import number, shown, times, verdict, wanted
 
 DOCS: Final = ROOT / "docs"
 RESULTS: Final = DOCS / "benchmarks.json"
@@ -63,8 +63,8 @@ def _lines(result: dict[str, Any], figures: list[Figure]) -> Iterator[str]:
             value = figure.reached(bar)
             if value is not None:
                 is_now = times(value) if bar.against else f"{number(value)} {figure.unit}"
-                verdict = "ok" if figure.holds(bar) else "**short**"
-                yield f"| {figure.name} | {bar.who} | {wanted(figure, bar)} | {is_now} | {verdict} |"
+                reached = verdict(figure, bar).replace("short", "**short**")
+                yield f"| {figure.name} | {bar.who} | {wanted(figure, bar)} | {is_now} | {reached} |"
     yield ""
     yield "### All that was measured"
     yield ""

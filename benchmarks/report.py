@@ -88,6 +88,13 @@ def wanted(figure: Figure, bar: Bar) -> str:
     return f"{'≥' if figure.better == 'higher' else '≤'} {number(bar.value)} {figure.unit}"
 
 
+def verdict(figure: Figure, bar: Bar) -> str:
+    """Whether a bar is reached, in a word or two."""
+    if figure.holds(bar):
+        return "ok"
+    return "short, as the floor is" if figure.is_below_floor(bar) else "short"
+
+
 def print_report(console: Console, figures: Sequence[Figure], scale: Scale) -> None:
     console.print(table(figures, scale))
     for note in dict.fromkeys(figure.note for figure in figures if figure.note):
@@ -128,4 +135,4 @@ def _told(figure: Figure, bar: Bar, scale: Scale) -> str:
     holds = figure.holds(bar)
     if scale.quick or holds is None:
         return wanted(figure, bar)
-    return f"{wanted(figure, bar)} [{'green]ok' if holds else 'red]short'}[/]"
+    return f"{wanted(figure, bar)} [{'green' if holds else 'red'}]{verdict(figure, bar)}[/]"

@@ -52,6 +52,7 @@ def measure(workers: Workers, scale: Scale) -> list[Figure]:
             measured=found,
             bars=peer.bars(found),
             note="floor: files of that size, each forced to the disk; nothing is read back",
+            floor=FDATASYNC,
         )
     ]
 

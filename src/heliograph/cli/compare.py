@@ -54,7 +54,11 @@ def view(found: Comparison, width: int) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    parts: list[RenderableType] = [_sides(found.a, found.b, width)]
+    parts: list[RenderableType] = [
+        _which(found.a, found.b),
+        Text(),
+        _sides(found.a, found.b, width),
+    ]
     for title, differences in (
         ("User metadata", found.user_metadata),
         ("Program", found.code),
@@ -84,11 +88,23 @@ def _matters(task: TaskComparison, wall: float) -> bool:
     return bool(task.differences) or other or abs(task.slower) > _FAINT * wall
 
 
+def _which(a: Side, b: Side) -> RenderableType:
+    """Above the table: ids may be longer than a column, and often differ at their ends alone."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from heliograph.cli.rendering import shown
+
+    ids = Table.grid(padding=(0, 2))
+    for letter, side in (("A", a), ("B", b)):
+        ids.add_row(letter, Text(shown(side.workflow_id), "bold", overflow="fold"))
+    return ids
+
+
 def _sides(a: Side, b: Side, width: int) -> RenderableType:
-    from heliograph.cli.rendering import Column, duration, fitted, shown, size, status_text
+    from heliograph.cli.rendering import Column, duration, fitted, size, status_text
 
     rows: list[tuple[str, Any, Any, str]] = [
-        ("id", shown(a.workflow_id), shown(b.workflow_id), ""),
         ("status", status_text(a.status), status_text(b.status), ""),
         ("run", str(a.run), str(b.run), ""),
         ("took", duration(a.wall), duration(b.wall), _times(a.wall, b.wall)),
