@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table, delete, func, insert, select, text, update
 
 from heliograph.errors import StorageCorruptError, StorageError
-from heliograph.storage import schema
+from heliograph.storage import counts, schema
 from heliograph.storage.database import Database
 from heliograph.storage.location import Location
 from heliograph.storage.saving import save
@@ -60,6 +60,7 @@ def copy(source: tuple[Database, ValueStore], target: tuple[Database, ValueStore
         taken = copy_values(here, database, values, other_values, told)
         rows = {table.name: _copy_table(table, here, there, told) for table in _TABLES}
         leave_out(there, taken.deleted)
+        counts.recount(there)
         _count_on(there)
     return Copied(rows, taken.files, taken.size, taken.damaged)
 
@@ -86,6 +87,7 @@ def save_storage(database: Database, values: ValueStore, target: Location, told:
             give_up_leases(connection)
             taken = copy_values(connection, database, values, ValueStore(target.values), told)
             leave_out(connection, taken.deleted)
+            counts.recount(connection)
             rows = {table.name: _count(connection, table) for table in _TABLES}
             problems = saved.problems(connection)
     finally:

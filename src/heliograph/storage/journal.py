@@ -23,6 +23,7 @@ from heliograph.records.workflow import Owner
 from heliograph.storage import rows, schema
 from heliograph.storage.changelog import Changelog, run_story
 from heliograph.storage.claims import Claims
+from heliograph.storage.counts import Counts, Tally
 from heliograph.storage.database import Database
 from heliograph.storage.entries import (
     Accepted,
@@ -103,6 +104,7 @@ class Journal:
         self._statements = _Statements(database.dialect)
         self._submissions = Submissions(database.dialect)
         self._claims = Claims(database.dialect)
+        self._counts = Counts(database.dialect)
         self._reports = Reports(database.dialect)
         self._changelog = Changelog(database.dialect)
         self._registered = False
@@ -195,7 +197,8 @@ class Journal:
             )
         self._renew(connection, batch)
         found_out = self._find_out(connection)
-        answers = [self._enter(connection, entry) for entry in batch.entries]
+        tally = Tally()
+        answers = [self._enter(connection, entry, tally) for entry in batch.entries]
         lost = set()
         names: dict[int, dict[int, tuple[str, ...]]] = {}
         now = self._clock() if batch.changes else 0.0
@@ -205,9 +208,12 @@ class Journal:
                     names[changes.key] = dict(self._expand(connection, changes))
                 with self._database.pipelined(connection):
                     self._write(connection, changes, now)
+                if changes.ending is not None:
+                    tally.move(WorkflowStatus.RUNNING, changes.ending.status)
             else:
                 self._write_remains(connection, changes, now)
                 lost.add((changes.key, changes.run))
+        self._counts.add(connection, tally)
         return Committed(answers, frozenset(lost), names), found_out
 
     def _renew(self, connection: Connection, batch: Batch) -> None:
@@ -225,10 +231,10 @@ class Journal:
         self._statements.find_out.tell(connection, {"code": facts, "of_owner": self._owner.owner_id})
         return True
 
-    def _enter(self, connection: Connection, entry: Submission | Claim) -> Answer:
+    def _enter(self, connection: Connection, entry: Submission | Claim, tally: Tally) -> Answer:
         if isinstance(entry, Submission):
             return self._submissions.store(connection, entry, self._owner, self._clock())
-        return self._claims.claim(connection, entry, self._owner, self._lease_clock())
+        return self._claims.claim(connection, entry, self._owner, self._lease_clock(), tally)
 
     def _fence(self, connection: Connection, changes: RunChanges) -> bool:
         """Move the run's own row; False where it is not this engine's any more."""

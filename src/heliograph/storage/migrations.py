@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, inspect, select, text, update
 
 from heliograph.errors import StorageCorruptError, StorageError, StorageVersionError
 from heliograph.records.workflow import Owner
-from heliograph.storage import schema, views
+from heliograph.storage import counts, schema, views
 from heliograph.storage.database import Database
 from heliograph.storage.labels import EMPTY, Labels
 from heliograph.storage.liveness import is_alive
@@ -161,5 +161,12 @@ def _from_2(connection: Connection) -> None:
     views.create(connection)
 
 
-_STEPS: Final[dict[int, Callable[[Connection], None]]] = {1: _from_1, 2: _from_2}
+def _from_3(connection: Connection) -> None:
+    """How many workflows there are of each status is kept from here on."""
+    if not inspect(connection).has_table(schema.workflow_counts.name):
+        schema.workflow_counts.create(connection)
+    counts.recount(connection)
+
+
+_STEPS: Final[dict[int, Callable[[Connection], None]]] = {1: _from_1, 2: _from_2, 3: _from_3}
 """From each version to the next."""
