@@ -57,7 +57,13 @@ def _where(condition: str) -> dict[str, Any]:
     return {"info": {"where": condition}}
 
 
-schema_version = Table("heliograph_schema", metadata, Column("version", Integer, nullable=False))
+# One row: the version, and the part of the folder for values that is this store's own; see `storage.own_part`.
+schema_version = Table(
+    "heliograph_schema",
+    metadata,
+    Column("version", Integer, nullable=False),
+    Column("values_part", _word(32)),
+)
 
 owners = Table(
     "owners",

@@ -27,6 +27,7 @@ from heliograph.storage.journal import Journal
 from heliograph.storage.location import Location
 from heliograph.storage.mailbox import Mailbox
 from heliograph.storage.news import News
+from heliograph.storage.own_part import values_url
 from heliograph.storage.queries import Queries
 from heliograph.storage.searching.search import Search
 from heliograph.storage.sql import SQLReader
@@ -72,10 +73,10 @@ class Store:
         self.lease_clock = clock or self._database.now
         try:
             self._database.again(lambda: migrations.prepare(self._database))
+            self.values = ValueStore(self._database.again(lambda: values_url(self._database)))
         except BaseException:
             self._database.close()
             raise
-        self.values = ValueStore(location.values)
         self.queries = Queries(self._database, self.lease_clock)
         self.checkpoints = Checkpoints(self._database)
         self.handover = Handover(self._database, self.clock, self.lease_clock)
