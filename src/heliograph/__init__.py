@@ -8,13 +8,20 @@
 3
 """
 
-import heliograph.workflow as workflow
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import heliograph.workflow as workflow
 
 __all__ = ["workflow"]
 
 
-def __getattr__(name: str) -> str:
-    # Reading the installed distribution's metadata takes milliseconds that most programs never need.
+def __getattr__(name: str) -> Any:
+    # Late, both: a worker process needs neither to be ready for its first task.
+    if name == "workflow":
+        import heliograph.workflow
+
+        return heliograph.workflow
     if name == "__version__":
         from importlib.metadata import PackageNotFoundError, version
 

@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from heliograph.engines.session import Session
+    from heliograph.graph.plan import Plan
     from heliograph.insight.answers import Rows
 
 __all__ = [
@@ -335,7 +336,7 @@ def work(
             are all the workers that there are.
         StorageError: the storage can't be opened.
     """
-    from heliograph.engines.session import checked_number, checked_seconds
+    from heliograph.engines.settings import checked_number, checked_seconds
     from heliograph.engines.working import checked_stop
     from heliograph.engines.working import work as work_with
 
@@ -799,17 +800,17 @@ def _begun(
     if workflow_id is not None:
         check_identifier("workflow_id", workflow_id)
     plan = plan_of(node, Inputs(args, kwargs))
-    session, workflow_id = _opened(), workflow_id or _new_id(plan.tasks[-1].task_id)
+    session, workflow_id = _opened(None if detach else plan), workflow_id or _new_id(plan.tasks[-1].task_id)
     engine = session if detach and not session.is_for_ray(plan) else session.for_plan(plan)
     return engine, engine.submit(plan, workflow_id, user_metadata)
 
 
-def _opened() -> Session:
+def _opened(to_run: Plan | None = None) -> Session:
     # Engines and storage are imported when they are needed: a module that only defines tasks, and a worker,
     # don't wait for that.
     from heliograph.engines.opening import opened
 
-    return opened()
+    return opened(to_run)
 
 
 def _new_id(name: str) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from heliograph import workflow
-from heliograph.engines.engine import Engine, EngineSettings
+from heliograph.engines.engine import Engine
+from heliograph.engines.settings import EngineSettings
 from heliograph.errors import WorkflowExecutionError
 from heliograph.graph.node import Inputs
 from heliograph.graph.plan import make_plan

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from heliograph import workflow
-from heliograph.engines.engine import Engine, EngineSettings
+from heliograph.engines.engine import Engine
 from heliograph.engines.outcome import OutputFuture
+from heliograph.engines.settings import EngineSettings
 from heliograph.engines.waiting import found
 from heliograph.graph.node import Inputs, Node
 from heliograph.graph.plan import make_plan

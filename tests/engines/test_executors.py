@@ -797,4 +797,5 @@ def test_a_worker_imports_little() -> None:
     out, err = program.communicate(timeout=DEADLINE)
     assert not err
     heavy = {"sqlalchemy", "rich", "typer", "fsspec", "psutil", "asyncio", "multiprocessing"}
+    heavy |= {"heliograph.workflow", "heliograph.storage.store"}
     assert not heavy & set(out.split())

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from heliograph.engines.executor import Deliver, Executor
 from heliograph.engines.loop import Loop
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.provenance import provenance
+from heliograph.engines.settings import EngineSettings
 from heliograph.engines.takeover import MOST_DEATHS, Appetite, TakeOver, default_own
 from heliograph.graph.plan import Plan
 from heliograph.records.context import running
@@ -20,26 +20,8 @@ from heliograph.storage.entries import Claim, Submission
 from heliograph.storage.liveness import this_process
 from heliograph.storage.store import Store
 
-WorkerKind = Literal["processes", "threads"]
-
-
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
-    """What an embedded engine is.
-
-    Attributes:
-        workers: ``processes`` or ``threads``.
-        count: how many; None: as many as suits the machine.
-        max_running: workflows that run at once; None: any number.
-        max_pending: workflows that may wait for their turn; None: any number.
-        recover: take over, unasked, what engines leave behind that are gone.
-    """
-
-    workers: WorkerKind = "processes"
-    count: int | None = None
-    max_running: int | None = None
-    max_pending: int | None = None
-    recover: bool = False
+if TYPE_CHECKING:
+    from heliograph.engines.embedded.processes import ProcessExecutor
 
 
 class Engine:
@@ -48,14 +30,15 @@ class Engine:
     Args:
         store: where everything is kept; it stays open after `close`.
         settings: what workers, and how many.
+        early: its worker processes, where they were started before it.
     """
 
-    def __init__(self, store: Store, settings: EngineSettings) -> None:
+    def __init__(self, store: Store, settings: EngineSettings, early: ProcessExecutor | None = None) -> None:
         self._store = store
         self._loop = Loop(
             store,
             lambda: this_process("embedded", store.lease_clock()),
-            functools.partial(_executor, settings, store.location.name),
+            functools.partial(_executor, settings, store.location.name, early),
             Admission(settings.max_running, settings.max_pending),
         )
         self._takeover = self._taking(Appetite()) if settings.recover else None
@@ -159,7 +142,12 @@ def submission(
     )
 
 
-def _executor(settings: EngineSettings, storage: str, deliver: Deliver) -> Executor:
+def _executor(
+    settings: EngineSettings, storage: str, early: ProcessExecutor | None, deliver: Deliver
+) -> Executor:
+    if early is not None:
+        early.deliver = deliver
+        return early
     if settings.workers == "threads":
         from heliograph.engines.embedded.threads import ThreadExecutor
 

@@ -11,6 +11,8 @@ from heliograph.graph.plan import Plan
 from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, Worker
 from heliograph.records.report import Report
 
+GRACE_SECONDS: Final = 1.0
+"""How long a cancelled coroutine gets to end."""
 _NO_OPTIONS: Final = TaskOptions()
 
 

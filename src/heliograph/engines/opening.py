@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from heliograph.engines.session import Session, settings
+from heliograph.engines.dags import needs_ray
+from heliograph.engines.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from heliograph.engines.embedded.processes import ProcessExecutor
+    from heliograph.engines.session import Session
+    from heliograph.graph.plan import Plan
 
 _session: Session | None = None
 _opening = threading.RLock()
@@ -27,7 +33,7 @@ def open_session(given: Mapping[str, Any]) -> None:
     wanted = settings(**given)
     with _opening:
         if _session is None:
-            _session = Session(wanted)
+            _session = _new_session(wanted)
             return
         asked, in_force = wanted.shown(), _session.settings.shown()
         for name, value in given.items():
@@ -38,13 +44,44 @@ def open_session(given: Mapping[str, Any]) -> None:
                 )
 
 
-def opened() -> Session:
-    """The session; opened with defaults where nobody has opened one."""
+def opened(to_run: Plan | None = None) -> Session:
+    """The session; opened with defaults where nobody has opened one.
+
+    Args:
+        to_run: what it is to run first; its workers start while the store is imported and opened.
+    """
+    global _session
     with _opening:
         if _session is None:
-            open_session(dict.fromkeys(_SETTINGS))
-        assert _session is not None
+            _session = _new_session(settings(**dict.fromkeys(_SETTINGS)), to_run)
         return _session
+
+
+def _new_session(wanted: Settings, to_run: Plan | None = None) -> Session:
+    early = None if to_run is None or needs_ray(to_run) else _early_workers(wanted)
+    try:
+        from heliograph.engines.session import Session  # late: it takes as long as a worker takes to start
+
+        return Session(wanted, early)
+    except BaseException:
+        if early is not None:
+            early.close()
+        raise
+
+
+def _early_workers(wanted: Settings) -> ProcessExecutor | None:
+    """Worker processes for an engine that is still to come; None: it will have others."""
+    if wanted.engine != "embedded" or wanted.workers.workers != "processes":
+        return None
+    from heliograph.engines.embedded.processes import ProcessExecutor
+
+    workers = ProcessExecutor(_nobody, wanted.workers.count, wanted.location.name)
+    workers.warm()
+    return workers
+
+
+def _nobody(message: object) -> None:
+    raise AssertionError(f"a receipt before there was an engine: {message!r}")
 
 
 def close_session() -> None:

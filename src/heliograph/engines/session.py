@@ -3,170 +3,27 @@
 from __future__ import annotations
 
 import atexit
-import os
 import queue
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from heliograph.engines import place
 from heliograph.engines.dags import needs_ray
-from heliograph.engines.engine import Engine, EngineSettings, WorkerKind, submission
+from heliograph.engines.engine import Engine, submission
 from heliograph.engines.entrance import way_out
 from heliograph.engines.event_sender import EventSender
 from heliograph.engines.outcome import OutputFuture
+from heliograph.engines.settings import Settings
 from heliograph.engines.waiting import Waiting, found, workflow_output_now
 from heliograph.graph.plan import Plan
 from heliograph.records.context import running
 from heliograph.records.status import WorkflowStatus
 from heliograph.storage.entries import Accepted, Refused, Unstored
-from heliograph.storage.location import Location, locate
 from heliograph.storage.store import Store
 
 if TYPE_CHECKING:
+    from heliograph.engines.embedded.processes import ProcessExecutor
     from heliograph.engines.ray.engine import RayEngine
-
-EngineName = Literal["embedded", "ray"]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What `workflow.init` was told, complete and checked.
-
-    Attributes:
-        location: of the storage.
-        engine: ``embedded`` or ``ray``.
-        workers: what the embedded engine runs tasks in, and how much any engine takes on.
-        coordinators: on Ray, how many share the workflows; None: one.
-    """
-
-    location: Location
-    engine: EngineName
-    workers: EngineSettings
-    coordinators: int | None = None
-
-    def shown(self) -> dict[str, Any]:
-        """By the names that `workflow.init` has for them."""
-        return {
-            "storage": self.location.shown,
-            "engine": self.engine,
-            "workers": self.workers.workers,
-            "num_workers": self.workers.count,
-            "max_running_workflows": self.workers.max_running,
-            "max_pending_workflows": self.workers.max_pending,
-            "recover": self.workers.recover,
-            "coordinators": self.coordinators,
-        }
-
-
-def settings(
-    storage: str | os.PathLike[str] | None,
-    engine: str | None,
-    workers: str | None,
-    num_workers: int | None,
-    max_running_workflows: int | None,
-    max_pending_workflows: int | None,
-    recover: bool | None = None,
-    coordinators: int | None = None,
-) -> Settings:
-    """Settings as a user gave them, checked; see `workflow.init`.
-
-    Raises:
-        TypeError: a number that is not an int.
-        ValueError: a value that can't be.
-    """
-    name: EngineName
-    match engine or place.engine_here():
-        case None | "embedded":
-            name = "embedded"
-        case "ray":
-            name = "ray"
-            if recover:
-                raise ValueError(
-                    "recover is an option of the embedded engine: on Ray, a coordinator that died is started "
-                    "again and goes on by itself"
-                )
-            for option, given in (("workers", workers), ("num_workers", num_workers)):
-                if given is not None:
-                    raise ValueError(
-                        f"{option} is an option of the embedded engine: on Ray, ray.init(num_cpus=...) and "
-                        "each task's own num_cpus say how much runs at once"
-                    )
-        case _:
-            raise ValueError(f"engine must be 'embedded' or 'ray', not {engine!r}")
-    kind: WorkerKind
-    match workers:
-        case None | "processes":
-            kind = "processes"
-        case "threads":
-            kind = "threads"
-        case _:
-            raise ValueError(f"workers must be 'processes' or 'threads', not {workers!r}")
-    location = locate(storage)
-    count = checked_number("coordinators", coordinators, least=1)
-    if count is not None and count > 1:
-        if engine == "embedded":
-            raise ValueError(
-                "coordinators is an option of the engine on Ray: the embedded engine is one by itself"
-            )
-        if location.path is not None:
-            raise ValueError(
-                f"coordinators={count} needs a storage on PostgreSQL, and {str(location.path)!r} is a file, "
-                "which one process at a time writes: workflow.init(storage='postgresql://user@host/database')"
-            )
-    return Settings(
-        location,
-        name,
-        EngineSettings(
-            kind,
-            checked_number("num_workers", num_workers, least=1),
-            checked_number("max_running_workflows", max_running_workflows, least=1),
-            checked_number("max_pending_workflows", max_pending_workflows, least=0),
-            _switch("recover", recover),
-        ),
-        count,
-    )
-
-
-def _switch(name: str, value: bool | None) -> bool:
-    """Yes or no; None: no."""
-    if value is not None and not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, not {value!r}")
-    return bool(value)
-
-
-def checked_number(name: str, value: int | None, least: int) -> int | None:
-    """A limit; None where there is none."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an int or None, not {value!r}")
-    if value == -1:
-        return None
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, or -1 for no limit, not {value}")
-    return value
-
-
-def checked_seconds(name: str, value: float, least: float = 0.0) -> float:
-    """A length of time; it may be infinite.
-
-    Raises:
-        TypeError: not a number.
-        ValueError: less than the least, not a number by its value (nan), or too large for a float.
-
-    >>> checked_seconds("grace", 20)
-    20.0
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} must be a number of seconds, not {value!r}")
-    try:
-        seconds = float(value)
-    except OverflowError:
-        raise ValueError(f"{name} is an int too large for a number of seconds") from None
-    if not seconds >= least:  # so that nan is refused too
-        raise ValueError(f"{name} must be {least:.0f} s or more, not {value!r}")
-    return seconds
 
 
 class Session:
@@ -174,6 +31,7 @@ class Session:
 
     Args:
         given: what to open.
+        early: the engine's worker processes, where they were started before the store was opened.
 
     Attributes:
         settings: what it was opened with.
@@ -185,11 +43,12 @@ class Session:
         StorageError: the storage can't be opened.
     """
 
-    def __init__(self, given: Settings) -> None:
+    def __init__(self, given: Settings, early: ProcessExecutor | None = None) -> None:
         self.settings = given
         self.store = Store(given.location)
         self.sender = EventSender(given.location)
         self.waiting = Waiting(self.store)
+        self._early = early
         self._engine: Engine | None = None
         self._ray: RayEngine | None = None
         self._starting = threading.Lock()
@@ -204,7 +63,7 @@ class Session:
         """The engine; started when it is first asked for."""
         with self._starting:
             if self._engine is None:
-                self._engine = Engine(self.store, self.settings.workers)
+                self._engine = Engine(self.store, self.settings.workers, self._early)
             return self._engine
 
     @property
@@ -293,4 +152,6 @@ class Session:
         with self._starting:
             for engine in self.started:
                 engine.close()
+            if self._early is not None:  # no engine may ever have taken them
+                self._early.close()
             self.store.close()

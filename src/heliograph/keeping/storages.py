@@ -44,7 +44,7 @@ def collect_garbage(*, remove: bool = False, older_than: float = DEFAULT_AGE) ->
     >>> sorted(collect_garbage())
     ['bytes', 'files', 'kept', 'kept_bytes']
     """
-    from heliograph.engines.session import checked_seconds
+    from heliograph.engines.settings import checked_seconds
     from heliograph.reading.opened import checked_flag, session
     from heliograph.storage.garbage import LEAST_AGE
 

@@ -9,8 +9,6 @@ import sys
 import uuid
 from typing import Final
 
-import psutil
-
 from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.records.workflow import Owner
 
@@ -47,6 +45,8 @@ def this_machine() -> str:
             boot = file.read().strip()
         return f"{boot}/{os.readlink('/proc/self/ns/pid')}"
     except OSError:  # not Linux
+        import psutil  # late: Linux needs none of it
+
         return f"{socket.gethostname()}/{uuid.getnode():x}/{psutil.boot_time():.0f}"
 
 
@@ -95,6 +95,8 @@ def _start_mark(pid: int) -> float | None:
         except OSError:
             return None
         return None if state in b"ZX" else float(fields[18])
+    import psutil  # late: as above
+
     try:
         process = psutil.Process(pid)
         return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()

@@ -130,21 +130,30 @@ class Prepared:
         columns: for an insert, the columns that rows will give.
     """
 
-    __slots__ = ("_bulk", "_columns", "_is_in_order", "_pick", "_row", "_sql")
+    __slots__ = ("_bulk", "_columns", "_dialect", "_is_in_order", "_pick", "_row", "_sql", "_statement")
 
     def __init__(
         self, statement: ClauseElement, dialect: Dialect, columns: Sequence[str] | None = None
     ) -> None:
-        compiled = statement.compile(dialect=dialect, column_keys=list(columns) if columns else None)
-        self._sql = str(compiled)
+        self._statement = statement
+        self._dialect = dialect
+        self._columns = tuple(columns or ())
+        self._sql = ""  # not compiled yet
         self._bulk: Bulk | None = None
+
+    def _compile(self) -> None:
+        """Make it ready, when it is first run: most programs never run most statements.
+
+        Two threads may do so at once; what they make is the same, and `_sql` comes last.
+        """
+        statement, dialect = self._statement, self._dialect
+        compiled = statement.compile(dialect=dialect, column_keys=list(self._columns) or None)
         if dialect.name == "postgresql" and isinstance(statement, Insert | Update):
             self._bulk = Bulk(cast("SQLCompiler", compiled), dialect)
         names = list(statement.exported_columns.keys()) if isinstance(statement, ReturnsRows) else []
         # The names are known only now, which no type checker can follow.
         self._row: Callable[[Any], Any] = cast("Any", namedtuple)("Row", names, rename=True)._make
         positions: Sequence[str] | None = getattr(compiled, "positiontup", None)
-        self._columns = tuple(columns or ())
         self._is_in_order = positions is not None and tuple(positions) == self._columns
         match positions:
             case None:
@@ -155,14 +164,19 @@ class Prepared:
                 self._pick = lambda row: (row[name],)
             case _:
                 self._pick = itemgetter(*positions)
+        self._sql = str(compiled)
 
     def ask(self, connection: Connection, **values: Any) -> Answer:
         """Run it for its rows, straight on the driver."""
+        if not self._sql:
+            self._compile()
         raw: Any = connection.connection.dbapi_connection
         return Answer(raw.execute(self._sql, self._pick(values)), self._row)
 
     def put(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """As `tell`, for an insert: each row has the values of its `columns`, in their order."""
+        if not self._sql:
+            self._compile()
         if not self._is_in_order:
             self.tell(connection, *[dict(zip(self._columns, row, strict=True)) for row in rows])
             return
@@ -176,6 +190,8 @@ class Prepared:
         """Run it once for each of these, straight on the driver; returns how many rows it changed."""
         if not rows:
             return 0
+        if not self._sql:
+            self._compile()
         raw: Any = connection.connection.dbapi_connection
         if len(rows) == 1:
             return int(raw.execute(self._sql, self._pick(rows[0])).rowcount)

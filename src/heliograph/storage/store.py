@@ -1,39 +1,45 @@
-"""One open storage: all its rooms behind one door."""
+"""One open storage: all its rooms behind one door.
+
+Rooms that not every program enters are imported, and furnished with their statements, when somebody first
+does: a first result does not wait for them.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
 
 from heliograph.errors import StorageError
 from heliograph.graph.plan import Plan
 from heliograph.records.attempt import StoredValue
 from heliograph.records.workflow import Owner, WorkflowRecord
-from heliograph.storage import control, migrations
+from heliograph.storage import migrations
 from heliograph.storage.arguments import place_arguments
-from heliograph.storage.checking import Checked, check
 from heliograph.storage.checkpoints import Checkpoints
-from heliograph.storage.copying import Copied, Told, copy, save_storage
 from heliograph.storage.database import Database
-from heliograph.storage.durations import Durations
 from heliograph.storage.entries import Submission
-from heliograph.storage.function_runs import FunctionRuns
-from heliograph.storage.garbage import Collected, Collector
-from heliograph.storage.handover import Handover
-from heliograph.storage.health import Health, examine
 from heliograph.storage.journal import Journal
 from heliograph.storage.location import Location
-from heliograph.storage.mailbox import Mailbox
 from heliograph.storage.news import News
-from heliograph.storage.own_part import values_url
-from heliograph.storage.queries import Queries
-from heliograph.storage.searching.search import Search
-from heliograph.storage.sql import SQLReader
-from heliograph.storage.traces import Traces
 from heliograph.storage.values import ValueStore
-from heliograph.storage.watching import Watching
+
+if TYPE_CHECKING:
+    from heliograph.storage.checking import Checked
+    from heliograph.storage.copying import Copied, Told
+    from heliograph.storage.durations import Durations
+    from heliograph.storage.function_runs import FunctionRuns
+    from heliograph.storage.garbage import Collected
+    from heliograph.storage.handover import Handover
+    from heliograph.storage.health import Health
+    from heliograph.storage.mailbox import Mailbox
+    from heliograph.storage.queries import Queries
+    from heliograph.storage.searching.search import Search
+    from heliograph.storage.sql import SQLReader
+    from heliograph.storage.traces import Traces
+    from heliograph.storage.watching import Watching
 
 T = TypeVar("T")
 
@@ -50,16 +56,7 @@ class Store:
         location: where it is.
         clock: the clock.
         lease_clock: the clock that leases are measured by.
-        queries: what people ask.
         checkpoints: what engines read.
-        handover: workflows that no engine has.
-        mailbox: events sent over HTTP.
-        traces: all that happened in a workflow at once.
-        durations: how long tasks of a function take.
-        function_runs: how a function's attempts went, by workflow.
-        sql: questions in SQL.
-        search: finds workflows and tasks.
-        watching: what changes, and what tasks say.
         values: large values.
 
     Raises:
@@ -77,23 +74,70 @@ class Store:
         except BaseException:
             self._database.close()
             raise
-        self.queries = Queries(self._database, self.lease_clock)
         self.checkpoints = Checkpoints(self._database)
-        self.handover = Handover(self._database, self.clock, self.lease_clock)
-        self.mailbox = Mailbox(self._database, self.clock, self.lease_clock)
-        self.traces = Traces(self._database, self.queries, self.clock)
-        self.durations = Durations(self._database)
-        self.function_runs = FunctionRuns(self._database)
-        self.sql = SQLReader(self._database)
-        self.search = Search(self._database, self.queries, self.lease_clock)
-        self._watching: Watching | None = None
 
-    @property
+    @cached_property
+    def queries(self) -> Queries:
+        """What people ask."""
+        from heliograph.storage.queries import Queries
+
+        return Queries(self._database, self.lease_clock)
+
+    @cached_property
+    def handover(self) -> Handover:
+        """Workflows that no engine has."""
+        from heliograph.storage.handover import Handover
+
+        return Handover(self._database, self.clock, self.lease_clock)
+
+    @cached_property
+    def mailbox(self) -> Mailbox:
+        """Events sent over HTTP."""
+        from heliograph.storage.mailbox import Mailbox
+
+        return Mailbox(self._database, self.clock, self.lease_clock)
+
+    @cached_property
+    def traces(self) -> Traces:
+        """All that happened in a workflow at once."""
+        from heliograph.storage.traces import Traces
+
+        return Traces(self._database, self.queries, self.clock)
+
+    @cached_property
+    def durations(self) -> Durations:
+        """How long tasks of a function take."""
+        from heliograph.storage.durations import Durations
+
+        return Durations(self._database)
+
+    @cached_property
+    def function_runs(self) -> FunctionRuns:
+        """How a function's attempts went, by workflow."""
+        from heliograph.storage.function_runs import FunctionRuns
+
+        return FunctionRuns(self._database)
+
+    @cached_property
+    def sql(self) -> SQLReader:
+        """Questions in SQL."""
+        from heliograph.storage.sql import SQLReader
+
+        return SQLReader(self._database)
+
+    @cached_property
+    def search(self) -> Search:
+        """Finds workflows and tasks."""
+        from heliograph.storage.searching.search import Search
+
+        return Search(self._database, self.queries, self.lease_clock)
+
+    @cached_property
     def watching(self) -> Watching:
-        """Prepared when it is first asked for: few programs watch."""
-        if self._watching is None:
-            self._watching = Watching(self._database)
-        return self._watching
+        """What changes, and what tasks say."""
+        from heliograph.storage.watching import Watching
+
+        return Watching(self._database)
 
     def journal(self, owner: Owner, facts: Callable[[], str | None] = lambda: None) -> Journal:
         """The writer of an engine; see `Journal`."""
@@ -111,14 +155,20 @@ class Store:
 
     def cancel(self, workflow: WorkflowRecord) -> bool:
         """As `control.cancel`."""
+        from heliograph.storage import control
+
         return self._database.again(lambda: control.cancel(self._database, workflow, self.clock))
 
     def forget(self, workflow: WorkflowRecord) -> None:
         """As `control.forget`."""
+        from heliograph.storage import control
+
         control.forget(self._database, self.values, workflow)
 
     def health(self) -> Health:
         """As `health.examine`."""
+        from heliograph.storage.health import examine
+
         return examine(self._database, self.lease_clock())
 
     @property
@@ -128,14 +178,20 @@ class Store:
 
     def collect_garbage(self, age: float, remove: bool) -> Collected:
         """As `garbage.Collector`."""
+        from heliograph.storage.garbage import Collector
+
         return Collector(self._database, self.values, self.clock, age, remove).collect()
 
     def check_values(self, forget: bool, told: Told) -> Checked:
         """As `checking.check`."""
+        from heliograph.storage.checking import check
+
         return check(self._database, self.values, forget, told)
 
     def copy_to(self, other: Store, told: Told) -> Copied:
         """As `copying.copy`."""
+        from heliograph.storage.copying import copy
+
         return copy((self._database, self.values), (other._database, other.values), told)
 
     def save_to(self, location: Location, told: Told) -> Copied:
@@ -144,6 +200,8 @@ class Store:
         Raises:
             StorageError: there is something already, or it can't be written.
         """
+        from heliograph.storage.copying import save_storage
+
         return save_storage(self._database, self.values, location, told)
 
     def changes(self) -> int:

@@ -16,7 +16,6 @@ import time
 from collections.abc import Collection
 from typing import Final
 
-from heliograph.engines.embedded.coroutines import GRACE_SECONDS
 from heliograph.engines.embedded.deaths import died, ended, never_ran
 from heliograph.engines.embedded.handle import Attempt, WorkerProcess
 from heliograph.engines.embedded.protocol import (
@@ -27,7 +26,7 @@ from heliograph.engines.embedded.protocol import (
     unpack_tickets,
 )
 from heliograph.engines.embedded.wire import watch
-from heliograph.engines.executor import AttemptKey, Deliver, Running, Said, those_of
+from heliograph.engines.executor import GRACE_SECONDS, AttemptKey, Deliver, Running, Said, those_of
 
 START_FAILURES: Final = 3
 """After so many workers in a row that did not get to work, what waits for one fails."""

@@ -16,15 +16,20 @@ import warnings
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
 
 from heliograph.engines.attempt import Functions, run_attempt_async
-from heliograph.engines.executor import AttemptKey, Deliver, Receipt, Running, Said, Work, those_of
+from heliograph.engines.executor import (
+    GRACE_SECONDS,
+    AttemptKey,
+    Deliver,
+    Receipt,
+    Running,
+    Said,
+    Work,
+    those_of,
+)
 from heliograph.records.attempt import Worker
 from heliograph.records.report import Report
-
-GRACE_SECONDS: Final = 1.0
-"""How long a cancelled coroutine gets to end."""
 
 
 class Coroutines:

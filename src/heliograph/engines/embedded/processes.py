@@ -14,13 +14,16 @@ class ProcessExecutor:
     """Runs attempts in worker processes, started when the first attempt comes or by `warm`.
 
     Args:
-        deliver: takes the receipts.
+        deliver: takes the receipts; nobody yet, where workers are started before there is an engine.
         count: how many workers; None: as many as this process may use CPUs, at least 2.
         storage: of the engine: where workflows go that tasks run themselves. None: as for this process.
+
+    Attributes:
+        deliver: takes the receipts.
     """
 
     def __init__(self, deliver: Deliver, count: int | None = None, storage: str | None = None) -> None:
-        self._deliver = deliver
+        self.deliver = deliver
         self._storage = storage
         self._count = count if count is not None else max(2, _usable_cpus())
         self._lock = threading.Lock()
@@ -56,7 +59,7 @@ class ProcessExecutor:
             if self._is_closed:
                 raise RuntimeError("the executor is closed")
             if self._pool is None:
-                self._pool = Pool(self._deliver, self._count, self._storage)
+                self._pool = Pool(lambda message: self.deliver(message), self._count, self._storage)
             return self._pool
 
 

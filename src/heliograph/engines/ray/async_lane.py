@@ -14,8 +14,7 @@ from typing import Any, Final
 import ray
 
 from heliograph.engines.attempt import Functions, Traffic, run_attempt_async
-from heliograph.engines.embedded.coroutines import GRACE_SECONDS
-from heliograph.engines.executor import AttemptKey, Deliver, Running, Work, those_of
+from heliograph.engines.executor import GRACE_SECONDS, AttemptKey, Deliver, Running, Work, those_of
 from heliograph.engines.ray.losses import lost
 from heliograph.engines.ray.order import (
     NAMESPACE,

@@ -1,0 +1,67 @@
+"""What a program's first run starts, and in which order."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+_RUN = """
+import sys, threading
+from heliograph import workflow
+
+threads = []
+
+def hook(event, given):
+    if event == "import" and given[0] == "sqlalchemy" and not threads:
+        threads.extend(thread.name for thread in threading.enumerate())
+
+sys.addaudithook(hook)
+if sys.argv[1:]:
+    workflow.init(workers=sys.argv[1])
+print(workflow.run(workflow.task(lambda: 3).bind()))
+print(*threads)
+left = {"searching.search", "copying", "garbage", "traces", "mailbox", "handover", "watching"}
+print(*sorted(room for room in left if f"heliograph.storage.{room}" in sys.modules))
+"""
+_FAIL = """
+import threading
+from heliograph import workflow
+
+try:
+    workflow.run(workflow.task(lambda: 3).bind())
+except workflow.StorageError:
+    print(*sorted(thread.name for thread in threading.enumerate()))
+"""
+
+
+def _told(program: str, storage: Path, *args: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", program, *args],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"HELIOGRAPH_STORAGE": str(storage)},
+    )
+    return done.stdout.splitlines()
+
+
+def test_workers_start_while_the_storage_is_imported(tmp_path: Path) -> None:
+    output, threads, _ = _told(_RUN, tmp_path / "storage")
+    assert output == "3"
+    assert "heliograph-workers" in threads.split()
+
+
+def test_threads_need_no_such_start(tmp_path: Path) -> None:
+    output, threads, _ = _told(_RUN, tmp_path / "storage", "threads")
+    assert (output, threads) == ("3", "MainThread")
+
+
+def test_a_run_enters_no_room_of_the_store_that_it_does_not_need(tmp_path: Path) -> None:
+    *_, rooms = _told(_RUN, tmp_path / "storage")
+    assert rooms == ""
+
+
+def test_workers_that_started_for_a_storage_that_cannot_be_opened_end(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    assert _told(_FAIL, tmp_path / "file" / "storage") == ["MainThread"]
