@@ -57,7 +57,7 @@ def _where(condition: str) -> dict[str, Any]:
     return {"info": {"where": condition}}
 
 
-# One row: the version, and the part of the folder for values that is this store's own; see `storage.own_part`.
+# One row: the version; and which part of the folder for values is this store's (`storage.own_part`).
 schema_version = Table(
     "heliograph_schema",
     metadata,

@@ -24,6 +24,7 @@ from heliograph.storage.entries import Submission
 from heliograph.storage.journal import Journal
 from heliograph.storage.location import Location
 from heliograph.storage.news import News
+from heliograph.storage.own_part import values_url
 from heliograph.storage.values import ValueStore
 
 if TYPE_CHECKING:
