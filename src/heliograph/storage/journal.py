@@ -215,7 +215,8 @@ class Journal:
             else:
                 self._write_remains(connection, changes, now)
                 lost.add((changes.key, changes.run))
-        self._counts.add(connection, tally)
+        if tally.more:
+            self._counts.add(connection, tally)
         return Committed(answers, frozenset(lost), names), found_out
 
     def _renew(self, connection: Connection, batch: Batch) -> None:
