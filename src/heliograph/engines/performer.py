@@ -257,7 +257,7 @@ class Performer:
         task, key = action.task, run.attempt_key(action.task, action.attempt)
         self._unseen.add(key)
         try:
-            work = run.work(key, now, self._store.checkpoints, self._store.location.values)
+            work = run.work(key, now, self._store.checkpoints, self._store.values.url)
         except StorageCorruptError as error:  # the attempt fails by it, as if its worker could not read it
             run.begun[task] = Begun(now, now, 0)
             wraps = run.caught_wraps(task)

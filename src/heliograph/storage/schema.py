@@ -57,7 +57,13 @@ def _where(condition: str) -> dict[str, Any]:
     return {"info": {"where": condition}}
 
 
-schema_version = Table("heliograph_schema", metadata, Column("version", Integer, nullable=False))
+# One row: the version; and which part of the folder for values is this store's (`storage.own_part`).
+schema_version = Table(
+    "heliograph_schema",
+    metadata,
+    Column("version", Integer, nullable=False),
+    Column("values_part", _word(32)),
+)
 
 owners = Table(
     "owners",

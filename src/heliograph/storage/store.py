@@ -24,6 +24,7 @@ from heliograph.storage.entries import Submission
 from heliograph.storage.journal import Journal
 from heliograph.storage.location import Location
 from heliograph.storage.news import News
+from heliograph.storage.own_part import values_url
 from heliograph.storage.values import ValueStore
 
 if TYPE_CHECKING:
@@ -70,10 +71,10 @@ class Store:
         self.lease_clock = clock or self._database.now
         try:
             self._database.again(lambda: migrations.prepare(self._database))
+            self.values = ValueStore(self._database.again(lambda: values_url(self._database)))
         except BaseException:
             self._database.close()
             raise
-        self.values = ValueStore(location.values)
         self.checkpoints = Checkpoints(self._database)
 
     @cached_property

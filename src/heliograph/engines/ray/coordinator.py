@@ -206,7 +206,7 @@ class Coordinator:
         return self._given(value)
 
     def _given(self, value: StoredValue) -> Output:
-        return Output(value, self._store.location.values)
+        return Output(value, self._store.values.url)
 
     def _recover(self) -> None:
         """Go on with what the actor had in its last life."""
