@@ -11,8 +11,6 @@ each other; and one that does has all its other locks by then, so that it can't 
 from __future__ import annotations
 
 import random
-from collections import Counter
-from collections.abc import Mapping
 from typing import Final
 
 from sqlalchemy import Connection, Dialect, delete, func, insert, literal, select
@@ -25,24 +23,22 @@ _SHARDS: Final = 32
 
 
 class Tally:
-    """What one transaction changes."""
+    """What one transaction changes.
 
-    __slots__ = ("_more",)
+    Attributes:
+        more: by how many there are more of each status.
+    """
+
+    __slots__ = ("more",)
 
     def __init__(self) -> None:
-        self._more: Counter[WorkflowStatus] = Counter()
+        self.more: dict[WorkflowStatus, int] = {}
 
     def move(self, before: WorkflowStatus | None, after: WorkflowStatus | None) -> None:
         """A workflow's stored status changed; None: it was not stored before, or is not any more."""
-        if before is not None and before not in ACTIVE:
-            self._more[before] -= 1
-        if after is not None and after not in ACTIVE:
-            self._more[after] += 1
-
-    @property
-    def more(self) -> Mapping[WorkflowStatus, int]:
-        """By how many there are more of each status."""
-        return self._more
+        for status, more in ((before, -1), (after, 1)):
+            if status is not None and status not in ACTIVE:
+                self.more[status] = self.more.get(status, 0) + more
 
 
 class Counts:
