@@ -25,7 +25,7 @@ def copy(source: Path, target: str) -> None:
     workflow.shutdown()
     with closing(sqlite3.connect(source / "heliograph.db")) as read, psycopg.connect(plain(target)) as write:
         write.execute("SET synchronous_commit = off")
-        for table in (schema.workflows, *schema.OF_WORKFLOW, schema.owners):
+        for table in (schema.workflows, *schema.OF_WORKFLOW, schema.owners, schema.workflow_counts):
             names = [column.name for column in table.columns]
             into = sql.SQL("COPY {} ({}) FROM STDIN").format(
                 sql.Identifier(table.name), sql.SQL(", ").join(map(sql.Identifier, names))

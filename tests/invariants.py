@@ -56,6 +56,7 @@ def _problems(connection: Any) -> Iterator[str]:
         for row in connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3"):
             of[table][row["workflow"]].append(row)
     workflows = {row["key"]: row for row in connection.execute("SELECT * FROM workflows")}
+    yield from _count_problems(connection, Counter(row["status"] for row in workflows.values()))
     for table, rows in of.items():
         if left := set(rows) - set(workflows):
             yield f"{table} has rows of workflows that are gone: {left}"
@@ -63,6 +64,15 @@ def _problems(connection: Any) -> Iterator[str]:
         here = {table: rows[key] for table, rows in of.items()}
         for problem in _problems_of(row, here):
             yield f"workflow {row['workflow_id']!r}: {problem}"
+
+
+def _count_problems(connection: Any, statuses: Counter[str]) -> Iterator[str]:
+    kept: Counter[str] = Counter()
+    for row in connection.execute("SELECT status, workflows FROM workflow_counts"):
+        kept[row["status"]] += int(row["workflows"])
+    ended = {status: count for status, count in statuses.items() if status not in ACTIVE}
+    if {status: count for status, count in kept.items() if count} != ended:
+        yield f"the counts that are kept say {dict(kept)}, the workflows that ended {ended}"
 
 
 def _problems_of(workflow: Any, of: dict[str, list[Any]]) -> Iterator[str]:

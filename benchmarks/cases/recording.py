@@ -5,10 +5,12 @@ heliograph has no switch for that, and shall have none: here, what records is re
 
 from __future__ import annotations
 
+import gc
 import itertools
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from statistics import median
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -61,29 +63,17 @@ def _no_storage() -> Iterator[None]:
 
 
 def measure(scale: Scale) -> list[Figure]:
-    count = scale.size(full=5_000, quick=200)
-
-    def with_all() -> float:
-        with engine("threads"):
-            return _spent(count)
-
-    def checkpoints() -> float:
-        with engine("threads"), _no_records():
-            return _spent(count)
-
-    def loop() -> float:
-        with engine("threads"), _no_storage():
-            return _spent(count)
-
-    spent = alternate(scale, {HELIOGRAPH: with_all, CHECKPOINTS: checkpoints, LOOP: loop})
+    count, times = scale.size(full=2_000, quick=200), scale.size(full=11, quick=1)
+    rounds = [_round(count, times) for _ in range(scale.repeat)]
+    spent = {who: tuple([round_[who] for round_ in rounds]) for who in _CONTENDERS}
     metered = alternate(scale, {HELIOGRAPH: lambda: _metered(scale.size(20_000, 500))})
     return [
         Figure(
             name=f"processor time of a task, fan-out of {count:,}, threads",
             unit="us",
             better="lower",
-            measured=spent,
-            note="of all threads, from before `bind` to the output",
+            measured={who: tuple([median(all_) for all_ in values]) for who, values in spent.items()},
+            note=f"of all threads, from before `bind` to the output; each value is the median of {times}",
         ),
         _more("cost of recording a task, threads", spent, CHECKPOINTS),
         _more("cost of storing and recording a task, threads", spent, LOOP),
@@ -97,15 +87,43 @@ def measure(scale: Scale) -> list[Figure]:
     ]
 
 
-def _more(name: str, spent: Mapping[str, tuple[float, ...]], than: str) -> Figure:
-    pairs = zip(spent[HELIOGRAPH], spent[than], strict=True)
+_CONTENDERS: Final[Mapping[str, Callable[[], AbstractContextManager[None]]]] = {
+    HELIOGRAPH: nullcontext,
+    CHECKPOINTS: _no_records,
+    LOOP: _no_storage,
+}
+
+
+def _round(count: int, times: int) -> dict[str, list[float]]:
+    """What each took, again and again, in one engine, and in turn so often that they find the same processor.
+
+    How fast a processor is that others use too changes by half within seconds.
+    """
+    spent: dict[str, list[float]] = {who: [] for who in _CONTENDERS}
+    order = list(_CONTENDERS)
+    with engine("threads"):
+        _spent(count)
+        for _ in range(times):
+            for who in order:
+                gc.collect()
+                with _CONTENDERS[who]():
+                    spent[who].append(_spent(count))
+            order.reverse()
+    return spent
+
+
+def _more(name: str, spent: Mapping[str, tuple[list[float], ...]], than: str) -> Figure:
+    differences = [
+        median([everything - less for everything, less in zip(*round_, strict=True)])
+        for round_ in zip(spent[HELIOGRAPH], spent[than], strict=True)
+    ]
     return Figure(
         name=name,
         unit="us",
         better="lower",
-        measured={HELIOGRAPH: tuple([everything - less for everything, less in pairs])},
+        measured={HELIOGRAPH: tuple(differences)},
         bars=(Bar(60.0),),
-        note=f"processor time with everything on, less that of {than}",
+        note=f"processor time with everything on, less that of {than} just before or after; medians",
     )
 
 

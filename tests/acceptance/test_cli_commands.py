@@ -234,7 +234,7 @@ def test_prune(storage: Path) -> None:
 
 def test_doctor(storage: Path) -> None:
     checks = {check["check"]: check for check in as_json("doctor", storage=storage)}
-    assert set(checks) == {"versions", "storage", "database", "leases", "disk", "engine"}
+    assert set(checks) == {"versions", "storage", "values", "database", "leases", "disk", "engine"}
     assert all(check["ok"] for check in checks.values())
     with closing(sqlite3.connect(storage / "heliograph.db")) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -101,8 +101,10 @@ def test_what_was_stored_is_there_and_can_be_searched(old: Path, version: int) -
     assert changes[-1] == "run"
     assert version > 1 or changes == ["run"]  # it wrote no changes down
     sizes = [file.stat().st_size for file in old.glob("heliograph-values/*/*")]
-    assert workflow.check_values() == {"values": len(sizes), "bytes": sum(sizes), "damaged": []}
-    assert len(sizes) == version - 1
+    assert workflow.check_values() == {"values": len(sizes), "bytes": 70_024 * len(sizes), "damaged": []}
+    assert len(sizes) == (0 if version == 1 else 1)
+    counted = {group["by"]["status"]: group["count"] for group in workflow.summarize("status")}
+    assert counted == {"SUCCESSFUL": 1, "FAILED": 1}
 
 
 def test_it_goes_on(old: Path) -> None:

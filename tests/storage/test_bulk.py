@@ -1,8 +1,7 @@
-"""Many rows told at once, on PostgreSQL: what is stored is what would be, told one by one."""
+"""Many rows told at once: what is stored is what would be, told one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from sqlalchemy import bindparam, insert, update
 from heliograph.storage import schema
 from heliograph.storage.bulk import LEAST
 from heliograph.storage.statements import Prepared, replacing
-from tests.storage.opened import Opened, opened
+from tests.storage.opened import Opened
 
 AWKWARD: list[dict[str, Any]] = [
     {"kind": None, "data": b"\x00\xff'\\", "location": None, "size": 2**40},
@@ -20,11 +19,23 @@ AWKWARD: list[dict[str, Any]] = [
 ]
 
 
-@pytest.fixture
-def here(url: str) -> Iterator[Opened]:
-    made = opened(url)
-    yield made
-    made.store.close()
+@pytest.mark.parametrize("count", [1, LEAST - 1, LEAST, 2 * LEAST + 3, 2_500])
+def test_rows_in_the_order_of_their_columns(here: Opened, count: int) -> None:
+    database, table = here.store._database, schema.stored_values
+    statement = Prepared(replacing(table, database.dialect), database.dialect, table.c.keys())
+    columns = [column.name for column in table.columns]
+    rows = [
+        {"workflow": 1, "role": "output", "task": task, "sha256": f"{task}", **AWKWARD[task % 3]}
+        for task in range(count)
+    ]
+    again = [row | {"sha256": "again"} for row in rows]
+    with database.write() as connection:
+        for told in (rows, again):
+            statement.put(connection, [tuple([row[name] for name in columns]) for row in told])
+            assert stored(connection) == told
+        statement.put(connection, [])
+        assert stored(connection) == again
+        connection.execute(table.delete())  # nobody's workflow has them
 
 
 @pytest.mark.parametrize("count", [LEAST - 1, LEAST, 2_500])

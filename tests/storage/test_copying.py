@@ -17,6 +17,7 @@ from heliograph import workflow
 from heliograph.cli.app import run
 from heliograph.storage.location import locate
 from heliograph.storage.saving import save
+from heliograph.storage.store import Store
 from tests import postgresql, scripts
 from tests.conditions import until
 from tests.gates import Gate, Ledger
@@ -103,7 +104,8 @@ def _plain(value: Any) -> Any:
 def values(storage: str) -> dict[str, bytes]:
     return {
         f"{file.parent.name}/{file.name}": file.read_bytes()
-        for file in Path(locate(storage).values).glob("*/*")
+        for file in Path(locate(storage).values).rglob("*")
+        if file.is_file()
     }
 
 
@@ -173,12 +175,15 @@ def test_what_is_not_empty_is_left_alone(
     assert dict(workflow.list_all()) == {f"of {there}": "SUCCESSFUL"}
 
 
-def test_two_storages_never_share_a_folder_of_values(place: Callable[[str], str], tmp_path: Path) -> None:
-    here = place("sqlite")
-    workflow.init(storage=here)
-    shared = f"sqlite:///{tmp_path}/other.db?values={locate(here).values}"
-    with pytest.raises(workflow.StorageError, match="the same folder for values"):
-        workflow.copy_storage(here, shared)
+def test_a_copy_never_has_its_values_among_those_of_the_original(tmp_path: Path) -> None:
+    here, there = (f"sqlite:///{tmp_path}/{name}.db?values={tmp_path}/values" for name in ("here", "there"))
+    for storage in (here, there):
+        Store(locate(storage)).close()
+        with closing(sqlite3.connect(str(locate(storage).path))) as connection:  # as older versions made them
+            connection.execute("UPDATE heliograph_schema SET values_part = NULL")
+            connection.commit()
+    with pytest.raises(workflow.StorageError, match="the same folder"):
+        workflow.copy_storage(here, there)
 
 
 @pytest.mark.parametrize(("source", "target"), [("sqlite", "sqlite"), ("postgresql", "sqlite")])

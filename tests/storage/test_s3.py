@@ -77,7 +77,7 @@ def test_a_workflow_with_its_values_on_s3(
     assert workflow.run(take.bind(flag, made, os.urandom(MIB)), workflow_id="mine") == MIB
     assert sorted(size // MIB for size in server.objects(bucket).values()) == [1, 1]
     output = workflow.get_metadata("mine", "made")["output"]
-    assert f"flows/{output['stored']}" in server.objects(bucket)
+    assert len([key for key in server.objects(bucket) if key.endswith(f"/{output['stored']}")]) == 1
     assert len(workflow.get_output("mine", task_id="made")) == MIB
     workflow.delete("mine")
     assert server.objects(bucket) == {}
@@ -196,7 +196,7 @@ def test_who_may_not_write_is_told_so(
         finally:
             workflow.shutdown()
     said = str(raised.value.__cause__)
-    assert f"can't write the stored value s3://{bucket}/flows/1" in said
+    assert f"can't write the stored value s3://{bucket}/flows/" in said
     assert "these credentials may not do that" in said
     assert server.objects(bucket) == {}
 

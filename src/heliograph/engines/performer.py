@@ -278,7 +278,7 @@ class Performer:
         if not run.is_async(task):
             self._handed_out.add(key)
         try:
-            work = run.work(key, ready, self._store.checkpoints, self._store.location.values)
+            work = run.work(key, ready, self._store.checkpoints, self._store.values.url)
         except StorageCorruptError as error:  # the attempt fails by it, as if its worker could not read it
             run.begun[task] = Begun(now, now, 0)
             wraps = run.caught_wraps(task)

@@ -202,11 +202,6 @@ def _opened(location: Location) -> Iterator[Store]:
 def _check_apart(here: Location, there: Location) -> None:
     if here.url == there.url:
         raise StorageError(f"storage {here.shown} can't be copied to itself: name another target")
-    if here.values == there.values:
-        raise StorageError(
-            f"{here.shown} and {there.shown} would have the same folder for values, {here.values}: "
-            "name another one with ?values="
-        )
 
 
 def _untold(_what: str, _done: int, _all: int) -> None:

@@ -68,6 +68,7 @@ def _storage() -> list[dict[str, Any]]:
     counts = ", ".join(f"{count} {status}" for status, count in health.statuses.items()) or "no workflows"
     made = [
         _check("storage", True, f"{opened.place}, version {health.version}, {counts}"),
+        _check("values", True, f"large values are in {opened.store.values.url}"),
         _check(
             "database",
             not health.problems,

@@ -1,7 +1,11 @@
-"""Many rows in one statement, for PostgreSQL: they go as one JSON text, which the server takes apart.
+"""Many rows in one statement.
 
-A statement told a thousand times costs the server, and the driver, a thousand statements; told once with a
-thousand rows it costs less than half.
+A statement told a thousand times costs a server, and its driver, a thousand statements; told once with a
+thousand rows it costs less than half. PostgreSQL gets them as one JSON text, which it takes apart.
+
+SQLite is no server. But Python's driver gives the interpreter's lock away for each statement, and has to get
+it back from whichever thread took it: beside busy worker threads that costs more than a row. So it gets
+several rows of values.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from sqlalchemy import Dialect, LargeBinary
@@ -19,12 +24,40 @@ LEAST: Final = 8
 """Fewer rows are as well told one by one."""
 _MOST: Final = 1_000
 _MOST_BYTES: Final = 4 * 1024 * 1024
+_AT_ONCE: Final = (64, LEAST)
+"""Rows in one statement for SQLite: each such number is one more statement that has to be prepared."""
 _PLACE: Final = re.compile(r'%\((\w+)\)s(?:::[A-Z]+(?: PRECISION)?(?:\(\d+\))?)?(?: COLLATE "C")?')
 _VALUES: Final = re.compile(r"\bVALUES \((.*?)\)(?= ON CONFLICT| RETURNING|$)", re.DOTALL)
 
 
+class Rows:
+    """An INSERT of one row for SQLite, made into some of several.
+
+    Args:
+        sql: the statement.
+    """
+
+    def __init__(self, sql: str) -> None:
+        values = _VALUES.search(sql)
+        if values is None:
+            raise ValueError(f"no rows are told by it: {sql}")
+        before, row, after = sql[: values.start()], f"({values[1]})", sql[values.end() :]
+        self._one = sql
+        self._several = [(count, f"{before}VALUES {', '.join([row] * count)}{after}") for count in _AT_ONCE]
+
+    def put(self, connection: Any, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Tell the rows, each of which has the statement's values in order."""
+        done = 0
+        for count, sql in self._several:
+            while len(rows) - done >= count:
+                connection.execute(sql, tuple(chain.from_iterable(rows[done : done + count])))
+                done += count
+        if done < len(rows):
+            connection.executemany(self._one, rows[done:])
+
+
 class Bulk:
-    """An INSERT or UPDATE of one row, made into one of many.
+    """An INSERT or UPDATE of one row for PostgreSQL, made into one of many.
 
     Args:
         compiled: the statement; what it has of its own are places for values.

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, bindparam, func, insert, literal_column, select
@@ -64,8 +65,10 @@ def run_story(changes: RunChanges, said: Sequence[Sequence[Any]]) -> str:
     if changes.started is not None:
         first.append(f'["run",{changes.run},"{WorkflowStatus.RUNNING.value}"]')
     first += [f'["added",{one.first},{len(one.plan.tasks)}]' for one in changes.expansions]
-    for task, status in changes.tasks.items():
-        (last if status in TASK_OVER else first).append(f'["task",{task},"{status!s}"]')
+    for status, tasks in groupby(changes.tasks, changes.tasks.__getitem__):
+        numbers = [str(task) for task in tasks]
+        what = f'"task",{numbers[0]}' if len(numbers) == 1 else f'"tasks",[{",".join(numbers)}]'
+        (last if status in TASK_OVER else first).append(f'[{what},"{status!s}"]')
     first += [json.dumps(item) for item in said]
     for (task, attempt), entry in changes.attempts.items():
         if entry.status not in (AttemptStatus.RUNNING, AttemptStatus.SUCCESSFUL):

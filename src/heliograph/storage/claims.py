@@ -22,6 +22,7 @@ from heliograph.records.status import ACTIVE, AttemptStatus, RunReason, TaskStat
 from heliograph.records.workflow import Owner
 from heliograph.storage import rows, schema
 from heliograph.storage.changelog import Changelog
+from heliograph.storage.counts import Tally
 from heliograph.storage.deaths import Deaths
 from heliograph.storage.entries import Accepted, Claim, Refused
 from heliograph.storage.liveness import derived_status, is_alive
@@ -122,7 +123,9 @@ class Claims:
         self._deaths = Deaths(dialect)
         self._changelog = Changelog(dialect)
 
-    def claim(self, connection: Connection, claim: Claim, owner: Owner, now: float) -> Accepted | Refused:
+    def claim(
+        self, connection: Connection, claim: Claim, owner: Owner, now: float, tally: Tally
+    ) -> Accepted | Refused:
         """Make the workflow the owner's, with a new run.
 
         Refused while an owner has it, and where its output is stored: then there is nothing to run.
@@ -150,6 +153,7 @@ class Claims:
             deaths = self._deaths.count(connection, found.key)
             if deaths >= claim.most_deaths:
                 self._give_up(connection, found, claim, deaths)
+                tally.move(stored, WorkflowStatus.FAILED)
                 return Refused(WorkflowStatus.FAILED)
         if status is WorkflowStatus.SUCCESSFUL and (output := self._output_of(connection, found)):
             return Refused(status, output)
@@ -163,6 +167,7 @@ class Claims:
         }
         if self._take.tell(connection, take) != 1:  # nobody could get in between; if one did, it stays theirs
             return Refused(WorkflowStatus.RUNNING)
+        tally.move(stored, claim.status)
         of_workflow = {"of_workflow": found.key}
         lost_run = {"of_run": found.run, "status": WorkflowStatus.RESUMABLE.value}
         self._end_lost_run.tell(connection, of_workflow | lost_run)

@@ -12,6 +12,7 @@ from heliograph.records.status import ACTIVE, TASK_OVER, AttemptStatus, TaskStat
 from heliograph.records.workflow import WorkflowRecord
 from heliograph.storage import rows, schema
 from heliograph.storage.changelog import Changelog
+from heliograph.storage.counts import Counts, Tally
 from heliograph.storage.database import Database
 from heliograph.storage.news import Word
 from heliograph.storage.statements import constant, constants
@@ -67,6 +68,7 @@ def cancel(database: Database, workflow: WorkflowRecord, clock: Callable[[], flo
             .where(schema.workflows.c.key == key)
             .values(progress=rows.progress_json(progress))
         )
+        _count(connection, None, WorkflowStatus.CANCELED)
     database.news.tell(Word(frozenset([key]), frozenset([key])))
     return True
 
@@ -105,6 +107,13 @@ def _forget_rows(database: Database, workflow: WorkflowRecord, folders: set[str]
         folders |= folders_of(connection, workflow.key)
         for table in schema.OF_WORKFLOW:
             connection.execute(delete(table).where(table.c.workflow == workflow.key))
+        _count(connection, WorkflowStatus(row.status), None)
+
+
+def _count(connection: Connection, before: WorkflowStatus | None, after: WorkflowStatus | None) -> None:
+    tally = Tally()
+    tally.move(before, after)
+    Counts(connection.dialect).add(connection, tally)
 
 
 def folders_of(connection: Connection, key: int) -> set[str]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table, delete, func, insert, select, text, update
 
 from heliograph.errors import StorageCorruptError, StorageError
-from heliograph.storage import schema
+from heliograph.storage import counts, own_part, schema
 from heliograph.storage.database import Database
 from heliograph.storage.location import Location
 from heliograph.storage.saving import save
@@ -52,6 +52,7 @@ def copy(source: tuple[Database, ValueStore], target: tuple[Database, ValueStore
         StorageError: the target is not empty, or what was written to it does not read the same.
     """
     (database, values), (other, other_values) = source, target
+    _check_apart(values, other_values)
     with database.snapshot() as here, other.write() as there:
         other.lock_schema(there)
         for connection in (here, there):
@@ -60,6 +61,7 @@ def copy(source: tuple[Database, ValueStore], target: tuple[Database, ValueStore
         taken = copy_values(here, database, values, other_values, told)
         rows = {table.name: _copy_table(table, here, there, told) for table in _TABLES}
         leave_out(there, taken.deleted)
+        counts.recount(there)
         _count_on(there)
     return Copied(rows, taken.files, taken.size, taken.damaged)
 
@@ -84,8 +86,11 @@ def save_storage(database: Database, values: ValueStore, target: Location, told:
     try:
         with saved.write() as connection:
             give_up_leases(connection)
-            taken = copy_values(connection, database, values, ValueStore(target.values), told)
+            there = ValueStore(own_part.move(connection, target))
+            _check_apart(values, there)
+            taken = copy_values(connection, database, values, there, told)
             leave_out(connection, taken.deleted)
+            counts.recount(connection)
             rows = {table.name: _count(connection, table) for table in _TABLES}
             problems = saved.problems(connection)
     finally:
@@ -105,6 +110,14 @@ def _wait_for_values(connection: Connection) -> None:
     """A server must not take a transaction for dead that waits for gigabytes."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+
+
+def _check_apart(values: ValueStore, others: ValueStore) -> None:
+    """Storages that were told the same folder have parts of it; those of older versions have none."""
+    if values.url == others.url:
+        raise StorageError(
+            f"the copy would have its values in the same folder, {values.url}: name another one with ?values="
+        )
 
 
 def check_empty(connection: Connection, database: Database) -> None:

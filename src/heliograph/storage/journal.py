@@ -10,19 +10,22 @@ written, and the engine is told that it lost the run.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, and_, bindparam, delete, select, update
+from sqlalchemy import Connection, Dialect, and_, bindparam, delete, func, select, update
 from sqlalchemy.sql import ClauseElement
 
-from heliograph.records.status import ACTIVE, AttemptStatus, WorkflowStatus
+from heliograph.records.status import ACTIVE, AttemptStatus, TaskStatus, WorkflowStatus
 from heliograph.records.workflow import Owner
 from heliograph.storage import rows, schema
+from heliograph.storage.bulk import LEAST
 from heliograph.storage.changelog import Changelog, run_story
 from heliograph.storage.claims import Claims
+from heliograph.storage.counts import Counts, Tally
 from heliograph.storage.database import Database
 from heliograph.storage.entries import (
     Accepted,
@@ -103,6 +106,7 @@ class Journal:
         self._statements = _Statements(database.dialect)
         self._submissions = Submissions(database.dialect)
         self._claims = Claims(database.dialect)
+        self._counts = Counts(database.dialect)
         self._reports = Reports(database.dialect)
         self._changelog = Changelog(database.dialect)
         self._registered = False
@@ -195,7 +199,8 @@ class Journal:
             )
         self._renew(connection, batch)
         found_out = self._find_out(connection)
-        answers = [self._enter(connection, entry) for entry in batch.entries]
+        tally = Tally()
+        answers = [self._enter(connection, entry, tally) for entry in batch.entries]
         lost = set()
         names: dict[int, dict[int, tuple[str, ...]]] = {}
         now = self._clock() if batch.changes else 0.0
@@ -205,9 +210,13 @@ class Journal:
                     names[changes.key] = dict(self._expand(connection, changes))
                 with self._database.pipelined(connection):
                     self._write(connection, changes, now)
+                if changes.ending is not None:
+                    tally.move(WorkflowStatus.RUNNING, changes.ending.status)
             else:
                 self._write_remains(connection, changes, now)
                 lost.add((changes.key, changes.run))
+        if tally.more:
+            self._counts.add(connection, tally)
         return Committed(answers, frozenset(lost), names), found_out
 
     def _renew(self, connection: Connection, batch: Batch) -> None:
@@ -225,10 +234,10 @@ class Journal:
         self._statements.find_out.tell(connection, {"code": facts, "of_owner": self._owner.owner_id})
         return True
 
-    def _enter(self, connection: Connection, entry: Submission | Claim) -> Answer:
+    def _enter(self, connection: Connection, entry: Submission | Claim, tally: Tally) -> Answer:
         if isinstance(entry, Submission):
             return self._submissions.store(connection, entry, self._owner, self._clock())
-        return self._claims.claim(connection, entry, self._owner, self._lease_clock())
+        return self._claims.claim(connection, entry, self._owner, self._lease_clock(), tally)
 
     def _fence(self, connection: Connection, changes: RunChanges) -> bool:
         """Move the run's own row; False where it is not this engine's any more."""
@@ -250,13 +259,7 @@ class Journal:
                 connection,
                 *[{"of_workflow": key, "of_task": task, "due": due} for task, due in changes.due.items()],
             )
-        write.mark.tell(
-            connection,
-            *[
-                {"of_workflow": key, "of_task": task, "status": str(status)}
-                for task, status in changes.tasks.items()
-            ],
-        )
+        self._mark(connection, key, changes.tasks)
         self._write_attempts(connection, changes, changes.attempts.values(), now)
         if changes.damaged:
             write.forget.tell(
@@ -277,6 +280,23 @@ class Journal:
             write.begin.tell(connection, {"of_workflow": key, "of_run": changes.run} | begun)
         if changes.ending is not None:
             write.end.tell(connection, _end_row(changes, changes.ending, now))
+
+    def _mark(self, connection: Connection, key: int, tasks: Mapping[int, TaskStatus]) -> None:
+        if self._is_remote or len(tasks) < LEAST:
+            self._statements.mark.tell(
+                connection,
+                *[
+                    {"of_workflow": key, "of_task": task, "status": str(status)}
+                    for task, status in tasks.items()
+                ],
+            )
+            return
+        alike: dict[TaskStatus, list[int]] = {}
+        for task, status in tasks.items():
+            alike.setdefault(status, []).append(task)
+        for status, those in alike.items():
+            told = {"of_workflow": key, "of_tasks": json.dumps(those), "status": str(status)}
+            self._statements.mark_all.tell(connection, told)
 
     def _write_remains(self, connection: Connection, changes: RunChanges, now: float) -> None:
         """Of a cancelled run: how its attempts went and what they said, as that is true. Never an output."""
@@ -334,6 +354,12 @@ class _Statements:
             tasks.c.workflow == bindparam("of_workflow"), tasks.c.task == bindparam("of_task")
         )
         self.mark = prepared(of_task, "status")
+        if dialect.name == "sqlite":  # others are told many rows at once by `Prepared`
+            listed = func.json_each(bindparam("of_tasks")).table_valued("value")
+            of_tasks = tasks.c.task.in_(select(listed.c.value))
+            self.mark_all = prepared(
+                update(tasks).where(tasks.c.workflow == bindparam("of_workflow"), of_tasks), "status"
+            )
         self.sleep = prepared(of_task, "due")
         self.attempt = prepared(replacing(schema.attempts, dialect), *schema.attempts.c.keys())
         self.value = prepared(replacing(schema.stored_values, dialect), *schema.stored_values.c.keys())

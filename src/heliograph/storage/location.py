@@ -48,6 +48,11 @@ class Location:
         return f"sqlite:///{quote(str(self.path))}"
 
     @property
+    def is_values_named(self) -> bool:
+        """Whether somebody named the folder for values: others may have been told the same one."""
+        return self.values != (_server_folder(self.url) if self.path is None else _beside(self.path))
+
+    @property
     def shown(self) -> str:
         """It for people: never with a password.
 
@@ -181,10 +186,7 @@ def _folder(values: str) -> str:
 
 
 def _server_folder(url: str) -> str:
-    """Where large values go if nobody says: a folder of this user, for this database.
-
-    Databases number their workflows from 1 each, so two must never share a folder.
-    """
+    """Where large values go if nobody says: a folder of this user, for this database."""
     place = shown(url)
     name = re.sub(r"[^\w.-]+", "-", place.partition("?")[0].rpartition("/")[2]) or "database"
     return str(Path(_user_folder()) / f"{name}-{hashlib.sha256(place.encode()).hexdigest()[:12]}-values")

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, inspect, select, text, update
 
 from heliograph.errors import StorageCorruptError, StorageError, StorageVersionError
 from heliograph.records.workflow import Owner
-from heliograph.storage import schema, views
+from heliograph.storage import counts, own_part, schema, views
 from heliograph.storage.database import Database
 from heliograph.storage.labels import EMPTY, Labels
 from heliograph.storage.liveness import is_alive
@@ -128,7 +128,8 @@ def _create(connection: Connection, database: Database) -> None:
         )
     schema.metadata.create_all(connection)
     views.create(connection)
-    connection.execute(insert(schema.schema_version).values(version=schema.VERSION))
+    part = own_part.new_part(database.location)
+    connection.execute(insert(schema.schema_version).values(version=schema.VERSION, values_part=part))
 
 
 def _from_1(connection: Connection) -> None:
@@ -161,5 +162,17 @@ def _from_2(connection: Connection) -> None:
     views.create(connection)
 
 
-_STEPS: Final[dict[int, Callable[[Connection], None]]] = {1: _from_1, 2: _from_2}
+def _from_3(connection: Connection) -> None:
+    """How many workflows there are of each status is kept from here on; values stay where they are."""
+    part = schema.schema_version.c.values_part
+    known = inspect(connection).get_columns(schema.schema_version.name)
+    if part.name not in {column["name"] for column in known}:
+        kind = part.type.compile(dialect=connection.dialect)
+        connection.execute(text(f"ALTER TABLE heliograph_schema ADD COLUMN {part.name} {kind}"))
+    if not inspect(connection).has_table(schema.workflow_counts.name):
+        schema.workflow_counts.create(connection)
+    counts.recount(connection)
+
+
+_STEPS: Final[dict[int, Callable[[Connection], None]]] = {1: _from_1, 2: _from_2, 3: _from_3}
 """From each version to the next."""

@@ -71,8 +71,9 @@ class RemoteFolder:
         root = self._root if folder is None else self._full(folder)
         with contextlib.suppress(FileNotFoundError), _as_os_error():
             for path, about in self._fs.find(root, detail=True).items():
-                if about["type"] == "file":
-                    yield StoredFile(path[len(self._root) + 1 :], about["size"], _modified(about))
+                name = path[len(self._root) + 1 :]
+                if about["type"] == "file" and name.count("/") == 1:  # others may have parts below
+                    yield StoredFile(name, about["size"], _modified(about))
 
     def remove(self, name: str) -> None:
         """As `Folder.remove`."""

@@ -30,7 +30,7 @@ from heliograph.graph.identifiers import MAX_LENGTH
 from heliograph.records.event import EventState
 from heliograph.records.status import AttemptStatus, RunReason, TaskStatus, WorkflowStatus
 
-VERSION: Final = 3
+VERSION: Final = 4
 """The version of this schema. A store says which it has; see `storage.migrations`."""
 
 metadata = MetaData()
@@ -57,7 +57,13 @@ def _where(condition: str) -> dict[str, Any]:
     return {"info": {"where": condition}}
 
 
-schema_version = Table("heliograph_schema", metadata, Column("version", Integer, nullable=False))
+# One row: the version; and which part of the folder for values is this store's (`storage.own_part`).
+schema_version = Table(
+    "heliograph_schema",
+    metadata,
+    Column("version", Integer, nullable=False),
+    Column("values_part", _word(32)),
+)
 
 owners = Table(
     "owners",
@@ -91,6 +97,17 @@ workflows = Table(
     Index("workflows_by_time", "created_time"),
     # The key of a deleted workflow must not come back: its value folder may linger.
     sqlite_autoincrement=True,
+)
+
+# How many workflows have ended, by status; see `storage.counts`.
+workflow_counts = Table(
+    "workflow_counts",
+    metadata,
+    Column("shard", Integer, primary_key=True, autoincrement=False),
+    Column("status", _word(12), primary_key=True),
+    Column("workflows", BigInteger, nullable=False),
+    _one_of("status", WorkflowStatus),
+    sqlite_with_rowid=False,
 )
 
 runs = Table(

@@ -19,7 +19,7 @@ from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.selectable import ReturnsRows
 
-from heliograph.storage.bulk import LEAST, Bulk
+from heliograph.storage.bulk import LEAST, Bulk, Rows
 
 Row = Mapping[str, Any]
 _BATCH: Final = 5000
@@ -130,7 +130,17 @@ class Prepared:
         columns: for an insert, the columns that rows will give.
     """
 
-    __slots__ = ("_bulk", "_columns", "_dialect", "_is_in_order", "_pick", "_row", "_sql", "_statement")
+    __slots__ = (
+        "_bulk",
+        "_columns",
+        "_dialect",
+        "_is_in_order",
+        "_pick",
+        "_row",
+        "_rows",
+        "_sql",
+        "_statement",
+    )
 
     def __init__(
         self, statement: ClauseElement, dialect: Dialect, columns: Sequence[str] | None = None
@@ -140,6 +150,7 @@ class Prepared:
         self._columns = tuple(columns or ())
         self._sql = ""  # not compiled yet
         self._bulk: Bulk | None = None
+        self._rows: Rows | None = None
 
     def _compile(self) -> None:
         """Make it ready, when it is first run: most programs never run most statements.
@@ -151,11 +162,10 @@ class Prepared:
         if dialect.name == "postgresql" and isinstance(statement, Insert | Update):
             self._bulk = Bulk(cast("SQLCompiler", compiled), dialect)
         names = list(statement.exported_columns.keys()) if isinstance(statement, ReturnsRows) else []
-        # The names are known only now, which no type checker can follow. Without names no class is made:
-        # to run its code at the end of a program makes Python forget that it was Ctrl-C that ended it.
-        self._row: Callable[[Any], Any] = (
-            cast("Any", namedtuple)("Row", names, rename=True)._make if names else tuple
-        )
+        # The names are known only now, which no type checker can follow. Without any, no type is made:
+        # that evaluates code, and where this is done at Python's end it forgets that Ctrl-C ended it.
+        made: Any = namedtuple
+        self._row: Callable[[Any], Any] = made("Row", names, rename=True)._make if names else tuple
         positions: Sequence[str] | None = getattr(compiled, "positiontup", None)
         self._is_in_order = positions is not None and tuple(positions) == self._columns
         match positions:
@@ -186,8 +196,12 @@ class Prepared:
         raw: Any = connection.connection.dbapi_connection
         if len(rows) == 1:
             raw.execute(self._sql, rows[0])
-        elif rows:
+        elif len(rows) < LEAST:
             raw.executemany(self._sql, rows)
+        else:
+            if self._rows is None:
+                self._rows = Rows(self._sql)
+            self._rows.put(raw, rows)
 
     def tell(self, connection: Connection, *rows: Row) -> int:
         """Run it once for each of these, straight on the driver; returns how many rows it changed."""

@@ -24,6 +24,7 @@ from heliograph.storage.entries import Submission
 from heliograph.storage.journal import Journal
 from heliograph.storage.location import Location
 from heliograph.storage.news import News
+from heliograph.storage.own_part import values_url
 from heliograph.storage.values import ValueStore
 
 if TYPE_CHECKING:
@@ -70,10 +71,10 @@ class Store:
         self.lease_clock = clock or self._database.now
         try:
             self._database.again(lambda: migrations.prepare(self._database))
+            self.values = ValueStore(self._database.again(lambda: values_url(self._database)))
         except BaseException:
             self._database.close()
             raise
-        self.values = ValueStore(location.values)
         self.checkpoints = Checkpoints(self._database)
 
     @cached_property
@@ -142,6 +143,11 @@ class Store:
     def journal(self, owner: Owner, facts: Callable[[], str | None] = lambda: None) -> Journal:
         """The writer of an engine; see `Journal`."""
         return Journal(self._database, owner, self.clock, self.lease_clock, facts)
+
+    @property
+    def is_remote(self) -> bool:
+        """As `Database.is_remote`."""
+        return self._database.is_remote
 
     def with_arguments(self, plan: Plan) -> tuple[Plan, tuple[StoredValue, ...], str | None]:
         """As `place_arguments`, for a plan to be submitted."""

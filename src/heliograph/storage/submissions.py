@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Dialect, insert
 
 from heliograph.errors import StorageError
 from heliograph.graph.function import Function
-from heliograph.graph.plan import Plan
+from heliograph.graph.plan import Plan, PlannedTask
 from heliograph.records.attempt import StoredValue
 from heliograph.records.status import RunReason, TaskStatus, WorkflowStatus
 from heliograph.records.workflow import Owner
@@ -72,7 +72,11 @@ class Submissions:
         )
         self._labels.add(connection, key, submission.user_metadata)
         functions = list(enumerate(plan.functions))
-        self._write(connection, key, functions, _task_rows(key, plan), plan, submission.arguments, first=0)
+        tasks = [
+            _task_row(key, task, planned, planned.task_id, planned.function)
+            for task, planned in enumerate(plan.tasks)
+        ]
+        self._write(connection, key, functions, tasks, plan, submission.arguments, first=0)
         return Accepted(key, 1)
 
     def expand(self, connection: Connection, key: int, expansion: Expansion) -> tuple[str, ...]:
@@ -89,17 +93,17 @@ class Submissions:
             if number in expansion.new_functions
         ]
         last = len(plan.tasks) - 1
+        frame = expansion.frame
         tasks = [
-            row
-            | {
-                "task": expansion.first + place,
-                "task_id": name,
-                "function": expansion.functions[row["function"]],
-                "creator": expansion.creator,
-                "frame": expansion.frame,
-                "delivers_to": expansion.frame if place == last else None,
-            }
-            for place, (row, name) in enumerate(zip(_task_rows(key, plan), names, strict=True))
+            _task_row(
+                key,
+                expansion.first + place,
+                planned,
+                name,
+                expansion.functions[planned.function],
+                (expansion.creator, frame, frame if place == last else None),
+            )
+            for place, (planned, name) in enumerate(zip(plan.tasks, names, strict=True))
         ]
         self._write(connection, key, functions, tasks, plan, expansion.arguments, expansion.first)
         return names
@@ -109,14 +113,18 @@ class Submissions:
         connection: Connection,
         key: int,
         functions: Sequence[tuple[int, Function]],
-        tasks: Sequence[dict[str, Any]],
+        tasks: Sequence[tuple[Any, ...]],
         plan: Plan,
         arguments: Sequence[StoredValue],
         first: int,
     ) -> None:
         self._function.tell(connection, *[_function_row(key, *function) for function in functions])
-        self._task.tell(connection, *tasks)
-        self._labels.add_of_tasks(connection, key, [(row["task"], row["user_metadata"]) for row in tasks])
+        self._task.put(connection, tasks)
+        self._labels.add_of_tasks(
+            connection,
+            key,
+            [(task, planned.options.metadata_json) for task, planned in enumerate(plan.tasks, first)],
+        )
         self._dependency.put(
             connection,
             [
@@ -209,21 +217,28 @@ def _function_row(key: int, number: int, function: Function) -> dict[str, Any]:
     }
 
 
-def _task_rows(key: int, plan: Plan) -> list[dict[str, Any]]:
-    return [
-        {
-            "workflow": key,
-            "task": task,
-            "task_id": planned.task_id,
-            "function": planned.function,
-            "status": str(initial_status(planned.upstream)),
-            "options": rows.options_json(planned.options),
-            "user_metadata": planned.options.metadata_json,
-            "reused_in": None,
-            "creator": None,
-            "frame": None,
-            "delivers_to": None,
-            "due": None,
-        }
-        for task, planned in enumerate(plan.tasks)
-    ]
+def _task_row(
+    key: int,
+    task: int,
+    planned: PlannedTask,
+    task_id: str,
+    function: int,
+    place: tuple[int | None, int | None, int | None] = (None, None, None),
+) -> tuple[Any, ...]:
+    """A task, in the order of the table's columns.
+
+    Args:
+        key: of its workflow.
+        task: its number.
+        planned: what it will do.
+        task_id: its id, which no other has.
+        function: the number of its function in the workflow.
+        place: in a continuation: its creator, its frame, and where it delivers to.
+    """
+    options = planned.options
+    status = initial_status(planned.upstream).value
+    options_json = rows.options_json(options)
+    return (
+        *(key, task, task_id, function, status, options_json, options.metadata_json),
+        *(None, *place, None),
+    )

@@ -9,15 +9,15 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, case, func, literal, null, select
 
-from heliograph.records.status import ACTIVE, WorkflowStatus
+from heliograph.records.status import ACTIVE
 from heliograph.search.expressions import Condition, conjuncts
 from heliograph.search.fields import FieldAsked, FieldKind
-from heliograph.storage import labels, schema
+from heliograph.storage import counts, labels, schema
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.conditions import Clauses, label_path
 from heliograph.storage.searching.drivers import best
 from heliograph.storage.searching.pages import label_columns, order_column
-from heliograph.storage.statements import constant
+from heliograph.storage.statements import constants
 
 PERCENTILES: Final[Mapping[str, float]] = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 
@@ -62,23 +62,17 @@ def groups(
 
 
 def _by_status(connection: Connection, columns: Columns) -> list[Group]:
-    """Along the index: only of those that may be RESUMABLE more has to be read."""
-    workflows = schema.workflows
-    # All there are, and those of each status but one: which most have, and would take longest to count.
-    total = connection.execute(select(func.count()).select_from(workflows)).scalar_one()
-    counts: dict[WorkflowStatus, int] = {}
-    for status in WorkflowStatus:
-        if status not in (WorkflowStatus.SUCCESSFUL, WorkflowStatus.RESUMABLE):
-            of_status = select(func.count()).where(workflows.c.status == constant(status))
-            counts[status] = connection.execute(of_status).scalar_one()
-    counts[WorkflowStatus.SUCCESSFUL] = total - sum(counts.values())
-    for status in ACTIVE.intersection(counts):
-        alive = select(func.count()).select_from(workflows).where(columns.has_status(status))
-        here = connection.execute(alive.where(workflows.c.status == status.value)).scalar_one()
-        gone = counts[status] - here
-        counts[WorkflowStatus.RESUMABLE] = counts.get(WorkflowStatus.RESUMABLE, 0) + gone
-        counts[status] = here
-    return _largest_first([Group((status.value,), count) for status, count in counts.items() if count])
+    """Those that ended as they are kept; of the others it depends on their engines how they read."""
+    reads = columns.read_status()
+    active = (
+        select(reads, func.count())
+        .select_from(schema.workflows)
+        .where(schema.workflows.c.status.in_(constants(ACTIVE)))
+        .group_by(reads)
+    )
+    counted: dict[str, int] = {row[0]: row[1] for row in connection.execute(active)}
+    counted |= {status.value: count for status, count in counts.ended(connection).items() if count}
+    return _largest_first([Group((status,), count) for status, count in counted.items()])
 
 
 def _by_label(connection: Connection, field: FieldAsked) -> list[Group]:

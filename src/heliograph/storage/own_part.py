@@ -1,0 +1,41 @@
+"""Which part of a folder for values is one storage's own.
+
+Databases number their workflows from 1 each. Where a user names a folder, another storage may have been told
+the same one: so each has a part of it that nobody else has, and its database says which.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import Connection, select, update
+
+from heliograph.storage import schema
+from heliograph.storage.database import Database
+from heliograph.storage.location import Location
+
+
+def new_part(location: Location) -> str | None:
+    """A part for a new storage; None: its folder is its own."""
+    return uuid.uuid4().hex[:12] if location.is_values_named else None
+
+
+def move(connection: Connection, location: Location) -> str:
+    """Give a saved database a part of its own at its new place; the URL of its values there."""
+    part = new_part(location)
+    connection.execute(update(schema.schema_version).values(values_part=part))
+    return _url(location, part)
+
+
+def values_url(database: Database) -> str:
+    """Where the values of a storage are: a folder, or a part of the one that was named."""
+    location = database.location
+    if not location.is_values_named:
+        return location.values
+    with database.read() as connection:
+        part = connection.execute(select(schema.schema_version.c.values_part)).scalar_one()
+    return _url(location, part)
+
+
+def _url(location: Location, part: str | None) -> str:
+    return location.values if part is None else f"{location.values.rstrip('/')}/{part}"
