@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -44,8 +43,6 @@ _POLL_SECONDS: Final = 0.1  # how soon a cancellation by another process is seen
 _POLL_SHARE: Final = 10  # after a look that took long, so many times as long there is none
 _RENEW_SECONDS: Final = LEASE_SECONDS / 3
 _FOREVER: Final = 3600.0
-_COMPANY: Final = 50  # receipts that make a commit worth it, while nobody has to idle until it is done
-_COMPANY_SECONDS: Final = 0.002  # how long one waits for them
 _MOST_AT_ONCE: Final = 2_000  # messages before a commit, so that a flood can't put commits off for ever
 
 
@@ -240,9 +237,7 @@ class Loop:
         """Take what arrived, and see to it; False: time to quit."""
         first = self._wait()
         self._has_message = first is not None
-        if self._performer.has_backlog and self._inbox.qsize() < _COMPANY:
-            # Workers have enough to do meanwhile, and each commit costs as much as several tasks.
-            time.sleep(_COMPANY_SECONDS)
+        self._performer.wait_for_company(self._inbox.qsize())
         # Nothing came, and somebody has the baton: who has it does what is due. Waiting for it would take
         # it from the one who brings the next receipt of a chain.
         if not self._baton.acquire(blocking=first is not None):

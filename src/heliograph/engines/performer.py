@@ -6,6 +6,7 @@ Below the loop, which brings events and commits. Nothing here decides: the machi
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -47,6 +48,8 @@ from heliograph.storage.store import Store
 
 TICK_SECONDS: Final = 0.02
 """How long news that nobody waits for may wait for a commit."""
+_COMPANY: Final = 50  # receipts that make a commit worth it, where nobody idles until it is done
+_COMPANY_SECONDS: Final = 0.002
 
 
 class Performer:
@@ -175,10 +178,16 @@ class Performer:
         """Whether this is the one attempt that the executor has, but for those seen to run for a while."""
         return len(self._unseen) == 1 and key in self._unseen and not self._backlog
 
-    @property
-    def has_backlog(self) -> bool:
-        """Whether attempts wait until the executor has room."""
-        return bool(self._backlog)
+    def wait_for_company(self, come: int) -> None:
+        """Let more receipts come before the next commit, if workers have enough to do meanwhile.
+
+        A commit costs as much as several tasks.
+
+        Args:
+            come: how many are there already.
+        """
+        if self._backlog and come < _COMPANY:
+            time.sleep(_COMPANY_SECONDS)
 
     @property
     def next_timer(self) -> float | None:
