@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import termios
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,9 @@ import pytest
 from rich.cells import cell_len
 
 from heliograph import workflow
-from tests import scripts
-
-COMMAND = [sys.executable, "-m", "heliograph.cli"]
+from tests import commands, scripts
+from tests.commands import COMMAND
+from tests.conditions import DEADLINE
 
 # What a terminal would obey: colours, a title, a cursor jump, text turned round, a line of its own.
 HOSTILE = "[bold red]x[/] \x1b[31m\x1b]0;title\x07\x1b[2J\x9b1m\u202egnp\u2028end"
@@ -79,14 +80,7 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def heliograph(*arguments: str, storage: Path | None, **environment: str) -> subprocess.CompletedProcess[str]:
     clean = {key: value for key, value in os.environ.items() if key not in ("HELIOGRAPH_STORAGE", "COLUMNS")}
     chosen = [] if storage is None else ["--storage", str(storage)]
-    return subprocess.run(
-        [*COMMAND, *chosen, *arguments],
-        env=clean | environment,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
+    return commands.give([*chosen, *arguments], clean | environment)
 
 
 def printed(*arguments: str, storage: Path) -> str:
@@ -100,25 +94,17 @@ def on_terminal(*arguments: str, storage: Path, width: int) -> str:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
     clean = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "NO_COLOR")}
-    with subprocess.Popen(
-        [*COMMAND, "--storage", str(storage), *arguments],
-        env=clean | {"TERM": "xterm-256color"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    ) as process:
-        os.close(theirs)
-        written = b""
-        while True:
-            try:
-                more = os.read(ours, 65536)
-            except OSError:  # Linux says so where the other end is closed
-                break
-            if not more:
-                break
-            written += more
+    terminal = os.ttyname(theirs)
+    process = commands.start(
+        ["--storage", str(storage), *arguments], clean | {"TERM": "xterm-256color"}, (terminal,) * 3
+    )
+    written = b""
+    while ours in wait([ours, process.sentinel], DEADLINE):
+        written += os.read(ours, 65536)
+    code = commands.exit_code(process)
     os.close(ours)
-    assert process.returncode == 0, written.decode()
+    os.close(theirs)
+    assert code == 0, written.decode()
     return written.decode().replace("\r\n", "\n")
 
 

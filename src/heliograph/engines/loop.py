@@ -1,8 +1,8 @@
 """The loop: actions become work, receipts become events, and a commit stands between.
 
-One thread at a time does it all: the loop's own, or the one that brings the receipt of a task that nothing
-else goes on beside (decision 0008). What arrives while a commit is under way goes into the next one: the more
-there is to do, the more each commit carries, and a lone task waits for nobody.
+One thread at a time does it all: the loop's own, or one that brings something (decisions 0008 and 0024). What
+arrives while a commit is under way goes into the next one: the more there is to do, the more each commit
+carries, and what is alone waits for nobody.
 
 Nothing here decides: the machine does.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
@@ -23,6 +24,8 @@ from heliograph.engines.messages import Awaited, Fault, Hurry, Lost, Message, Qu
 from heliograph.engines.outcome import OutputFuture, execution_error, loss_error
 from heliograph.engines.performer import TICK_SECONDS, Performer
 from heliograph.engines.provenance import late_facts
+from heliograph.engines.undisturbed import has_room, undisturbed
+from heliograph.engines.watched_clock import WatchedClock
 from heliograph.errors import StorageError
 from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.records.workflow import Owner
@@ -39,7 +42,6 @@ from heliograph.storage.store import Store
 _POLL_SECONDS: Final = 0.1  # how soon a cancellation by another process is seen
 _POLL_SHARE: Final = 10  # after a look that took long, so many times as long there is none
 _RENEW_SECONDS: Final = LEASE_SECONDS / 3
-_JUMP_SECONDS: Final = 0.5  # the clock is set in jumps; what it drifts by is less
 _FOREVER: Final = 3600.0
 _MOST_AT_ONCE: Final = 2_000  # messages before a commit, so that a flood can't put commits off for ever
 
@@ -62,6 +64,7 @@ class Loop:
         admission: Admission,
     ) -> None:
         self._store = store
+        self._is_remote = store.is_remote  # then it may be away for long, and who waits is to hear of Ctrl-C
         self._clock = store.clock
         self._new_owner = new_owner
         self._journal = store.journal(new_owner(), late_facts)
@@ -70,17 +73,17 @@ class Loop:
         self._inbox: SimpleQueue[Message] = SimpleQueue()
         self._entrance = Entrance(store, admission, lambda: self._inbox.put(Awaited()))
         self._baton = threading.Lock()  # who holds it is the loop, for as long
-        self._counting = threading.Lock()
-        self._said_ahead = 0  # messages from tasks that are on their way to be seen to
+        self._brought: deque[Receipt | Said] = deque()  # for who holds it, or will in a moment
         self._executor = executor(self._deliver)
-        self._performer = Performer(store, self._executor, self._inbox.put, self._entrance.tokens)
+        self._performer = Performer(store, self._executor, self._brought.append, self._entrance.tokens)
         self._runs: dict[int, LiveRun] = {}
+        self._now = WatchedClock(store.clock, self._clock_was_set).now  # asked by who holds the baton
         now = self._clock()
-        self._offset = now - steady_seconds()
         self._renew_at = now + _RENEW_SECONDS
         self._poll_at = now
         self._changes_seen = 0
         self._wakes_at = now  # the loop's thread, if nobody wakes it before
+        self._has_message = False  # that thread, which waits for the baton with it
         self._running = True
         self._entering = threading.Lock()  # nobody enters behind the one who closes
         self._ear = store.news.far_ear(lambda word: bool(word.lost), self._note_word)
@@ -91,7 +94,10 @@ class Loop:
 
     def enter(self, wanted: Submission | Claim) -> OutputFuture:
         """Bring a workflow in; returns once it is stored. Raises what `entering` ends with."""
-        return self.entering(wanted).result()
+        entry = Entry(wanted, Future())
+        if not self._enter_here(entry):
+            self._put(entry)
+        return entry.reply.result()
 
     def entering(self, wanted: Submission | Claim) -> Future[OutputFuture]:
         """Bring a workflow in; the future is done once it is stored.
@@ -102,12 +108,40 @@ class Loop:
             WorkflowNotFoundError: a claim for an id that is not stored.
             StorageError: it can't be stored.
         """
-        reply: Future[OutputFuture] = Future()
+        entry = Entry(wanted, Future())
+        self._put(entry)
+        return entry.reply
+
+    def _put(self, entry: Entry) -> None:
         with self._entering:
             if not self._running:
                 raise RuntimeError("the engine is closed")
-            self._inbox.put(Entry(wanted, reply))
-        return reply
+            self._inbox.put(entry)
+
+    def _enter_here(self, entry: Entry) -> bool:
+        """Store it in the thread that brings it, if nobody is the loop now, and nothing waits for the loop.
+
+        Who brings one while that is so shares a commit with all others that do.
+        """
+        if self._is_remote or not has_room():
+            return False
+        with undisturbed():
+            if self._is_busy or not self._baton.acquire(blocking=False):
+                return False
+            try:
+                is_open = self._running
+                if is_open:
+                    self._see_to(entry)
+            finally:
+                self._baton.release()
+            if self._brought:
+                self._inbox.put(Hurry())
+            return is_open
+
+    @property
+    def _is_busy(self) -> bool:
+        """Whether a message waits to be taken."""
+        return self._has_message or not self._inbox.empty()
 
     @property
     def is_closed(self) -> bool:
@@ -135,30 +169,28 @@ class Loop:
                 self._inbox.put(Lost(key))
 
     def _deliver(self, message: Receipt | Said) -> None:
-        if isinstance(message, Said):
-            with self._counting:
-                self._said_ahead += 1
-        elif self._baton.acquire(blocking=False):
+        self._brought.append(message)
+        # Who has the baton looks again after giving it back: nothing is left lying.
+        while self._running and self._brought and self._baton.acquire(blocking=False):
             try:
-                # What its task said may have left the inbox, and still has to be seen to before its end.
-                is_next = self._inbox.empty() and not self._said_ahead
-                if self._running and is_next and self._performer.is_alone(message.key):
-                    self._see_to(message)
-                    return
+                self._see_to(None)
             finally:
                 self._baton.release()
-        self._inbox.put(message)
 
-    def _see_to(self, receipt: Receipt) -> None:
-        """What the loop's thread would do with a receipt, done by the one that brings it."""
+    def _see_to(self, entry: Entry | None) -> None:
+        """What the loop's thread would do with what was brought, done by the one that brings it."""
         try:
             now = self._now()
             try:
-                self._take(receipt, now)
-                self._go_on(now)
+                if entry is not None:
+                    self._entrance.add(entry)
+                any_ended = self._take_brought(now)
+                if entry is not None or (any_ended and not self._performer.is_watching):
+                    self._go_on(now)
+                    self._take_brought(now)
             except StorageError as error:
                 self._start_over(error)
-            if now + (self._patience() or 0.0) < self._wakes_at:
+            if not self._is_busy and now + (self._patience() or 0.0) < self._wakes_at:
                 self._inbox.put(Hurry())
         except BaseException as error:
             self._inbox.put(Fault(error))
@@ -184,8 +216,11 @@ class Loop:
         except BaseException as error:
             with self._entering:
                 self._running = False
-            self._take_in_entries()
-            self._drop_all(error)
+            with self._baton:  # who brings a workflow right now may have it
+                while not self._inbox.empty():  # nobody who entered may wait for ever
+                    if isinstance(message := self._inbox.get_nowait(), Entry):
+                        self._entrance.add(message)
+                self._drop_all(error)
             raise
         finally:
             self._executor.close()
@@ -193,26 +228,23 @@ class Loop:
             with contextlib.suppress(StorageError):  # then the leases run out by themselves
                 self._give_up_leases()
 
-    def _now(self) -> float:
-        """Unix seconds. Where somebody sets the clock, what is due moves along with it."""
-        now = self._clock()
-        jump = now - steady_seconds() - self._offset
-        if abs(jump) > _JUMP_SECONDS:
-            self._offset += jump
-            self._renew_at = self._poll_at = now  # others go by the new time
-            self._wakes_at += jump
-            self._performer.shift(jump)
-        return now
+    def _clock_was_set(self, now: float, jump: float) -> None:
+        self._renew_at = self._poll_at = now  # others go by the new time
+        self._wakes_at += jump
+        self._performer.shift(jump)
 
     def _turn(self) -> bool:
         """Take what arrived, and see to it; False: time to quit."""
         first = self._wait()
+        self._has_message = first is not None
         # Nothing came, and somebody has the baton: who has it does what is due. Waiting for it would take
         # it from the one who brings the next receipt of a chain.
         if not self._baton.acquire(blocking=first is not None):
             return True
+        self._has_message = False
         try:
             now = self._now()
+            self._take_brought(now)
             for message in self._waiting(first):
                 if isinstance(message, Quit):
                     return False
@@ -235,21 +267,22 @@ class Loop:
             self._poll(now)
 
     def _must_commit(self, now: float) -> bool:
-        if self._entrance or self._performer.pending.urgent:
+        pending = self._performer.pending
+        if self._entrance or pending.urgent or pending.older_than(now - TICK_SECONDS):
             return True
-        return self._performer.pending.older_than(now - TICK_SECONDS) or (
-            bool(self._runs) and now >= self._renew_at
-        )
+        return bool(self._runs) and now >= self._renew_at
 
     def _wait(self) -> Message | None:
         """The next message; None: something is due before one came."""
+        now, patience = self._clock(), TICK_SECONDS
         if self._baton.acquire(blocking=False):
-            patience = self._patience() or 0.0
-            self._wakes_at = self._now() + patience
-            self._baton.release()
-        else:
-            patience = TICK_SECONDS
-            self._wakes_at = self._clock() + patience
+            try:
+                now, patience = self._now(), self._patience() or 0.0
+            finally:
+                self._baton.release()
+            if self._brought:
+                patience = 0.0
+        self._wakes_at = now + patience
         with contextlib.suppress(Empty):
             return self._inbox.get(timeout=patience) if patience else self._inbox.get_nowait()
         return None
@@ -262,14 +295,20 @@ class Loop:
             for _ in range(_MOST_AT_ONCE):
                 yield self._inbox.get_nowait()
 
+    def _take_brought(self, now: float) -> bool:
+        """What executors brought, as much as one commit should carry; whether any attempt ended."""
+        brought, any_ended = self._brought, False
+        for _ in range(min(len(brought), _MOST_AT_ONCE)):
+            message = brought.popleft()
+            if isinstance(message, Receipt):
+                any_ended = True
+                self._performer.ended(self._find(message.key), message, now)
+            else:
+                self._performer.said(self._find(message.key), message.key, message.report, now)
+        return any_ended
+
     def _take(self, message: Message, now: float) -> None:
         match message:
-            case Receipt():
-                self._performer.ended(self._find(message.key), message, now)
-            case Said(key, report):
-                self._performer.said(self._find(key), key, report, now)
-                with self._counting:
-                    self._said_ahead -= 1
             case Entry():
                 self._entrance.add(message)
             case Lost(key):
@@ -404,16 +443,8 @@ class Loop:
             return
         failure = receipt.failure if receipt is not None else None
         assert failure is not None
-        run.future.set_exception(
-            execution_error(
-                run.workflow_id,
-                run.tasks[finish.failed].task_id,
-                failure.kind,
-                failure.message,
-                failure.error,
-                failure.traceback,
-            )
-        )
+        task_id = run.tasks[finish.failed].task_id
+        run.future.set_exception(execution_error(run.workflow_id, task_id, failure))
 
     def _leave(self, run: LiveRun) -> None:
         del self._runs[run.key]
@@ -457,16 +488,10 @@ class Loop:
         """Store what nobody waited for, ends of runs among it, and drop all others."""
         with self._baton:
             self._entrance.fail_all(error)
+            self._take_brought(self._now())
             if self._performer.pending:
                 self._commit(self._now())
             self._drop_all(error)
-
-    def _take_in_entries(self) -> None:
-        """Nobody who entered may wait for ever."""
-        while not self._inbox.empty():
-            message = self._inbox.get_nowait()
-            if isinstance(message, Entry):
-                self._entrance.add(message)
 
     def _give_up_leases(self) -> None:
         while self._retired:

@@ -1,11 +1,10 @@
-"""What the loop finds in its inbox, besides what executors deliver and what wants in."""
+"""What the loop finds in its inbox, besides what wants in."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from heliograph.engines.entrance import Entry
-from heliograph.engines.executor import Receipt, Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +31,9 @@ class Awaited:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault of heliograph's own, in a thread that brought a receipt."""
+    """A fault of heliograph's own, in a thread that brought something."""
 
     error: BaseException
 
 
-Message = Entry | Receipt | Said | Lost | Quit | Hurry | Awaited | Fault
+Message = Entry | Lost | Quit | Hurry | Awaited | Fault

@@ -19,8 +19,9 @@ from heliograph.errors import (
     WorkflowTakenOverError,
 )
 from heliograph.graph.pickling import load, loads
-from heliograph.records.attempt import StoredValue
+from heliograph.records.attempt import Failure, StoredValue
 from heliograph.records.status import WorkflowStatus
+from heliograph.storage.checkpoints import StoredError
 from heliograph.storage.liveness import LEASE_SECONDS
 from heliograph.storage.values import ValueStore
 
@@ -125,27 +126,20 @@ def load_value(value: StoredValue, values: ValueStore) -> Any:
 
 
 def execution_error(
-    workflow_id: str,
-    task_id: str | None,
-    kind: str,
-    message: str,
-    error: bytes | None,
-    traceback: str | None,
+    workflow_id: str, task_id: str | None, failure: Failure | StoredError
 ) -> WorkflowExecutionError:
     """The error of a failed workflow, with the task's own as its cause.
 
     Args:
         workflow_id: of the workflow.
         task_id: of the task that failed it; None: it was given up.
-        kind: type of the task's error, dotted.
-        message: its text.
-        error: the pickled error.
-        traceback: where the task raised it, as text; goes with the cause as a note.
+        failure: the task's error; where it was raised goes with the cause as a note.
     """
+    kind, message, traceback = failure.kind, failure.message, failure.traceback
     short = kind.removeprefix("builtins.").removeprefix("heliograph.errors.")
     place = f"workflow {workflow_id!r} failed" + ("" if task_id is None else f" in task {task_id!r}")
     failed = WorkflowExecutionError(f"{place}: {short}: {message}" if message else f"{place}: {short}")
-    cause = failed.__cause__ = rebuilt(kind, message, error)
+    cause = failed.__cause__ = rebuilt(kind, message, failure.error)
     if traceback:
         cause.add_note(f"In the task {task_id!r}:\n{traceback.rstrip()}")
     return failed

@@ -64,9 +64,7 @@ def workflow_output_now(store: Store, workflow_id: str, is_handed_in: bool = Fal
         case WorkflowStatus.FAILED:
             error = store.checkpoints.error(record.key)
             if error is not None:  # else somebody resumed it just now: look again
-                raise execution_error(
-                    workflow_id, error.task_id, error.kind, error.message, error.error, error.traceback
-                )
+                raise execution_error(workflow_id, error.task_id, error)
         case WorkflowStatus.CANCELED:
             raise cancellation_error(workflow_id)
         case WorkflowStatus.RESUMABLE if not is_handed_in:

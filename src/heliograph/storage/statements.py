@@ -162,8 +162,10 @@ class Prepared:
         if dialect.name == "postgresql" and isinstance(statement, Insert | Update):
             self._bulk = Bulk(cast("SQLCompiler", compiled), dialect)
         names = list(statement.exported_columns.keys()) if isinstance(statement, ReturnsRows) else []
-        # The names are known only now, which no type checker can follow.
-        self._row: Callable[[Any], Any] = cast("Any", namedtuple)("Row", names, rename=True)._make
+        # The names are known only now, which no type checker can follow. Without any, no type is made:
+        # that evaluates code, and where this is done at Python's end it forgets that Ctrl-C ended it.
+        made: Any = namedtuple
+        self._row: Callable[[Any], Any] = made("Row", names, rename=True)._make if names else tuple
         positions: Sequence[str] | None = getattr(compiled, "positiontup", None)
         self._is_in_order = positions is not None and tuple(positions) == self._columns
         match positions:

@@ -144,6 +144,11 @@ class Store:
         """The writer of an engine; see `Journal`."""
         return Journal(self._database, owner, self.clock, self.lease_clock, facts)
 
+    @property
+    def is_remote(self) -> bool:
+        """As `Database.is_remote`."""
+        return self._database.is_remote
+
     def with_arguments(self, plan: Plan) -> tuple[Plan, tuple[StoredValue, ...], str | None]:
         """As `place_arguments`, for a plan to be submitted."""
         return place_arguments(plan, self.values)

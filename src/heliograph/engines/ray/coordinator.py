@@ -28,7 +28,7 @@ from heliograph.engines.ray import convert, internals
 from heliograph.engines.ray.exceptions import on_ray
 from heliograph.engines.ray.executor import RayExecutor
 from heliograph.engines.ray.line import Switchboard
-from heliograph.engines.ray.order import Address, Limits, Standing
+from heliograph.engines.ray.order import Address, Limits, Standing, unpack_entry
 from heliograph.engines.ray.output import Output
 from heliograph.engines.store_thread import StoreThread
 from heliograph.errors import WorkflowError
@@ -168,7 +168,7 @@ class Coordinator:
 
     def _enter_by_line(self, question: bytes) -> bytes:
         """As `enter`, in the line's thread; what is raised, pickled, or nothing."""
-        request, wanted = pickle.loads(question)
+        request, wanted = unpack_entry(question)
         try:
             self._has_recovered.wait()
             self._entered[request] = self._enter(wanted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 
 from heliograph.engines.ray.line import Line
-from heliograph.engines.ray.order import Address
+from heliograph.engines.ray.order import Address, pack_entry
 from heliograph.storage.entries import Claim, Submission
 
 
@@ -39,7 +39,7 @@ class Door:
         if line is None:
             return False
         try:
-            answer = line.ask(pickle.dumps((request, wanted), 5))
+            answer = line.ask(pack_entry(request, wanted))
         except OSError:
             self.is_broken = True
             return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 import uuid
@@ -176,6 +177,7 @@ def _on_ray(plan: Plan) -> Plan:
     )
 
 
+@functools.cache
 def _provenance() -> Provenance:
     of_process = provenance()
     return replace(

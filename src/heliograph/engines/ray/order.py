@@ -1,4 +1,4 @@
-"""What the executor sends with a task of Ray, and what comes back: pickles of records, without user code."""
+"""What travels between drivers, coordinator and workers: pickles of records, without user code."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from typing import Any, Final
 
 from heliograph.engines.executor import AttemptKey, Payload, Receipt, Work
 from heliograph.engines.ray.line import Place
+from heliograph.graph.function import Function
 from heliograph.graph.options import TaskOptions
+from heliograph.graph.plan import Plan, PlannedTask
 from heliograph.records.attempt import Failure, RayFacts, StoredValue, Worker
+from heliograph.storage.entries import Claim, Provenance, Submission
 
 NAMESPACE: Final = "heliograph"
 """Ray's namespace of all coordinators."""
@@ -122,6 +125,17 @@ def unpack_question(data: bytes) -> tuple[int, list[Receipt]]:
     return _NUMBER.unpack_from(data)[0], unpack_receipts(memoryview(data)[_NUMBER.size :])
 
 
+def pack_entry(request: str, wanted: Submission | Claim) -> bytes:
+    """What a driver brings by its line: its name for the call, and the workflow that is to come in."""
+    return _packed((request, wanted))
+
+
+def unpack_entry(data: bytes) -> tuple[str, Submission | Claim]:
+    """What was packed."""
+    request, wanted = pickle.loads(data)
+    return request, wanted
+
+
 def bare(work: Work) -> Work:
     """The attempt without what Ray has to carry itself, and what a worker has no use for."""
     if all(value.handle is None for value in work.inputs):
@@ -138,6 +152,7 @@ def _reducer(kind: type) -> Callable[[Any], tuple[type, tuple[Any, ...]]]:
 _RECORDS: Final = (
     *(Address, Order, Payload, TaskOptions),
     *(StoredValue, Failure, Worker, RayFacts),
+    *(Submission, Claim, Provenance, Plan, PlannedTask, Function),
 )
 
 
