@@ -46,7 +46,7 @@ class Works:
             workflow_id="w",
             task_id=f"task-{number}",
             function=self.payload(function),
-            arguments=stored(arguments),
+            arguments=arguments,
             inputs=inputs,
             wraps=int(catch),
             caught_wraps=0 if catch else None,

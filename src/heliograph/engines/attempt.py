@@ -294,10 +294,11 @@ def _load_arguments(work: Work, traffic: Traffic) -> tuple[tuple[Any, ...], dict
         return loaded[place]
 
     try:
-        if not work.inputs and work.arguments.data is not None:  # nothing in them stands for anything else
-            restored: tuple[tuple[Any, ...], dict[str, Any]] = loads(work.arguments.data)
+        given = work.arguments
+        if not work.inputs and isinstance(given, bytes):  # nothing in them stands for anything else
+            restored: tuple[tuple[Any, ...], dict[str, Any]] = loads(given)
             return restored
-        with _opened(work.arguments, work) as file:
+        with io.BytesIO(given) if isinstance(given, bytes) else _opened(given, work) as file:
             return restore_arguments(file, output, lambda place: traffic.reference(place, output))
     except StorageError:
         raise

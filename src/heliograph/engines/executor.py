@@ -11,6 +11,10 @@ from heliograph.graph.plan import Plan
 from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, Worker
 from heliograph.records.report import Report
 
+ENOUGH: Final = 256
+"""So many attempts keep workers busy while a slow disk takes a commit."""
+EACH: Final = 16
+"""So many attempts for each worker, where there are very many workers."""
 GRACE_SECONDS: Final = 1.0
 """How long a cancelled coroutine gets to end."""
 _NO_OPTIONS: Final = TaskOptions()
@@ -51,7 +55,7 @@ class Work(NamedTuple):
         workflow_id: id of its workflow.
         task_id: id of its task.
         function: what to call.
-        arguments: pickled, with numbers in place of inputs.
+        arguments: pickled, with numbers in place of inputs; or where they are, if they are large.
         inputs: outputs of upstream tasks, in the order of those numbers.
         wraps: how often the output is wrapped as ``(output, None)``, for those that catch exceptions.
         caught_wraps: how often ``(None, exception)`` is wrapped so; None: nobody catches what it raises.
@@ -64,7 +68,7 @@ class Work(NamedTuple):
     workflow_id: str
     task_id: str
     function: Payload
-    arguments: StoredValue
+    arguments: bytes | StoredValue
     inputs: tuple[StoredValue, ...]
     wraps: int
     caught_wraps: int | None
@@ -155,6 +159,10 @@ class Executor(Protocol):
     For every `submit` there is exactly one receipt, unless the attempt is cancelled first: then there may be
     one, which the loop drops.
     """
+
+    @property
+    def most(self) -> int:
+        """How many attempts it is to have at once, async ones aside; the others wait as numbers."""
 
     def submit(self, work: Work) -> None:
         """Run the attempt when a worker is free: in the order of submission, but for those that go first."""

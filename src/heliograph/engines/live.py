@@ -24,38 +24,36 @@ class Begun(NamedTuple):
 
     created: float
     ready: float
-    inputs_size: int
+    inputs_size: int | None
     phases: Phases = Phases()
     worker: Worker | None = None
     backoff: float = 0.0
-
-
-class LiveTask(NamedTuple):
-    """What is needed to run a task, besides its inputs."""
-
-    task_id: str
-    function: int
-    created: float
-    """When it, or its next attempt, was planned."""
 
 
 @dataclass(slots=True)
 class LiveRun:
     """One run of one workflow, in memory. What is over leaves it.
 
+    What is known of each task is kept by column: a table of plain numbers and text is one object to Python's
+    garbage collector, and none that it has to look into.
+
     Attributes:
         key: the storage's key of the workflow.
         run: number of the run.
         workflow_id: id of the workflow.
-        tasks: by number.
+        task_ids: ids of tasks, by number.
+        functions_of: numbers of tasks' functions.
+        created: when tasks, or their next attempts, were planned.
         functions: by number.
         function_numbers: by the function's pickled self.
         future: who waits for the output.
         submitted: given the time, what to tell the machine when the run may begin; None once it was told.
-        arguments: of tasks that are not done; those of a resumed run are read when they are needed.
+        arguments: of tasks that are not done, or where they are if they are large; those of a resumed run are
+            read when they are needed.
         machine: decides.
         outputs: that tasks still need, as far as they were made or read since the run began.
-        begun: attempts that have not ended.
+        waiting: attempts that wait to be handed out: since when, by task.
+        begun: attempts that were handed out, or sleep, and have not ended.
         backoffs: seconds that the next attempts of tasks wait, because of those before.
         damaged: locations of outputs that could not be read, with the tasks that made them.
     """
@@ -63,14 +61,17 @@ class LiveRun:
     key: int
     run: int
     workflow_id: str
-    tasks: dict[int, LiveTask]
+    task_ids: dict[int, str]
+    functions_of: dict[int, int]
+    created: dict[int, float]
     functions: list[Payload]
     function_numbers: dict[bytes, int]
     future: OutputFuture
     submitted: Callable[[float], Submitted] | None
-    arguments: dict[int, StoredValue] = field(default_factory=dict)
+    arguments: dict[int, bytes | StoredValue] = field(default_factory=dict)
     machine: Machine = field(default_factory=Machine)
     outputs: dict[int, StoredValue] = field(default_factory=dict)
+    waiting: dict[int, float] = field(default_factory=dict)
     begun: dict[int, Begun] = field(default_factory=dict)
     backoffs: dict[int, float] = field(default_factory=dict)
     damaged: dict[str, int] = field(default_factory=dict)
@@ -89,22 +90,23 @@ class LiveRun:
             values: URL of the folder for large values.
         """
         task, machine = key.task, self.machine
-        live, rule = self.tasks[task], machine.rule_of(task)
+        rule = machine.rule_of(task)
         arguments = self.arguments.get(task)
         if arguments is None:
-            arguments = self.arguments[task] = self._required(checkpoints.arguments(self.key, task), task)
-        inputs, inputs_size = [], arguments.size
+            stored = self._required(checkpoints.arguments(self.key, task), task)
+            arguments = self.arguments[task] = _bare(stored)
+        inputs, inputs_size = [], len(arguments) if isinstance(arguments, bytes) else arguments.size
         if rule.upstream:
             self._recall([needed for needed in rule.upstream if needed not in self.outputs], checkpoints)
             inputs = [self.outputs[needed] for needed in rule.upstream]
             inputs_size += sum([value.size for value in inputs])
         backoff = self.backoffs.pop(task, 0.0)
-        self.begun[task] = Begun(live.created, ready, inputs_size, backoff=backoff)
+        self.begun[task] = Begun(self.created[task], ready, inputs_size, backoff=backoff)
         return Work(
             key,
             self.workflow_id,
-            live.task_id,
-            self.functions[live.function],
+            self.task_ids[task],
+            self.functions[self.functions_of[task]],
             arguments,
             tuple(inputs),
             machine.wraps(task),
@@ -113,6 +115,14 @@ class LiveRun:
             goes_first=backoff > 0,
             options=rule.options,
         )
+
+    def is_async(self, task: int) -> bool:
+        """Whether the task's function is awaited."""
+        return self.functions[self.functions_of[task]].is_async
+
+    def never_begun(self, task: int, ready: float) -> None:
+        """An attempt that waited to be handed out is stopped: what is to be said of it."""
+        self.begun[task] = Begun(self.created[task], ready, inputs_size=None)  # nobody looked at its inputs
 
     def caught_wraps(self, task: int) -> int | None:
         """How often an exception of the task, once caught, is wrapped further; None: nobody catches it."""
@@ -151,8 +161,10 @@ class LiveRun:
                 new.add(number)
             numbers.append(number)
         for task, planned in enumerate(plan.tasks, action.first):
-            self.tasks[task] = LiveTask(planned.task_id, numbers[planned.function], now)
-        self.arguments.update(enumerate(arguments, action.first))
+            self.task_ids[task] = planned.task_id
+            self.functions_of[task] = numbers[planned.function]
+            self.created[task] = now
+        self.arguments.update(enumerate(map(_bare, arguments), action.first))
         return Expansion(
             action.creator, action.frame, action.first, plan, arguments, tuple(numbers), frozenset(new)
         )
@@ -160,12 +172,14 @@ class LiveRun:
     def name(self, first: int, task_ids: Iterable[str]) -> None:
         """Tasks of a continuation have their names: now that they are stored."""
         for task, task_id in enumerate(task_ids, first):
-            if task in self.tasks:
-                self.tasks[task] = self.tasks[task]._replace(task_id=task_id)
+            if task in self.task_ids:
+                self.task_ids[task] = task_id
 
     def release(self, task: int) -> None:
         """Nobody needs the task, nor its output, any more."""
-        self.tasks.pop(task, None)
+        self.task_ids.pop(task, None)
+        self.functions_of.pop(task, None)
+        self.created.pop(task, None)
         self.arguments.pop(task, None)
         self.outputs.pop(task, None)
 
@@ -188,8 +202,10 @@ class LiveRun:
     def recover(self, plan: StoredPlan, source: int, now: float) -> None:
         """Take in again what may have to run again for an output: the tasks whose outputs are not stored."""
         for task in {source, *range(len(plan.task_ids))}.difference(plan.stored - {source}):
-            self.tasks.setdefault(task, LiveTask(plan.task_ids[task], plan.functions[task], now))
-        self.tasks[source] = self.tasks[source]._replace(created=now)
+            self.task_ids.setdefault(task, plan.task_ids[task])
+            self.functions_of.setdefault(task, plan.functions[task])
+            self.created.setdefault(task, now)
+        self.created[source] = now
 
     def last_output(self, checkpoints: Checkpoints) -> StoredValue:
         """The output of the workflow."""
@@ -219,15 +235,14 @@ def submitted_run(
         key=accepted.key,
         run=accepted.run,
         workflow_id=submission.workflow_id,
-        tasks={
-            task: LiveTask(planned.task_id, planned.function, submission.created_time)
-            for task, planned in enumerate(plan.tasks)
-        },
+        task_ids={task: planned.task_id for task, planned in enumerate(plan.tasks)},
+        functions_of={task: planned.function for task, planned in enumerate(plan.tasks)},
+        created=dict.fromkeys(range(len(plan.tasks)), submission.created_time),
         functions=[_payload(function, tokens) for function in plan.functions],
         function_numbers={function.payload: number for number, function in enumerate(plan.functions)},
         future=future,
         submitted=lambda now: Submitted(now, rules_of(plan)),
-        arguments=dict(enumerate(submission.arguments)),
+        arguments=dict(enumerate(map(_bare, submission.arguments))),
     )
 
 
@@ -239,10 +254,9 @@ def resumed_run(
         key=accepted.key,
         run=accepted.run,
         workflow_id=claim.workflow_id,
-        tasks={
-            task: LiveTask(*described, claim.created_time)
-            for task, described in enumerate(zip(plan.task_ids, plan.functions, strict=True))
-        },
+        task_ids=dict(enumerate(plan.task_ids)),
+        functions_of=dict(enumerate(plan.functions)),
+        created=dict.fromkeys(range(len(plan.task_ids)), claim.created_time),
         functions=[Payload(name, next(tokens), data, is_async) for name, data, is_async in plan.payloads],
         function_numbers={data: number for number, (_, data, _) in enumerate(plan.payloads)},
         future=future,
@@ -260,8 +274,22 @@ def resumed_run(
 
 
 def rules_of(plan: Plan) -> tuple[TaskRule, ...]:
-    """What the machine is told of a plan."""
-    return tuple([TaskRule(planned.upstream, planned.options) for planned in plan.tasks])
+    """What the machine is told of a plan; of tasks that differ in nothing that it looks at, the same."""
+    alike: dict[int, TaskRule] = {}  # tasks that need nothing, by their options, which the plan holds
+    rules = []
+    for planned in plan.tasks:
+        rule = None if planned.upstream else alike.get(id(planned.options))
+        if rule is None:
+            rule = TaskRule(planned.upstream, planned.options)
+            if not planned.upstream:
+                alike[id(planned.options)] = rule
+        rules.append(rule)
+    return tuple(rules)
+
+
+def _bare(value: StoredValue) -> bytes | StoredValue:
+    """The bytes of a value by themselves, where they are kept inline."""
+    return value if value.data is None else value.data
 
 
 def _payload(function: Function, tokens: Iterator[int]) -> Payload:

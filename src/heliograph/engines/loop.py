@@ -237,6 +237,7 @@ class Loop:
         """Take what arrived, and see to it; False: time to quit."""
         first = self._wait()
         self._has_message = first is not None
+        self._performer.wait_for_company(self._inbox.qsize())
         # Nothing came, and somebody has the baton: who has it does what is due. Waiting for it would take
         # it from the one who brings the next receipt of a chain.
         if not self._baton.acquire(blocking=first is not None):
@@ -443,7 +444,7 @@ class Loop:
             return
         failure = receipt.failure if receipt is not None else None
         assert failure is not None
-        task_id = run.tasks[finish.failed].task_id
+        task_id = run.task_ids[finish.failed]
         run.future.set_exception(execution_error(run.workflow_id, task_id, failure))
 
     def _leave(self, run: LiveRun) -> None:

@@ -127,7 +127,7 @@ class PendingChanges:
 
     def sleeping(self, run: LiveRun, task: int, due: float, now: float) -> None:
         """A sleep began; it ends at a time that a resume is to know. Nobody waits for that to be stored."""
-        run.begun[task] = Begun(run.tasks[task].created, now, 0)
+        run.begun[task] = Begun(run.created[task], now, 0)
         self._changes(run, now).due[task] = due
 
     def expanded(self, run: LiveRun, expansion: Expansion, now: float) -> None:

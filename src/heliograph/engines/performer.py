@@ -6,10 +6,12 @@ Below the loop, which brings events and commits. Nothing here decides: the machi
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from heliograph.engines import receipts
+from heliograph.engines.backlog import Backlog
 from heliograph.engines.executor import AttemptKey, Deliver, Executor, Receipt
 from heliograph.engines.live import Begun, LiveRun, rules_of
 from heliograph.engines.pending import PendingChanges
@@ -46,6 +48,8 @@ from heliograph.storage.store import Store
 
 TICK_SECONDS: Final = 0.02
 """How long news that nobody waits for may wait for a commit."""
+_COMPANY: Final = 50  # receipts that make a commit worth it, where nobody idles until it is done
+_COMPANY_SECONDS: Final = 0.002
 
 
 class Performer:
@@ -66,10 +70,13 @@ class Performer:
     def __init__(self, store: Store, executor: Executor, deliver: Deliver, tokens: Iterator[int]) -> None:
         self._store = store
         self._executor = executor
+        self._most = executor.most
         self._deliver = deliver
         self._tokens = tokens
         self._timers = Timers()
         self._observe_at = 0.0
+        self._backlog = Backlog()
+        self._handed_out: set[AttemptKey] = set()  # attempts that the executor has, of those that take room
         self._unseen: set[AttemptKey] = set()  # attempts that the executor has, and nobody saw running
         self.pending = PendingChanges()
         self.awaiting: list[tuple[LiveRun, Stored | Expanded]] = []
@@ -99,6 +106,8 @@ class Performer:
         handlers = self._handlers
         for action in run.machine.handle(event):
             handlers[type(action)](run, action, now, receipt)
+        if self._backlog:
+            self._hand_out_more(now)
 
     def ended(self, run: LiveRun | None, receipt: Receipt, now: float) -> None:
         """A receipt came in.
@@ -110,6 +119,7 @@ class Performer:
         """
         key = receipt.key
         self._unseen.discard(key)
+        self._handed_out.discard(key)
         if run is None or run.machine.live.get(key.task) != key.attempt:
             return
         failure = receipt.failure
@@ -166,7 +176,18 @@ class Performer:
 
     def is_alone(self, key: AttemptKey) -> bool:
         """Whether this is the one attempt that the executor has, but for those seen to run for a while."""
-        return len(self._unseen) == 1 and key in self._unseen
+        return len(self._unseen) == 1 and key in self._unseen and not self._backlog
+
+    def wait_for_company(self, come: int) -> None:
+        """Let more receipts come before the next commit, if workers have enough to do meanwhile.
+
+        A commit costs as much as several tasks.
+
+        Args:
+            come: how many are there already.
+        """
+        if self._backlog and come < _COMPANY:
+            time.sleep(_COMPANY_SECONDS)
 
     @property
     def next_timer(self) -> float | None:
@@ -212,9 +233,7 @@ class Performer:
             return
         key, begun = run.attempt_key(task, attempt), run.begun[task]
         timeout = run.machine.rule_of(task).options.timeout
-        error = TaskTimeoutError(
-            f"task {run.tasks[task].task_id!r} ran longer than its timeout of {timeout} s"
-        )
+        error = TaskTimeoutError(f"task {run.task_ids[task]!r} ran longer than its timeout of {timeout} s")
         self._executor.cancel(key)
         receipt = receipts.failed(
             key,
@@ -242,7 +261,8 @@ class Performer:
     def drop(self, run: LiveRun) -> None:
         """Stop what runs of the run, and say nothing to its machine."""
         for task, attempt in run.machine.live.items():
-            self._executor.cancel(run.attempt_key(task, attempt))
+            if task not in run.waiting:
+                self._executor.cancel(run.attempt_key(task, attempt))
 
     def clear(self) -> None:
         """Forget everything: all runs were dropped."""
@@ -250,14 +270,24 @@ class Performer:
         self._timers.clear()
         self.pending.take()
         self._unseen.clear()
+        self._handed_out.clear()
+        self._backlog.clear()
 
-    # -- the actions
+    # -- handing out
 
-    def _start(self, run: LiveRun, action: Start, now: float, _receipt: Receipt | None) -> None:
-        task, key = action.task, run.attempt_key(action.task, action.attempt)
+    def _hand_out_more(self, now: float) -> None:
+        """Fill the room that the executor has again."""
+        while len(self._handed_out) < self._most and (taken := self._backlog.take()) is not None:
+            run, task, ready = taken
+            self._hand_out(run, run.attempt_key(task, run.machine.live[task]), ready, now)
+
+    def _hand_out(self, run: LiveRun, key: AttemptKey, ready: float, now: float) -> None:
+        task = key.task
         self._unseen.add(key)
+        if not run.is_async(task):
+            self._handed_out.add(key)
         try:
-            work = run.work(key, now, self._store.checkpoints, self._store.values.url)
+            work = run.work(key, ready, self._store.checkpoints, self._store.values.url)
         except StorageCorruptError as error:  # the attempt fails by it, as if its worker could not read it
             run.begun[task] = Begun(now, now, 0)
             wraps = run.caught_wraps(task)
@@ -265,9 +295,25 @@ class Performer:
         else:
             self._executor.submit(work)
 
+    # -- the actions
+
+    def _start(self, run: LiveRun, action: Start, now: float, _receipt: Receipt | None) -> None:
+        task = action.task
+        has_room = len(self._handed_out) < self._most and not self._backlog
+        # A retry that has waited for its time passes those that wait for a worker; async tasks wait for none.
+        if has_room or task in run.backoffs or run.is_async(task):
+            self._hand_out(run, run.attempt_key(task, action.attempt), now, now)
+        else:
+            self._backlog.put(run, task, now)
+
     def _stop(self, run: LiveRun, action: Stop, _now: float, _receipt: Receipt | None) -> None:
+        ready = run.waiting.pop(action.task, None)
+        if ready is not None:
+            run.never_begun(action.task, ready)
+            return
         key = run.attempt_key(action.task, action.attempt)
         self._unseen.discard(key)
+        self._handed_out.discard(key)
         self._executor.cancel(key)
 
     def _mark(self, run: LiveRun, action: Mark, now: float, _receipt: Receipt | None) -> None:
@@ -275,7 +321,7 @@ class Performer:
 
     def _close(self, run: LiveRun, action: Close, now: float, receipt: Receipt | None) -> None:
         if action.status is AttemptStatus.FAILED:  # if another one follows, it is planned now
-            run.tasks[action.task] = run.tasks[action.task]._replace(created=now)
+            run.created[action.task] = now
         self.pending.closed(run, action.task, action.attempt, action.status, now, receipt)
 
     def _checkpoint(self, run: LiveRun, action: Checkpoint, now: float, receipt: Receipt | None) -> None:

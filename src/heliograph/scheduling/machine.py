@@ -142,8 +142,7 @@ class Machine(Standing):
             status = initial_status(upstream)
             self._status.append(status)
             self._counts[status] = self._counts.get(status, 0) + 1
-            for source in upstream:
-                self._link(source, number)
+        self._link(range(first, last + 1))
         yield Expand(task, frame, first)
 
     def _expanded(self, event: Expanded) -> Iterator[Action]:
@@ -196,10 +195,12 @@ class Machine(Standing):
         source = event.source
         self._remade.append(source)
         yield Forget(source)
+        waiting: list[int] = []
         for user, state in self._states.items():
             if count := state.rule.upstream.count(source) * (not self.is_stored(user)):
                 state.missing += count
-                self._states[source].dependents += [user] * count
+                waiting += [user] * count
+        self._states[source].dependents += tuple(waiting)
         there = event.stored.union(self._states) - {source}
         yield from self._wake(needs(event.tasks, source, there), event)
 
@@ -211,7 +212,7 @@ class Machine(Standing):
         state = self._states.get(task)
         if state is None or self.status is not WorkflowStatus.RUNNING:  # its frame or its run ended meanwhile
             return
-        dependents, state.dependents = state.dependents, []
+        dependents, state.dependents = state.dependents, ()
         ready = []
         for dependent in dependents:
             waiting = self._states.get(dependent)
@@ -264,11 +265,10 @@ class Machine(Standing):
             self._states[task].due = due.get(task)
             if self._status[task] is TaskStatus.SUCCESSFUL:  # its output is not there: it has to run again
                 yield self._reset(task)
-        for task in wanted.tasks:
-            for upstream in self._states[task].rule.upstream:
+            for upstream in rule.upstream:
                 if upstream not in self._states:
                     self._states[upstream] = TaskState(event.tasks[upstream])
-                self._link(upstream, task)
+        self._link(wanted.tasks)
         for frame in wanted.delegates:
             yield self._move(frame, TaskStatus.WAITING)
         ready = [
@@ -279,13 +279,18 @@ class Machine(Standing):
         for task in ready:
             yield from self._begin(task, event.now)
 
-    def _link(self, upstream: int, task: int) -> None:
-        """The task takes the output of an upstream task."""
-        source = self._states[upstream]
-        source.users += 1
-        if not self.is_stored(upstream):
-            self._states[task].missing += 1
-            source.dependents.append(task)
+    def _link(self, tasks: Iterable[int]) -> None:
+        """Tasks take the outputs of their upstream tasks; for those that are not there they wait."""
+        waiting: dict[int, list[int]] = {}
+        for task in tasks:
+            state = self._states[task]
+            for upstream in state.rule.upstream:
+                self._states[upstream].users += 1
+                if not self.is_stored(upstream):
+                    state.missing += 1
+                    waiting.setdefault(upstream, []).append(task)
+        for upstream, dependents in waiting.items():
+            self._states[upstream].dependents += tuple(dependents)
 
     def _make_ready(self, task: int) -> Iterator[Action]:
         if self._status[task] is not TaskStatus.READY:  # a plan's first tasks are stored as READY

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from heliograph.records.status import TaskStatus, WorkflowStatus
 from heliograph.scheduling.events import TaskRule
@@ -18,7 +18,7 @@ class TaskState:
         rule: what was told of it.
         missing: how many upstream outputs are not stored yet.
         users: how many tasks will still take its output.
-        dependents: tasks that wait for it.
+        dependents: tasks that wait for it; the garbage collector doesn't look into a tuple of numbers.
         attempts: the number of its last attempt, over all runs.
         tries: attempts in this run.
         due: when its sleep ends, where it began to.
@@ -28,7 +28,7 @@ class TaskState:
     rule: TaskRule
     missing: int = 0
     users: int = 0
-    dependents: list[int] = field(default_factory=list)
+    dependents: tuple[int, ...] = ()
     attempts: int = 0
     tries: int = 0
     due: float | None = None

@@ -101,7 +101,9 @@ class Submissions:
                 planned,
                 name,
                 expansion.functions[planned.function],
-                (expansion.creator, frame, frame if place == last else None),
+                expansion.creator,
+                frame,
+                frame if place == last else None,
             )
             for place, (planned, name) in enumerate(zip(plan.tasks, names, strict=True))
         ]
@@ -223,22 +225,23 @@ def _task_row(
     planned: PlannedTask,
     task_id: str,
     function: int,
-    place: tuple[int | None, int | None, int | None] = (None, None, None),
+    creator: int | None = None,
+    frame: int | None = None,
+    delivers_to: int | None = None,
 ) -> tuple[Any, ...]:
-    """A task, in the order of the table's columns.
-
-    Args:
-        key: of its workflow.
-        task: its number.
-        planned: what it will do.
-        task_id: its id, which no other has.
-        function: the number of its function in the workflow.
-        place: in a continuation: its creator, its frame, and where it delivers to.
-    """
+    """A task with its id and the number of its function, in the order of the table's columns."""
     options = planned.options
-    status = initial_status(planned.upstream).value
-    options_json = rows.options_json(options)
     return (
-        *(key, task, task_id, function, status, options_json, options.metadata_json),
-        *(None, *place, None),
+        key,
+        task,
+        task_id,
+        function,
+        str(initial_status(planned.upstream)),
+        rows.options_json(options),
+        options.metadata_json,
+        None,
+        creator,
+        frame,
+        delivers_to,
+        None,
     )

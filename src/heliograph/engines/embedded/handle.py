@@ -153,7 +153,7 @@ class WorkerHandle(WorkerProcess):
         storage: see `WorkerProcess`.
 
     Attributes:
-        line: the attempts it was sent and has not answered, the first one first.
+        line: the attempts it was given and has not answered, the first one first.
         was_cut: attempts were taken back out of its line, and it has not answered since.
     """
 
@@ -161,6 +161,8 @@ class WorkerHandle(WorkerProcess):
         self.line: deque[Attempt] = deque()
         self.was_cut = False
         self._next_ticket = 0
+        self._unsent: list[bytes] = []
+        self._unsent_tickets = bytearray()
         self._tickets_in, self._tickets_out = os.pipe()
         try:
             os.set_blocking(self._tickets_in, False)
@@ -169,15 +171,22 @@ class WorkerHandle(WorkerProcess):
             self._close_tickets()
             raise
 
-    def send(self, attempt: Attempt) -> None:
-        """Put an attempt into the worker's line; never waits for it."""
+    def put(self, attempt: Attempt) -> None:
+        """Put an attempt into the worker's line; it is sent with `send`."""
         ticket = attempt.ticket = self._next_ticket
         self._next_ticket = (ticket + 1) % TICKETS
-        data = self.order(attempt)
-        os.write(self._tickets_out, bytes((ticket,)))
+        self._unsent.append(self.order(attempt))
+        self._unsent_tickets.append(ticket)
         attempt.handle = self
         self.line.append(attempt)
-        self.wire.send(data)
+
+    def send(self) -> None:
+        """Send what was put into the line, all at once; never waits for the worker."""
+        if self._unsent:
+            os.write(self._tickets_out, self._unsent_tickets)
+            self._unsent_tickets.clear()
+            self.wire.send(*self._unsent)
+            self._unsent.clear()
 
     def key_of(self, ticket: int) -> AttemptKey:
         """Which attempt an answer is about: answers come in order.
@@ -192,6 +201,7 @@ class WorkerHandle(WorkerProcess):
 
     def take_back(self) -> list[Attempt]:
         """Take all attempts it has not begun out of its line; it will pass over them."""
+        self.send()
         try:
             tickets = set(os.read(self._tickets_in, TICKETS))
         except BlockingIOError:

@@ -28,15 +28,16 @@ class Lines:
     """The queue and the workers that take from it; told of everything by the pool, in its thread.
 
     Args:
-        sent: told of a worker whenever it was sent something.
+        clogged: told of a worker that does not take all that it is sent at once.
     """
 
-    def __init__(self, sent: Callable[[WorkerHandle], None]) -> None:
-        self._sent = sent
+    def __init__(self, clogged: Callable[[WorkerHandle], None]) -> None:
+        self._clogged = clogged
         self._queue: deque[Attempt] = deque()
         self._idle: dict[WorkerHandle, None] = {}
         self._roomy: dict[WorkerHandle, None] = {}
         self._ahead: dict[Attempt, None] = {}  # not begun, as far as is known; the oldest first
+        self._given: dict[WorkerHandle, None] = {}  # something that is still to be sent
         self._seconds: dict[int, float] = {}  # what attempts of each function take on average
 
     def put(self, attempt: Attempt) -> None:
@@ -51,7 +52,16 @@ class Lines:
         self._queue.clear()
 
     def feed(self) -> None:
-        """Hand out what can be."""
+        """Hand out what can be; to each worker all at once."""
+        self._hand_out()
+        for handle in self._given:
+            handle.send()
+            if handle.wire.wants_to_write:
+                self.place(handle)
+                self._clogged(handle)
+        self._given.clear()
+
+    def _hand_out(self) -> None:
         if self._ahead:
             oldest = next(iter(self._ahead))
             if oldest.handle is not None and time.monotonic() - oldest.sent > STUCK_SECONDS:
@@ -63,9 +73,9 @@ class Lines:
                 if attempt.is_cancelled:
                     queue.popleft()
                 elif self._idle:
-                    self._send(self._idle.popitem()[0], queue.popleft())
+                    self._give(self._idle.popitem()[0], queue.popleft())
                 elif self._roomy and self._expected(attempt) < SHORT_SECONDS:
-                    self._send(next(iter(self._roomy)), queue.popleft())
+                    self._give(next(iter(self._roomy)), queue.popleft())
                 else:
                     return
             if not (self._idle and self._ahead):
@@ -125,18 +135,19 @@ class Lines:
         self.take_back(handle)
         self._idle.pop(handle, None)
         self._roomy.pop(handle, None)
+        self._given.pop(handle, None)
         for attempt in handle.line:
             self._ahead.pop(attempt, None)
 
-    def _send(self, handle: WorkerHandle, attempt: Attempt) -> None:
+    def _give(self, handle: WorkerHandle, attempt: Attempt) -> None:
         attempt.sent = time.monotonic()
         if handle.line:
             self._ahead[attempt] = None
         else:
             attempt.started = time.time()
-        handle.send(attempt)
+        handle.put(attempt)
+        self._given[handle] = None
         self.place(handle)
-        self._sent(handle)
 
     def _expected(self, attempt: Attempt) -> float:
         """How long it will take: as others of its function did; one that is not known is not short."""

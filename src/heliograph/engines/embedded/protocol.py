@@ -91,7 +91,7 @@ def pack_order(work: Work, ticket: int, submitted: float, is_known: bool, forget
             work.task_id,
             function.token,
             None if is_known else (function.name, function.data),
-            _value(work.arguments),
+            work.arguments if isinstance(work.arguments, bytes) else _value(work.arguments),
             [_value(value) for value in work.inputs],
             work.wraps,
             work.caught_wraps,
@@ -115,7 +115,7 @@ def unpack_order(data: bytes, known: dict[int, Payload]) -> Order:
         workflow_id,
         task_id,
         known[token],
-        StoredValue(*arguments),
+        arguments if isinstance(arguments, bytes) else StoredValue(*arguments),
         tuple([StoredValue(*value) for value in inputs]),
         *rest,
     )

@@ -35,12 +35,18 @@ class Wire:
         """Whether bytes wait for the other end to read those before them."""
         return bool(self._out)
 
-    def send(self, data: bytes) -> None:
-        """Send a message: as much of it as goes now, the rest by `flush`."""
-        if len(data) < _CHUNK:
-            self._out.append(memoryview(LENGTH.pack(len(data)) + data))
-        else:
-            self._out += (memoryview(LENGTH.pack(len(data))), memoryview(data))
+    def send(self, *messages: bytes) -> None:
+        """Send messages: as much of them as goes now, the rest by `flush`."""
+        small: list[bytes] = []
+        for data in messages:
+            small.append(LENGTH.pack(len(data)))
+            if len(data) < _CHUNK:
+                small.append(data)
+            else:
+                self._out += (memoryview(b"".join(small)), memoryview(data))
+                small = []
+        if small:
+            self._out.append(memoryview(b"".join(small)))
         self.flush()
 
     def flush(self) -> None:

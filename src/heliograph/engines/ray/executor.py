@@ -9,6 +9,7 @@ ends: the links of a chain, and what comes in bit by bit, find a worker that has
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 import time
 from collections.abc import Collection, Iterable, Sequence
@@ -46,6 +47,8 @@ class RayExecutor:
         deliver: takes the receipts.
         sender: the coordinator whose executor it is.
     """
+
+    most = sys.maxsize  # which of them Ray has room for, their resources decide
 
     def __init__(self, deliver: Deliver, sender: Address) -> None:
         self._deliver = deliver

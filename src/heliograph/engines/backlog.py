@@ -1,0 +1,53 @@
+"""Attempts that wait until the executor has room for them.
+
+As numbers: an attempt that was handed out has a dozen objects, and Python's garbage collector looks at all
+objects again and again. So their number must not grow with the width of a DAG.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from heliograph.engines.live import LiveRun
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """Tasks of one run that became ready one after the other."""
+
+    run: LiveRun
+    tasks: deque[int] = field(default_factory=deque)
+
+
+class Backlog:
+    """First come, first served, whatever the run; since when each has waited, its run knows."""
+
+    def __init__(self) -> None:
+        self._stretches: deque[_Stretch] = deque()
+
+    def __bool__(self) -> bool:
+        return bool(self._stretches)
+
+    def put(self, run: LiveRun, task: int, ready: float) -> None:
+        """An attempt of the task is to wait; one that is taken out of `run.waiting` later is passed over."""
+        run.waiting[task] = ready
+        if not self._stretches or self._stretches[-1].run is not run:
+            self._stretches.append(_Stretch(run))
+        self._stretches[-1].tasks.append(task)
+
+    def take(self) -> tuple[LiveRun, int, float] | None:
+        """The next one, with the time since when it waits; None: there is none."""
+        while self._stretches:
+            stretch = self._stretches[0]
+            task = stretch.tasks.popleft()
+            if not stretch.tasks:
+                self._stretches.popleft()
+            ready = stretch.run.waiting.pop(task, None)
+            if ready is not None:
+                return stretch.run, task, ready
+        return None
+
+    def clear(self) -> None:
+        """Forget all: their runs were dropped."""
+        self._stretches.clear()
