@@ -231,6 +231,19 @@ def test_a_function_that_cannot_be_imported_is_stored_by_value() -> None:
     assert amount == 6
 
 
+def test_what_a_name_stands_for_is_looked_up_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    payload = describe(task(plain)).payload
+    assert load(payload) is plain
+    monkeypatch.setitem(globals(), "plain", add)  # as a module that is imported again has another
+    assert load(payload) is add.function
+
+
+def test_a_function_that_goes_by_value_is_another_one_each_time() -> None:
+    calls: list[int] = []
+    payload = describe(task(lambda x: calls.append(x) or len(calls))).payload
+    assert [load(payload)(1), load(payload)(1)] == [1, 1]
+
+
 def test_where_a_function_came_from_is_stored() -> None:
     described = describe(add)
     assert described.file == __file__

@@ -74,6 +74,11 @@ class _Named:
         return value
 
 
+_NAMES: Final[dict[bytes, _Named]] = {}
+"""Names that were unpickled here, by their pickles: each of many small workflows brings the same one."""
+_REMEMBERED: Final = 1024
+
+
 def describe(task: Task) -> Function:
     """A task's function as data.
 
@@ -99,7 +104,7 @@ def _is_async(function: Callable[..., Any]) -> bool:
     return known
 
 
-@functools.lru_cache(1024)
+@functools.lru_cache(_REMEMBERED)
 def _by_name(module: str, qualname: str) -> bytes:
     return dumps(_Named(module, qualname), qualname)
 
@@ -129,9 +134,16 @@ def load(payload: bytes) -> Callable[..., Any]:
     Raises:
         WorkflowTaskNotRecoverableError: its module can't be imported here, or has no such function any more.
     """
-    value = loads(payload)
-    function: Callable[..., Any] = value.resolve() if isinstance(value, _Named) else value
-    return function
+    name = _NAMES.get(payload)
+    if name is None:
+        value = loads(payload)
+        if not isinstance(value, _Named):  # by value: each workflow has its own, with globals of its own
+            function: Callable[..., Any] = value
+            return function
+        if len(_NAMES) >= _REMEMBERED:
+            _NAMES.clear()
+        name = _NAMES[payload] = value
+    return name.resolve()
 
 
 def _function_in(value: Any) -> Any:
