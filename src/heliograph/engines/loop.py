@@ -187,7 +187,7 @@ class Loop:
                 any_ended = self._take_brought(now)
                 if entry is not None or (any_ended and not self._performer.is_watching):
                     self._go_on(now)
-                    self._take_brought(now)
+                    self._take_brought(self._now())
             except StorageError as error:
                 self._start_over(error)
             if not self._is_busy and now + (self._patience() or 0.0) < self._wakes_at:

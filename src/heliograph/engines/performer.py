@@ -125,6 +125,7 @@ class Performer:
         failure = receipt.failure
         event: Event
         if failure is not None:
+            now = self._store.clock()  # the pause before another try begins when the attempt is over
             event = self._damage(run, key, failure, now) or Failed(
                 now, key.task, key.attempt, failure.died, failure.lineage, random.random()
             )

@@ -28,7 +28,7 @@ def diagnose() -> list[dict[str, Any]]:
         A dict a check: ``check``, ``ok``, what was ``found``, and where something can be done, an ``advice``.
 
     >>> sorted({check["check"] for check in diagnose()})
-    ['database', 'disk', 'engine', 'leases', 'storage', 'versions']
+    ['database', 'disk', 'engine', 'leases', 'storage', 'values', 'versions']
     """
     return [_versions(), *_storage(), _engine()]
 
