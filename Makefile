@@ -28,6 +28,8 @@ demo: $(VENV)/.ready ## run a real job: index the whole standard library, durabl
 
 test: $(VENV)/.ready ## run the tests
 	@echo "test: running the tests"
+	@# Tests start thousands of processes; where Python is told to write no bytecode, each would compile all it imports.
+	@$(PY) -m compileall -q src tests
 	@$(PY) -m pytest -n $(JOBS) $(ARGS)
 
 test-ray-oldest: $(VENV)/.ready ## run the tests of the metadata page on the oldest Ray that is supported
