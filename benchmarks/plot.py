@@ -27,16 +27,15 @@ _COLOURS: Final = (
 
 
 def speed_plot(figures: Sequence[Figure]) -> str:
-    """A row a case, a dot for each who was measured: how many times as fast as heliograph, on a log scale."""
+    """A row a case, a mark for each who was measured: how many times as fast as heliograph, in decades."""
     rows = [figure for figure in figures if HELIOGRAPH in figure.measured and len(figure.measured) > 1]
     names = list(dict.fromkeys(who for figure in rows for who in figure.measured if who != HELIOGRAPH))
-    colours = {who: _COLOURS[at % len(_COLOURS)] for at, who in enumerate(names)}
     top = 50 + 18 * math.ceil(len(names) / 4)
     height = top + _ROW * len(rows) + 40
-    return _svg(height, [*_legend(colours), *_scale(top, height - 40), *_rows(rows, colours, top)])
+    return _svg(height, [*_legend(names), *_scale(top, height - 40), *_rows(rows, names, top)])
 
 
-def _rows(rows: Sequence[Figure], colours: dict[str, str], top: int) -> Iterator[str]:
+def _rows(rows: Sequence[Figure], names: Sequence[str], top: int) -> Iterator[str]:
     for at, figure in enumerate(rows):
         y = top + _ROW * at + _ROW / 2
         yield _text(_LEFT - 10, y + 4, figure.name, anchor="end")
@@ -45,7 +44,17 @@ def _rows(rows: Sequence[Figure], colours: dict[str, str], top: int) -> Iterator
             if who != HELIOGRAPH:
                 x = _x(1 / figure.times_as_fast(who))
                 title = f"<title>{escape(who)}: {1 / figure.times_as_fast(who):.3g} times as fast</title>"
-                yield f'<circle cx="{x:.1f}" cy="{y}" r="5" fill="{colours[who]}">{title}</circle>'
+                yield _mark(names.index(who), x, y, title)
+
+
+def _mark(number: int, x: float, y: float, title: str = "") -> str:
+    """Everybody's own: a circle, a square or a diamond, in one of the colours."""
+    colour = _COLOURS[number % len(_COLOURS)]
+    if number < len(_COLOURS):
+        return f'<circle cx="{x:.1f}" cy="{y}" r="5" fill="{colour}">{title}</circle>'
+    turned = f' transform="rotate(45 {x:.1f} {y})"' if number >= 2 * len(_COLOURS) else ""
+    place = f'x="{x - 4.5:.1f}" y="{y - 4.5}" width="9" height="9"'
+    return f'<rect {place} fill="{colour}"{turned}>{title}</rect>'
 
 
 def _x(times: float) -> float:
@@ -64,11 +73,11 @@ def _scale(top: int, bottom: int) -> Iterator[str]:
     yield _text(_WIDTH - 20, bottom + 34, "faster", anchor="end")
 
 
-def _legend(colours: dict[str, str]) -> Iterator[str]:
+def _legend(names: Sequence[str]) -> Iterator[str]:
     yield _text(10, 20, "How many times as fast as heliograph, same work, one run", bold=True)
-    for at, (who, colour) in enumerate(colours.items()):
+    for at, who in enumerate(names):
         x, y = 20 + at % 4 * 245, 42 + 18 * (at // 4)
-        yield f'<circle cx="{x}" cy="{y - 4}" r="5" fill="{colour}"/>' + _text(x + 10, y, who)
+        yield _mark(at, x, y - 4) + _text(x + 10, y, who)
 
 
 def memory_plot(figures: Sequence[Figure]) -> str:
