@@ -11,10 +11,8 @@ from heliograph.graph.plan import Plan
 from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, Worker
 from heliograph.records.report import Report
 
-ENOUGH: Final = 256
-"""So many attempts keep workers busy while a slow disk takes a commit."""
-EACH: Final = 16
-"""So many attempts for each worker, where there are very many workers."""
+_ENOUGH: Final = 256  # attempts that keep workers busy while a slow disk takes a commit
+_EACH: Final = 16  # for each worker, where there are very many
 GRACE_SECONDS: Final = 1.0
 """How long a cancelled coroutine gets to end."""
 _NO_OPTIONS: Final = TaskOptions()
@@ -151,6 +149,11 @@ def those_of(held: Mapping[AttemptKey, Held], keys: Collection[AttemptKey] | Non
 
 Deliver = Callable[[Receipt | Said], None]
 """Takes a receipt, or what an attempt said before its own, from any thread, at once; never raises."""
+
+
+def most_for(workers: int) -> int:
+    """How many attempts an executor with so many workers is to have at once: see `Executor.most`."""
+    return max(_ENOUGH, _EACH * workers)
 
 
 class Executor(Protocol):

@@ -237,7 +237,7 @@ class Loop:
         """Take what arrived, and see to it; False: time to quit."""
         first = self._wait()
         self._has_message = first is not None
-        self._performer.wait_for_company(self._inbox.qsize())
+        self._performer.wait_for_company()
         # Nothing came, and somebody has the baton: who has it does what is due. Waiting for it would take
         # it from the one who brings the next receipt of a chain.
         if not self._baton.acquire(blocking=first is not None):
@@ -303,6 +303,8 @@ class Loop:
             message = brought.popleft()
             if isinstance(message, Receipt):
                 any_ended = True
+                if message.failure is not None:
+                    now = self._now()  # the pause before another try begins when the attempt is over
                 self._performer.ended(self._find(message.key), message, now)
             else:
                 self._performer.said(self._find(message.key), message.key, message.report, now)

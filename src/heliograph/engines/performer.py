@@ -48,7 +48,7 @@ from heliograph.storage.store import Store
 
 TICK_SECONDS: Final = 0.02
 """How long news that nobody waits for may wait for a commit."""
-_COMPANY: Final = 50  # receipts that make a commit worth it, where nobody idles until it is done
+_COMPANY: Final = 50  # outputs that make a commit worth it, where nobody idles until it is done
 _COMPANY_SECONDS: Final = 0.002
 
 
@@ -125,7 +125,6 @@ class Performer:
         failure = receipt.failure
         event: Event
         if failure is not None:
-            now = self._store.clock()  # the pause before another try begins when the attempt is over
             event = self._damage(run, key, failure, now) or Failed(
                 now, key.task, key.attempt, failure.died, failure.lineage, random.random()
             )
@@ -175,19 +174,12 @@ class Performer:
         """Whether the executor has attempts that were not seen to run."""
         return bool(self._unseen)
 
-    def is_alone(self, key: AttemptKey) -> bool:
-        """Whether this is the one attempt that the executor has, but for those seen to run for a while."""
-        return len(self._unseen) == 1 and key in self._unseen and not self._backlog
-
-    def wait_for_company(self, come: int) -> None:
-        """Let more receipts come before the next commit, if workers have enough to do meanwhile.
+    def wait_for_company(self) -> None:
+        """Let more outputs come before the next commit, if workers have enough to do meanwhile.
 
         A commit costs as much as several tasks.
-
-        Args:
-            come: how many are there already.
         """
-        if self._backlog and come < _COMPANY:
+        if self._backlog and len(self.awaiting) < _COMPANY:
             time.sleep(_COMPANY_SECONDS)
 
     @property

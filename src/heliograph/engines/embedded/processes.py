@@ -7,7 +7,7 @@ import threading
 from collections.abc import Collection, Iterable
 
 from heliograph.engines.embedded.pool import Pool
-from heliograph.engines.executor import EACH, ENOUGH, AttemptKey, Deliver, Running, Work
+from heliograph.engines.executor import AttemptKey, Deliver, Running, Work, most_for
 
 
 class ProcessExecutor:
@@ -26,7 +26,7 @@ class ProcessExecutor:
         self.deliver = deliver
         self._storage = storage
         self._count = count if count is not None else max(2, _usable_cpus())
-        self.most = max(ENOUGH, EACH * self._count)
+        self.most = most_for(self._count)
         self._lock = threading.Lock()
         self._pool: Pool | None = None
         self._is_closed = False

@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 from heliograph.engines.attempt import Functions, run_attempt
-from heliograph.engines.executor import EACH, ENOUGH, AttemptKey, Deliver, Running, Said, Work, those_of
+from heliograph.engines.executor import AttemptKey, Deliver, Running, Said, Work, most_for, those_of
 from heliograph.records.attempt import Worker
 from heliograph.records.report import Report
 
@@ -50,7 +50,7 @@ class ThreadExecutor:
     def __init__(self, deliver: Deliver, count: int | None = None) -> None:
         self._deliver = deliver
         self._count = count if count is not None else min(32, (os.cpu_count() or 1) + 4)
-        self.most = max(ENOUGH, EACH * self._count)
+        self.most = most_for(self._count)
         self._line: deque[_Entry] = deque()
         self._calls: SimpleQueue[bool] = SimpleQueue()  # one for each entry in the line; False: that was all
         self._lock = threading.Lock()
