@@ -119,10 +119,7 @@ class Loop:
             self._inbox.put(entry)
 
     def _enter_here(self, entry: Entry) -> bool:
-        """Store it in the thread that brings it, if nobody is the loop now, and nothing waits for the loop.
-
-        Who brings one while that is so shares a commit with all others that do.
-        """
+        """Store it in the thread that brings it, if nobody is the loop now, and nothing waits for it."""
         if self._is_remote or not has_room():
             return False
         with undisturbed():
@@ -298,14 +295,13 @@ class Loop:
 
     def _take_brought(self, now: float) -> bool:
         """What executors brought, as much as one commit should carry; whether any attempt ended."""
-        brought, any_ended = self._brought, False
-        for _ in range(min(len(brought), _MOST_AT_ONCE)):
-            message = brought.popleft()
+        any_ended = False
+        for _ in range(min(len(self._brought), _MOST_AT_ONCE)):
+            message = self._brought.popleft()
             if isinstance(message, Receipt):
                 any_ended = True
-                if message.failure is not None:
-                    now = self._now()  # the pause before another try begins when the attempt is over
-                self._performer.ended(self._find(message.key), message, now)
+                at = now if message.failure is None else self._now()  # then the pause begins
+                self._performer.ended(self._find(message.key), message, at)
             else:
                 self._performer.said(self._find(message.key), message.key, message.report, now)
         return any_ended
