@@ -69,13 +69,6 @@ class Counts:
             self._add.put(connection, [(self._shard, status, more) for status, more in changed])
 
 
-def ended(connection: Connection) -> dict[WorkflowStatus, int]:
-    """How many workflows there are of each status that is not active."""
-    counts = schema.workflow_counts
-    summed = select(counts.c.status, func.sum(counts.c.workflows)).group_by(counts.c.status)
-    return {WorkflowStatus(status): int(workflows) for status, workflows in connection.execute(summed)}
-
-
 def recount(connection: Connection) -> None:
     """Count them all anew: where many came in at once."""
     counts, workflows = schema.workflow_counts, schema.workflows

@@ -18,6 +18,7 @@ from heliograph.storage import schema
 from heliograph.storage.backend import Backend, UndoneError
 from heliograph.storage.location import Location
 from heliograph.storage.news import News
+from heliograph.storage.readers import Readers, Reading, Snapshot
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,6 +47,7 @@ class Database:
         self._backend = _backend_of(location)
         with self._translated():
             self._engine: Engine = self._backend.engine()
+        self._readers = Readers(self._engine, self._backend, self._translate)
         # Writers of one process queue here, fairly; SQLite's own way to wait is to sleep and try again.
         self._writing = threading.Lock()
         self._writer: Connection | None = None
@@ -54,25 +56,13 @@ class Database:
         self.dialect = self._engine.dialect
         schema.say_where(self.dialect.name)
 
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> AbstractContextManager[Connection]:
         """A connection on which each statement sees a snapshot of its own."""
-        with self._translated():
-            self._backend.check()  # an open file can be read long after it was removed
-            with self._engine.connect() as connection:
-                yield connection
+        return Reading(self._readers)
 
-    @contextmanager
-    def snapshot(self) -> Iterator[Connection]:
+    def snapshot(self) -> AbstractContextManager[Connection]:
         """A connection on which all statements see the same moment."""
-        with self.read() as connection:
-            self._backend.begin_snapshot(connection)
-            try:
-                yield connection
-            except BaseException:
-                self._backend.undo(connection)
-                raise
-            self._backend.end_snapshot(connection)
+        return Snapshot(self._readers)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -244,6 +234,7 @@ class Database:
         self.news.close()
         with self._writing:
             self._drop_writer()
+        self._readers.close()
         self._engine.dispose()
 
     @contextmanager

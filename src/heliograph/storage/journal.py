@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, and_, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Dialect, and_, bindparam, delete, select, update
 from sqlalchemy.sql import ClauseElement
 
 from heliograph.records.status import ACTIVE, AttemptStatus, TaskStatus, WorkflowStatus
@@ -40,7 +40,7 @@ from heliograph.storage.entries import (
 from heliograph.storage.liveness import LEASE_SECONDS
 from heliograph.storage.news import Word
 from heliograph.storage.reports import Reports
-from heliograph.storage.statements import Prepared, constant, constants, inserting, replacing
+from heliograph.storage.statements import Prepared, among, constant, constants, inserting, replacing
 from heliograph.storage.submissions import Submissions
 
 _LEAST_SECONDS: Final = 1e-5  # by which two times of this century differ as numbers
@@ -355,8 +355,7 @@ class _Statements:
         )
         self.mark = prepared(of_task, "status")
         if dialect.name == "sqlite":  # others are told many rows at once by `Prepared`
-            listed = func.json_each(bindparam("of_tasks")).table_valued("value")
-            of_tasks = tasks.c.task.in_(select(listed.c.value))
+            of_tasks = among(tasks.c.task, "of_tasks", dialect)
             self.mark_all = prepared(
                 update(tasks).where(tasks.c.workflow == bindparam("of_workflow"), of_tasks), "status"
             )

@@ -37,7 +37,8 @@ except ImportError as missing:
 from heliograph.storage.postgresql_bell import PostgreSQLBell
 
 _OLDEST: Final = 16
-_POOLED: Final = 8
+_POOLED: Final = 1
+"""The first connection waits there for who needs it; then `Readers` keep those that are needed."""
 _PREPARED_AFTER: Final = 5
 """Times that a statement is run before its plan is kept."""
 _PATIENCE: Final = {

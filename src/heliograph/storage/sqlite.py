@@ -20,7 +20,8 @@ from heliograph.storage.location import Location
 from heliograph.storage.news import Word
 
 _BUSY_SECONDS: Final = 60.0
-_POOLED: Final = 8
+_POOLED: Final = 1
+"""The first connection waits there for who needs it; then `Readers` keep those that are needed."""
 _LOG_BYTES: Final = 1_000 * 4_096  # SQLite starts over at the beginning of the log after so many pages
 _SPARE_BYTES: Final = 64 * 1024 * 1024  # a disk with less has no room to give away
 _ALLOWED: Final = frozenset(

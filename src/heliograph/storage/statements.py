@@ -6,13 +6,26 @@ ones that the journal and `get_metadata` live on. So they are compiled once and 
 
 from __future__ import annotations
 
+import json
 from collections import namedtuple
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from operator import itemgetter
 from typing import Any, Final, cast
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Insert, String, Table, Update, literal_column
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Dialect,
+    Insert,
+    String,
+    Table,
+    Update,
+    bindparam,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.sql import ClauseElement
@@ -34,6 +47,19 @@ def constant(value: StrEnum) -> ColumnElement[str]:
 def constants(values: Iterable[StrEnum]) -> list[ColumnElement[str]]:
     """Several of them, for ``IN``."""
     return [constant(value) for value in sorted(values)]
+
+
+def among(column: ColumnElement[Any], name: str, dialect: Dialect) -> ColumnElement[bool]:
+    """Whether a column has one of the values that a parameter lists; it is given them by `listed`."""
+    if dialect.name == "sqlite":
+        each = func.json_each(bindparam(name)).table_valued("value")
+        return column.in_(select(each.c.value))
+    return column == func.any(bindparam(name))
+
+
+def listed(values: Sequence[int], dialect: Dialect) -> Any:
+    """Values for a parameter of `among`."""
+    return json.dumps(values) if dialect.name == "sqlite" else list(values)
 
 
 def inserting(table: Table, dialect: Dialect) -> sqlite.Insert:
