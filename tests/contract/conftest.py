@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import subprocess
 from collections.abc import Iterator
 from concurrent import futures
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import pytest
 from heliograph import workflow
 from heliograph.engines import opening
 from heliograph.storage.location import locate
-from tests import clusters, postgresql, scripts
+from tests import clusters, forked, postgresql, scripts
 from tests.conditions import DEADLINE
 from tests.gates import Gate, Ledger
 from tests.invariants import check_store
@@ -63,7 +62,7 @@ class EngineUnderTest:
         if self.is_ray:
             clusters.kill_coordinators()
 
-    def kill(self, process: subprocess.Popen[str]) -> None:
+    def kill(self, process: forked.Program) -> None:
         """Kill a program, and the engine that ran its workflows: on Ray that is another process."""
         process.send_signal(signal.SIGKILL)
         if self.is_ray:

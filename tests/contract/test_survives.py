@@ -6,12 +6,14 @@ import os
 import shutil
 import time
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 from heliograph import workflow
-from tests.contract.conftest import EngineUnderTest
+
+if TYPE_CHECKING:
+    from tests.contract.conftest import EngineUnderTest
 
 
 @workflow.task

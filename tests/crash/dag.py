@@ -1,15 +1,10 @@
-"""A DAG of 200 tasks: a diamond of diamonds, chains, a fan-out, and what random draws make of the rest.
-
-Run as a program, ``python -m tests.crash.dag WORKFLOW_ID LEDGER``, it starts the workflow or goes on with it.
-"""
+"""A DAG of 200 tasks: a diamond of diamonds, chains, a fan-out, and what random draws make of the rest."""
 
 from __future__ import annotations
 
 import random
-import sys
 import time
 from functools import cache
-from pathlib import Path
 
 from heliograph import workflow
 from tests.gates import Ledger
@@ -66,10 +61,3 @@ def build(ledger: Ledger) -> workflow.Node:
         inputs = [nodes[needed] for needed in needs]
         nodes.append(step.options(name=f"{number}").bind(ledger, number, *inputs))
     return nodes[-1]
-
-
-if __name__ == "__main__":
-    # By its name as a module: in `__main__` the task would go to the workers by value.
-    from tests.crash import dag
-
-    print(workflow.run(dag.build(Ledger(Path(sys.argv[2]))), workflow_id=sys.argv[1]))
