@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 import time
 from functools import cache
+from pathlib import Path
 
 from heliograph import workflow
+from tests.conditions import until
 from tests.gates import Ledger
 
 COUNT = 200
@@ -48,10 +50,17 @@ def expected() -> tuple[int, ...]:
     return tuple(values)
 
 
+def held(ledger: Ledger) -> Path:
+    """While there is this file, the last task does not end: nobody is too late to kill who runs it."""
+    return ledger.path.with_name("held")
+
+
 @workflow.task(max_retries=-1)  # killed as often as it may be
 def step(ledger: Ledger, number: int, *inputs: int) -> int:
     ledger.note(f"{number}")
     time.sleep(0.005)  # the work
+    if number == COUNT - 1:
+        until(lambda: not held(ledger).exists(), what="the last task to be let go")
     return value(number, list(inputs))
 
 

@@ -84,7 +84,8 @@ def kill_at_some_moment(process: forked.Program, ledger: Ledger, draw: random.Ra
     else:
         wanted = draw.randint(1, max(most, 1))
         late = float("inf")
-    until(lambda: len(set(ledger.lines())) >= begun + min(wanted, most) or time.monotonic() > late)
+    enough = min(begun + min(wanted, most), dag.COUNT)
+    until(lambda: len(set(ledger.lines())) >= enough or time.monotonic() > late)
     threading.Event().wait(draw.uniform(0.0, 0.015))
     assert process.poll() is None, f"it ended before it was killed: {process.communicate()}"
     process.kill()
@@ -97,6 +98,7 @@ def test_no_stored_task_runs_twice_and_each_output_is_right(storage: Path, tmp_p
     draw = random.Random(seed)
     ledger, database = Ledger(tmp_path / "ledger"), storage / "heliograph.db"
     before, begun_before, moments = Seen(), 0, []
+    dag.held(ledger).touch()
     for turn in range(KILLS):
         kill_at_some_moment(start(storage, ledger), ledger, draw, turn)
         seen = look(database)
@@ -114,6 +116,7 @@ def test_no_stored_task_runs_twice_and_each_output_is_right(storage: Path, tmp_p
         before, begun_before = seen, len(ledger.lines())
     print(f"outputs stored at each kill: {moments}")
 
+    dag.held(ledger).unlink()
     printed, errors = start(storage, ledger).communicate(timeout=100)
     assert (printed, errors) == (f"{dag.expected()[-1]}\n", "")
     again = {int(line) for line in ledger.lines()[begun_before:]} & set(before.outputs)
