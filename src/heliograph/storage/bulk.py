@@ -20,8 +20,10 @@ from typing import Any, Final
 from sqlalchemy import Dialect, LargeBinary
 from sqlalchemy.sql.compiler import SQLCompiler
 
+MANY_ROWS: Final = "rows"
+"""The value by which a statement for PostgreSQL is given many rows, as one text."""
 LEAST: Final = 8
-"""Fewer rows are as well told one by one."""
+"""Fewer rows are as well told one by one to SQLite."""
 _MOST: Final = 1_000
 _MOST_BYTES: Final = 4 * 1024 * 1024
 _AT_ONCE: Final = (64, LEAST)
@@ -76,7 +78,7 @@ class Bulk:
             f"{name} {'text' if name in self._binary else _type(kind, dialect)}"
             for name, kind in types.items()
         )
-        rows = f"json_to_recordset(%(rows)s::json) AS told({columns})"
+        rows = f"json_to_recordset(%({MANY_ROWS})s::json) AS told({columns})"
         text = str(compiled)
         if text.startswith("INSERT"):
             values = _VALUES.search(text)
@@ -88,17 +90,19 @@ class Bulk:
             change, where, condition = text.partition(" WHERE ")
             self.sql = f"{_PLACE.sub(told, change)} FROM {rows}{where}{_PLACE.sub(told, condition)}"
 
-    def tell(self, connection: Any, rows: Sequence[Mapping[str, Any]]) -> int | None:
+    def tell(self, connection: Any, rows: Sequence[Mapping[str, Any]]) -> bool:
         """Tell the rows, none of which may have the key of another one.
 
         Returns:
-            How many rows changed; None: nothing was told, since JSON can't hold them, or they are large.
+            Whether they were: not if JSON can't hold them, or they are large.
         """
         try:
             texts = [self._text(part) for part in _parts(rows)]
         except ValueError:
-            return None
-        return sum([int(connection.execute(self.sql, {"rows": text}).rowcount) for text in texts])
+            return False
+        for text in texts:
+            connection.execute(self.sql, {MANY_ROWS: text})
+        return True
 
     def _text(self, rows: Sequence[Mapping[str, Any]]) -> str:
         if self._binary:

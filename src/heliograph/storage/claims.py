@@ -165,14 +165,16 @@ class Claims:
             "run": run,
             "status": claim.status.value,
         }
-        if self._take.tell(connection, take) != 1:  # nobody could get in between; if one did, it stays theirs
+        if (
+            self._take.changed(connection, take) != 1
+        ):  # nobody could get in between; if one did, it stays theirs
             return Refused(WorkflowStatus.RUNNING)
         tally.move(stored, claim.status)
         of_workflow = {"of_workflow": found.key}
         lost_run = {"of_run": found.run, "status": WorkflowStatus.RESUMABLE.value}
         self._end_lost_run.tell(connection, of_workflow | lost_run)
         self._close(connection, found.key)
-        reused = self._reuse.tell(connection, of_workflow | {"reused_in": run})
+        reused = self._reuse.changed(connection, of_workflow | {"reused_in": run})
         self._run.tell(
             connection,
             run_row(

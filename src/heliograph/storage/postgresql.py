@@ -35,6 +35,7 @@ except ImportError as missing:
     ) from missing
 
 from heliograph.storage.postgresql_bell import PostgreSQLBell
+from heliograph.storage.postgresql_transaction import TerseConnection
 
 _OLDEST: Final = 16
 _POOLED: Final = 8
@@ -144,7 +145,7 @@ class PostgreSQL:
         end = time.monotonic() + _STARTING_SECONDS
         while True:
             try:
-                return psycopg.connect(**given, autocommit=True)
+                return TerseConnection.connect(**given, autocommit=True)
             except psycopg.OperationalError as error:
                 if _STARTING not in str(error) or time.monotonic() > end:
                     raise
@@ -160,7 +161,7 @@ class PostgreSQL:
 
     def begin(self, connection: Connection) -> None:
         """Each statement of it sees what was committed before that statement."""
-        _execute(connection, "BEGIN ISOLATION LEVEL READ COMMITTED")
+        _raw(connection).begin()
 
     def begin_snapshot(self, connection: Connection) -> None:
         """As `Backend.begin_snapshot`; what is asked on it is planned for its values, each time.
@@ -174,24 +175,20 @@ class PostgreSQL:
 
     def end_snapshot(self, connection: Connection) -> None:
         """As `Backend.end_snapshot`; after a rollback, the driver would forget all plans that were kept."""
-        self.commit(connection)
+        _execute(connection, "COMMIT")
         raw: Any = connection.connection.dbapi_connection
         raw.prepare_threshold = _PREPARED_AFTER
 
     def commit(self, connection: Connection) -> None:
         """As `Backend.commit`."""
-        _execute(connection, "COMMIT")
-
-    def pipelined(self, connection: Connection) -> contextlib.AbstractContextManager[object]:
-        """As `Backend.pipelined`."""
-        raw: Any = connection.connection.dbapi_connection
-        return cast("contextlib.AbstractContextManager[object]", raw.pipeline())
+        _raw(connection).commit_all()
 
     def undo(self, connection: Connection) -> None:
         """As `Backend.undo`; a connection that is lost undid it by that."""
         raw: Any = None if connection.invalidated else connection.connection.dbapi_connection
         if raw is not None:
             raw.prepare_threshold = _PREPARED_AFTER
+            raw.give_up()
         if raw is not None and not raw.closed and raw.info.transaction_status != TransactionStatus.IDLE:
             with contextlib.suppress(psycopg.Error):
                 raw.rollback()
@@ -204,14 +201,14 @@ class PostgreSQL:
         What isn't stored yet has no row to lock: numbers made of the ids stand for them. One id needs none,
         since who stores one waits for nobody who waits for it.
         """
-        cursor = connection.connection.cursor()
+        raw = _raw(connection)
         if len(new) > 1:
             numbers = sorted({zlib.crc32(name.encode()) % _NEW_LOCKS for name in new})
-            cursor.execute(_LOCK_NEW, {"numbers": numbers})
+            raw.execute(_LOCK_NEW, {"numbers": numbers})
         if ids:
-            cursor.execute(_LOCK, {"keys": list(keys), "ids": list(ids)})
+            raw.execute(_LOCK, {"keys": list(keys), "ids": list(ids)})
         elif keys:
-            cursor.execute(_LOCK_BY_KEY, {"keys": list(keys)})
+            raw.execute(_LOCK_BY_KEY, {"keys": list(keys)})
 
     def lock_queue(self, connection: Connection) -> None:
         """As `Backend.lock_queue`."""
@@ -325,9 +322,12 @@ def _is_good(raw: psycopg.Connection[Any]) -> bool:
     return True
 
 
+def _raw(connection: Connection) -> TerseConnection:
+    return cast("TerseConnection", connection.connection.dbapi_connection)
+
+
 def _execute(connection: Connection, sql: str) -> None:
-    raw: Any = connection.connection.dbapi_connection
-    raw.execute(sql)
+    _raw(connection).execute(sql)
 
 
 def _plain(value: Any) -> Any:
