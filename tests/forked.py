@@ -29,9 +29,15 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
     [
         *("heliograph.cli.app", "heliograph.cli.rendering", "rich.table", "rich.panel", "typer._adapters"),
-        *("heliograph.engines.session", "heliograph.storage.sqlite", "heliograph.storage.searching.search"),
-        *("heliograph.web", "heliograph.web.application", "heliograph.workflow", "starlette.routing"),
-        *("uvicorn", "uvicorn.protocols.http.h11_impl", "uvicorn.lifespan.on", "psycopg", "tests.gates"),
+        *("heliograph.engines.session", "heliograph.storage.sqlite", "heliograph.storage.postgresql"),
+        *(
+            "heliograph.storage.searching.search",
+            "heliograph.web",
+            "heliograph.web.application",
+            "heliograph.workflow",
+            "starlette.routing",
+        ),
+        *("uvicorn", "uvicorn.protocols.http.h11_impl", "uvicorn.lifespan.on", "tests.gates"),
     ]
 )
 
