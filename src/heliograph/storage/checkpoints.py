@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
+from heliograph.graph.frozen import record
 from heliograph.records.attempt import StoredValue
 from heliograph.records.status import ACTIVE, TaskStatus, WorkflowStatus
 from heliograph.scheduling.events import TaskRule
@@ -17,7 +17,7 @@ from heliograph.storage.rendered import statements
 from heliograph.storage.statement import listed
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class StoredPlan:
     """What a resume needs to know of a workflow.
 
@@ -44,7 +44,7 @@ class StoredPlan:
     output: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class StoredError:
     """The error a run failed with, as stored."""
 

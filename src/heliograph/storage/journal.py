@@ -11,10 +11,11 @@ written, and the engine is told that it lost the run.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, Final
 
+from heliograph.graph.frozen import record
 from heliograph.records.status import AttemptStatus, TaskStatus, WorkflowStatus
 from heliograph.records.workflow import Owner
 from heliograph.storage import rows
@@ -45,7 +46,7 @@ from heliograph.storage.submissions import Submissions
 _LEAST_SECONDS: Final = 1e-5  # by which two times of this century differ as numbers
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Batch:
     """All that waits to be written.
 
@@ -63,7 +64,7 @@ class Batch:
 Answer = Accepted | Refused | Unstored
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Committed:
     """What became of a batch.
 

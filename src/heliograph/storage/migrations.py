@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from heliograph.errors import StorageCorruptError, StorageError, StorageVersionError
+from heliograph.graph.frozen import record
 from heliograph.records.workflow import Owner
 from heliograph.storage import own_part
 from heliograph.storage.connection import Connection
@@ -17,7 +17,7 @@ from heliograph.storage.rendered import creation, statements, tables
 from heliograph.storage.saving import save
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Upgraded:
     """What was done to a store.
 
