@@ -49,9 +49,9 @@ def test_inserts_that_replace(here: Opened, count: int) -> None:
     ]
     again = [row | {"sha256": "again"} for row in rows]
     with database.write() as connection:
-        assert statement.tell(connection, *rows) == count
+        statement.tell(connection, *rows)
         assert stored(connection) == rows
-        assert statement.tell(connection, *again) == count
+        statement.tell(connection, *again)
         assert stored(connection) == again
         connection.execute(schema.stored_values.delete())  # nobody's workflow has them
 
@@ -84,7 +84,7 @@ def test_updates_change_what_they_name_and_nothing_else(here: Opened) -> None:
     ]
     with database.write() as connection:
         make.tell(connection, *rows)
-        assert due.tell(connection, *told) == 10
+        due.tell(connection, *told)
         found = connection.execute(tasks.select().where(tasks.c.status == "READY").order_by(tasks.c.task))
         assert [(row.workflow, row.task, row.due) for row in found] == [
             (1, one["of_task"], one["due"]) for one in told
@@ -100,6 +100,6 @@ def test_what_json_can_not_hold_is_told_one_by_one(here: Opened) -> None:
         for place in range(LEAST)
     ]
     with database.write() as connection:
-        assert statement.tell(connection, *rows) == LEAST
+        statement.tell(connection, *rows)
         found = connection.execute(labels.select()).all()
     assert [row.number for row in found] == [float("inf")] * LEAST

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from heliograph.errors import StorageError
@@ -67,7 +66,7 @@ class Backend(Protocol):
         """
 
     def begin(self, connection: Connection) -> None:
-        """Begin a transaction that writes."""
+        """Begin a transaction that writes; an error of a statement of it may be raised by a later one."""
 
     def begin_snapshot(self, connection: Connection) -> None:
         """Begin a transaction that only reads, all of it from one moment."""
@@ -77,12 +76,6 @@ class Backend(Protocol):
 
     def commit(self, connection: Connection) -> None:
         """Make what was written last."""
-
-    def pipelined(self, connection: Connection) -> AbstractContextManager[object]:
-        """Within it, statements are sent without waiting for the answers of those before.
-
-        How many rows one changed is not known then; an error is raised by a later one, or at its end.
-        """
 
     def undo(self, connection: Connection) -> None:
         """Roll back, where the failure has not done so already; it never fails itself."""

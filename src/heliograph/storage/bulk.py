@@ -17,8 +17,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
 
+MANY_ROWS: Final = "rows"
+"""The value by which a statement for PostgreSQL is given many rows, as one text."""
 LEAST: Final = 8
-"""Fewer rows are as well told one by one."""
+"""Fewer rows are as well told one by one to SQLite."""
 _MOST: Final = 1_000
 _MOST_BYTES: Final = 4 * 1024 * 1024
 _AT_ONCE: Final = (64, LEAST)
@@ -67,7 +69,7 @@ def in_bulk(sql: str, types: Mapping[str, str], binary: Collection[str]) -> str:
         return f"decode(told.{name}, 'hex')" if name in binary else f"told.{name}"
 
     columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
-    rows = f"json_to_recordset(%(rows)s::json) AS told({columns})"
+    rows = f"json_to_recordset(%({MANY_ROWS})s::json) AS told({columns})"
     if sql.startswith("INSERT"):
         values = _VALUES.search(sql)
         if values is None:
@@ -90,17 +92,19 @@ class Bulk:
         self._sql = sql
         self._binary = binary
 
-    def tell(self, connection: Any, rows: Sequence[Mapping[str, Any]]) -> int | None:
+    def tell(self, connection: Any, rows: Sequence[Mapping[str, Any]]) -> bool:
         """Tell the rows, none of which may have the key of another one.
 
         Returns:
-            How many rows changed; None: nothing was told, since JSON can't hold them, or they are large.
+            Whether they were: not if JSON can't hold them, or they are large.
         """
         try:
             texts = [self._text(part) for part in _parts(rows)]
         except ValueError:
-            return None
-        return sum([int(connection.execute(self._sql, {"rows": text}).rowcount) for text in texts])
+            return False
+        for text in texts:
+            connection.execute(self._sql, {MANY_ROWS: text})
+        return True
 
     def _text(self, rows: Sequence[Mapping[str, Any]]) -> str:
         if self._binary:

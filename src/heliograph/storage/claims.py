@@ -68,16 +68,15 @@ class Claims:
             "run": run,
             "status": claim.status.value,
         }
-        if (
-            self._statements.take.tell(connection, take) != 1
-        ):  # nobody could get in between; if one did, it stays theirs
+        # Nobody could get in between; if one did, it stays theirs.
+        if self._statements.take.changed(connection, take) != 1:
             return Refused(WorkflowStatus.RUNNING)
         tally.move(stored, claim.status)
         of_workflow = {"of_workflow": found.key}
         lost_run = {"of_run": found.run, "status": WorkflowStatus.RESUMABLE.value}
         self._statements.end_lost_run.tell(connection, of_workflow | lost_run)
         self._close(connection, found.key)
-        reused = self._statements.reuse.tell(connection, of_workflow | {"reused_in": run})
+        reused = self._statements.reuse.changed(connection, of_workflow | {"reused_in": run})
         self._statements.run.tell(
             connection,
             run_row(

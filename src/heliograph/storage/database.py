@@ -7,7 +7,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from heliograph.errors import StorageError, StorageUnreachableError
@@ -202,10 +202,6 @@ class Database:
         if queue:
             self._backend.lock_queue(connection)
         self._backend.lock(connection, keys, ids, new)
-
-    def pipelined(self, connection: Connection) -> AbstractContextManager[object]:
-        """As `Backend.pipelined`."""
-        return self._backend.pipelined(connection)
 
     def lock_schema(self, connection: Connection) -> None:
         """Until the transaction ends, let nobody else make or change tables."""

@@ -43,6 +43,7 @@ from heliograph.storage.reports import Reports
 from heliograph.storage.statement import listed
 from heliograph.storage.submissions import Submissions
 
+_MEET: Final = 2  # so many workflows, of which another transaction may hold one and wait for the other
 _LEAST_SECONDS: Final = 1e-5  # by which two times of this century differ as numbers
 
 
@@ -190,13 +191,7 @@ class Journal:
 
     def _store(self, connection: Connection, batch: Batch) -> tuple[Committed, bool]:
         if self._is_remote:  # else who writes has locked all there is
-            self._database.lock(
-                connection,
-                keys={changes.key for changes in batch.changes},
-                ids={entry.workflow_id for entry in batch.entries if isinstance(entry, Claim)},
-                new={entry.workflow_id for entry in batch.entries if isinstance(entry, Submission)},
-                queue=any(isinstance(entry, Claim) and entry.limit is not None for entry in batch.entries),
-            )
+            self._lock(connection, batch)
         self._renew(connection, batch)
         found_out = self._find_out(connection)
         tally = Tally()
@@ -208,8 +203,7 @@ class Journal:
             if self._fence(connection, changes):
                 if changes.expansions:
                     names[changes.key] = dict(self._expand(connection, changes))
-                with self._database.pipelined(connection):
-                    self._write(connection, changes, now)
+                self._write(connection, changes, now)
                 if changes.ending is not None:
                     tally.move(WorkflowStatus.RUNNING, changes.ending.status)
             else:
@@ -218,6 +212,18 @@ class Journal:
         if tally.more:
             self._counts.add(connection, tally)
         return Committed(answers, frozenset(lost), names), found_out
+
+    def _lock(self, connection: Connection, batch: Batch) -> None:
+        claims = [entry for entry in batch.entries if isinstance(entry, Claim)]
+        if not claims and len(batch.entries) < _MEET and len(batch.changes) < _MEET:
+            return  # the fence locks the one there is; who stores one waits for nobody who waits for it
+        self._database.lock(
+            connection,
+            keys={changes.key for changes in batch.changes},
+            ids={claim.workflow_id for claim in claims},
+            new={entry.workflow_id for entry in batch.entries if isinstance(entry, Submission)},
+            queue=any(claim.limit is not None for claim in claims),
+        )
 
     def _renew(self, connection: Connection, batch: Batch) -> None:
         if not self._registered:
@@ -244,9 +250,9 @@ class Journal:
         progress = rows.progress_json(changes.progress)
         fence = {"of_key": changes.key, "of_run": changes.run, "progress": progress}
         if changes.ending is None and changes.started is None:
-            return self._statements.hold.tell(connection, fence) == 1
+            return self._statements.hold.changed(connection, fence) == 1
         fence["status"] = str(changes.ending.status if changes.ending else WorkflowStatus.RUNNING)
-        return self._statements.move.tell(connection, fence) == 1
+        return self._statements.move.changed(connection, fence) == 1
 
     def _expand(self, connection: Connection, changes: RunChanges) -> Iterator[tuple[int, tuple[str, ...]]]:
         for expansion in changes.expansions:
@@ -300,6 +306,8 @@ class Journal:
 
     def _write_remains(self, connection: Connection, changes: RunChanges, now: float) -> None:
         """Of a cancelled run: how its attempts went and what they said, as that is true. Never an output."""
+        if self._is_remote:  # the fence did not hold, so it locked nothing
+            self._database.lock(connection, keys={changes.key})
         row = self._statements.stands.ask(connection, of_key=changes.key).first()
         if row is not None and row.run == changes.run and row.status == WorkflowStatus.CANCELED:
             ended = [

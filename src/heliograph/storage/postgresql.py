@@ -12,7 +12,7 @@ import time
 import zlib
 from collections.abc import Callable, Collection
 from decimal import Decimal
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from sqlalchemy import Dialect, Engine, create_engine, event, inspect
 from sqlalchemy.exc import DBAPIError, DisconnectionError
@@ -36,6 +36,7 @@ except ImportError as missing:
     ) from missing
 
 from heliograph.storage.postgresql_bell import PostgreSQLBell
+from heliograph.storage.postgresql_transaction import TerseConnection
 
 _OLDEST: Final = 16
 _POOLED: Final = 8
@@ -174,7 +175,7 @@ class PostgreSQL:
         end = time.monotonic() + _STARTING_SECONDS
         while True:
             try:
-                return psycopg.connect(**given, autocommit=True)
+                return TerseConnection.connect(**given, autocommit=True)
             except psycopg.OperationalError as error:
                 if _STARTING not in str(error) or time.monotonic() > end:
                     raise
@@ -189,7 +190,7 @@ class PostgreSQL:
 
     def begin(self, connection: Connection) -> None:
         """Each statement of it sees what was committed before that statement."""
-        connection.raw.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+        connection.raw.begin()
 
     def begin_snapshot(self, connection: Connection) -> None:
         """As `Backend.begin_snapshot`; what is asked on it is planned for its values, each time.
@@ -202,21 +203,18 @@ class PostgreSQL:
 
     def end_snapshot(self, connection: Connection) -> None:
         """As `Backend.end_snapshot`; after a rollback, the driver would forget all plans that were kept."""
-        self.commit(connection)
+        connection.raw.execute("COMMIT")
         connection.raw.prepare_threshold = _PREPARED_AFTER
 
     def commit(self, connection: Connection) -> None:
         """As `Backend.commit`."""
-        connection.raw.execute("COMMIT")
-
-    def pipelined(self, connection: Connection) -> contextlib.AbstractContextManager[object]:
-        """As `Backend.pipelined`."""
-        return cast("contextlib.AbstractContextManager[object]", connection.raw.pipeline())
+        connection.raw.commit_all()
 
     def undo(self, connection: Connection) -> None:
         """As `Backend.undo`; a connection that is lost undid it by that."""
         raw = connection.raw
         raw.prepare_threshold = _PREPARED_AFTER
+        raw.give_up()
         if not raw.closed and raw.info.transaction_status != TransactionStatus.IDLE:
             with contextlib.suppress(psycopg.Error):
                 raw.rollback()

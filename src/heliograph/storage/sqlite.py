@@ -30,7 +30,6 @@ _SPARE_BYTES: Final = 64 * 1024 * 1024  # a disk with less has no room to give a
 _ALLOWED: Final = frozenset(
     {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 )
-_NOT_PIPELINED: Final = contextlib.nullcontext()
 _BREATH: Final = 100_000  # steps of SQLite's machine after which Python sees whether somebody pressed Ctrl-C
 
 
@@ -146,10 +145,6 @@ class SQLite:
     def commit(self, connection: Connection) -> None:
         """As `Backend.commit`."""
         connection.raw.execute("COMMIT")
-
-    def pipelined(self, connection: Connection) -> contextlib.AbstractContextManager[object]:
-        """Each statement is done when it returns."""
-        return _NOT_PIPELINED
 
     def undo(self, connection: Connection) -> None:
         """As `Backend.undo`."""

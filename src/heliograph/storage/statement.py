@@ -168,22 +168,23 @@ class Statement:
                 self._rows = Rows(self._sql)
             self._rows.put(raw, rows)
 
-    def tell(self, connection: Connection, *rows: Row) -> int:
-        """Run it once for each of these, straight on the driver; returns how many rows it changed."""
+    def tell(self, connection: Connection, *rows: Row) -> None:
+        """Run it once for each of these, straight on the driver."""
         if not rows:
-            return 0
+            return
         if not self._sql:
             self._prepare()
         raw = connection.raw
         if len(rows) == 1:
-            return int(raw.execute(self._sql, self._pick(rows[0])).rowcount)
-        if self._bulk is not None and len(rows) >= LEAST:
-            changed = self._bulk.tell(raw, rows)
-            if changed is not None:
-                return changed
-        cursor = raw.cursor()
-        cursor.executemany(self._sql, [self._pick(row) for row in rows])
-        return int(cursor.rowcount)
+            raw.execute(self._sql, self._pick(rows[0]))
+        elif self._bulk is None or not self._bulk.tell(raw, rows):
+            raw.cursor().executemany(self._sql, [self._pick(row) for row in rows])
+
+    def changed(self, connection: Connection, row: Row) -> int:
+        """Run it for this, straight on the driver; returns how many rows of its table it changed."""
+        if not self._sql:
+            self._prepare()
+        return int(connection.raw.execute(self._sql, self._pick(row)).rowcount)
 
 
 def _nothing(_row: Row) -> tuple[()]:

@@ -1,0 +1,173 @@
+"""Transactions that say their statements together: what comes of them is what would, said one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from heliograph.records.status import WorkflowStatus
+from heliograph.storage.entries import Accepted
+from heliograph.storage.postgresql_transaction import TerseConnection
+from tests.postgresql import Server, plain
+from tests.storage.opened import Opened, opened
+
+MARK = "UPDATE tasks SET status=%(status)s::VARCHAR WHERE workflow=%(key)s::BIGINT AND task=%(task)s::INTEGER"
+TASK = (
+    "INSERT INTO tasks (workflow, task, task_id, function, status, options, user_metadata)"
+    " VALUES (%(key)s, %(task)s, %(task)s::VARCHAR, 0, %(status)s, '', '{}')"
+)
+LABEL = "INSERT INTO task_labels (workflow, task, path, place, number) VALUES (%(key)s, %(task)s, 'p', 0, 1)"
+COUNT = "INSERT INTO workflow_counts (shard, status, workflows) VALUES (0, %(status)s, 1)"
+
+
+@pytest.fixture
+def database(server: Server, tmp_path: Path) -> Iterator[str]:
+    """A database with the tables, of which nobody looks whether their rows belong together."""
+    made = server.database(tmp_path / "values")
+    yield plain(made)
+    server.drop(made)
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[TerseConnection]:
+    with TerseConnection.connect(database, autocommit=True) as made:
+        yield made
+
+
+def rows(database: str, query: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(database) as other:
+        return other.execute(query.encode()).fetchall()
+
+
+def task(number: int, status: str = "READY") -> dict[str, Any]:
+    return {"key": 1, "task": number, "status": status}
+
+
+STATUSES = "SELECT task, status FROM tasks ORDER BY task"
+
+
+def test_changes_are_there_after_the_commit_and_not_before(connection: Any, database: str) -> None:
+    connection.begin()
+    connection.execute(TASK, task(0))
+    connection.execute(LABEL, {"key": 1, "task": 0})
+    connection.execute(COUNT, {"status": "FAILED"})
+    assert rows(database, STATUSES) == []
+    connection.commit_all()
+    assert rows(database, STATUSES) == [(0, "READY")]
+    assert rows(database, "SELECT path, number FROM task_labels") == [("p", 1.0)]
+    assert rows(database, "SELECT status, workflows FROM workflow_counts") == [("FAILED", 1)]
+
+
+def test_a_change_sees_those_before_it_of_the_same_table(connection: Any, database: str) -> None:
+    connection.begin()
+    connection.execute(TASK, task(0))
+    connection.execute(MARK, task(0, "RUNNING"))
+    connection.execute(MARK, task(0, "SUCCESSFUL"))
+    connection.execute(MARK, task(1, "FAILED"))  # not there
+    connection.execute(TASK, task(1))
+    connection.execute(
+        "INSERT INTO task_labels SELECT workflow, task, status, 0, NULL, 1 FROM tasks WHERE task = %(task)s",
+        {"task": 1},
+    )
+    connection.commit_all()
+    assert rows(database, STATUSES) == [(0, "SUCCESSFUL"), (1, "READY")]
+    assert rows(database, "SELECT path FROM task_labels") == [("READY",)]
+
+
+def test_a_question_sees_what_was_changed_before_it(connection: Any) -> None:
+    connection.begin()
+    connection.execute(TASK, task(0))
+    assert connection.execute(STATUSES).fetchall() == [(0, "READY")]
+    connection.execute(MARK, task(0, "RUNNING"))
+    with connection.cursor() as cursor:
+        assert cursor.execute(STATUSES).fetchall() == [(0, "RUNNING")]
+    connection.execute(MARK, task(0, "FAILED"))
+    connection.commit_all()
+    assert connection.execute(STATUSES).fetchall() == [(0, "FAILED")]
+
+
+def test_how_many_rows_changed_is_said_of_the_last_change_alone(connection: Any) -> None:
+    connection.begin()
+    connection.execute(TASK, task(0))
+    connection.execute(LABEL, {"key": 1, "task": 0})
+    assert connection.execute(MARK, task(0, "RUNNING")).rowcount == 1
+    connection.execute(LABEL, {"key": 1, "task": 1})
+    assert connection.execute(MARK, task(7, "RUNNING")).rowcount == 0
+    connection.execute(COUNT, {"status": "FAILED"})
+    returned = connection.execute(f"{TASK} RETURNING task", task(3))
+    assert returned.fetchone() == (3,)
+    connection.commit_all()
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_an_error_undoes_all_whichever_statement_it_is_of(connection: Any, database: str, place: int) -> None:
+    told: list[tuple[str, dict[str, Any]]] = [
+        (TASK, task(0)),
+        (LABEL, {"key": 1, "task": 0}),
+        (MARK, task(0, "RUNNING")),
+    ]
+    told.insert(place, (COUNT, {"status": None}))
+    connection.begin()
+    for query, values in told:
+        connection.execute(query, values)
+    with pytest.raises(psycopg.errors.NotNullViolation):
+        connection.commit_all()
+    connection.give_up()
+    connection.rollback()
+    assert rows(database, STATUSES) == []
+    connection.begin()
+    connection.execute(TASK, task(5))
+    connection.commit_all()
+    assert rows(database, STATUSES) == [(5, "READY")]
+
+
+def test_a_transaction_that_is_given_up_leaves_nothing(connection: Any, database: str) -> None:
+    connection.begin()
+    connection.execute(TASK, task(0))
+    assert connection.execute(MARK, task(0, "RUNNING")).rowcount == 1
+    connection.execute(LABEL, {"key": 1, "task": 0})
+    connection.give_up()
+    connection.rollback()
+    assert rows(database, STATUSES) == []
+    assert rows(database, "SELECT path FROM task_labels") == []
+
+
+def test_one_in_which_nothing_is_said_costs_no_trip(connection: Any) -> None:
+    connection.begin()
+    connection.commit_all()
+    assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Opened]:
+    made = opened(url)
+    yield made
+    made.store.close()
+
+
+def test_what_engines_commit_is_said_in_two_statements(store: Opened, tmp_path: Path) -> None:
+    journal = store.journal()
+    store.succeed(journal, store.submit(journal, "first"), 0)
+    raw: Any = store.store._database._the_writer().connection.dbapi_connection
+
+    def said(commit: Callable[[], object]) -> tuple[int, int]:
+        """How many statements the server was told, and how often it was waited for all of them before."""
+        with (tmp_path / "trace").open("w+") as trace:
+            raw.pgconn.trace(trace.fileno())
+            commit()
+            raw.pgconn.untrace()
+            trace.seek(0)
+            messages = [line.split("\t")[3].strip() for line in trace if line.count("\t") > 2]
+        return messages.count("Execute"), messages.count("Sync")
+
+    runs: list[Accepted] = []
+    begin_and_commit = 2
+    assert said(lambda: runs.append(store.submit(journal, "second"))) == (begin_and_commit + 2, 1)
+    assert said(lambda: store.succeed(journal, runs[0], 0)) == (begin_and_commit + 2, 2)
+    assert said(lambda: store.succeed(journal, runs[0], 1)) == (begin_and_commit + 3, 2)
+    assert store.status("second") == WorkflowStatus.SUCCESSFUL
+    assert store.outputs("second") == {0, 1}
