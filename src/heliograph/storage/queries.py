@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, and_, bindparam, func, select
+from sqlalchemy import BindParameter, and_, bindparam, func, select
 
 from heliograph.records.attempt import AttemptRecord
 from heliograph.records.status import ACTIVE, LEFT_ATTEMPT, WorkflowStatus
 from heliograph.records.workflow import RunRecord, TaskRecord, WorkflowRecord, left
 from heliograph.storage import rows, schema
-from heliograph.storage.claims import OWNER_COLUMNS, with_owner
+from heliograph.storage.connection import Connection
 from heliograph.storage.database import Database, patient
 from heliograph.storage.liveness import derived_status
+from heliograph.storage.owners import OWNER_COLUMNS, with_owner
 from heliograph.storage.statements import Prepared
 from heliograph.storage.task_queries import TaskPage, TaskQueries
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from heliograph.records.workflow import TaskRecord, WorkflowRecord
 from heliograph.search.expressions import Condition
 from heliograph.search.fields import FieldAsked
 from heliograph.storage import rows, schema
-from heliograph.storage.claims import OWNER_COLUMNS
+from heliograph.storage.connection import Connection
 from heliograph.storage.database import Database
 from heliograph.storage.liveness import is_alive
+from heliograph.storage.owners import OWNER_COLUMNS
 from heliograph.storage.queries import Queries
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.groups import Group, groups
