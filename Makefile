@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-ray-oldest test-cluster lint bench bench-quick profile peers lock clean
+.PHONY: help venv demo test test-ray-oldest test-cluster lint sql bench bench-quick profile peers lock clean
 
 VENV := .venv
 PY   := $(VENV)/bin/python
@@ -50,6 +50,10 @@ lint: $(VENV)/.ready ## check style (ruff), format (ruff) and types (mypy)
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(PY) -m mypy
+
+sql: $(VENV)/.ready ## write src/heliograph/storage/rendered/ anew, after tables or statements have changed
+	@echo "sql: rendering the tables and statements of src/heliograph/storage"
+	@$(PY) -m heliograph.storage.rendering
 
 bench: $(VENV)/.ready peers ## measure the speed beside peers and floors, and write docs/benchmarks.md (ARGS="CASE ...": only print these)
 	@echo "bench: measuring, each figure beside its peers and its floor"

@@ -15,19 +15,23 @@ import pytest
 _STORAGE: Final = tempfile.mkdtemp(prefix="heliograph-tests-")
 os.environ["HELIOGRAPH_STORAGE"] = _STORAGE
 
-_ON_RAY: Final = re.compile(r"^tests/ray/|\[ray[]-]")
+_SHARING: Final = {
+    "ray": re.compile(r"^tests/ray/|\[ray[]-]"),
+    "browser": re.compile(r"^tests/web/browser/"),
+}
+"""Tests that share what takes long to start: a cluster; a browser, with a server."""
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Of the processes that run tests side by side, one has all tests on Ray: they share one cluster."""
+    """Of the processes that run tests side by side, one has all tests on Ray, and one all in a browser."""
     from xdist.scheduler import LoadScopeScheduling
 
-    class OneForRay(LoadScopeScheduling):
+    class Sharing(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return "ray" if _ON_RAY.search(nodeid) else nodeid
+            return next((name for name, tests in _SHARING.items() if tests.search(nodeid)), nodeid)
 
-    return OneForRay(config, log)
+    return Sharing(config, log)
 
 
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:

@@ -153,7 +153,7 @@ def library_dag(root: Path, flaky_disk: Path) -> workflow.Node:
         if LEFT_OUT.isdisjoint(inner.parts) and not inner.parts[0].startswith("config-"):
             packages.setdefault(inner.parts[0] if len(inner.parts) > 1 else SINGLE, []).append(inner)
     if not packages:
-        raise ValueError(f"there is no source of the standard library in {str(root)!r}")
+        raise ValueError(f"there is no Python source in {str(root)!r}")
     sums = []
     for package, paths in packages.items():
         modules = []
@@ -185,7 +185,8 @@ def main() -> int:
         workflow.init(storage=storage)
         if given.fresh:
             forget(workflow_id)
-        future = begin(workflow_id, storage, say)
+        sources = Path(given.sources or sysconfig.get_paths()["stdlib"]).absolute()
+        future = begin(workflow_id, storage, sources, say)
         if future is not None:
             follow(workflow_id, future)
         report = workflow.get_output(workflow_id)
@@ -214,6 +215,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--fresh", action="store_true", help="delete what is stored of it, and start over")
     parser.add_argument("--storage", metavar="PLACE", help="where to store it (default: build/demo)")
     parser.add_argument("--report", metavar="FILE", help="write the report there too, as JSON")
+    parser.add_argument(
+        "--sources", metavar="FOLDER", help="what to index (default: the standard library of this Python)"
+    )
     return parser.parse_args()
 
 
@@ -234,15 +238,14 @@ def in_use(workflow_id: str) -> str:
     )
 
 
-def begin(workflow_id: str, storage: Path, say: Any) -> Future[Any] | None:
+def begin(workflow_id: str, storage: Path, sources: Path, say: Any) -> Future[Any] | None:
     """Start the workflow, or go on with it; None where it is finished."""
     try:
         stored = workflow.get_metadata(workflow_id)
     except workflow.WorkflowNotFoundError:
-        root = Path(sysconfig.get_paths()["stdlib"])
         flaky_disk = storage / f"flaky-disk-{hashlib.sha256(workflow_id.encode()).hexdigest()[:8]}"
         flaky_disk.unlink(missing_ok=True)
-        dag = library_dag(root, flaky_disk)
+        dag = library_dag(sources, flaky_disk)
         metadata = {"library": f"Python {platform.python_version()}"}
         future = workflow.run_async(dag, workflow_id=workflow_id, metadata=metadata)
         total = workflow.get_metadata(workflow_id)["progress"]["total"]

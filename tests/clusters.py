@@ -37,6 +37,8 @@ def start() -> None:
             logging_level="ERROR",
             _temp_dir=folder,
         )
+    # It looks ten times a second at what all workers print, to tell drivers: here nobody asks for that.
+    ray._private.worker._global_node.kill_log_monitor()
     os.environ["RAY_ADDRESS"] = found.address_info["address"]
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     _started = True

@@ -1,32 +1,20 @@
-"""Commands of `heliograph`, each in a process of its own, forked from one that has imported it.
-
-Importing takes most of the time of a command, and the tests give hundreds of them.
-"""
+"""Commands of `heliograph`, each in a process of its own, forked from one that has imported it."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Final
 
+from tests import forked
 from tests.conditions import DEADLINE
 
 COMMAND: Final = [sys.executable, "-m", "heliograph.cli"]
 _READ_AT_START: Final = ("PYTHON", "LANG", "LC_")  # variables that Python itself looks at, once
-
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(
-    [
-        *("heliograph.cli.app", "heliograph.cli.rendering", "rich.table", "rich.panel", "typer._adapters"),
-        *("heliograph.engines.session", "heliograph.storage.sqlite", "heliograph.storage.searching.search"),
-    ]
-)
 
 
 def give(arguments: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
@@ -43,23 +31,21 @@ def give(arguments: Sequence[str], environment: Mapping[str, str]) -> subprocess
             timeout=DEADLINE,
             check=False,
         )
-    with tempfile.TemporaryDirectory(prefix="heliograph-command-") as folder:
-        out, err = Path(folder, "out"), Path(folder, "err")
-        code = exit_code(start(arguments, environment, (os.devnull, str(out), str(err))))
-        return subprocess.CompletedProcess(
-            [*COMMAND, *arguments], code, out.read_text("utf-8"), err.read_text("utf-8")
-        )
+    started = program(arguments, environment, Path.cwd())
+    out, err = started.communicate(DEADLINE)
+    return subprocess.CompletedProcess([*COMMAND, *arguments], started.wait(), out, err)
+
+
+def program(arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> forked.Program:
+    """Start a command whose output is read as it comes."""
+    return forked.Program(run_command, [tuple(arguments)], environment, folder)
 
 
 def start(
     arguments: Sequence[str], environment: Mapping[str, str], streams: tuple[str, str, str]
 ) -> BaseProcess:
-    """Start a command with these files, or this terminal, for input, output and errors."""
-    process = _context.Process(
-        target=_run, args=(tuple(arguments), dict(environment), os.getcwd(), streams), daemon=True
-    )
-    process.start()
-    return process
+    """Start a command with these files, as it may be a terminal, for input, output and errors."""
+    return forked.process(_run, tuple(arguments), dict(environment), os.getcwd(), streams)
 
 
 def exit_code(process: BaseProcess) -> int:
@@ -76,18 +62,15 @@ def exit_code(process: BaseProcess) -> int:
 def _run(
     arguments: tuple[str, ...], environment: dict[str, str], folder: str, streams: tuple[str, str, str]
 ) -> None:
-    os.environ.clear()
-    os.environ.update(environment)
     os.chdir(folder)
-    for number, path in enumerate(streams):
-        flags = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT
-        opened = os.open(path, flags | os.O_NOCTTY, 0o600)
-        os.dup2(opened, number)
-        os.close(opened)
-    sys.stdin, sys.stdout, sys.stderr = (
-        os.fdopen(number, mode, encoding="utf-8", buffering=buffering, closefd=False)
-        for number, mode, buffering in ((0, "r", -1), (1, "w", -1), (2, "w", 1))
-    )
+    flags = [os.O_RDONLY, *[os.O_WRONLY | os.O_CREAT] * 2]
+    opened = [os.open(path, flag | os.O_NOCTTY, 0o600) for path, flag in zip(streams, flags, strict=True)]
+    forked.become(environment, opened)
+    run_command(arguments)
+
+
+def run_command(arguments: Sequence[str]) -> None:
+    """In a forked process: do as the command does."""
     from heliograph.cli.app import run
 
-    sys.exit(run(arguments))
+    sys.exit(run(tuple(arguments)))

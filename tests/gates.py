@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from tests.conditions import until
+
+
+class Program(Protocol):
+    """A process that may end too early: `subprocess.Popen`, and its like."""
+
+    def poll(self) -> int | None: ...
+
+    def communicate(self) -> tuple[str, str]: ...
 
 
 @dataclass(frozen=True)
@@ -25,7 +33,7 @@ class Gate:
         there.with_suffix(".tmp").rename(there)
         until((self.folder / "open").exists, what=f"{name} waits for {self.folder} to open")
 
-    def until_waiting(self, name: str = "task", program: subprocess.Popen[str] | None = None) -> int:
+    def until_waiting(self, name: str = "task", program: Program | None = None) -> int:
         """Called by the test: wait for the task; its process id. Fails at once if its program has ended."""
         there = self.folder / f"{name}.here"
         until(

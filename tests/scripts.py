@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests import forked
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -16,8 +18,13 @@ def environment(storage: Path) -> dict[str, str]:
     return os.environ | {"HELIOGRAPH_STORAGE": str(storage), "PYTHONPATH": os.pathsep.join(path)}
 
 
-def start(code: str, storage: Path, *arguments: object) -> subprocess.Popen[str]:
+def start(code: str, storage: Path, *arguments: object) -> forked.Program:
     """Start a program given as text."""
+    return forked.python(code, [*map(str, arguments)], environment(storage))
+
+
+def start_anew(code: str, storage: Path, *arguments: object) -> subprocess.Popen[str]:
+    """As `start`, in a new interpreter: for what the interpreter itself does, or a command line shows."""
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
         env=environment(storage),

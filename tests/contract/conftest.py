@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import subprocess
 from collections.abc import Iterator
 from concurrent import futures
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
 from heliograph import workflow
+from heliograph.engines import opening
 from heliograph.storage.location import locate
-from tests import clusters, postgresql, scripts
+from tests import clusters, forked, postgresql, scripts
 from tests.conditions import DEADLINE
 from tests.gates import Gate, Ledger
 from tests.invariants import check_store
@@ -62,7 +62,7 @@ class EngineUnderTest:
         if self.is_ray:
             clusters.kill_coordinators()
 
-    def kill(self, process: subprocess.Popen[str]) -> None:
+    def kill(self, process: forked.Program) -> None:
         """Kill a program, and the engine that ran its workflows: on Ray that is another process."""
         process.send_signal(signal.SIGKILL)
         if self.is_ray:
@@ -110,76 +110,135 @@ class OnPostgreSQL:
     settings: dict[str, Any]
 
 
-def _opened_on_postgresql(settings: dict[str, Any], tmp_path: Path) -> Iterator[EngineUnderTest]:
-    server = postgresql.server()
-    engine = EngineUnderTest(settings, server.database(tmp_path / "values"))
-    engine.init()
-    yield engine
-    workflow.shutdown()
-    check_store(engine.database)
-    server.drop(engine.storage)
+Kind: TypeAlias = dict[str, Any] | OnPostgreSQL
 
 
-def _opened(settings: dict[str, Any] | OnPostgreSQL, tmp_path: Path) -> Iterator[EngineUnderTest]:
-    if isinstance(settings, OnPostgreSQL):
-        yield from _opened_on_postgresql(settings.settings, tmp_path)
-        return
-    if settings == RAY:
-        yield from _opened_on_ray(tmp_path)
-        return
-    engine = EngineUnderTest(settings, tmp_path / "storage")
-    engine.init()
-    yield engine
+def _made(kind: Kind, tmp_path: Path) -> EngineUnderTest:
+    if isinstance(kind, OnPostgreSQL):
+        return EngineUnderTest(kind.settings, postgresql.server().database(tmp_path / "values"))
+    if kind == RAY:
+        clusters.start()
+    return EngineUnderTest(kind, tmp_path / "storage")
+
+
+def _ended(engine: EngineUnderTest) -> None:
     engine.stop()
     check_store(engine.database)
+    if not isinstance(engine.storage, Path):
+        postgresql.server().drop(engine.storage)
 
 
-_emptied: list[Path] = []
+class Relay:
+    """Hands a running engine on, emptied, from test to test, while they ask for one of the same kind.
 
-
-def _opened_on_ray(tmp_path: Path) -> Iterator[EngineUnderTest]:
-    """As `_opened`; a storage with its coordinator is handed on, emptied, to the next test.
-
-    A coordinator is a process that takes a second or two to start, and most tests need nothing new of it.
+    Worker processes that have imported the tests, a database on a server, a coordinator: to start them costs
+    more than most tests, which need nothing new of them. Each new one is proven as well: engines that are
+    threads start anew for each test, and so does any that a test has stopped.
     """
-    clusters.start()
-    engine = EngineUnderTest(RAY, _emptied.pop() if _emptied else tmp_path / "storage")
+
+    def __init__(self) -> None:
+        self._kind: Kind | None = None
+        self._engine: EngineUnderTest | None = None
+
+    def close(self) -> None:
+        """End what would be handed on."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            _ended(engine)
+
+    def run(self, kind: Kind, tmp_path: Path) -> Iterator[EngineUnderTest]:
+        """An engine for one test."""
+        if self._kind != kind:
+            self.close()
+        engine, self._engine = self._engine, None  # not handed on, if anything fails below
+        if engine is None:
+            engine = _made(kind, tmp_path)
+        engine.init()
+        session = opening.opened()
+        yield engine
+        try:
+            check_store(engine.database)
+            if engine.is_ray or opening.opened() is not session:
+                workflow.shutdown()
+                engine.init()
+            _empty()
+            if (
+                engine.is_ray
+            ):  # who is connected to a coordinator notices if it is killed; most tests begin without
+                workflow.shutdown()
+        except BaseException:
+            engine.stop()
+            raise
+        self._kind, self._engine = kind, engine
+
+
+def _empty() -> None:
+    for workflow_id, status in workflow.list_all():
+        if status in ("RUNNING", "PENDING"):
+            with contextlib.suppress(ValueError):  # it has just ended
+                workflow.cancel(workflow_id)
+        workflow.delete(workflow_id)
+
+
+_relay = Relay()
+
+
+def started(kind: Kind, tmp_path: Path) -> Iterator[EngineUnderTest]:
+    """An engine that was not there before, and will not be after."""
+    _relay.close()
+    engine = _made(kind, tmp_path)
     engine.init()
     yield engine
-    try:
-        workflow.shutdown()
-        check_store(engine.database)
-        engine.init()
-        for workflow_id, status in workflow.list_all():
-            if status in ("RUNNING", "PENDING"):
-                with contextlib.suppress(ValueError):  # it has just ended
-                    workflow.cancel(workflow_id)
-            workflow.delete(workflow_id)
-        _emptied.append(engine.storage)
-    finally:
-        workflow.shutdown()
-        if not _emptied:
-            clusters.kill_coordinators()
+    _ended(engine)
 
 
-@pytest.fixture(
-    params=[PROCESSES, THREADS, OnPostgreSQL(THREADS), RAY], ids=["processes", "threads", "postgresql", "ray"]
-)
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EngineUnderTest]:
+def _for_a_test(kind: Kind, tmp_path: Path) -> Iterator[EngineUnderTest]:
+    return started(kind, tmp_path) if kind == THREADS else _relay.run(kind, tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _only_what_is_asked_for(request: pytest.FixtureRequest) -> None:
+    """A test that asks for no engine finds none."""
+    if not {"engine", "embedded_engine", "isolating_engine"}.intersection(request.fixturenames):
+        _relay.close()
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _nothing_is_left() -> Iterator[None]:
+    yield
+    _relay.close()
+
+
+def _kinds(kinds: dict[str, Kind]) -> Any:
+    """A parameter of the package, so that tests on engines of one kind follow each other."""
+
+    def kind(request: pytest.FixtureRequest) -> Any:
+        return request.param
+
+    return pytest.fixture(kind, scope="package", params=kinds.values(), ids=kinds.keys())
+
+
+_each = _kinds({"processes": PROCESSES, "threads": THREADS, "postgresql": OnPostgreSQL(THREADS), "ray": RAY})
+_each_embedded = _kinds({"processes": PROCESSES, "threads": THREADS})
+_each_isolating = _kinds({"processes": PROCESSES, "postgresql": OnPostgreSQL(PROCESSES), "ray": RAY})
+
+
+@pytest.fixture
+def engine(_each: Kind, tmp_path: Path) -> Iterator[EngineUnderTest]:
     """Each engine."""
-    yield from _opened(request.param, tmp_path)
+    yield from _for_a_test(_each, tmp_path)
 
 
-@pytest.fixture(params=[PROCESSES, THREADS], ids=["processes", "threads"])
-def embedded_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EngineUnderTest]:
+@pytest.fixture
+def embedded_engine(_each_embedded: Kind, tmp_path: Path) -> Iterator[EngineUnderTest]:
     """The embedded engine in each of its forms, for the few promises that are its own."""
-    yield from _opened(request.param, tmp_path)
+    yield from _for_a_test(_each_embedded, tmp_path)
 
 
-@pytest.fixture(params=[PROCESSES, OnPostgreSQL(PROCESSES), RAY], ids=["processes", "postgresql", "ray"])
-def isolating_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EngineUnderTest]:
+@pytest.fixture
+def isolating_engine(_each_isolating: Kind, tmp_path: Path) -> Iterator[EngineUnderTest]:
     """Each engine whose tasks run in processes that can be killed."""
-    yield from _opened(request.param, tmp_path)
+    yield from _for_a_test(_each_isolating, tmp_path)
 
 
 @pytest.fixture

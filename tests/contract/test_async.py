@@ -6,14 +6,16 @@ import asyncio
 import functools
 import os
 import signal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from heliograph import workflow
 from tests.conditions import until
-from tests.contract.conftest import EngineUnderTest
 from tests.gates import Gate, Ledger
+
+if TYPE_CHECKING:
+    from tests.contract.conftest import EngineUnderTest
 
 
 async def opened(gate: Gate) -> None:

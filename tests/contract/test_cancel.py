@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 from concurrent.futures import CancelledError
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from heliograph import workflow
 from tests.conditions import is_gone, until
-from tests.contract.conftest import EngineUnderTest
 from tests.gates import Gate, Ledger
+
+if TYPE_CHECKING:
+    from tests.contract.conftest import EngineUnderTest
 
 
 @workflow.task

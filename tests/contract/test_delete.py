@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from heliograph import workflow
-from tests.contract.conftest import EngineUnderTest
 from tests.gates import Gate, Ledger
 from tests.invariants import connect
+
+if TYPE_CHECKING:
+    from tests.contract.conftest import EngineUnderTest
 
 LARGE = 200_000
 

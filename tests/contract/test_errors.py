@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pickle
+from typing import TYPE_CHECKING
 
 import pytest
 
 from heliograph import workflow
-from tests.contract.conftest import EngineUnderTest
 from tests.gates import Ledger
+
+if TYPE_CHECKING:
+    from tests.contract.conftest import EngineUnderTest
 
 
 class CustomError(Exception):

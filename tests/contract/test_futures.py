@@ -7,6 +7,7 @@ import queue
 import threading
 from concurrent import futures
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,9 +20,11 @@ from heliograph.graph.plan import make_plan
 from heliograph.storage.location import locate
 from heliograph.storage.store import Store
 from tests.conditions import DEADLINE
-from tests.contract.conftest import EngineUnderTest
 from tests.gates import Gate
 from tests.invariants import check_store
+
+if TYPE_CHECKING:
+    from tests.contract.conftest import EngineUnderTest
 
 
 @workflow.task

@@ -9,16 +9,18 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from heliograph import workflow
 from tests import scripts
 from tests.conditions import DEADLINE, until
-from tests.contract.conftest import EngineUnderTest
 from tests.gates import Gate, Ledger
 from tests.web.sending import Server, rows, serving, until_listening, until_state
+
+if TYPE_CHECKING:
+    from tests.contract.conftest import EngineUnderTest
 
 
 @workflow.task

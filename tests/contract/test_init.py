@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from heliograph import workflow
 from heliograph.storage.location import locate
 from tests import scripts
-from tests.contract.conftest import EngineUnderTest
+
+if TYPE_CHECKING:
+    from tests.contract.conftest import EngineUnderTest
 
 
 @workflow.task
@@ -78,10 +81,9 @@ def test_a_number_that_can_not_be_is_a_value_error(name: str, value: int) -> Non
         workflow.init(**{name: value})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", ["max_running_workflows", "max_pending_workflows"])
 @pytest.mark.parametrize("value", [None, -1])
-def test_none_and_minus_one_mean_no_limit(engine: EngineUnderTest, name: str, value: int | None) -> None:
-    engine.restart(**{name: value})
+def test_none_and_minus_one_mean_no_limit(engine: EngineUnderTest, value: int | None) -> None:
+    engine.restart(max_running_workflows=value, max_pending_workflows=value)
     waiting = [workflow.run_async(one.bind()) for _ in range(20)]
     assert [engine.value(output) for output in waiting] == [1] * 20
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import pytest
 
 from heliograph import workflow
 from tests.conditions import until
-from tests.contract.conftest import EngineUnderTest
 from tests.gates import Gate
+
+if TYPE_CHECKING:
+    from tests.contract.conftest import EngineUnderTest
 
 
 @workflow.task

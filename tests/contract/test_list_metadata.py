@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from heliograph import workflow
-from tests.contract.conftest import EngineUnderTest
 from tests.contract.test_status import STATUSES, give, one_of_each, wait
 from tests.gates import Gate
+
+if TYPE_CHECKING:
+    from tests.contract.conftest import EngineUnderTest
 
 
 def listed(*args: object, **kwargs: object) -> list[str]:

@@ -8,14 +8,16 @@ import signal
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from heliograph import workflow
 from tests.conditions import until
-from tests.contract.conftest import EngineUnderTest
 from tests.gates import Gate, Ledger
+
+if TYPE_CHECKING:
+    from tests.contract.conftest import EngineUnderTest
 
 
 @workflow.task

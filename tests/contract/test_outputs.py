@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from concurrent import futures
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from heliograph import workflow
 from tests.conditions import DEADLINE, until
-from tests.contract.conftest import EngineUnderTest
 from tests.gates import Gate
+
+if TYPE_CHECKING:
+    from tests.contract.conftest import EngineUnderTest
 
 
 @workflow.task

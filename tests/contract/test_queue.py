@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import queue
+from typing import TYPE_CHECKING
 
 import pytest
 
 from heliograph import workflow
 from tests.conditions import until
-from tests.contract.conftest import EngineUnderTest
 from tests.gates import Gate, Ledger
+
+if TYPE_CHECKING:
+    from tests.contract.conftest import EngineUnderTest
 
 
 @workflow.task

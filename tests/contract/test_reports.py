@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,8 +16,10 @@ from heliograph import workflow
 from heliograph.graph.user_metadata import DEPTH_LIMIT, METADATA_LIMIT
 from heliograph.records.report import LINE_LIMIT, POINTS_LIMIT
 from tests.conditions import until
-from tests.contract.conftest import EngineUnderTest
 from tests.gates import Gate
+
+if TYPE_CHECKING:
+    from tests.contract.conftest import EngineUnderTest
 
 ODD = {"a.b": {'q"uote\\': ["🚀", None, True, 1.5]}, "": "\x00\ud800", "x": {"y": {"z": 1}}}
 

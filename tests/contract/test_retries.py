@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from heliograph import workflow
-from tests.contract.conftest import EngineUnderTest
 from tests.gates import Ledger
+
+if TYPE_CHECKING:
+    from tests.contract.conftest import EngineUnderTest
 
 
 class OurError(OSError):

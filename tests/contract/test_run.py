@@ -6,13 +6,15 @@ import os
 import threading
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from heliograph import workflow
-from tests.contract.conftest import EngineUnderTest
 from tests.gates import Gate, Ledger
+
+if TYPE_CHECKING:
+    from tests.contract.conftest import EngineUnderTest
 
 
 @workflow.task

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from heliograph import workflow
-from tests.contract.conftest import EngineUnderTest
+
+if TYPE_CHECKING:
+    from tests.contract.conftest import EngineUnderTest
 
 
 def find(where: dict[str, int]) -> int:

@@ -31,7 +31,7 @@ from heliograph.search.expressions import (
 from heliograph.storage.searching.pages import Order
 from heliograph.workflow import field
 from tests import postgresql
-from tests.contract.conftest import THREADS, EngineUnderTest, OnPostgreSQL, _opened
+from tests.contract.conftest import THREADS, EngineUnderTest, OnPostgreSQL, started
 from tests.gates import Gate
 
 ODD = 'a.b"c\\d 🚀'
@@ -69,7 +69,7 @@ def metadata(number: int) -> dict[str, Any]:
 @pytest.fixture(scope="module", params=[THREADS, OnPostgreSQL(THREADS)], ids=["sqlite", "postgresql"])
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A store of many kinds of workflows."""
-    for made in _opened(request.param, tmp_path_factory.mktemp("search")):
+    for made in started(request.param, tmp_path_factory.mktemp("search")):
         for number in range(40):
             task = fail if number % 7 == 3 else give
             named = task.options(**workflow.options(name=f"task-{number % 4}", metadata=metadata(number)))
@@ -245,7 +245,7 @@ def test_order(engine: EngineUnderTest) -> None:
 
 def test_pages_while_others_write_and_delete(tmp_path: Any) -> None:
     workflow.shutdown()
-    for _engine in _opened(THREADS, tmp_path):
+    for _engine in started(THREADS, tmp_path):
         for number in range(20):
             workflow.run(give.bind(number), workflow_id=f"{number}", metadata={"k": 1})
         first = workflow.search("user_metadata.k = 1", limit=8)
@@ -261,7 +261,7 @@ def test_pages_while_others_write_and_delete(tmp_path: Any) -> None:
 
 def test_a_workflow_whose_engine_is_gone(tmp_path: Any) -> None:
     workflow.shutdown()
-    for made in _opened(THREADS, tmp_path):
+    for made in started(THREADS, tmp_path):
         gate = Gate(tmp_path / "gate")
         workflow.run_async(wait.bind(gate), workflow_id="w")
         gate.until_waiting()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from heliograph import workflow
 from tests.conditions import DEADLINE
-from tests.contract.conftest import EngineUnderTest
 from tests.contract.test_http_events import waits
 from tests.gates import Gate
 from tests.web.sending import rows, until_listening, until_state
+
+if TYPE_CHECKING:
+    from tests.contract.conftest import EngineUnderTest
 
 
 def test_it_returns_only_after_the_event_is_checkpointed(engine: EngineUnderTest, gate: Gate) -> None:

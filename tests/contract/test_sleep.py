@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 import time
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from heliograph import workflow
 from tests.conditions import until
-from tests.contract.conftest import EngineUnderTest
 from tests.gates import Gate, Ledger
 from tests.invariants import connect
+
+if TYPE_CHECKING:
+    from tests.contract.conftest import EngineUnderTest
 
 
 @workflow.task

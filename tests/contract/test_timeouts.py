@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from heliograph import workflow
-from tests.contract.conftest import EngineUnderTest
 from tests.gates import Gate, Ledger
+
+if TYPE_CHECKING:
+    from tests.contract.conftest import EngineUnderTest
 
 pytestmark = pytest.mark.filterwarnings("ignore:task .* is to stop:RuntimeWarning")
 

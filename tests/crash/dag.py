@@ -1,17 +1,14 @@
-"""A DAG of 200 tasks: a diamond of diamonds, chains, a fan-out, and what random draws make of the rest.
-
-Run as a program, ``python -m tests.crash.dag WORKFLOW_ID LEDGER``, it starts the workflow or goes on with it.
-"""
+"""A DAG of 200 tasks: a diamond of diamonds, chains, a fan-out, and what random draws make of the rest."""
 
 from __future__ import annotations
 
 import random
-import sys
 import time
 from functools import cache
 from pathlib import Path
 
 from heliograph import workflow
+from tests.conditions import until
 from tests.gates import Ledger
 
 COUNT = 200
@@ -53,10 +50,17 @@ def expected() -> tuple[int, ...]:
     return tuple(values)
 
 
+def held(ledger: Ledger) -> Path:
+    """While there is this file, the last task does not end: nobody is too late to kill who runs it."""
+    return ledger.path.with_name("held")
+
+
 @workflow.task(max_retries=-1)  # killed as often as it may be
 def step(ledger: Ledger, number: int, *inputs: int) -> int:
     ledger.note(f"{number}")
     time.sleep(0.005)  # the work
+    if number == COUNT - 1:
+        until(lambda: not held(ledger).exists(), what="the last task to be let go")
     return value(number, list(inputs))
 
 
@@ -66,10 +70,3 @@ def build(ledger: Ledger) -> workflow.Node:
         inputs = [nodes[needed] for needed in needs]
         nodes.append(step.options(name=f"{number}").bind(ledger, number, *inputs))
     return nodes[-1]
-
-
-if __name__ == "__main__":
-    # By its name as a module: in `__main__` the task would go to the workers by value.
-    from tests.crash import dag
-
-    print(workflow.run(dag.build(Ledger(Path(sys.argv[2]))), workflow_id=sys.argv[1]))

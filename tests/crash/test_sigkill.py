@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import pickle
 import random
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -18,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from heliograph import workflow
-from tests import scripts
+from tests import forked, scripts
 from tests.conditions import until
 from tests.crash import dag
 from tests.gates import Ledger
@@ -62,20 +60,21 @@ def storage(tmp_path: Path) -> Iterator[Path]:
     workflow.shutdown()
 
 
-def start(storage: Path, ledger: Ledger) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.crash.dag", "mine", str(ledger.path)],
-        env=scripts.environment(storage),
-        cwd=scripts.ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+PROGRAM = """
+import sys
+from pathlib import Path
+from heliograph import workflow
+from tests.crash import dag
+from tests.gates import Ledger
+print(workflow.run(dag.build(Ledger(Path(sys.argv[1]))), workflow_id="mine"))
+"""
 
 
-def kill_at_some_moment(
-    process: subprocess.Popen[str], ledger: Ledger, draw: random.Random, turn: int
-) -> None:
+def start(storage: Path, ledger: Ledger) -> forked.Program:
+    return scripts.start(PROGRAM, storage, ledger.path)
+
+
+def kill_at_some_moment(process: forked.Program, ledger: Ledger, draw: random.Random, turn: int) -> None:
     """When some tasks more have begun, and a little later; or at any moment of its start."""
     begun = len(set(ledger.lines()))
     most = (dag.COUNT - 20 - begun) // (KILLS - turn)  # so that there is something left for the last kill
@@ -85,7 +84,8 @@ def kill_at_some_moment(
     else:
         wanted = draw.randint(1, max(most, 1))
         late = float("inf")
-    until(lambda: len(set(ledger.lines())) >= begun + min(wanted, most) or time.monotonic() > late)
+    enough = min(begun + min(wanted, most), dag.COUNT)
+    until(lambda: len(set(ledger.lines())) >= enough or time.monotonic() > late)
     threading.Event().wait(draw.uniform(0.0, 0.015))
     assert process.poll() is None, f"it ended before it was killed: {process.communicate()}"
     process.kill()
@@ -98,6 +98,7 @@ def test_no_stored_task_runs_twice_and_each_output_is_right(storage: Path, tmp_p
     draw = random.Random(seed)
     ledger, database = Ledger(tmp_path / "ledger"), storage / "heliograph.db"
     before, begun_before, moments = Seen(), 0, []
+    dag.held(ledger).touch()
     for turn in range(KILLS):
         kill_at_some_moment(start(storage, ledger), ledger, draw, turn)
         seen = look(database)
@@ -115,6 +116,7 @@ def test_no_stored_task_runs_twice_and_each_output_is_right(storage: Path, tmp_p
         before, begun_before = seen, len(ledger.lines())
     print(f"outputs stored at each kill: {moments}")
 
+    dag.held(ledger).unlink()
     printed, errors = start(storage, ledger).communicate(timeout=100)
     assert (printed, errors) == (f"{dag.expected()[-1]}\n", "")
     again = {int(line) for line in ledger.lines()[begun_before:]} & set(before.outputs)

@@ -17,7 +17,7 @@ import psycopg.conninfo
 import pytest
 
 from heliograph import workflow
-from tests import postgresql, scripts
+from tests import commands, forked, postgresql, scripts
 from tests.conditions import DEADLINE, until
 from tests.gates import Gate, Ledger
 from tests.invariants import check_store
@@ -62,12 +62,10 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 @contextmanager
-def worker(storage: Any, *options: str) -> Iterator[subprocess.Popen[str]]:
+def worker(storage: Any, *options: str) -> Iterator[forked.Program]:
     """``heliograph worker``, killed at the end if it is still there."""
-    command = [sys.executable, "-m", "heliograph.cli", "worker", "--workers", "threads", *options]
-    process = subprocess.Popen(
-        command, env=scripts.environment(storage), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    arguments = ["worker", "--workers", "threads", *options]
+    process = commands.program(arguments, scripts.environment(storage), scripts.ROOT)
     try:
         yield process
     finally:
@@ -75,7 +73,7 @@ def worker(storage: Any, *options: str) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
-def ended(process: subprocess.Popen[str]) -> str:
+def ended(process: forked.Program) -> str:
     """What a worker printed that was told to stop, and did so well."""
     process.send_signal(signal.SIGTERM)
     printed, errors = process.communicate(timeout=DEADLINE)
@@ -233,12 +231,10 @@ def test_a_worker_waits_for_a_server_that_is_away(tmp_path: Path) -> None:
     name = f"postgresql://{info['user']}@/{info['dbname']}?host={quote(str(away), safe='')}"
     with worker(name) as early, worker(name) as late:
         for process in early, late:
-            assert process.stderr is not None
-            assert "can't be reached" in process.stderr.readline()
+            assert b"can't be reached" in process.stderr.readline()
         assert not ended(early)
         away.symlink_to(str(info["host"]))
-        assert late.stdout is not None
-        assert "takes workflows" in late.stdout.readline()
+        assert b"takes workflows" in late.stdout.readline()
         assert not ended(late)
     postgresql.server().drop(url)
 

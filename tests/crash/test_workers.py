@@ -142,7 +142,7 @@ def test_a_program_that_is_told_to_end(
     printed: str,
     tracebacks: int,
 ) -> None:
-    process = scripts.start(program, storage, gate.folder, ledger.path)
+    process = scripts.start_anew(program, storage, gate.folder, ledger.path)
     workers = [gate.until_waiting(f"held {worker}", process) for worker in range(2)]
     process.send_signal(number)
     said, errors = process.communicate(timeout=60)

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 _RUN = """
 import sys, threading
 from heliograph import workflow
@@ -13,7 +15,7 @@ from heliograph import workflow
 threads = []
 
 def hook(event, given):
-    if event == "import" and given[0] == "sqlalchemy" and not threads:
+    if event == "import" and given[0] == "heliograph.storage.store" and not threads:
         threads.extend(thread.name for thread in threading.enumerate())
 
 sys.addaudithook(hook)
@@ -21,8 +23,9 @@ if sys.argv[1:]:
     workflow.init(workers=sys.argv[1])
 print(workflow.run(workflow.task(lambda: 3).bind()))
 print(*threads)
-left = {"searching.search", "copying", "garbage", "traces", "mailbox", "handover", "watching"}
+left = {"searching.search", "copying", "garbage", "traces", "mailbox", "handover", "watching", "schema"}
 print(*sorted(room for room in left if f"heliograph.storage.{room}" in sys.modules))
+print("sqlalchemy" in sys.modules)
 """
 _FAIL = """
 import threading
@@ -47,19 +50,26 @@ def _told(program: str, storage: Path, *args: str) -> list[str]:
 
 
 def test_workers_start_while_the_storage_is_imported(tmp_path: Path) -> None:
-    output, threads, _ = _told(_RUN, tmp_path / "storage")
+    output, threads, *_ = _told(_RUN, tmp_path / "storage")
     assert output == "3"
     assert "heliograph-workers" in threads.split()
 
 
 def test_threads_need_no_such_start(tmp_path: Path) -> None:
-    output, threads, _ = _told(_RUN, tmp_path / "storage", "threads")
+    output, threads, *_ = _told(_RUN, tmp_path / "storage", "threads")
     assert (output, threads) == ("3", "MainThread")
 
 
 def test_a_run_enters_no_room_of_the_store_that_it_does_not_need(tmp_path: Path) -> None:
-    *_, rooms = _told(_RUN, tmp_path / "storage")
+    *_, rooms, _ = _told(_RUN, tmp_path / "storage")
     assert rooms == ""
+
+
+@pytest.mark.parametrize("workers", ["processes", "threads"])
+def test_a_run_needs_no_sqlalchemy(tmp_path: Path, workers: str) -> None:
+    for _ in range(2):  # the storage is new, or there already
+        *_, is_there = _told(_RUN, tmp_path / "storage", workers)
+        assert is_there == "False"
 
 
 def test_workers_that_started_for_a_storage_that_cannot_be_opened_end(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from heliograph.engines.provenance import packages_hash
+from heliograph.engines.provenance import installed, packages_hash
 from heliograph.engines.repository import Repository
 from tests.conditions import until
 
@@ -78,9 +78,9 @@ def test_packages(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     (one / "a-1.0.dist-info").mkdir(parents=True)
     (two / "b-2.0.dist-info").mkdir(parents=True)
-    both = packages_hash([str(one), str(two), str(tmp_path / "none")])
-    assert both == packages_hash([str(two), str(one)])
-    assert both != packages_hash([str(one)])
+    both = packages_hash(installed([str(one), str(two), str(tmp_path / "none")]))
+    assert both == packages_hash(installed([str(two), str(one)]))
+    assert both != packages_hash(installed([str(one)]))
     (one / "a-1.0.dist-info").rename(one / "a-1.1.dist-info")
-    assert both != packages_hash([str(one), str(two)])
-    assert packages_hash([str(tmp_path / "none")]) is None
+    assert both != packages_hash(installed([str(one), str(two)]))
+    assert installed([str(tmp_path / "none")]) == []

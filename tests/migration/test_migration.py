@@ -13,11 +13,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Connection
 
 from heliograph import workflow
 from heliograph.cli.app import run
-from heliograph.storage import migrations, schema
+from heliograph.storage import upgrading
+from heliograph.storage.connection import Connection
+from heliograph.storage.layout import VERSION
 from heliograph.storage.liveness import this_process
 from heliograph.storage.location import locate
 from heliograph.storage.store import Store
@@ -25,7 +26,7 @@ from tests import postgresql
 from tests.invariants import check_store
 
 HERE = Path(__file__).parent
-VERSIONS = range(1, schema.VERSION)
+VERSIONS = range(1, VERSION)
 
 Shape = dict[str, object]
 
@@ -119,15 +120,15 @@ def test_a_copy_of_it_as_it_was_is_kept(old: Path, version: int, capsys: pytest.
     kept = old / f"heliograph.db.version-{version}"
     assert run(["--storage", str(old), "storage", "upgrade"]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert f"upgraded from version {version} to {schema.VERSION}" in said
+    assert f"upgraded from version {version} to {VERSION}" in said
     assert kept.name in said
     assert text_of(kept) == before
-    assert version_of(old / "heliograph.db") == schema.VERSION
-    assert workflow.upgrade_storage(old) == {"before": schema.VERSION, "now": schema.VERSION, "kept": None}
+    assert version_of(old / "heliograph.db") == VERSION
+    assert workflow.upgrade_storage(old) == {"before": VERSION, "now": VERSION, "kept": None}
     # And from the copy there is a way back, and on again.
     os.replace(kept, old / "heliograph.db")
     Store(locate(old)).close()
-    assert version_of(old / "heliograph.db") == schema.VERSION
+    assert version_of(old / "heliograph.db") == VERSION
 
 
 def test_an_upgrade_that_breaks_off_changes_nothing(
@@ -136,16 +137,16 @@ def test_an_upgrade_that_breaks_off_changes_nothing(
     before = text_of(old / "heliograph.db")
 
     def break_off(connection: Connection) -> None:
-        connection.exec_driver_sql("DROP TABLE said") if version > 1 else None
+        connection.raw.execute("DROP TABLE said") if version > 1 else None
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setitem(migrations._STEPS, schema.VERSION - 1, break_off)  # type: ignore[misc]
+        patch.setitem(upgrading.STEPS, VERSION - 1, break_off)  # type: ignore[misc]
         with pytest.raises(KeyboardInterrupt):
             Store(locate(old))
     assert text_of(old / "heliograph.db") == before
     Store(locate(old)).close()
-    assert version_of(old / "heliograph.db") == schema.VERSION
+    assert version_of(old / "heliograph.db") == VERSION
 
 
 def test_it_is_not_changed_below_an_engine_that_knows_the_older_one(old: Path) -> None:

@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
-from sqlalchemy.pool import Pool
 
 from heliograph import workflow
 from heliograph.storage.liveness import LEASE_SECONDS
@@ -70,9 +68,11 @@ def limited_pages(tmp_path: Path) -> Iterator[Disk]:
     def limit(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA max_page_count = {most}")
 
-    def connected(connection: Any, _record: object) -> None:
+    def connected(*args: Any, **options: Any) -> sqlite3.Connection:
+        connection = connect(*args, **options)
         connections.append(connection)
         limit(connection)
+        return connection
 
     def set_most(pages: int) -> None:
         nonlocal most
@@ -81,11 +81,10 @@ def limited_pages(tmp_path: Path) -> Iterator[Disk]:
             with contextlib.suppress(sqlite3.ProgrammingError):  # closed
                 limit(connection)
 
-    event.listen(Pool, "connect", connected)
-    try:
+    connect = sqlite3.connect
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite3, "connect", connected)
         yield Disk(tmp_path / "storage", lambda: set_most(1), lambda: set_most(2**30))
-    finally:
-        event.remove(Pool, "connect", connected)
 
 
 @contextlib.contextmanager

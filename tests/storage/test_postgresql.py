@@ -220,7 +220,7 @@ def test_reads_of_tasks_are_planned_for_their_values(url: str) -> None:
         assert here.store.queries.snapshot("mine", None, 10) is not None
         assert here.store.search.tasks(None, Order(), None, 10)
     with here.store.queries._database.read() as connection:
-        kept = connection.exec_driver_sql("SELECT statement FROM pg_prepared_statements").scalars().all()
+        kept = [row for (row,) in connection.raw.execute("SELECT statement FROM pg_prepared_statements")]
     assert ["FROM tasks" in statement for statement in kept] == [False], "that of the workflow alone"
     here.store.close()
 
@@ -308,7 +308,7 @@ def leave_a_commit_unheard(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         commit(self, connection)
         if not cut:
             cut.append(True)
-            connection.connection.dbapi_connection.close()
+            connection.raw.close()
             raise psycopg.OperationalError("server closed the connection unexpectedly")
 
     monkeypatch.setattr(PostgreSQL, "commit", commit_unheard)

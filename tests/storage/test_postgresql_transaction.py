@@ -152,7 +152,7 @@ def store(url: str) -> Iterator[Opened]:
 def test_what_engines_commit_is_said_in_two_statements(store: Opened, tmp_path: Path) -> None:
     journal = store.journal()
     store.succeed(journal, store.submit(journal, "first"), 0)
-    raw: Any = store.store._database._the_writer().connection.dbapi_connection
+    raw: Any = store.store._database._the_writer().raw
 
     def said(commit: Callable[[], object]) -> tuple[int, int]:
         """How many statements the server was told, and how often it was waited for all of them before."""

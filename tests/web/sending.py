@@ -6,7 +6,6 @@ import http.client
 import json
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -17,7 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from heliograph.storage.location import locate
-from tests import invariants
+from tests import commands, forked, invariants
 from tests.conditions import DEADLINE, until
 from tests.scripts import ROOT, environment
 
@@ -28,7 +27,7 @@ Answer = tuple[int, Any]
 class Server:
     """``heliograph serve`` in a process of its own."""
 
-    process: subprocess.Popen[str]
+    process: forked.Program | subprocess.Popen[str]
     port: int
     host: str = "127.0.0.1"
     threads: list[threading.Thread] = field(default_factory=list)
@@ -84,12 +83,8 @@ class Server:
 
 @contextmanager
 def serving(storage: Path, *arguments: str) -> Iterator[Server]:
-    command = [sys.executable, "-m", "heliograph.cli", "serve", "--port", "0", *arguments]
-    process = subprocess.Popen(
-        command, env=environment(storage), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    said = process.stdout.readline()
+    process = commands.program(["serve", "--port", "0", *arguments], environment(storage), ROOT)
+    said = process.stdout.readline().decode()
     server = Server(process, int(said.rpartition(":")[2]) if said else 0)
     try:
         yield server

@@ -6,12 +6,13 @@ import json
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import field
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 from heliograph.engines.store_thread import POLL_SECONDS
 from heliograph.errors import EventNotAwaitedError, WorkflowNotFoundError
+from heliograph.graph.frozen import record
 from heliograph.graph.identifiers import check_identifier
 from heliograph.records.event import EventState, SendOrder, SentEvent
 from heliograph.storage.location import Location
@@ -48,7 +49,7 @@ def send_order(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Sending:
     order: SendOrder
     answer: Future[str] = field(default_factory=Future)

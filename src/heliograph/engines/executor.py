@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol, TypeVar
 
+from heliograph.graph.frozen import record
 from heliograph.graph.options import TaskOptions
 from heliograph.graph.plan import Plan
 from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, Worker
@@ -28,7 +28,7 @@ class AttemptKey(NamedTuple):
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Payload:
     """A pickled function, with a name for it that workers remember it by.
 
@@ -101,7 +101,7 @@ class Receipt(NamedTuple):
     arguments: tuple[StoredValue, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Said:
     """What an attempt said while it runs.
 
@@ -114,7 +114,7 @@ class Said:
     report: Report
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Running:
     """An attempt that a worker has.
 

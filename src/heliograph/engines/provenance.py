@@ -13,7 +13,6 @@ import re
 import socket
 import sys
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
@@ -32,12 +31,13 @@ def provenance() -> Provenance:
     if _repository().commit is not None:
         code["git_commit"] = str(_repository().commit)
         _repository().look_for_changes()
-    if (packages := packages_hash(sys.path)) is not None:
-        code["packages_hash"] = packages
+    packages = installed(sys.path)
+    if packages:
+        code["packages_hash"] = packages_hash(packages)
     if "ray" in sys.modules:
         code["ray"] = str(getattr(sys.modules["ray"], "__version__", "?"))
-    with contextlib.suppress(PackageNotFoundError):  # a source tree that was not installed has no version
-        code["heliograph"] = version("heliograph")
+    if (version := version_of("heliograph", packages)) is not None:
+        code["heliograph"] = version
     return Provenance(
         code_json=json.dumps(code),
         login=_login(),
@@ -51,16 +51,31 @@ def late_facts() -> str | None:
     return _repository().facts if _repository.cache_info().currsize else None
 
 
-def packages_hash(folders: Iterable[str]) -> str | None:
-    """Tells one set of installed packages and versions from another; None: there are none.
+def installed(folders: Iterable[str]) -> list[str]:
+    """Names of folders that packages left where they were installed, in the order in which they are found.
 
-    Their folders' names say both, so that nothing has to be read.
+    They say name and version, so that nothing has to be read.
     """
-    names: set[str] = set()
+    names: list[str] = []
     for folder in folders:
         with contextlib.suppress(OSError):  # no folder, or a zip file
-            names.update(name for name in os.listdir(folder) if name.endswith((".dist-info", ".egg-info")))
-    return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest() if names else None
+            names += [name for name in os.listdir(folder) if name.endswith((".dist-info", ".egg-info"))]
+    return names
+
+
+def packages_hash(names: Iterable[str]) -> str:
+    """Tells one set of installed packages and versions from another."""
+    return hashlib.sha256("\n".join(sorted(set(names))).encode()).hexdigest()
+
+
+def version_of(package: str, names: Iterable[str]) -> str | None:
+    """The version of a package; None: it is not among them, as a source tree that was not installed.
+
+    >>> version_of("helio", ["other-2.dist-info", "helio-1.2.dev0.dist-info", "helio-1.dist-info"])
+    '1.2.dev0'
+    """
+    of_it = (name.removeprefix(f"{package}-") for name in names if name.startswith(f"{package}-"))
+    return next((name.removesuffix(".dist-info") for name in of_it if name.endswith(".dist-info")), None)
 
 
 @functools.cache

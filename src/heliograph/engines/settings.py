@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from heliograph.engines import place
+from heliograph.graph.frozen import record
 from heliograph.storage.location import Location, locate
 
 EngineName = Literal["embedded", "ray"]
 WorkerKind = Literal["processes", "threads"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class EngineSettings:
     """What an embedded engine is.
 
@@ -32,7 +32,7 @@ class EngineSettings:
     recover: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Settings:
     """What `workflow.init` was told, complete and checked.
 

@@ -5,7 +5,6 @@ All it does is done by one thread of its own, so that no event loop ever waits f
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
@@ -42,6 +41,8 @@ class StoreThread:
         Raises:
             StorageError: the storage can't be opened, or the question meets with one.
         """
+        import asyncio  # late: who asks is a coroutine, so it is there already; others need none of it
+
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, question)
 
     def patience(self, poll: float) -> float:

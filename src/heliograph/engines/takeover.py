@@ -7,12 +7,12 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Final
 
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.provenance import provenance
 from heliograph.errors import StorageError, WorkflowNotFoundError
+from heliograph.graph.frozen import record
 from heliograph.records.status import RunReason, WorkflowStatus
 from heliograph.storage.entries import Claim
 from heliograph.storage.store import Store
@@ -25,7 +25,7 @@ _AT_ONCE: Final = 100
 _LEAST: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Appetite:
     """What an engine takes unasked.
 

@@ -8,12 +8,12 @@ import importlib
 import inspect
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import FunctionType
 from typing import Any, Final
 
 from heliograph.errors import WorkflowTaskNotRecoverableError
 from heliograph.graph.foreign import function_of
+from heliograph.graph.frozen import record
 from heliograph.graph.identifiers import safe_name
 from heliograph.graph.pickling import dumps, loads
 from heliograph.graph.task import Task, found, module_of
@@ -24,7 +24,7 @@ _ORIGINS: Final[weakref.WeakKeyDictionary[FunctionType, _Origin]] = weakref.Weak
 _ASYNC: Final[weakref.WeakKeyDictionary[FunctionType, bool]] = weakref.WeakKeyDictionary()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Function:
     """A function that a plan calls.
 
@@ -52,7 +52,7 @@ class Function:
         return safe_name(f"{self.module}.{self.qualname}")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Named:
     """A function by its name; pickled instead of the function, which its own module holds wrapped."""
 

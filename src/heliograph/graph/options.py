@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
+from heliograph.graph.frozen import record
 from heliograph.graph.identifiers import check_identifier
 from heliograph.graph.user_metadata import metadata_json
 
@@ -32,7 +33,7 @@ TASK_OPTIONS: Final = (*WORKFLOW_OPTIONS, "max_retries", "retry_exceptions", "nu
 Decorated = TypeVar("Decorated")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class TaskOptions:
     """The options of one task, complete and checked.
 

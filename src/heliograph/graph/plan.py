@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 from heliograph.errors import InputMissingError, NotPicklableError
 from heliograph.graph.foreign import node_of
+from heliograph.graph.frozen import record
 from heliograph.graph.function import Function, describe
 from heliograph.graph.identifiers import UniqueNames
 from heliograph.graph.node import InputNode, InputPart, Inputs, Node, TaskNode
@@ -21,7 +22,7 @@ from heliograph.graph.pickling import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class PlannedTask:
     """One task of a plan.
 
@@ -41,7 +42,7 @@ class PlannedTask:
     arguments: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Plan:
     """What a workflow will do, as data: it is stored as it is.
 
@@ -180,7 +181,7 @@ class _Walk:
         return number
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Direct:
     """An argument of a task that `refers`, as it was given: what is not within one of these is nested."""
 

@@ -110,8 +110,9 @@ def upgrade_storage(storage: Place | None = None) -> dict[str, Any]:
         StorageVersionError: it comes from a newer heliograph.
         StorageError: it is in use, or can't be opened.
     """
-    from heliograph.storage import migrations, schema
+    from heliograph.storage import migrations
     from heliograph.storage.database import Database
+    from heliograph.storage.layout import VERSION
     from heliograph.storage.location import locate
 
     database = Database(locate(storage))
@@ -120,7 +121,7 @@ def upgrade_storage(storage: Place | None = None) -> dict[str, Any]:
     finally:
         database.close()
     kept = None if upgraded.kept is None else os.fspath(upgraded.kept)
-    return {"before": upgraded.version, "now": schema.VERSION, "kept": kept}
+    return {"before": upgraded.version, "now": VERSION, "kept": kept}
 
 
 def copy_storage(source: Place, target: Place, *, progress: Told | None = None) -> dict[str, Any]:

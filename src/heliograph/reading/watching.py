@@ -187,7 +187,7 @@ def get_metrics(
 
 def _said(kind: str, workflow_id: str, task_id: str | None, limit: int, after: int | None) -> list[Any]:
     from heliograph.engines.waiting import found
-    from heliograph.storage.schema import SaidKind
+    from heliograph.storage.layout import SaidKind
 
     most, task = checked_limit(limit), checked_task(task_id)
     store = session().store

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple
 
+from heliograph.graph.frozen import record
 from heliograph.records.report import Progress
 from heliograph.records.status import AttemptStatus
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class StoredValue:
     """A pickled value: in the store, or on its way there.
 
@@ -31,7 +32,7 @@ class StoredValue:
     handle: Any = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Failure:
     """Why an attempt failed.
 
@@ -54,7 +55,7 @@ class Failure:
     damaged: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RayFacts:
     """What Ray knows of an attempt.
 
@@ -71,7 +72,7 @@ class RayFacts:
     object_store_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Worker:
     """Who ran an attempt.
 
@@ -140,7 +141,7 @@ class Resources(NamedTuple):
     signal: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ReportRecord:
     """What an attempt said of itself; its lines and points are only counted here.
 
@@ -159,7 +160,7 @@ class ReportRecord:
     points_dropped: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class AttemptRecord:
     """One try of a task; written when it begins, completed when it ends, and never changed after.
 

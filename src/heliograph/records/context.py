@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from heliograph.graph.frozen import record
 from heliograph.graph.user_metadata import metadata_json
 from heliograph.records.report import Reporter, checked_line, checked_point, checked_progress
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Current:
     """The attempt that runs this code.
 

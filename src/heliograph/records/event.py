@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from heliograph.graph.frozen import record
 
 
 class EventState(StrEnum):
@@ -22,7 +23,7 @@ class EventState(StrEnum):
     """The task's output is stored, and the event is in it. The payload is dropped here."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Waiting:
     """An attempt of a task that waits for an event.
 
@@ -41,7 +42,7 @@ class Waiting:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Handed:
     """An event in the hands of a task.
 
@@ -54,7 +55,7 @@ class Handed:
     payload: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SendOrder:
     """An event to be sent.
 
@@ -73,7 +74,7 @@ class SendOrder:
     sender_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SentEvent:
     """What became of an order to send.
 

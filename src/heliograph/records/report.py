@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Protocol
+
+from heliograph.graph.frozen import record
 
 LINES_LIMIT: Final = 100_000
 """Lines an attempt may log; of further ones only the number is kept."""
@@ -19,7 +21,7 @@ NAME_LIMIT: Final = 512
 """Characters of a metric's name, and of the message beside a progress."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Progress:
     """How far an attempt is.
 
@@ -36,7 +38,7 @@ class Progress:
     time: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Point:
     """One value of a metric.
 
@@ -53,7 +55,7 @@ class Point:
     time: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Line:
     """A line of a log.
 
@@ -66,7 +68,7 @@ class Line:
     time: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Report:
     """What an attempt has said since its report before.
 

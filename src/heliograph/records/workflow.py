@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
+from heliograph.graph.frozen import record
 from heliograph.records.attempt import AttemptRecord, StoredValue
 from heliograph.records.status import LEFT_ATTEMPT, LEFT_TASK, RunReason, TaskStatus, WorkflowStatus
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RunRecord:
     """One start or resume of a workflow; never overwritten by a later one.
 
@@ -51,7 +52,7 @@ class RunRecord:
     error_task: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Owner:
     """An engine, as the storage knows it.
 
@@ -120,7 +121,7 @@ class WorkflowRecord(NamedTuple):  # a page of them is made at once, and a datac
     error_task: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class FunctionRecord:
     """Where a task's function came from; as `graph.function.Function`, without the function."""
 
@@ -131,7 +132,7 @@ class FunctionRecord:
     source_hash: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class InputRecord:
     """The output of a task, as an input of another one.
 
@@ -144,7 +145,7 @@ class InputRecord:
     value: StoredValue
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class TaskRecord:
     """A task, with all its attempts.
 

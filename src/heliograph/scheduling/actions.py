@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from heliograph.graph.frozen import record
 from heliograph.records.status import AttemptStatus, TaskStatus, WorkflowStatus
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Start:
     """Give the attempt to a worker."""
 
@@ -15,7 +14,7 @@ class Start:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Stop:
     """Stop the attempt; whatever comes of it is not wanted any more."""
 
@@ -23,7 +22,7 @@ class Stop:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Mark:
     """Record the task's status. Nobody waits for that."""
 
@@ -31,7 +30,7 @@ class Mark:
     status: TaskStatus
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Close:
     """Record how the attempt went."""
 
@@ -40,7 +39,7 @@ class Close:
     status: AttemptStatus
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Checkpoint:
     """Record the task as successful, with its output, and say `Stored` when that is committed.
 
@@ -56,14 +55,14 @@ class Checkpoint:
     caught: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Forget:
     """A task's stored output is damaged, and will be made again: the old one is no output any more."""
 
     task: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Expand:
     """Store the tasks of the continuation that the attempt returned, and say `Expanded` when they are.
 
@@ -78,7 +77,7 @@ class Expand:
     first: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Wake:
     """Say `Due` at a time.
 
@@ -92,14 +91,14 @@ class Wake:
     lasting: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Release:
     """No task needs this output any more."""
 
     task: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Finish:
     """The run is over. Record that in the same transaction as the actions before it.
 

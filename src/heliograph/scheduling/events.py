@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from heliograph.graph.frozen import record
 from heliograph.graph.options import TaskOptions
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class TaskRule:
     """What the machine knows of a task: what it waits for, and what to do when it fails.
 
@@ -24,7 +23,7 @@ class TaskRule:
     delivers_to: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Submitted:
     """The plan is stored, for the first time or in an earlier run.
 
@@ -50,7 +49,7 @@ class Submitted:
     due: tuple[tuple[int, float], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Started:
     """A worker has the attempt. Short attempts end before this is told, and then it never is."""
 
@@ -59,7 +58,7 @@ class Started:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Succeeded:
     """The attempt returned its output, which is not stored yet."""
 
@@ -68,7 +67,7 @@ class Succeeded:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Continued:
     """The attempt returned a DAG: the rest of its work.
 
@@ -83,7 +82,7 @@ class Continued:
     tasks: tuple[TaskRule, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Failed:
     """The attempt raised, ran over its time, or its worker died.
 
@@ -101,7 +100,7 @@ class Failed:
     jitter: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Damaged:
     """The attempt could not read an input: an output that was stored is damaged or gone.
 
@@ -123,7 +122,7 @@ class Damaged:
     due: tuple[tuple[int, float], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Stored:
     """The task's output and record are committed."""
 
@@ -131,7 +130,7 @@ class Stored:
     task: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Expanded:
     """A continuation's tasks are committed.
 
@@ -145,7 +144,7 @@ class Expanded:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Due:
     """The time has come that `Wake` named."""
 
@@ -153,7 +152,7 @@ class Due:
     task: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Canceled:
     """Somebody cancelled the workflow, and that is stored."""
 

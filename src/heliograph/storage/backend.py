@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any, Protocol
-
-from sqlalchemy import Connection, Engine
+from typing import TYPE_CHECKING, Any, Protocol
 
 from heliograph.errors import StorageError
+from heliograph.storage.connection import Connection
 from heliograph.storage.news import Bell, Word
+
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect
 
 
 class UndoneError(StorageError):
@@ -19,15 +21,33 @@ class Backend(Protocol):
     """One database of one kind.
 
     Attributes:
+        kind: ``sqlite`` or ``postgresql``.
         driver_error: what its driver raises.
         is_remote: it is a server, which may go away in the middle of anything, and come back.
     """
 
+    kind: str
     driver_error: type[Exception]
     is_remote: bool
 
-    def engine(self) -> Engine:
-        """Open it; each statement commits by itself, unless a transaction was begun by name."""
+    def open(self) -> None:
+        """Open it."""
+
+    def close(self) -> None:
+        """Close all connections that are not in use."""
+
+    def connect(self) -> Connection:
+        """A connection; each statement commits by itself, unless a transaction was begun by name."""
+
+    def release(self, connection: Connection) -> None:
+        """It is not needed now."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """For SQLAlchemy, to compile statements by."""
+
+    def tables(self, connection: Connection) -> set[str]:
+        """The names of all tables that are there, whoever made them."""
 
     def is_good(self, connection: Connection) -> bool:
         """Whether a connection that was kept can still be used."""

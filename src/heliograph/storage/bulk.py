@@ -13,12 +13,9 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
-
-from sqlalchemy import Dialect, LargeBinary
-from sqlalchemy.sql.compiler import SQLCompiler
 
 MANY_ROWS: Final = "rows"
 """The value by which a statement for PostgreSQL is given many rows, as one text."""
@@ -28,7 +25,7 @@ _MOST: Final = 1_000
 _MOST_BYTES: Final = 4 * 1024 * 1024
 _AT_ONCE: Final = (64, LEAST)
 """Rows in one statement for SQLite: each such number is one more statement that has to be prepared."""
-_PLACE: Final = re.compile(r'%\((\w+)\)s(?:::[A-Z]+(?: PRECISION)?(?:\(\d+\))?)?(?: COLLATE "C")?')
+_PLACE: Final = re.compile(r'%\((\w+)\)s(?:::[A-Z]+(?: PRECISION)?(?:\(\d+\))?(?:\[\])?)?(?: COLLATE "C")?')
 _VALUES: Final = re.compile(r"\bVALUES \((.*?)\)(?= ON CONFLICT| RETURNING|$)", re.DOTALL)
 
 
@@ -58,37 +55,42 @@ class Rows:
             connection.executemany(self._one, rows[done:])
 
 
-class Bulk:
+def in_bulk(sql: str, types: Mapping[str, str], binary: Collection[str]) -> str:
     """An INSERT or UPDATE of one row for PostgreSQL, made into one of many.
 
     Args:
-        compiled: the statement; what it has of its own are places for values.
-        dialect: of the database.
+        sql: the statement; what it has of its own are places for values.
+        types: of the values, by name.
+        binary: names of those that are bytes.
     """
 
-    def __init__(self, compiled: SQLCompiler, dialect: Dialect) -> None:
-        types = {name: bind.type for name, bind in compiled.binds.items()}
-        self._binary = [name for name, kind in types.items() if isinstance(kind, LargeBinary)]
+    def told(place: re.Match[str]) -> str:
+        name = place[1]
+        return f"decode(told.{name}, 'hex')" if name in binary else f"told.{name}"
 
-        def told(place: re.Match[str]) -> str:
-            name = place[1]
-            return f"decode(told.{name}, 'hex')" if name in self._binary else f"told.{name}"
+    columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
+    rows = f"json_to_recordset(%({MANY_ROWS})s::json) AS told({columns})"
+    if sql.startswith("INSERT"):
+        values = _VALUES.search(sql)
+        if values is None:
+            raise ValueError(f"no rows are told by it: {sql}")
+        given = _PLACE.sub(told, values[1])
+        return f"{sql[: values.start()]}SELECT {given} FROM {rows}{sql[values.end() :]}"
+    change, where, condition = sql.partition(" WHERE ")
+    return f"{_PLACE.sub(told, change)} FROM {rows}{where}{_PLACE.sub(told, condition)}"
 
-        columns = ", ".join(
-            f"{name} {'text' if name in self._binary else _type(kind, dialect)}"
-            for name, kind in types.items()
-        )
-        rows = f"json_to_recordset(%({MANY_ROWS})s::json) AS told({columns})"
-        text = str(compiled)
-        if text.startswith("INSERT"):
-            values = _VALUES.search(text)
-            if values is None:
-                raise ValueError(f"no rows are told by it: {text}")
-            given = _PLACE.sub(told, values[1])
-            self.sql = f"{text[: values.start()]}SELECT {given} FROM {rows}{text[values.end() :]}"
-        else:
-            change, where, condition = text.partition(" WHERE ")
-            self.sql = f"{_PLACE.sub(told, change)} FROM {rows}{where}{_PLACE.sub(told, condition)}"
+
+class Bulk:
+    """A statement of many rows for PostgreSQL.
+
+    Args:
+        sql: see `in_bulk`.
+        binary: names of values that are bytes.
+    """
+
+    def __init__(self, sql: str, binary: Sequence[str]) -> None:
+        self._sql = sql
+        self._binary = binary
 
     def tell(self, connection: Any, rows: Sequence[Mapping[str, Any]]) -> bool:
         """Tell the rows, none of which may have the key of another one.
@@ -101,7 +103,7 @@ class Bulk:
         except ValueError:
             return False
         for text in texts:
-            connection.execute(self.sql, {MANY_ROWS: text})
+            connection.execute(self._sql, {MANY_ROWS: text})
         return True
 
     def _text(self, rows: Sequence[Mapping[str, Any]]) -> str:
@@ -121,7 +123,3 @@ class Bulk:
 def _parts(rows: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Mapping[str, Any]]]:
     for start in range(0, len(rows), _MOST):
         yield rows[start : start + _MOST]
-
-
-def _type(kind: Any, dialect: Dialect) -> str:
-    return str(kind.compile(dialect=dialect)).partition(" COLLATE")[0]

@@ -20,36 +20,22 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, bindparam, func, insert, literal_column, select
-
 from heliograph.records.status import TASK_OVER, AttemptStatus, WorkflowStatus
-from heliograph.storage import schema
+from heliograph.storage.connection import Connection
 from heliograph.storage.entries import RunChanges
-from heliograph.storage.statements import Prepared
+from heliograph.storage.rendered import statements
 
 
 class Changelog:
     """Writes it, each entry within the transaction that makes the changes."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        changes = schema.changes
-        last = select(func.max(changes.c.number)).where(changes.c.workflow == bindparam("of_workflow"))
-        number = func.coalesce(last.scalar_subquery(), literal_column("0")) + literal_column("1")
-        self._note = Prepared(
-            insert(changes).values(
-                workflow=bindparam("of_workflow"),
-                number=number,
-                run=bindparam("of_run"),
-                time=bindparam("at"),
-                what=bindparam("story"),
-            ),
-            dialect,
-        )
+    def __init__(self, kind: str) -> None:
+        self._statements = statements(kind, "changelog")
 
     def note(self, connection: Connection, key: int, run: int, now: float, what: str) -> None:
         """Changes of a workflow, as JSON."""
         story = {"of_workflow": key, "of_run": run, "at": now, "story": what}
-        self._note.tell(connection, story)
+        self._statements.note.tell(connection, story)
 
 
 def run_story(changes: RunChanges, said: Sequence[Sequence[Any]]) -> str:

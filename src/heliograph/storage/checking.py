@@ -12,7 +12,7 @@ from heliograph.errors import StorageCorruptError, StorageError
 from heliograph.records.status import ACTIVE
 from heliograph.storage import rows, schema
 from heliograph.storage.database import Database
-from heliograph.storage.schema import Role
+from heliograph.storage.layout import Role
 from heliograph.storage.values import ValueStore
 
 
@@ -113,7 +113,8 @@ def _forget(database: Database, row: Any) -> bool:
         ).scalar()
         if status in ACTIVE:  # its engine has what it needs of it in memory, and will see for itself
             return False
-        return connection.execute(delete(schema.stored_values).where(_exactly(row))).rowcount == 1
+        forgotten = connection.execute(delete(schema.stored_values).where(_exactly(row)))
+        return bool(forgotten.rowcount == 1)
 
 
 def _exactly(row: Any) -> Any:

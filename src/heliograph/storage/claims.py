@@ -4,124 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import (
-    BindParameter,
-    Connection,
-    Dialect,
-    and_,
-    bindparam,
-    exists,
-    func,
-    insert,
-    select,
-    update,
-)
-
 from heliograph.records.attempt import StoredValue
 from heliograph.records.status import ACTIVE, AttemptStatus, RunReason, TaskStatus, WorkflowStatus
 from heliograph.records.workflow import Owner
-from heliograph.storage import rows, schema
+from heliograph.storage import rows
 from heliograph.storage.changelog import Changelog
+from heliograph.storage.connection import Connection
 from heliograph.storage.counts import Tally
 from heliograph.storage.deaths import Deaths
 from heliograph.storage.entries import Accepted, Claim, Refused
 from heliograph.storage.liveness import derived_status, is_alive
-from heliograph.storage.statements import Prepared, constant, constants
+from heliograph.storage.rendered import statements
 from heliograph.storage.submissions import run_row
 
 
 class Claims:
     """Takes workflows over, each within a transaction of the journal."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        workflows, runs, tasks, attempts = schema.workflows, schema.runs, schema.tasks, schema.attempts
-        values = schema.stored_values
-        of_workflow: BindParameter[int] = bindparam("of_workflow")
-        stored = exists().where(
-            values.c.workflow == tasks.c.workflow,
-            values.c.task == tasks.c.task,
-            values.c.role == constant(schema.Role.OUTPUT),
-        )
-        self._find = Prepared(
-            select(
-                workflows.c.key, workflows.c.status, workflows.c.run, workflows.c.output_task, *OWNER_COLUMNS
-            )
-            .select_from(with_owner())
-            .where(workflows.c.workflow_id == bindparam("of_id")),
-            dialect,
-        )
-        self._take = Prepared(
-            update(workflows).where(
-                workflows.c.key == bindparam("of_key"),
-                workflows.c.run == bindparam("of_run"),
-                workflows.c.status == bindparam("of_status"),
-            ),
-            dialect,
-            ["run", "status"],
-        )
-        self._end_lost_run = Prepared(
-            update(runs).where(
-                runs.c.workflow == of_workflow,
-                runs.c.run == bindparam("of_run"),
-                runs.c.status.in_(constants(ACTIVE)),
-            ),
-            dialect,
-            ["status"],
-        )
-        self._end_run = Prepared(
-            update(runs).where(runs.c.workflow == of_workflow, runs.c.run == bindparam("of_run")),
-            dialect,
-            ["status", "end_time", "error_type", "error_message", "error"],
-        )
-        self._end_lost_attempts = Prepared(
-            update(attempts).where(
-                attempts.c.workflow == of_workflow, attempts.c.status == constant(AttemptStatus.RUNNING)
-            ),
-            dialect,
-            ["status"],
-        )
-        self._reset = Prepared(
-            update(tasks).where(
-                tasks.c.workflow == of_workflow, tasks.c.status != constant(TaskStatus.SUCCESSFUL)
-            ),
-            dialect,
-            ["status"],
-        )
-        self._reuse = Prepared(
-            update(tasks).where(tasks.c.workflow == of_workflow, stored), dialect, ["reused_in"]
-        )
-        self._counts = Prepared(
-            select(tasks.c.status, func.count().label("tasks"))
-            .where(tasks.c.workflow == of_workflow)
-            .group_by(tasks.c.status),
-            dialect,
-        )
-        self._count = Prepared(
-            update(workflows).where(workflows.c.key == bindparam("of_key")), dialect, ["progress"]
-        )
-        self._output = Prepared(
-            select(values).where(
-                values.c.workflow == of_workflow,
-                values.c.task == bindparam("of_task"),
-                values.c.role == constant(schema.Role.OUTPUT),
-            ),
-            dialect,
-        )
-        self._run = Prepared(insert(runs), dialect, runs.c.keys())
-        self._adopt_run = Prepared(
-            update(runs).where(runs.c.workflow == of_workflow, runs.c.run == bindparam("of_run")),
-            dialect,
-            ["owner", "status", "start_time"],
-        )
-        self._running = Prepared(
-            select(func.count().label("workflows"), *OWNER_COLUMNS)
-            .select_from(with_owner())
-            .where(workflows.c.status == constant(WorkflowStatus.RUNNING))
-            .group_by(*OWNER_COLUMNS),
-            dialect,
-        )
-        self._deaths = Deaths(dialect)
-        self._changelog = Changelog(dialect)
+    def __init__(self, kind: str) -> None:
+        self._statements = statements(kind, "claims")
+        self._deaths = Deaths(kind)
+        self._changelog = Changelog(kind)
 
     def claim(
         self, connection: Connection, claim: Claim, owner: Owner, now: float, tally: Tally
@@ -134,7 +37,7 @@ class Claims:
         left open is closed: it reads RESUMABLE, its open attempts LOST. Tasks that did
         not succeed are PENDING again.
         """
-        found = self._find.ask(connection, of_id=claim.workflow_id).first()
+        found = self._statements.find.ask(connection, of_id=claim.workflow_id).first()
         if found is None:
             return Refused(None)
         stored = WorkflowStatus(found.status)
@@ -165,17 +68,16 @@ class Claims:
             "run": run,
             "status": claim.status.value,
         }
-        if (
-            self._take.changed(connection, take) != 1
-        ):  # nobody could get in between; if one did, it stays theirs
+        # Nobody could get in between; if one did, it stays theirs.
+        if self._statements.take.changed(connection, take) != 1:
             return Refused(WorkflowStatus.RUNNING)
         tally.move(stored, claim.status)
         of_workflow = {"of_workflow": found.key}
         lost_run = {"of_run": found.run, "status": WorkflowStatus.RESUMABLE.value}
-        self._end_lost_run.tell(connection, of_workflow | lost_run)
+        self._statements.end_lost_run.tell(connection, of_workflow | lost_run)
         self._close(connection, found.key)
-        reused = self._reuse.changed(connection, of_workflow | {"reused_in": run})
-        self._run.tell(
+        reused = self._statements.reuse.changed(connection, of_workflow | {"reused_in": run})
+        self._statements.run.tell(
             connection,
             run_row(
                 found.key,
@@ -196,10 +98,12 @@ class Claims:
         """The run that its engine left is the last one that anybody begins unasked: it failed."""
         failed = {"of_run": found.run, "status": WorkflowStatus.FAILED.value}
         taken = {"of_key": found.key, "of_status": found.status, "run": found.run}
-        self._take.tell(connection, failed | taken)
+        self._statements.take.tell(connection, failed | taken)
         error = self._deaths.error(rows.owner_record(found), deaths)
         of_workflow = {"of_workflow": found.key}
-        self._end_run.tell(connection, failed | of_workflow | error | {"end_time": claim.created_time})
+        self._statements.end_run.tell(
+            connection, failed | of_workflow | error | {"end_time": claim.created_time}
+        )
         self._close(connection, found.key)
         story = f'[["run",{found.run},"{WorkflowStatus.FAILED.value}"]]'
         self._changelog.note(connection, found.key, found.run, claim.created_time, story)
@@ -207,22 +111,27 @@ class Claims:
     def _close(self, connection: Connection, key: int) -> None:
         """Nothing runs of it any more; what did not succeed is to do."""
         of_workflow = {"of_workflow": key}
-        self._end_lost_attempts.tell(connection, of_workflow | {"status": AttemptStatus.LOST.value})
-        self._reset.tell(connection, of_workflow | {"status": TaskStatus.PENDING.value})
-        counts = {TaskStatus(row.status): row.tasks for row in self._counts.ask(connection, **of_workflow)}
-        self._count.tell(connection, {"of_key": key, "progress": rows.progress_json(counts)})
+        self._statements.end_lost_attempts.tell(
+            connection, of_workflow | {"status": AttemptStatus.LOST.value}
+        )
+        self._statements.reset.tell(connection, of_workflow | {"status": TaskStatus.PENDING.value})
+        counts = {
+            TaskStatus(row.status): row.tasks
+            for row in self._statements.counts.ask(connection, **of_workflow)
+        }
+        self._statements.count.tell(connection, {"of_key": key, "progress": rows.progress_json(counts)})
 
     def _adopt(self, connection: Connection, found: Any, claim: Claim, owner: Owner) -> Accepted:
         """Begin the first run of a workflow that was handed in; its row is locked."""
         of_run = {"of_run": found.run, "status": claim.status.value}
-        self._take.tell(
+        self._statements.take.tell(
             connection,
             of_run | {"of_key": found.key, "of_status": found.status, "run": found.run},
         )
         is_running = claim.status is WorkflowStatus.RUNNING
         start_time = claim.created_time if is_running else None
         adopted = {"of_workflow": found.key, "owner": owner.owner_id, "start_time": start_time}
-        self._adopt_run.tell(connection, of_run | adopted)
+        self._statements.adopt_run.tell(connection, of_run | adopted)
         if is_running:
             begun = f'[["run",{found.run},"{claim.status.value}"]]'
             self._changelog.note(connection, found.key, found.run, claim.created_time, begun)
@@ -230,11 +139,13 @@ class Claims:
 
     def _running_now(self, connection: Connection, now: float) -> int:
         """How many workflows run, over all engines that are there."""
-        counted = self._running.ask(connection)
+        counted = self._statements.running.ask(connection)
         return sum(row.workflows for row in counted if is_alive(rows.owner_record(row), now))
 
     def _output_of(self, connection: Connection, found: Any) -> StoredValue | None:
-        row = self._output.ask(connection, of_workflow=found.key, of_task=found.output_task).first()
+        row = self._statements.output.ask(
+            connection, of_workflow=found.key, of_task=found.output_task
+        ).first()
         return None if row is None else rows.value_with_data(row)
 
 
@@ -242,31 +153,3 @@ def _reason(claim: Claim, before: WorkflowStatus) -> RunReason:
     if claim.reason is RunReason.RESUME and before is WorkflowStatus.FAILED:
         return RunReason.RETRY
     return claim.reason
-
-
-OWNER_COLUMNS = (
-    schema.owners.c.owner_id,
-    schema.owners.c.host.label("owner_host"),
-    schema.owners.c.machine,
-    schema.owners.c.pid.label("owner_pid"),
-    schema.owners.c.process_start,
-    schema.owners.c.engine,
-    schema.owners.c.lease_until,
-    schema.owners.c.code.label("owner_code"),
-)
-
-PRESENCE_COLUMNS = (
-    schema.runs.c.owner,
-    schema.owners.c.machine,
-    schema.owners.c.pid,
-    schema.owners.c.process_start,
-    schema.owners.c.lease_until,
-)
-"""Whose a run is, and as much of that owner as tells whether it is there."""
-
-
-def with_owner() -> Any:
-    """Workflows, each with its newest run and that one's owner."""
-    workflows, runs, owners = schema.workflows, schema.runs, schema.owners
-    newest = and_(runs.c.workflow == workflows.c.key, runs.c.run == workflows.c.run)
-    return workflows.join(runs, newest).outerjoin(owners, owners.c.owner_id == runs.c.owner)

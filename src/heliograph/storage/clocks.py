@@ -7,8 +7,6 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy.exc import DBAPIError
-
 _KEPT_SECONDS: Final = 10.0
 """So long what the server said is gone on from: clocks that nobody sets agree that well."""
 
@@ -18,10 +16,12 @@ class ServerClock:
 
     Args:
         ask: asks the server for Unix seconds.
+        failure: what that raises where the server can't be asked.
     """
 
-    def __init__(self, ask: Callable[[], float]) -> None:
+    def __init__(self, ask: Callable[[], float], failure: type[Exception]) -> None:
         self._ask = ask
+        self._failure = failure
         self._offset: float | None = None
         self._asked_at = 0.0
 
@@ -36,7 +36,7 @@ class ServerClock:
             self._learn(before)
         elif before - self._asked_at > _KEPT_SECONDS:
             self._asked_at = before  # others that come meanwhile go by the old answer
-            with contextlib.suppress(DBAPIError):
+            with contextlib.suppress(self._failure):
                 self._learn(before)
         assert self._offset is not None
         return steady_seconds() + self._offset

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 
 from heliograph.errors import WorkflowNotFoundError, WorkflowStillActiveError
 from heliograph.records.status import ACTIVE, TASK_OVER, AttemptStatus, TaskStatus, WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
 from heliograph.storage import rows, schema
 from heliograph.storage.changelog import Changelog
+from heliograph.storage.connection import Connection
 from heliograph.storage.counts import Counts, Tally
 from heliograph.storage.database import Database
 from heliograph.storage.news import Word
@@ -53,7 +54,7 @@ def cancel(database: Database, workflow: WorkflowRecord, clock: Callable[[], flo
         )
         canceled = [["tasks", sorted(stopped.scalars()), TaskStatus.CANCELED.value]]
         story = json.dumps([*canceled, ["run", changed.run, WorkflowStatus.CANCELED.value]])
-        Changelog(database.dialect).note(connection, key, changed.run, now, story)
+        Changelog(database.kind).note(connection, key, changed.run, now, story)
         connection.execute(
             update(attempts)
             .where(attempts.c.workflow == key, attempts.c.status == constant(AttemptStatus.RUNNING))
@@ -113,7 +114,7 @@ def _forget_rows(database: Database, workflow: WorkflowRecord, folders: set[str]
 def _count(connection: Connection, before: WorkflowStatus | None, after: WorkflowStatus | None) -> None:
     tally = Tally()
     tally.move(before, after)
-    Counts(connection.dialect).add(connection, tally)
+    Counts(connection.dialect.name).add(connection, tally)
 
 
 def folders_of(connection: Connection, key: int) -> set[str]:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, delete, func, insert, select, text, update
+from sqlalchemy import Table, delete, func, insert, select, text, update
 
 from heliograph.errors import StorageCorruptError, StorageError
 from heliograph.storage import counts, own_part, schema
+from heliograph.storage.connection import Connection
 from heliograph.storage.database import Database
 from heliograph.storage.location import Location
 from heliograph.storage.saving import save

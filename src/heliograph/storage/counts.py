@@ -13,11 +13,9 @@ from __future__ import annotations
 import random
 from typing import Final
 
-from sqlalchemy import Connection, Dialect, delete, func, insert, literal, select
-
 from heliograph.records.status import ACTIVE, WorkflowStatus
-from heliograph.storage import schema
-from heliograph.storage.statements import Prepared, constants, inserting
+from heliograph.storage.connection import Connection
+from heliograph.storage.rendered import statements
 
 _SHARDS: Final = 32
 
@@ -48,34 +46,20 @@ class Counts:
         dialect: of the database.
     """
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, kind: str) -> None:
+        self._statements = statements(kind, "counts")
         self._shard = random.randrange(_SHARDS)
-        counts = schema.workflow_counts
-        add = inserting(counts, dialect)
-        self._add = Prepared(
-            add.on_conflict_do_update(
-                index_elements=["shard", "status"],
-                set_={"workflows": counts.c.workflows + add.excluded.workflows},
-            ),
-            dialect,
-            counts.c.keys(),
-        )
 
     def add(self, connection: Connection, tally: Tally) -> None:
         """Count what a transaction changed: the last that it does."""
         # In order, so that of two in one shard neither has what the other one waits for.
         changed = sorted((status.value, more) for status, more in tally.more.items() if more)
         if changed:
-            self._add.put(connection, [(self._shard, status, more) for status, more in changed])
+            self._statements.add.put(connection, [(self._shard, status, more) for status, more in changed])
 
 
 def recount(connection: Connection) -> None:
     """Count them all anew: where many came in at once."""
-    counts, workflows = schema.workflow_counts, schema.workflows
-    connection.execute(delete(counts))
-    counted = (
-        select(literal(0), workflows.c.status, func.count())
-        .where(workflows.c.status.not_in(constants(ACTIVE)))
-        .group_by(workflows.c.status)
-    )
-    connection.execute(insert(counts).from_select(counts.c.keys(), counted))
+    said = statements(connection.dialect.name, "counts")
+    said.clear.tell(connection, {})
+    said.recount.tell(connection, {})

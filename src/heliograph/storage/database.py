@@ -8,17 +8,17 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
-
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from heliograph.errors import StorageError, StorageUnreachableError
-from heliograph.storage import schema
 from heliograph.storage.backend import Backend, UndoneError
+from heliograph.storage.connection import Connection
 from heliograph.storage.location import Location
 from heliograph.storage.news import News
-from heliograph.storage.readers import Readers, Reading, Snapshot
+from heliograph.storage.reading import Reading, Snapshot
+
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,23 +46,20 @@ class Database:
         self.location = location
         self._backend = _backend_of(location)
         with self._translated():
-            self._engine: Engine = self._backend.engine()
-        self._readers = Readers(self._engine, self._backend, self._translate)
+            self._backend.open()
         # Writers of one process queue here, fairly; SQLite's own way to wait is to sleep and try again.
         self._writing = threading.Lock()
         self._writer: Connection | None = None
         self._is_leaving = threading.Event()
         self.news = News(self._backend.bell, self.changes)
-        self.dialect = self._engine.dialect
-        schema.say_where(self.dialect.name)
 
     def read(self) -> AbstractContextManager[Connection]:
         """A connection on which each statement sees a snapshot of its own."""
-        return Reading(self._readers)
+        return Reading(self._backend, self._translate)
 
     def snapshot(self) -> AbstractContextManager[Connection]:
         """A connection on which all statements see the same moment."""
-        return Snapshot(self._readers)
+        return Snapshot(self._backend, self._translate)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -141,6 +138,20 @@ class Database:
         self._is_leaving.set()
 
     @property
+    def kind(self) -> str:
+        """As `Backend.kind`."""
+        return self._backend.kind
+
+    @property
+    def dialect(self) -> Dialect:
+        """As `Backend.dialect`."""
+        return self._backend.dialect
+
+    def tables(self, connection: Connection) -> set[str]:
+        """As `Backend.tables`."""
+        return self._backend.tables(connection)
+
+    @property
     def is_remote(self) -> bool:
         """Whether it is a server, which may go away in the middle of anything."""
         return self._backend.is_remote
@@ -215,14 +226,12 @@ class Database:
         if self._writer is not None and not self._backend.is_good(self._writer):
             self._drop_writer()
         if self._writer is None:
-            self._writer = self._engine.connect()
+            self._writer = self._backend.connect()
         return self._writer
 
     def _drop_writer(self) -> None:
         if self._writer is not None:
-            if not self._backend.is_good(self._writer):
-                self._writer.invalidate()  # else closing it would want to tell the server
-            self._writer.close()
+            self._backend.release(self._writer)
             self._writer = None
 
     def close(self) -> None:
@@ -230,8 +239,7 @@ class Database:
         self.news.close()
         with self._writing:
             self._drop_writer()
-        self._readers.close()
-        self._engine.dispose()
+        self._backend.close()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -244,7 +252,7 @@ class Database:
     def _translate(self, error: BaseException) -> None:
         """Raise what an error of the driver or the system means; one of another kind is left as it is."""
         match error:
-            case DBAPIError():
+            case Exception() if hasattr(error, "orig"):  # SQLAlchemy's, which has the driver's
                 raise self._backend.translated(error.orig) from error
             case self._backend.driver_error():
                 raise self._backend.translated(error) from error

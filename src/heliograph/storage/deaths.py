@@ -5,36 +5,18 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Dialect, bindparam, func, select
-
 from heliograph.errors import WorkerDiedError
-from heliograph.records.status import AttemptStatus, RunReason, TaskStatus
+from heliograph.records.status import RunReason
 from heliograph.records.workflow import Owner
-from heliograph.storage import schema
-from heliograph.storage.statements import Prepared, constant, constants
+from heliograph.storage.connection import Connection
+from heliograph.storage.rendered import statements
 
 
 class Deaths:
     """Counts them, within the transaction of a claim."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        runs, owners, tasks, attempts = schema.runs, schema.owners, schema.tasks, schema.attempts
-        of_workflow: BindParameter[int] = bindparam("of_workflow")
-        succeeded = attempts.c.status == constant(AttemptStatus.SUCCESSFUL)
-        self._last_good = Prepared(
-            select(func.max(attempts.c.run)).where(attempts.c.workflow == of_workflow, succeeded), dialect
-        )
-        at_work = tasks.c.status.in_(constants([TaskStatus.READY, TaskStatus.RUNNING]))
-        self._at_work = Prepared(
-            select(func.count()).select_from(tasks).where(tasks.c.workflow == of_workflow, at_work), dialect
-        )
-        self._runs = Prepared(
-            select(runs.c.reason, owners.c.lease_until)
-            .select_from(runs.outerjoin(owners, owners.c.owner_id == runs.c.owner))
-            .where(runs.c.workflow == of_workflow, runs.c.run > bindparam("of_run"))
-            .order_by(runs.c.run.desc()),
-            dialect,
-        )
+    def __init__(self, kind: str) -> None:
+        self._statements = statements(kind, "deaths")
 
     def count(self, connection: Connection, key: int) -> int:
         """How many engines died with a workflow in a row, the last one among them.
@@ -42,11 +24,11 @@ class Deaths:
         None where a task of it succeeded meanwhile, nor one that gave its lease up, as who ends well does. A
         workflow that only sleeps or waits harms nobody.
         """
-        if not self._at_work.ask(connection, of_workflow=key).scalar_one():
+        if not self._statements.at_work.ask(connection, of_workflow=key).scalar_one():
             return 0
-        last_good = self._last_good.ask(connection, of_workflow=key).scalar_one() or 0
+        last_good = self._statements.last_good.ask(connection, of_workflow=key).scalar_one() or 0
         deaths = 0
-        for row in self._runs.ask(connection, of_workflow=key, of_run=last_good).all():
+        for row in self._statements.runs.ask(connection, of_workflow=key, of_run=last_good).all():
             if not row.lease_until:
                 break
             deaths += 1

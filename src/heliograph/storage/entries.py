@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from heliograph.errors import StorageError
+from heliograph.graph.frozen import record
 from heliograph.graph.plan import Plan
 from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, Worker
 from heliograph.records.report import Report
 from heliograph.records.status import AttemptStatus, RunReason, TaskStatus, WorkflowStatus
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Provenance:
     """Who started a run, with what.
 
@@ -30,7 +31,7 @@ class Provenance:
     hostname: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Submission:
     """A new workflow.
 
@@ -57,7 +58,7 @@ class Submission:
     folder: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Claim:
     """A wish to resume a stored workflow.
 
@@ -81,7 +82,7 @@ class Claim:
     most_deaths: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Accepted:
     """The workflow is this owner's now."""
 
@@ -89,7 +90,7 @@ class Accepted:
     run: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Refused:
     """The workflow is not this owner's.
 
@@ -103,7 +104,7 @@ class Refused:
     output: StoredValue | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Unstored:
     """Nothing of the submission is stored, since it came too late: its large arguments may be gone."""
 
@@ -140,7 +141,7 @@ class AttemptEntry(NamedTuple):
     backoff: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class AttemptReport:
     """What an attempt of a task said."""
 
@@ -149,7 +150,7 @@ class AttemptReport:
     report: Report
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Ending:
     """How a run ended by itself: never by a cancellation, which is stored by who asked for it."""
 
@@ -158,7 +159,7 @@ class Ending:
     failure: Failure | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Expansion:
     """The tasks of a continuation.
 

@@ -8,16 +8,16 @@ import os
 import stat
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO, Final, Protocol
 
 from heliograph.errors import StorageError
+from heliograph.graph.frozen import record
 
 TEMPORARY: Final = ".tmp"
 """Ends the name of a file that is being written; what was never finished keeps it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class StoredFile:
     """A file as a folder lists it.
 

@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from heliograph.records.status import ACTIVE
 from heliograph.storage import schema
 from heliograph.storage.arguments import STAGED_SECONDS
+from heliograph.storage.connection import Connection
 from heliograph.storage.database import Database
 from heliograph.storage.folder import StoredFile
 from heliograph.storage.values import ValueStore

@@ -9,11 +9,11 @@ from sqlalchemy import func, or_, select
 
 from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.storage import rows, schema
-from heliograph.storage.claims import OWNER_COLUMNS, with_owner
 from heliograph.storage.database import Database
 from heliograph.storage.entries import Accepted, Refused, Submission, Unstored
 from heliograph.storage.liveness import is_alive
 from heliograph.storage.news import Word
+from heliograph.storage.owners import OWNER_COLUMNS, with_owner
 from heliograph.storage.statements import constant, constants
 from heliograph.storage.submissions import Submissions
 
@@ -35,7 +35,7 @@ class Handover:
         self._database = database
         self._clock = clock
         self._lease_clock = lease_clock
-        self._submissions = Submissions(database.dialect)
+        self._submissions = Submissions(database.kind)
 
     def hand_in(
         self, submission: Submission, most_pending: int | None

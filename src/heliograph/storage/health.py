@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from heliograph.storage import rows, schema
-from heliograph.storage.claims import OWNER_COLUMNS
 from heliograph.storage.database import Database
 from heliograph.storage.liveness import is_alive
+from heliograph.storage.owners import OWNER_COLUMNS
 
 
 @dataclass(frozen=True, slots=True)

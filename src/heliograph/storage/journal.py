@@ -10,21 +10,19 @@ written, and the engine is told that it lost the run.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, and_, bindparam, delete, select, update
-from sqlalchemy.sql import ClauseElement
-
-from heliograph.records.status import ACTIVE, AttemptStatus, TaskStatus, WorkflowStatus
+from heliograph.graph.frozen import record
+from heliograph.records.status import AttemptStatus, TaskStatus, WorkflowStatus
 from heliograph.records.workflow import Owner
-from heliograph.storage import rows, schema
+from heliograph.storage import rows
 from heliograph.storage.bulk import LEAST
 from heliograph.storage.changelog import Changelog, run_story
 from heliograph.storage.claims import Claims
+from heliograph.storage.connection import Connection
 from heliograph.storage.counts import Counts, Tally
 from heliograph.storage.database import Database
 from heliograph.storage.entries import (
@@ -37,17 +35,19 @@ from heliograph.storage.entries import (
     Submission,
     Unstored,
 )
+from heliograph.storage.layout import Role
 from heliograph.storage.liveness import LEASE_SECONDS
 from heliograph.storage.news import Word
+from heliograph.storage.rendered import statements
 from heliograph.storage.reports import Reports
-from heliograph.storage.statements import Prepared, among, constant, constants, inserting, replacing
+from heliograph.storage.statement import listed
 from heliograph.storage.submissions import Submissions
 
 _MEET: Final = 2  # so many workflows, of which another transaction may hold one and wait for the other
 _LEAST_SECONDS: Final = 1e-5  # by which two times of this century differ as numbers
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Batch:
     """All that waits to be written.
 
@@ -65,7 +65,7 @@ class Batch:
 Answer = Accepted | Refused | Unstored
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Committed:
     """What became of a batch.
 
@@ -104,12 +104,12 @@ class Journal:
         self._lease_clock = lease_clock
         self._owner = owner
         self._is_remote = database.is_remote
-        self._statements = _Statements(database.dialect)
-        self._submissions = Submissions(database.dialect)
-        self._claims = Claims(database.dialect)
-        self._counts = Counts(database.dialect)
-        self._reports = Reports(database.dialect)
-        self._changelog = Changelog(database.dialect)
+        self._statements = statements(database.kind, "journal")
+        self._submissions = Submissions(database.kind)
+        self._claims = Claims(database.kind)
+        self._counts = Counts(database.kind)
+        self._reports = Reports(database.kind)
+        self._changelog = Changelog(database.kind)
         self._registered = False
         self._lease_until = 0.0
         self._facts = facts
@@ -275,7 +275,7 @@ class Journal:
                     for task, location in changes.damaged.items()
                 ],
             )
-        output = schema.Role.OUTPUT
+        output = Role.OUTPUT
         write.value.put(
             connection, [rows.value_row(key, task, output, value) for task, value in changes.outputs.items()]
         )
@@ -301,7 +301,7 @@ class Journal:
         for task, status in tasks.items():
             alike.setdefault(status, []).append(task)
         for status, those in alike.items():
-            told = {"of_workflow": key, "of_tasks": json.dumps(those), "status": str(status)}
+            told = {"of_workflow": key, "of_tasks": listed(those, self._database.kind), "status": str(status)}
             self._statements.mark_all.tell(connection, told)
 
     def _write_remains(self, connection: Connection, changes: RunChanges, now: float) -> None:
@@ -323,72 +323,6 @@ class Journal:
     ) -> None:
         self._statements.attempt.put(
             connection, [rows.attempt_row(changes.key, changes.run, stored, entry) for entry in entries]
-        )
-
-
-class _Statements:
-    """What the journal says to the database, prepared once."""
-
-    def __init__(self, dialect: Dialect) -> None:
-        workflows, runs, tasks = schema.workflows, schema.runs, schema.tasks
-
-        def prepared(statement: ClauseElement, *columns: str) -> Prepared:
-            return Prepared(statement, dialect, columns)
-
-        register = inserting(schema.owners, dialect).on_conflict_do_nothing()
-        self.register = prepared(register, *schema.owners.c.keys())
-        self.renew = prepared(
-            update(schema.owners).where(schema.owners.c.owner_id == bindparam("of_owner")), "lease_until"
-        )
-        self.find_out = prepared(
-            update(schema.owners).where(schema.owners.c.owner_id == bindparam("of_owner")), "code"
-        )
-        fenced = update(workflows).where(
-            workflows.c.key == bindparam("of_key"),
-            workflows.c.run == bindparam("of_run"),
-            workflows.c.status.in_(constants(ACTIVE)),
-        )
-        self.hold = prepared(fenced, "progress")  # without the status, whose index it would write anew
-        self.move = prepared(fenced, "status", "progress")
-        self.lease = prepared(
-            select(schema.owners.c.lease_until)
-            .where(schema.owners.c.owner_id == bindparam("of_owner"))
-            .with_for_update()
-        )
-        self.stands = prepared(
-            select(workflows.c.run, workflows.c.status).where(workflows.c.key == bindparam("of_key"))
-        )
-        of_task = update(tasks).where(
-            tasks.c.workflow == bindparam("of_workflow"), tasks.c.task == bindparam("of_task")
-        )
-        self.mark = prepared(of_task, "status")
-        if dialect.name == "sqlite":  # others are told many rows at once by `Prepared`
-            of_tasks = among(tasks.c.task, "of_tasks", dialect)
-            self.mark_all = prepared(
-                update(tasks).where(tasks.c.workflow == bindparam("of_workflow"), of_tasks), "status"
-            )
-        self.sleep = prepared(of_task, "due")
-        self.attempt = prepared(replacing(schema.attempts, dialect), *schema.attempts.c.keys())
-        self.value = prepared(replacing(schema.stored_values, dialect), *schema.stored_values.c.keys())
-        values = schema.stored_values
-        self.forget = prepared(
-            delete(values).where(
-                values.c.workflow == bindparam("of_workflow"),
-                values.c.role == constant(schema.Role.OUTPUT),
-                values.c.task == bindparam("of_task"),
-                values.c.location == bindparam("of_location"),
-            )
-        )
-        of_run = and_(runs.c.workflow == bindparam("of_workflow"), runs.c.run == bindparam("of_run"))
-        self.begin = prepared(update(runs).where(of_run), "status", "start_time")
-        self.end = prepared(
-            update(runs).where(of_run),
-            "status",
-            "end_time",
-            "error_type",
-            "error_message",
-            "error_task",
-            "error",
         )
 
 

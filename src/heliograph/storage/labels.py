@@ -17,10 +17,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, bindparam, delete, insert
-
-from heliograph.storage import schema
-from heliograph.storage.statements import Prepared
+from heliograph.storage.connection import Connection
+from heliograph.storage.rendered import statements
 
 EMPTY: Final = "{}"
 """User metadata that have no labels."""
@@ -95,24 +93,13 @@ def key_path(key: str) -> str:
 class Labels:
     """Writes them, each within a transaction of who changed the metadata."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        of_workflow, of_task = schema.workflow_labels, schema.task_labels
-        self._add_of_workflow = Prepared(insert(of_workflow), dialect, of_workflow.c.keys())
-        self._add_of_task = Prepared(insert(of_task), dialect, of_task.c.keys())
-        self._drop_of_workflow = Prepared(
-            delete(of_workflow).where(of_workflow.c.workflow == bindparam("of_workflow")), dialect
-        )
-        self._drop_of_task = Prepared(
-            delete(of_task).where(
-                of_task.c.workflow == bindparam("of_workflow"), of_task.c.task == bindparam("of_task")
-            ),
-            dialect,
-        )
+    def __init__(self, kind: str) -> None:
+        self._statements = statements(kind, "labels")
 
     def add(self, connection: Connection, key: int, user_metadata: str) -> None:
         """A workflow has these metadata, and had none."""
         if user_metadata != EMPTY:
-            self._add_of_workflow.tell(connection, *_rows({"workflow": key}, user_metadata))
+            self._statements.add_of_workflow.tell(connection, *_rows({"workflow": key}, user_metadata))
 
     def add_of_tasks(self, connection: Connection, key: int, tasks: Iterable[tuple[int, str]]) -> None:
         """Tasks have these metadata, and had none."""
@@ -122,16 +109,16 @@ class Labels:
             if user_metadata != EMPTY
             for row in _rows({"workflow": key, "task": task}, user_metadata)
         ]
-        self._add_of_task.tell(connection, *found)
+        self._statements.add_of_task.tell(connection, *found)
 
     def replace(self, connection: Connection, key: int, user_metadata: str) -> None:
         """A workflow has these metadata now."""
-        self._drop_of_workflow.tell(connection, {"of_workflow": key})
+        self._statements.drop_of_workflow.tell(connection, {"of_workflow": key})
         self.add(connection, key, user_metadata)
 
     def replace_of_task(self, connection: Connection, key: int, task: int, user_metadata: str) -> None:
         """A task has these metadata now."""
-        self._drop_of_task.tell(connection, {"of_workflow": key, "of_task": task})
+        self._statements.drop_of_task.tell(connection, {"of_workflow": key, "of_task": task})
         self.add_of_tasks(connection, key, [(task, user_metadata)])
 
 

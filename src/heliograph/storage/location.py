@@ -6,10 +6,12 @@ import functools
 import hashlib
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+from heliograph.graph.frozen import record
 
 VARIABLE: Final = "HELIOGRAPH_STORAGE"
 DATABASE_NAME: Final = "heliograph.db"
@@ -18,7 +20,7 @@ _VALUES: Final = "values"
 _SECRET: Final = frozenset({"password", "sslpassword"})
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Location:
     """A storage: its database and its folder for large values.
 

@@ -15,7 +15,6 @@ from typing import Any, Final, cast
 
 from sqlalchemy import (
     BindParameter,
-    Connection,
     Dialect,
     and_,
     bindparam,
@@ -33,10 +32,11 @@ from sqlalchemy.sql import ClauseElement
 from heliograph.records.event import EventState, Handed, SendOrder, SentEvent, Waiting
 from heliograph.records.status import ACTIVE, TASK_OVER, TaskStatus, WorkflowStatus
 from heliograph.storage import rows, schema
-from heliograph.storage.claims import OWNER_COLUMNS, with_owner
+from heliograph.storage.connection import Connection
 from heliograph.storage.database import Database, patient
 from heliograph.storage.liveness import derived_status
 from heliograph.storage.news import Word
+from heliograph.storage.owners import OWNER_COLUMNS, with_owner
 from heliograph.storage.statements import Prepared, constant, constants, replacing
 
 _LOOK_AT_ONCE: Final = 500  # databases limit the parameters of a statement

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BindParameter, Connection, Dialect, bindparam, func, or_, select
-
 from heliograph.graph.identifiers import numbered
 from heliograph.graph.plan import Plan
-from heliograph.storage import schema
-from heliograph.storage.statements import Prepared
+from heliograph.storage.connection import Connection
+from heliograph.storage.rendered import statements
 
 _REMEMBERED: Final = 10_000
 
@@ -17,20 +15,8 @@ _REMEMBERED: Final = 10_000
 class Names:
     """Finds free names, without holding all that are taken in memory."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        tasks = schema.tasks
-        key: BindParameter[int] = bindparam("of_workflow")
-        base: BindParameter[str] = bindparam("base")
-        self._taken = Prepared(
-            select(tasks.c.task).where(tasks.c.workflow == key, tasks.c.task_id == bindparam("of_task_id")),
-            dialect,
-        )
-        # Between "name_" and "name`", the next character, lies all that begins with "name_".
-        with_number = (tasks.c.task_id > bindparam("low")) & (tasks.c.task_id < bindparam("high"))
-        self._count = Prepared(
-            select(func.count()).where(tasks.c.workflow == key, or_(tasks.c.task_id == base, with_number)),
-            dialect,
-        )
+    def __init__(self, kind: str) -> None:
+        self._statements = statements(kind, "names")
         self._next: dict[tuple[int, str], int] = {}
 
     def unique(self, connection: Connection, key: int, plan: Plan) -> tuple[str, ...]:
@@ -55,12 +41,12 @@ class Names:
     def _is_taken(self, connection: Connection, key: int, name: str) -> bool:
         if (key, name) in self._next:
             return True  # numbers have been given to it: so it was taken itself
-        return self._taken.ask(connection, of_workflow=key, of_task_id=name).first() is not None
+        return self._statements.taken.ask(connection, of_workflow=key, of_task_id=name).first() is not None
 
     def _number(self, connection: Connection, key: int, base: str) -> int:
         number = self._next.get((key, base))
         if number is None:
-            counted = self._count.ask(
+            counted = self._statements.count.ask(
                 connection, of_workflow=key, base=base, low=f"{base}_", high=f"{base}`"
             ).scalar_one()
             number = max(counted, 1)

@@ -6,9 +6,10 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Protocol
 from weakref import WeakSet
+
+from heliograph.graph.frozen import record
 
 _MOST_KEYS: Final = 500  # in a message, whose length databases limit
 _SAFETY_SECONDS: Final = 5.0
@@ -17,7 +18,7 @@ _LOOK_SECONDS: Final = 1.0
 """And so often where nobody can be woken: that an engine died changes nothing that is stored."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Word:
     """What has just been stored.
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import Connection, select, update
-
-from heliograph.storage import schema
+from heliograph.storage.connection import Connection
 from heliograph.storage.database import Database
 from heliograph.storage.location import Location
+from heliograph.storage.rendered import statements
 
 
 def new_part(location: Location) -> str | None:
@@ -23,7 +22,7 @@ def new_part(location: Location) -> str | None:
 def move(connection: Connection, location: Location) -> str:
     """Give a saved database a part of its own at its new place; the URL of its values there."""
     part = new_part(location)
-    connection.execute(update(schema.schema_version).values(values_part=part))
+    statements(connection.dialect.name, "storages").move.tell(connection, {"values_part": part})
     return _url(location, part)
 
 
@@ -33,7 +32,7 @@ def values_url(database: Database) -> str:
     if not location.is_values_named:
         return location.values
     with database.read() as connection:
-        part = connection.execute(select(schema.schema_version.c.values_part)).scalar_one()
+        part = statements(database.kind, "storages").part.ask(connection).scalar_one()
     return _url(location, part)
 
 

@@ -12,15 +12,16 @@ import time
 import zlib
 from collections.abc import Callable, Collection
 from decimal import Decimal
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy import Dialect, Engine, create_engine, event, inspect
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.pool import QueuePool
 
 from heliograph.errors import StorageError, StorageUnreachableError
 from heliograph.storage.backend import UndoneError
 from heliograph.storage.clocks import ServerClock
+from heliograph.storage.connection import Connection
 from heliograph.storage.location import Location
 from heliograph.storage.news import Bell, Word
 
@@ -38,8 +39,7 @@ from heliograph.storage.postgresql_bell import PostgreSQLBell
 from heliograph.storage.postgresql_transaction import TerseConnection
 
 _OLDEST: Final = 16
-_POOLED: Final = 1
-"""The first connection waits there for who needs it; then `Readers` keep those that are needed."""
+_POOLED: Final = 8
 _PREPARED_AFTER: Final = 5
 """Times that a statement is run before its plan is kept."""
 _PATIENCE: Final = {
@@ -77,6 +77,7 @@ class PostgreSQL:
         location: of the storage.
     """
 
+    kind = "postgresql"
     driver_error: type[Exception] = psycopg.Error
     is_remote = True
 
@@ -85,7 +86,7 @@ class PostgreSQL:
         self._snapshot_seen = ""
         self._changes = 0
         self._pool: Engine | None = None
-        self._clock = ServerClock(self._asked_time)
+        self._clock = ServerClock(self._asked_time, DBAPIError)
         try:
             self._given = conninfo_to_dict(location.url)
         except psycopg.Error:
@@ -95,8 +96,8 @@ class PostgreSQL:
                 "@host:port/database, with %-codes for special characters (a / is %2F, an @ is %40)"
             ) from None
 
-    def engine(self) -> Engine:
-        """An engine on the server's database, which has to be there."""
+    def open(self) -> None:
+        """The server's database has to be there."""
         made = create_engine(
             "postgresql+psycopg://",
             creator=self._connect,
@@ -111,7 +112,36 @@ class PostgreSQL:
         with made.connect():
             pass
         self._pool = made
-        return made
+
+    def close(self) -> None:
+        """As `Backend.close`."""
+        if self._pool is not None:
+            self._pool.dispose()
+
+    def connect(self) -> Connection:
+        """As `Backend.connect`."""
+        made = self._opened.connect()
+        return Connection(made.connection.dbapi_connection, lambda: made)
+
+    def release(self, connection: Connection) -> None:
+        """As `Backend.release`."""
+        if connection.raw.closed:
+            connection.alchemy.invalidate()  # else closing it would want to tell the server
+        connection.alchemy.close()
+
+    @property
+    def dialect(self) -> Dialect:
+        """As `Backend.dialect`."""
+        return self._opened.dialect
+
+    @property
+    def _opened(self) -> Engine:
+        assert self._pool is not None
+        return self._pool
+
+    def tables(self, connection: Connection) -> set[str]:
+        """As `Backend.tables`."""
+        return set(inspect(connection.alchemy).get_table_names())
 
     def bell(self, hear: Callable[[Word], None]) -> Bell:
         """As `Backend.bell`."""
@@ -122,8 +152,7 @@ class PostgreSQL:
         return self._clock.now()
 
     def _asked_time(self) -> float:
-        assert self._pool is not None
-        with self._pool.connect() as connection:
+        with self._opened.connect() as connection:
             return float(connection.exec_driver_sql(_TIME).scalar_one())
 
     def _connect(self) -> psycopg.Connection[Any]:
@@ -157,12 +186,11 @@ class PostgreSQL:
 
     def is_good(self, connection: Connection) -> bool:
         """Whether the server has not closed the connection meanwhile; asked without a trip to it."""
-        raw: Any = None if connection.invalidated else connection.connection.dbapi_connection
-        return raw is not None and _is_good(raw)
+        return not connection.alchemy.invalidated and _is_good(connection.raw)
 
     def begin(self, connection: Connection) -> None:
         """Each statement of it sees what was committed before that statement."""
-        _raw(connection).begin()
+        connection.raw.begin()
 
     def begin_snapshot(self, connection: Connection) -> None:
         """As `Backend.begin_snapshot`; what is asked on it is planned for its values, each time.
@@ -170,27 +198,24 @@ class PostgreSQL:
         A plan that is kept is one for any workflow. Most have few tasks, so it would read all of them where a
         page is wanted: of one that has 200,000, for seconds.
         """
-        raw: Any = connection.connection.dbapi_connection
-        raw.prepare_threshold = None
-        _execute(connection, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        connection.raw.prepare_threshold = None
+        connection.raw.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
     def end_snapshot(self, connection: Connection) -> None:
         """As `Backend.end_snapshot`; after a rollback, the driver would forget all plans that were kept."""
-        _execute(connection, "COMMIT")
-        raw: Any = connection.connection.dbapi_connection
-        raw.prepare_threshold = _PREPARED_AFTER
+        connection.raw.execute("COMMIT")
+        connection.raw.prepare_threshold = _PREPARED_AFTER
 
     def commit(self, connection: Connection) -> None:
         """As `Backend.commit`."""
-        _raw(connection).commit_all()
+        connection.raw.commit_all()
 
     def undo(self, connection: Connection) -> None:
         """As `Backend.undo`; a connection that is lost undid it by that."""
-        raw: Any = None if connection.invalidated else connection.connection.dbapi_connection
-        if raw is not None:
-            raw.prepare_threshold = _PREPARED_AFTER
-            raw.give_up()
-        if raw is not None and not raw.closed and raw.info.transaction_status != TransactionStatus.IDLE:
+        raw = connection.raw
+        raw.prepare_threshold = _PREPARED_AFTER
+        raw.give_up()
+        if not raw.closed and raw.info.transaction_status != TransactionStatus.IDLE:
             with contextlib.suppress(psycopg.Error):
                 raw.rollback()
 
@@ -202,22 +227,21 @@ class PostgreSQL:
         What isn't stored yet has no row to lock: numbers made of the ids stand for them. One id needs none,
         since who stores one waits for nobody who waits for it.
         """
-        raw = _raw(connection)
         if len(new) > 1:
             numbers = sorted({zlib.crc32(name.encode()) % _NEW_LOCKS for name in new})
-            raw.execute(_LOCK_NEW, {"numbers": numbers})
+            connection.raw.execute(_LOCK_NEW, {"numbers": numbers})
         if ids:
-            raw.execute(_LOCK, {"keys": list(keys), "ids": list(ids)})
+            connection.raw.execute(_LOCK, {"keys": list(keys), "ids": list(ids)})
         elif keys:
-            raw.execute(_LOCK_BY_KEY, {"keys": list(keys)})
+            connection.raw.execute(_LOCK_BY_KEY, {"keys": list(keys)})
 
     def lock_queue(self, connection: Connection) -> None:
         """As `Backend.lock_queue`."""
-        _execute(connection, f"SELECT pg_advisory_xact_lock({_QUEUE_LOCK})")
+        connection.raw.execute(f"SELECT pg_advisory_xact_lock({_QUEUE_LOCK})")
 
     def lock_schema(self, connection: Connection) -> None:
         """As `Backend.lock_schema`."""
-        _execute(connection, f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})")
+        connection.raw.execute(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})")
 
     def changes(self, connection: Connection) -> int:
         """As `Backend.changes`; it differs after one's own commits too.
@@ -225,7 +249,7 @@ class PostgreSQL:
         The server's list of transactions that began and ended: while it reads the same, nobody committed.
         Asking takes no lock and touches no table; a NOTIFY with every commit would make them queue.
         """
-        seen = str(connection.exec_driver_sql("SELECT pg_current_snapshot()::text").scalar_one())
+        (seen,) = connection.raw.execute("SELECT pg_current_snapshot()::text").fetchone()
         if seen != self._snapshot_seen:
             self._snapshot_seen = seen
             self._changes += 1
@@ -240,7 +264,7 @@ class PostgreSQL:
 
     def explained(self, connection: Connection, sql: str) -> list[str]:
         """As `Backend.explained`."""
-        return [str(row[0]) for row in connection.exec_driver_sql(f"EXPLAIN {sql}")]
+        return [str(row[0]) for row in connection.raw.execute(f"EXPLAIN {sql}")]
 
     def ask(self, query: str, limit: int | None) -> tuple[list[str], list[tuple[Any, ...]]]:
         """As `Backend.ask`: a cursor's query can only be one SELECT, and its transaction can't write."""
@@ -321,14 +345,6 @@ def _is_good(raw: psycopg.Connection[Any]) -> bool:
         except psycopg.Error:
             return False
     return True
-
-
-def _raw(connection: Connection) -> TerseConnection:
-    return cast("TerseConnection", connection.connection.dbapi_connection)
-
-
-def _execute(connection: Connection, sql: str) -> None:
-    _raw(connection).execute(sql)
 
 
 def _plain(value: Any) -> Any:

@@ -7,16 +7,18 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Connection, and_, bindparam, func, literal_column, select, union_all
+from sqlalchemy import BindParameter, and_, bindparam, func, literal_column, select, union_all
 
 from heliograph.records.attempt import AttemptRecord
 from heliograph.records.status import ACTIVE, LEFT_ATTEMPT, WorkflowStatus
 from heliograph.records.workflow import RunRecord, TaskRecord, WorkflowRecord, left
 from heliograph.storage import rows, schema
-from heliograph.storage.claims import OWNER_COLUMNS, PRESENCE_COLUMNS, with_owner
+from heliograph.storage.connection import Connection
 from heliograph.storage.database import Database, patient
 from heliograph.storage.liveness import Presence, derived_status
-from heliograph.storage.statements import Prepared, among, constant, constants, listed
+from heliograph.storage.owners import OWNER_COLUMNS, PRESENCE_COLUMNS, with_owner
+from heliograph.storage.statement import listed
+from heliograph.storage.statements import Prepared, among, constant, constants
 from heliograph.storage.task_queries import TaskPage, TaskQueries
 
 _RUN_COLUMNS = (
@@ -177,7 +179,7 @@ class Queries:
         if not keys:
             return []
         presence = Presence(self._clock)
-        asked = self._of_keys.ask(connection, of_keys=listed(keys, self._database.dialect))
+        asked = self._of_keys.ask(connection, of_keys=listed(keys, self._database.kind))
         found = {row.key: self._record(row, presence) for row in asked}
         return [found[key] for key in keys]
 

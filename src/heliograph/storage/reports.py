@@ -6,22 +6,21 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Dialect, bindparam, func, insert, select, update
-
 from heliograph.records.report import Line, Point, Progress, Report
-from heliograph.storage import schema
+from heliograph.storage.connection import Connection
 from heliograph.storage.entries import AttemptReport
 from heliograph.storage.labels import Labels
+from heliograph.storage.layout import SaidKind
+from heliograph.storage.rendered import statements
 from heliograph.storage.rows import storable_text
-from heliograph.storage.statements import Prepared, inserting, replacing
 
 
 class Reports:
     """Stores them."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        self._dialect = dialect
-        self._made: _Statements | None = None
+    def __init__(self, kind: str) -> None:
+        self._statements = statements(kind, "reports")
+        self._labels = Labels(kind)
 
     def store(self, connection: Connection, key: int, said: Iterable[AttemptReport]) -> list[list[Any]]:
         """Store what attempts of a workflow said, in order.
@@ -81,48 +80,13 @@ class Reports:
         text = _merged(known, update)
         of_task = {"of_workflow": key, "of_task": task, "user_metadata": text}
         self._statements.set_of_task.tell(connection, of_task)
-        self._statements.labels.replace_of_task(connection, key, task, text)
+        self._labels.replace_of_task(connection, key, task, text)
 
     def _update_workflow(self, connection: Connection, key: int, update: Mapping[str, Any]) -> None:
         known = self._statements.of_workflow.ask(connection, of_key=key).scalar_one()
         text = _merged(known, update)
         self._statements.set_of_workflow.tell(connection, {"of_key": key, "user_metadata": text})
-        self._statements.labels.replace(connection, key, text)
-
-    @property
-    def _statements(self) -> _Statements:
-        # Few programs report: those that don't should not have to prepare these statements.
-        if self._made is None:
-            self._made = _Statements(self._dialect)
-        return self._made
-
-
-class _Statements:
-    """What is said to the database, prepared once."""
-
-    def __init__(self, dialect: Dialect) -> None:
-        workflows, tasks, reports, said = schema.workflows, schema.tasks, schema.reports, schema.said
-        of_workflow: BindParameter[int] = bindparam("of_workflow")
-        is_task = (tasks.c.workflow == of_workflow) & (tasks.c.task == bindparam("of_task"))
-        is_workflow = workflows.c.key == bindparam("of_key")
-        counted = ("lines", "points", "lines_dropped", "points_dropped")
-        add = inserting(reports, dialect)
-        self.count = Prepared(
-            add.on_conflict_do_update(
-                index_elements=["workflow", "task", "attempt"],
-                set_={name: add.excluded[name] for name in counted},
-            ),
-            dialect,
-            ["workflow", "task", "attempt", *counted],
-        )
-        self.stand = Prepared(replacing(reports, dialect), dialect, reports.c.keys())
-        self.last = Prepared(select(func.max(said.c.number)).where(said.c.workflow == of_workflow), dialect)
-        self.said = Prepared(insert(said), dialect, said.c.keys())
-        self.of_task = Prepared(select(tasks.c.user_metadata).where(is_task), dialect)
-        self.of_workflow = Prepared(select(workflows.c.user_metadata).where(is_workflow), dialect)
-        self.set_of_task = Prepared(update(tasks).where(is_task), dialect, ["user_metadata"])
-        self.set_of_workflow = Prepared(update(workflows).where(is_workflow), dialect, ["user_metadata"])
-        self.labels = Labels(dialect)
+        self._labels.replace(connection, key, text)
 
 
 def _merged(known: str, update: Mapping[str, Any]) -> str:
@@ -137,14 +101,14 @@ def _standing(progress: Progress) -> tuple[float, float | None, str | None, floa
 def _said_row(item: Line | Point) -> dict[str, Any]:
     if isinstance(item, Line):
         what: dict[str, Any] = {
-            "kind": schema.SaidKind.LINE.value,
+            "kind": SaidKind.LINE.value,
             "text": storable_text(item.text),
             "value": None,
             "step": None,
         }
     else:
         what = {
-            "kind": schema.SaidKind.POINT.value,
+            "kind": SaidKind.POINT.value,
             "text": storable_text(item.key),
             "value": item.value,
             "step": item.step,

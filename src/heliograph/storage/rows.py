@@ -30,7 +30,7 @@ from heliograph.records.workflow import (
     WorkflowRecord,
 )
 from heliograph.storage.entries import AttemptEntry
-from heliograph.storage.schema import Role
+from heliograph.storage.layout import Role
 
 # Of an attempt that only began, little is known; one record of nothing serves them all.
 _NO_RESOURCES: Final = Resources(measured="")

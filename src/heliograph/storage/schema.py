@@ -29,9 +29,7 @@ from sqlalchemy import (
 from heliograph.graph.identifiers import MAX_LENGTH
 from heliograph.records.event import EventState
 from heliograph.records.status import AttemptStatus, RunReason, TaskStatus, WorkflowStatus
-
-VERSION: Final = 4
-"""The version of this schema. A store says which it has; see `storage.migrations`."""
+from heliograph.storage.layout import Role, SaidKind
 
 metadata = MetaData()
 
@@ -224,13 +222,6 @@ attempts = Table(
 )
 
 
-class Role(StrEnum):
-    """What a stored value is to its task."""
-
-    ARGUMENTS = "arguments"
-    OUTPUT = "output"
-
-
 # "values" is a word of SQL's own.
 stored_values = Table(
     "stored_values",
@@ -294,13 +285,6 @@ reports = Table(
     Column("points_dropped", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
-
-
-class SaidKind(StrEnum):
-    """What a row of `said` is."""
-
-    LINE = "line"
-    POINT = "point"
 
 
 said = Table(

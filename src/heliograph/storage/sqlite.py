@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
-import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.pool import QueuePool
-
 from heliograph.errors import StorageCorruptError, StorageError
+from heliograph.storage.connection import Connection
 from heliograph.storage.location import Location
 from heliograph.storage.news import Word
 
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect
+
+    from heliograph.storage.alchemy import Alchemy
+
 _BUSY_SECONDS: Final = 60.0
-_POOLED: Final = 1
-"""The first connection waits there for who needs it; then `Readers` keep those that are needed."""
+_KEPT: Final = 8  # connections that nobody uses
+_STATEMENTS: Final = 256
 _LOG_BYTES: Final = 1_000 * 4_096  # SQLite starts over at the beginning of the log after so many pages
 _SPARE_BYTES: Final = 64 * 1024 * 1024  # a disk with less has no room to give away
 _ALLOWED: Final = frozenset(
@@ -38,6 +41,7 @@ class SQLite:
         path: of the file.
     """
 
+    kind = "sqlite"
     is_remote = False
     driver_error: type[Exception] = sqlite3.Error
 
@@ -46,26 +50,59 @@ class SQLite:
         self._path = path
         self._name = os.fspath(path)  # once: it is looked at with every commit
         self._identity: tuple[int, int] | None = None
+        self._idle: list[Connection] = []
 
-    def engine(self) -> Engine:
-        """An engine on the file; folder and file are made where there are none.
-
-        WAL lets readers read while one writes; ``synchronous=FULL`` makes a commit survive a power cut.
-        """
+    def open(self) -> None:
+        """Folder and file are made where there are none."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        made = create_engine(
-            self._location.url,
-            poolclass=QueuePool,
-            pool_size=_POOLED,
-            max_overflow=-1,
-            pool_reset_on_return=None,  # statements outside of a transaction leave nothing to roll back
-            connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False, "cached_statements": 256},
-        )
-        event.listen(made, "connect", _configure)
-        with made.connect():
-            pass
+        self.release(self.connect())
         self._identity = self._identified()
-        return made
+
+    def close(self) -> None:
+        """As `Backend.close`."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def connect(self) -> Connection:
+        """As `Backend.connect`: the one that was used last, whose cache is warmest."""
+        with contextlib.suppress(IndexError):
+            return self._idle.pop()
+        raw = sqlite3.connect(
+            self._name,
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,  # no transactions but those that are begun by name
+            check_same_thread=False,
+            cached_statements=_STATEMENTS,
+        )
+        try:
+            _configure(raw)
+        except BaseException:
+            raw.close()
+            raise
+        return Connection(raw, lambda: self._alchemy.over(raw))
+
+    def release(self, connection: Connection) -> None:
+        """As `Backend.release`."""
+        if len(self._idle) < _KEPT:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    @functools.cached_property
+    def _alchemy(self) -> Alchemy:
+        from heliograph.storage.alchemy import Alchemy  # late: what only runs workflows never needs it
+
+        return Alchemy()
+
+    @property
+    def dialect(self) -> Dialect:
+        """As `Backend.dialect`."""
+        return self._alchemy.dialect
+
+    def tables(self, connection: Connection) -> set[str]:
+        """As `Backend.tables`."""
+        found = connection.raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {name for (name,) in found}
 
     def is_good(self, connection: Connection) -> bool:
         """No server can end it."""
@@ -95,12 +132,11 @@ class SQLite:
 
     def begin(self, connection: Connection) -> None:
         """Taking the write lock at once, a transaction can't find half-way that another got in between."""
-        raw: Any = connection.connection.dbapi_connection
-        raw.execute("BEGIN IMMEDIATE")
+        connection.raw.execute("BEGIN IMMEDIATE")
 
     def begin_snapshot(self, connection: Connection) -> None:
         """In WAL mode every transaction reads from one moment."""
-        _execute(connection, "BEGIN")
+        connection.raw.execute("BEGIN")
 
     def end_snapshot(self, connection: Connection) -> None:
         """As `Backend.end_snapshot`."""
@@ -108,14 +144,12 @@ class SQLite:
 
     def commit(self, connection: Connection) -> None:
         """As `Backend.commit`."""
-        raw: Any = connection.connection.dbapi_connection
-        raw.execute("COMMIT")
+        connection.raw.execute("COMMIT")
 
     def undo(self, connection: Connection) -> None:
         """As `Backend.undo`."""
-        raw = connection.connection.dbapi_connection
-        if raw is not None and getattr(raw, "in_transaction", False):
-            _execute(connection, "ROLLBACK")
+        if connection.raw.in_transaction:
+            connection.raw.execute("ROLLBACK")
 
     def lock(
         self, connection: Connection, keys: Collection[int], ids: Collection[str], new: Collection[str]
@@ -130,8 +164,7 @@ class SQLite:
 
     def changes(self, connection: Connection) -> int:
         """As `Backend.changes`; asking costs microseconds."""
-        raw: Any = connection.connection.dbapi_connection
-        return int(raw.execute("PRAGMA data_version").fetchone()[0])
+        return int(connection.raw.execute("PRAGMA data_version").fetchone()[0])
 
     def make_room(self) -> None:
         """Give the write-ahead log the length that it grows to anyway.
@@ -144,7 +177,8 @@ class SQLite:
         log = self._path.with_name(f"{self._path.name}-wal")
         with contextlib.closing(sqlite3.connect(self._path, timeout=0, isolation_level=None)) as connection:
             is_long = log.stat().st_size >= _LOG_BYTES
-            if is_long or shutil.disk_usage(self._path.parent).free < _SPARE_BYTES:
+            disk = os.statvfs(self._path.parent)
+            if is_long or disk.f_bavail * disk.f_frsize < _SPARE_BYTES:
                 return
             for statement in (
                 "PRAGMA cache_size=8",
@@ -162,12 +196,12 @@ class SQLite:
 
     def problems(self, connection: Connection) -> tuple[str, ...]:
         """As `Backend.problems`; of a large database that takes seconds."""
-        said = connection.exec_driver_sql("PRAGMA quick_check(10)").scalars()
-        return tuple(line for line in said if line != "ok")
+        said = connection.raw.execute("PRAGMA quick_check(10)")
+        return tuple(line for (line,) in said if line != "ok")
 
     def explained(self, connection: Connection, sql: str) -> list[str]:
         """As `Backend.explained`."""
-        return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")]
+        return [row[3] for row in connection.raw.execute(f"EXPLAIN QUERY PLAN {sql}")]
 
     def ask(self, query: str, limit: int | None) -> tuple[list[str], list[tuple[Any, ...]]]:
         """As `Backend.ask`, on a connection that may not write."""
@@ -200,17 +234,10 @@ class SQLite:
         return StorageError(f"{where}: {text}")
 
 
-def _configure(connection: sqlite3.Connection, _record: Any) -> None:
-    connection.isolation_level = None  # no transactions but those that are begun by name
-    cursor = connection.cursor()
+def _configure(connection: sqlite3.Connection) -> None:
+    """WAL lets readers read while one writes; ``synchronous=FULL`` makes a commit survive a power cut."""
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _execute(connection: Connection, sql: str) -> None:
-    raw: Any = connection.connection.dbapi_connection
-    raw.execute(sql)
+        connection.execute(f"PRAGMA {pragma}")
 
 
 def _authorized(action: int, *_: str | None) -> int:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, insert
-
 from heliograph.errors import StorageError
 from heliograph.graph.function import Function
 from heliograph.graph.plan import Plan, PlannedTask
@@ -14,32 +12,23 @@ from heliograph.records.attempt import StoredValue
 from heliograph.records.status import RunReason, TaskStatus, WorkflowStatus
 from heliograph.records.workflow import Owner
 from heliograph.scheduling.transitions import initial_status
-from heliograph.storage import rows, schema
+from heliograph.storage import rows
 from heliograph.storage.arguments import STAGED_SECONDS
+from heliograph.storage.connection import Connection
 from heliograph.storage.entries import Accepted, Expansion, Provenance, Refused, Submission, Unstored
 from heliograph.storage.labels import Labels
+from heliograph.storage.layout import Role
 from heliograph.storage.names import Names
-from heliograph.storage.statements import Prepared, inserting
+from heliograph.storage.rendered import statements
 
 
 class Submissions:
     """Stores new workflows, each within a transaction of the journal."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        self._names = Names(dialect)
-        self._labels = Labels(dialect)
-        make = inserting(schema.workflows, dialect)
-        columns = [column.name for column in schema.workflows.c if column.name != "key"]
-        self._workflow = Prepared(
-            make.on_conflict_do_nothing(index_elements=["workflow_id"]).returning(schema.workflows.c.key),
-            dialect,
-            columns,
-        )
-        self._run = Prepared(insert(schema.runs), dialect, schema.runs.c.keys())
-        self._function = Prepared(insert(schema.functions), dialect, schema.functions.c.keys())
-        self._task = Prepared(insert(schema.tasks), dialect, schema.tasks.c.keys())
-        self._dependency = Prepared(insert(schema.dependencies), dialect, schema.dependencies.c.keys())
-        self._value = Prepared(insert(schema.stored_values), dialect, schema.stored_values.c.keys())
+    def __init__(self, kind: str) -> None:
+        self._statements = statements(kind, "submissions")
+        self._names = Names(kind)
+        self._labels = Labels(kind)
 
     def store(
         self, connection: Connection, submission: Submission, owner: Owner | None, now: float
@@ -55,10 +44,10 @@ class Submissions:
         plan = submission.plan
         if submission.folder is not None and now - submission.created_time > STAGED_SECONDS:
             return Unstored(_too_late(submission, now))
-        key = self._workflow.ask(connection, **_workflow_row(submission)).scalar_one_or_none()
+        key = self._statements.workflow.ask(connection, **_workflow_row(submission)).scalar_one_or_none()
         if key is None:
             return Refused(None)
-        self._run.tell(
+        self._statements.run.tell(
             connection,
             run_row(
                 key,
@@ -120,14 +109,14 @@ class Submissions:
         arguments: Sequence[StoredValue],
         first: int,
     ) -> None:
-        self._function.tell(connection, *[_function_row(key, *function) for function in functions])
-        self._task.put(connection, tasks)
+        self._statements.function.tell(connection, *[_function_row(key, *function) for function in functions])
+        self._statements.task.put(connection, tasks)
         self._labels.add_of_tasks(
             connection,
             key,
             [(task, planned.options.metadata_json) for task, planned in enumerate(plan.tasks, first)],
         )
-        self._dependency.put(
+        self._statements.dependency.put(
             connection,
             [
                 (key, task, place, first + upstream)
@@ -135,12 +124,9 @@ class Submissions:
                 for place, upstream in enumerate(planned.upstream)
             ],
         )
-        self._value.put(
+        self._statements.value.put(
             connection,
-            [
-                rows.value_row(key, task, schema.Role.ARGUMENTS, value)
-                for task, value in enumerate(arguments, first)
-            ],
+            [rows.value_row(key, task, Role.ARGUMENTS, value) for task, value in enumerate(arguments, first)],
         )
 
 

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Connection, and_, bindparam, literal_column, select
+from sqlalchemy import BindParameter, and_, bindparam, literal_column, select
 
 from heliograph.records.attempt import AttemptRecord
 from heliograph.records.workflow import InputRecord, TaskRecord
 from heliograph.storage import rows, schema
+from heliograph.storage.connection import Connection
 from heliograph.storage.database import Database
+from heliograph.storage.layout import Role
 from heliograph.storage.statements import Prepared, constant
 
 INPUTS_TOLD: Final = 1000
@@ -42,13 +44,13 @@ class TaskQueries:
         tasks, functions, values = schema.tasks, schema.functions, schema.stored_values
         of_workflow: BindParameter[int] = bindparam("of_workflow")
 
-        def stored(role: schema.Role) -> Any:
+        def stored(role: Role) -> Any:
             table = values.alias(role.value)
             of_task = and_(table.c.workflow == tasks.c.workflow, table.c.task == tasks.c.task)
             return table, of_task & (table.c.role == constant(role))
 
-        output, is_output = stored(schema.Role.OUTPUT)
-        arguments, is_arguments = stored(schema.Role.ARGUMENTS)
+        output, is_output = stored(Role.OUTPUT)
+        arguments, is_arguments = stored(Role.ARGUMENTS)
         creators = tasks.alias("creators")
         function = and_(functions.c.workflow == tasks.c.workflow, functions.c.function == tasks.c.function)
         creator = and_(creators.c.workflow == tasks.c.workflow, creators.c.task == tasks.c.creator)

@@ -14,6 +14,7 @@ from heliograph.records.trace import AttemptColumns, OutputColumns, TaskColumns,
 from heliograph.records.workflow import FunctionRecord
 from heliograph.storage import rows, schema
 from heliograph.storage.database import Database
+from heliograph.storage.layout import Role
 from heliograph.storage.queries import Queries
 from heliograph.storage.statements import Prepared, constant
 
@@ -73,7 +74,7 @@ class Traces:
         )
         self._outputs = self._prepared(
             select(*_columns(values, OutputColumns))
-            .where(values.c.workflow == key, values.c.role == constant(schema.Role.OUTPUT))
+            .where(values.c.workflow == key, values.c.role == constant(Role.OUTPUT))
             .order_by(values.c.task)
         )
 

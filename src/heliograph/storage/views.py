@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, and_, case, literal, select
+from sqlalchemy import Dialect, Select, and_, case, literal, select
 from sqlalchemy import inspect as inspected
 
 from heliograph.storage import rows, schema
+from heliograph.storage.connection import Connection
 from heliograph.storage.database import Database
-from heliograph.storage.schema import Role, SaidKind
+from heliograph.storage.layout import Role, SaidKind
 from heliograph.storage.statements import constant
 
 _W, _R, _T, _A = schema.workflows, schema.runs, schema.tasks, schema.attempts
@@ -227,19 +228,24 @@ VIEWS: Final[Mapping[str, View]] = {
 """By name."""
 
 
+def creation(name: str, dialect: Dialect) -> str:
+    """What makes one of them."""
+    body = VIEWS[name].select().compile(dialect=dialect, compile_kwargs={"literal_binds": True})
+    return f"CREATE VIEW {name} AS {body}"
+
+
 def create(connection: Connection) -> None:
     """Make the views that are not there yet."""
-    there = set(inspected(connection).get_view_names())
-    for name, view in VIEWS.items():
+    there = set(inspected(connection.alchemy).get_view_names())
+    for name in VIEWS:
         if name not in there:
-            body = view.select().compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
-            connection.exec_driver_sql(f"CREATE VIEW {name} AS {body}")
+            connection.raw.execute(creation(name, connection.dialect))
 
 
 def ensure(database: Database) -> None:
     """Make them in a store that is older than they are."""
     with database.read() as connection:
-        missing = set(VIEWS).difference(inspected(connection).get_view_names())
+        missing = set(VIEWS).difference(inspected(connection.alchemy).get_view_names())
     if missing:
         with database.write() as connection:
             database.lock_schema(connection)

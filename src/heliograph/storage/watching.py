@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Connection, bindparam, func, literal_column, select
+from sqlalchemy import BindParameter, bindparam, func, literal_column, select
 
 from heliograph.records.change import Change, ChangeKind
 from heliograph.records.status import WorkflowStatus
 from heliograph.storage import rows, schema
+from heliograph.storage.connection import Connection
 from heliograph.storage.database import Database
+from heliograph.storage.layout import SaidKind
 from heliograph.storage.statements import Prepared, constant
 from heliograph.storage.task_queries import TaskQueries
 
@@ -81,7 +83,7 @@ class Watching:
                 .limit(bindparam("most"))
                 .offset(literal_column("0"))
             )
-            for kind in schema.SaidKind
+            for kind in SaidKind
             for one_task in (False, True)
         }
 
@@ -123,9 +125,7 @@ class Watching:
         with self._database.read() as connection:
             return self._last.ask(connection, of_workflow=key).scalar_one() or 0
 
-    def said(
-        self, key: int, kind: schema.SaidKind, task_id: str | None, after: int, limit: int
-    ) -> list[SaidRecord]:
+    def said(self, key: int, kind: SaidKind, task_id: str | None, after: int, limit: int) -> list[SaidRecord]:
         """Lines or points of a workflow, or of one of its tasks, in the order in which they were stored.
 
         Args:
@@ -174,7 +174,7 @@ class Watching:
                 yield ChangeKind.PROGRESS, standing, task, attempt, time
             case ["said", first, last]:
                 for row in self._said.ask(connection, of_workflow=key, first=first, last=last):
-                    if row.kind == schema.SaidKind.LINE:
+                    if row.kind == SaidKind.LINE:
                         yield ChangeKind.LINE, {"text": row.text}, row.task, row.attempt, row.time
                     else:
                         point = {"key": row.text, "value": rows.whole(row.value), "step": row.step}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -47,15 +48,41 @@ def address(storage: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.port}"
 
 
-@pytest.fixture
-def page(browser: Browser, address: str) -> Iterator[Page]:
-    """A page of the server; what goes wrong in it fails the test."""
+@contextmanager
+def _opened(browser: Browser, address: str) -> Iterator[tuple[Page, list[str]]]:
+    """A page of the server, and what goes wrong in it."""
     context = browser.new_context(base_url=address, viewport={"width": 1200, "height": 800}, locale="en-GB")
     context.set_default_timeout(1000 * DEADLINE)
     made = context.new_page()
     wrong: list[str] = []
     made.on("pageerror", lambda error: wrong.append(str(error)))
     made.on("console", lambda said: said.type in ("error", "warning") and wrong.append(said.text))
-    yield made
+    yield made, wrong
     context.close()
+
+
+def _check(wrong: list[str]) -> None:
     assert [text for text in wrong if "status of 40" not in text] == []
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """A page of the server; what goes wrong in it fails the test."""
+    with _opened(browser, address) as (made, wrong):
+        yield made
+    _check(wrong)
+
+
+@pytest.fixture(scope="package")
+def _window(browser: Browser, address: str) -> Iterator[tuple[Page, list[str]]]:
+    with _opened(browser, address) as opened:
+        yield opened
+
+
+@pytest.fixture
+def same_page(_window: tuple[Page, list[str]]) -> Iterator[Page]:
+    """As `page`, for tests that only look: they load, one after the other, into one and the same."""
+    made, wrong = _window
+    wrong.clear()
+    yield made
+    _check(wrong)

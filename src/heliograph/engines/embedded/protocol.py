@@ -22,11 +22,11 @@ from __future__ import annotations
 import pickle
 from array import array
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
 from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from heliograph.engines.executor import AttemptKey, Payload, Receipt, Work
+from heliograph.graph.frozen import record
 from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, Worker
 from heliograph.records.report import Line, Point, Progress, Report
 
@@ -44,7 +44,7 @@ class Setup(NamedTuple):
     worker_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Order:
     """An attempt, as the worker gets it.
 
@@ -70,12 +70,8 @@ class Answer(NamedTuple):
     receipt: Receipt
 
 
-def _fields_of(kind: type) -> attrgetter[tuple[Any, ...]]:
-    return attrgetter(*[field.name for field in fields(kind)])
-
-
-_value: Final = _fields_of(StoredValue)
-_failure: Final = _fields_of(Failure)
+_value: Final = attrgetter(*StoredValue.__match_args__)
+_failure: Final = attrgetter(*Failure.__match_args__)
 
 
 def pack_order(work: Work, ticket: int, submitted: float, is_known: bool, forget: bool) -> bytes:
@@ -205,7 +201,7 @@ def unpack_report(data: bytes) -> tuple[int, Report] | None:
     )
 
 
-_progress: Final = _fields_of(Progress)
-_point: Final = _fields_of(Point)
-_line: Final = _fields_of(Line)
-_LINE_FIELDS: Final = len(fields(Line))
+_progress: Final = attrgetter(*Progress.__match_args__)
+_point: Final = attrgetter(*Point.__match_args__)
+_line: Final = attrgetter(*Line.__match_args__)
+_LINE_FIELDS: Final = len(Line.__match_args__)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection, Dialect, func, select
+from sqlalchemy import Dialect, func, select
 
 from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.storage import schema
-from heliograph.storage.claims import PRESENCE_COLUMNS, with_owner
+from heliograph.storage.connection import Connection
 from heliograph.storage.liveness import Presence
+from heliograph.storage.owners import PRESENCE_COLUMNS, with_owner
+from heliograph.storage.rendered import statements
 from heliograph.storage.statements import Prepared, constants
 
 
@@ -23,13 +25,8 @@ class ByStatus:
 
     def __init__(self, dialect: Dialect, clock: Callable[[], float]) -> None:
         self._clock = clock
-        counts, workflows = schema.workflow_counts, schema.workflows
-        self._ended = Prepared(
-            select(counts.c.status, func.sum(counts.c.workflows).label("workflows")).group_by(
-                counts.c.status
-            ),
-            dialect,
-        )
+        workflows = schema.workflows
+        self._ended = statements(dialect.name, "counts").ended
         self._active = Prepared(
             select(workflows.c.status, func.count().label("workflows"), *PRESENCE_COLUMNS)
             .select_from(with_owner())

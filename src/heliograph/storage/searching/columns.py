@@ -27,6 +27,7 @@ from sqlalchemy.sql.expression import UnaryExpression
 from heliograph.records.status import ACTIVE, LEFT_TASK, TaskStatus, WorkflowStatus
 from heliograph.search.fields import OF_WORKFLOW
 from heliograph.storage import schema
+from heliograph.storage.layout import Role
 from heliograph.storage.statements import constant, constants
 
 Column = ColumnElement[Any]
@@ -249,7 +250,7 @@ def _of_output(name: str) -> Callable[[], Column]:
     def made() -> Column:
         values, tasks = schema.stored_values, schema.tasks
         its = [values.c.workflow == tasks.c.workflow, values.c.task == tasks.c.task]
-        return _one(select(values.c[name]).where(*its, values.c.role == constant(schema.Role.OUTPUT)), tasks)
+        return _one(select(values.c[name]).where(*its, values.c.role == constant(Role.OUTPUT)), tasks)
 
     return made
 

@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, select, true
+from sqlalchemy import ColumnElement, Select, func, literal_column, select, true
 
 from heliograph.records.status import ACTIVE, TaskStatus, WorkflowStatus
 from heliograph.search.expressions import Comparison, Condition, Exists, OneOf, Operator, Or, Value
 from heliograph.search.fields import FieldAsked, FieldKind, asked
 from heliograph.storage import schema
+from heliograph.storage.connection import Connection
 from heliograph.storage.searching.conditions import (
     Label,
     begins_with,

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, case, func, literal, null, select
+from sqlalchemy import ColumnElement, case, func, literal, null, select
 
 from heliograph.records.status import WorkflowStatus
 from heliograph.search.expressions import Condition, conjuncts
 from heliograph.search.fields import FieldAsked, FieldKind
 from heliograph.storage import labels, schema
+from heliograph.storage.connection import Connection
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.conditions import Clauses, label_path
 from heliograph.storage.searching.drivers import best

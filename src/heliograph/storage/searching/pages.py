@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     Select,
     Text,
     and_,
@@ -24,6 +23,7 @@ from sqlalchemy import (
 from heliograph.search.expressions import Condition, conjuncts
 from heliograph.search.fields import FieldAsked, FieldKind
 from heliograph.storage import schema
+from heliograph.storage.connection import Connection
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.conditions import Clauses, label_path, label_table
 from heliograph.storage.searching.drivers import Driver, best, drivers

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import bindparam, select
 
 from heliograph.records.workflow import TaskRecord, WorkflowRecord
 from heliograph.search.expressions import Condition
 from heliograph.search.fields import FieldAsked, FieldKind
 from heliograph.storage import schema
+from heliograph.storage.connection import Connection
 from heliograph.storage.database import Database
 from heliograph.storage.liveness import is_alive
 from heliograph.storage.queries import Queries

@@ -1,8 +1,6 @@
-"""Connections that read are kept, but for those on which something failed."""
+"""Connections that are read from: nobody else has one meanwhile, and a failure leaves nothing open on it."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -11,17 +9,13 @@ from heliograph.errors import StorageError
 from tests.storage.opened import Opened
 
 
-def raw(connection: Any) -> object:
-    return connection.connection.dbapi_connection
-
-
 def test_one_is_used_again(here: Opened) -> None:
     database = here.store._database
     with database.read() as first, database.snapshot() as second:
-        both = {raw(first), raw(second)}
+        both = {first.raw, second.raw}
         assert len(both) == 2  # nobody else has one until it is given back
     with database.snapshot() as first, database.read() as second:
-        assert {raw(first), raw(second)} == both
+        assert {first.raw, second.raw} == both
 
 
 @pytest.mark.parametrize("how", ["read", "snapshot"])
@@ -34,10 +28,3 @@ def test_one_that_failed_leaves_nothing_open(here: Opened, how: str) -> None:
             raise KeyError
     with database.snapshot() as connection:
         assert connection.execute(text("SELECT 1")).scalar_one() == 1
-
-
-def test_what_comes_back_after_the_end_is_closed(here: Opened) -> None:
-    database = here.store._database
-    with database.read() as connection:
-        database.close()
-    assert connection.closed

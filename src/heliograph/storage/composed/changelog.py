@@ -1,0 +1,23 @@
+"""What `storage.changelog` says."""
+
+from __future__ import annotations
+
+from sqlalchemy import Dialect, bindparam, func, insert, literal_column, select
+
+from heliograph.storage import schema
+from heliograph.storage.statements import Composed
+
+
+def statements(dialect: Dialect) -> dict[str, Composed]:
+    """By name."""
+    changes = schema.changes
+    last = select(func.max(changes.c.number)).where(changes.c.workflow == bindparam("of_workflow"))
+    number = func.coalesce(last.scalar_subquery(), literal_column("0")) + literal_column("1")
+    note = insert(changes).values(
+        workflow=bindparam("of_workflow"),
+        number=number,
+        run=bindparam("of_run"),
+        time=bindparam("at"),
+        what=bindparam("story"),
+    )
+    return {"note": Composed(note)}

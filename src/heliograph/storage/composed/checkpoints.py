@@ -1,0 +1,106 @@
+"""What `storage.checkpoints` says."""
+
+from __future__ import annotations
+
+import operator
+
+from sqlalchemy import BindParameter, Dialect, bindparam, func, select
+
+from heliograph.storage import schema
+from heliograph.storage.layout import Role
+from heliograph.storage.statements import Composed, among, constant
+
+
+def statements(dialect: Dialect) -> dict[str, Composed]:
+    """By name."""
+    tasks, functions, needs = schema.tasks, schema.functions, schema.dependencies
+    attempts, values, workflows, runs = (
+        schema.attempts,
+        schema.stored_values,
+        schema.workflows,
+        schema.runs,
+    )
+    key: BindParameter[int] = bindparam("of_workflow")
+    failed = tasks.c.task_id.label("error_task_id")
+    tried = attempts.alias("tried")
+    of_failed = (runs.c.workflow, runs.c.error_task, runs.c.run)
+    last = select(func.max(tried.c.attempt)).where(
+        *map(operator.eq, (tried.c.workflow, tried.c.task, tried.c.run), of_failed)
+    )
+    raised_in = (
+        select(attempts.c.error_traceback)
+        .where(attempts.c.workflow == runs.c.workflow, attempts.c.task == runs.c.error_task)
+        .where(attempts.c.attempt == last.scalar_subquery())
+        .scalar_subquery()
+        .label("error_traceback")
+    )
+    runs_of_many = select(workflows.c.key, workflows.c.run, workflows.c.status)
+    return {
+        "tasks": Composed(
+            select(
+                tasks.c.task_id,
+                tasks.c.function,
+                tasks.c.status,
+                tasks.c.options,
+                tasks.c.user_metadata,
+                tasks.c.frame,
+                tasks.c.delivers_to,
+                tasks.c.due,
+            )
+            .where(tasks.c.workflow == key)
+            .order_by(tasks.c.task)
+        ),
+        "output_task": Composed(
+            select(workflows.c.output_task).where(workflows.c.key == bindparam("of_key"))
+        ),
+        "functions": Composed(
+            select(functions.c.module, functions.c.qualname, functions.c.payload, functions.c.is_async)
+            .where(functions.c.workflow == key)
+            .order_by(functions.c.function)
+        ),
+        "needs": Composed(
+            select(needs.c.task, needs.c.upstream)
+            .where(needs.c.workflow == key)
+            .order_by(needs.c.task, needs.c.place)
+        ),
+        "stored": Composed(
+            select(values.c.task).where(values.c.workflow == key, values.c.role == constant(Role.OUTPUT))
+        ),
+        "attempts": Composed(
+            select(attempts.c.task, func.max(attempts.c.attempt).label("attempts"))
+            .where(attempts.c.workflow == key)
+            .group_by(attempts.c.task)
+        ),
+        "value": Composed(
+            select(values).where(
+                values.c.workflow == key,
+                values.c.task == bindparam("of_task"),
+                values.c.role == bindparam("of_role"),
+            )
+        ),
+        "number": Composed(
+            select(tasks.c.task, tasks.c.delivers_to).where(
+                tasks.c.workflow == key, tasks.c.task_id == bindparam("of_task_id")
+            )
+        ),
+        "by_number": Composed(
+            select(tasks.c.task, tasks.c.delivers_to, tasks.c.status).where(
+                tasks.c.workflow == key, tasks.c.task == bindparam("of_task")
+            )
+        ),
+        "error": Composed(
+            select(runs.c.error_type, runs.c.error_message, runs.c.error, failed, raised_in)
+            .select_from(
+                workflows.join(
+                    runs, (runs.c.workflow == workflows.c.key) & (runs.c.run == workflows.c.run)
+                ).outerjoin(
+                    tasks, (tasks.c.workflow == runs.c.workflow) & (tasks.c.task == runs.c.error_task)
+                )
+            )
+            .where(workflows.c.key == key)
+        ),
+        "run_status": Composed(
+            select(runs.c.status).where(runs.c.workflow == key, runs.c.run == bindparam("of_run"))
+        ),
+        "runs": Composed(runs_of_many.where(among(workflows.c.key, "of_keys", dialect))),
+    }

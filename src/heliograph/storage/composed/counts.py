@@ -1,0 +1,33 @@
+"""What `storage.counts` says."""
+
+from __future__ import annotations
+
+from sqlalchemy import Dialect, delete, func, insert, literal_column, select
+
+from heliograph.records.status import ACTIVE
+from heliograph.storage import schema
+from heliograph.storage.statements import Composed, constants, inserting
+
+
+def statements(dialect: Dialect) -> dict[str, Composed]:
+    """By name."""
+    counts, workflows = schema.workflow_counts, schema.workflows
+    add = inserting(counts, dialect)
+    counted = (
+        select(literal_column("0"), workflows.c.status, func.count())
+        .where(workflows.c.status.not_in(constants(ACTIVE)))
+        .group_by(workflows.c.status)
+    )
+    summed = func.sum(counts.c.workflows).label("workflows")
+    return {
+        "add": Composed(
+            add.on_conflict_do_update(
+                index_elements=["shard", "status"],
+                set_={"workflows": counts.c.workflows + add.excluded.workflows},
+            ),
+            counts.c.keys(),
+        ),
+        "ended": Composed(select(counts.c.status, summed).group_by(counts.c.status)),
+        "clear": Composed(delete(counts)),
+        "recount": Composed(insert(counts).from_select(counts.c.keys(), counted)),
+    }

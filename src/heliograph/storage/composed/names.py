@@ -1,0 +1,25 @@
+"""What `storage.names` says."""
+
+from __future__ import annotations
+
+from sqlalchemy import BindParameter, Dialect, bindparam, func, or_, select
+
+from heliograph.storage import schema
+from heliograph.storage.statements import Composed
+
+
+def statements(dialect: Dialect) -> dict[str, Composed]:
+    """By name."""
+    tasks = schema.tasks
+    key: BindParameter[int] = bindparam("of_workflow")
+    base: BindParameter[str] = bindparam("base")
+    # Between "name_" and "name`", the next character, lies all that begins with "name_".
+    with_number = (tasks.c.task_id > bindparam("low")) & (tasks.c.task_id < bindparam("high"))
+    return {
+        "taken": Composed(
+            select(tasks.c.task).where(tasks.c.workflow == key, tasks.c.task_id == bindparam("of_task_id"))
+        ),
+        "count": Composed(
+            select(func.count()).where(tasks.c.workflow == key, or_(tasks.c.task_id == base, with_number))
+        ),
+    }

@@ -1,0 +1,20 @@
+"""What is said about a storage as a whole: its version, and where its values are."""
+
+from __future__ import annotations
+
+from sqlalchemy import Dialect, insert, select, update
+
+from heliograph.storage import schema
+from heliograph.storage.statements import Composed
+
+
+def statements(dialect: Dialect) -> dict[str, Composed]:
+    """By name."""
+    version = schema.schema_version
+    return {
+        "create": Composed(insert(version), version.c.keys()),
+        "version": Composed(select(version.c.version)),
+        "upgrade": Composed(update(version), ["version"]),
+        "part": Composed(select(version.c.values_part)),
+        "move": Composed(update(version), ["values_part"]),
+    }

@@ -1,0 +1,25 @@
+"""What `storage.submissions` says."""
+
+from __future__ import annotations
+
+from sqlalchemy import Dialect, insert
+
+from heliograph.storage import schema
+from heliograph.storage.statements import Composed, inserting
+
+
+def statements(dialect: Dialect) -> dict[str, Composed]:
+    """By name."""
+    made = inserting(schema.workflows, dialect).on_conflict_do_nothing(index_elements=["workflow_id"])
+    columns = [column.name for column in schema.workflows.c if column.name != "key"]
+    whole = {
+        "run": schema.runs,
+        "function": schema.functions,
+        "task": schema.tasks,
+        "dependency": schema.dependencies,
+        "value": schema.stored_values,
+    }
+    return {
+        "workflow": Composed(made.returning(schema.workflows.c.key), columns),
+        **{name: Composed(insert(table), table.c.keys()) for name, table in whole.items()},
+    }

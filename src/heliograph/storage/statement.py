@@ -1,0 +1,201 @@
+"""Statements as text, run at the driver's own speed.
+
+SQLAlchemy's execution layer costs ten times the statement itself for the small ones that the journal and
+`get_metadata` live on. So statements that are always the same are given to the driver as text. Where that
+comes from is told by `storage.rendered` and `storage.statements`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import namedtuple
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
+
+from heliograph.storage.bulk import LEAST, Bulk, Rows
+from heliograph.storage.connection import Connection
+
+Row = Mapping[str, Any]
+_BATCH: Final = 5000
+"""Rows read at once to become columns: all of 200,000 would take as much memory again."""
+
+
+class Wording(NamedTuple):
+    """A statement as one kind of database is told it.
+
+    Attributes:
+        sql: its text.
+        places: names of its values, in the order in which the text has places for them; None: it has names.
+        names: of the columns of its answer.
+        columns: of an insert, that rows will give.
+        bulk: the text for many rows at once, see `Bulk`; None: there is none.
+        binary: which of its values are bytes; only said with `bulk`.
+    """
+
+    sql: str
+    places: Sequence[str] | None
+    names: Sequence[str]
+    columns: Sequence[str]
+    bulk: str | None = None
+    binary: Sequence[str] = ()
+
+
+class Answer:
+    """The rows of a statement, in order; each has its columns by name.
+
+    Args:
+        cursor: of the driver, which has them.
+        row: makes a row with names of one without.
+    """
+
+    __slots__ = ("_cursor", "_row")
+
+    def __init__(self, cursor: Any, row: Callable[[Any], Any]) -> None:
+        self._cursor = cursor
+        self._row = row
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self._row, self._cursor)
+
+    def all(self) -> list[Any]:
+        """All of them."""
+        return list(self)
+
+    def plain(self) -> list[tuple[Any, ...]]:
+        """All of them without names: of 200,000, these would cost more than the rows."""
+        return list(self._cursor.fetchall())
+
+    def columns(self, names: Sequence[str], recurring: Collection[str] = ()) -> dict[str, list[Any]]:
+        """All of them, as one list a column.
+
+        Args:
+            names: of the columns.
+            recurring: columns of few values: each value is kept once, however many rows have it.
+        """
+        columns: list[list[Any]] = [[] for _ in names]
+        known: list[dict[Any, Any] | None] = [{} if name in recurring else None for name in names]
+        while batch := self._cursor.fetchmany(_BATCH):
+            for column, shared, values in zip(columns, known, zip(*batch, strict=True), strict=True):
+                column += values if shared is None else map(shared.setdefault, values, values)
+        return dict(zip(names, columns, strict=True))
+
+    def first(self) -> Any:
+        """The first one; None: there is none."""
+        found = self._cursor.fetchone()
+        self._cursor.close()  # else it would go on reading, and keep what it reads from
+        return None if found is None else self._row(found)
+
+    def scalars(self) -> Iterator[Any]:
+        """The first value of each."""
+        return (row[0] for row in self._cursor)
+
+    def scalar_one_or_none(self) -> Any:
+        """The first value of the first one; None: there is none."""
+        found = self.first()
+        return None if found is None else found[0]
+
+    def scalar_one(self) -> Any:
+        """The first value of the first one, which has to be there.
+
+        Raises:
+            LookupError: it is not.
+        """
+        found = self.first()
+        if found is None:
+            raise LookupError("a row was expected, and there is none")
+        return found[0]
+
+
+class Statement:
+    """One statement for one kind of database.
+
+    Args:
+        worded: gives its text, when it is first run: most programs never run most statements.
+    """
+
+    __slots__ = ("_bulk", "_columns", "_is_in_order", "_pick", "_row", "_rows", "_sql", "_worded")
+
+    def __init__(self, worded: Callable[[], Wording]) -> None:
+        self._worded = worded
+        self._sql = ""  # not known yet
+        self._rows: Rows | None = None
+
+    def _prepare(self) -> None:
+        """Make it ready. Two threads may do so at once; what they make is the same, and `_sql` comes last."""
+        wording = self._worded()
+        self._bulk = None if wording.bulk is None else Bulk(wording.bulk, wording.binary)
+        # The names are known only now, which no type checker can follow. Without any, no type is made:
+        # that evaluates code, and where this is done at Python's end it forgets that Ctrl-C ended it.
+        made: Any = namedtuple
+        names = wording.names
+        self._row: Callable[[Any], Any] = made("Row", names, rename=True)._make if names else tuple
+        places = wording.places
+        self._columns = wording.columns
+        self._is_in_order = places is not None and list(places) == list(wording.columns)
+        match places:
+            case None:
+                self._pick: Any = dict
+            case []:
+                self._pick = _nothing
+            case [name]:
+                self._pick = lambda row: (row[name],)
+            case _:
+                self._pick = itemgetter(*places)
+        self._sql = wording.sql
+
+    def ask(self, connection: Connection, **values: Any) -> Answer:
+        """Run it for its rows, straight on the driver."""
+        if not self._sql:
+            self._prepare()
+        raw = connection.raw
+        return Answer(raw.execute(self._sql, self._pick(values)), self._row)
+
+    def put(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """As `tell`, for an insert: each row has the values of its `columns`, in their order."""
+        if not self._sql:
+            self._prepare()
+        if not self._is_in_order:
+            self.tell(connection, *[dict(zip(self._columns, row, strict=True)) for row in rows])
+            return
+        raw = connection.raw
+        if len(rows) == 1:
+            raw.execute(self._sql, rows[0])
+        elif len(rows) < LEAST:
+            raw.executemany(self._sql, rows)
+        else:
+            if self._rows is None:
+                self._rows = Rows(self._sql)
+            self._rows.put(raw, rows)
+
+    def tell(self, connection: Connection, *rows: Row) -> None:
+        """Run it once for each of these, straight on the driver."""
+        if not rows:
+            return
+        if not self._sql:
+            self._prepare()
+        raw = connection.raw
+        if len(rows) == 1:
+            raw.execute(self._sql, self._pick(rows[0]))
+        elif self._bulk is None or not self._bulk.tell(raw, rows):
+            raw.cursor().executemany(self._sql, [self._pick(row) for row in rows])
+
+    def changed(self, connection: Connection, row: Row) -> int:
+        """Run it for this, straight on the driver; returns how many rows of its table it changed."""
+        if not self._sql:
+            self._prepare()
+        return int(connection.raw.execute(self._sql, self._pick(row)).rowcount)
+
+
+def _nothing(_row: Row) -> tuple[()]:
+    return ()
+
+
+def listed(values: Sequence[int], kind: str) -> object:
+    """Many values as one, for a parameter of `statements.among`.
+
+    Args:
+        values: any number of them.
+        kind: of database.
+    """
+    return json.dumps(values) if kind == "sqlite" else list(values)
