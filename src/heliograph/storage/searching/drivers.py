@@ -37,18 +37,23 @@ class Driver:
     """A way to the rows along an index.
 
     Attributes:
-        rows: the keys of rows that may be found: of workflows, or of tasks (with their numbers).
+        key: the key of rows that may be found: of workflows, or of tasks (with their numbers).
         table: where they are read; None: from the table that is searched.
         clauses: what of that table's rows.
         is_ordered: along the index, they come in the order of the table's key.
         is_single: there is one row at most.
     """
 
-    rows: Select[Any]
+    key: Sequence[ColumnElement[Any]]
     table: Any
     clauses: Sequence[ColumnElement[bool]]
     is_ordered: bool
     is_single: bool = False
+
+    @property
+    def rows(self) -> Select[Any]:
+        """The keys."""
+        return select(*self.key).where(*self.clauses)
 
 
 def best(connection: Connection, conditions: Sequence[Condition], tasks: bool) -> Driver | None:
@@ -130,11 +135,11 @@ def _label(table: Any) -> Label:
 def _of_labels(field: FieldAsked, table: Any, clause: ColumnElement[bool], in_order: bool) -> Driver:
     key = [table.c.workflow, *([table.c.task] if table is schema.task_labels else [])]
     clauses = [table.c.path == label_path(field), clause]
-    return Driver(select(*key).where(*clauses), table, clauses, in_order)
+    return Driver(key, table, clauses, in_order)
 
 
 def _of_table(table: Any, key: Any, clauses: Sequence[ColumnElement[bool]], in_order: bool) -> Driver:
-    return Driver(select(key).where(*clauses), None, clauses, in_order)
+    return Driver([key], None, clauses, in_order)
 
 
 def _of_status(status: WorkflowStatus, in_order: bool) -> Driver:
@@ -148,7 +153,7 @@ def _of_task_status(status: TaskStatus) -> Iterator[Driver]:
     tasks, workflows = schema.tasks, schema.workflows
     if status is TaskStatus.FAILED:
         clauses = [tasks.c.status == constant(status)]
-        yield Driver(select(tasks.c.workflow, tasks.c.task).where(*clauses), None, clauses, True)
+        yield Driver([tasks.c.workflow, tasks.c.task], None, clauses, True)
     elif status is TaskStatus.RUNNING:  # its workflow is active, or was when its engine went
         yield _of_table(workflows, workflows.c.key, [workflows.c.status.in_(constants(ACTIVE))], False)
 

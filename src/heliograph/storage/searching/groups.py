@@ -99,7 +99,7 @@ def _grouped(
         .where(*[Clauses(columns, dialect).of(part) for part in wanted])
     )
     driver = best(connection, wanted, columns.tasks) if dialect == "sqlite" else None
-    if driver is not None and len(driver.rows.selected_columns) == 1:
+    if driver is not None and len(driver.key) == 1:
         rows = rows.where(columns.workflow.in_(driver.rows))
     # A row of nothing still counts: where nothing else is asked, the table itself is what is counted.
     table = (rows if parts or of else rows.add_columns(literal(1))).subquery()

@@ -52,7 +52,7 @@ def over_time(
     wanted = [] if condition is None else conjuncts(condition)
     clauses = [Clauses(columns, dialect).of(part) for part in wanted]
     driver = best(connection, wanted, columns.tasks) if dialect == "sqlite" else None
-    if driver is not None and len(driver.rows.selected_columns) == 1:
+    if driver is not None and len(driver.key) == 1:
         clauses.append(columns.workflow.in_(driver.rows))
     # Two statements: along the index of times, the first and the last are found without the others.
     ends = [

@@ -97,10 +97,9 @@ def _along_first(
     ordered = [driver for driver in drivers(wanted, columns.tasks) if driver.is_ordered]
     # Labels before statuses, of which there are few.
     for driver in sorted(ordered, key=lambda driver: driver.table is None):
-        key, source = columns.key, columns.table
+        key, source = driver.key, columns.table
         if driver.table is not None:
-            key = tuple(driver.table.c[name] for name in ("workflow", "task")[: len(key)])
-            its = [its == key for its, key in zip(columns.key, key, strict=True)]
+            its = [its == part for its, part in zip(columns.key, key, strict=True)]
             source = driver.table.outerjoin(columns.table, and_(*its))  # outer: so this table leads
         behind = [] if after is None else [_older(key, after.key)]
         most = limit + _FIRST
@@ -143,7 +142,7 @@ def _statement(
     driver = best(connection, wanted, columns.tasks) if dialect == "sqlite" else None
     key = columns.key
     if driver is not None and driver.is_ordered and value is None and driver.table is not None:
-        key = tuple(driver.table.c[name] for name in ("workflow", "task")[: len(key)])
+        key = tuple(driver.key)
     made = select(*key, *([] if value is None else [value.label("ordered_by")])).select_from(columns.table)
     if driver is not None:
         made = _along(made, driver, columns, in_order=value is None)
@@ -159,12 +158,11 @@ def _along(made: Select[Any], driver: Driver, columns: Columns, in_order: bool) 
     if driver.is_ordered and in_order:
         if driver.table is None:
             return made.where(*driver.clauses)
-        its = zip(("workflow", "task"), columns.key, strict=False)
-        joined = [driver.table.c[name] == part for name, part in its]
+        joined = [its == part for its, part in zip(driver.key, columns.key, strict=True)]
         return made.select_from(driver.table).where(*driver.clauses, *joined)
-    if len(driver.rows.selected_columns) == 1 and driver.is_single:
+    if len(driver.key) == 1 and driver.is_single:
         return made.where(columns.workflow == driver.rows.limit(1).scalar_subquery())
-    if len(driver.rows.selected_columns) == 1:
+    if len(driver.key) == 1:
         return made.where(columns.workflow.in_(driver.rows))
     return made.where(tuple_(*columns.key).in_(driver.rows))
 
