@@ -387,7 +387,7 @@ def resume_all(include_failed: bool = False) -> list[tuple[str, Any]]:
     session = _opened()
     wanted = {WorkflowStatus.RESUMABLE} | ({WorkflowStatus.FAILED} if include_failed else set())
     waiting = session.store.queries.workflows(wanted)
-    waiting.sort(key=lambda record: record.run.status is WorkflowStatus.PENDING)
+    waiting.sort(key=lambda record: record.stored_status is WorkflowStatus.PENDING)
     resumed: list[tuple[str, Any]] = []
     for record in waiting:
         try:

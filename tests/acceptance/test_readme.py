@@ -166,7 +166,24 @@ OPTIONS = (
     '"checkpoint": true}'
 )
 WORKFLOW = WorkflowRecord(
-    1, "w", "f", WorkflowStatus.FAILED, "{}", 0, OPTIONS, {TaskStatus.FAILED: 1}, RUN, "parent"
+    key=1,
+    workflow_id="w",
+    name="f",
+    status=WorkflowStatus.FAILED,
+    stored_status=WorkflowStatus.FAILED,
+    user_metadata="{}",
+    output_task=0,
+    output_options=OPTIONS,
+    progress={TaskStatus.FAILED: 1},
+    parent="parent",
+    run=1,
+    start_time=1.0,
+    end_time=1.0,
+    owner_id="o",
+    engine="embedded",
+    error_type="builtins.OSError",
+    error_message="broken",
+    error_task="task",
 )
 TASK = TaskRecord(
     number=0,

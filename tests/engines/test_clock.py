@@ -91,7 +91,7 @@ def test_the_lease_goes_by_the_new_time(flows: Flows, gate: Gate, jump: float) -
     flows.clock.set_by = jump
 
     def lease_left() -> float:
-        owner = found(flows.store, "held").run.owner
+        owner = flows.store.queries.runs(found(flows.store, "held").key)[-1].owner
         assert owner is not None
         return owner.lease_until - flows.clock()
 

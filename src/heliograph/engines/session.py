@@ -124,8 +124,7 @@ class Session:
         """The engine that goes on with a stored workflow: Ray where that had it last."""
         if self.settings.engine == "ray":
             return self.ray
-        owner = found(self.store, workflow_id).run.owner
-        return self.ray if owner is not None and owner.engine == "ray" else self.engine
+        return self.ray if found(self.store, workflow_id).engine == "ray" else self.engine
 
     @property
     def embedded(self) -> Engine | None:

@@ -194,7 +194,7 @@ def compare(a: Trace, b: Trace) -> Comparison:
         _side(a, sides_a),
         _side(b, sides_b),
         differences(json.loads(a.workflow.user_metadata), json.loads(b.workflow.user_metadata)),
-        differences(a.workflow.run.code, b.workflow.run.code),
+        differences(a.runs[-1].code, b.runs[-1].code),
         differences(_sources(a), _sources(b)),
         tuple(task_id for task_id in in_a if task_id not in in_b),
         tuple(task_id for task_id in in_b if task_id not in in_a),
@@ -246,7 +246,7 @@ class _Facts:
 
 
 def _task_sides(trace: Trace) -> list[TaskSide]:
-    of, newest = trace.attempts, trace.workflow.run.run
+    of, newest = trace.attempts, trace.workflow.run
     last: dict[int, int] = {task: place for place, task in enumerate(of.task)}
     counts = Counter(of.task)
     sides = []
@@ -264,12 +264,12 @@ def _task_sides(trace: Trace) -> list[TaskSide]:
 
 def _side(trace: Trace, tasks: list[TaskSide]) -> Side:
     workflow, of = trace.workflow, trace.attempts
-    begin, end = run_extent(trace, workflow.run)
+    begin, end = run_extent(trace, trace.runs[-1])
     return Side(
         workflow.workflow_id,
         workflow.name,
         workflow.status,
-        workflow.run.run,
+        workflow.run,
         end - begin,
         len(trace.tasks),
         sum(task.reused for task in tasks),

@@ -111,14 +111,14 @@ class _Followed:
             return None
         store = session().store
         record = found(store, self._workflow_id)
-        seen = (record.status, record.run.run, store.watching.last_change(record.key))
+        seen = (record.status, record.run, store.watching.last_change(record.key))
         if seen == self._seen:
             return None
         self._seen = seen
         with much_is_made():
             trace = trace_of(self._workflow_id)
-            if trace.workflow.run.run != self.run:
-                self.run, self._told = trace.workflow.run.run, set()
+            if trace.workflow.run != self.run:
+                self.run, self._told = trace.workflow.run, set()
             spans = {name: span for name, span in ended_spans(trace).items() if name not in self._told}
         self._told.update(spans)
         self.is_over = trace.workflow.status not in ACTIVE

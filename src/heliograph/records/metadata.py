@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import Any
 
@@ -22,31 +23,37 @@ def workflow_metadata(record: WorkflowRecord, storage: str) -> dict[str, Any]:
     """A workflow as a dict.
 
     Args:
-        record: the workflow with its newest run.
+        record: the workflow.
         storage: where it is stored.
     """
-    run = record.run
-    total = sum(record.progress.values())
-    return {
+    progress = record.progress
+    made: dict[str, Any] = {
         "workflow_id": record.workflow_id,
         "name": record.name,
         "status": record.status,
         "task_options": _options(record.output_options),
         "user_metadata": json.loads(record.user_metadata),
         "progress": {
-            "done": record.progress.get(TaskStatus.SUCCESSFUL, 0),
-            "total": total,
-            "by_status": {status.value: count for status, count in record.progress.items()},
+            "done": progress.get(TaskStatus.SUCCESSFUL, 0),
+            "total": sum(progress.values()),
+            "by_status": {status.value: count for status, count in progress.items()},
         },
-        "runs": run.run,
-        **_known(
-            error=_run_error(run),
-            parent=record.parent,
-            engine=run.owner and run.owner.engine,
-            storage=storage,
-        ),
-        "stats": _known(start_time=run.start_time, end_time=run.end_time),
+        "runs": record.run,
     }
+    # One by one, where others are made by `_known`: a page has many of these.
+    if record.error_type is not None:
+        made["error"] = _run_error(record)
+    if record.parent is not None:
+        made["parent"] = record.parent
+    if record.engine is not None:
+        made["engine"] = record.engine
+    made["storage"] = storage
+    stats = made["stats"] = {}
+    if record.start_time is not None:
+        stats["start_time"] = record.start_time
+    if record.end_time is not None:
+        stats["end_time"] = record.end_time
+    return made
 
 
 def run_metadata(run: RunRecord) -> dict[str, Any]:
@@ -126,6 +133,18 @@ def attempt_metadata(record: AttemptRecord, before: AttemptRecord | None = None)
 
 def _options(stored: str) -> dict[str, Any]:
     """A task's options; of those of Ray that JSON can't hold, what they look like."""
+    plain = _plain_options(stored)
+    return _all_options(stored) if plain is None else plain.copy()
+
+
+@functools.lru_cache(256)  # most tasks share their options with many others
+def _plain_options(stored: str) -> dict[str, Any] | None:
+    """Them, if a copy of the dict shares nothing with it that can be changed."""
+    options = _all_options(stored)
+    return None if any(isinstance(value, dict | list) for value in options.values()) else options
+
+
+def _all_options(stored: str) -> dict[str, Any]:
     options: dict[str, Any] = json.loads(stored)
     options.pop("references", None)
     if "ray_options" in options:
@@ -276,7 +295,7 @@ def _task_error(task: TaskRecord) -> dict[str, Any] | None:
     return None if failure is None else _failure(failure)
 
 
-def _run_error(run: RunRecord) -> dict[str, Any] | None:
+def _run_error(run: RunRecord | WorkflowRecord) -> dict[str, Any] | None:
     if run.error_type is None:
         return None
     return _known(type=run.error_type, message=run.error_message, task_id=run.error_task)

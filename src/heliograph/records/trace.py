@@ -121,7 +121,7 @@ class Trace:
     """A workflow with all that happened in it, as of one moment.
 
     Attributes:
-        workflow: itself, with its newest run.
+        workflow: itself.
         runs: all of them, oldest first.
         functions: what its tasks call.
         tasks: by number.

@@ -94,7 +94,7 @@ def _forget_rows(database: Database, workflow: WorkflowRecord, folders: set[str]
         database.lock(connection, keys=[workflow.key])
         row = connection.execute(
             delete(schema.workflows)
-            .where(schema.workflows.c.key == workflow.key, schema.workflows.c.run == workflow.run.run)
+            .where(schema.workflows.c.key == workflow.key, schema.workflows.c.run == workflow.run)
             .returning(schema.workflows.c.status)
         ).first()
         if row is None and folders:

@@ -58,12 +58,6 @@ class Counts:
             self._statements.add.put(connection, [(self._shard, status, more) for status, more in changed])
 
 
-def ended(connection: Connection) -> dict[WorkflowStatus, int]:
-    """How many workflows there are of each status that is not active."""
-    summed = statements(connection.dialect.name, "counts").ended.ask(connection)
-    return {WorkflowStatus(row.status): int(row.workflows) for row in summed}
-
-
 def recount(connection: Connection) -> None:
     """Count them all anew: where many came in at once."""
     said = statements(connection.dialect.name, "counts")

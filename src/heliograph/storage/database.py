@@ -7,7 +7,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from heliograph.errors import StorageError, StorageUnreachableError
@@ -15,6 +15,7 @@ from heliograph.storage.backend import Backend, UndoneError
 from heliograph.storage.connection import Connection
 from heliograph.storage.location import Location
 from heliograph.storage.news import News
+from heliograph.storage.reading import Reading, Snapshot
 
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
@@ -52,28 +53,13 @@ class Database:
         self._is_leaving = threading.Event()
         self.news = News(self._backend.bell, self.changes)
 
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> AbstractContextManager[Connection]:
         """A connection on which each statement sees a snapshot of its own."""
-        with self._translated():
-            self._backend.check()  # an open file can be read long after it was removed
-            connection = self._backend.connect()
-            try:
-                yield connection
-            finally:
-                self._backend.release(connection)
+        return Reading(self._backend, self._translate)
 
-    @contextmanager
-    def snapshot(self) -> Iterator[Connection]:
+    def snapshot(self) -> AbstractContextManager[Connection]:
         """A connection on which all statements see the same moment."""
-        with self.read() as connection:
-            self._backend.begin_snapshot(connection)
-            try:
-                yield connection
-            except BaseException:
-                self._backend.undo(connection)
-                raise
-            self._backend.end_snapshot(connection)
+        return Snapshot(self._backend, self._translate)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

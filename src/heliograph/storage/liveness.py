@@ -7,7 +7,8 @@ import os
 import socket
 import sys
 import uuid
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Protocol
 
 from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.records.workflow import Owner
@@ -50,7 +51,27 @@ def this_machine() -> str:
         return f"{socket.gethostname()}/{uuid.getnode():x}/{psutil.boot_time():.0f}"
 
 
-def is_alive(owner: Owner | None, now: float) -> bool:
+class Process(Protocol):
+    """A process that holds a lease: an `Owner`, or a row that has so much of one."""
+
+    @property
+    def machine(self) -> str:
+        """Where its pid means something."""
+
+    @property
+    def pid(self) -> int:
+        """Which it is there."""
+
+    @property
+    def process_start(self) -> float:
+        """When it started."""
+
+    @property
+    def lease_until(self) -> float:
+        """Past this time it counts as gone."""
+
+
+def is_alive(owner: Process | None, now: float) -> bool:
     """Whether an owner is still there.
 
     It is not if its lease ran out, or if it was a process of this machine and that process is gone: then
@@ -63,6 +84,35 @@ def is_alive(owner: Owner | None, now: float) -> bool:
     if owner is None or owner.lease_until < now:
         return False
     return owner.machine != this_machine() or _process_lives(owner.pid, owner.process_start)
+
+
+class Presence:
+    """Which engines are there, as of one look: each is looked at once, however many workflows it has.
+
+    Args:
+        clock: gives Unix seconds; asked only if that matters.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._alive: dict[str, bool] = {}
+
+    def status(self, stored: WorkflowStatus, owner_id: str | None, owner: Process) -> WorkflowStatus:
+        """As `derived_status`.
+
+        Args:
+            stored: the workflow's status.
+            owner_id: id of its owner; None: it has none.
+            owner: where that runs; nothing where it has none.
+        """
+        if stored not in ACTIVE:
+            return stored
+        if owner_id is None:
+            return derived_status(stored, None, 0.0)
+        is_there = self._alive.get(owner_id)
+        if is_there is None:
+            is_there = self._alive[owner_id] = is_alive(owner, self._clock())
+        return stored if is_there else WorkflowStatus.RESUMABLE
 
 
 def derived_status(stored: WorkflowStatus, owner: Owner | None, now: float) -> WorkflowStatus:

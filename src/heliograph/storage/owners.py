@@ -19,6 +19,15 @@ OWNER_COLUMNS = (
     schema.owners.c.code.label("owner_code"),
 )
 
+PRESENCE_COLUMNS = (
+    schema.runs.c.owner,
+    schema.owners.c.machine,
+    schema.owners.c.pid,
+    schema.owners.c.process_start,
+    schema.owners.c.lease_until,
+)
+"""Whose a run is, and as much of that owner as tells whether it is there."""
+
 
 def with_owner() -> Any:
     """Workflows, each with its newest run and that one's owner."""

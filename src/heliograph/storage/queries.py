@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import BindParameter, and_, bindparam, func, select
+from sqlalchemy import BindParameter, and_, bindparam, func, literal_column, select, union_all
 
 from heliograph.records.attempt import AttemptRecord
 from heliograph.records.status import ACTIVE, LEFT_ATTEMPT, WorkflowStatus
@@ -15,9 +15,10 @@ from heliograph.records.workflow import RunRecord, TaskRecord, WorkflowRecord, l
 from heliograph.storage import rows, schema
 from heliograph.storage.connection import Connection
 from heliograph.storage.database import Database, patient
-from heliograph.storage.liveness import derived_status
-from heliograph.storage.owners import OWNER_COLUMNS, with_owner
-from heliograph.storage.statements import Prepared
+from heliograph.storage.liveness import Presence, derived_status
+from heliograph.storage.owners import OWNER_COLUMNS, PRESENCE_COLUMNS, with_owner
+from heliograph.storage.statement import listed
+from heliograph.storage.statements import Prepared, among, constant, constants
 from heliograph.storage.task_queries import TaskPage, TaskQueries
 
 _RUN_COLUMNS = (
@@ -36,6 +37,8 @@ _RUN_COLUMNS = (
     schema.runs.c.error_type,
     schema.runs.c.error_message,
 )
+
+_STATUSES: Final = {status.value: status for status in WorkflowStatus}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +82,22 @@ class Queries:
             workflows.c.output_options,
             workflows.c.progress,
             workflows.c.parent,
-            *_RUN_COLUMNS,
+            workflows.c.run,
+            runs.c.start_time,
+            runs.c.end_time,
+            runs.c.error_type,
+            runs.c.error_message,
             failed.c.task_id.label("error_task_id"),
-            *OWNER_COLUMNS,
+            owners.c.engine,
+            *PRESENCE_COLUMNS,
         ).select_from(with_owner().outerjoin(failed, failed_task))
         self._workflow = self._prepared(
             self._workflow_select.where(workflows.c.workflow_id == bindparam("of_id"))
         )
+        self._of_keys = self._prepared(
+            self._workflow_select.where(among(workflows.c.key, "of_keys", database.dialect))
+        )
+        self._lists: dict[tuple[frozenset[WorkflowStatus] | None, bool, bool], Prepared] = {}
         self._runs = self._prepared(
             select(*_RUN_COLUMNS, failed.c.task_id.label("error_task_id"), *OWNER_COLUMNS)
             .select_from(
@@ -108,7 +120,7 @@ class Queries:
     def workflow_in(self, connection: Connection, workflow_id: str) -> WorkflowRecord | None:
         """As `workflow`, of the moment that the connection sees."""
         row = self._workflow.ask(connection, of_id=workflow_id).first()
-        return None if row is None else self._workflow_record(row)
+        return None if row is None else self._record(row, Presence(self._clock))
 
     @patient
     def workflows(
@@ -125,28 +137,50 @@ class Queries:
             newest_first: the other way round.
             limit: at most so many; None: all.
         """
-        workflows = schema.workflows
-        order = workflows.c.key  # keys count up
-        statement = self._workflow_select.order_by(order.desc() if newest_first else order)
-        wanted = None if statuses is None else set(statuses)
-        if wanted is not None:
-            if WorkflowStatus.RESUMABLE in wanted:
-                wanted |= ACTIVE  # which of these are RESUMABLE is known only when they are looked at
-            statement = statement.where(workflows.c.status.in_([status.value for status in sorted(wanted)]))
-        if limit is not None and (wanted is None or wanted.isdisjoint(ACTIVE)):
-            statement = statement.limit(limit)
+        wanted = None if statuses is None else frozenset(statuses)
+        if wanted is not None and not wanted:
+            return []
+        asked = wanted, newest_first, limit is not None
+        listing = self._lists.get(asked)
+        if listing is None:
+            listing = self._lists[asked] = self._prepared(self._listing(*asked))
+        presence = Presence(self._clock)
         with self._database.read() as connection:
             # Lazily: where the status is derived, SQL can't count to the limit.
-            records = map(self._workflow_record, connection.execute(statement))
-            found = (record for record in records if statuses is None or record.status in statuses)
+            records = (self._record(row, presence) for row in listing.ask(connection, most=limit))
+            found = (record for record in records if wanted is None or record.status in wanted)
             return list(islice(found, limit))
+
+    def _listing(self, wanted: frozenset[WorkflowStatus] | None, newest_first: bool, is_limited: bool) -> Any:
+        """Workflows of these statuses in order; if there is a limit, no more than ``most`` of each.
+
+        All that are active are listed where RUNNING, PENDING or RESUMABLE is wanted: which of these it is is
+        known only when they are looked at.
+        """
+        workflows, key = schema.workflows, schema.workflows.c.key  # keys count up
+        order = key.desc() if newest_first else key.asc()
+
+        def limited(statement: Any) -> Any:
+            return statement.limit(bindparam("most")).offset(literal_column("0")) if is_limited else statement
+
+        statement = self._workflow_select.order_by(order)
+        if wanted is None:
+            return limited(statement)
+        # One after the other: along its index, each has its own in order. All together would be sorted.
+        ended = sorted(wanted - ACTIVE - {WorkflowStatus.RESUMABLE})
+        have = [select(key).where(workflows.c.status == constant(status)).order_by(order) for status in ended]
+        each = [select(limited(of_status).subquery()) for of_status in have]
+        if len(ended) < len(wanted):
+            each.append(select(key).where(workflows.c.status.in_(constants(ACTIVE))))
+        return statement.where(key.in_(union_all(*each) if len(each) > 1 else each[0]))
 
     def records(self, connection: Connection, keys: Sequence[int]) -> list[WorkflowRecord]:
         """Workflows by their keys, in the order of these; on a snapshot."""
         if not keys:
             return []
-        statement = self._workflow_select.where(schema.workflows.c.key.in_(keys))
-        found = {row.key: self._workflow_record(row) for row in connection.execute(statement)}
+        presence = Presence(self._clock)
+        asked = self._of_keys.ask(connection, of_keys=listed(keys, self._database.kind))
+        found = {row.key: self._record(row, presence) for row in asked}
         return [found[key] for key in keys]
 
     def task_records(
@@ -206,7 +240,7 @@ class Queries:
             change = self._last_change.ask(connection, of_workflow=row.key).scalar_one()
         if page is None:
             return None
-        record = self._workflow_record(row)
+        record = self._record(row, Presence(self._clock))
         tasks = tuple(_as_read(record, task) for task in page.tasks)
         return Snapshot(record, replace(page, tasks=tasks), change or 0)
 
@@ -235,9 +269,9 @@ class Queries:
     def _prepared(self, statement: Any) -> Prepared:
         return Prepared(statement, self._database.dialect)
 
-    def _workflow_record(self, row: Any) -> WorkflowRecord:
-        status = derived_status(WorkflowStatus(row.status), rows.owner_record(row), self._clock())
-        return rows.workflow_record(row, status)
+    def _record(self, row: Any, presence: Presence) -> WorkflowRecord:
+        stored = _STATUSES[row.status]
+        return rows.workflow_record(row, stored, presence.status(stored, row.owner, row))
 
 
 def _in_a_row(keys: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:

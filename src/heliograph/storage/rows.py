@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from heliograph.graph.options import TaskOptions
@@ -226,33 +227,49 @@ def run_record(row: Any) -> RunRecord:
     )
 
 
-def workflow_record(row: Any, status: WorkflowStatus) -> WorkflowRecord:
-    """A workflow with its newest run.
+def workflow_record(row: Any, stored: WorkflowStatus, status: WorkflowStatus) -> WorkflowRecord:
+    """A workflow, and how its newest run stands.
 
     Args:
         row: of the workflow, joined with its newest run and that one's owner.
-        status: as derived from what is stored and whether the owner lives.
+        stored: its status as stored.
+        status: as derived from that and from whether the owner lives.
     """
+    progress = _progress(row.progress)
+    # By place, and in one go: a page has many, and names would cost as much again.
     return WorkflowRecord(
-        key=row.key,
-        workflow_id=row.workflow_id,
-        name=row.name,
-        status=status,
-        user_metadata=row.user_metadata,
-        output_task=row.output_task,
-        output_options=whole_options(row.output_options),
-        progress=_progress(row.progress, status),
-        run=run_record(row),
-        parent=row.parent,
+        row.key,
+        row.workflow_id,
+        row.name,
+        status,
+        stored,
+        row.user_metadata,
+        row.output_task,
+        whole_options(row.output_options),
+        progress if status is not WorkflowStatus.RESUMABLE else _left(progress),
+        row.parent,
+        row.run,
+        row.start_time,
+        row.end_time,
+        row.owner,
+        row.engine,
+        row.error_type,
+        row.error_message,
+        row.error_task_id,
     )
 
 
-def _progress(stored: str, status: WorkflowStatus) -> dict[TaskStatus, int]:
-    counts = {TaskStatus(name): count for name, count in json.loads(stored).items()}
-    if status is WorkflowStatus.RESUMABLE:
-        for running, reads in LEFT_TASK.items():
-            if count := counts.pop(running, 0):
-                counts[reads] = counts.get(reads, 0) + count
+@functools.lru_cache(1024)  # of most workflows, all tasks succeeded
+def _progress(stored: str) -> Mapping[TaskStatus, int]:
+    return MappingProxyType({TaskStatus(name): count for name, count in json.loads(stored).items()})
+
+
+def _left(progress: Mapping[TaskStatus, int]) -> Mapping[TaskStatus, int]:
+    """How many tasks read so where the engine of their workflow is gone."""
+    counts = dict(progress)
+    for running, reads in LEFT_TASK.items():
+        if count := counts.pop(running, 0):
+            counts[reads] = counts.get(reads, 0) + count
     return counts
 
 

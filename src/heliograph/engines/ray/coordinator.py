@@ -219,7 +219,7 @@ class Coordinator:
     def _left(self) -> bool:
         """Resume what can be had; whether there is more that the storage does not give up yet."""
         records = [record for record in self._store.queries.workflows(_ACTIVE) if self._was_mine(record)]
-        records.sort(key=lambda record: record.run.status is WorkflowStatus.PENDING)
+        records.sort(key=lambda record: record.stored_status is WorkflowStatus.PENDING)
         claims = [
             self._loop.entering(
                 Claim(
@@ -238,12 +238,8 @@ class Coordinator:
         return len(claims) < len(records)
 
     def _was_mine(self, record: WorkflowRecord) -> bool:
-        owner = record.run.owner
-        return (
-            owner is not None
-            and owner.owner_id.startswith(f"{self._actor_id}-")
-            and owner.owner_id not in self._owners
-        )
+        owner = record.owner_id
+        return owner is not None and owner.startswith(f"{self._actor_id}-") and owner not in self._owners
 
 
 async def _settled(future: OutputFuture) -> StoredValue:

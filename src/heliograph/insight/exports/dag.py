@@ -65,7 +65,7 @@ def boxes(trace: Trace) -> list[Box]:
     """All tasks: with what they took, and the slower, the redder."""
     of = trace.attempts
     took: dict[int, float] = {}
-    _, end = run_extent(trace, trace.workflow.run)
+    _, end = run_extent(trace, trace.runs[-1])
     for task, started, stored in zip(of.task, of.started, of.stored, strict=True):
         if started is not None:
             took[task] = took.get(task, 0.0) + max((end if stored is None else stored) - started, 0.0)

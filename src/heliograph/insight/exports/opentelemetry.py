@@ -56,7 +56,7 @@ def ended_spans(trace: Trace) -> dict[str, dict[str, Any]]:
 
 def document(trace: Trace, spans: Sequence[Mapping[str, Any]]) -> str:
     """Spans of a workflow, as a collector takes them."""
-    version = str(trace.workflow.run.code.get("heliograph", ""))
+    version = str(trace.runs[-1].code.get("heliograph", ""))
     resource = {name.SERVICE_NAME: "heliograph", name.SERVICE_VERSION: version or None}
     made = {
         "resourceSpans": [
@@ -80,11 +80,11 @@ def _workflow_span(trace: Trace) -> dict[str, Any]:
                 name.WORKFLOW_ID: workflow.workflow_id,
                 name.WORKFLOW_NAME: workflow.name,
                 name.STATUS: workflow.status.value,
-                name.RUN: workflow.run.run,
+                name.RUN: workflow.run,
             }
             | {f"{name.USER_METADATA}.{key}": _plain(value) for key, value in given.items()}
         ),
-        "status": _status(workflow.status, workflow.run.error_message),
+        "status": _status(workflow.status, workflow.error_message),
     }
 
 

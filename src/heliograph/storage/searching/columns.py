@@ -7,6 +7,7 @@ only what it asks for.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import cached_property
 from typing import Any, Final, cast
 
 from sqlalchemy import (
@@ -37,14 +38,15 @@ class Columns:
 
     Args:
         tasks: of tasks, else of workflows.
-        alive: ids of the owners that are there: who decides what is RESUMABLE.
+        alive: gives the ids of the owners that are there, which decide what is RESUMABLE; asked if that
+            matters.
         plain: leave it to the database which index it takes; else it takes none for these columns,
             since who asks has chosen one. Also the attribute `is_plain`.
     """
 
-    def __init__(self, tasks: bool, alive: Collection[str], plain: bool) -> None:
+    def __init__(self, tasks: bool, alive: Callable[[], Collection[str]], plain: bool) -> None:
         self.tasks = tasks
-        self._alive = sorted(alive)
+        self._ask_alive = alive
         self.is_plain = plain
 
     @property
@@ -129,6 +131,10 @@ class Columns:
     def unindexed(self, column: Column) -> Column:
         """The column, but so that SQLite uses no index on it."""
         return column if self.is_plain else UnaryExpression(column, operator=operators.custom_op("+"))
+
+    @cached_property
+    def _alive(self) -> list[str]:
+        return sorted(self._ask_alive())
 
     def _is_alive(self) -> Column:
         runs, workflows = schema.runs.alias(), schema.workflows

@@ -54,7 +54,7 @@ class Driver:
 def best(connection: Connection, conditions: Sequence[Condition], tasks: bool) -> Driver | None:
     """The way with the fewest rows; None: all have too many, or there is none."""
     chosen, fewest = None, FEW + 1
-    for driver in _drivers(conditions, tasks):
+    for driver in drivers(conditions, tasks):
         counted = driver.rows.with_only_columns(literal_column("1")).limit(fewest + 1).subquery()
         count = connection.execute(select(func.count()).select_from(counted)).scalar_one()
         # One that is in order is worth going along even if it has many.
@@ -63,7 +63,8 @@ def best(connection: Connection, conditions: Sequence[Condition], tasks: bool) -
     return chosen
 
 
-def _drivers(conditions: Sequence[Condition], tasks: bool) -> Iterator[Driver]:
+def drivers(conditions: Sequence[Condition], tasks: bool) -> Iterator[Driver]:
+    """All ways there are."""
     for condition in conditions:
         match condition:
             case Comparison(name, how, value):

@@ -9,16 +9,15 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, case, func, literal, null, select
 
-from heliograph.records.status import ACTIVE
+from heliograph.records.status import WorkflowStatus
 from heliograph.search.expressions import Condition, conjuncts
 from heliograph.search.fields import FieldAsked, FieldKind
-from heliograph.storage import counts, labels, schema
+from heliograph.storage import labels, schema
 from heliograph.storage.connection import Connection
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.conditions import Clauses, label_path
 from heliograph.storage.searching.drivers import best
 from heliograph.storage.searching.pages import label_columns, order_column
-from heliograph.storage.statements import constants
 
 PERCENTILES: Final[Mapping[str, float]] = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 
@@ -54,26 +53,15 @@ def groups(
         by: what rows of a group have in common; nothing: all are in one.
         of: numbers to be summed up.
     """
-    if condition is None and not of and not columns.tasks and len(by) == 1:
-        if by[0].kind is FieldKind.STATUS:
-            return _by_status(connection, columns)
-        if by[0].kind is FieldKind.METADATA:
-            return _by_label(connection, by[0])
+    is_plain = condition is None and not of and not columns.tasks
+    if is_plain and [field.kind for field in by] == [FieldKind.METADATA]:
+        return _by_label(connection, by[0])
     return _grouped(connection, columns, condition, by, of)
 
 
-def _by_status(connection: Connection, columns: Columns) -> list[Group]:
-    """Those that ended as they are kept; of the others it depends on their engines how they read."""
-    reads = columns.read_status()
-    active = (
-        select(reads, func.count())
-        .select_from(schema.workflows)
-        .where(schema.workflows.c.status.in_(constants(ACTIVE)))
-        .group_by(reads)
-    )
-    counted: dict[str, int] = {row[0]: row[1] for row in connection.execute(active)}
-    counted |= {status.value: count for status, count in counts.ended(connection).items() if count}
-    return _largest_first([Group((status,), count) for status, count in counted.items()])
+def of_counts(counted: Mapping[WorkflowStatus, int]) -> list[Group]:
+    """Groups by status, of what `ByStatus` counted."""
+    return _largest_first([Group((status.value,), count) for status, count in counted.items()])
 
 
 def _by_label(connection: Connection, field: FieldAsked) -> list[Group]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -16,6 +16,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    true,
     tuple_,
 )
 
@@ -25,7 +26,10 @@ from heliograph.storage import schema
 from heliograph.storage.connection import Connection
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.conditions import Clauses, label_path, label_table
-from heliograph.storage.searching.drivers import Driver, best
+from heliograph.storage.searching.drivers import Driver, best, drivers
+
+_FIRST: Final = 1_000
+"""So many rows more than a page has are looked at, before it is found out which index has the fewest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +76,53 @@ def places(
         after: the row before the first of them; None: from the first one.
         limit: at most so many.
     """
+    if connection.dialect.name == "sqlite" and condition is not None and order.field is None:
+        first = _along_first(connection, columns, conjuncts(condition), after, limit)
+        if first is not None:
+            return first
     statement = _statement(connection, columns, condition, order, after).limit(limit)
     found = connection.execute(statement).all()
     width = len(columns.key)
     return [Place(tuple(row[:width]), row[width] if len(row) > width else None) for row in found]
+
+
+def _along_first(
+    connection: Connection, columns: Columns, wanted: Sequence[Condition], after: Place | None, limit: int
+) -> list[Place] | None:
+    """The next rows, if they are among the first along an index that has them in order; None: they are not.
+
+    Most pages are full long before anybody has counted how many rows each index would have.
+    """
+    holds = and_(true(), *[Clauses(columns, connection.dialect.name).of(part) for part in wanted])
+    ordered = [driver for driver in drivers(wanted, columns.tasks) if driver.is_ordered]
+    # Labels before statuses, of which there are few.
+    for driver in sorted(ordered, key=lambda driver: driver.table is None):
+        key, source = columns.key, columns.table
+        if driver.table is not None:
+            key = tuple(driver.table.c[name] for name in ("workflow", "task")[: len(key)])
+            its = [its == key for its, key in zip(columns.key, key, strict=True)]
+            source = driver.table.outerjoin(columns.table, and_(*its))  # outer: so this table leads
+        behind = [] if after is None else [_older(key, after.key)]
+        most = limit + _FIRST
+        looked_at = connection.execute(
+            select(*key, holds)
+            .select_from(source)
+            .where(*driver.clauses, *behind)
+            .order_by(*[part.desc() for part in key])
+            .limit(most)
+        )
+        found: list[Place] = []
+        count = 0
+        for *place, is_one in looked_at:
+            count += 1
+            if is_one:
+                found.append(Place(tuple(place)))
+                if len(found) == limit:
+                    break
+        looked_at.close()
+        if len(found) == limit or count < most:
+            return found
+    return None
 
 
 def statement_of(

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from heliograph.records.workflow import TaskRecord, WorkflowRecord
 from heliograph.search.expressions import Condition
-from heliograph.search.fields import FieldAsked
-from heliograph.storage import rows, schema
+from heliograph.search.fields import FieldAsked, FieldKind
+from heliograph.storage import schema
 from heliograph.storage.connection import Connection
 from heliograph.storage.database import Database
 from heliograph.storage.liveness import is_alive
-from heliograph.storage.owners import OWNER_COLUMNS
 from heliograph.storage.queries import Queries
+from heliograph.storage.searching.by_status import ByStatus
 from heliograph.storage.searching.columns import Columns
-from heliograph.storage.searching.groups import Group, groups
+from heliograph.storage.searching.groups import Group, groups, of_counts
 from heliograph.storage.searching.over_time import Part, over_time
 from heliograph.storage.searching.pages import Order, Place, places, statement_of
+from heliograph.storage.statements import Prepared
+
+_STATUS: Final = [FieldKind.STATUS]
 
 
 class Search:
@@ -34,6 +38,9 @@ class Search:
         self._database = database
         self._queries = queries
         self._clock = clock
+        self._by_status = ByStatus(database.dialect, clock)
+        held = select(schema.owners).where(schema.owners.c.lease_until >= bindparam("of_now"))
+        self._held = Prepared(held, database.dialect)
 
     def workflows(
         self, condition: Condition | None, order: Order, after: Place | None, limit: int
@@ -61,6 +68,8 @@ class Search:
     ) -> list[Group]:
         """Workflows or tasks, counted by what they have in common."""
         with self._database.snapshot() as connection:
+            if condition is None and not of and not tasks and [field.kind for field in by] == _STATUS:
+                return of_counts(self._by_status.counted(connection))
             return groups(connection, self._columns(connection, tasks), condition, by, of)
 
     def over_time(self, condition: Condition | None, parts: int) -> list[Part]:
@@ -77,8 +86,8 @@ class Search:
             return self._database.explained(connection, str(text))
 
     def _columns(self, connection: Connection, tasks: bool) -> Columns:
-        now, owners = self._clock(), schema.owners
-        held = select(*OWNER_COLUMNS).where(owners.c.lease_until >= now)
-        found = [rows.owner_record(row) for row in connection.execute(held)]
-        alive = {owner.owner_id for owner in found if owner is not None and is_alive(owner, now)}
+        def alive() -> list[str]:
+            now = self._clock()
+            return [row.owner_id for row in self._held.ask(connection, of_now=now) if is_alive(row, now)]
+
         return Columns(tasks, alive, plain=connection.dialect.name != "sqlite")

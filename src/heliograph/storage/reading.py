@@ -1,0 +1,80 @@
+"""A connection for as long as it is read from.
+
+Classes, since one is entered with every question: generators would cost several times as much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+
+from heliograph.storage.backend import Backend
+from heliograph.storage.connection import Connection
+
+
+class Reading:
+    """Each statement on it sees a snapshot of its own.
+
+    Args:
+        backend: of the database.
+        translate: raises what an error of the driver means to a user; leaves other errors alone.
+    """
+
+    __slots__ = ("_backend", "_connection", "_translate")
+
+    def __init__(self, backend: Backend, translate: Callable[[BaseException], None]) -> None:
+        self._backend = backend
+        self._translate = translate
+
+    def __enter__(self) -> Connection:
+        """Take one."""
+        try:
+            self._backend.check()  # an open file can be read long after it was removed
+            self._connection = self._backend.connect()
+        except Exception as error:
+            self._translate(error)
+            raise
+        try:
+            self._begin()
+        except BaseException as error:
+            self._fail(error)
+            raise
+        return self._connection
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        """Give it back."""
+        if error is not None:
+            self._fail(error)
+            return
+        try:
+            self._end()
+        except BaseException as failed:
+            self._fail(failed)
+            raise
+        self._backend.release(self._connection)
+
+    def _begin(self) -> None:
+        """Nothing has to be done before it is read from."""
+
+    def _end(self) -> None:
+        """Nothing has to be done after."""
+
+    def _fail(self, error: BaseException) -> None:
+        self._backend.undo(self._connection)
+        self._backend.release(self._connection)
+        if isinstance(error, Exception):
+            self._translate(error)
+
+
+class Snapshot(Reading):
+    """All statements on it see the same moment."""
+
+    __slots__ = ()
+
+    def _begin(self) -> None:
+        self._backend.begin_snapshot(self._connection)
+
+    def _end(self) -> None:
+        self._backend.end_snapshot(self._connection)
