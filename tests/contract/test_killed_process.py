@@ -51,7 +51,6 @@ def worker(engine: EngineUnderTest, gate: Gate, ledger: Ledger) -> int:
         assert workflow.get_status("mine") == "RUNNING"
         until(lambda: workflow.get_metadata("mine", "held")["attempts"])
         engine.kill(process)
-        # A zombie, until somebody waits for it: gone all the same.
         until(lambda: workflow.get_status("mine") == "RESUMABLE", deadline=5)
         process.communicate()
     return worker
@@ -78,10 +77,6 @@ def test_status_is_resumable_at_once_for_every_call(engine: EngineUnderTest, wor
     }
     assert "end_time" not in workflow.get_metadata("mine")["stats"]
     assert workflow.get_output("mine", task_id="early") == "early"
-
-
-def test_its_workers_are_gone(engine: EngineUnderTest, worker: int) -> None:
-    until(lambda: is_gone(worker))
 
 
 @pytest.mark.parametrize("how", ["resume", "resume_all", "run"])
@@ -180,7 +175,8 @@ def test_what_a_task_said_before_the_kill_is_there_after_the_resume(
     assert [attempt["status"] for attempt in after["attempts"]] == ["LOST", "SUCCESSFUL"]
 
 
-def test_it_can_be_canceled_or_deleted(engine: EngineUnderTest, worker: int) -> None:
+def test_its_workers_are_gone_and_it_can_be_canceled_or_deleted(engine: EngineUnderTest, worker: int) -> None:
+    until(lambda: is_gone(worker))
     workflow.cancel("mine")
     assert workflow.get_status("mine") == "CANCELED"
     workflow.delete("mine")

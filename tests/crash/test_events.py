@@ -2,95 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import pickle
 import signal
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from heliograph import workflow
-from heliograph.storage.journal import Journal
 from tests import scripts
-from tests.gates import Ledger
+from tests.crash.mail import Mail, mail_in
 from tests.invariants import check_store
-
-
-@dataclass(frozen=True)
-class Mail:
-    """Where events come from: each poll takes a new one out, so that one that is lost would be missed."""
-
-    ledger: Ledger
-    database: Path
-
-    def take(self) -> str:
-        return f"event {self.ledger.note('taken')}"
-
-    def stored(self) -> list[Any]:
-        """Outputs of the tasks that polled."""
-        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
-            rows = connection.execute("SELECT data FROM stored_values WHERE role = 'output' AND task = 0")
-            return [pickle.loads(data)[0] for (data,) in rows]
-
-
-class Letter(workflow.EventListener):
-    async def poll_for_event(self, mail: Mail) -> tuple[str, Mail]:
-        return mail.take(), mail
-
-    async def event_checkpointed(self, event: tuple[str, Mail]) -> None:
-        said, mail = event
-        mail.ledger.note(f"told of {said}, {'stored' if said in mail.stored() else 'NOT STORED'}")
-        if (mail.ledger.path.parent / "die when told").exists():
-            os.kill(int((mail.ledger.path.parent / "die when told").read_text()), signal.SIGKILL)
-
-
-@workflow.task
-def read(event: tuple[str, Mail]) -> str:
-    said, mail = event
-    mail.ledger.note(f"read {said}")
-    return said
-
-
-def crash_at(commit: int, when: str) -> None:
-    """From now on: SIGKILL right before or after the commit of that number."""
-    original, count = Journal.commit, 0
-
-    def commit_and_die(journal: Journal, batch: Any) -> Any:
-        nonlocal count
-        count += 1
-        if (count, when) == (commit, "before"):
-            os.kill(os.getpid(), signal.SIGKILL)
-        committed = original(journal, batch)
-        if (count, when) == (commit, "after"):
-            os.kill(os.getpid(), signal.SIGKILL)
-        return committed
-
-    Journal.commit = commit_and_die  # type: ignore[method-assign]
-
 
 PROGRAM = """
 import sys
 from pathlib import Path
 from heliograph import workflow
-from tests.crash import test_events as events
+from tests.crash import mail
 
 folder, workers, commit, when = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
 workflow.init(workers=workers, num_workers=1)
-workflow.run(events.read.bind((events.INITIAL, events.mail_in(folder))))  # workers are there
-events.crash_at(commit, when)
-letter = workflow.wait_for_event(events.Letter, events.mail_in(folder))
-print(workflow.run(events.read.bind(letter), workflow_id="mine"))
+workflow.run(mail.read.bind((mail.INITIAL, mail.mail_in(folder))))  # workers are there
+mail.crash_at(commit, when)
+letter = workflow.wait_for_event(mail.Letter, mail.mail_in(folder))
+print(workflow.run(mail.read.bind(letter), workflow_id="mine"))
 """
-INITIAL = "nothing"
-
-
-def mail_in(folder: Path) -> Mail:
-    return Mail(Ledger(folder / "ledger"), folder / "storage" / "heliograph.db")
 
 
 @pytest.fixture

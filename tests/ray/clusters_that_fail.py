@@ -30,7 +30,13 @@ from heliograph.engines.opening import opened  # noqa: E402
 from tests.conditions import is_gone, until  # noqa: E402
 from tests.gates import Gate, Ledger  # noqa: E402
 
-NODE = {"object_store_memory": 100 * 1024 * 1024, "include_dashboard": False}
+NODE = {
+    "object_store_memory": 100 * 1024 * 1024,
+    # Processes that nobody here asks anything of; each imports all of Ray.
+    "include_dashboard": False,
+    "include_log_monitor": False,
+    "no_monitor": True,
+}
 
 
 def cluster(*nodes: dict[str, Any]) -> Cluster:
