@@ -16,15 +16,19 @@ _STORAGE: Final = tempfile.mkdtemp(prefix="heliograph-tests-")
 os.environ["HELIOGRAPH_STORAGE"] = _STORAGE
 
 _SHARING: Final = {
-    "ray": re.compile(r"^tests/ray/|\[ray[]-]"),
+    "ray": re.compile(r"^tests/ray/"),
+    "contract on ray": re.compile(r"\[ray[]-]"),
     "browser": re.compile(r"^tests/web/browser/"),
 }
-"""Tests that share what takes long to start: a cluster; a browser, with a server."""
+"""Tests that share what takes long to start: a cluster; a browser, with a server.
+
+Those on Ray are two shares: all of them in one process take longer than all others in two.
+"""
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Of the processes that run tests side by side, one has all tests on Ray, and one all in a browser."""
+    """Tests that share something are all in one of the processes that run tests side by side."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Sharing(LoadScopeScheduling):
