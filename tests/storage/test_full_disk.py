@@ -220,11 +220,13 @@ def little_room(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path
 def test_a_large_output_that_can_not_be_written_fails_its_task(
     little_room: Path, gate: Gate, ledger: Ledger
 ) -> None:
-    gate.open()
     early = note.options(name="early").bind(ledger, "early")
     makes = make.options(name="makes").bind(gate, 100_000)
+    future = workflow.run_async(note.bind(ledger, "late", early, makes), workflow_id="mine")
+    until(lambda: workflow.get_metadata("mine", "early")["status"] == "SUCCESSFUL")
+    gate.open()
     with pytest.raises(workflow.WorkflowExecutionError, match="'makes'") as raised:
-        workflow.run(note.bind(ledger, "late", early, makes), workflow_id="mine")
+        future.result()
     assert isinstance(raised.value.__cause__, workflow.StorageError)
     assert "heliograph-values" in str(raised.value.__cause__)
     assert workflow.get_status("mine") == "FAILED"

@@ -111,11 +111,15 @@ def test_an_error_undoes_all_whichever_statement_it_is_of(connection: Any, datab
         (MARK, task(0, "RUNNING")),
     ]
     told.insert(place, (COUNT, {"status": None}))
-    connection.begin()
-    for query, values in told:
-        connection.execute(query, values)
-    with pytest.raises(psycopg.errors.NotNullViolation):
+
+    def say_all() -> None:
+        connection.begin()
+        for query, values in told:
+            connection.execute(query, values)
         connection.commit_all()
+
+    with pytest.raises(psycopg.errors.NotNullViolation):
+        say_all()
     connection.give_up()
     connection.rollback()
     assert rows(database, STATUSES) == []
@@ -149,25 +153,40 @@ def store(url: str) -> Iterator[Opened]:
     made.store.close()
 
 
-def test_what_engines_commit_is_said_in_two_statements(store: Opened, tmp_path: Path) -> None:
+def test_what_engines_commit_is_said_in_few_statements(store: Opened, tmp_path: Path) -> None:
     journal = store.journal()
     store.succeed(journal, store.submit(journal, "first"), 0)
     raw: Any = store.store._database._the_writer().raw
 
-    def said(commit: Callable[[], object]) -> tuple[int, int]:
-        """How many statements the server was told, and how often it was waited for all of them before."""
+    def said(commit: Callable[[], object]) -> int:
+        """How many statements the server was told."""
         with (tmp_path / "trace").open("w+") as trace:
             raw.pgconn.trace(trace.fileno())
             commit()
             raw.pgconn.untrace()
             trace.seek(0)
             messages = [line.split("\t")[3].strip() for line in trace if line.count("\t") > 2]
-        return messages.count("Execute"), messages.count("Sync")
+        return messages.count("Execute") + messages.count("Query")
 
     runs: list[Accepted] = []
     begin_and_commit = 2
-    assert said(lambda: runs.append(store.submit(journal, "second"))) == (begin_and_commit + 2, 1)
-    assert said(lambda: store.succeed(journal, runs[0], 0)) == (begin_and_commit + 2, 2)
-    assert said(lambda: store.succeed(journal, runs[0], 1)) == (begin_and_commit + 3, 2)
+    assert said(lambda: runs.append(store.submit(journal, "second"))) == begin_and_commit + 2
+    assert said(lambda: store.succeed(journal, runs[0], 0)) == begin_and_commit + 2
+    assert said(lambda: store.succeed(journal, runs[0], 1)) == begin_and_commit + 3
     assert store.status("second") == WorkflowStatus.SUCCESSFUL
     assert store.outputs("second") == {0, 1}
+
+
+def test_one_that_stands_still_is_ended_by_the_server(database: str) -> None:
+    """Its process is stopped, say; what it has locked is not to be locked for as long."""
+    still: Any = TerseConnection.connect(database, autocommit=True)
+    still.execute("SET idle_in_transaction_session_timeout = '100ms'")
+    still.begin()
+    still.execute(LABEL, {"key": 1, "task": 0})
+    assert still.execute(f"{TASK} RETURNING task", task(0)).fetchone() == (0,)
+    with psycopg.connect(database, autocommit=True) as other:
+        other.execute("SET lock_timeout = '30s'")
+        other.execute(TASK.encode(), task(0))  # waits until the server ends the other one
+    still.close()
+    assert rows(database, STATUSES) == [(0, "READY")]
+    assert rows(database, "SELECT path FROM task_labels") == []

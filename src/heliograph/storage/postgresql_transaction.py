@@ -1,4 +1,4 @@
-"""A transaction that says little by little as little as it can: few statements, and few waits for answers.
+"""A transaction that says as little as it can: few statements, and none before its answer is needed.
 
 A statement by itself costs driver and server a tenth of a millisecond, several times what its row costs, and
 a trip over the network besides. So changes that need nothing of each other travel as one: all but the last as
@@ -6,12 +6,12 @@ a trip over the network besides. So changes that need nothing of each other trav
 (PostgreSQL's manual, 7.8.4, "Data-Modifying Statements in WITH"). They all see the moment before it; so a
 change that so much as names a table of one that waits goes after that one.
 
-And what is said is pipelined (the manual, 32.5): nobody waits for an answer that nobody asked for.
+Nothing is pipelined: in a pipeline the server does not take a client for idle that is stopped between two
+statements, and would keep what the transaction has locked from all others for as long.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import re
 from collections.abc import Mapping
@@ -20,11 +20,9 @@ from typing import Any, Final
 import psycopg
 
 from heliograph.storage import schema
-from heliograph.storage.bulk import MANY_ROWS
 
 _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"  # each statement sees what was committed before it
 _CHANGES: Final = ("INSERT ", "UPDATE ", "DELETE ")
-_LONG: Final = 10_000  # characters of rows that the server may work on while the next ones are put together
 _PLACE: Final = re.compile(r"%\((\w+)\)s")
 _WORD: Final = re.compile(r"\w+")
 _TABLES: Final = frozenset(schema.metadata.tables)
@@ -47,13 +45,10 @@ class TerseConnection(psycopg.Connection[Any]):
 
     def give_up(self) -> None:
         """It failed: say no more of it. What the server has of it is still to be rolled back."""
-        transaction, self._transaction = self._transaction, None
-        if transaction is not None:
-            with contextlib.suppress(psycopg.Error):  # the one that it failed by, once more
-                transaction.pipeline.close()
+        self._transaction = None
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
-        """As the driver's; within a transaction, an answer is waited for when it is looked at."""
+        """As the driver's; within a transaction, a change may be said later, together with others."""
         if self._transaction is None or options:
             return super().execute(query, params, **options)
         return self._transaction.take(query, params)
@@ -66,19 +61,13 @@ class TerseConnection(psycopg.Connection[Any]):
 
 
 class _Transaction:
-    """One of a connection.
-
-    Attributes:
-        pipeline: what is said is not waited for, until this is closed.
-    """
+    """One of a connection."""
 
     def __init__(self, connection: TerseConnection) -> None:
         self._connection = connection
         self._has_begun = False
         self._waiting: list[tuple[str, Mapping[str, Any]]] = []
         self._named: frozenset[str] = frozenset()  # tables, by those that wait
-        self.pipeline = contextlib.ExitStack()
-        self._pipeline: psycopg.Pipeline | None = None
 
     def take(self, query: str, params: Mapping[str, Any] | None) -> Any:
         """A statement; returns what has its answer."""
@@ -90,31 +79,23 @@ class _Transaction:
             self._say_waiting()
         self._waiting.append((query, params))
         self._named |= named
-        if " RETURNING " in query or len(params.get(MANY_ROWS, "")) > _LONG:
-            return self._say_waiting()
-        return self
+        return self._say_waiting() if " RETURNING " in query else self
 
     @property
     def rowcount(self) -> int:
         """How many rows the last change changed; to be asked before anything else is said."""
-        cursor = self._say_waiting()
-        assert self._pipeline is not None
-        self._pipeline.sync()
-        return int(cursor.rowcount)
+        return int(self._say_waiting().rowcount)
 
     def settle(self) -> None:
-        """Say all that waits, and wait until it is done."""
+        """Say all that waits: others go on."""
         self._say_waiting()
         self._begin()
-        self.pipeline.close()
-        self._pipeline = None
 
     def commit(self) -> None:
         """Say all that waits, and commit."""
         self._say_waiting()
         if self._has_begun:
-            self._say("COMMIT", None)
-            self.pipeline.close()
+            self._run("COMMIT", None)
 
     def _say_waiting(self) -> Any:
         if not self._waiting:
@@ -134,8 +115,6 @@ class _Transaction:
         return self._run(query, params)
 
     def _begin(self) -> None:
-        if self._pipeline is None:
-            self._pipeline = self.pipeline.enter_context(self._connection.pipeline())
         if not self._has_begun:
             self._has_begun = True
             self._run(_BEGIN, None)
