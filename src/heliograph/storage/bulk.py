@@ -17,8 +17,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
 
-MANY_ROWS: Final = "rows"
-"""The value by which a statement for PostgreSQL is given many rows, as one text."""
 LEAST: Final = 8
 """Fewer rows are as well told one by one to SQLite."""
 _MOST: Final = 1_000
@@ -69,7 +67,7 @@ def in_bulk(sql: str, types: Mapping[str, str], binary: Collection[str]) -> str:
         return f"decode(told.{name}, 'hex')" if name in binary else f"told.{name}"
 
     columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
-    rows = f"json_to_recordset(%({MANY_ROWS})s::json) AS told({columns})"
+    rows = f"json_to_recordset(%(rows)s::json) AS told({columns})"
     if sql.startswith("INSERT"):
         values = _VALUES.search(sql)
         if values is None:
@@ -103,7 +101,7 @@ class Bulk:
         except ValueError:
             return False
         for text in texts:
-            connection.execute(self._sql, {MANY_ROWS: text})
+            connection.execute(self._sql, {"rows": text})
         return True
 
     def _text(self, rows: Sequence[Mapping[str, Any]]) -> str:
