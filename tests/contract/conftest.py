@@ -164,7 +164,7 @@ class Relay:
             _empty()
             if (
                 engine.is_ray
-            ):  # who is connected to a coordinator notices if it is killed; most tests begin without
+            ):  # connected, it would notice a kill of the coordinator; most tests begin without
                 workflow.shutdown()
         except BaseException:
             engine.stop()

@@ -74,10 +74,7 @@ def test_from_the_beginning_to_the_end(engine: EngineUnderTest) -> None:
     assert list(workflow.watch("w")) == changes
     for place, change in enumerate(changes):
         assert list(workflow.watch("w", change["cursor"])) == changes[place + 1 :]
-    for of_lines in (
-        True,
-        False,
-    ):  # those have the time when the task said them, and come when they are stored
+    for of_lines in (True, False):  # a line's time is when the task said it, not when it was stored
         times = [change["time"] for change in changes if (change["kind"] == "line") is of_lines]
         assert times == sorted(times)
 

@@ -43,7 +43,7 @@ class Counts:
     """Keeps them, in one shard.
 
     Args:
-        dialect: of the database.
+        kind: of database.
     """
 
     def __init__(self, kind: str) -> None:

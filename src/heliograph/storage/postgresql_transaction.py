@@ -19,13 +19,12 @@ from typing import Any, Final
 
 import psycopg
 
-from heliograph.storage import schema
+from heliograph.storage.rendered import tables
 
 _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"  # each statement sees what was committed before it
 _CHANGES: Final = ("INSERT ", "UPDATE ", "DELETE ")
 _PLACE: Final = re.compile(r"%\((\w+)\)s")
 _WORD: Final = re.compile(r"\w+")
-_TABLES: Final = frozenset(schema.metadata.tables)
 
 
 class TerseConnection(psycopg.Connection[Any]):
@@ -125,7 +124,7 @@ class _Transaction:
 
 @functools.cache  # there are some dozens of statements
 def _tables_in(query: str) -> frozenset[str]:
-    return _TABLES.intersection(_WORD.findall(query))
+    return frozenset(_WORD.findall(query)).intersection(tables("postgresql"))
 
 
 @functools.lru_cache(1_000)  # of all ways to join them, few ever occur
