@@ -120,6 +120,8 @@ class OutputColumns:
 class Trace:
     """A workflow with all that happened in it, as of one moment.
 
+    Columns that nobody asked for are empty: see `Traces.trace`.
+
     Attributes:
         workflow: itself.
         runs: all of them, oldest first.

@@ -37,6 +37,11 @@ _RECURRING: Final = frozenset(
 )
 """Columns of which many rows have the same value."""
 
+_FACTS: Final = frozenset(
+    ("user_metadata", "reused_in", "serialised", "inputs_size", "cpu_time", "error_type", "error_message")
+)
+"""Columns that say nothing of when something ran, or who ran it."""
+
 
 class Traces:
     """Reads of one database.
@@ -54,9 +59,14 @@ class Traces:
         tasks, values, needs = schema.tasks, schema.stored_values, schema.dependencies
         functions, attempts = schema.functions, schema.attempts
         key: BindParameter[int] = bindparam("of_workflow")
-        self._tasks = self._prepared(
-            select(*_columns(tasks, TaskColumns)).where(tasks.c.workflow == key).order_by(tasks.c.task)
-        )
+        self._tasks = {
+            facts: self._prepared(
+                select(*[tasks.c[name] for name in _task_names(facts)])
+                .where(tasks.c.workflow == key)
+                .order_by(tasks.c.task)
+            )
+            for facts in (True, False)
+        }
         self._needs = self._prepared(
             select(needs.c.task, needs.c.upstream)
             .where(needs.c.workflow == key)
@@ -67,23 +77,27 @@ class Traces:
             .where(functions.c.workflow == key)
             .order_by(functions.c.function)
         )
-        self._attempts = self._prepared(
-            select(*_columns(attempts, AttemptColumns))
-            .where(attempts.c.workflow == key)
-            .order_by(attempts.c.task, attempts.c.attempt)
-        )
+        self._attempts = {
+            facts: self._prepared(
+                select(*[attempts.c[name] for name in _attempt_names(facts)])
+                .where(attempts.c.workflow == key)
+                .order_by(attempts.c.task, attempts.c.attempt)
+            )
+            for facts in (True, False)
+        }
         self._outputs = self._prepared(
             select(*_columns(values, OutputColumns))
             .where(values.c.workflow == key, values.c.role == constant(Role.OUTPUT))
             .order_by(values.c.task)
         )
 
-    def trace(self, workflow_id: str, *, outputs: bool = False) -> Trace | None:
+    def trace(self, workflow_id: str, *, outputs: bool = False, facts: bool = True) -> Trace | None:
         """All that happened in a workflow; None: there is none of this id.
 
         Args:
             workflow_id: the workflow.
             outputs: read what is known of the stored outputs, too.
+            facts: read what tells no times, too. Else those columns are empty.
         """
         with self._database.snapshot() as connection:
             workflow = self._queries.workflow_in(connection, workflow_id)
@@ -92,9 +106,9 @@ class Traces:
             of = {"of_workflow": workflow.key}
             runs = self._queries.runs_in(connection, workflow.key)
             functions = self._functions.ask(connection, **of).plain()
-            tasks = self._tasks.ask(connection, **of).columns(_names(TaskColumns, but="upstream"), _RECURRING)
+            tasks = self._tasks[facts].ask(connection, **of).columns(_task_names(facts), _RECURRING)
             needs = self._needs.ask(connection, **of).columns(("task", "upstream"))
-            attempts = self._attempts.ask(connection, **of).columns(_names(AttemptColumns), _RECURRING)
+            attempts = self._attempts[facts].ask(connection, **of).columns(_attempt_names(facts), _RECURRING)
             stored = (
                 self._outputs.ask(connection, **of).columns(_names(OutputColumns), _RECURRING)
                 if outputs
@@ -120,24 +134,38 @@ def _columns(table: Table, record: type) -> list[Any]:
     return [table.c[field.name] for field in fields(record) if field.name in table.c]
 
 
-def _names(record: type, but: str | None = None) -> list[str]:
-    return [field.name for field in fields(record) if field.name != but]
+def _names(record: type) -> list[str]:
+    return [field.name for field in fields(record)]
+
+
+def _task_names(facts: bool) -> list[str]:
+    return [name for name in _names(TaskColumns) if name != "upstream" and (facts or name not in _FACTS)]
+
+
+def _attempt_names(facts: bool) -> list[str]:
+    return [name for name in _names(AttemptColumns) if facts or name not in _FACTS]
 
 
 def _task_columns(
     columns: dict[str, list[Any]], needs: Mapping[str, list[int]], statuses: Mapping[str, TaskStatus]
 ) -> TaskColumns:
     columns["status"] = [statuses[status] for status in columns["status"]]
-    columns["options"] = [rows.whole_options(options) for options in columns["options"]]
+    whole = {options: rows.whole_options(options) for options in set(columns["options"])}
+    columns["options"] = [whole[options] for options in columns["options"]]
     needed, counts, since = needs["upstream"], Counter(needs["task"]), 0
     upstream: list[Sequence[int]] = []
     for task in range(len(columns["task_id"])):  # both are ordered by task
         until = since + counts.get(task, 0)
         upstream.append(tuple(needed[since:until]))
         since = until
-    return TaskColumns(**columns, upstream=upstream)
+    return TaskColumns(**_complete(TaskColumns, columns | {"upstream": upstream}))
 
 
 def _attempt_columns(columns: dict[str, list[Any]], statuses: Mapping[str, AttemptStatus]) -> AttemptColumns:
     columns["status"] = [statuses[status] for status in columns["status"]]
-    return AttemptColumns(**columns)
+    return AttemptColumns(**_complete(AttemptColumns, columns))
+
+
+def _complete(record: type, columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    """With a column that is empty for each that was not read."""
+    return {name: columns.get(name, ()) for name in _names(record)}
