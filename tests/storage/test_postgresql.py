@@ -27,7 +27,7 @@ from heliograph.storage.journal import Batch
 from heliograph.storage.liveness import LEASE_SECONDS
 from heliograph.storage.location import locate
 from heliograph.storage.postgresql import PostgreSQL
-from heliograph.storage.searching.pages import Order
+from heliograph.storage.searching.places import Order
 from tests import scripts
 from tests.conditions import until
 from tests.gates import Gate

@@ -262,9 +262,9 @@ class PostgreSQL:
         """The server checks each page as it reads it, and has no check of all that anybody may ask for."""
         return ()
 
-    def explained(self, connection: Connection, sql: str) -> list[str]:
+    def explained(self, connection: Connection, sql: str, values: Any) -> list[str]:
         """As `Backend.explained`."""
-        return [str(row[0]) for row in connection.raw.execute(f"EXPLAIN {sql}")]
+        return [str(row[0]) for row in connection.raw.execute(f"EXPLAIN {sql}", values)]
 
     def ask(self, query: str, limit: int | None) -> tuple[list[str], list[tuple[Any, ...]]]:
         """As `Backend.ask`: a cursor's query can only be one SELECT, and its transaction can't write."""
