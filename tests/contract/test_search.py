@@ -356,7 +356,8 @@ def test_fields_of_tasks(engine: EngineUnderTest) -> None:
         ({"limit": True}, TypeError, "limit must be an int"),
         ({"after": "rubbish"}, ValueError, "after must be what an earlier answer gave"),
         ({"after": 3}, ValueError, "after must be what an earlier answer gave"),
-        ({"after": "W1szXSwgdHJ1ZV0"}, ValueError, "after must be what an earlier answer gave"),  # [[3], true]
+        # [[3], true]
+        ({"after": "W1szXSwgdHJ1ZV0"}, ValueError, "after must be what an earlier answer gave"),
         ({"where": "created_time > tomorrow"}, ValueError, "'tomorrow' is no time"),
     ],
 )
