@@ -78,6 +78,20 @@ def test_a_change_sees_those_before_it_of_the_same_table(connection: Any, databa
     assert rows(database, "SELECT path FROM task_labels") == [("READY",)]
 
 
+def test_a_sign_said_twice_is_a_sign_and_a_value_named_twice_is_one(connection: Any, database: str) -> None:
+    connection.begin()
+    for number in (10, 11, 21):
+        connection.execute(TASK, task(number))
+    connection.execute(COUNT, {"status": "FAILED"})
+    connection.execute(
+        "UPDATE tasks SET status = %(status)s"
+        " WHERE task_id LIKE '1%%' AND (task = %(task)s OR %(task)s = 12)",
+        {"status": "FAILED", "task": 11},
+    )
+    connection.commit_all()
+    assert rows(database, STATUSES) == [(10, "READY"), (11, "FAILED"), (21, "READY")]
+
+
 def test_a_question_sees_what_was_changed_before_it(connection: Any) -> None:
     connection.begin()
     connection.execute(TASK, task(0))
