@@ -7,16 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Table, bindparam, select
-
 from heliograph.records.status import LEFT_ATTEMPT, LEFT_TASK, AttemptStatus, TaskStatus, WorkflowStatus
 from heliograph.records.trace import AttemptColumns, OutputColumns, TaskColumns, Trace
 from heliograph.records.workflow import FunctionRecord
-from heliograph.storage import rows, schema
+from heliograph.storage import rows
 from heliograph.storage.database import Database
-from heliograph.storage.layout import Role
 from heliograph.storage.queries import Queries
-from heliograph.storage.statements import Prepared, constant
+from heliograph.storage.rendered import statements
 
 _TASK_STATUS = {status.value: status for status in TaskStatus}
 _ATTEMPT_STATUS = {status.value: status for status in AttemptStatus}
@@ -51,32 +48,7 @@ class Traces:
         self._database = database
         self._queries = queries
         self._clock = clock
-        tasks, values, needs = schema.tasks, schema.stored_values, schema.dependencies
-        functions, attempts = schema.functions, schema.attempts
-        key: BindParameter[int] = bindparam("of_workflow")
-        self._tasks = self._prepared(
-            select(*_columns(tasks, TaskColumns)).where(tasks.c.workflow == key).order_by(tasks.c.task)
-        )
-        self._needs = self._prepared(
-            select(needs.c.task, needs.c.upstream)
-            .where(needs.c.workflow == key)
-            .order_by(needs.c.task, needs.c.place)
-        )
-        self._functions = self._prepared(
-            select(*_columns(functions, FunctionRecord))
-            .where(functions.c.workflow == key)
-            .order_by(functions.c.function)
-        )
-        self._attempts = self._prepared(
-            select(*_columns(attempts, AttemptColumns))
-            .where(attempts.c.workflow == key)
-            .order_by(attempts.c.task, attempts.c.attempt)
-        )
-        self._outputs = self._prepared(
-            select(*_columns(values, OutputColumns))
-            .where(values.c.workflow == key, values.c.role == constant(Role.OUTPUT))
-            .order_by(values.c.task)
-        )
+        self._said = statements(database.kind, "traces")
 
     def trace(self, workflow_id: str, *, outputs: bool = False) -> Trace | None:
         """All that happened in a workflow; None: there is none of this id.
@@ -91,12 +63,14 @@ class Traces:
                 return None
             of = {"of_workflow": workflow.key}
             runs = self._queries.runs_in(connection, workflow.key)
-            functions = self._functions.ask(connection, **of).plain()
-            tasks = self._tasks.ask(connection, **of).columns(_names(TaskColumns, but="upstream"), _RECURRING)
-            needs = self._needs.ask(connection, **of).columns(("task", "upstream"))
-            attempts = self._attempts.ask(connection, **of).columns(_names(AttemptColumns), _RECURRING)
+            functions = self._said.functions.ask(connection, **of).plain()
+            tasks = self._said.tasks.ask(connection, **of).columns(
+                _names(TaskColumns, but="upstream"), _RECURRING
+            )
+            needs = self._said.needs.ask(connection, **of).columns(("task", "upstream"))
+            attempts = self._said.attempts.ask(connection, **of).columns(_names(AttemptColumns), _RECURRING)
             stored = (
-                self._outputs.ask(connection, **of).columns(_names(OutputColumns), _RECURRING)
+                self._said.outputs.ask(connection, **of).columns(_names(OutputColumns), _RECURRING)
                 if outputs
                 else dict[str, list[Any]].fromkeys(_names(OutputColumns), [])
             )
@@ -110,14 +84,6 @@ class Traces:
             OutputColumns(**stored),
             self._clock(),
         )
-
-    def _prepared(self, statement: Any) -> Prepared:
-        return Prepared(statement, self._database.dialect)
-
-
-def _columns(table: Table, record: type) -> list[Any]:
-    """The columns of a table that a record has, by its names."""
-    return [table.c[field.name] for field in fields(record) if field.name in table.c]
 
 
 def _names(record: type, but: str | None = None) -> list[str]:

@@ -45,7 +45,7 @@ class Search:
         self._database = database
         self._queries = queries
         self._clock = clock
-        self._by_status = ByStatus(database.dialect, clock)
+        self._by_status = ByStatus(database.kind, clock)
         held = select(schema.owners).where(schema.owners.c.lease_until >= bindparam("of_now"))
         self._held = Prepared(held, database.dialect)
         self._columns = {tasks: Columns(tasks, database.dialect) for tasks in (False, True)}
