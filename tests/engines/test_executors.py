@@ -640,7 +640,7 @@ def test_no_interpreter(processes: Make, works: Works, inbox: Inbox, monkeypatch
 def test_a_fault_of_the_pool_itself_leaves_nobody_waiting(
     processes: Make, works: Works, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_self: Lines) -> None:
+    def broken(_self: Lines, _is_alone: bool) -> None:
         raise AssertionError("a bug")
 
     executor = processes(2)

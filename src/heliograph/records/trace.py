@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from heliograph.records.status import AttemptStatus, TaskStatus
 from heliograph.records.workflow import FunctionRecord, RunRecord, WorkflowRecord
@@ -97,6 +98,12 @@ class AttemptColumns:
 
     def __len__(self) -> int:
         return len(self.task)
+
+
+FACTS: Final = frozenset(
+    ("user_metadata", "reused_in", "serialised", "inputs_size", "cpu_time", "error_type", "error_message")
+)
+"""Columns of tasks and attempts from which neither times nor workers are told."""
 
 
 @dataclass(frozen=True, slots=True)

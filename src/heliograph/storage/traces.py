@@ -7,16 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Table, bindparam, select
-
 from heliograph.records.status import LEFT_ATTEMPT, LEFT_TASK, AttemptStatus, TaskStatus, WorkflowStatus
-from heliograph.records.trace import AttemptColumns, OutputColumns, TaskColumns, Trace
+from heliograph.records.trace import FACTS, AttemptColumns, OutputColumns, TaskColumns, Trace
 from heliograph.records.workflow import FunctionRecord
-from heliograph.storage import rows, schema
+from heliograph.storage import rows
 from heliograph.storage.database import Database
-from heliograph.storage.layout import Role
 from heliograph.storage.queries import Queries
-from heliograph.storage.statements import Prepared, constant
+from heliograph.storage.rendered import statements
 
 _TASK_STATUS = {status.value: status for status in TaskStatus}
 _ATTEMPT_STATUS = {status.value: status for status in AttemptStatus}
@@ -37,11 +34,6 @@ _RECURRING: Final = frozenset(
 )
 """Columns of which many rows have the same value."""
 
-_FACTS: Final = frozenset(
-    ("user_metadata", "reused_in", "serialised", "inputs_size", "cpu_time", "error_type", "error_message")
-)
-"""Columns that say nothing of when something ran, or who ran it."""
-
 
 class Traces:
     """Reads of one database.
@@ -56,40 +48,7 @@ class Traces:
         self._database = database
         self._queries = queries
         self._clock = clock
-        tasks, values, needs = schema.tasks, schema.stored_values, schema.dependencies
-        functions, attempts = schema.functions, schema.attempts
-        key: BindParameter[int] = bindparam("of_workflow")
-        self._tasks = {
-            facts: self._prepared(
-                select(*[tasks.c[name] for name in _task_names(facts)])
-                .where(tasks.c.workflow == key)
-                .order_by(tasks.c.task)
-            )
-            for facts in (True, False)
-        }
-        self._needs = self._prepared(
-            select(needs.c.task, needs.c.upstream)
-            .where(needs.c.workflow == key)
-            .order_by(needs.c.task, needs.c.place)
-        )
-        self._functions = self._prepared(
-            select(*_columns(functions, FunctionRecord))
-            .where(functions.c.workflow == key)
-            .order_by(functions.c.function)
-        )
-        self._attempts = {
-            facts: self._prepared(
-                select(*[attempts.c[name] for name in _attempt_names(facts)])
-                .where(attempts.c.workflow == key)
-                .order_by(attempts.c.task, attempts.c.attempt)
-            )
-            for facts in (True, False)
-        }
-        self._outputs = self._prepared(
-            select(*_columns(values, OutputColumns))
-            .where(values.c.workflow == key, values.c.role == constant(Role.OUTPUT))
-            .order_by(values.c.task)
-        )
+        self._said = statements(database.kind, "traces")
 
     def trace(self, workflow_id: str, *, outputs: bool = False, facts: bool = True) -> Trace | None:
         """All that happened in a workflow; None: there is none of this id.
@@ -105,12 +64,14 @@ class Traces:
                 return None
             of = {"of_workflow": workflow.key}
             runs = self._queries.runs_in(connection, workflow.key)
-            functions = self._functions.ask(connection, **of).plain()
-            tasks = self._tasks[facts].ask(connection, **of).columns(_task_names(facts), _RECURRING)
-            needs = self._needs.ask(connection, **of).columns(("task", "upstream"))
-            attempts = self._attempts[facts].ask(connection, **of).columns(_attempt_names(facts), _RECURRING)
+            functions = self._said.functions.ask(connection, **of).plain()
+            asked = self._said.tasks if facts else self._said.task_times
+            tasks = asked.ask(connection, **of).columns(_task_names(facts), _RECURRING)
+            needs = self._said.needs.ask(connection, **of).columns(("task", "upstream"))
+            asked = self._said.attempts if facts else self._said.attempt_times
+            attempts = asked.ask(connection, **of).columns(_attempt_names(facts), _RECURRING)
             stored = (
-                self._outputs.ask(connection, **of).columns(_names(OutputColumns), _RECURRING)
+                self._said.outputs.ask(connection, **of).columns(_names(OutputColumns), _RECURRING)
                 if outputs
                 else dict[str, list[Any]].fromkeys(_names(OutputColumns), [])
             )
@@ -125,25 +86,17 @@ class Traces:
             self._clock(),
         )
 
-    def _prepared(self, statement: Any) -> Prepared:
-        return Prepared(statement, self._database.dialect)
-
-
-def _columns(table: Table, record: type) -> list[Any]:
-    """The columns of a table that a record has, by its names."""
-    return [table.c[field.name] for field in fields(record) if field.name in table.c]
-
 
 def _names(record: type) -> list[str]:
     return [field.name for field in fields(record)]
 
 
 def _task_names(facts: bool) -> list[str]:
-    return [name for name in _names(TaskColumns) if name != "upstream" and (facts or name not in _FACTS)]
+    return [name for name in _names(TaskColumns) if name != "upstream" and (facts or name not in FACTS)]
 
 
 def _attempt_names(facts: bool) -> list[str]:
-    return [name for name in _names(AttemptColumns) if facts or name not in _FACTS]
+    return [name for name in _names(AttemptColumns) if facts or name not in FACTS]
 
 
 def _task_columns(
