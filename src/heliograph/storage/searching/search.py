@@ -13,7 +13,7 @@ from heliograph.search.expressions import Condition, Value
 from heliograph.search.fields import FieldAsked, FieldKind
 from heliograph.storage import schema
 from heliograph.storage.connection import Connection
-from heliograph.storage.database import Database
+from heliograph.storage.database import Database, patient
 from heliograph.storage.liveness import is_alive
 from heliograph.storage.queries import Queries
 from heliograph.storage.searching.by_status import ByStatus
@@ -51,6 +51,7 @@ class Search:
         self._columns = {tasks: Columns(tasks, database.dialect) for tasks in (False, True)}
         self._pages = functools.lru_cache(_SHAPES)(self._made)
 
+    @patient
     def workflows(
         self, condition: Condition | None, order: Order, after: Place | None, limit: int
     ) -> list[tuple[Place, WorkflowRecord]]:
@@ -61,6 +62,7 @@ class Search:
             records = self._queries.records(connection, [place.key[0] for place in found])
         return list(zip(found, records, strict=True))
 
+    @patient
     def tasks(
         self, condition: Condition | None, order: Order, after: Place | None, limit: int
     ) -> list[tuple[Place, str, TaskRecord]]:
@@ -72,6 +74,7 @@ class Search:
             records = self._queries.task_records(connection, keys)
         return [(place, *record) for place, record in zip(found, records, strict=True)]
 
+    @patient
     def groups(
         self, condition: Condition | None, by: Sequence[FieldAsked], of: Sequence[FieldAsked], tasks: bool
     ) -> list[Group]:
@@ -83,6 +86,7 @@ class Search:
             given = self._given(connection, values)
             return groups(connection, self._columns[tasks], shape, given, by, of)
 
+    @patient
     def over_time(self, condition: Condition | None, parts: int) -> list[Part]:
         """Workflows, counted by when they were submitted."""
         shape, values = shape_of(condition, False)
@@ -90,6 +94,7 @@ class Search:
             given = self._given(connection, values)
             return over_time(connection, self._columns[False], shape, given, parts)
 
+    @patient
     def explained(self, condition: Condition | None, order: Order, tasks: bool, limit: int) -> list[str]:
         """How the database goes about a page: a line a step."""
         pages, values = self._asked(condition, tasks, order, None)
