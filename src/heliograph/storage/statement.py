@@ -77,7 +77,12 @@ class Answer:
         known: list[dict[Any, Any] | None] = [{} if name in recurring else None for name in names]
         while batch := self._cursor.fetchmany(_BATCH):
             for column, shared, values in zip(columns, known, zip(*batch, strict=True), strict=True):
-                column += values if shared is None else map(shared.setdefault, values, values)
+                if shared is None:
+                    column += values
+                elif values.count(values[0]) == len(values):
+                    column += [shared.setdefault(values[0], values[0])] * len(values)
+                else:
+                    column += map(shared.setdefault, values, values)
         return dict(zip(names, columns, strict=True))
 
     def first(self) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any, Final
 
 from heliograph.records.status import LEFT_ATTEMPT, LEFT_TASK, AttemptStatus, TaskStatus, WorkflowStatus
-from heliograph.records.trace import AttemptColumns, OutputColumns, TaskColumns, Trace
+from heliograph.records.trace import FACTS, AttemptColumns, OutputColumns, TaskColumns, Trace
 from heliograph.records.workflow import FunctionRecord
 from heliograph.storage import rows
 from heliograph.storage.database import Database
@@ -50,12 +50,13 @@ class Traces:
         self._clock = clock
         self._said = statements(database.kind, "traces")
 
-    def trace(self, workflow_id: str, *, outputs: bool = False) -> Trace | None:
+    def trace(self, workflow_id: str, *, outputs: bool = False, facts: bool = True) -> Trace | None:
         """All that happened in a workflow; None: there is none of this id.
 
         Args:
             workflow_id: the workflow.
             outputs: read what is known of the stored outputs, too.
+            facts: read what tells no times, too. Else those columns are empty.
         """
         with self._database.snapshot() as connection:
             workflow = self._queries.workflow_in(connection, workflow_id)
@@ -64,11 +65,11 @@ class Traces:
             of = {"of_workflow": workflow.key}
             runs = self._queries.runs_in(connection, workflow.key)
             functions = self._said.functions.ask(connection, **of).plain()
-            tasks = self._said.tasks.ask(connection, **of).columns(
-                _names(TaskColumns, but="upstream"), _RECURRING
-            )
+            asked = self._said.tasks if facts else self._said.task_times
+            tasks = asked.ask(connection, **of).columns(_task_names(facts), _RECURRING)
             needs = self._said.needs.ask(connection, **of).columns(("task", "upstream"))
-            attempts = self._said.attempts.ask(connection, **of).columns(_names(AttemptColumns), _RECURRING)
+            asked = self._said.attempts if facts else self._said.attempt_times
+            attempts = asked.ask(connection, **of).columns(_attempt_names(facts), _RECURRING)
             stored = (
                 self._said.outputs.ask(connection, **of).columns(_names(OutputColumns), _RECURRING)
                 if outputs
@@ -86,24 +87,38 @@ class Traces:
         )
 
 
-def _names(record: type, but: str | None = None) -> list[str]:
-    return [field.name for field in fields(record) if field.name != but]
+def _names(record: type) -> list[str]:
+    return [field.name for field in fields(record)]
+
+
+def _task_names(facts: bool) -> list[str]:
+    return [name for name in _names(TaskColumns) if name != "upstream" and (facts or name not in FACTS)]
+
+
+def _attempt_names(facts: bool) -> list[str]:
+    return [name for name in _names(AttemptColumns) if facts or name not in FACTS]
 
 
 def _task_columns(
     columns: dict[str, list[Any]], needs: Mapping[str, list[int]], statuses: Mapping[str, TaskStatus]
 ) -> TaskColumns:
     columns["status"] = [statuses[status] for status in columns["status"]]
-    columns["options"] = [rows.whole_options(options) for options in columns["options"]]
+    whole = {options: rows.whole_options(options) for options in set(columns["options"])}
+    columns["options"] = [whole[options] for options in columns["options"]]
     needed, counts, since = needs["upstream"], Counter(needs["task"]), 0
     upstream: list[Sequence[int]] = []
     for task in range(len(columns["task_id"])):  # both are ordered by task
         until = since + counts.get(task, 0)
         upstream.append(tuple(needed[since:until]))
         since = until
-    return TaskColumns(**columns, upstream=upstream)
+    return TaskColumns(**_complete(TaskColumns, columns | {"upstream": upstream}))
 
 
 def _attempt_columns(columns: dict[str, list[Any]], statuses: Mapping[str, AttemptStatus]) -> AttemptColumns:
     columns["status"] = [statuses[status] for status in columns["status"]]
-    return AttemptColumns(**columns)
+    return AttemptColumns(**_complete(AttemptColumns, columns))
+
+
+def _complete(record: type, columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    """With a column that is empty for each that was not read."""
+    return {name: columns.get(name, ()) for name in _names(record)}

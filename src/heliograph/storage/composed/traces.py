@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Dialect, Table, bindparam, select
 
-from heliograph.records.trace import AttemptColumns, OutputColumns, TaskColumns
+from heliograph.records.trace import FACTS, AttemptColumns, OutputColumns, TaskColumns
 from heliograph.records.workflow import FunctionRecord
 from heliograph.storage import schema
 from heliograph.storage.layout import Role
@@ -19,10 +19,15 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
     tasks, values, needs = schema.tasks, schema.stored_values, schema.dependencies
     functions, attempts = schema.functions, schema.attempts
     key: BindParameter[int] = bindparam("of_workflow")
+    of_tasks = select(*_columns(tasks, TaskColumns)).where(tasks.c.workflow == key).order_by(tasks.c.task)
+    of_attempts = (
+        select(*_columns(attempts, AttemptColumns))
+        .where(attempts.c.workflow == key)
+        .order_by(attempts.c.task, attempts.c.attempt)
+    )
     return {
-        "tasks": Composed(
-            select(*_columns(tasks, TaskColumns)).where(tasks.c.workflow == key).order_by(tasks.c.task)
-        ),
+        "tasks": Composed(of_tasks),
+        "task_times": Composed(of_tasks.with_only_columns(*_times(tasks, TaskColumns))),
         "needs": Composed(
             select(needs.c.task, needs.c.upstream)
             .where(needs.c.workflow == key)
@@ -33,11 +38,8 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
             .where(functions.c.workflow == key)
             .order_by(functions.c.function)
         ),
-        "attempts": Composed(
-            select(*_columns(attempts, AttemptColumns))
-            .where(attempts.c.workflow == key)
-            .order_by(attempts.c.task, attempts.c.attempt)
-        ),
+        "attempts": Composed(of_attempts),
+        "attempt_times": Composed(of_attempts.with_only_columns(*_times(attempts, AttemptColumns))),
         "outputs": Composed(
             select(*_columns(values, OutputColumns))
             .where(values.c.workflow == key, values.c.role == constant(Role.OUTPUT))
@@ -49,3 +51,8 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
 def _columns(table: Table, record: type) -> list[Any]:
     """The columns of a table that a record has, by its names."""
     return [table.c[field.name] for field in fields(record) if field.name in table.c]
+
+
+def _times(table: Table, record: type) -> list[Any]:
+    """Those of them from which times are told."""
+    return [column for column in _columns(table, record) if column.name not in FACTS]
