@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.floors import Workers
-from benchmarks.work import engine, increment, total
+from benchmarks.tasks import increment, total
+from benchmarks.work import engine
 from heliograph import workflow
 
 

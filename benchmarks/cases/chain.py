@@ -7,7 +7,8 @@ import time
 from benchmarks.floors import POOL, SQLITE, Workers, commits, pool_commits
 from benchmarks.measure import HELIOGRAPH, ON_POSTGRESQL, Bar, Figure, Scale, alternate, check
 from benchmarks.peers import peer
-from benchmarks.work import engine, engine_on_postgresql, increment
+from benchmarks.tasks import increment
+from benchmarks.work import engine, engine_on_postgresql
 from heliograph import workflow
 
 

@@ -8,7 +8,8 @@ from typing import Final
 from benchmarks.floors import POOL, Workers, bare_pool, plus_one
 from benchmarks.measure import HELIOGRAPH, ON_POSTGRESQL, Bar, Figure, Scale, alternate, check
 from benchmarks.peers import peer
-from benchmarks.work import engine, engine_on_postgresql, increment, sum_to, total
+from benchmarks.tasks import increment, total
+from benchmarks.work import engine, engine_on_postgresql, sum_to
 from heliograph import workflow
 
 _BARS: Final = {"threads": 10_000.0, "processes": 4_000.0}

@@ -20,7 +20,7 @@ _BATCH: Final = 200  # about as many tasks as one commit of a fan-out carries
 
 _PROGRAM: Final = """
 import sys, time
-from benchmarks.work import increment, total
+from benchmarks.tasks import increment, total
 from heliograph import workflow
 
 count, name = int(sys.argv[1]), sys.argv[2]

@@ -15,7 +15,8 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from benchmarks.measure import HELIOGRAPH, Bar, Figure, Scale, alternate, check
-from benchmarks.work import engine, increment, sum_to, total
+from benchmarks.tasks import increment, total
+from benchmarks.work import engine, sum_to
 from heliograph import workflow
 from heliograph.engines import attempt
 from heliograph.engines.measure import Meter

@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from pathlib import Path
 
 from benchmarks.disk import fresh_folder
 from benchmarks.floors import Workers
 from benchmarks.measure import HELIOGRAPH, Bar, Figure, Scale, alternate, check, milliseconds
 from benchmarks.peers import peer
-from benchmarks.work import engine, increment, sum_to, total
+from benchmarks.tasks import add, gate, increment, total
+from benchmarks.work import engine, sum_to
 from heliograph import workflow
-
-
-@workflow.task
-def gate(_numbers: list[int], key: str) -> int:
-    """Fails until its key is there."""
-    if not Path(key).exists():
-        raise RuntimeError("the gate is shut")
-    return 1
-
-
-@workflow.task
-def add(left: int, right: int) -> int:
-    return left + right
 
 
 def measure(workers: Workers, scale: Scale) -> list[Figure]:

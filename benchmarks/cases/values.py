@@ -10,20 +10,11 @@ from benchmarks.disk import fresh_folder
 from benchmarks.floors import FDATASYNC, Workers
 from benchmarks.measure import HELIOGRAPH, ON_POSTGRESQL, Figure, Scale, alternate, check
 from benchmarks.peers import peer
-from benchmarks.work import engine, engine_on_postgresql, total
+from benchmarks.tasks import make, measured, total
+from benchmarks.work import engine, engine_on_postgresql
 from heliograph import workflow
 
 _PIECES: Final = 8
-
-
-@workflow.task
-def make(size: int, number: int) -> bytes:
-    return bytes([number]) * size
-
-
-@workflow.task
-def measured(data: bytes) -> int:
-    return len(data)
 
 
 def measure(workers: Workers, scale: Scale) -> list[Figure]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 from benchmarks.peers.telling import storage, tell, timed
-from benchmarks.work import GROUP, engine, increment, sum_to, total
+from benchmarks.tasks import increment, total
+from benchmarks.work import GROUP, engine, sum_to
 from heliograph import workflow
 
 

@@ -559,7 +559,8 @@ def list_metadata(
     session = _opened()
     most = None if limit is None else min(limit, MOST)
     records = session.store.queries.workflows(statuses, newest_first=True, limit=most)
-    return Rows(workflow_metadata(record, session.place) for record in records)
+    place = session.place
+    return Rows(workflow_metadata(record, place) for record in records)
 
 
 def get_tasks(workflow_id: str) -> Rows:

@@ -28,7 +28,7 @@ from heliograph.search.expressions import (
     Or,
     Value,
 )
-from heliograph.storage.searching.pages import Order
+from heliograph.storage.searching.places import Order
 from heliograph.workflow import field
 from tests import postgresql
 from tests.contract.conftest import THREADS, EngineUnderTest, OnPostgreSQL, started
@@ -356,6 +356,8 @@ def test_fields_of_tasks(engine: EngineUnderTest) -> None:
         ({"limit": True}, TypeError, "limit must be an int"),
         ({"after": "rubbish"}, ValueError, "after must be what an earlier answer gave"),
         ({"after": 3}, ValueError, "after must be what an earlier answer gave"),
+        # [[3], true]
+        ({"after": "W1szXSwgdHJ1ZV0"}, ValueError, "after must be what an earlier answer gave"),
         ({"where": "created_time > tomorrow"}, ValueError, "'tomorrow' is no time"),
     ],
 )
@@ -412,7 +414,9 @@ def test_common_questions_scan_no_table(
     allowed = {"SCAN tasks USING INDEX tasks_failed"}  # all that is in this index
     if condition is None:
         allowed |= {"SCAN tasks", "SCAN workflows"}
-    assert {step for step in steps if step.startswith("SCAN")} <= allowed, steps
+    scans = {step for step in steps if step.startswith("SCAN")}
+    # Tables that are none: who is there comes as one value, a list.
+    assert {step for step in scans if "VIRTUAL TABLE" not in step} <= allowed, steps
     # A server reads small tables whole, whatever indexes there are; `indexed` talks it out of that.
     assert not [step for step in steps if "Seq Scan" in step], steps
 

@@ -96,8 +96,12 @@ class Gate:
         self.path = folder / name
         self.work = works(sleep_until, str(self.path))
 
+    @property
+    def has_begun(self) -> bool:
+        return Path(f"{self.path}.begun").exists()
+
     def await_begun(self) -> None:
-        until(Path(f"{self.path}.begun").exists, "a task to begin")
+        until(lambda: self.has_begun, "a task to begin")
 
     def open(self) -> None:
         self.path.touch()
@@ -292,6 +296,56 @@ def test_a_warning_made_an_error_does_not_stop_the_engine(works: Works, inbox: I
     executor.cancel(gate.work.key)  # warnings are errors in these tests
     gate.open()
     executor.close()
+
+
+def test_a_thread_goes_on_with_what_its_receipt_brings(
+    works: Works, inbox: Inbox, closing: list[Any], tmp_path: Path
+) -> None:
+    rest = [works(add, number, 1) for number in range(50)]
+
+    def deliver(receipt: Any) -> None:
+        if rest and not gates:
+            executor.submit(rest.pop())
+        inbox(receipt)
+
+    executor = ThreadExecutor(deliver, 4)
+    closing.append(executor)
+    gates = [Gate(tmp_path, works, name) for name in "abcd"]
+    for gate in gates:
+        executor.submit(gate.work)
+    for gate in gates:
+        gate.await_begun()
+        gate.open()
+    inbox.wait(4)
+    until(lambda: len(executor._asleep) == 4, "all threads to have nothing to do")
+    gates.clear()
+    executor.submit(rest.pop())
+    chain = inbox.wait(54)[4:]
+    assert len({receipt.worker.worker_id for receipt in chain}) == 1
+
+
+def test_what_a_receipt_brings_besides_is_for_others(
+    works: Works, inbox: Inbox, closing: list[Any], tmp_path: Path
+) -> None:
+    first, *gates = [Gate(tmp_path, works, name) for name in "abc"]
+
+    def deliver(receipt: Any) -> None:
+        if receipt.key == first.work.key:
+            for gate in gates:
+                executor.submit(gate.work)
+            until(lambda: any(gate.has_begun for gate in gates), "another thread to take one")
+        inbox(receipt)
+
+    executor = ThreadExecutor(deliver, 2)
+    closing.append(executor)
+    executor.submit(first.work)
+    first.await_begun()
+    first.open()
+    for gate in gates:
+        gate.await_begun()
+    for gate in gates:
+        gate.open()
+    inbox.wait(3)
 
 
 def test_threads_are_started_as_needed(works: Works, inbox: Inbox, tmp_path: Path) -> None:
@@ -640,7 +694,7 @@ def test_no_interpreter(processes: Make, works: Works, inbox: Inbox, monkeypatch
 def test_a_fault_of_the_pool_itself_leaves_nobody_waiting(
     processes: Make, works: Works, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_self: Lines) -> None:
+    def broken(_self: Lines, _is_alone: bool) -> None:
         raise AssertionError("a bug")
 
     executor = processes(2)

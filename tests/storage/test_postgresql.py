@@ -27,7 +27,7 @@ from heliograph.storage.journal import Batch
 from heliograph.storage.liveness import LEASE_SECONDS
 from heliograph.storage.location import locate
 from heliograph.storage.postgresql import PostgreSQL
-from heliograph.storage.searching.pages import Order
+from heliograph.storage.searching.places import Order
 from tests import scripts
 from tests.conditions import until
 from tests.gates import Gate
@@ -268,6 +268,18 @@ def test_a_connection_that_ends_while_the_storage_is_opened_is_replaced(url: str
         keeper.rollback()
         opening.result()
     assert workflow.list_all() == []
+
+
+def test_a_search_whose_connection_ends_is_done_again(stores: list[Opened], url: str) -> None:
+    here = stores[0]
+    here.submit(here.journal(), "mine")
+    with psycopg.connect(plain(url)) as keeper, ThreadPoolExecutor(1) as pool:
+        keeper.execute("LOCK TABLE workflows")
+        search = pool.submit(here.store.search.workflows, None, Order(), None, 10)
+        until(lambda: waits_for_a_lock(url))
+        end_connections(url)
+        keeper.rollback()
+        assert [record.workflow_id for _, record in search.result()] == ["mine"]
 
 
 def test_a_commit_whose_connection_ends_is_done_again(stores: list[Opened], url: str) -> None:

@@ -78,6 +78,20 @@ def test_a_change_sees_those_before_it_of_the_same_table(connection: Any, databa
     assert rows(database, "SELECT path FROM task_labels") == [("READY",)]
 
 
+def test_a_sign_said_twice_is_a_sign_and_a_value_named_twice_is_one(connection: Any, database: str) -> None:
+    connection.begin()
+    for number in (10, 11, 21):
+        connection.execute(TASK, task(number))
+    connection.execute(COUNT, {"status": "FAILED"})
+    connection.execute(
+        "UPDATE tasks SET status = %(status)s"
+        " WHERE task_id LIKE '1%%' AND (task = %(task)s OR %(task)s = 12)",
+        {"status": "FAILED", "task": 11},
+    )
+    connection.commit_all()
+    assert rows(database, STATUSES) == [(10, "READY"), (11, "FAILED"), (21, "READY")]
+
+
 def test_a_question_sees_what_was_changed_before_it(connection: Any) -> None:
     connection.begin()
     connection.execute(TASK, task(0))
@@ -156,20 +170,34 @@ def store(url: str) -> Iterator[Opened]:
     made.store.close()
 
 
+def statements_of(raw: Any, work: Callable[[], object], file: Path) -> int:
+    """How many statements the server was told on a connection while something was done."""
+    with file.open("w+") as trace:
+        raw.pgconn.trace(trace.fileno())
+        work()
+        raw.pgconn.untrace()
+        trace.seek(0)
+        messages = [line.split("\t")[3].strip() for line in trace if line.count("\t") > 2]
+    return messages.count("Execute") + messages.count("Query")
+
+
+def test_a_question_is_one_statement(store: Opened, tmp_path: Path) -> None:
+    store.submit(store.journal(), "mine")
+    queries = store.store.queries
+    with store.store._database.read() as connection:
+        raw = connection.raw  # which is the one that is taken next
+    for ask in (lambda: queries.workflow("mine"), lambda: queries.workflows(newest_first=True, limit=5)):
+        assert ask()
+        assert statements_of(raw, ask, tmp_path / "trace") == 1
+
+
 def test_what_engines_commit_is_said_in_few_statements(store: Opened, tmp_path: Path) -> None:
     journal = store.journal()
     store.succeed(journal, store.submit(journal, "first"), 0)
     raw: Any = store.store._database._the_writer().raw
 
     def said(commit: Callable[[], object]) -> int:
-        """How many statements the server was told."""
-        with (tmp_path / "trace").open("w+") as trace:
-            raw.pgconn.trace(trace.fileno())
-            commit()
-            raw.pgconn.untrace()
-            trace.seek(0)
-            messages = [line.split("\t")[3].strip() for line in trace if line.count("\t") > 2]
-        return messages.count("Execute") + messages.count("Query")
+        return statements_of(raw, commit, tmp_path / "trace")
 
     runs: list[Accepted] = []
     begin_and_commit = 2

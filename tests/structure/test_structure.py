@@ -85,7 +85,7 @@ def test_a_store_in_a_file_loads_nothing_of_servers(tmp_path: Path) -> None:
         "import json, sys\n"
         "from heliograph import workflow\n"
         f"workflow.init(storage={str(tmp_path)!r})\n"
-        "workflow.list_all()\n"
+        "workflow.search()\n"
         "print(json.dumps(sorted(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

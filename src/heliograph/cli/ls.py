@@ -45,27 +45,33 @@ def ls(
     from heliograph.cli import rendering
 
     names = sorted({_status(name) for name in status or ()})
-    wanted = workflow.field("status").is_in(names) if names else None
-    if where is not None:
-        wanted = workflow.condition(where) if wanted is None else wanted & workflow.condition(where)
+    condition = None if where is None else workflow.condition(where)
     is_there = open_to_read(chosen(context, storage))
     if watch and not as_json:
-        _watch(wanted, limit, is_there)
+        _watch(names, condition, limit, is_there)
         return
-    found, cut = _found(wanted, limit) if is_there else ([], False)
+    found, cut = _found(names, condition, limit) if is_there else ([], False)
     if as_json:
         rendering.print_json(found)
     elif found:
         console = rendering.stdout()
         rendering.output(table(found, time.time(), console.width), console)
     else:
-        rendering.stderr().print("no workflows" if wanted is not None else "no workflows yet", style="dim")
+        rendering.stderr().print(
+            "no workflows" if names or condition is not None else "no workflows yet", style="dim"
+        )
     if cut:
         rendering.stderr().print(f"the newest {limit} are shown; --limit 0 shows all of them", style="dim")
 
 
-def _found(wanted: Any, limit: int) -> tuple[list[dict[str, Any]], bool]:
+def _found(
+    statuses: Sequence[WorkflowStatus], condition: Any, limit: int
+) -> tuple[list[dict[str, Any]], bool]:
     """The newest of those that are wanted, and whether there are more."""
+    if condition is None:  # without what a search has to import first
+        listed = workflow.list_metadata(statuses or None, limit + 1 if limit else None)
+        return (listed[:limit], len(listed) > limit) if limit else (listed, False)
+    wanted = condition & workflow.field("status").is_in(statuses) if statuses else condition
     page = workflow.search(wanted, limit=limit or _PAGE)
     found: list[dict[str, Any]] = page["found"]
     while not limit and page["truncated"]:
@@ -74,13 +80,13 @@ def _found(wanted: Any, limit: int) -> tuple[list[dict[str, Any]], bool]:
     return found, page["truncated"]
 
 
-def _watch(wanted: Any, limit: int, is_there: bool) -> None:
+def _watch(statuses: Sequence[WorkflowStatus], condition: Any, limit: int, is_there: bool) -> None:
     from rich.live import Live
 
     from heliograph.cli import rendering
 
     def view(most: int) -> RenderableType:
-        found, _cut = _found(wanted, most) if is_there else ([], False)
+        found, _cut = _found(statuses, condition, most) if is_there else ([], False)
         return table(found, time.time(), console.width) if found else "no workflows"
 
     console = rendering.stdout()

@@ -18,6 +18,9 @@ PROTOCOL: Final = 5
 # `__main__`, which plain pickle stores as a name that no other process can look up.
 PLAIN: Final = frozenset({int, float, complex, str, bytes, bool, type(None)})
 
+BUILT_IN: Final = PLAIN | {tuple, list, dict, set, frozenset}
+"""Exact types that stand for nothing else, whatever they hold."""
+
 _SMALL_BYTES: Final = 4_096
 
 # Types whose objects mean nothing outside of the process or cluster that made them, and how an engine that
@@ -101,7 +104,12 @@ def load(file: BinaryIO) -> Any:
     return pickle.load(file)
 
 
-def dumps_plain(value: object, reference: Callable[[Any], Any]) -> bytes:
+def dumps_plain(value: object) -> bytes:
+    """A tuple or dict as bytes, in which all is of `PLAIN` types."""
+    return pickle.dumps(value, PROTOCOL)
+
+
+def dumps_plain_with_references(value: object, reference: Callable[[Any], Any]) -> bytes:
     """As `dumps_with_references`, for a value in which all else is of `PLAIN` types: five times as fast."""
     target = io.BytesIO()
     pickler = _PlainPickler(target, PROTOCOL)

@@ -14,8 +14,10 @@ from heliograph.graph.identifiers import UniqueNames
 from heliograph.graph.node import InputNode, InputPart, Inputs, Node, TaskNode
 from heliograph.graph.options import TaskOptions
 from heliograph.graph.pickling import (
+    BUILT_IN,
     PLAIN,
     dumps_plain,
+    dumps_plain_with_references,
     dumps_with_references,
     load_with_references,
     unpicklable,
@@ -194,6 +196,8 @@ def capture(node: TaskNode, inputs: Inputs) -> tuple[bytes, list[TaskNode], tupl
     Pickling itself finds the nodes, so they are found at any depth of anything that can be pickled, and
     what is found is exactly what is left out.
     """
+    if PLAIN.issuperset(map(type, (*node.args, *node.kwargs, *node.kwargs.values()))):
+        return dumps_plain((node.args, node.kwargs)), [], ()
     upstream: list[TaskNode] = []
     index_of: dict[int, int] = {}
     references: dict[int, None] = {}
@@ -210,6 +214,8 @@ def capture(node: TaskNode, inputs: Inputs) -> tuple[bytes, list[TaskNode], tupl
 
     def reference(value: Any) -> int | None:
         kind = type(value)
+        if kind in BUILT_IN:
+            return None
         if kind is _Direct:
             return place_of(value.node)
         if kind is not TaskNode:
@@ -238,7 +244,7 @@ def capture(node: TaskNode, inputs: Inputs) -> tuple[bytes, list[TaskNode], tupl
         }
     try:
         if plain:
-            data = dumps_plain((args, kwargs), reference)
+            data = dumps_plain_with_references((args, kwargs), reference)
         else:
             data = dumps_with_references((args, kwargs), reference, substitute)
     except InputMissingError:

@@ -10,10 +10,10 @@ the run's beginning to its end is the critical path.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from heliograph.insight.extent import Extents, extents, run_extent
+from heliograph.insight.extent import Extents, extents, picked, run_extent
 from heliograph.records.status import AttemptStatus, TaskStatus, WorkflowStatus
 from heliograph.records.trace import Trace
 from heliograph.records.workflow import RunRecord
@@ -64,9 +64,11 @@ def causes(trace: Trace, run: RunRecord) -> Causes:
     """What let each attempt of a run begin."""
     begin, end = run_extent(trace, run)
     places = [place for place, number in enumerate(trace.attempts.run) if number == run.run]
-    tasks = [trace.attempts.task[place] for place in places]
+    tasks = picked(trace.attempts.task, places)
     phases = extents(trace, places, begin, end)
-    last_of = {task: at for at, task in enumerate(tasks)}
+    last_of: list[int | None] = [None] * len(trace.tasks)
+    for at, task in enumerate(tasks):
+        last_of[task] = at
     output_of = _outputs(trace, last_of, phases.stored)
     needed = _needed(trace, tasks, last_of, output_of)
     order = _causes_first(needed)
@@ -85,30 +87,31 @@ def causes(trace: Trace, run: RunRecord) -> Causes:
         ended[at] = stored if stored > since else since
     last = _last(trace, run, places, phases, ended)
     if run.status is WorkflowStatus.SUCCESSFUL:
-        last = output_of.get(trace.workflow.output_task, last)
+        given = output_of[trace.workflow.output_task] if output_of else None
+        last = last if given is None else given
     return Causes(begin, end, places, tasks, phases, needed, order, released, ended, critical, last)
 
 
-def _outputs(trace: Trace, last_of: Mapping[int, int], stored: Sequence[float]) -> dict[int, int]:
+def _outputs(trace: Trace, last_of: Sequence[int | None], stored: Sequence[float]) -> list[int | None]:
     """Which attempt gave the output of each task: its last one, or the last of its continuation."""
-    output_of = dict(last_of)
+    output_of = list(last_of)
     of = trace.tasks
-    for task, frame in enumerate(of.frame):
-        if frame is None or task not in last_of:
+    for task, (frame, mine) in enumerate(zip(of.frame, last_of, strict=True)):
+        if frame is None or mine is None:
             continue
         # It gives the frame's output; or its error became that, if the frame catches exceptions.
         if of.delivers_to[task] is not None or of.status[task] is TaskStatus.FAILED:
-            mine, best = last_of[task], output_of.get(frame)
+            best = output_of[frame]
             if best is None or stored[mine] >= stored[best]:
                 output_of[frame] = mine
     return output_of
 
 
 def _needed(
-    trace: Trace, tasks: Sequence[int], last_of: Mapping[int, int], output_of: Mapping[int, int]
+    trace: Trace, tasks: Sequence[int], last_of: Sequence[int | None], output_of: Sequence[int | None]
 ) -> list[Sequence[int]]:
     """The attempts that each one had to wait for."""
-    of = trace.tasks
+    creators, upstream = trace.tasks.creator, trace.tasks.upstream
     needed: list[Sequence[int]] = []
     before = -1
     for at, task in enumerate(tasks):
@@ -116,11 +119,10 @@ def _needed(
             needed.append((at - 1,))
             continue
         before = task
-        creator, upstream = of.creator[task], of.upstream[task]
-        if creator is not None and creator in last_of:
-            needed.append((last_of[creator], *(output_of[need] for need in upstream if need in output_of)))
-        else:
-            needed.append(tuple([output_of[need] for need in upstream if need in output_of]))
+        causes = [cause for need in upstream[task] if (cause := output_of[need]) is not None]
+        if (creator := creators[task]) is not None and (cause := last_of[creator]) is not None:
+            causes.insert(0, cause)
+        needed.append(causes)
     return needed
 
 
@@ -159,7 +161,10 @@ def _last(
             and trace.tasks.task_id[of.task[place]] == run.error_task
         ]
         candidates = failed or candidates
-    return max(candidates, key=lambda at: (ended[at], -phases.ready[at]), default=None)
+    latest = max((ended[at] for at in candidates), default=None)
+    return min(
+        (at for at in candidates if ended[at] == latest), key=lambda at: phases.ready[at], default=None
+    )
 
 
 def latest_ends(causes: Causes) -> list[float]:

@@ -9,10 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
+from operator import le
+from typing import Any, TypeVar
 
 from heliograph.records.status import AttemptStatus, WorkflowStatus
 from heliograph.records.trace import Trace
 from heliograph.records.workflow import RunRecord
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,35 +93,48 @@ def extents(trace: Trace, places: Sequence[int], begin: float, end: float) -> Ex
         begin: of the run.
         end: of the run.
     """
-    rows: list[tuple[float, float, float, float, float]] = []
     of = trace.attempts
-    for at in places:
-        ready, started, loaded = of.ready[at], of.started[at], of.loaded[at]
-        finished, stored = of.finished[at], of.stored[at]
-        if ready is None:
-            ready = of.created[at]
-        if ready is None or ready < begin:
-            ready = begin
-        elif ready > end:
-            ready = end
-        if stored is None or stored > end:
-            stored = end
-        elif stored < ready:
-            stored = ready
-        if started is None or started > stored:
-            started = stored
-        elif started < ready:
-            started = ready
-        if loaded is None or loaded < started:
-            loaded = started
-        elif loaded > stored:
-            loaded = stored
-        if finished is None or finished > stored:
-            finished = stored
-        elif finished < loaded:
-            finished = loaded
-        rows.append((ready, started, loaded, finished, stored))
-    return Extents(*zip(*rows, strict=True)) if rows else Extents((), (), (), (), ())
+    columns: tuple[Sequence[Any], ...] = (of.ready, of.started, of.loaded, of.finished, of.stored)
+    recorded = [picked(column, places) for column in columns]
+    if _are_in_order(recorded, begin, end):  # as nearly always, on one machine
+        return Extents(*recorded)
+    planned = zip(recorded[0], picked(of.created, places), strict=True)
+    known = [created if ready is None else ready for ready, created in planned]
+    ready = [begin if at is None or at < begin else end if at > end else at for at in known]
+    stored = [
+        end if at is None or at > end else since if at < since else at
+        for at, since in zip(recorded[4], ready, strict=True)
+    ]
+    started = [
+        until if at is None or at > until else since if at < since else at
+        for at, since, until in zip(recorded[1], ready, stored, strict=True)
+    ]
+    loaded = [
+        since if at is None or at < since else until if at > until else at
+        for at, since, until in zip(recorded[2], started, stored, strict=True)
+    ]
+    finished = [
+        until if at is None or at > until else since if at < since else at
+        for at, since, until in zip(recorded[3], loaded, stored, strict=True)
+    ]
+    return Extents(ready, started, loaded, finished, stored)
+
+
+def _are_in_order(phases: Sequence[Sequence[Any]], begin: float, end: float) -> bool:
+    """Whether all attempts went through all phases, one after the other, within the run."""
+    try:
+        return (
+            all(all(map(le, earlier, later)) for earlier, later in pairwise(phases))
+            and begin <= min(phases[0], default=begin)
+            and max(phases[-1], default=end) <= end
+        )
+    except TypeError:  # one was not reached
+        return False
+
+
+def picked(column: Sequence[T], places: Sequence[int]) -> Sequence[T]:
+    """What a column has at some of its places, which are in order and none twice."""
+    return column if len(places) == len(column) else [column[place] for place in places]
 
 
 def run_extent(trace: Trace, run: RunRecord) -> tuple[float, float]:

@@ -10,19 +10,22 @@ long for a worker. A run short of workers may gain more.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence, Set
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
+from operator import sub
 from typing import Any, NamedTuple
 
 from heliograph.insight.bottlenecks import Bottleneck, bottlenecks
 from heliograph.insight.causes import Causes, causes, latest_ends
-from heliograph.insight.extent import PARTS, Parts, dotted_names, run_extent, the_run, waiting_tasks
+from heliograph.insight.extent import PARTS, Parts, dotted_names, picked, run_extent, the_run, waiting_tasks
 from heliograph.insight.path import Link, links
 from heliograph.insight.savings import ways_around
 from heliograph.insight.stragglers import Straggler, stragglers
 from heliograph.insight.table import Table, Tabular, table_of
-from heliograph.insight.workers import Parallelism, WorkerUse, memory_over_time, parallelism, worker_use
+from heliograph.insight.workers import Parallelism, WorkerUse, busy, memory_over_time, parallelism, worker_use
 from heliograph.records.status import WorkflowStatus
 from heliograph.records.trace import Trace
 
@@ -143,8 +146,9 @@ def profile(trace: Trace, run: int | None = None) -> Profile:
     path = links(trace, graph, indexes, waiting)
     tail = graph.end - (path[-1].end if path else graph.begin)
     slow = stragglers(trace, graph, waiting)
-    at_once = parallelism(trace, graph, waiting)
-    workers = worker_use(trace, graph, waiting)
+    had = busy(trace, graph, waiting)
+    at_once = parallelism(graph, had)
+    workers = worker_use(trace, graph, had)
     wall = graph.end - graph.begin
     return Profile(
         workflow_id=trace.workflow.workflow_id,
@@ -183,25 +187,36 @@ def _tasks(trace: Trace, graph: Causes, path: Sequence[int], waiting: Set[int]) 
         critical[graph.tasks[at]] += graph.ended[at] - graph.released[at]
     length = sum(critical.values())
     names, of, phases = dotted_names(trace), trace.tasks, graph.extents
-    computed = [
-        0.0 if task in waiting else finished - loaded
-        for task, loaded, finished in zip(graph.tasks, phases.loaded, phases.finished, strict=True)
-    ]
+    counts = Counter(graph.tasks)  # in their order: attempts of one task follow each other
+    compute = _of_tasks(counts, list(map(sub, phases.finished, phases.loaded)), sum)
+    if waiting:
+        compute = [0.0 if task in waiting else took for task, took in zip(counts, compute, strict=True)]
     spare = [late - ended if late > ended else 0.0 for late, ended in zip(latest, graph.ended, strict=True)]
-    found: list[TaskProfile] = []
-    since = 0
-    for until in range(1, len(graph.tasks) + 1):
-        task = graph.tasks[since]
-        if until < len(graph.tasks) and graph.tasks[until] == task:
-            continue
-        compute, slack = computed[since], spare[since]
-        if until - since > 1:
-            compute, slack = sum(computed[since:until]), min(spare[since:until])
-        seconds, saved = 0.0, 0.0
-        if task in critical:
-            seconds = critical[task]
-            saved = max(min(compute / 2, length - around.get(until - 1, length)), 0.0)
-        function = names[of.function[task]]
-        found.append(TaskProfile(of.task_id[task], function, until - since, compute, seconds, slack, saved))
-        since = until
-    return tuple(found)
+    saved = [
+        max(min(took / 2, length - around.get(until - 1, length)), 0.0) if task in critical else 0.0
+        for task, took, until in zip(counts, compute, accumulate(counts.values()), strict=True)
+    ]
+    columns = zip(
+        picked(of.task_id, list(counts)),
+        [names[function] for function in picked(of.function, list(counts))],
+        counts.values(),
+        compute,
+        [critical.get(task, 0.0) for task in counts],
+        _of_tasks(counts, spare, min),
+        saved,
+        strict=True,
+    )
+    return tuple(map(partial(tuple.__new__, TaskProfile), columns))  # as `_make`, but not in Python
+
+
+def _of_tasks(
+    counts: Mapping[int, int], values: Sequence[float], together: Callable[[Sequence[float]], float]
+) -> Sequence[float]:
+    """A value for each task, of those of its attempts."""
+    if len(counts) == len(values):
+        return values
+    found, since = [], 0
+    for count in counts.values():
+        found.append(values[since] if count == 1 else together(values[since : since + count]))
+        since += count
+    return found

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Set
 from dataclasses import dataclass
+from operator import sub
 from statistics import quantiles
 from typing import Any, Final
 
 from heliograph.insight.causes import Causes
-from heliograph.insight.extent import dotted_names
+from heliograph.insight.extent import dotted_names, picked
 from heliograph.records.status import AttemptStatus
 from heliograph.records.trace import Trace
 
@@ -57,24 +58,22 @@ def stragglers(trace: Trace, causes: Causes, waiting: Set[int]) -> tuple[Straggl
         causes: the run.
         waiting: tasks that only wait.
     """
-    computed: dict[int, list[tuple[float, int]]] = defaultdict(list)
-    of, phases = trace.tasks, causes.extents
-    for place, task, loaded, finished in zip(
-        causes.places, causes.tasks, phases.loaded, phases.finished, strict=True
-    ):
-        if trace.attempts.status[place] is AttemptStatus.SUCCESSFUL and task not in waiting:
-            computed[of.function[task]].append((finished - loaded, task))
-    names = dotted_names(trace)
+    succeeded: dict[int, list[int]] = defaultdict(list)
+    of, tasks, statuses = trace.tasks, causes.tasks, picked(trace.attempts.status, causes.places)
+    for at, (task, status) in enumerate(zip(tasks, statuses, strict=True)):
+        if status is AttemptStatus.SUCCESSFUL and task not in waiting:
+            succeeded[of.function[task]].append(at)
+    names, computed = dotted_names(trace), list(map(sub, causes.extents.finished, causes.extents.loaded))
     found: list[Straggler] = []
-    for function, times in computed.items():
-        if len(times) < LEAST_TASKS:
+    for function, mine in succeeded.items():
+        if len(mine) < LEAST_TASKS:
             continue
-        lower, median, upper = quantiles((seconds for seconds, _ in times), method="inclusive")
+        lower, median, upper = quantiles(picked(computed, mine), method="inclusive")
         fence = max(FACTOR * median, upper + 3 * (upper - lower))
         found += [
-            Straggler(of.task_id[task], names[function], seconds, median)
-            for seconds, task in times
-            if seconds > fence
+            Straggler(of.task_id[tasks[at]], names[function], computed[at], median)
+            for at in mine
+            if computed[at] > fence
         ]
     found.sort(key=lambda straggler: straggler.median - straggler.compute)
     return tuple(found)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
+from itertools import repeat
+from operator import sub
 from typing import Any
 
 from heliograph.insight.causes import Causes
+from heliograph.insight.extent import picked
 from heliograph.records.trace import Trace
 
 BUCKETS = 60
@@ -69,34 +72,70 @@ class Parallelism:
         }
 
 
-def worker_use(trace: Trace, causes: Causes, waiting: Set[int]) -> tuple[WorkerUse, ...]:
-    """What each worker did; those that did nothing are not known.
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """The attempts of a run that a worker had, as indexes: sorted once, for all who ask.
+
+    Attributes:
+        attempts: as they are ordered in the run.
+        by_end: by when they were finished.
+        by_begin: by when they were started; of those started at once, the first that was finished first.
+    """
+
+    attempts: Sequence[int]
+    by_end: Sequence[int]
+    by_begin: Sequence[int]
+
+
+def busy(trace: Trace, causes: Causes, waiting: Set[int]) -> Busy:
+    """The attempts that a worker had.
 
     Args:
         trace: the workflow.
         causes: the run.
         waiting: tasks that occupy no worker.
     """
-    spans: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
-    of, phases = trace.attempts, causes.extents
-    for at, place in enumerate(causes.places):
-        worker = of.worker_id[place]
-        if worker is not None and of.started[place] is not None and of.task[place] not in waiting:
-            spans[of.host[place] or "", worker].append((phases.started[at], phases.finished[at]))
+    started = picked(trace.attempts.started, causes.places)
+    attempts = [
+        at
+        for at, (begin, task) in enumerate(zip(started, causes.tasks, strict=True))
+        if begin is not None and task not in waiting
+    ]
+    by_end = sorted(attempts, key=causes.extents.finished.__getitem__)
+    return Busy(attempts, by_end, sorted(by_end, key=causes.extents.started.__getitem__))
+
+
+def worker_use(trace: Trace, causes: Causes, had: Busy) -> tuple[WorkerUse, ...]:
+    """What each worker did; those that did nothing are not known.
+
+    Args:
+        trace: the workflow.
+        causes: the run.
+        had: its attempts that a worker had.
+    """
+    of: dict[tuple[str, str], list[int]] = defaultdict(list)
+    workers = picked(trace.attempts.worker_id, causes.places)
+    hosts = picked(trace.attempts.host, causes.places)
+    for at in had.by_begin:
+        if (worker := workers[at]) is not None:
+            of[hosts[at] or "", worker].append(at)
     wall = causes.end - causes.begin
     return tuple(
-        WorkerUse(worker, host, len(of), busy := _covered(of), busy / wall if wall > 0 else 0.0)
-        for (host, worker), of in sorted(spans.items(), key=lambda item: _natural(item[0]))
+        WorkerUse(
+            worker, host, len(mine), seconds := _covered(causes, mine), seconds / wall if wall > 0 else 0.0
+        )
+        for (host, worker), mine in sorted(of.items(), key=lambda item: _natural(item[0]))
     )
 
 
-def _covered(spans: list[tuple[float, float]]) -> float:
-    """Seconds that at least one of the spans covers."""
-    spans.sort()
+def _covered(causes: Causes, attempts: Sequence[int]) -> float:
+    """Seconds in which at least one of the attempts ran; they are ordered by when they were started."""
+    begins, ends = causes.extents.started, causes.extents.finished
     covered, until = 0.0, float("-inf")
-    for begin, end in spans:
+    for at in attempts:
+        begin, end = begins[at], ends[at]
         if end > until:
-            covered += end - max(begin, until)
+            covered += end - (begin if begin > until else until)
             until = end
     return covered
 
@@ -109,30 +148,22 @@ def _natural(name: tuple[str, str]) -> tuple[str, str, int]:
     return host, stem, int(number) if number else 0
 
 
-def parallelism(trace: Trace, causes: Causes, waiting: Set[int], buckets: int = BUCKETS) -> Parallelism:
+def parallelism(causes: Causes, had: Busy, buckets: int = BUCKETS) -> Parallelism:
     """How many attempts ran at once, over time.
 
     Args:
-        trace: the workflow.
         causes: the run.
-        waiting: tasks that occupy no worker.
+        had: its attempts that a worker had.
         buckets: into how many parts the time is divided.
     """
     wall = causes.end - causes.begin
-    phases, started = causes.extents, trace.attempts.started
-    spans = [
-        (begin, end)
-        for place, task, begin, end in zip(
-            causes.places, causes.tasks, phases.started, phases.finished, strict=True
-        )
-        if started[place] is not None and task not in waiting
-    ]
-    if wall <= 0 or not spans:
+    if wall <= 0 or not had.attempts:
         return Parallelism(0, 0.0, 0.0, ())
-    weighed = [(begin, end, 1.0) for begin, end in spans]
-    over_time = _over_time(weighed, causes.begin, causes.end, buckets)
-    mean = sum(end - begin for begin, end in spans) / wall
-    return Parallelism(_peak(spans), mean, wall / buckets, over_time)
+    begins = picked(causes.extents.started, had.attempts)
+    ends = picked(causes.extents.finished, had.attempts)
+    over_time = _over_time(zip(begins, ends, repeat(1.0)), causes.begin, causes.end, buckets)
+    mean = sum(map(sub, ends, begins)) / wall
+    return Parallelism(_peak(causes, had), mean, wall / buckets, over_time)
 
 
 def memory_over_time(trace: Trace, causes: Causes, buckets: int = BUCKETS) -> tuple[float, ...]:
@@ -147,16 +178,17 @@ def memory_over_time(trace: Trace, causes: Causes, buckets: int = BUCKETS) -> tu
         The mean in each part of the run; nothing where no attempt's memory is known.
     """
     of, phases = trace.attempts, causes.extents
+    known, begun = picked(of.peak_rss, causes.places), picked(of.started, causes.places)
     spans = [
         (phases.started[at], phases.finished[at], float(memory))
-        for at, place in enumerate(causes.places)
-        if (memory := of.peak_rss[place]) is not None and of.started[place] is not None
+        for at, memory in enumerate(known)
+        if memory is not None and begun[at] is not None
     ]
     return _over_time(spans, causes.begin, causes.end, buckets) if spans else ()
 
 
 def _over_time(
-    spans: Sequence[tuple[float, float, float]], start: float, stop: float, buckets: int
+    spans: Iterable[tuple[float, float, float]], start: float, stop: float, buckets: int
 ) -> tuple[float, ...]:
     """The weights of spans (from, to, weight) added up, on average over each part of the time."""
     width, last = (stop - start) / buckets, buckets - 1
@@ -165,8 +197,9 @@ def _over_time(
     # What a span covers of its first and last bucket is counted there; of those between, by difference.
     part, change = [0.0] * buckets, [0.0] * (buckets + 1)
     for begin, end, weight in spans:
-        first = min(int((begin - start) / width), last)
-        final = min(int((end - start) / width), last)
+        first, final = int((begin - start) / width), int((end - start) / width)
+        if final > last:  # the end itself belongs to the last one
+            first, final = first if first < last else last, last
         if first == final:
             part[first] += weight * (end - begin)
             continue
@@ -181,12 +214,13 @@ def _over_time(
     return tuple(over_time)
 
 
-def _peak(spans: Sequence[tuple[float, float]]) -> int:
-    begins = sorted(begin for begin, _ in spans)
-    ends = sorted(end for _, end in spans)
+def _peak(causes: Causes, had: Busy) -> int:
+    begins, ends = causes.extents.started, causes.extents.finished
     peak = over = 0
-    for running, begin in enumerate(begins, 1):
-        while over < running - 1 and ends[over] <= begin:
+    for running, at in enumerate(had.by_begin, 1):
+        begin = begins[at]
+        while over < running - 1 and ends[had.by_end[over]] <= begin:
             over += 1
-        peak = max(peak, running - over)
+        if running - over > peak:
+            peak = running - over
     return peak

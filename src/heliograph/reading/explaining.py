@@ -40,7 +40,7 @@ def profile(workflow_id: str, run: int | None = None) -> Profile:
     from heliograph.insight.profile import profile as profiled
 
     with much_is_made():
-        return profiled(trace_of(workflow_id), _run_number(run))
+        return profiled(trace_of(workflow_id, facts=False), _run_number(run))
 
 
 def timeline(workflow_id: str, run: int | None = None) -> Timeline:
@@ -57,7 +57,7 @@ def timeline(workflow_id: str, run: int | None = None) -> Timeline:
     from heliograph.insight.timeline import timeline as drawn
 
     with much_is_made():
-        return drawn(trace_of(workflow_id), _run_number(run))
+        return drawn(trace_of(workflow_id, facts=False), _run_number(run))
 
 
 def compare(a: str, b: str) -> Comparison:
@@ -93,7 +93,7 @@ def estimate(workflow_id: str) -> Estimate:
     from heliograph.insight.extent import dotted_names
 
     with much_is_made():
-        trace = trace_of(workflow_id)
+        trace = trace_of(workflow_id, facts=False)
         earlier = session().store.durations.of(trace.workflow.key, set(dotted_names(trace)), trace.now)
         return estimated(trace, earlier)
 
@@ -198,17 +198,19 @@ def sql_views() -> dict[str, dict[str, Any]]:
     }
 
 
-def trace_of(workflow_id: str, outputs: bool = False) -> Trace:
+def trace_of(workflow_id: str, outputs: bool = False, facts: bool = True) -> Trace:
     """All that happened in a workflow.
 
     Args:
         workflow_id: the workflow.
         outputs: with what is known of the stored outputs.
+        facts: with what tells no times: metadata, errors, CPU time.
 
     Raises:
         WorkflowNotFoundError: there is no such workflow.
     """
-    trace = session().store.traces.trace(check_identifier("workflow_id", workflow_id), outputs=outputs)
+    whose = check_identifier("workflow_id", workflow_id)
+    trace = session().store.traces.trace(whose, outputs=outputs, facts=facts)
     if trace is None:
         raise WorkflowNotFoundError(f"No such workflow_id {workflow_id!r}")
     return trace

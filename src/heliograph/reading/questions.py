@@ -12,7 +12,7 @@ from heliograph.errors import SearchError
 from heliograph.search.expressions import And, Comparison, Condition, Not, OneOf, Or, Value
 from heliograph.search.fields import FieldAsked, FieldKind, asked, check
 from heliograph.search.language import read, read_name
-from heliograph.storage.searching.pages import Place
+from heliograph.storage.searching.places import Place
 
 
 def names(given: str | Sequence[str]) -> list[str]:
@@ -118,7 +118,8 @@ def place(after: str | None, tasks: bool) -> Place | None:
         padded = after + "=" * (-len(after) % 4)
         key, value = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
         known = [int(part) for part in key]
-        if len(known) != 1 + tasks or not (value is None or isinstance(value, str | int | float)):
+        is_one = value is None or isinstance(value, str | int | float)
+        if len(known) != 1 + tasks or not is_one or isinstance(value, bool):
             raise ValueError
     except (ValueError, TypeError, AttributeError, RecursionError):
         raise ValueError(f"after must be what an earlier answer gave, not {after!r}") from None

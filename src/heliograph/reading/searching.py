@@ -58,7 +58,7 @@ def search(
     from heliograph.insight.answers import Page
     from heliograph.reading import questions
     from heliograph.records.metadata import task_metadata, workflow_metadata
-    from heliograph.storage.searching.pages import Order
+    from heliograph.storage.searching.places import Order
 
     checked_flag("tasks", tasks)
     most, asked_for = checked_limit(limit), questions.condition(where, tasks)
@@ -72,7 +72,8 @@ def search(
     else:
         workflows_found = opened.store.search.workflows(asked_for, order, place, most + 1)
         places = [one[0] for one in workflows_found]
-        found = [workflow_metadata(one[1], opened.place) for one in workflows_found[:most]]
+        storage = opened.place
+        found = [workflow_metadata(one[1], storage) for one in workflows_found[:most]]
     truncated = len(places) > most
     answer = {
         "found": found,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from typing import Any
+from typing import Any, Final
 
 from heliograph.records.attempt import (
     AttemptRecord,
@@ -17,6 +17,9 @@ from heliograph.records.attempt import (
 )
 from heliograph.records.status import TaskStatus
 from heliograph.records.workflow import FunctionRecord, InputRecord, RunRecord, TaskRecord, WorkflowRecord
+
+_json: Final = json.JSONDecoder().raw_decode
+"""Reads what was stored as JSON: it has nothing before or behind it, which is not looked at each time."""
 
 
 def workflow_metadata(record: WorkflowRecord, storage: str) -> dict[str, Any]:
@@ -32,11 +35,11 @@ def workflow_metadata(record: WorkflowRecord, storage: str) -> dict[str, Any]:
         "name": record.name,
         "status": record.status,
         "task_options": _options(record.output_options),
-        "user_metadata": json.loads(record.user_metadata),
+        "user_metadata": _json(record.user_metadata)[0],
         "progress": {
             "done": progress.get(TaskStatus.SUCCESSFUL, 0),
             "total": sum(progress.values()),
-            "by_status": {status.value: count for status, count in progress.items()},
+            "by_status": {str(status): count for status, count in progress.items()},
         },
         "runs": record.run,
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from heliograph.records.status import AttemptStatus, TaskStatus
 from heliograph.records.workflow import FunctionRecord, RunRecord, WorkflowRecord
@@ -99,6 +100,12 @@ class AttemptColumns:
         return len(self.task)
 
 
+FACTS: Final = frozenset(
+    ("user_metadata", "reused_in", "serialised", "inputs_size", "cpu_time", "error_type", "error_message")
+)
+"""Columns of tasks and attempts from which neither times nor workers are told."""
+
+
 @dataclass(frozen=True, slots=True)
 class OutputColumns:
     """Stored outputs, ordered by task.
@@ -119,6 +126,8 @@ class OutputColumns:
 @dataclass(frozen=True, slots=True)
 class Trace:
     """A workflow with all that happened in it, as of one moment.
+
+    Columns that nobody asked for are empty: see `Traces.trace`.
 
     Attributes:
         workflow: itself.

@@ -149,13 +149,6 @@ def quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def conjuncts(condition: Condition) -> list[Condition]:
-    """Conditions that all have to hold, and together are the given one."""
-    if isinstance(condition, And):
-        return [deeper for part in condition.parts for deeper in conjuncts(part)]
-    return [condition]
-
-
 def _condition(value: object) -> Condition:
     if not isinstance(value, Condition):
         raise TypeError(f"& and | join conditions, and {value!r} is none: put comparisons in parentheses")

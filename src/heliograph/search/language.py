@@ -10,6 +10,7 @@ no plain word is put in quotes: ``user_metadata."a.b"``.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -73,6 +74,7 @@ class _Token:
     at: int
 
 
+@functools.lru_cache(256)  # a page is asked for again and again
 def read(text: str) -> Condition:
     """The condition that a text says.
 

@@ -103,8 +103,8 @@ class Backend(Protocol):
     def problems(self, connection: Connection) -> tuple[str, ...]:
         """Damages, as far as the database can tell, in its own words."""
 
-    def explained(self, connection: Connection, sql: str) -> list[str]:
-        """How it goes about a query: a line a step."""
+    def explained(self, connection: Connection, sql: str, values: Any) -> list[str]:
+        """How it goes about a query with these values: a line a step."""
 
     def ask(self, query: str, limit: int | None) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Names of the columns, and rows, of a user's own query, which can change nothing.

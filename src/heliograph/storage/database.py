@@ -208,9 +208,9 @@ class Database:
         """Damages, as far as the database can tell."""
         return self._backend.problems(connection)
 
-    def explained(self, connection: Connection, sql: str) -> list[str]:
-        """How the database goes about a query."""
-        return self._backend.explained(connection, sql)
+    def explained(self, connection: Connection, sql: str, values: Any) -> list[str]:
+        """How the database goes about a query with these values."""
+        return self._backend.explained(connection, sql, values)
 
     def ask(self, query: str, limit: int | None) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Columns and rows of a user's own query, which can change nothing.

@@ -14,9 +14,9 @@ from collections.abc import Callable, Collection
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Dialect, Engine, create_engine, event, inspect
-from sqlalchemy.exc import DBAPIError, DisconnectionError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy import Dialect, Engine, create_engine, inspect
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
 from heliograph.errors import StorageError, StorageUnreachableError
 from heliograph.storage.backend import UndoneError
@@ -39,7 +39,7 @@ from heliograph.storage.postgresql_bell import PostgreSQLBell
 from heliograph.storage.postgresql_transaction import TerseConnection
 
 _OLDEST: Final = 16
-_POOLED: Final = 8
+_KEPT: Final = 8  # connections that nobody uses
 _PREPARED_AFTER: Final = 5
 """Times that a statement is run before its plan is kept."""
 _PATIENCE: Final = {
@@ -85,7 +85,8 @@ class PostgreSQL:
         self._location = location
         self._snapshot_seen = ""
         self._changes = 0
-        self._pool: Engine | None = None
+        self._engine: Engine | None = None
+        self._idle: list[Connection] = []
         self._clock = ServerClock(self._asked_time, DBAPIError)
         try:
             self._given = conninfo_to_dict(location.url)
@@ -103,31 +104,34 @@ class PostgreSQL:
             creator=self._connect,
             isolation_level="AUTOCOMMIT",
             use_native_hstore=False,
-            poolclass=QueuePool,
-            pool_size=_POOLED,
-            max_overflow=-1,
+            poolclass=NullPool,
             pool_reset_on_return=None,  # statements outside of a transaction leave nothing to roll back
         )
-        event.listen(made, "checkout", _checked)
-        with made.connect():
-            pass
-        self._pool = made
+        self._engine = made
+        self.release(self.connect())
 
     def close(self) -> None:
         """As `Backend.close`."""
-        if self._pool is not None:
-            self._pool.dispose()
+        while self._idle:
+            _close(self._idle.pop())
 
     def connect(self) -> Connection:
-        """As `Backend.connect`."""
+        """As `Backend.connect`: the one that was used last, unless the server closed it meanwhile."""
+        with contextlib.suppress(IndexError):
+            while True:
+                kept = self._idle.pop()
+                if self.is_good(kept):
+                    return kept
+                _close(kept)
         made = self._opened.connect()
         return Connection(made.connection.dbapi_connection, lambda: made)
 
     def release(self, connection: Connection) -> None:
         """As `Backend.release`."""
-        if connection.raw.closed:
-            connection.alchemy.invalidate()  # else closing it would want to tell the server
-        connection.alchemy.close()
+        if len(self._idle) < _KEPT and not connection.raw.closed:
+            self._idle.append(connection)
+        else:
+            _close(connection)
 
     @property
     def dialect(self) -> Dialect:
@@ -136,8 +140,8 @@ class PostgreSQL:
 
     @property
     def _opened(self) -> Engine:
-        assert self._pool is not None
-        return self._pool
+        assert self._engine is not None
+        return self._engine
 
     def tables(self, connection: Connection) -> set[str]:
         """As `Backend.tables`."""
@@ -152,8 +156,11 @@ class PostgreSQL:
         return self._clock.now()
 
     def _asked_time(self) -> float:
-        with self._opened.connect() as connection:
-            return float(connection.exec_driver_sql(_TIME).scalar_one())
+        connection = self.connect()
+        try:
+            return float(connection.alchemy.exec_driver_sql(_TIME).scalar_one())
+        finally:
+            self.release(connection)
 
     def _connect(self) -> psycopg.Connection[Any]:
         options = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
@@ -262,9 +269,9 @@ class PostgreSQL:
         """The server checks each page as it reads it, and has no check of all that anybody may ask for."""
         return ()
 
-    def explained(self, connection: Connection, sql: str) -> list[str]:
+    def explained(self, connection: Connection, sql: str, values: Any) -> list[str]:
         """As `Backend.explained`."""
-        return [str(row[0]) for row in connection.raw.execute(f"EXPLAIN {sql}")]
+        return [str(row[0]) for row in connection.raw.execute(f"EXPLAIN {sql}", values)]
 
     def ask(self, query: str, limit: int | None) -> tuple[list[str], list[tuple[Any, ...]]]:
         """As `Backend.ask`: a cursor's query can only be one SELECT, and its transaction can't write."""
@@ -327,10 +334,10 @@ _PASSING: Final = frozenset({"53300", "too many clients", "25P03"})
 """Which of them may be gone in a moment."""
 
 
-def _checked(raw: Any, _record: Any, _proxy: Any) -> None:
-    """Before a connection of the pool is used: one that was closed meanwhile is replaced by a new one."""
-    if not _is_good(raw):
-        raise DisconnectionError
+def _close(connection: Connection) -> None:
+    if connection.raw.closed:
+        connection.alchemy.invalidate()  # else closing it would want to tell the server
+    connection.alchemy.close()
 
 
 def _is_good(raw: psycopg.Connection[Any]) -> bool:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import psycopg
@@ -24,6 +24,7 @@ from heliograph.storage.rendered import tables
 _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"  # each statement sees what was committed before it
 _CHANGES: Final = ("INSERT ", "UPDATE ", "DELETE ")
 _PLACE: Final = re.compile(r"%\((\w+)\)s")
+_PLACE_OR_PERCENT: Final = re.compile(r"%\((\w+)\)s|%%")
 _WORD: Final = re.compile(r"\w+")
 
 
@@ -118,8 +119,27 @@ class _Transaction:
             self._has_begun = True
             self._run(_BEGIN, None)
 
-    def _run(self, query: Any, params: Mapping[str, Any] | None) -> Any:
-        return psycopg.Cursor(self._connection).execute(query, params)
+    def _run(self, query: str, params: Mapping[str, Any] | None) -> Any:
+        if params is None:
+            return psycopg.RawCursor(self._connection).execute(query)
+        numbered, names = _numbered(query)
+        return psycopg.RawCursor(self._connection).execute(numbered, [params[name] for name in names])
+
+
+@functools.lru_cache(1_000)
+def _numbered(query: str) -> tuple[str, Sequence[str]]:
+    """A statement as the server takes it, and the names of its values in their order.
+
+    The driver does as much, but keeps nothing of statements that are long or have more than 50 values, and
+    those that several were joined into are: it would take them apart anew each time.
+    """
+    numbers: dict[str, int] = {}
+
+    def place(found: re.Match[str]) -> str:
+        return f"${numbers.setdefault(found[1], len(numbers) + 1)}" if found[1] else "%"
+
+    numbered = _PLACE_OR_PERCENT.sub(place, query)
+    return numbered, tuple(numbers)
 
 
 @functools.cache  # there are some dozens of statements

@@ -7,37 +7,21 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, and_, bindparam, func, literal_column, select, union_all
-
 from heliograph.records.attempt import AttemptRecord
 from heliograph.records.status import ACTIVE, LEFT_ATTEMPT, WorkflowStatus
 from heliograph.records.workflow import RunRecord, TaskRecord, WorkflowRecord, left
-from heliograph.storage import rows, schema
+from heliograph.storage import rows
 from heliograph.storage.connection import Connection
 from heliograph.storage.database import Database, patient
 from heliograph.storage.liveness import Presence, derived_status
-from heliograph.storage.owners import OWNER_COLUMNS, PRESENCE_COLUMNS, with_owner
+from heliograph.storage.rendered import statements
 from heliograph.storage.statement import listed
-from heliograph.storage.statements import Prepared, among, constant, constants
 from heliograph.storage.task_queries import TaskPage, TaskQueries
 
-_RUN_COLUMNS = (
-    schema.runs.c.run,
-    schema.runs.c.reason,
-    schema.runs.c.status.label("run_status"),
-    schema.runs.c.created_time.label("run_created_time"),
-    schema.runs.c.start_time,
-    schema.runs.c.end_time,
-    schema.runs.c.cancel_time,
-    schema.runs.c.reused,
-    schema.runs.c.code,
-    schema.runs.c.login,
-    schema.runs.c.argv,
-    schema.runs.c.hostname,
-    schema.runs.c.error_type,
-    schema.runs.c.error_message,
-)
-
+ENDED: Final = sorted(set(WorkflowStatus) - ACTIVE - {WorkflowStatus.RESUMABLE})
+"""The statuses of workflows that have ended."""
+_MOST: Final = 2**62
+"""More than there can be: databases take no larger numbers."""
 _STATUSES: Final = {status.value: status for status in WorkflowStatus}
 
 
@@ -67,48 +51,7 @@ class Queries:
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database = database
         self._clock = clock
-        workflows, runs, owners = schema.workflows, schema.runs, schema.owners
-        tasks, changes = schema.tasks, schema.changes
-        of_workflow: BindParameter[int] = bindparam("of_workflow")
-        failed = tasks.alias("failed")
-        failed_task = and_(failed.c.workflow == runs.c.workflow, failed.c.task == runs.c.error_task)
-        self._workflow_select = select(
-            workflows.c.key,
-            workflows.c.workflow_id,
-            workflows.c.name,
-            workflows.c.status,
-            workflows.c.user_metadata,
-            workflows.c.output_task,
-            workflows.c.output_options,
-            workflows.c.progress,
-            workflows.c.parent,
-            workflows.c.run,
-            runs.c.start_time,
-            runs.c.end_time,
-            runs.c.error_type,
-            runs.c.error_message,
-            failed.c.task_id.label("error_task_id"),
-            owners.c.engine,
-            *PRESENCE_COLUMNS,
-        ).select_from(with_owner().outerjoin(failed, failed_task))
-        self._workflow = self._prepared(
-            self._workflow_select.where(workflows.c.workflow_id == bindparam("of_id"))
-        )
-        self._of_keys = self._prepared(
-            self._workflow_select.where(among(workflows.c.key, "of_keys", database.dialect))
-        )
-        self._lists: dict[tuple[frozenset[WorkflowStatus] | None, bool, bool], Prepared] = {}
-        self._runs = self._prepared(
-            select(*_RUN_COLUMNS, failed.c.task_id.label("error_task_id"), *OWNER_COLUMNS)
-            .select_from(
-                runs.outerjoin(owners, owners.c.owner_id == runs.c.owner).outerjoin(failed, failed_task)
-            )
-            .where(runs.c.workflow == of_workflow)
-            .order_by(runs.c.run)
-        )
-        self._last_change = self._prepared(
-            select(func.max(changes.c.number)).where(changes.c.workflow == of_workflow)
-        )
+        self._said = statements(database.kind, "queries")
         self._task_queries = TaskQueries(database)
 
     @patient
@@ -119,7 +62,7 @@ class Queries:
 
     def workflow_in(self, connection: Connection, workflow_id: str) -> WorkflowRecord | None:
         """As `workflow`, of the moment that the connection sees."""
-        row = self._workflow.ask(connection, of_id=workflow_id).first()
+        row = self._said.workflow.ask(connection, of_id=workflow_id).first()
         return None if row is None else self._record(row, Presence(self._clock))
 
     @patient
@@ -140,46 +83,25 @@ class Queries:
         wanted = None if statuses is None else frozenset(statuses)
         if wanted is not None and not wanted:
             return []
-        asked = wanted, newest_first, limit is not None
-        listing = self._lists.get(asked)
-        if listing is None:
-            listing = self._lists[asked] = self._prepared(self._listing(*asked))
+        said, values = self._said, _of_statuses(wanted)
+        if newest_first:
+            listing = said.newest if wanted is None else said.newest_of
+        else:
+            listing = said.oldest if wanted is None else said.oldest_of
+        most = _MOST if limit is None else limit
         presence = Presence(self._clock)
         with self._database.read() as connection:
             # Lazily: where the status is derived, SQL can't count to the limit.
-            records = (self._record(row, presence) for row in listing.ask(connection, most=limit))
+            records = (self._record(row, presence) for row in listing.ask(connection, most=most, **values))
             found = (record for record in records if wanted is None or record.status in wanted)
             return list(islice(found, limit))
-
-    def _listing(self, wanted: frozenset[WorkflowStatus] | None, newest_first: bool, is_limited: bool) -> Any:
-        """Workflows of these statuses in order; if there is a limit, no more than ``most`` of each.
-
-        All that are active are listed where RUNNING, PENDING or RESUMABLE is wanted: which of these it is is
-        known only when they are looked at.
-        """
-        workflows, key = schema.workflows, schema.workflows.c.key  # keys count up
-        order = key.desc() if newest_first else key.asc()
-
-        def limited(statement: Any) -> Any:
-            return statement.limit(bindparam("most")).offset(literal_column("0")) if is_limited else statement
-
-        statement = self._workflow_select.order_by(order)
-        if wanted is None:
-            return limited(statement)
-        # One after the other: along its index, each has its own in order. All together would be sorted.
-        ended = sorted(wanted - ACTIVE - {WorkflowStatus.RESUMABLE})
-        have = [select(key).where(workflows.c.status == constant(status)).order_by(order) for status in ended]
-        each = [select(limited(of_status).subquery()) for of_status in have]
-        if len(ended) < len(wanted):
-            each.append(select(key).where(workflows.c.status.in_(constants(ACTIVE))))
-        return statement.where(key.in_(union_all(*each) if len(each) > 1 else each[0]))
 
     def records(self, connection: Connection, keys: Sequence[int]) -> list[WorkflowRecord]:
         """Workflows by their keys, in the order of these; on a snapshot."""
         if not keys:
             return []
         presence = Presence(self._clock)
-        asked = self._of_keys.ask(connection, of_keys=listed(keys, self._database.kind))
+        asked = self._said.of_keys.ask(connection, of_keys=listed(keys, self._database.kind))
         found = {row.key: self._record(row, presence) for row in asked}
         return [found[key] for key in keys]
 
@@ -203,7 +125,7 @@ class Queries:
 
     def runs_in(self, connection: Connection, key: int) -> list[RunRecord]:
         """As `runs`, of the moment that the connection sees."""
-        found = [rows.run_record(row) for row in self._runs.ask(connection, of_workflow=key)]
+        found = [rows.run_record(row) for row in self._said.runs.ask(connection, of_workflow=key)]
         now = self._clock()
         return [replace(run, status=derived_status(run.status, run.owner, now)) for run in found]
 
@@ -233,11 +155,11 @@ class Queries:
             They; None: there is no such workflow, or no such task in it.
         """
         with self._database.snapshot() as connection:
-            row = self._workflow.ask(connection, of_id=workflow_id).first()
+            row = self._said.workflow.ask(connection, of_id=workflow_id).first()
             if row is None:
                 return None
             page = self._task_queries.page(connection, row.key, after, limit)
-            change = self._last_change.ask(connection, of_workflow=row.key).scalar_one()
+            change = self._said.last_change.ask(connection, of_workflow=row.key).scalar_one()
         if page is None:
             return None
         record = self._record(row, Presence(self._clock))
@@ -266,12 +188,21 @@ class Queries:
             ]
         return [(task, ids[task], attempt) for task, attempt in found]
 
-    def _prepared(self, statement: Any) -> Prepared:
-        return Prepared(statement, self._database.dialect)
-
     def _record(self, row: Any, presence: Presence) -> WorkflowRecord:
         stored = _STATUSES[row.status]
         return rows.workflow_record(row, stored, presence.status(stored, row.owner, row))
+
+
+def _of_statuses(wanted: frozenset[WorkflowStatus] | None) -> dict[str, Any]:
+    """What statements are told of the statuses that are wanted.
+
+    >>> _of_statuses(frozenset({WorkflowStatus.FAILED, WorkflowStatus.RUNNING}))
+    {'ended_0': None, 'ended_1': <WorkflowStatus.FAILED: 'FAILED'>, 'ended_2': None, 'active': 1}
+    """
+    if wanted is None:
+        return {}
+    ended = {f"ended_{place}": status if status in wanted else None for place, status in enumerate(ENDED)}
+    return ended | {"active": int(not wanted.issubset(ENDED))}
 
 
 def _in_a_row(keys: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:

@@ -199,9 +199,9 @@ class SQLite:
         said = connection.raw.execute("PRAGMA quick_check(10)")
         return tuple(line for (line,) in said if line != "ok")
 
-    def explained(self, connection: Connection, sql: str) -> list[str]:
+    def explained(self, connection: Connection, sql: str, values: Any) -> list[str]:
         """As `Backend.explained`."""
-        return [row[3] for row in connection.raw.execute(f"EXPLAIN QUERY PLAN {sql}")]
+        return [row[3] for row in connection.raw.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
 
     def ask(self, query: str, limit: int | None) -> tuple[list[str], list[tuple[Any, ...]]]:
         """As `Backend.ask`, on a connection that may not write."""

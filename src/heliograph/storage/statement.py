@@ -77,7 +77,12 @@ class Answer:
         known: list[dict[Any, Any] | None] = [{} if name in recurring else None for name in names]
         while batch := self._cursor.fetchmany(_BATCH):
             for column, shared, values in zip(columns, known, zip(*batch, strict=True), strict=True):
-                column += values if shared is None else map(shared.setdefault, values, values)
+                if shared is None:
+                    column += values
+                elif values.count(values[0]) == len(values):
+                    column += [shared.setdefault(values[0], values[0])] * len(values)
+                else:
+                    column += map(shared.setdefault, values, values)
         return dict(zip(names, columns, strict=True))
 
     def first(self) -> Any:
@@ -85,6 +90,14 @@ class Answer:
         found = self._cursor.fetchone()
         self._cursor.close()  # else it would go on reading, and keep what it reads from
         return None if found is None else self._row(found)
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """All of them without names, read as they are taken."""
+        return iter(self._cursor)
+
+    def close(self) -> None:
+        """No more of them are wanted."""
+        self._cursor.close()
 
     def scalars(self) -> Iterator[Any]:
         """The first value of each."""
@@ -151,6 +164,12 @@ class Statement:
         raw = connection.raw
         return Answer(raw.execute(self._sql, self._pick(values)), self._row)
 
+    def told(self, **values: Any) -> tuple[str, Any]:
+        """What the driver is told by `ask`: a text, and what belongs in its places."""
+        if not self._sql:
+            self._prepare()
+        return self._sql, self._pick(values)
+
     def put(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """As `tell`, for an insert: each row has the values of its `columns`, in their order."""
         if not self._sql:
@@ -191,7 +210,7 @@ def _nothing(_row: Row) -> tuple[()]:
     return ()
 
 
-def listed(values: Sequence[int], kind: str) -> object:
+def listed(values: Sequence[int] | Sequence[str], kind: str) -> object:
     """Many values as one, for a parameter of `statements.among`.
 
     Args:

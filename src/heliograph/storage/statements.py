@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from functools import partial
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
     ARRAY,
+    BindParameter,
     ColumnElement,
     Dialect,
     Insert,
@@ -61,13 +62,22 @@ class Prepared(Statement):
 
 def worded(statement: ClauseElement, columns: Sequence[str], dialect: Dialect) -> Wording:
     """What a database is told for a statement; see `Prepared`."""
-    compiled = cast("SQLCompiler", statement.compile(dialect=dialect, column_keys=list(columns) or None))
-    sql = str(compiled)
-    places: Any = getattr(compiled, "positiontup", None)
+    return wording(statement, compiled(statement, columns, dialect), columns, dialect)
+
+
+def compiled(statement: ClauseElement, columns: Sequence[str], dialect: Dialect) -> SQLCompiler:
+    """What SQLAlchemy makes of a statement; see `Prepared`."""
+    return cast("SQLCompiler", statement.compile(dialect=dialect, column_keys=list(columns) or None))
+
+
+def wording(statement: ClauseElement, made: SQLCompiler, columns: Sequence[str], dialect: Dialect) -> Wording:
+    """What a database is told for a statement of which SQLAlchemy made this."""
+    sql = str(made)
+    places: Any = getattr(made, "positiontup", None)
     names = list(statement.exported_columns.keys()) if isinstance(statement, ReturnsRows) else []
     bulk, binary = None, []
     if dialect.name == "postgresql" and _is_of_rows(statement):
-        types = {name: bind.type for name, bind in compiled.binds.items()}
+        types = {name: bind.type for name, bind in made.binds.items()}
         binary = [name for name, kind in types.items() if isinstance(kind, LargeBinary)]
         told = {name: "text" if name in binary else _type(kind, dialect) for name, kind in types.items()}
         bulk = in_bulk(sql, told, binary)
@@ -114,6 +124,13 @@ def replacing(table: Table, dialect: Dialect) -> sqlite.Insert:
 
 def among(column: ColumnElement[Any], name: str, dialect: Dialect) -> ColumnElement[bool]:
     """Whether a column is one of the values that a parameter has, any number of them: see `listed`."""
+    return among_bound(column, lambda kind: bindparam(name, type_=kind), dialect)
+
+
+def among_bound(
+    column: ColumnElement[Any], bound: Callable[[Any], BindParameter[Any]], dialect: Dialect
+) -> ColumnElement[bool]:
+    """As `among`; `bound` makes the parameter, of a type that it is told."""
     if dialect.name == "postgresql":
-        return column == func.any(bindparam(name, type_=ARRAY(column.type)))
-    return column.in_(select(func.json_each(bindparam(name, type_=String)).table_valued("value").c.value))
+        return column == func.any(bound(ARRAY(column.type)))
+    return column.in_(select(func.json_each(bound(String)).table_valued("value").c.value))

@@ -7,16 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Table, bindparam, select
-
 from heliograph.records.status import LEFT_ATTEMPT, LEFT_TASK, AttemptStatus, TaskStatus, WorkflowStatus
-from heliograph.records.trace import AttemptColumns, OutputColumns, TaskColumns, Trace
+from heliograph.records.trace import FACTS, AttemptColumns, OutputColumns, TaskColumns, Trace
 from heliograph.records.workflow import FunctionRecord
-from heliograph.storage import rows, schema
+from heliograph.storage import rows
 from heliograph.storage.database import Database
-from heliograph.storage.layout import Role
 from heliograph.storage.queries import Queries
-from heliograph.storage.statements import Prepared, constant
+from heliograph.storage.rendered import statements
 
 _TASK_STATUS = {status.value: status for status in TaskStatus}
 _ATTEMPT_STATUS = {status.value: status for status in AttemptStatus}
@@ -51,39 +48,15 @@ class Traces:
         self._database = database
         self._queries = queries
         self._clock = clock
-        tasks, values, needs = schema.tasks, schema.stored_values, schema.dependencies
-        functions, attempts = schema.functions, schema.attempts
-        key: BindParameter[int] = bindparam("of_workflow")
-        self._tasks = self._prepared(
-            select(*_columns(tasks, TaskColumns)).where(tasks.c.workflow == key).order_by(tasks.c.task)
-        )
-        self._needs = self._prepared(
-            select(needs.c.task, needs.c.upstream)
-            .where(needs.c.workflow == key)
-            .order_by(needs.c.task, needs.c.place)
-        )
-        self._functions = self._prepared(
-            select(*_columns(functions, FunctionRecord))
-            .where(functions.c.workflow == key)
-            .order_by(functions.c.function)
-        )
-        self._attempts = self._prepared(
-            select(*_columns(attempts, AttemptColumns))
-            .where(attempts.c.workflow == key)
-            .order_by(attempts.c.task, attempts.c.attempt)
-        )
-        self._outputs = self._prepared(
-            select(*_columns(values, OutputColumns))
-            .where(values.c.workflow == key, values.c.role == constant(Role.OUTPUT))
-            .order_by(values.c.task)
-        )
+        self._said = statements(database.kind, "traces")
 
-    def trace(self, workflow_id: str, *, outputs: bool = False) -> Trace | None:
+    def trace(self, workflow_id: str, *, outputs: bool = False, facts: bool = True) -> Trace | None:
         """All that happened in a workflow; None: there is none of this id.
 
         Args:
             workflow_id: the workflow.
             outputs: read what is known of the stored outputs, too.
+            facts: read what tells no times, too. Else those columns are empty.
         """
         with self._database.snapshot() as connection:
             workflow = self._queries.workflow_in(connection, workflow_id)
@@ -91,12 +64,14 @@ class Traces:
                 return None
             of = {"of_workflow": workflow.key}
             runs = self._queries.runs_in(connection, workflow.key)
-            functions = self._functions.ask(connection, **of).plain()
-            tasks = self._tasks.ask(connection, **of).columns(_names(TaskColumns, but="upstream"), _RECURRING)
-            needs = self._needs.ask(connection, **of).columns(("task", "upstream"))
-            attempts = self._attempts.ask(connection, **of).columns(_names(AttemptColumns), _RECURRING)
+            functions = self._said.functions.ask(connection, **of).plain()
+            asked = self._said.tasks if facts else self._said.task_times
+            tasks = asked.ask(connection, **of).columns(_task_names(facts), _RECURRING)
+            needs = self._said.needs.ask(connection, **of).columns(("task", "upstream"))
+            asked = self._said.attempts if facts else self._said.attempt_times
+            attempts = asked.ask(connection, **of).columns(_attempt_names(facts), _RECURRING)
             stored = (
-                self._outputs.ask(connection, **of).columns(_names(OutputColumns), _RECURRING)
+                self._said.outputs.ask(connection, **of).columns(_names(OutputColumns), _RECURRING)
                 if outputs
                 else dict[str, list[Any]].fromkeys(_names(OutputColumns), [])
             )
@@ -111,33 +86,39 @@ class Traces:
             self._clock(),
         )
 
-    def _prepared(self, statement: Any) -> Prepared:
-        return Prepared(statement, self._database.dialect)
+
+def _names(record: type) -> list[str]:
+    return [field.name for field in fields(record)]
 
 
-def _columns(table: Table, record: type) -> list[Any]:
-    """The columns of a table that a record has, by its names."""
-    return [table.c[field.name] for field in fields(record) if field.name in table.c]
+def _task_names(facts: bool) -> list[str]:
+    return [name for name in _names(TaskColumns) if name != "upstream" and (facts or name not in FACTS)]
 
 
-def _names(record: type, but: str | None = None) -> list[str]:
-    return [field.name for field in fields(record) if field.name != but]
+def _attempt_names(facts: bool) -> list[str]:
+    return [name for name in _names(AttemptColumns) if facts or name not in FACTS]
 
 
 def _task_columns(
     columns: dict[str, list[Any]], needs: Mapping[str, list[int]], statuses: Mapping[str, TaskStatus]
 ) -> TaskColumns:
     columns["status"] = [statuses[status] for status in columns["status"]]
-    columns["options"] = [rows.whole_options(options) for options in columns["options"]]
+    whole = {options: rows.whole_options(options) for options in set(columns["options"])}
+    columns["options"] = [whole[options] for options in columns["options"]]
     needed, counts, since = needs["upstream"], Counter(needs["task"]), 0
     upstream: list[Sequence[int]] = []
     for task in range(len(columns["task_id"])):  # both are ordered by task
         until = since + counts.get(task, 0)
         upstream.append(tuple(needed[since:until]))
         since = until
-    return TaskColumns(**columns, upstream=upstream)
+    return TaskColumns(**_complete(TaskColumns, columns | {"upstream": upstream}))
 
 
 def _attempt_columns(columns: dict[str, list[Any]], statuses: Mapping[str, AttemptStatus]) -> AttemptColumns:
     columns["status"] = [statuses[status] for status in columns["status"]]
-    return AttemptColumns(**columns)
+    return AttemptColumns(**_complete(AttemptColumns, columns))
+
+
+def _complete(record: type, columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    """With a column that is empty for each that was not read."""
+    return {name: columns.get(name, ()) for name in _names(record)}

@@ -7,15 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, bindparam, func, literal_column, select
-
 from heliograph.records.change import Change, ChangeKind
 from heliograph.records.status import WorkflowStatus
-from heliograph.storage import rows, schema
+from heliograph.storage import rows
 from heliograph.storage.connection import Connection
 from heliograph.storage.database import Database
 from heliograph.storage.layout import SaidKind
-from heliograph.storage.statements import Prepared, constant
+from heliograph.storage.rendered import statements
 from heliograph.storage.task_queries import TaskQueries
 
 _COMMITS_AT_ONCE: Final = 200
@@ -50,42 +48,7 @@ class Watching:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._tasks = TaskQueries(database)
-        changes, said, tasks, runs = schema.changes, schema.said, schema.tasks, schema.runs
-        of_workflow: BindParameter[int] = bindparam("of_workflow")
-        self._changes = self._prepared(
-            select(changes)
-            .where(changes.c.workflow == of_workflow, changes.c.number >= bindparam("first"))
-            .order_by(changes.c.number)
-            .limit(bindparam("most"))
-            .offset(literal_column("0"))
-        )
-        self._last = self._prepared(
-            select(func.max(changes.c.number)).where(changes.c.workflow == of_workflow)
-        )
-        self._first_run = self._prepared(
-            select(runs.c.created_time, runs.c.start_time).where(
-                runs.c.workflow == of_workflow, runs.c.run == literal_column("1")
-            )
-        )
-        of_task = (tasks.c.workflow == said.c.workflow) & (tasks.c.task == said.c.task)
-        said_select = (
-            select(said, tasks.c.task_id)
-            .select_from(said.join(tasks, of_task))
-            .where(said.c.workflow == of_workflow, said.c.number >= bindparam("first"))
-            .order_by(said.c.number)
-        )
-        self._said = self._prepared(said_select.where(said.c.number <= bindparam("last")))
-        self._page = {
-            (kind, one_task): self._prepared(
-                said_select.where(
-                    said.c.kind == constant(kind), *([tasks.c.task_id == bindparam("of_task_id")] * one_task)
-                )
-                .limit(bindparam("most"))
-                .offset(literal_column("0"))
-            )
-            for kind in SaidKind
-            for one_task in (False, True)
-        }
+        self._said = statements(database.kind, "watching")
 
     def changes(self, key: int, number: int, place: int) -> list[Change]:
         """Changes of a workflow behind a place, in order; not all, if there are many.
@@ -96,7 +59,9 @@ class Watching:
             place: so many of that commit's changes are known.
         """
         with self._database.snapshot() as connection:
-            found = self._changes.ask(connection, of_workflow=key, first=number, most=_COMMITS_AT_ONCE).all()
+            found = self._said.changes.ask(
+                connection, of_workflow=key, first=number, most=_COMMITS_AT_ONCE
+            ).all()
             stories = [(row.number, row.run, row.time, json.loads(row.what)) for row in found]
             names = self._names(connection, key, [story for *_, story in stories])
             made: list[Change] = []
@@ -123,7 +88,7 @@ class Watching:
     def last_change(self, key: int) -> int:
         """The number of the last commit that changed something of a workflow; 0: its submission."""
         with self._database.read() as connection:
-            return self._last.ask(connection, of_workflow=key).scalar_one() or 0
+            return self._said.last.ask(connection, of_workflow=key).scalar_one() or 0
 
     def said(self, key: int, kind: SaidKind, task_id: str | None, after: int, limit: int) -> list[SaidRecord]:
         """Lines or points of a workflow, or of one of its tasks, in the order in which they were stored.
@@ -135,15 +100,17 @@ class Watching:
             after: those behind the one with this number.
             limit: at most so many.
         """
-        of_task = {} if task_id is None else {"of_task_id": task_id}
+        page, of_task = self._said.page, dict[str, str]()
+        if task_id is not None:
+            page, of_task = self._said.page_of_task, {"of_task_id": task_id}
         with self._database.snapshot() as connection:
-            found = self._page[kind, task_id is not None].ask(
-                connection, of_workflow=key, first=after + 1, most=limit, **of_task
+            found = page.ask(
+                connection, of_workflow=key, of_kind=kind, first=after + 1, most=limit, **of_task
             )
             return [_said_record(row) for row in found]
 
     def _submission(self, connection: Connection, key: int) -> list[Change]:
-        row = self._first_run.ask(connection, of_workflow=key).first()
+        row = self._said.first_run.ask(connection, of_workflow=key).first()
         if row is None:
             return []
         at_once = row.start_time is not None and row.start_time == row.created_time
@@ -173,7 +140,7 @@ class Watching:
                 standing = {"done": done, "total": total, "message": message}
                 yield ChangeKind.PROGRESS, standing, task, attempt, time
             case ["said", first, last]:
-                for row in self._said.ask(connection, of_workflow=key, first=first, last=last):
+                for row in self._said.said.ask(connection, of_workflow=key, first=first, last=last):
                     if row.kind == SaidKind.LINE:
                         yield ChangeKind.LINE, {"text": row.text}, row.task, row.attempt, row.time
                     else:
@@ -193,14 +160,11 @@ class Watching:
                 case ["task" | "attempt" | "metadata" | "progress", int(task), *_]:
                     numbers.append(task)
                 case ["said", first, last]:
-                    said = self._said.ask(connection, of_workflow=key, first=first, last=last)
+                    said = self._said.said.ask(connection, of_workflow=key, first=first, last=last)
                     numbers += {row.task for row in said}
         if not numbers:
             return {}
         return self._tasks.ids(connection, key, min(numbers), max(numbers))
-
-    def _prepared(self, statement: Any) -> Prepared:
-        return Prepared(statement, self._database.dialect)
 
 
 def _said_record(row: Any) -> SaidRecord:

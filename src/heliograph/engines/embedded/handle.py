@@ -40,6 +40,7 @@ class Attempt:
         sent: when it was put into the line, monotonic seconds.
         started: when the worker got to it, as far as the pool knows, Unix seconds.
         is_cancelled: nobody wants its receipt.
+        is_alone: see `protocol.Order`.
     """
 
     work: Work
@@ -49,6 +50,7 @@ class Attempt:
     sent: float = 0.0
     started: float = 0.0
     is_cancelled: bool = False
+    is_alone: bool = False
 
 
 class WorkerProcess:
@@ -114,7 +116,7 @@ class WorkerProcess:
             self._known.clear()
         is_known = token in self._known
         self._known.add(token)
-        return pack_order(attempt.work, attempt.ticket, attempt.submitted, is_known, forget)
+        return pack_order(attempt.work, attempt.ticket, attempt.submitted, is_known, forget, attempt.is_alone)
 
     def signal(self, number: int) -> None:
         """Send a signal to the worker and to all its subprocesses."""

@@ -51,9 +51,13 @@ class Lines:
         """Forget all attempts that are queued."""
         self._queue.clear()
 
-    def feed(self) -> None:
-        """Hand out what can be; to each worker all at once."""
-        self._hand_out()
+    def feed(self, is_alone: bool) -> None:
+        """Hand out what can be; to each worker all at once.
+
+        Args:
+            is_alone: the pool has one attempt, and no other.
+        """
+        self._hand_out(is_alone)
         for handle in self._given:
             handle.send()
             if handle.wire.wants_to_write:
@@ -61,7 +65,7 @@ class Lines:
                 self._clogged(handle)
         self._given.clear()
 
-    def _hand_out(self) -> None:
+    def _hand_out(self, is_alone: bool) -> None:
         if self._ahead:
             oldest = next(iter(self._ahead))
             if oldest.handle is not None and time.monotonic() - oldest.sent > STUCK_SECONDS:
@@ -73,9 +77,9 @@ class Lines:
                 if attempt.is_cancelled:
                     queue.popleft()
                 elif self._idle:
-                    self._give(self._idle.popitem()[0], queue.popleft())
+                    self._give(self._idle.popitem()[0], queue.popleft(), is_alone)
                 elif self._roomy and self._expected(attempt) < SHORT_SECONDS:
-                    self._give(next(iter(self._roomy)), queue.popleft())
+                    self._give(next(iter(self._roomy)), queue.popleft(), is_alone)
                 else:
                     return
             if not (self._idle and self._ahead):
@@ -139,8 +143,9 @@ class Lines:
         for attempt in handle.line:
             self._ahead.pop(attempt, None)
 
-    def _give(self, handle: WorkerHandle, attempt: Attempt) -> None:
+    def _give(self, handle: WorkerHandle, attempt: Attempt, is_alone: bool) -> None:
         attempt.sent = time.monotonic()
+        attempt.is_alone = is_alone
         if handle.line:
             self._ahead[attempt] = None
         else:

@@ -146,17 +146,21 @@ class Pool:
         self._open_box()
         self._async.kill_overdue()
         self._start_workers()
-        self._lines.feed()
+        self._lines.feed(self._has_only_one)
 
     def _wait(self) -> list[tuple[selectors.SelectorKey, int]]:
         select = self._selector.select
         if not self._is_asleep:
             return select(0)
         patience = self._async.patience()
-        if len(self._attempts) != 1:  # several workers are at work: they need the processors
+        if not self._has_only_one:  # several workers are at work: they need the processors
             return select(patience)
         found: list[tuple[selectors.SelectorKey, int]] = self._lookout.wait(select, patience)
         return found
+
+    @property
+    def _has_only_one(self) -> bool:
+        return len(self._attempts) == 1
 
     def _on_wake(self, _mask: int) -> None:
         os.read(self._wake_in, 4096)

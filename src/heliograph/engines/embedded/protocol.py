@@ -51,12 +51,14 @@ class Order:
     Attributes:
         ticket: the byte that must be had to begin it; for the async worker, its number.
         forget: forget all functions before this one.
+        is_alone: the pool has no other attempt: what comes next, if anything, comes soon after the answer.
         submitted: when the executor got it, Unix seconds.
         work: the attempt.
     """
 
     ticket: int
     forget: bool
+    is_alone: bool
     submitted: float
     work: Work
 
@@ -74,13 +76,16 @@ _value: Final = attrgetter(*StoredValue.__match_args__)
 _failure: Final = attrgetter(*Failure.__match_args__)
 
 
-def pack_order(work: Work, ticket: int, submitted: float, is_known: bool, forget: bool) -> bytes:
+def pack_order(
+    work: Work, ticket: int, submitted: float, is_known: bool, forget: bool, is_alone: bool
+) -> bytes:
     """An attempt as bytes; without its function where the worker has it already."""
     function = work.function
     return pickle.dumps(
         (
             ticket,
             forget,
+            is_alone,
             submitted,
             tuple(work.key),
             work.workflow_id,
@@ -99,7 +104,7 @@ def pack_order(work: Work, ticket: int, submitted: float, is_known: bool, forget
 
 def unpack_order(data: bytes, known: dict[int, Payload]) -> Order:
     """The attempt that `pack_order` packed; `known` is what this worker has been sent, and is kept up."""
-    ticket, forget, submitted, key, workflow_id, task_id, token, sent, arguments, inputs, *rest = (
+    ticket, forget, is_alone, submitted, key, workflow_id, task_id, token, sent, arguments, inputs, *rest = (
         pickle.loads(data)
     )
     if forget:
@@ -115,7 +120,7 @@ def unpack_order(data: bytes, known: dict[int, Payload]) -> Order:
         tuple([StoredValue(*value) for value in inputs]),
         *rest,
     )
-    return Order(ticket, forget, submitted, work)
+    return Order(ticket, forget, is_alone, submitted, work)
 
 
 def pack_answer(ticket: int, seconds: float, receipt: Receipt) -> bytes:

@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 from heliograph.engines.attempt import Functions, run_attempt
@@ -42,6 +41,9 @@ class ThreadExecutor:
     A thread can't be stopped from outside. So the thread of a cancelled attempt is abandoned: it counts no
     more, another takes its place, and what it comes back with is dropped.
 
+    A thread that delivers a receipt may be the loop for a moment, and submit what follows. The first of that
+    it takes itself when it comes back: another one would have to be woken, and finds cold caches.
+
     Args:
         deliver: takes the receipts.
         count: how many attempts run at once.
@@ -52,8 +54,9 @@ class ThreadExecutor:
         self._count = count if count is not None else min(32, (os.cpu_count() or 1) + 4)
         self.most = most_for(self._count)
         self._line: deque[_Entry] = deque()
-        self._calls: SimpleQueue[bool] = SimpleQueue()  # one for each entry in the line; False: that was all
         self._lock = threading.Lock()
+        self._asleep: list[threading.Lock] = []  # of threads that wait: each is held
+        self._returning: set[threading.Thread] = set()  # those that will take the next entry, and deliver now
         self._entries: dict[AttemptKey, _Entry] = {}
         self._threads: set[threading.Thread] = set()
         self._functions = Functions()
@@ -76,8 +79,11 @@ class ThreadExecutor:
                 self._line.appendleft(entry)
             else:
                 self._line.append(entry)
-            self._calls.put(True)
-            self._start_if_short()
+            me = threading.current_thread()
+            if me in self._returning:
+                self._returning.discard(me)
+            else:
+                self._call_one()
 
     def cancel(self, key: AttemptKey) -> None:
         """See `Executor.cancel`."""
@@ -115,8 +121,8 @@ class ThreadExecutor:
             self._is_closed = True
             busy = {entry.worker.worker_id for entry in self._entries.values() if entry.worker is not None}
             idle = [thread for thread in self._threads if thread.name not in busy]
-            for _ in self._threads:
-                self._calls.put(False)
+            while self._asleep:
+                self._asleep.pop().release()
             self._threads = set()
             self._entries.clear()
         if self._coroutines is not None:
@@ -132,6 +138,13 @@ class ThreadExecutor:
 
             self._coroutines = CoroutineThread(self._deliver)
         return self._coroutines
+
+    def _call_one(self) -> None:
+        """See to it that somebody takes an entry out of the line. Called under the lock."""
+        if self._asleep:
+            self._asleep.pop().release()  # the one that was at work last finds the warmest caches
+        else:
+            self._start_if_short()
 
     def _start_if_short(self) -> None:
         """One more thread, if an attempt would have to wait for one that could be. Called under the lock."""
@@ -155,24 +168,36 @@ class ThreadExecutor:
     def _serve(self) -> None:
         me = threading.current_thread()
         worker = Worker(self._host, os.getpid(), me.name)
-        take, lock, entries = self._calls.get, self._lock, self._entries
-        while take():
-            with lock:
-                entry = self._line.popleft()
-                work = entry.work
-                if entries.get(work.key) is not entry:
-                    continue  # cancelled while it was queued
-                entry.worker = worker
-                entry.started = time.time()
-            send = partial(self._said, entry)
+        call = threading.Lock()
+        call.acquire()
+        while (entry := self._next(worker, call)) is not None:
+            work, send = entry.work, partial(self._said, entry)
             receipt = run_attempt(work, worker, entry.submitted, "shared", self._functions, send)
             if os.getpid() != worker.pid:
                 os._exit(0)  # a task forked, and the child came back here
-            with lock:
-                is_wanted = entries.get(work.key) is entry
+            with self._lock:
+                is_wanted = self._entries.get(work.key) is entry
                 if is_wanted:
-                    del entries[work.key]
+                    del self._entries[work.key]
+                    self._returning.add(me)
+                elif me not in self._threads:
+                    return  # abandoned, and replaced
             if is_wanted:
                 self._deliver(receipt)
-            elif me not in self._threads:
-                return  # abandoned, and replaced
+                self._returning.discard(me)
+            del entry, work, send, receipt  # not to hold the last task's memory while idle
+
+    def _next(self, worker: Worker, call: threading.Lock) -> _Entry | None:
+        """The next entry in the line, for this worker; waits for one. None: there will be none."""
+        while True:
+            with self._lock:
+                if self._is_closed:
+                    return None
+                while self._line:
+                    entry = self._line.popleft()
+                    if self._entries.get(entry.work.key) is entry:  # else cancelled while it was queued
+                        entry.worker = worker
+                        entry.started = time.time()
+                        return entry
+                self._asleep.append(call)
+            call.acquire()

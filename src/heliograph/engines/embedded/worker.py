@@ -63,7 +63,7 @@ class _Line:
         os.register_at_fork(after_in_child=self._leave)
 
     def serve(self) -> None:
-        first = self._receive()
+        first = self._receive(is_alone=False)
         if first is None:
             return
         setup = Setup(*pickle.loads(first))
@@ -72,8 +72,10 @@ class _Line:
         functions = Functions()
         known: dict[int, Payload] = {}
         self._send(READY)
-        while (data := self._receive()) is not None:
+        is_alone = False
+        while (data := self._receive(is_alone)) is not None:
             order = unpack_order(data, known)
+            is_alone = order.is_alone
             if not self._begin(order.ticket):
                 continue
             before = time.perf_counter()
@@ -91,11 +93,18 @@ class _Line:
             self._send(pack_answer(order.ticket, time.perf_counter() - before, receipt))
             del data, order, receipt  # not to hold the last task's memory while idle
 
-    def _receive(self) -> bytes | None:
-        """The next message; None: there will be none."""
+    def _receive(self, is_alone: bool) -> bytes | None:
+        """The next message; None: there will be none.
+
+        Args:
+            is_alone: nothing else is under way, so that looking out for it takes the processor from nobody.
+        """
         received = self._in
         while (message := message_at(received, 0)) is None:
-            self._lookout.wait(self._poll.poll)
+            if is_alone:
+                self._lookout.wait(self._poll.poll)
+            else:
+                self._poll.poll()
             data = os.read(self._line, BUFFER)
             if not data:
                 return None

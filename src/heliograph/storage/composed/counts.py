@@ -6,6 +6,7 @@ from sqlalchemy import Dialect, delete, func, insert, literal_column, select
 
 from heliograph.records.status import ACTIVE
 from heliograph.storage import schema
+from heliograph.storage.owners import PRESENCE_COLUMNS, with_owner
 from heliograph.storage.statements import Composed, constants, inserting
 
 
@@ -28,6 +29,12 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
             counts.c.keys(),
         ),
         "ended": Composed(select(counts.c.status, summed).group_by(counts.c.status)),
+        "active": Composed(
+            select(workflows.c.status, func.count().label("workflows"), *PRESENCE_COLUMNS)
+            .select_from(with_owner())
+            .where(workflows.c.status.in_(constants(ACTIVE)))
+            .group_by(workflows.c.status, *PRESENCE_COLUMNS)
+        ),
         "clear": Composed(delete(counts)),
         "recount": Composed(insert(counts).from_select(counts.c.keys(), counted)),
     }

@@ -6,12 +6,12 @@ only what it asks for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 from sqlalchemy import (
     ColumnElement,
+    Dialect,
     FromClause,
     and_,
     case,
@@ -28,7 +28,8 @@ from heliograph.records.status import ACTIVE, LEFT_TASK, TaskStatus, WorkflowSta
 from heliograph.search.fields import OF_WORKFLOW
 from heliograph.storage import schema
 from heliograph.storage.layout import Role
-from heliograph.storage.statements import constant, constants
+from heliograph.storage.searching.kept import filled
+from heliograph.storage.statements import among_bound, constant, constants
 
 Column = ColumnElement[Any]
 
@@ -38,16 +39,17 @@ class Columns:
 
     Args:
         tasks: of tasks, else of workflows.
-        alive: gives the ids of the owners that are there, which decide what is RESUMABLE; asked if that
-            matters.
-        plain: leave it to the database which index it takes; else it takes none for these columns,
-            since who asks has chosen one. Also the attribute `is_plain`.
+        dialect: of the database. Also an attribute.
+
+    Attributes:
+        is_plain: it is left to the database which index it takes; else it takes none for these columns,
+            since who asks has chosen one.
     """
 
-    def __init__(self, tasks: bool, alive: Callable[[], Collection[str]], plain: bool) -> None:
+    def __init__(self, tasks: bool, dialect: Dialect) -> None:
         self.tasks = tasks
-        self._ask_alive = alive
-        self.is_plain = plain
+        self.dialect = dialect
+        self.is_plain = dialect.name != "sqlite"
 
     @property
     def table(self) -> FromClause:
@@ -132,15 +134,13 @@ class Columns:
         """The column, but so that SQLite uses no index on it."""
         return column if self.is_plain else UnaryExpression(column, operator=operators.custom_op("+"))
 
-    @cached_property
-    def _alive(self) -> list[str]:
-        return sorted(self._ask_alive())
-
     def _is_alive(self) -> Column:
         runs, workflows = schema.runs.alias(), schema.workflows
         had_none = runs.c.owner.is_(None)  # it waits for any engine to take it
-        is_owned = or_(had_none, runs.c.owner.in_(self._alive)) if self._alive else had_none
-        newest = [runs.c.workflow == self.workflow, is_owned]
+        is_there = among_bound(
+            runs.c.owner, lambda kind: filled(lambda given: given.alive(), kind), self.dialect
+        )
+        newest = [runs.c.workflow == self.workflow, or_(had_none, is_there)]
         if not self.tasks:
             return exists().where(*newest, runs.c.run == workflows.c.run).correlate(workflows)
         its = workflows.alias()

@@ -9,20 +9,23 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, and_, false, func, not_, null, or_, select, true
 
 from heliograph.records.status import TaskStatus, WorkflowStatus
-from heliograph.search.expressions import (
-    And,
-    Comparison,
-    Condition,
-    Exists,
-    Not,
-    OneOf,
-    Operator,
-    Or,
-    Value,
-)
-from heliograph.search.fields import METADATA, OF_WORKFLOW, FieldAsked, FieldKind, asked
+from heliograph.search.expressions import Operator
+from heliograph.search.fields import METADATA, OF_WORKFLOW, FieldAsked, FieldKind
 from heliograph.storage import labels, schema
 from heliograph.storage.searching.columns import Columns
+from heliograph.storage.searching.kept import Filled, label_number, label_text
+from heliograph.storage.searching.shapes import (
+    AllOf,
+    AnyOf,
+    Compared,
+    Hole,
+    IsOneOf,
+    IsThere,
+    Kind,
+    Operand,
+    Opposite,
+    Shape,
+)
 
 Clause = ColumnElement[bool]
 
@@ -32,7 +35,6 @@ _ORDERS: Final[Mapping[Operator, Callable[[Any, Any], Clause]]] = {
     Operator.GREATER: operator.gt,
     Operator.AT_LEAST: operator.ge,
 }
-_AFTER_ALL: Final = "\U0010ffff"
 _FIRST_TEXT: Final = "\x02"  # what is less begins with the mark of what is no text
 
 
@@ -44,33 +46,31 @@ class Label(NamedTuple):
 
 
 class Clauses:
-    """Makes them, for one kind of row and one database.
+    """Makes them, for one kind of row.
 
     Args:
         columns: of the rows.
-        dialect: name of the database's.
     """
 
-    def __init__(self, columns: Columns, dialect: str) -> None:
+    def __init__(self, columns: Columns) -> None:
         self._columns = columns
-        self._dialect = dialect
 
-    def of(self, condition: Condition) -> Clause:
-        """The clause of a condition that was checked."""
-        match condition:
-            case And(parts):
+    def of(self, shape: Shape) -> Clause:
+        """The clause of a condition."""
+        match shape:
+            case AllOf(parts):
                 return and_(*[self.of(part) for part in parts])
-            case Or(parts):
+            case AnyOf(parts):
                 return or_(*[self.of(part) for part in parts])
-            case Not(part):
+            case Opposite(part):
                 return self._negated(self.of(part))
-            case Exists(name):
-                return self._exists(asked(name, self._columns.tasks))
-            case OneOf(name, values):
-                return self._one_of(asked(name, self._columns.tasks), values)
-            case Comparison(name, how, value):
-                return self._compared(asked(name, self._columns.tasks), how, value)
-        raise AssertionError(f"no condition: {condition!r}")
+            case IsThere(field):
+                return self._exists(field)
+            case IsOneOf(field, operands):
+                return self._one_of(field, operands)
+            case Compared(field, how, operand):
+                return self._compared(field, how, operand)
+        raise AssertionError(f"no shape: {shape!r}")
 
     def _negated(self, clause: Clause) -> Clause:
         # What is neither true nor false, since there is no value, does not hold: so its opposite does.
@@ -83,43 +83,44 @@ class Clauses:
             return true()
         return self._columns.field(field.name).is_not(null())
 
-    def _one_of(self, field: FieldAsked, values: Sequence[Value]) -> Clause:
+    def _one_of(self, field: FieldAsked, operands: Sequence[Operand]) -> Clause:
         if field.kind is FieldKind.METADATA:
-            return self._labelled(field, [is_one_of(self._label(field), values)])
-        return or_(false(), *[self._compared(field, Operator.EQUAL, value) for value in values])
+            return self._labelled(field, [is_one_of(self._label(field), operands)])
+        return or_(false(), *[self._compared(field, Operator.EQUAL, operand) for operand in operands])
 
-    def _compared(self, field: FieldAsked, how: Operator, value: Value) -> Clause:
+    def _compared(self, field: FieldAsked, how: Operator, operand: Operand) -> Clause:
         if how is Operator.UNEQUAL:
-            return self._negated(self._compared(field, Operator.EQUAL, value))
-        if field.kind is FieldKind.METADATA:
-            return self._of_metadata(field, how, value)
-        if field.kind is FieldKind.STATUS:
+            return self._negated(self._compared(field, Operator.EQUAL, operand))
+        if isinstance(operand, str):
             if self._columns.tasks and field.name == "status":
-                return self._columns.task_has_status(TaskStatus(str(value)))
-            return self._columns.has_status(WorkflowStatus(str(value)))
+                return self._columns.task_has_status(TaskStatus(operand))
+            return self._columns.has_status(WorkflowStatus(operand))
+        if field.kind is FieldKind.METADATA:
+            return self._of_metadata(field, how, operand)
+        value = Filled(operand)
 
         def compare(column: ColumnElement[Any]) -> Clause:
             if how is Operator.EQUAL:
-                return column == value
+                return column == value.plain()
             if how is Operator.PREFIX:
-                return begins_with(column, str(value), self._dialect)
+                return begins_with(column, value, self._columns.is_plain)
             if how is Operator.CONTAINS:
-                return self._holds(column, str(value))
-            return _ORDERS[how](column, value)
+                return self._holds(column, value)
+            return _ORDERS[how](column, value.plain())
 
         return self._columns.compared(field.name, compare)
 
-    def _of_metadata(self, field: FieldAsked, how: Operator, value: Value) -> Clause:
+    def _of_metadata(self, field: FieldAsked, how: Operator, hole: Hole) -> Clause:
         label = self._label(field)
         if how is Operator.EQUAL:
-            return self._labelled(field, [is_one_of(label, [value])])
+            return self._labelled(field, [is_one_of(label, [hole])])
         if how is Operator.CONTAINS:
-            has_item = self._labelled(field, [is_one_of(label, [value])], item=True)
-            if not isinstance(value, str):
+            has_item = self._labelled(field, [is_one_of(label, [hole])], item=True)
+            if hole.kind is not Kind.TEXT:
                 return has_item
-            within = self._holds(label.text, labels.stored_text(value))
+            within = self._holds(label.text, label_text(hole))
             return or_(has_item, self._labelled(field, [within, label.text >= _FIRST_TEXT]))
-        return self._labelled(field, [ordered(label, how, value, self._dialect)])
+        return self._labelled(field, [ordered(label, how, hole, self._columns.is_plain)])
 
     def _labelled(self, field: FieldAsked, also: Sequence[Clause], item: bool = False) -> Clause:
         """There is a value of this path of which that holds."""
@@ -136,10 +137,10 @@ class Clauses:
         table, columns = self._table(field), self._columns
         return Label(columns.unindexed(table.c.text), columns.unindexed(table.c.number))
 
-    def _holds(self, column: ColumnElement[Any], text: str) -> Clause:
+    def _holds(self, column: ColumnElement[Any], text: Filled) -> Clause:
         # LIKE would not tell cases apart on SQLite.
-        position = func.instr if self._dialect == "sqlite" else func.strpos
-        return position(column, text) > 0
+        position = func.strpos if self._columns.is_plain else func.instr
+        return position(column, text.plain()) > 0
 
 
 def label_table(field: FieldAsked, tasks: bool) -> Any:
@@ -154,11 +155,11 @@ def label_path(field: FieldAsked, item: bool = False) -> str:
     return labels.kept_path(".".join(labels.key_path(key) for key in field.path) + ("[]" if item else ""))
 
 
-def is_one_of(label: Label, values: Sequence[Value]) -> Clause:
+def is_one_of(label: Label, operands: Sequence[Operand]) -> Clause:
     """A label has one of the values."""
-    pairs = [labels.stored(value) for value in values]
-    texts = [text for text, _ in pairs if text is not None]
-    numbers = [number for _, number in pairs if number is not None]
+    holes = [operand for operand in operands if isinstance(operand, Hole)]
+    texts = [label_text(hole).plain() for hole in holes if not hole.kind.is_number]
+    numbers = [label_number(hole) for hole in holes if hole.kind.is_number]
     found: list[Clause] = []
     if texts:
         found.append(label.text == texts[0] if len(texts) == 1 else label.text.in_(texts))
@@ -167,17 +168,17 @@ def is_one_of(label: Label, values: Sequence[Value]) -> Clause:
     return or_(*found) if found else false()
 
 
-def ordered(label: Label, how: Operator, value: Value, dialect: str) -> Clause:
+def ordered(label: Label, how: Operator, hole: Hole, plain: bool) -> Clause:
     """A label is less or more than a value, or begins with it."""
     if how is Operator.PREFIX:
-        return begins_with(label.text, labels.stored_text(str(value)), dialect)
-    if isinstance(value, str):
-        return and_(_ORDERS[how](label.text, labels.stored_text(value)), label.text >= _FIRST_TEXT)
-    return _ORDERS[how](label.number, value)
+        return begins_with(label.text, label_text(hole), plain)
+    if hole.kind is Kind.TEXT:
+        return and_(_ORDERS[how](label.text, label_text(hole).plain()), label.text >= _FIRST_TEXT)
+    return _ORDERS[how](label.number, Filled(hole).plain())
 
 
-def begins_with(column: ColumnElement[Any], prefix: str, dialect: str) -> Clause:
+def begins_with(column: ColumnElement[Any], prefix: Filled, plain: bool) -> Clause:
     """Text begins with a prefix; so that an index can answer."""
-    if dialect == "sqlite":
-        return and_(column >= prefix, column < prefix + _AFTER_ALL)
-    return column.startswith(prefix, autoescape=True)
+    if plain:
+        return column.like(prefix.pattern(), escape="/")
+    return and_(column >= prefix.plain(), column < prefix.end())

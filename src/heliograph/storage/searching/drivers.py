@@ -7,15 +7,16 @@ taken together if they are few enough; if they are not, all rows are read one by
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, func, literal_column, select, true
+from sqlalchemy import ColumnElement, Dialect, Select, false, func, literal_column, select, true
 
 from heliograph.records.status import ACTIVE, TaskStatus, WorkflowStatus
-from heliograph.search.expressions import Comparison, Condition, Exists, OneOf, Operator, Or, Value
-from heliograph.search.fields import FieldAsked, FieldKind, asked
+from heliograph.search.expressions import Operator
+from heliograph.search.fields import FieldAsked, FieldKind
 from heliograph.storage import schema
 from heliograph.storage.connection import Connection
 from heliograph.storage.searching.conditions import (
@@ -26,15 +27,34 @@ from heliograph.storage.searching.conditions import (
     label_table,
     ordered,
 )
+from heliograph.storage.searching.kept import Filled, Given, Kept, most
+from heliograph.storage.searching.shapes import (
+    AllOf,
+    AnyOf,
+    Compared,
+    Hole,
+    IsOneOf,
+    IsThere,
+    Operand,
+    Shape,
+)
 from heliograph.storage.statements import constant, constants
 
 FEW: Final = 20_000
 """So many rows are taken together, and filtered and sorted."""
+_OF_TIMES: Final[Mapping[Operator, Callable[[Any, Any], ColumnElement[bool]]]] = {
+    Operator.EQUAL: operator.eq,
+    Operator.LESS: operator.lt,
+    Operator.AT_MOST: operator.le,
+    Operator.GREATER: operator.gt,
+    Operator.AT_LEAST: operator.ge,
+}
+"""How an index of times can be gone along."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Driver:
-    """A way to the rows along an index.
+    """A way to the rows along an index; equal to itself only.
 
     Attributes:
         key: the key of rows that may be found: of workflows, or of tasks (with their numbers).
@@ -56,76 +76,107 @@ class Driver:
         return select(*self.key).where(*self.clauses)
 
 
-def best(connection: Connection, conditions: Sequence[Condition], tasks: bool) -> Driver | None:
-    """The way with the fewest rows; None: all have too many, or there is none."""
-    chosen, fewest = None, FEW + 1
-    for driver in drivers(conditions, tasks):
-        counted = driver.rows.with_only_columns(literal_column("1")).limit(fewest + 1).subquery()
-        count = connection.execute(select(func.count()).select_from(counted)).scalar_one()
-        # One that is in order is worth going along even if it has many.
-        if count < fewest or (chosen is None and driver.is_ordered):
-            chosen, fewest = replace(driver, is_single=count <= 1), min(count, fewest)
-    return chosen
+class Drivers:
+    """All ways that there are for a shape of question.
+
+    Args:
+        shape: what has to hold.
+        tasks: tasks are searched, not workflows.
+        dialect: of the database.
+
+    Attributes:
+        ordered: those that are in order.
+    """
+
+    def __init__(self, shape: AllOf, tasks: bool, dialect: Dialect) -> None:
+        self._all = [
+            (driver, replace(driver, is_single=True), _counting(driver, dialect))
+            for driver in _drivers(shape.parts, tasks)
+        ]
+        self.ordered = [driver for driver, *_ in self._all if driver.is_ordered]
+
+    def best(self, connection: Connection, given: Given) -> Driver | None:
+        """The way with the fewest rows; None: all have too many, or there is none."""
+        chosen, fewest = None, FEW + 1
+        for driver, single, counting in self._all:
+            count = counting.ask(connection, replace(given, most=fewest + 1)).scalar_one()
+            # One that is in order is worth going along even if it has many.
+            if count < fewest or (chosen is None and driver.is_ordered):
+                chosen, fewest = single if count <= 1 else driver, min(count, fewest)
+        return chosen
 
 
-def drivers(conditions: Sequence[Condition], tasks: bool) -> Iterator[Driver]:
-    """All ways there are."""
-    for condition in conditions:
-        match condition:
-            case Comparison(name, how, value):
-                yield from _of_comparison(asked(name, tasks), how, value, tasks)
-            case Exists(name):
-                field = asked(name, tasks)
-                if field.kind is FieldKind.METADATA:
-                    table = label_table(field, tasks)
-                    yield _of_labels(field, table, true(), False)
-            case OneOf(name, values):
-                yield from _of_values(asked(name, tasks), values, tasks)
-            case Or([Comparison(name, Operator.EQUAL), *_] as parts) if all(
-                isinstance(part, Comparison) and part.name == name and part.operator is Operator.EQUAL
-                for part in parts
-            ):
-                each = [part.value for part in parts if isinstance(part, Comparison)]
-                yield from _of_values(asked(name, tasks), each, tasks)
+def _counting(driver: Driver, dialect: Dialect) -> Kept:
+    """Counts its rows, up to a limit."""
+    counted: Select[Any] = (
+        driver.rows.with_only_columns(literal_column("1")).limit(most()).offset(literal_column("0"))
+    )
+    return Kept(select(func.count()).select_from(counted.subquery()), dialect)
 
 
-def _of_values(field: FieldAsked, values: Sequence[Value], tasks: bool) -> Iterator[Driver]:
+def _drivers(shapes: Sequence[Shape], tasks: bool) -> Iterator[Driver]:
+    for shape in shapes:
+        match shape:
+            case Compared(field, how, operand):
+                yield from _of_comparison(field, how, operand, tasks)
+            case IsThere(field) if field.kind is FieldKind.METADATA:
+                yield _of_labels(field, label_table(field, tasks), true(), False)
+            case IsOneOf(field, operands):
+                yield from _of_values(field, operands, tasks)
+            case AnyOf([Compared(field, Operator.EQUAL), *_] as parts):
+                same = [
+                    part.operand
+                    for part in parts
+                    if isinstance(part, Compared) and part.field == field and part.operator is Operator.EQUAL
+                ]
+                if len(same) == len(parts):
+                    yield from _of_values(field, same, tasks)
+
+
+def _of_values(field: FieldAsked, operands: Sequence[Operand], tasks: bool) -> Iterator[Driver]:
     workflows = schema.workflows
     if field.kind is FieldKind.METADATA:
         table = label_table(field, tasks)
-        yield _of_labels(field, table, is_one_of(_label(table), values), False)
+        yield _of_labels(field, table, is_one_of(_label(table), operands), False)
     elif field.kind is FieldKind.STATUS and not (tasks and field.name == "status"):
-        statuses = {WorkflowStatus(str(value)) for value in values}
+        statuses = {WorkflowStatus(operand) for operand in operands if isinstance(operand, str)}
         stored = statuses | ACTIVE if WorkflowStatus.RESUMABLE in statuses else statuses
-        yield _of_table(workflows, workflows.c.key, [workflows.c.status.in_(constants(stored))], False)
+        yield _of_table(workflows, workflows.c.key, [_in(workflows.c.status, constants(stored))], False)
     elif field.name == "workflow_id":
-        yield _of_table(workflows, workflows.c.key, [workflows.c.workflow_id.in_(values)], False)
+        values = [Filled(operand).plain() for operand in operands if isinstance(operand, Hole)]
+        yield _of_table(workflows, workflows.c.key, [_in(workflows.c.workflow_id, values)], False)
 
 
-def _of_comparison(field: FieldAsked, how: Operator, value: Value, tasks: bool) -> Iterator[Driver]:
+def _in(column: ColumnElement[Any], values: Sequence[ColumnElement[Any]]) -> ColumnElement[bool]:
+    return column.in_(values) if values else false()
+
+
+def _of_comparison(field: FieldAsked, how: Operator, operand: Operand, tasks: bool) -> Iterator[Driver]:
+    if isinstance(operand, str):
+        if how is Operator.EQUAL and field.name == "status" and tasks:
+            yield from _of_task_status(TaskStatus(operand))
+        elif how is Operator.EQUAL:
+            yield _of_status(WorkflowStatus(operand), not tasks)
+        return
     if field.kind is FieldKind.METADATA:
         table = label_table(field, tasks)
         if how is Operator.EQUAL:
             in_order = (table is schema.task_labels) == tasks
-            yield _of_labels(field, table, is_one_of(_label(table), [value]), in_order)
+            yield _of_labels(field, table, is_one_of(_label(table), [operand]), in_order)
         elif how in (Operator.LESS, Operator.AT_MOST, Operator.GREATER, Operator.AT_LEAST, Operator.PREFIX):
-            yield _of_labels(field, table, ordered(_label(table), how, value, "sqlite"), False)
+            yield _of_labels(field, table, ordered(_label(table), how, operand, plain=False), False)
         return
-    workflows, functions = schema.workflows, schema.functions
+    workflows, functions, value = schema.workflows, schema.functions, Filled(operand)
     if how is Operator.EQUAL and field.name == "workflow_id":
-        yield _of_table(workflows, workflows.c.key, [workflows.c.workflow_id == value], not tasks)
+        yield _of_table(workflows, workflows.c.key, [workflows.c.workflow_id == value.plain()], not tasks)
     elif how is Operator.PREFIX and field.name == "workflow_id":
-        clause = begins_with(workflows.c.workflow_id, str(value), "sqlite")
+        clause = begins_with(workflows.c.workflow_id, value, plain=False)
         yield _of_table(workflows, workflows.c.key, [clause], False)
-    elif how is Operator.EQUAL and field.name == "status" and tasks:
-        yield from _of_task_status(TaskStatus(str(value)))
-    elif how is Operator.EQUAL and field.kind is FieldKind.STATUS:
-        yield _of_status(WorkflowStatus(str(value)), not tasks)
-    elif field.name.endswith("created_time") and how not in (Operator.UNEQUAL, Operator.CONTAINS):
-        clause = _created(how, value)
+    elif field.name.endswith("created_time") and how in _OF_TIMES:
+        clause = _OF_TIMES[how](workflows.c.created_time, value.plain())
         yield _of_table(workflows, workflows.c.key, [clause], False)
     elif how is Operator.EQUAL and field.name == "function.qualname":
-        yield _of_table(functions, functions.c.workflow, [functions.c.qualname == value], False)
+        yield _of_table(functions, functions.c.workflow, [functions.c.qualname == value.plain()], False)
 
 
 def _label(table: Any) -> Label:
@@ -156,18 +207,3 @@ def _of_task_status(status: TaskStatus) -> Iterator[Driver]:
         yield Driver([tasks.c.workflow, tasks.c.task], None, clauses, True)
     elif status is TaskStatus.RUNNING:  # its workflow is active, or was when its engine went
         yield _of_table(workflows, workflows.c.key, [workflows.c.status.in_(constants(ACTIVE))], False)
-
-
-def _created(how: Operator, value: Value) -> ColumnElement[bool]:
-    column = schema.workflows.c.created_time
-    match how:
-        case Operator.LESS:
-            return column < value
-        case Operator.AT_MOST:
-            return column <= value
-        case Operator.GREATER:
-            return column > value
-        case Operator.AT_LEAST:
-            return column >= value
-        case _:
-            return column == value

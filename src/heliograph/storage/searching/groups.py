@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, case, func, literal, null, select
+from sqlalchemy import ColumnElement, Select, case, func, literal, null, select
 
 from heliograph.records.status import WorkflowStatus
-from heliograph.search.expressions import Condition, conjuncts
 from heliograph.search.fields import FieldAsked, FieldKind
 from heliograph.storage import labels, schema
 from heliograph.storage.connection import Connection
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.conditions import Clauses, label_path
-from heliograph.storage.searching.drivers import best
+from heliograph.storage.searching.drivers import Drivers
+from heliograph.storage.searching.kept import Given, Kept
 from heliograph.storage.searching.pages import label_columns, order_column
+from heliograph.storage.searching.shapes import AllOf
 
 PERCENTILES: Final[Mapping[str, float]] = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 
@@ -40,7 +41,8 @@ class Group:
 def groups(
     connection: Connection,
     columns: Columns,
-    condition: Condition | None,
+    shape: AllOf,
+    given: Given,
     by: Sequence[FieldAsked],
     of: Sequence[FieldAsked],
 ) -> list[Group]:
@@ -49,14 +51,15 @@ def groups(
     Args:
         connection: on a snapshot.
         columns: of what is searched.
-        condition: what has to hold; None: nothing.
+        shape: of what has to hold.
+        given: its values.
         by: what rows of a group have in common; nothing: all are in one.
         of: numbers to be summed up.
     """
-    is_plain = condition is None and not of and not columns.tasks
+    is_plain = not shape.parts and not of and not columns.tasks
     if is_plain and [field.kind for field in by] == [FieldKind.METADATA]:
         return _by_label(connection, by[0])
-    return _grouped(connection, columns, condition, by, of)
+    return _grouped(connection, columns, shape, given, by, of)
 
 
 def of_counts(counted: Mapping[WorkflowStatus, int]) -> list[Group]:
@@ -83,12 +86,12 @@ def _by_label(connection: Connection, field: FieldAsked) -> list[Group]:
 def _grouped(
     connection: Connection,
     columns: Columns,
-    condition: Condition | None,
+    shape: AllOf,
+    given: Given,
     by: Sequence[FieldAsked],
     of: Sequence[FieldAsked],
 ) -> list[Group]:
-    dialect = connection.dialect.name
-    wanted = [] if condition is None else conjuncts(condition)
+    clauses = Clauses(columns)
     parts = [part for field in by for part in _parts(field, columns)]
     rows = (
         select(
@@ -96,11 +99,12 @@ def _grouped(
             *[_number(field, columns).label(f"of_{place}") for place, field in enumerate(of)],
         )
         .select_from(columns.table)
-        .where(*[Clauses(columns, dialect).of(part) for part in wanted])
+        .where(*[clauses.of(part) for part in shape.parts])
     )
-    driver = best(connection, wanted, columns.tasks) if dialect == "sqlite" else None
-    if driver is not None and len(driver.key) == 1:
-        rows = rows.where(columns.workflow.in_(driver.rows))
+    if not columns.is_plain:
+        driver = Drivers(shape, columns.tasks, columns.dialect).best(connection, given)
+        if driver is not None and len(driver.key) == 1:
+            rows = rows.where(columns.workflow.in_(driver.rows))
     # A row of nothing still counts: where nothing else is asked, the table itself is what is counted.
     table = (rows if parts or of else rows.add_columns(literal(1))).subquery()
     keys = [table.c[f"by_{place}"] for place in range(len(parts))]
@@ -110,10 +114,14 @@ def _grouped(
         .select_from(table)
         .group_by(*keys)
     )
-    percentiles = [_percentiles(connection, table, keys, number) for number in numbers]
+
+    def ask(statement: Select[Any]) -> list[tuple[Any, ...]]:
+        return Kept(statement, columns.dialect).ask(connection, given).plain()
+
+    percentiles = [_percentiles(ask, table, keys, number) for number in numbers]
     found = []
-    for row in connection.execute(counted):
-        key, rest = tuple(row[: len(keys)]), row[len(keys) :]
+    for row in ask(counted):
+        key, rest = row[: len(keys)], row[len(keys) :]
         if rest[0]:
             found.append(
                 Group(
@@ -148,7 +156,10 @@ def _summary(values: Sequence[Any]) -> dict[str, float]:
 
 
 def _percentiles(
-    connection: Connection, table: Any, keys: Sequence[ColumnElement[Any]], number: ColumnElement[Any]
+    ask: Callable[[Select[Any]], list[tuple[Any, ...]]],
+    table: Any,
+    keys: Sequence[ColumnElement[Any]],
+    number: ColumnElement[Any],
 ) -> dict[tuple[Any, ...], dict[str, float]]:
     """By nearest rank: the least value that so large a part of all is not above."""
     ranked = (
@@ -166,9 +177,9 @@ def _percentiles(
         func.min(case((ranked.c.place >= literal(part) * ranked.c.total, ranked.c.value))).label(name)
         for name, part in PERCENTILES.items()
     ]
-    found = connection.execute(select(*by, *least).group_by(*by))
+    found = ask(select(*by, *least).group_by(*by))
     return {
-        tuple(row[: len(by)]): dict(zip(PERCENTILES, row[len(by) :], strict=True))
+        row[: len(by)]: dict(zip(PERCENTILES, row[len(by) :], strict=True))
         for row in found
         if row[-1] is not None
     }

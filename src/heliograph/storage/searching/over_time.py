@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import BigInteger, case, cast, func, literal, select
+from sqlalchemy import BigInteger, Select, case, cast, func, literal, literal_column, select
 
 from heliograph.records.status import WorkflowStatus
-from heliograph.search.expressions import Condition, conjuncts
 from heliograph.storage import schema
 from heliograph.storage.connection import Connection
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.conditions import Clauses
-from heliograph.storage.searching.drivers import best
+from heliograph.storage.searching.drivers import Drivers
+from heliograph.storage.searching.kept import Given, Kept
+from heliograph.storage.searching.shapes import AllOf
+from heliograph.storage.statement import Answer
 from heliograph.storage.statements import constant
 
 _NARROWEST: Final = 1.0
@@ -37,27 +39,30 @@ class Part:
     failed: int
 
 
-def over_time(
-    connection: Connection, columns: Columns, condition: Condition | None, parts: int
-) -> list[Part]:
+def over_time(connection: Connection, columns: Columns, shape: AllOf, given: Given, parts: int) -> list[Part]:
     """Parts of equal length, from the first workflow to the last.
 
     Args:
         connection: on a snapshot.
         columns: of workflows.
-        condition: what has to hold; None: nothing.
+        shape: of what has to hold.
+        given: its values.
         parts: how many; fewer where they would be shorter than a second.
     """
-    workflows, dialect = schema.workflows, connection.dialect.name
-    wanted = [] if condition is None else conjuncts(condition)
-    clauses = [Clauses(columns, dialect).of(part) for part in wanted]
-    driver = best(connection, wanted, columns.tasks) if dialect == "sqlite" else None
-    if driver is not None and len(driver.key) == 1:
-        clauses.append(columns.workflow.in_(driver.rows))
+    workflows, holds = schema.workflows, Clauses(columns)
+    clauses = [holds.of(part) for part in shape.parts]
+    if not columns.is_plain:
+        driver = Drivers(shape, columns.tasks, columns.dialect).best(connection, given)
+        if driver is not None and len(driver.key) == 1:
+            clauses.append(columns.workflow.in_(driver.rows))
+
+    def ask(statement: Select[Any]) -> Answer:
+        return Kept(statement, columns.dialect).ask(connection, given)
+
     # Two statements: along the index of times, the first and the last are found without the others.
     ends = [
-        connection.execute(
-            select(workflows.c.created_time).where(*clauses).order_by(order).limit(1)
+        ask(
+            select(workflows.c.created_time).where(*clauses).order_by(order).limit(literal_column("1"))
         ).scalar_one_or_none()
         for order in (workflows.c.created_time, workflows.c.created_time.desc())
     ]
@@ -67,15 +72,13 @@ def over_time(
     last = int((ends[1] - begin) / width)
     along = (workflows.c.created_time - literal(begin)) / literal(width)
     # Not all builds of SQLite have floor(), and to it an integer is what is before the point anyway.
-    number = cast(along if dialect == "sqlite" else func.floor(along), BigInteger)
+    number = cast(func.floor(along) if columns.is_plain else along, BigInteger)
     rows = select(
         number.label("part"),
         case((workflows.c.status == constant(WorkflowStatus.FAILED), 1), else_=0).label("failed"),
     ).where(*clauses)
     table = rows.subquery()
-    found = connection.execute(
-        select(table.c.part, func.count(), func.sum(table.c.failed)).group_by(table.c.part)
-    )
+    found = ask(select(table.c.part, func.count(), func.sum(table.c.failed)).group_by(table.c.part)).rows()
     counts, failed = [0] * (last + 1), [0] * (last + 1)
     for part, count, bad in found:  # the last workflow ends the last part, and does not begin another
         counts[min(part, last)] += count

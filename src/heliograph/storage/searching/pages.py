@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Select,
     Text,
@@ -20,138 +20,126 @@ from sqlalchemy import (
     tuple_,
 )
 
-from heliograph.search.expressions import Condition, conjuncts
 from heliograph.search.fields import FieldAsked, FieldKind
 from heliograph.storage import schema
 from heliograph.storage.connection import Connection
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.conditions import Clauses, label_path, label_table
-from heliograph.storage.searching.drivers import Driver, best, drivers
+from heliograph.storage.searching.drivers import Driver, Drivers
+from heliograph.storage.searching.kept import Given, Kept, filled, most, type_of
+from heliograph.storage.searching.places import Order, Place
+from heliograph.storage.searching.shapes import AllOf, Kind
 
 _FIRST: Final = 1_000
 """So many rows more than a page has are looked at, before it is found out which index has the fewest."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """By what the rows are ordered; equal ones by submission, the newest first.
-
-    Attributes:
-        field: it; None: by submission only.
-        descending: the largest first. Where there is no value, it comes last either way.
-    """
-
-    field: FieldAsked | None = None
-    descending: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A row that was found: what pages go on behind.
-
-    Attributes:
-        key: of the row.
-        value: what it was ordered by.
-    """
-
-    key: tuple[int, ...]
-    value: str | float | None = None
-
-
-def places(
-    connection: Connection,
-    columns: Columns,
-    condition: Condition | None,
-    order: Order,
-    after: Place | None,
-    limit: int,
-) -> list[Place]:
-    """The next rows that are found.
+class Pages:
+    """Finds pages for questions of one shape; each statement that they need is made once.
 
     Args:
-        connection: on a snapshot.
         columns: of what is searched.
-        condition: what has to hold; None: nothing.
+        shape: what has to hold.
         order: of the rows.
-        after: the row before the first of them; None: from the first one.
-        limit: at most so many.
+        behind: a page goes on behind a row that was ordered by such a value; None: it is the first one.
     """
-    if connection.dialect.name == "sqlite" and condition is not None and order.field is None:
-        first = _along_first(connection, columns, conjuncts(condition), after, limit)
+
+    def __init__(self, columns: Columns, shape: AllOf, order: Order, behind: Kind | None) -> None:
+        self._columns = columns
+        self._order = order
+        self._behind = behind
+        clauses = Clauses(columns)
+        self._wanted = [clauses.of(part) for part in shape.parts]
+        self._drivers: Drivers | None = None
+        self._first: list[Kept] = []
+        self._along: dict[Driver | None, Kept] = {}
+        if columns.is_plain:
+            return
+        self._drivers = Drivers(shape, columns.tasks, columns.dialect)
+        if order.field is None:
+            # Labels before statuses, of which there are few.
+            ordered = sorted(self._drivers.ordered, key=lambda driver: driver.table is None)
+            self._first = [self._kept(self._looking(driver)) for driver in ordered]
+
+    def found(self, connection: Connection, given: Given) -> list[Place]:
+        """The next rows that are found.
+
+        Args:
+            connection: on a snapshot.
+            given: what is asked for.
+        """
+        first = self._along_first(connection, given)
         if first is not None:
             return first
-    statement = _statement(connection, columns, condition, order, after).limit(limit)
-    found = connection.execute(statement).all()
-    width = len(columns.key)
-    return [Place(tuple(row[:width]), row[width] if len(row) > width else None) for row in found]
+        found = self._best(connection, given).ask(connection, given).plain()
+        width = len(self._columns.key)
+        return [Place(row[:width], row[width] if len(row) > width else None) for row in found]
 
+    def told(self, connection: Connection, given: Given) -> tuple[str, Any]:
+        """What the database is asked where a page is not full at once, for who wants it explained."""
+        return self._best(connection, given).told(given)
 
-def _along_first(
-    connection: Connection, columns: Columns, wanted: Sequence[Condition], after: Place | None, limit: int
-) -> list[Place] | None:
-    """The next rows, if they are among the first along an index that has them in order; None: they are not.
+    def _along_first(self, connection: Connection, given: Given) -> list[Place] | None:
+        """The next rows, if they are among the first along an index that has them in order; else None.
 
-    Most pages are full long before anybody has counted how many rows each index would have.
-    """
-    holds = and_(true(), *[Clauses(columns, connection.dialect.name).of(part) for part in wanted])
-    ordered = [driver for driver in drivers(wanted, columns.tasks) if driver.is_ordered]
-    # Labels before statuses, of which there are few.
-    for driver in sorted(ordered, key=lambda driver: driver.table is None):
-        key, source = driver.key, columns.table
+        Most pages are full long before anybody has counted how many rows each index would have.
+        """
+        wide = Given(given.values, given.alive, given.most + _FIRST, given.after)
+        for kept in self._first:
+            looked_at = kept.ask(connection, wide)
+            found: list[Place] = []
+            count = 0
+            for row in looked_at.rows():
+                count += 1
+                if row[-1]:
+                    found.append(Place(row[:-1]))
+                    if len(found) == given.most:
+                        break
+            looked_at.close()
+            if len(found) == given.most or count < wide.most:
+                return found
+        return None
+
+    def _looking(self, driver: Driver) -> Select[Any]:
+        """Rows along an index, in order, and whether each is one that is wanted."""
+        columns, key = self._columns, driver.key
+        source = columns.table
         if driver.table is not None:
             its = [its == part for its, part in zip(columns.key, key, strict=True)]
             source = driver.table.outerjoin(columns.table, and_(*its))  # outer: so this table leads
-        behind = [] if after is None else [_older(key, after.key)]
-        most = limit + _FIRST
-        looked_at = connection.execute(
-            select(*key, holds)
+        return (
+            select(*key, and_(true(), *self._wanted))
             .select_from(source)
-            .where(*driver.clauses, *behind)
+            .where(*driver.clauses, *([] if self._behind is None else [_older(key)]))
             .order_by(*[part.desc() for part in key])
-            .limit(most)
         )
-        found: list[Place] = []
-        count = 0
-        for *place, is_one in looked_at:
-            count += 1
-            if is_one:
-                found.append(Place(tuple(place)))
-                if len(found) == limit:
-                    break
-        looked_at.close()
-        if len(found) == limit or count < most:
-            return found
-    return None
 
+    def _best(self, connection: Connection, given: Given) -> Kept:
+        driver = None if self._drivers is None else self._drivers.best(connection, given)
+        kept = self._along.get(driver)
+        if kept is None:
+            kept = self._along[driver] = self._kept(self._statement(driver))
+        return kept
 
-def statement_of(
-    connection: Connection, columns: Columns, condition: Condition | None, order: Order, after: Place | None
-) -> Select[Any]:
-    """What `places` asks, for who wants it explained."""
-    return _statement(connection, columns, condition, order, after)
+    def _kept(self, statement: Select[Any]) -> Kept:
+        limited = statement.limit(most()).offset(literal_column("0"))
+        return Kept(limited, self._columns.dialect)
 
-
-def _statement(
-    connection: Connection, columns: Columns, condition: Condition | None, order: Order, after: Place | None
-) -> Select[Any]:
-    dialect = connection.dialect.name
-    clauses = Clauses(columns, dialect)
-    wanted = [] if condition is None else conjuncts(condition)
-    where = [clauses.of(part) for part in wanted]
-    value = None if order.field is None else order_column(order.field, columns)
-    driver = best(connection, wanted, columns.tasks) if dialect == "sqlite" else None
-    key = columns.key
-    if driver is not None and driver.is_ordered and value is None and driver.table is not None:
-        key = tuple(driver.key)
-    made = select(*key, *([] if value is None else [value.label("ordered_by")])).select_from(columns.table)
-    if driver is not None:
-        made = _along(made, driver, columns, in_order=value is None)
-    if after is not None:
-        where.append(_behind(key, value, order, after))
-    made = made.where(*where)
-    if value is not None:
-        made = made.order_by(value.is_(None), value.desc() if order.descending else value.asc())
-    return made.order_by(*[part.desc() for part in key])
+    def _statement(self, driver: Driver | None) -> Select[Any]:
+        columns, order = self._columns, self._order
+        value = None if order.field is None else order_column(order.field, columns)
+        key = columns.key
+        if driver is not None and driver.is_ordered and value is None and driver.table is not None:
+            key = tuple(driver.key)
+        ordered_by = [] if value is None else [value.label("ordered_by")]
+        made = select(*key, *ordered_by).select_from(columns.table)
+        if driver is not None:
+            made = _along(made, driver, columns, in_order=value is None)
+        behind = [] if self._behind is None else [_behind(key, value, order, self._behind)]
+        made = made.where(*self._wanted, *behind)
+        if value is not None:
+            made = made.order_by(value.is_(None), value.desc() if order.descending else value.asc())
+        return made.order_by(*[part.desc() for part in key])
 
 
 def _along(made: Select[Any], driver: Driver, columns: Columns, in_order: bool) -> Select[Any]:
@@ -161,30 +149,44 @@ def _along(made: Select[Any], driver: Driver, columns: Columns, in_order: bool) 
         joined = [its == part for its, part in zip(driver.key, columns.key, strict=True)]
         return made.select_from(driver.table).where(*driver.clauses, *joined)
     if len(driver.key) == 1 and driver.is_single:
-        return made.where(columns.workflow == driver.rows.limit(1).scalar_subquery())
+        return made.where(columns.workflow == driver.rows.limit(literal_column("1")).scalar_subquery())
     if len(driver.key) == 1:
         return made.where(columns.workflow.in_(driver.rows))
     return made.where(tuple_(*columns.key).in_(driver.rows))
 
 
 def _behind(
-    key: Sequence[ColumnElement[Any]], value: ColumnElement[Any] | None, order: Order, after: Place
+    key: Sequence[ColumnElement[Any]], value: ColumnElement[Any] | None, order: Order, behind: Kind
 ) -> ColumnElement[bool]:
-    older = _older(key, after.key)
+    older = _older(key)
     if value is None:
         return older
-    if after.value is None:
+    if behind is Kind.WORD:
         return and_(value.is_(None), older)
-    further = value < after.value if order.descending else value > after.value
-    return or_(further, and_(value == after.value, older), value.is_(None))
+
+    def after() -> ColumnElement[Any]:
+        return filled(lambda given: _after(given).value, type_of(behind))
+
+    further = value < after() if order.descending else value > after()
+    return or_(further, and_(value == after(), older), value.is_(None))
 
 
-def _older(key: Sequence[ColumnElement[Any]], than: Sequence[int]) -> ColumnElement[bool]:
+def _older(key: Sequence[ColumnElement[Any]]) -> ColumnElement[bool]:
     first, *rest = key
     if not rest:
-        return first < than[0]
+        return first < _key(0)
     # The first half alone lets the index be entered at the right place.
-    return and_(first <= than[0], or_(first < than[0], rest[0] < than[1]))
+    return and_(first <= _key(0), or_(first < _key(0), rest[0] < _key(1)))
+
+
+def _key(part: int) -> ColumnElement[int]:
+    """A part of the key of the row to go on behind."""
+    return filled(lambda given: _after(given).key[part], BigInteger)
+
+
+def _after(given: Given) -> Place:
+    assert given.after is not None  # else its question would be of another shape
+    return given.after
 
 
 def order_column(field: FieldAsked, columns: Columns) -> ColumnElement[Any]:

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from sqlalchemy import bindparam, select
 
 from heliograph.records.workflow import TaskRecord, WorkflowRecord
-from heliograph.search.expressions import Condition
+from heliograph.search.expressions import Condition, Value
 from heliograph.search.fields import FieldAsked, FieldKind
 from heliograph.storage import schema
 from heliograph.storage.connection import Connection
-from heliograph.storage.database import Database
+from heliograph.storage.database import Database, patient
 from heliograph.storage.liveness import is_alive
 from heliograph.storage.queries import Queries
 from heliograph.storage.searching.by_status import ByStatus
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.groups import Group, groups, of_counts
+from heliograph.storage.searching.kept import Given
 from heliograph.storage.searching.over_time import Part, over_time
-from heliograph.storage.searching.pages import Order, Place, places, statement_of
+from heliograph.storage.searching.pages import Pages
+from heliograph.storage.searching.places import Order, Place
+from heliograph.storage.searching.shapes import AllOf, Kind, kind_of, shape_of
+from heliograph.storage.statement import listed
 from heliograph.storage.statements import Prepared
 
 _STATUS: Final = [FieldKind.STATUS]
+_SHAPES: Final = 128
+"""Of so many shapes of questions statements are kept."""
 
 
 class Search:
@@ -38,56 +45,79 @@ class Search:
         self._database = database
         self._queries = queries
         self._clock = clock
-        self._by_status = ByStatus(database.dialect, clock)
+        self._by_status = ByStatus(database.kind, clock)
         held = select(schema.owners).where(schema.owners.c.lease_until >= bindparam("of_now"))
         self._held = Prepared(held, database.dialect)
+        self._columns = {tasks: Columns(tasks, database.dialect) for tasks in (False, True)}
+        self._pages = functools.lru_cache(_SHAPES)(self._made)
 
+    @patient
     def workflows(
         self, condition: Condition | None, order: Order, after: Place | None, limit: int
     ) -> list[tuple[Place, WorkflowRecord]]:
         """Workflows for which a condition holds; each with its place, to go on behind."""
+        pages, values = self._asked(condition, False, order, after)
         with self._database.snapshot() as connection:
-            columns = self._columns(connection, tasks=False)
-            found = places(connection, columns, condition, order, after, limit)
+            found = pages.found(connection, self._given(connection, values, after, limit))
             records = self._queries.records(connection, [place.key[0] for place in found])
         return list(zip(found, records, strict=True))
 
+    @patient
     def tasks(
         self, condition: Condition | None, order: Order, after: Place | None, limit: int
     ) -> list[tuple[Place, str, TaskRecord]]:
         """Tasks, with their places and the ids of their workflows."""
+        pages, values = self._asked(condition, True, order, after)
         with self._database.snapshot() as connection:
-            columns = self._columns(connection, tasks=True)
-            found = places(connection, columns, condition, order, after, limit)
+            found = pages.found(connection, self._given(connection, values, after, limit))
             keys = [(place.key[0], place.key[1]) for place in found]
             records = self._queries.task_records(connection, keys)
         return [(place, *record) for place, record in zip(found, records, strict=True)]
 
+    @patient
     def groups(
         self, condition: Condition | None, by: Sequence[FieldAsked], of: Sequence[FieldAsked], tasks: bool
     ) -> list[Group]:
         """Workflows or tasks, counted by what they have in common."""
+        shape, values = shape_of(condition, tasks)
         with self._database.snapshot() as connection:
             if condition is None and not of and not tasks and [field.kind for field in by] == _STATUS:
                 return of_counts(self._by_status.counted(connection))
-            return groups(connection, self._columns(connection, tasks), condition, by, of)
+            given = self._given(connection, values)
+            return groups(connection, self._columns[tasks], shape, given, by, of)
 
+    @patient
     def over_time(self, condition: Condition | None, parts: int) -> list[Part]:
         """Workflows, counted by when they were submitted."""
+        shape, values = shape_of(condition, False)
         with self._database.snapshot() as connection:
-            return over_time(connection, self._columns(connection, tasks=False), condition, parts)
+            given = self._given(connection, values)
+            return over_time(connection, self._columns[False], shape, given, parts)
 
+    @patient
     def explained(self, condition: Condition | None, order: Order, tasks: bool, limit: int) -> list[str]:
         """How the database goes about a page: a line a step."""
+        pages, values = self._asked(condition, tasks, order, None)
         with self._database.snapshot() as connection:
-            columns = self._columns(connection, tasks)
-            statement = statement_of(connection, columns, condition, order, None).limit(limit)
-            text = statement.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
-            return self._database.explained(connection, str(text))
+            told = pages.told(connection, self._given(connection, values, None, limit))
+            return self._database.explained(connection, *told)
 
-    def _columns(self, connection: Connection, tasks: bool) -> Columns:
-        def alive() -> list[str]:
+    def _asked(
+        self, condition: Condition | None, tasks: bool, order: Order, after: Place | None
+    ) -> tuple[Pages, list[Value]]:
+        shape, values = shape_of(condition, tasks)
+        return self._pages(tasks, shape, order, None if after is None else kind_of(after.value)), values
+
+    def _made(self, tasks: bool, shape: AllOf, order: Order, behind: Kind | None) -> Pages:
+        return Pages(self._columns[tasks], shape, order, behind)
+
+    def _given(
+        self, connection: Connection, values: Sequence[Value], after: Place | None = None, most: int = 0
+    ) -> Given:
+        @functools.cache
+        def alive() -> object:
             now = self._clock()
-            return [row.owner_id for row in self._held.ask(connection, of_now=now) if is_alive(row, now)]
+            held = self._held.ask(connection, of_now=now)
+            return listed([row.owner_id for row in held if is_alive(row, now)], self._database.kind)
 
-        return Columns(tasks, alive, plain=connection.dialect.name != "sqlite")
+        return Given(values, alive, most, after)

@@ -1,0 +1,43 @@
+"""What `storage.durations` says."""
+
+from __future__ import annotations
+
+from sqlalchemy import BindParameter, Dialect, bindparam, literal_column, select
+
+from heliograph.records.status import AttemptStatus
+from heliograph.storage import schema
+from heliograph.storage.durations import EACH, LOOKED_AT
+from heliograph.storage.statements import Composed, constant
+
+
+def statements(dialect: Dialect) -> dict[str, Composed]:
+    """By name."""
+    workflows, functions = schema.workflows, schema.functions
+    tasks, attempts = schema.tasks, schema.attempts
+    newest: BindParameter[float] = bindparam("of_time")
+    recent = (
+        select(workflows.c.key, workflows.c.created_time)
+        .where(workflows.c.created_time <= newest, workflows.c.key != bindparam("of_workflow"))
+        .order_by(workflows.c.created_time.desc())
+        .limit(literal_column(str(LOOKED_AT)))
+        .offset(literal_column("0"))
+        .subquery()
+    )
+    of_task = (tasks.c.workflow == attempts.c.workflow) & (tasks.c.task == attempts.c.task)
+    return {
+        "functions": Composed(
+            select(functions.c.workflow, functions.c.function, functions.c.module, functions.c.qualname)
+            .select_from(recent.join(functions, functions.c.workflow == recent.c.key))
+            .order_by(recent.c.created_time.desc())
+        ),
+        "took": Composed(
+            select(tasks.c.function, attempts.c.started, attempts.c.stored)
+            .select_from(attempts.join(tasks, of_task))
+            .where(
+                attempts.c.workflow == bindparam("of_workflow"),
+                attempts.c.status == constant(AttemptStatus.SUCCESSFUL),
+            )
+            .limit(literal_column(str(EACH)))
+            .offset(literal_column("0"))
+        ),
+    }

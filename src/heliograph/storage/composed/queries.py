@@ -1,0 +1,108 @@
+"""What `storage.queries` says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Dialect,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    union_all,
+)
+
+from heliograph.records.status import ACTIVE
+from heliograph.storage import schema
+from heliograph.storage.owners import OWNER_COLUMNS, PRESENCE_COLUMNS, with_owner
+from heliograph.storage.queries import ENDED
+from heliograph.storage.statements import Composed, among, constants
+
+
+def statements(dialect: Dialect) -> dict[str, Composed]:
+    """By name."""
+    workflows, runs, owners = schema.workflows, schema.runs, schema.owners
+    tasks, changes = schema.tasks, schema.changes
+    of_workflow: BindParameter[int] = bindparam("of_workflow")
+    failed = tasks.alias("failed")
+    failed_task = and_(failed.c.workflow == runs.c.workflow, failed.c.task == runs.c.error_task)
+    workflow = select(
+        workflows.c.key,
+        workflows.c.workflow_id,
+        workflows.c.name,
+        workflows.c.status,
+        workflows.c.user_metadata,
+        workflows.c.output_task,
+        workflows.c.output_options,
+        workflows.c.progress,
+        workflows.c.parent,
+        workflows.c.run,
+        runs.c.start_time,
+        runs.c.end_time,
+        runs.c.error_type,
+        runs.c.error_message,
+        failed.c.task_id.label("error_task_id"),
+        owners.c.engine,
+        *PRESENCE_COLUMNS,
+    ).select_from(with_owner().outerjoin(failed, failed_task))
+    run_columns = (
+        runs.c.run,
+        runs.c.reason,
+        runs.c.status.label("run_status"),
+        runs.c.created_time.label("run_created_time"),
+        runs.c.start_time,
+        runs.c.end_time,
+        runs.c.cancel_time,
+        runs.c.reused,
+        runs.c.code,
+        runs.c.login,
+        runs.c.argv,
+        runs.c.hostname,
+        runs.c.error_type,
+        runs.c.error_message,
+    )
+    oldest, newest = workflows.c.key.asc(), workflows.c.key.desc()  # keys count up
+    return {
+        "workflow": Composed(workflow.where(workflows.c.workflow_id == bindparam("of_id"))),
+        "of_keys": Composed(workflow.where(among(workflows.c.key, "of_keys", dialect))),
+        "oldest": Composed(limited(workflow.order_by(oldest))),
+        "newest": Composed(limited(workflow.order_by(newest))),
+        "oldest_of": Composed(_of_statuses(workflow, oldest)),
+        "newest_of": Composed(_of_statuses(workflow, newest)),
+        "runs": Composed(
+            select(*run_columns, failed.c.task_id.label("error_task_id"), *OWNER_COLUMNS)
+            .select_from(
+                runs.outerjoin(owners, owners.c.owner_id == runs.c.owner).outerjoin(failed, failed_task)
+            )
+            .where(runs.c.workflow == of_workflow)
+            .order_by(runs.c.run)
+        ),
+        "last_change": Composed(select(func.max(changes.c.number)).where(changes.c.workflow == of_workflow)),
+    }
+
+
+def limited(statement: Any) -> Any:
+    """No more than ``most`` of its rows."""
+    return statement.limit(bindparam("most", type_=BigInteger)).offset(literal_column("0"))
+
+
+def _of_statuses(workflow: Any, order: Any) -> Any:
+    """Workflows of some statuses in order.
+
+    Of those that have ended, no more than ``most`` of each of the statuses ``ended_0`` and so on; null stands
+    for one that is not wanted. All that are active, if ``active`` is 1: which of these are RUNNING, PENDING
+    or RESUMABLE is known only when they are looked at.
+    """
+    key, status = schema.workflows.c.key, schema.workflows.c.status
+    # One after the other: along its index, each has its own in order. All together would be sorted.
+    each = [
+        select(limited(select(key).where(status == bindparam(f"ended_{place}")).order_by(order)).subquery())
+        for place in range(len(ENDED))
+    ]
+    active: BindParameter[int] = bindparam("active", type_=BigInteger)
+    each.append(select(key).where(status.in_(constants(ACTIVE)), active == literal_column("1")))
+    return workflow.order_by(order).where(key.in_(union_all(*each)))

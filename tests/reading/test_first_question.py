@@ -1,0 +1,95 @@
+"""What a process imports that asks something of a storage in a file, and does nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from heliograph import workflow
+
+QUESTIONS = (
+    "workflow.get_metadata('mine')",
+    "workflow.get_metadata('mine', 'only')",
+    "workflow.get_metadata('mine', tasks=True)",
+    "workflow.list_metadata(limit=50)",
+    "workflow.list_metadata({'FAILED', 'RUNNING'})",
+    "workflow.list_all('SUCCESSFUL')",
+    "workflow.get_status('mine')",
+    "workflow.get_output('mine')",
+    "workflow.get_tasks('mine')",
+    "workflow.get_history('mine')",
+    "workflow.profile('mine')",
+    "list(workflow.watch('mine'))",
+)
+COMMANDS = (
+    "ls",
+    "ls --status FAILED --json",
+    "show mine",
+    "show mine only",
+    "tasks mine",
+    "history mine",
+    "profile mine",
+    "timeline mine",
+    "logs mine",
+)
+ASK = """
+import sys
+from heliograph import workflow
+
+for question in sys.argv[1:]:
+    eval(question)
+    print(question, "sqlalchemy" in sys.modules)
+"""
+COMMAND = """
+import atexit, runpy, sys
+
+atexit.register(lambda: print("sqlalchemy" in sys.modules, file=sys.stderr))
+runpy.run_module("heliograph", run_name="__main__")
+"""
+
+
+@workflow.task
+def give(value: int) -> int:
+    workflow.current().log("here")
+    return value
+
+
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With one workflow that is done."""
+    folder = tmp_path_factory.mktemp("asked") / "storage"
+    workflow.init(storage=folder, workers="threads")
+    workflow.run(give.options(name="only").bind(3), workflow_id="mine")
+    workflow.shutdown()
+    return folder
+
+
+def said(storage: Path, program: str, *args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", program, *args],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"HELIOGRAPH_STORAGE": str(storage)},
+    )
+
+
+def test_questions_need_no_sqlalchemy(storage: Path) -> None:
+    lines = said(storage, ASK, *QUESTIONS).stdout.splitlines()
+    assert lines == [f"{question} False" for question in QUESTIONS]
+
+
+def test_searches_may(storage: Path) -> None:
+    """Else the test above would prove nothing."""
+    search = "workflow.search('user_metadata.team = blue')"
+    assert said(storage, ASK, search).stdout.splitlines() == [f"{search} True"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_need_no_sqlalchemy(storage: Path, command: str) -> None:
+    done = said(storage, COMMAND, *command.split())
+    assert done.stdout
+    assert done.stderr.splitlines()[-1] == "False"
