@@ -38,7 +38,10 @@ def start() -> None:
             _temp_dir=folder,
         )
     # It looks ten times a second at what all workers print, to tell drivers: here nobody asks for that.
-    ray._private.worker._global_node.kill_log_monitor()
+    node = ray._private.worker._global_node
+    (monitor,) = node.all_processes["log_monitor"]
+    node.kill_log_monitor()
+    monitor.process.wait()  # Ray 2.48 does not: then Python warns of a process that nobody waited for
     os.environ["RAY_ADDRESS"] = found.address_info["address"]
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     _started = True

@@ -279,8 +279,8 @@ def run(
         WorkflowCancellationError: somebody cancelled it.
         StorageError: it can't be stored.
     """
-    engine, output = _begun(dag, args, kwargs, workflow_id, metadata)
-    return engine.value(output)
+    engine, *given = _planned(dag, args, kwargs, workflow_id, metadata)
+    return engine.run(*given)
 
 
 def run_async(
@@ -309,7 +309,8 @@ def run_async(
         Ray, which `ray.get` and `ray.wait` take.
     """
     checked_flag("detach", detach)
-    return _begun(dag, args, kwargs, workflow_id, metadata, detach)[1]
+    engine, *given = _planned(dag, args, kwargs, workflow_id, metadata, detach)
+    return engine.submit(*given)
 
 
 def work(
@@ -787,15 +788,15 @@ def options(**given: Any) -> GivenOptions:
     return DecoratingOptions(given)
 
 
-def _begun(
+def _planned(
     dag: Any,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     workflow_id: str | None,
     metadata: dict[str, Any] | None,
     detach: bool = False,
-) -> tuple[Any, Any]:
-    """Begin a workflow; its engine, and what that gave for the output."""
+) -> tuple[Any, Plan, str, str]:
+    """The engine for a DAG, and what that is given: the plan, the workflow's id, its user metadata."""
     node = checked_dag(dag, "workflow.run")
     user_metadata = metadata_json(metadata)
     if workflow_id is not None:
@@ -803,7 +804,7 @@ def _begun(
     plan = plan_of(node, Inputs(args, kwargs))
     session, workflow_id = _opened(None if detach else plan), workflow_id or _new_id(plan.tasks[-1].task_id)
     engine = session if detach and not session.is_for_ray(plan) else session.for_plan(plan)
-    return engine, engine.submit(plan, workflow_id, user_metadata)
+    return engine, plan, workflow_id, user_metadata
 
 
 def _opened(to_run: Plan | None = None) -> Session:

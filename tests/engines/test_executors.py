@@ -317,7 +317,7 @@ def test_a_thread_goes_on_with_what_its_receipt_brings(
         gate.await_begun()
         gate.open()
     inbox.wait(4)
-    until(lambda: executor._asleep == 4, "all threads to have nothing to do")
+    until(lambda: len(executor._asleep) == 4, "all threads to have nothing to do")
     gates.clear()
     executor.submit(rest.pop())
     chain = inbox.wait(54)[4:]

@@ -54,6 +54,10 @@ class Engine:
         """
         return self._loop.enter(submission(plan, workflow_id, user_metadata, self._store))
 
+    def run(self, plan: Plan, workflow_id: str, user_metadata: str) -> Any:
+        """As `submit`; returns the output once it is there, or raises why there is none."""
+        return self.value(self.submit(plan, workflow_id, user_metadata))
+
     def resume(self, workflow_id: str, reason: RunReason = RunReason.RESUME) -> OutputFuture:
         """Go on with a stored workflow; of a successful one, its output again.
 

@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import partial
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 from heliograph.engines.attempt import Functions, run_attempt
@@ -56,8 +55,7 @@ class ThreadExecutor:
         self.most = most_for(self._count)
         self._line: deque[_Entry] = deque()
         self._lock = threading.Lock()
-        self._asleep = 0  # threads that wait for a call, without those that have been called
-        self._calls: SimpleQueue[None] = SimpleQueue()
+        self._asleep: list[threading.Lock] = []  # of threads that wait: each is held
         self._returning: set[threading.Thread] = set()  # those that will take the next entry, and deliver now
         self._entries: dict[AttemptKey, _Entry] = {}
         self._threads: set[threading.Thread] = set()
@@ -123,8 +121,8 @@ class ThreadExecutor:
             self._is_closed = True
             busy = {entry.worker.worker_id for entry in self._entries.values() if entry.worker is not None}
             idle = [thread for thread in self._threads if thread.name not in busy]
-            for _ in range(self._asleep):
-                self._calls.put(None)
+            while self._asleep:
+                self._asleep.pop().release()
             self._threads = set()
             self._entries.clear()
         if self._coroutines is not None:
@@ -144,8 +142,7 @@ class ThreadExecutor:
     def _call_one(self) -> None:
         """See to it that somebody takes an entry out of the line. Called under the lock."""
         if self._asleep:
-            self._asleep -= 1
-            self._calls.put(None)
+            self._asleep.pop().release()  # the one that was at work last finds the warmest caches
         else:
             self._start_if_short()
 
@@ -171,7 +168,9 @@ class ThreadExecutor:
     def _serve(self) -> None:
         me = threading.current_thread()
         worker = Worker(self._host, os.getpid(), me.name)
-        while (entry := self._next(worker)) is not None:
+        call = threading.Lock()
+        call.acquire()
+        while (entry := self._next(worker, call)) is not None:
             work, send = entry.work, partial(self._said, entry)
             receipt = run_attempt(work, worker, entry.submitted, "shared", self._functions, send)
             if os.getpid() != worker.pid:
@@ -188,7 +187,7 @@ class ThreadExecutor:
                 self._returning.discard(me)
             del entry, work, send, receipt  # not to hold the last task's memory while idle
 
-    def _next(self, worker: Worker) -> _Entry | None:
+    def _next(self, worker: Worker, call: threading.Lock) -> _Entry | None:
         """The next entry in the line, for this worker; waits for one. None: there will be none."""
         while True:
             with self._lock:
@@ -200,5 +199,5 @@ class ThreadExecutor:
                         entry.worker = worker
                         entry.started = time.time()
                         return entry
-                self._asleep += 1
-            self._calls.get()
+                self._asleep.append(call)
+            call.acquire()

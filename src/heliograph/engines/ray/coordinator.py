@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import pickle
 import threading
 import time
 import uuid
@@ -28,7 +27,7 @@ from heliograph.engines.ray import convert, internals
 from heliograph.engines.ray.exceptions import on_ray
 from heliograph.engines.ray.executor import RayExecutor
 from heliograph.engines.ray.line import Switchboard
-from heliograph.engines.ray.order import Address, Limits, Standing, unpack_entry
+from heliograph.engines.ray.order import Address, Entered, Limits, Standing, unpack_entering
 from heliograph.engines.ray.output import Output
 from heliograph.engines.store_thread import StoreThread
 from heliograph.errors import WorkflowError
@@ -167,14 +166,17 @@ class Coordinator:
     # -- inside
 
     def _enter_by_line(self, question: bytes) -> bytes:
-        """As `enter`, in the line's thread; what is raised, pickled, or nothing."""
-        request, wanted = unpack_entry(question)
+        """As `enter`, in the line's thread."""
+        request, wanted, patience = unpack_entering(question)
         try:
             self._has_recovered.wait()
-            self._entered[request] = self._enter(wanted)
+            future = self._entered[request] = self._enter(wanted)
         except Exception as error:
-            return pickle.dumps(error)
-        return b""
+            return Entered(error=error).packed()
+        if not patience or (output := _output_within(patience, future)) is None:
+            return Entered().packed()
+        self._entered.pop(request, None)  # nobody will ask for it
+        return Entered(output=output).packed()
 
     def _enter(self, wanted: Submission | Claim) -> OutputFuture:
         if self._loop.is_closed:  # a fault ended it: the next life of this actor takes the call, and all else
@@ -240,6 +242,16 @@ class Coordinator:
     def _was_mine(self, record: WorkflowRecord) -> bool:
         owner = record.owner_id
         return owner is not None and owner.startswith(f"{self._actor_id}-") and owner not in self._owners
+
+
+def _output_within(seconds: float, future: OutputFuture) -> StoredValue | None:
+    """The output of a workflow, if it is there so soon, and so small that it needs no object of Ray's."""
+    settled = threading.Event()
+    future.when_settled(settled.set)
+    if not settled.wait(seconds) or future.exception() is not None:
+        return None
+    value = future.stored()
+    return None if value.data is None else value
 
 
 async def _settled(future: OutputFuture) -> StoredValue:

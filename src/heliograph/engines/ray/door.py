@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
-
 from heliograph.engines.ray.line import Line
-from heliograph.engines.ray.order import Address, pack_entry
-from heliograph.storage.entries import Claim, Submission
+from heliograph.engines.ray.order import Address, Entered, Entering, unpack_entered
 
 
 class Door:
@@ -25,8 +22,8 @@ class Door:
         self._idle: list[Line] = []
         self.is_broken = False
 
-    def enter(self, request: str, wanted: Submission | Claim) -> bool:
-        """See `Coordinator.enter`; False if there is no line, or it broke: the actor is to be called.
+    def enter(self, entering: Entering) -> Entered | None:
+        """See `Coordinator.enter`; None if there is no line, or it broke: the actor is to be called.
 
         Raises:
             WorkflowError, RuntimeError, queue.Full: as the coordinator does.
@@ -35,19 +32,18 @@ class Door:
             line = self._line()
         except OSError:  # out of reach, as for a client at ray://
             self._place = None
-            return False
+            return None
         if line is None:
-            return False
+            return None
         try:
-            answer = line.ask(pack_entry(request, wanted))
+            answer = unpack_entered(line.ask(entering.packed()))
         except OSError:
             self.is_broken = True
-            return False
+            return None
         self._idle.append(line)
-        if answer:
-            error: BaseException = pickle.loads(answer)
-            raise error
-        return True
+        if answer.error is not None:
+            raise answer.error
+        return answer
 
     def _line(self) -> Line | None:
         try:

@@ -12,18 +12,21 @@ from typing import Any, Final, NoReturn
 import ray
 from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayError, RayTaskError
 
+from heliograph.engines.outcome import load_value
 from heliograph.engines.provenance import provenance
 from heliograph.engines.ray import convert, internals, task_options
 from heliograph.engines.ray.coordinators import Coordinators
 from heliograph.engines.ray.door import Door
-from heliograph.engines.ray.order import Limits
+from heliograph.engines.ray.order import Entering, Limits
 from heliograph.graph.plan import Plan
+from heliograph.records.attempt import StoredValue
 from heliograph.records.context import running
 from heliograph.records.status import RunReason, WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
 from heliograph.storage.entries import Claim, Provenance, Submission
 from heliograph.storage.store import Store
 
+_PATIENCE_SECONDS: Final = 0.05  # who waits for a workflow anyway lets the one who stores it wait so long
 _LOOK_SECONDS: Final = 2.0  # how often who waits looks whether the cluster still is there
 
 
@@ -54,24 +57,22 @@ class RayEngine:
 
     def submit(self, plan: Plan, workflow_id: str, user_metadata: str) -> Any:
         """As `Engine.submit`; a reference to the output."""
-        plan, arguments, folder = self._store.with_arguments(_on_ray(plan))
-        return self._enter(
-            Submission(
-                workflow_id,
-                plan,
-                arguments,
-                user_metadata,
-                WorkflowStatus.RUNNING,
-                _provenance(),
-                self._store.clock(),
-                parent=None if (parent := running.get()) is None else parent.workflow_id,
-                folder=folder,
-            )
-        )
+        return self._begin(self._submission(plan, workflow_id, user_metadata))
+
+    def run(self, plan: Plan, workflow_id: str, user_metadata: str) -> Any:
+        """As `Engine.run`; a small output that is there in no time needs no reference."""
+        wanted, request = self._submission(plan, workflow_id, user_metadata), uuid.uuid4().hex
+        actor = self._checked_for(workflow_id)
+        # A task of Ray that waits lends its CPU to others, but only where Ray sees it wait.
+        patience = _PATIENCE_SECONDS if wanted.parent is None else 0.0
+        output = self._enter(actor, Entering(request, wanted, patience))
+        if output is not None:
+            return load_value(output, self._store.values)
+        return self.value(actor.ask.remote("output", request, workflow_id))
 
     def resume(self, workflow_id: str, reason: RunReason = RunReason.RESUME) -> Any:
         """As `Engine.resume`; a reference to the output."""
-        return self._enter(
+        return self._begin(
             Claim(workflow_id, WorkflowStatus.RUNNING, _provenance(), self._store.clock(), reason)
         )
 
@@ -129,16 +130,38 @@ class RayEngine:
             )
         return self._coordinators.of(workflow_id)
 
-    def _enter(self, wanted: Submission | Claim) -> Any:
+    def _submission(self, plan: Plan, workflow_id: str, user_metadata: str) -> Submission:
+        plan, arguments, folder = self._store.with_arguments(_on_ray(plan))
+        return Submission(
+            workflow_id,
+            plan,
+            arguments,
+            user_metadata,
+            WorkflowStatus.RUNNING,
+            _provenance(),
+            self._store.clock(),
+            parent=None if (parent := running.get()) is None else parent.workflow_id,
+            folder=folder,
+        )
+
+    def _begin(self, wanted: Submission | Claim) -> Any:
+        """Have it stored; a reference to the output."""
         actor, request = self._checked_for(wanted.workflow_id), uuid.uuid4().hex
+        self._enter(actor, Entering(request, wanted))
+        return actor.ask.remote("output", request, wanted.workflow_id)
+
+    def _enter(self, actor: Any, entering: Entering) -> StoredValue | None:
+        """Have a workflow stored; its output, if that came with the answer."""
         door = self._doors.get(actor)
         if door is None:
             door = self._doors[actor] = Door(self.value(actor.ask.remote("door")))
-        if not door.enter(request, wanted):
-            if door.is_broken:
-                self._doors.pop(actor, None)
-            self.value(actor.ask.remote("enter", request, wanted))
-        return actor.ask.remote("output", request, wanted.workflow_id)
+        entered = door.enter(entering)
+        if entered is not None:
+            return entered.output
+        if door.is_broken:
+            self._doors.pop(actor, None)
+        self.value(actor.ask.remote("enter", entering.request, entering.wanted))
+        return None
 
     def _check_limits(self, wanted: Limits) -> None:
         in_force: Limits = self.value(self._coordinators.all[0].ask.remote("limits"))

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from heliograph.engines.executor import AttemptKey, Payload, Receipt, Work
 from heliograph.engines.ray.line import Place
@@ -125,15 +125,48 @@ def unpack_question(data: bytes) -> tuple[int, list[Receipt]]:
     return _NUMBER.unpack_from(data)[0], unpack_receipts(memoryview(data)[_NUMBER.size :])
 
 
-def pack_entry(request: str, wanted: Submission | Claim) -> bytes:
-    """What a driver brings by its line: its name for the call, and the workflow that is to come in."""
-    return _packed((request, wanted))
+class Entering(NamedTuple):
+    """What a driver brings by its line.
+
+    Attributes:
+        request: its name for the call.
+        wanted: the workflow that is to come in.
+        patience: seconds that the answer may wait for the output.
+    """
+
+    request: str
+    wanted: Submission | Claim
+    patience: float = 0.0
+
+    def packed(self) -> bytes:
+        """As bytes."""
+        return _packed(tuple(self))
 
 
-def unpack_entry(data: bytes) -> tuple[str, Submission | Claim]:
-    """What was packed."""
-    request, wanted = pickle.loads(data)
-    return request, wanted
+class Entered(NamedTuple):
+    """What it is answered.
+
+    Attributes:
+        error: why the workflow is not in; None: it is.
+        output: of the workflow, if it has ended already; None: it is to be asked for.
+    """
+
+    error: Exception | None = None
+    output: StoredValue | None = None
+
+    def packed(self) -> bytes:
+        """As bytes."""
+        return _packed(tuple(self))
+
+
+def unpack_entering(data: bytes) -> Entering:
+    """What a driver brings."""
+    return Entering(*pickle.loads(data))
+
+
+def unpack_entered(data: bytes) -> Entered:
+    """What it is answered."""
+    return Entered(*pickle.loads(data))
 
 
 def bare(work: Work) -> Work:

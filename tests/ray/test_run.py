@@ -1,0 +1,73 @@
+"""`workflow.run` on Ray: a small output comes with the answer that its workflow is stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'heliograph[ray]'")
+
+from heliograph import workflow  # noqa: E402
+from heliograph.engines.ray.engine import RayEngine  # noqa: E402
+from tests.conditions import until  # noqa: E402
+
+LARGE = 1_000_000
+
+
+@ray.remote
+def double(number: int) -> int:
+    return 2 * number
+
+
+@ray.remote
+def fail() -> None:
+    raise KeyError("as it should")
+
+
+@ray.remote
+def large() -> bytes:
+    return bytes(LARGE)
+
+
+@ray.remote
+def outer() -> Any:
+    return workflow.run(double.bind(4), workflow_id="inner")
+
+
+@pytest.fixture
+def waited(storage: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The references that the engine waited for, from now on."""
+    assert workflow.run(double.bind(1)) == 2  # now there is a line, and a worker
+    references: list[Any] = []
+    value = RayEngine.value
+
+    def noted(self: RayEngine, reference: Any, timeout: float | None = None) -> Any:
+        references.append(reference)
+        return value(self, reference, timeout)
+
+    monkeypatch.setattr(RayEngine, "value", noted)
+    return references
+
+
+def test_a_small_output_comes_with_the_answer(waited: list[Any]) -> None:
+    def is_given_without_a_reference() -> bool:  # unless the machine is so busy that it takes longer
+        waited.clear()
+        assert workflow.run(double.bind(3)) == 6
+        return not waited
+
+    until(is_given_without_a_reference, what="an output to come with the answer")
+
+
+def test_an_error_and_a_large_output_come_by_a_reference(waited: list[Any]) -> None:
+    with pytest.raises(workflow.WorkflowExecutionError) as raised:
+        workflow.run(fail.bind(), workflow_id="failing")
+    assert isinstance(raised.value.__cause__, KeyError)
+    assert workflow.run(large.bind()) == bytes(LARGE)
+    assert len(waited) == 2
+
+
+def test_a_task_that_runs_a_workflow_lends_it_all_cpus(waited: list[Any]) -> None:
+    assert workflow.run(outer.options(num_cpus=2).bind()) == 8
+    assert workflow.get_status("inner") == "SUCCESSFUL"
