@@ -48,10 +48,10 @@ def main(argv: list[str]) -> int:
         with progress.status(f"measuring {name}"):
             figures += CASES[name](scale)
         progress.print(f"{name}: {time.monotonic() - start:.0f} s", highlight=False)
+        told = result(figures, scale, " ".join(["python -m benchmarks", *argv]), load)
+        if given.json is not None:  # after each case: a later one may fail
+            write_json(given.json, told)
     print_report(console, figures, scale)
-    told = result(figures, scale, " ".join(["python -m benchmarks", *argv]), load)
-    if given.json is not None:
-        write_json(given.json, told)
     if given.page:
         write_json(RESULTS, told)
         write_page(told)
