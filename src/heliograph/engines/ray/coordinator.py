@@ -158,8 +158,8 @@ class Coordinator:
         if life == self._address.life and self._executor is not None:
             self._executor.note(report)
 
-    async def said(self, life: str, key: AttemptKey, report: Report) -> None:
-        """What an attempt said."""
+    async def said(self, life: str, key: AttemptKey, report: Report, _before: None = None) -> None:
+        """What an attempt said, after what it said before."""
         if life == self._address.life and self._executor is not None:
             self._executor.said(key, report)
 

@@ -35,7 +35,9 @@ class Sayings:
     def send(self, report: Report) -> None:
         """See `reporting.Send`."""
         coordinator = ray.get_actor(self._sender.name, NAMESPACE)
-        self.sent.append(coordinator.ask.remote("said", self._sender.life, self._key, report))
+        # An actor that awaits takes calls in any order. One with what another returns comes after that.
+        before = self.sent[-1:]
+        self.sent.append(coordinator.ask.remote("said", self._sender.life, self._key, report, *before))
 
     def settle(self) -> None:
         """Wait until all of it is there."""
