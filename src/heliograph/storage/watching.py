@@ -49,6 +49,7 @@ class Watching:
         self._database = database
         self._tasks = TaskQueries(database)
         self._said = statements(database.kind, "watching")
+        self._last_change = statements(database.kind, "queries").last_change
 
     def changes(self, key: int, number: int, place: int) -> list[Change]:
         """Changes of a workflow behind a place, in order; not all, if there are many.
@@ -88,7 +89,7 @@ class Watching:
     def last_change(self, key: int) -> int:
         """The number of the last commit that changed something of a workflow; 0: its submission."""
         with self._database.read() as connection:
-            return self._said.last.ask(connection, of_workflow=key).scalar_one() or 0
+            return self._last_change.ask(connection, of_workflow=key).scalar_one() or 0
 
     def said(self, key: int, kind: SaidKind, task_id: str | None, after: int, limit: int) -> list[SaidRecord]:
         """Lines or points of a workflow, or of one of its tasks, in the order in which they were stored.

@@ -170,6 +170,7 @@ class Coordinator:
         request, wanted, patience = unpack_entering(question)
         try:
             self._has_recovered.wait()
+            # Known by its name while it is waited for: if the line breaks, the driver calls `enter` for it.
             future = self._entered[request] = self._enter(wanted)
         except Exception as error:
             return Entered(error=error).packed()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BindParameter, Dialect, bindparam, func, literal_column, select
+from sqlalchemy import BindParameter, Dialect, bindparam, literal_column, select
 
 from heliograph.storage import schema
 from heliograph.storage.composed.queries import limited
@@ -29,7 +29,6 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
                 .order_by(changes.c.number)
             )
         ),
-        "last": Composed(select(func.max(changes.c.number)).where(changes.c.workflow == of_workflow)),
         "first_run": Composed(
             select(runs.c.created_time, runs.c.start_time).where(
                 runs.c.workflow == of_workflow, runs.c.run == literal_column("1")
