@@ -71,6 +71,12 @@ class Backend(Protocol):
     def begin_snapshot(self, connection: Connection) -> None:
         """Begin a transaction that only reads, all of it from one moment."""
 
+    def keep_plans(self, connection: Connection) -> None:
+        """From now on until the snapshot ends, how a statement is gone about may be found out once for all.
+
+        To be asked for where one way is good for any values.
+        """
+
     def end_snapshot(self, connection: Connection) -> None:
         """End it; nothing was written."""
 

@@ -204,6 +204,10 @@ class Database:
         with self._translated(), self._writing:
             return self._backend.changes(self._the_writer())
 
+    def keep_plans(self, connection: Connection) -> None:
+        """As `Backend.keep_plans`."""
+        self._backend.keep_plans(connection)
+
     def problems(self, connection: Connection) -> tuple[str, ...]:
         """Damages, as far as the database can tell."""
         return self._backend.problems(connection)

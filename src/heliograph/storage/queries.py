@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -15,13 +16,15 @@ from heliograph.storage.connection import Connection
 from heliograph.storage.database import Database, patient
 from heliograph.storage.liveness import Presence, derived_status
 from heliograph.storage.rendered import statements
-from heliograph.storage.statement import listed
+from heliograph.storage.statement import Statement, listed
 from heliograph.storage.task_queries import TaskPage, TaskQueries
 
 ENDED: Final = sorted(set(WorkflowStatus) - ACTIVE - {WorkflowStatus.RESUMABLE})
 """The statuses of workflows that have ended."""
 _MOST: Final = 2**62
 """More than there can be: databases take no larger numbers."""
+_LIMITS: Final = 64
+"""For so many limits statements are kept."""
 _STATUSES: Final = {status.value: status for status in WorkflowStatus}
 
 
@@ -53,6 +56,11 @@ class Queries:
         self._clock = clock
         self._said = statements(database.kind, "queries")
         self._task_queries = TaskQueries(database)
+        self._limited = functools.lru_cache(_LIMITS)(self._made)
+
+    def _made(self, name: str, most: int) -> Statement:
+        made: Statement = getattr(self._said, name)
+        return made.saying(most=most)
 
     @patient
     def workflow(self, workflow_id: str) -> WorkflowRecord | None:
@@ -83,12 +91,10 @@ class Queries:
         wanted = None if statuses is None else frozenset(statuses)
         if wanted is not None and not wanted:
             return []
-        said, values = self._said, _of_statuses(wanted)
-        if newest_first:
-            listing = said.newest if wanted is None else said.newest_of
-        else:
-            listing = said.oldest if wanted is None else said.oldest_of
+        values = _of_statuses(wanted)
+        name = f"{'newest' if newest_first else 'oldest'}{'' if wanted is None else '_of'}"
         most = _MOST if limit is None else limit
+        listing = self._limited(name, most)
         presence = Presence(self._clock)
         with self._database.read() as connection:
             # Lazily: where the status is derived, SQL can't count to the limit.

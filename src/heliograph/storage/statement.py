@@ -164,6 +164,19 @@ class Statement:
         raw = connection.raw
         return Answer(raw.execute(self._sql, self._pick(values)), self._row)
 
+    def saying(self, **values: int) -> Statement:
+        """The same with these values in its text.
+
+        A plan that a server keeps is then one for them: how many rows are wanted decides how to go about it.
+        """
+        wording = self._worded()
+        if wording.places is not None:  # SQLite's, which never plans for values
+            return self
+        sql = wording.sql
+        for name, value in values.items():
+            sql = sql.replace(f"%({name})s", f"{value:d}")
+        return Statement(lambda: wording._replace(sql=sql))
+
     def told(self, **values: Any) -> tuple[str, Any]:
         """What the driver is told by `ask`: a text, and what belongs in its places."""
         if not self._sql:
