@@ -223,7 +223,9 @@ def test_reads_of_tasks_are_planned_for_their_values(url: str) -> None:
         assert here.store.search.tasks(None, Order(), None, 10)
     with here.store.queries._database.read() as connection:
         kept = [row for (row,) in connection.raw.execute("SELECT statement FROM pg_prepared_statements")]
-    assert ["FROM tasks" in statement for statement in kept] == [False], "that of the workflow alone"
+    pages = [statement for statement in kept if "FROM tasks" in statement and "unnest" not in statement]
+    assert kept
+    assert not pages
     here.store.close()
 
 

@@ -72,6 +72,7 @@ class Search:
         with self._database.snapshot() as connection:
             found = pages.found(connection, self._given(connection, values, after, limit))
             keys = [(place.key[0], place.key[1]) for place in found]
+            self._database.keep_plans(connection)
             records = self._queries.task_records(connection, keys)
         return [(place, *record) for place, record in zip(found, records, strict=True)]
 
