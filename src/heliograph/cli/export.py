@@ -50,29 +50,13 @@ def export(
     if as_json:
         rendering.print_json(dict(made.files))
         return
-    if len(made.files) > 1:
-        if output is None:
+    if output is None:
+        if len(made.names) > 1:
             raise typer.BadParameter(f"{to} is a folder: name it with --output")
-        _write_folder(output, dict(made.files))
-    elif output is None:
-        rendering.raw(made.text)
+        rendering.raw(made.blocks())
         return
-    else:
-        _write(output, made.text)
+    try:
+        made.write(output)
+    except OSError as error:
+        raise ValueError(f"{error.filename or output} can't be written: {error.strerror}") from error
     rendering.stderr().print(f"written: {rendering.shown(str(output))}", style="dim", soft_wrap=True)
-
-
-def _write_folder(folder: Path, files: dict[str, str]) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(f"{folder} can't be made: {error.strerror}") from error
-    for name, text in files.items():
-        _write(folder / name, text)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, "utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise ValueError(f"{path} can't be written: {error.strerror}") from error
