@@ -174,8 +174,8 @@ def _in_file(make: Callable[..., CodeType], given: tuple[Any, ...], file: str) -
 
 
 class _CloudPickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
-    # Left to itself, it reads a text file to its end, and puts a copy of all that in the place of the file; and
-    # from 3.1.3 on it forgets which file code is from, which tracebacks tell.
+    # Left to itself, it reads a text file to its end, and puts a copy of all that in the place of the file,
+    # and (from 3.1.3 on) forgets which file code is from, which tracebacks tell.
     dispatch_table = cloudpickle.Pickler.dispatch_table.new_child({io.TextIOWrapper: _file, CodeType: _code})
 
     def reducer_override(self, value: Any) -> Any:
