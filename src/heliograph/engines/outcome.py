@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from typing import Any
 
@@ -73,15 +73,36 @@ class OutputFuture(Future[Any]):
             WorkflowCancellationError: it was cancelled.
         """
         self._await()
-        value: StoredValue = super().result(timeout)
-        if not self._loaded:
-            self._loaded.append(load_value(value, self._values))
-        return self._loaded[0]
+        return self._load(super().result(timeout))
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """As `result`, but what it would raise is returned; None: there is an output."""
         self._await()
-        return super().exception(timeout)
+        error = super().exception(timeout)
+        if error is None:
+            try:
+                self._load(super().result(0))
+            except Exception as damaged:  # whatever the code of its classes does
+                return damaged
+        return error
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """The output, in a coroutine; it is loaded in the thread of the event loop."""
+        import asyncio  # it is there: who awaits has an event loop. Who doesn't need not load it
+
+        return asyncio.wrap_future(self).__await__()
+
+    def _get_snapshot(self) -> tuple[bool, bool, Any, BaseException | None]:
+        """Done, cancelled, `result`, `exception`: asyncio of Python 3.14 asks for all of it at once."""
+        if not self.done():
+            return False, False, None, None
+        error = self.exception()
+        return True, False, None if error is not None else self.result(), error
+
+    def _load(self, value: StoredValue) -> Any:
+        if not self._loaded:
+            self._loaded.append(load_value(value, self._values))
+        return self._loaded[0]
 
     def when_settled(self, tell: Callable[[], object]) -> None:
         """As `add_done_callback`, for what is done in no time: it is called by whoever brings the end."""
