@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from typing import Any
 
 from heliograph.engines.callbacks import call_soon
+from heliograph.engines.failures import notes_of, text_of
 from heliograph.errors import (
     RemoteError,
     StorageCorruptError,
@@ -160,9 +161,8 @@ def execution_error(
     short = kind.removeprefix("builtins.").removeprefix("heliograph.errors.")
     place = f"workflow {workflow_id!r} failed" + ("" if task_id is None else f" in task {task_id!r}")
     failed = WorkflowExecutionError(f"{place}: {short}: {message}" if message else f"{place}: {short}")
-    cause = failed.__cause__ = rebuilt(kind, message, failure.error)
-    if traceback:
-        cause.add_note(f"In the task {task_id!r}:\n{traceback.rstrip()}")
+    notes = [f"In the task {task_id!r}:\n{traceback.rstrip()}"] if traceback else []
+    failed.__cause__ = rebuilt(kind, message, failure.error, notes)
     return failed
 
 
@@ -190,13 +190,35 @@ def loss_error(workflow_id: str, status: WorkflowStatus | None) -> WorkflowError
             )
 
 
-def rebuilt(kind: str, message: str, error: bytes | None) -> BaseException:
-    """The exception that a task raised, from what is kept of it."""
+def rebuilt(kind: str, message: str, error: bytes | None, notes: Sequence[str] = ()) -> BaseException:
+    """The exception that a task raised, from what is kept of it.
+
+    Loading it, and all that is asked of it, runs anybody's code, which may even raise SystemExit: nothing of
+    that may reach the engine.
+
+    Args:
+        kind: its type, dotted.
+        message: its text.
+        error: it, pickled; None: it could not be.
+        notes: that it gets, where it takes any.
+    """
+    reason = ""
     if error is not None:
         try:
             value = loads(error)
-        except Exception as reason:  # its class may be gone, or anything its code does
-            return RemoteError(f"{kind}: {message} (it can't be rebuilt here: {reason})")
-        if isinstance(value, BaseException):
-            return value
-    return RemoteError(f"{kind}: {message}")
+            if isinstance(value, BaseException):
+                return _noted(value, notes)
+        except BaseException as refusal:
+            reason = f" (it can't be rebuilt here: {text_of(refusal)})"
+    return _noted(RemoteError(f"{kind}: {message}{reason}"), notes)
+
+
+def _noted(error: BaseException, notes: Sequence[str]) -> BaseException:
+    known = notes_of(error)
+    try:
+        for note in notes:
+            if note not in known:
+                error.add_note(note)
+    except BaseException:  # it takes none: then the metadata alone tell where it was raised
+        return error
+    return error
