@@ -110,7 +110,7 @@ def test_a_workflow_that_is_not_there(server: Server, workflow_id: str) -> None:
     assert message(server.send(workflow_id, "k", 1), 404) == f"No such workflow_id {workflow_id!r}"
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/event/send_event", "/event"])
+@pytest.mark.parametrize("path", ["/nowhere", "/event"])
 def test_a_place_that_is_not_there(server: Server, path: str) -> None:
     assert message(server.ask("POST", path, b"{}"), 404) == "Not Found"
 
