@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -55,8 +56,25 @@ def export(
             raise typer.BadParameter(f"{to} is a folder: name it with --output")
         rendering.raw(made.blocks())
         return
-    try:
-        made.write(output)
-    except OSError as error:
-        raise ValueError(f"{error.filename or output} can't be written: {error.strerror}") from error
+    if len(made.names) > 1:
+        _make_folder(output)
+        for name in made.names:
+            _write(output / name, made.blocks(name))
+    else:
+        _write(output, made.blocks())
     rendering.stderr().print(f"written: {rendering.shown(str(output))}", style="dim", soft_wrap=True)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"{folder} can't be made: {error.strerror}") from error
+
+
+def _write(path: Path, blocks: Iterable[str]) -> None:
+    try:
+        with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
+            file.writelines(blocks)
+    except OSError as error:
+        raise ValueError(f"{path} can't be written: {error.strerror}") from error

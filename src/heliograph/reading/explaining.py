@@ -109,7 +109,7 @@ def export(workflow_id: str, format: str, run: int | None = None) -> Export:
 
     Returns:
         What becomes text, or the texts of several files, where that is asked for: ``.text``, ``.files``,
-        ``.write(path)``. It tells of this moment.
+        ``.blocks()``. It tells of this moment.
 
     Raises:
         WorkflowNotFoundError: there is no such workflow.

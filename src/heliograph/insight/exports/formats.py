@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Final
 
 from heliograph.insight.exports import rocrate
@@ -49,8 +48,7 @@ _PROGRAMS: Final = {"perfetto": "chrome", "opentelemetry": "otlp", "graphviz": "
 class Export:
     """A workflow in a format that other programs read.
 
-    It tells of the moment at which it was made. It becomes text when that is asked for, and piece by piece
-    where it is written to a file.
+    It tells of the moment at which it was made, and becomes text when that is asked for.
 
     Attributes:
         format: which.
@@ -78,34 +76,13 @@ class Export:
         return self.files[self.names[0]]
 
     def blocks(self, name: str | None = None) -> Iterator[str]:
-        """The text of a file, in blocks.
+        """The text of a file, in blocks, to be written one after the other: it is never there as a whole.
 
         Args:
             name: of the file; None: the first one.
         """
         tell = FORMATS[self.format].files[self.names[0] if name is None else name]
         return in_blocks(tell(self.trace, self.run))
-
-    def write(self, path: Path | str) -> None:
-        """Write it, without ever holding all of its text.
-
-        Args:
-            path: a file; where it has several, a folder, which is made.
-
-        Raises:
-            OSError: it can't be written there.
-        """
-        path = Path(path)
-        if len(self.names) == 1:
-            self._write(self.names[0], path)
-            return
-        path.mkdir(parents=True, exist_ok=True)
-        for name in self.names:
-            self._write(name, path / name)
-
-    def _write(self, name: str, path: Path) -> None:
-        with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(self.blocks(name))
 
 
 def format_named(name: str) -> str:
