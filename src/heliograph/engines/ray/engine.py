@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn
 import ray
 from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayError, RayTaskError
 
+from heliograph.engines.engine import submission
 from heliograph.engines.outcome import load_value
 from heliograph.engines.provenance import provenance
 from heliograph.engines.ray import convert, internals, task_options
@@ -20,7 +21,6 @@ from heliograph.engines.ray.door import Door
 from heliograph.engines.ray.order import Entering, Limits
 from heliograph.graph.plan import Plan
 from heliograph.records.attempt import StoredValue
-from heliograph.records.context import running
 from heliograph.records.status import RunReason, WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
 from heliograph.storage.entries import Claim, Provenance, Submission
@@ -131,18 +131,8 @@ class RayEngine:
         return self._coordinators.of(workflow_id)
 
     def _submission(self, plan: Plan, workflow_id: str, user_metadata: str) -> Submission:
-        plan, arguments, folder = self._store.with_arguments(_on_ray(plan))
-        return Submission(
-            workflow_id,
-            plan,
-            arguments,
-            user_metadata,
-            WorkflowStatus.RUNNING,
-            _provenance(),
-            self._store.clock(),
-            parent=None if (parent := running.get()) is None else parent.workflow_id,
-            folder=folder,
-        )
+        wanted = submission(_on_ray(plan), workflow_id, user_metadata, self._store)
+        return replace(wanted, provenance=_provenance())
 
     def _begin(self, wanted: Submission | Claim) -> Any:
         """Have it stored; a reference to the output."""
