@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from itertools import repeat
 from operator import sub
-from typing import Any
 
 from heliograph.insight.causes import Causes
 from heliograph.insight.extent import picked
+from heliograph.insight.named import Named
 from heliograph.records.trace import Trace
 
 BUCKETS = 60
@@ -18,7 +18,7 @@ BUCKETS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerUse:
+class WorkerUse(Named):
     """What one worker did in a run.
 
     Attributes:
@@ -35,19 +35,9 @@ class WorkerUse:
     busy: float
     share: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """By name."""
-        return {
-            "worker_id": self.worker_id,
-            "host": self.host,
-            "attempts": self.attempts,
-            "busy": self.busy,
-            "share": self.share,
-        }
-
 
 @dataclass(frozen=True, slots=True)
-class Parallelism:
+class Parallelism(Named):
     """How many attempts ran at once.
 
     Attributes:
@@ -61,15 +51,6 @@ class Parallelism:
     mean: float
     bucket: float
     over_time: tuple[float, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """By name."""
-        return {
-            "peak": self.peak,
-            "mean": self.mean,
-            "bucket": self.bucket,
-            "over_time": list(self.over_time),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +105,7 @@ def worker_use(trace: Trace, causes: Causes, had: Busy) -> tuple[WorkerUse, ...]
         WorkerUse(
             worker, host, len(mine), seconds := _covered(causes, mine), seconds / wall if wall > 0 else 0.0
         )
-        for (host, worker), mine in sorted(of.items(), key=lambda item: _natural(item[0]))
+        for (host, worker), mine in sorted(of.items(), key=lambda item: natural(item[0]))
     )
 
 
@@ -140,8 +121,8 @@ def _covered(causes: Causes, attempts: Sequence[int]) -> float:
     return covered
 
 
-def _natural(name: tuple[str, str]) -> tuple[str, str, int]:
-    """process-2 comes before process-10."""
+def natural(name: tuple[str, str]) -> tuple[str, str, int]:
+    """What workers are ordered by, each with its host before it: process-2 comes before process-10."""
     host, worker = name
     stem = worker.rstrip("0123456789")
     number = worker[len(stem) :]
