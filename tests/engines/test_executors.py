@@ -27,16 +27,6 @@ Make = Callable[..., Any]
 
 
 @pytest.fixture
-def works(tmp_path: Path) -> Works:
-    return Works(tmp_path / "values")
-
-
-@pytest.fixture
-def inbox() -> Inbox:
-    return Inbox()
-
-
-@pytest.fixture
 def closing() -> Iterator[list[Any]]:
     executors: list[Any] = []
     before = children()
