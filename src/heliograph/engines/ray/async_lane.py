@@ -22,9 +22,8 @@ from heliograph.engines.ray.order import (
     Order,
     Standing,
     bare,
-    pack_receipts,
-    unpack_order,
-    unpack_receipts,
+    packed,
+    unpacked,
 )
 from heliograph.engines.ray.sayings import Sayings
 from heliograph.engines.ray.worker import REPORT_SECONDS, SENDER
@@ -64,7 +63,7 @@ class AsyncWorker:
 
     async def run(self, number: int, data: bytes) -> bytes | None:
         """Run an attempt; its receipt, or None if it was cancelled."""
-        order = unpack_order(data)
+        order: Order = unpacked(data)
         (work,) = order.works
         self._begun[number] = (work.key, time.time())
         if not self._report_is_due:
@@ -87,7 +86,7 @@ class AsyncWorker:
             receipt = None if task.cancelled() else task.result()
             if sayings.sent:
                 await asyncio.gather(*sayings.sent)
-            return None if receipt is None else pack_receipts([receipt])
+            return None if receipt is None else packed([receipt])
         finally:
             del self._tasks[number]
             self._begun.pop(number, None)
@@ -180,7 +179,7 @@ class AsyncLane:
             self._actor = made.remote(self._sender)
         entry.actor = self._actor
         order = Order(self._sender, entry.submitted, (bare(entry.work),))
-        reply = self._actor.run.remote(entry.number, order.packed())
+        reply = self._actor.run.remote(entry.number, packed(order))
         reply.future().add_done_callback(functools.partial(self._done, self._actor, entry))
 
     def _see_to(self, actor: Any, number: int) -> None:
@@ -210,7 +209,7 @@ class AsyncLane:
             if error is not None and self._actor is actor:
                 self._actor = None
         if data is not None:
-            (receipt,) = unpack_receipts(data)
+            (receipt,) = unpacked(data)
             self._deliver(receipt)
         elif error is not None:
             self._deliver(lost(entry.work, entry.submitted, entry.running, error))

@@ -30,7 +30,7 @@ from heliograph.engines.ray.async_lane import AsyncLane
 from heliograph.engines.ray.batching import Durations
 from heliograph.engines.ray.line import Switchboard
 from heliograph.engines.ray.losses import lost
-from heliograph.engines.ray.order import Address, Order, Standing, bare, unpack_question, unpack_receipts
+from heliograph.engines.ray.order import Address, Order, Standing, bare, packed, unpacked
 from heliograph.engines.ray.queues import Entry, Flight, Queues
 from heliograph.records.report import Report
 
@@ -162,12 +162,13 @@ class RayExecutor:
         """A worker is done, and asks for more.
 
         Args:
-            question: see `order.pack_question`.
+            question: the number of its flight, and the receipts of what it had; packed, as these are.
 
         Returns:
             The next order, packed; empty: there is nothing for it, and its task of Ray ends.
         """
-        number, brought = unpack_question(question)
+        number, receipts = unpacked(question)
+        brought: list[Receipt] = unpacked(receipts)
         with self._lock:
             flight = self._queues.talking.get(number)
             if flight is None or self._is_closed:
@@ -238,7 +239,7 @@ class RayExecutor:
             self._dismiss_all()  # they have CPUs that this may need
         try:
             function = _remote(flight.group.options, f"{first.work.task_id}{more}")
-            flight.receipts, flight.output = function.remote(order.packed(), referred, *objects)
+            flight.receipts, flight.output = function.remote(packed(order), referred, *objects)
             future = flight.receipts.future()
         except Exception as error:  # an option that Ray refuses only now, or no cluster any more
             self._landed(flight, None, error)
@@ -254,7 +255,7 @@ class RayExecutor:
         self._landed(flight, None if error is not None else future.result(), error)
 
     def _landed(self, flight: Flight, data: bytes | None, error: BaseException | None) -> None:
-        receipts = [] if data is None else unpack_receipts(data)
+        receipts: list[Receipt] = [] if data is None else unpacked(data)
         output, flight.output, flight.receipts = flight.output, None, None
         with self._lock:
             self._queues.stops_waiting(flight)
@@ -339,7 +340,7 @@ class RayExecutor:
         assert flight.ask is not None
         flight.group.idle.remove(flight)
         flight.entries.update({entry.work.key: entry for entry in entries})
-        flight.ask.give(self._order(flight, entries).packed())
+        flight.ask.give(packed(self._order(flight, entries)))
 
     def _dismiss(self, flight: Flight) -> None:
         """The flight has no more to do; its worker is told so if it asks."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 import copyreg
 import io
 import pickle
-import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from heliograph.engines.executor import AttemptKey, Payload, Receipt, Work
 from heliograph.engines.ray.line import Place
@@ -23,7 +22,6 @@ NAMESPACE: Final = "heliograph"
 """Ray's namespace of all coordinators."""
 
 _NO_OPTIONS: Final = TaskOptions()
-_NUMBER: Final = struct.Struct("!Q")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +72,6 @@ class Order:
     given: tuple[int, ...] = ()
     asks: int | None = None
 
-    def packed(self) -> bytes:
-        """As bytes."""
-        return _packed(self)
-
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -98,34 +92,8 @@ class Standing:
     receipts: tuple[Receipt, ...] = ()
 
 
-def unpack_order(data: bytes) -> Order:
-    """The order that was packed."""
-    order: Order = pickle.loads(data)
-    return order
-
-
-def pack_receipts(receipts: Sequence[Receipt]) -> bytes:
-    """Receipts as bytes."""
-    return _packed(list(receipts))
-
-
-def unpack_receipts(data: bytes | memoryview) -> list[Receipt]:
-    """The receipts that were packed."""
-    receipts: list[Receipt] = pickle.loads(data)
-    return receipts
-
-
-def pack_question(number: int, receipts: bytes) -> bytes:
-    """What a worker asks with: the number of its flight, and the receipts of what it had, packed."""
-    return _NUMBER.pack(number) + receipts
-
-
-def unpack_question(data: bytes) -> tuple[int, list[Receipt]]:
-    """The number and the receipts."""
-    return _NUMBER.unpack_from(data)[0], unpack_receipts(memoryview(data)[_NUMBER.size :])
-
-
-class Entering(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Entering:
     """What a driver brings by its line.
 
     Attributes:
@@ -138,12 +106,9 @@ class Entering(NamedTuple):
     wanted: Submission | Claim
     patience: float = 0.0
 
-    def packed(self) -> bytes:
-        """As bytes."""
-        return _packed(tuple(self))
 
-
-class Entered(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Entered:
     """What it is answered.
 
     Attributes:
@@ -153,20 +118,6 @@ class Entered(NamedTuple):
 
     error: Exception | None = None
     output: StoredValue | None = None
-
-    def packed(self) -> bytes:
-        """As bytes."""
-        return _packed(tuple(self))
-
-
-def unpack_entering(data: bytes) -> Entering:
-    """What a driver brings."""
-    return Entering(*pickle.loads(data))
-
-
-def unpack_entered(data: bytes) -> Entered:
-    """What it is answered."""
-    return Entered(*pickle.loads(data))
 
 
 def bare(work: Work) -> Work:
@@ -183,7 +134,7 @@ def _reducer(kind: type) -> Callable[[Any], tuple[type, tuple[Any, ...]]]:
 
 
 _RECORDS: Final = (
-    *(Address, Order, Payload, TaskOptions),
+    *(Address, Order, Entering, Entered, Payload, TaskOptions),
     *(StoredValue, Failure, Worker, RayFacts),
     *(Submission, Claim, Provenance, Plan, PlannedTask, Function),
 )
@@ -195,7 +146,13 @@ class _Pickler(pickle.Pickler):
     dispatch_table = copyreg.dispatch_table | {kind: _reducer(kind) for kind in _RECORDS}
 
 
-def _packed(value: object) -> bytes:
+def packed(value: object) -> bytes:
+    """An order, receipts, or what else travels, as bytes."""
     file = io.BytesIO()
     _Pickler(file, 5).dump(value)
     return file.getvalue()
+
+
+def unpacked(data: bytes) -> Any:
+    """What was packed."""
+    return pickle.loads(data)
