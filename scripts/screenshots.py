@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts" / "showcase")]
@@ -89,11 +89,17 @@ def serving(folder: Path) -> Iterator[str]:
             runs.wait()
 
 
+def say_error(said: ConsoleMessage) -> None:
+    if said.type == "error":
+        print("console:", said.text)
+
+
 def picture(page: Page, name: str, width: int, most: int) -> None:
     """One of them, with few colours; of a long page the beginning."""
     height = min(page.evaluate("document.documentElement.scrollHeight"), most)
-    clip = {"x": 0, "y": 0, "width": width, "height": height}
-    data = page.screenshot(full_page=True, animations="disabled", clip=clip)
+    data = page.screenshot(
+        full_page=True, animations="disabled", clip={"x": 0, "y": 0, "width": width, "height": height}
+    )
     image = Image.open(io.BytesIO(data)).convert("RGB")
     few = image.quantize(COLOURS, kmeans=1, dither=Image.Dither.NONE)
     few.save(IMAGES / f"{name}.png", optimize=True)
@@ -124,7 +130,7 @@ def take(browser: Browser, address: str, wanted: list[str]) -> None:
             )
             page = context.new_page()
             page.on("pageerror", lambda error: print("error on the page:", error))
-            page.on("console", lambda said: said.type == "error" and print("console:", said.text))
+            page.on("console", say_error)
             for view in wanted:
                 page.goto(address + VIEWS[view].format(**dates))
                 settled(page)

@@ -396,23 +396,15 @@ def fitted(
         [natural[column.title] for column in kept],
         width - GAP * (len(kept) - 1),
     )
-    parts: list[RenderableType] = [_empty_table(kept, rooms, header=True)]
+    lines = [_line([Text(column.title, "dim") for column in kept], kept, rooms)]
     for row in zip(*(column.cells for column in kept), strict=True):
         cells = [cell if isinstance(cell, Text) else Text(cell) for cell in row]
-        long = [
-            at
-            for at, (column, room) in enumerate(zip(kept, rooms, strict=True))
-            if column.title in whole and cells[at].cell_len > room
-        ]
-        for at in long:
-            parts.append(Text(str(cells[at]), no_wrap=True, overflow="ignore"))
-            cells[at] = Text("")
-        if long:
-            parts.append(_empty_table(kept, rooms, header=False))
-        table = parts[-1]
-        assert isinstance(table, Table)
-        table.add_row(*cells)
-    return Group(*parts)
+        for at, (column, room) in enumerate(zip(kept, rooms, strict=True)):
+            if column.title in whole and cells[at].cell_len > room:
+                lines.append(Text(str(cells[at]), no_wrap=True, overflow="ignore"))
+                cells[at] = Text("")
+        lines.append(_line(cells, kept, rooms))
+    return Group(*lines)
 
 
 _LEAST_WHOLE: Final = 16
@@ -420,26 +412,22 @@ GAP: Final = 2
 """Between two columns."""
 
 
-def _empty_table(columns: Sequence[Column], rooms: Sequence[int], header: bool) -> Table:
-    table = Table(
-        box=None,
-        pad_edge=False,
-        padding=(0, GAP, 0, 0),
-        show_edge=False,
-        show_header=header,
-        header_style="dim",
-    )
-    for place, (column, room) in enumerate(zip(columns, rooms, strict=True), 1):
-        # rich adds the gap behind the last column to its width, too, and gives that to what stands in it. Not
-        # taken off, it would cut another column where the room is used up.
-        table.add_column(
-            column.title,
-            width=max(room, 1) - (GAP if place == len(columns) else 0),
-            no_wrap=True,
-            overflow="ellipsis",
-            justify="right" if column.is_number else "left",
-        )
-    return table
+def _line(cells: Sequence[Text], columns: Sequence[Column], rooms: Sequence[int]) -> Text:
+    """Cells side by side; what is wider than its room is cut.
+
+    Not by a table of rich's: its releases differ in how wide they make the last column.
+    """
+    fitting = []
+    for cell, column, room in zip(cells, columns, rooms, strict=True):
+        cut = cell.copy()
+        cut.truncate(max(room, 1), overflow="ellipsis")
+        blanks = max(room, 1) - cut.cell_len
+        pad = cut.pad_left if column.is_number else cut.pad_right
+        pad(blanks)
+        fitting.append(cut)
+    line = Text(" " * GAP, no_wrap=True, overflow="ignore").join(fitting)
+    line.rstrip()
+    return line
 
 
 def _shared_out(least: Sequence[int], natural: Sequence[int], width: int) -> list[int]:

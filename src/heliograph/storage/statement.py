@@ -172,6 +172,8 @@ class Statement:
 
     def put(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """As `tell`, for an insert: each row has the values of its `columns`, in their order."""
+        if not rows:
+            return
         if not self._sql:
             self._prepare()
         if not self._is_in_order:
