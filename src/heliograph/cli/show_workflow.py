@@ -33,12 +33,17 @@ from heliograph.cli.rendering import (
     status_text,
 )
 from heliograph.cli.storage import command
-from heliograph.records.attempt import Phases
-from heliograph.records.metadata import durations
 from heliograph.records.status import AttemptStatus, WorkflowStatus
 
 SLOWEST: Final = 10
 _BUSY: Final = ("load", "compute", "store")
+_SPANS: Final = {
+    "wait": ("created", "ready"),
+    "queue": ("ready", "started"),
+    "load": ("started", "loaded"),
+    "compute": ("loaded", "finished"),
+    "store": ("finished", "stored"),
+}
 _ERROR_LINES: Final = 12
 _NAMED_RUNNING: Final = 5
 
@@ -223,18 +228,27 @@ def _busy(attempts: Mapping[str, Sequence[Any]], at: int) -> float:
     return float((attempts["finished"][at] if end is None else end) - attempts["started"][at])
 
 
+def _durations(attempts: Mapping[str, Sequence[Any]], at: int) -> dict[str, float]:
+    """As `get_metadata` has them."""
+    moment = {name: attempts[name][at] for name in ("created", "ready", "started", "finished", "stored")}
+    moment["loaded"] = attempts["loaded"][at] or moment["started"]
+    spans = {name: (moment[begin], moment[end]) for name, (begin, end) in _SPANS.items()}
+    known = {name: end - begin for name, (begin, end) in spans.items() if None not in (begin, end)}
+    if "wait" in known:
+        known["wait"] -= attempts["backoff"][at]
+    return {name: max(seconds, 0.0) for name, seconds in known.items()}
+
+
 def _task_table(attempts: Mapping[str, Sequence[Any]], places: Sequence[int], width: int) -> RenderableType:
-    spent = [
-        durations(Phases(*(attempts[name][at] for name in Phases._fields)), attempts["backoff"][at])
-        for at in places
-    ]
+    durations = [_durations(attempts, at) for at in places]
     longest = _busy(attempts, places[0])
     bars = [
-        phase_bar({phase: one.get(phase, 0.0) for phase in _BUSY}, bar_width(width), longest) for one in spent
+        phase_bar({phase: one.get(phase, 0.0) for phase in _BUSY}, bar_width(width), longest)
+        for one in durations
     ]
 
     def phase(name: str) -> Column:
-        return Column(name.upper(), [duration(one.get(name)) for one in spent], is_number=True)
+        return Column(name.upper(), [duration(one.get(name)) for one in durations], is_number=True)
 
     return fitted(
         [

@@ -6,8 +6,6 @@ import json
 import re
 from typing import Final
 
-from heliograph.search.expressions import quoted
-
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _WORDS: Final = frozenset({"and", "or", "not", "in", "exists", "contains", "prefix", "true", "false", "null"})
 
@@ -28,4 +26,6 @@ def literal(value: str | int | float | bool) -> str:
     >>> literal('say "hi"'), literal(True), literal(2.5)
     ('"say \\"hi\\""', 'true', '2.5')
     """
-    return quoted(value) if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return json.dumps(value)
