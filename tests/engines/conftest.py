@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.engines.harness import Inbox, Works
+from tests.engines.harness import Inbox, Works, children
 
 
 @pytest.fixture
@@ -23,8 +23,10 @@ def inbox() -> Inbox:
 
 @pytest.fixture
 def closing() -> Iterator[list[Any]]:
-    """Executors that are closed after the test."""
+    """Executors that are closed after the test, with all their workers."""
     executors: list[Any] = []
+    before = children()
     yield executors
     for executor in executors:
         executor.close()
+    assert children() == before, "a worker is left"

@@ -16,8 +16,7 @@ import pytest
 from heliograph.engines.embedded import handle as handles
 from heliograph.engines.embedded.processes import ProcessExecutor
 from tests.engines.coroutines import Gate, add, begun, opened, take_no_hint
-from tests.engines.harness import Inbox, Works, is_alive, output, until
-from tests.engines.test_executors import start
+from tests.engines.harness import Inbox, Works, is_alive, output, start, until
 
 Make = Callable[..., Any]
 
