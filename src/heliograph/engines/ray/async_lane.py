@@ -22,8 +22,9 @@ from heliograph.engines.ray.order import (
     Order,
     Standing,
     bare,
-    packed,
-    unpacked,
+    pack_receipts,
+    unpack_order,
+    unpack_receipts,
 )
 from heliograph.engines.ray.sayings import Sayings
 from heliograph.engines.ray.worker import REPORT_SECONDS, SENDER
@@ -63,7 +64,7 @@ class AsyncWorker:
 
     async def run(self, number: int, data: bytes) -> bytes | None:
         """Run an attempt; its receipt, or None if it was cancelled."""
-        order: Order = unpacked(data)
+        order = unpack_order(data)
         (work,) = order.works
         self._begun[number] = (work.key, time.time())
         if not self._report_is_due:
@@ -86,7 +87,7 @@ class AsyncWorker:
             receipt = None if task.cancelled() else task.result()
             if sayings.sent:
                 await asyncio.gather(*sayings.sent)
-            return None if receipt is None else packed([receipt])
+            return None if receipt is None else pack_receipts([receipt])
         finally:
             del self._tasks[number]
             self._begun.pop(number, None)
@@ -179,7 +180,7 @@ class AsyncLane:
             self._actor = made.remote(self._sender)
         entry.actor = self._actor
         order = Order(self._sender, entry.submitted, (bare(entry.work),))
-        reply = self._actor.run.remote(entry.number, packed(order))
+        reply = self._actor.run.remote(entry.number, order.packed())
         reply.future().add_done_callback(functools.partial(self._done, self._actor, entry))
 
     def _see_to(self, actor: Any, number: int) -> None:
@@ -209,7 +210,7 @@ class AsyncLane:
             if error is not None and self._actor is actor:
                 self._actor = None
         if data is not None:
-            (receipt,) = unpacked(data)
+            (receipt,) = unpack_receipts(data)
             self._deliver(receipt)
         elif error is not None:
             self._deliver(lost(entry.work, entry.submitted, entry.running, error))

@@ -27,7 +27,7 @@ from heliograph.engines.ray import convert, internals
 from heliograph.engines.ray.exceptions import on_ray
 from heliograph.engines.ray.executor import RayExecutor
 from heliograph.engines.ray.line import Switchboard
-from heliograph.engines.ray.order import Address, Entered, Entering, Limits, Standing, packed, unpacked
+from heliograph.engines.ray.order import Address, Entered, Limits, Standing, unpack_entering
 from heliograph.engines.ray.output import Output
 from heliograph.engines.store_thread import StoreThread
 from heliograph.errors import WorkflowError
@@ -167,18 +167,17 @@ class Coordinator:
 
     def _enter_by_line(self, question: bytes) -> bytes:
         """As `enter`, in the line's thread."""
-        entering: Entering = unpacked(question)
-        request = entering.request
+        request, wanted, patience = unpack_entering(question)
         try:
             self._has_recovered.wait()
             # Known by its name while it is waited for: if the line breaks, the driver calls `enter` for it.
-            future = self._entered[request] = self._enter(entering.wanted)
+            future = self._entered[request] = self._enter(wanted)
         except Exception as error:
-            return packed(Entered(error=error))
-        if not entering.patience or (output := _output_within(entering.patience, future)) is None:
-            return packed(Entered())
+            return Entered(error=error).packed()
+        if not patience or (output := _output_within(patience, future)) is None:
+            return Entered().packed()
         self._entered.pop(request, None)  # nobody will ask for it
-        return packed(Entered(output=output))
+        return Entered(output=output).packed()
 
     def _enter(self, wanted: Submission | Claim) -> OutputFuture:
         if self._loop.is_closed:  # a fault ended it: the next life of this actor takes the call, and all else
@@ -250,9 +249,12 @@ def _output_within(seconds: float, future: OutputFuture) -> StoredValue | None:
     """The output of a workflow, if it is there so soon, and so small that it needs no object of Ray's."""
     settled = threading.Event()
     future.when_settled(settled.set)
-    if not settled.wait(seconds) or future.exception() is not None:
+    if not settled.wait(seconds):
         return None
-    value = future.stored()
+    try:
+        value = future.stored()
+    except Exception:  # whatever ended it without an output; whoever waits for that is told
+        return None
     return None if value.data is None else value
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from heliograph.engines.ray.line import Line
-from heliograph.engines.ray.order import Address, Entered, Entering, packed, unpacked
+from heliograph.engines.ray.order import Address, Entered, Entering, unpack_entered
 
 
 class Door:
@@ -36,7 +36,7 @@ class Door:
         if line is None:
             return None
         try:
-            answer: Entered = unpacked(line.ask(packed(entering)))
+            answer = unpack_entered(line.ask(entering.packed()))
         except OSError:
             self.is_broken = True
             return None

@@ -30,7 +30,7 @@ from heliograph.engines.ray.async_lane import AsyncLane
 from heliograph.engines.ray.batching import Durations
 from heliograph.engines.ray.line import Switchboard
 from heliograph.engines.ray.losses import lost
-from heliograph.engines.ray.order import Address, Order, Standing, bare, packed, unpacked
+from heliograph.engines.ray.order import Address, Order, Standing, bare, unpack_question, unpack_receipts
 from heliograph.engines.ray.queues import Entry, Flight, Queues
 from heliograph.records.report import Report
 
@@ -52,7 +52,7 @@ class RayExecutor:
 
     def __init__(self, deliver: Deliver, sender: Address) -> None:
         self._deliver = deliver
-        self._switchboard = Switchboard(self.more, sender.life)
+        self._switchboard = Switchboard(self.more, sender.life, self._has_one)
         self._sender = replace(sender, line=self._switchboard.place)
         self._lock = threading.Lock()
         self._news = threading.Condition(self._lock)
@@ -162,13 +162,12 @@ class RayExecutor:
         """A worker is done, and asks for more.
 
         Args:
-            question: the number of its flight, and the receipts of what it had; packed, as these are.
+            question: see `order.pack_question`.
 
         Returns:
             The next order, packed; empty: there is nothing for it, and its task of Ray ends.
         """
-        number, receipts = unpacked(question)
-        brought: list[Receipt] = unpacked(receipts)
+        number, brought = unpack_question(question)
         with self._lock:
             flight = self._queues.talking.get(number)
             if flight is None or self._is_closed:
@@ -239,7 +238,7 @@ class RayExecutor:
             self._dismiss_all()  # they have CPUs that this may need
         try:
             function = _remote(flight.group.options, f"{first.work.task_id}{more}")
-            flight.receipts, flight.output = function.remote(packed(order), referred, *objects)
+            flight.receipts, flight.output = function.remote(order.packed(), referred, *objects)
             future = flight.receipts.future()
         except Exception as error:  # an option that Ray refuses only now, or no cluster any more
             self._landed(flight, None, error)
@@ -255,7 +254,7 @@ class RayExecutor:
         self._landed(flight, None if error is not None else future.result(), error)
 
     def _landed(self, flight: Flight, data: bytes | None, error: BaseException | None) -> None:
-        receipts: list[Receipt] = [] if data is None else unpacked(data)
+        receipts = [] if data is None else unpack_receipts(data)
         output, flight.output, flight.receipts = flight.output, None, None
         with self._lock:
             self._queues.stops_waiting(flight)
@@ -303,7 +302,10 @@ class RayExecutor:
             entry.flight, entry.submitted = flight, now
         works = tuple([bare(entry.work) for entry in entries])
         asks = flight.number if flight.number in self._queues.talking else None
-        return Order(self._sender, now, works, given, asks)
+        return Order(self._sender, now, works, given, asks, self._has_one())
+
+    def _has_one(self) -> bool:
+        return len(self._entries) == 1
 
     def _take_in(self, flight: Flight, receipts: Iterable[Receipt], output: Any) -> list[Receipt]:
         """The receipts that somebody waits for."""
@@ -340,7 +342,7 @@ class RayExecutor:
         assert flight.ask is not None
         flight.group.idle.remove(flight)
         flight.entries.update({entry.work.key: entry for entry in entries})
-        flight.ask.give(packed(self._order(flight, entries)))
+        flight.ask.give(self._order(flight, entries).packed())
 
     def _dismiss(self, flight: Flight) -> None:
         """The flight has no more to do; its worker is told so if it asks."""

@@ -5,23 +5,25 @@ from __future__ import annotations
 import copyreg
 import io
 import pickle
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from heliograph.engines.executor import AttemptKey, Payload, Receipt, Work
+from heliograph.engines.packing import Plain, plain_receipt, plain_work, receipt_of, work_of
 from heliograph.engines.ray.line import Place
 from heliograph.graph.function import Function
 from heliograph.graph.options import TaskOptions
 from heliograph.graph.plan import Plan, PlannedTask
-from heliograph.records.attempt import Failure, RayFacts, StoredValue, Worker
+from heliograph.records.attempt import RayFacts, StoredValue, Worker
 from heliograph.storage.entries import Claim, Provenance, Submission
 
 NAMESPACE: Final = "heliograph"
 """Ray's namespace of all coordinators."""
 
-_NO_OPTIONS: Final = TaskOptions()
+_NUMBER: Final = struct.Struct("!Q")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Order:
         works: the attempts; more than one only if they have proven short.
         given: for each object that comes with it, the place among the inputs of the only attempt.
         asks: the number by which the worker is to ask for more when it is done; None: it is not to.
+        is_alone: the coordinator has no other attempt, so what comes next comes soon after the answer.
     """
 
     sender: Address
@@ -71,6 +74,23 @@ class Order:
     works: tuple[Work, ...]
     given: tuple[int, ...] = ()
     asks: int | None = None
+    is_alone: bool = False
+
+    def packed(self) -> bytes:
+        """As bytes."""
+        functions = {work.function.token: work.function for work in self.works}
+        return pickle.dumps(
+            (
+                _address(self.sender),
+                self.submitted,
+                [_payload(function) for function in functions.values()],
+                [plain_work(work) for work in self.works],
+                self.given,
+                self.asks,
+                self.is_alone,
+            ),
+            5,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +112,37 @@ class Standing:
     receipts: tuple[Receipt, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Entering:
+def unpack_order(data: bytes) -> Order:
+    """The order that was packed."""
+    sender, submitted, sent, works, *rest = pickle.loads(data)
+    functions = {payload[1]: Payload(*payload) for payload in sent}
+    return Order(Address(*sender), submitted, tuple([work_of(plain, functions) for plain in works]), *rest)
+
+
+def pack_receipts(receipts: Sequence[Receipt]) -> bytes:
+    """Receipts as bytes."""
+    plain = [(tuple(one.key), _plain_worker(one.worker), plain_receipt(one)) for one in receipts]
+    return pickle.dumps(plain, 5)
+
+
+def unpack_receipts(data: bytes | memoryview) -> list[Receipt]:
+    """The receipts that were packed."""
+    return [
+        receipt_of(plain, AttemptKey(*key), _worker_of(worker)) for key, worker, plain in pickle.loads(data)
+    ]
+
+
+def pack_question(number: int, receipts: bytes) -> bytes:
+    """What a worker asks with: the number of its flight, and the receipts of what it had, packed."""
+    return _NUMBER.pack(number) + receipts
+
+
+def unpack_question(data: bytes) -> tuple[int, list[Receipt]]:
+    """The number and the receipts."""
+    return _NUMBER.unpack_from(data)[0], unpack_receipts(memoryview(data)[_NUMBER.size :])
+
+
+class Entering(NamedTuple):
     """What a driver brings by its line.
 
     Attributes:
@@ -106,9 +155,12 @@ class Entering:
     wanted: Submission | Claim
     patience: float = 0.0
 
+    def packed(self) -> bytes:
+        """As bytes."""
+        return _packed(tuple(self))
 
-@dataclass(frozen=True, slots=True)
-class Entered:
+
+class Entered(NamedTuple):
     """What it is answered.
 
     Attributes:
@@ -119,13 +171,41 @@ class Entered:
     error: Exception | None = None
     output: StoredValue | None = None
 
+    def packed(self) -> bytes:
+        """As bytes."""
+        return _packed(tuple(self))
+
+
+def unpack_entering(data: bytes) -> Entering:
+    """What a driver brings."""
+    return Entering(*pickle.loads(data))
+
+
+def unpack_entered(data: bytes) -> Entered:
+    """What it is answered."""
+    return Entered(*pickle.loads(data))
+
 
 def bare(work: Work) -> Work:
-    """The attempt without what Ray has to carry itself, and what a worker has no use for."""
+    """The attempt without what Ray has to carry itself."""
     if all(value.handle is None for value in work.inputs):
-        return work._replace(options=_NO_OPTIONS)
-    inputs = tuple([replace(value, handle=None) for value in work.inputs])
-    return work._replace(inputs=inputs, options=_NO_OPTIONS)
+        return work
+    return work._replace(inputs=tuple([replace(value, handle=None) for value in work.inputs]))
+
+
+_address: Final = attrgetter(*Address.__match_args__)
+_payload: Final = attrgetter(*Payload.__match_args__)
+_facts: Final = attrgetter(*RayFacts.__match_args__)
+
+
+def _plain_worker(worker: Worker) -> Plain:
+    ray = worker.ray
+    return worker.host, worker.pid, worker.worker_id, worker.node_id, None if ray is None else _facts(ray)
+
+
+def _worker_of(plain: Plain) -> Worker:
+    host, pid, worker_id, node_id, ray = plain
+    return Worker(host, pid, worker_id, node_id, None if ray is None else RayFacts(*ray))
 
 
 def _reducer(kind: type) -> Callable[[Any], tuple[type, tuple[Any, ...]]]:
@@ -134,25 +214,18 @@ def _reducer(kind: type) -> Callable[[Any], tuple[type, tuple[Any, ...]]]:
 
 
 _RECORDS: Final = (
-    *(Address, Order, Entering, Entered, Payload, TaskOptions),
-    *(StoredValue, Failure, Worker, RayFacts),
-    *(Submission, Claim, Provenance, Plan, PlannedTask, Function),
+    *(Submission, Claim, Provenance),
+    *(Plan, PlannedTask, Function, TaskOptions, StoredValue),
 )
 
 
 class _Pickler(pickle.Pickler):
-    """Pickles the records that travel with every attempt by values: that takes half the time."""
+    """Pickles the records that travel with every workflow by values: that takes half the time."""
 
     dispatch_table = copyreg.dispatch_table | {kind: _reducer(kind) for kind in _RECORDS}
 
 
-def packed(value: object) -> bytes:
-    """An order, receipts, or what else travels, as bytes."""
+def _packed(value: object) -> bytes:
     file = io.BytesIO()
     _Pickler(file, 5).dump(value)
     return file.getvalue()
-
-
-def unpacked(data: bytes) -> Any:
-    """What was packed."""
-    return pickle.loads(data)

@@ -29,8 +29,9 @@ from heliograph.engines.ray.order import (
     Address,
     Order,
     Standing,
-    packed,
-    unpacked,
+    pack_question,
+    pack_receipts,
+    unpack_order,
 )
 from heliograph.engines.ray.sayings import Sayings
 from heliograph.records.attempt import RayFacts, StoredValue, Worker
@@ -54,22 +55,22 @@ def run(data: bytes, referred: dict[int, Any], *objects: Any) -> tuple[bytes, An
         The receipts that the coordinator does not have yet, packed; and the output of the only attempt, if it
         is large.
     """
-    order: Order = unpacked(data)
+    order = unpack_order(data)
     here = _here(order.sender)
     worker = here.worker_now()
     traffic = ObjectTraffic(dict(zip(order.given, objects, strict=True)), referred)
     del objects, referred
     while True:
-        receipts = packed(_ran(here, order, worker, traffic))
+        receipts = pack_receipts(_ran(here, order, worker, traffic))
         if order.asks is None or traffic.left is not None or here.line is None:
             return receipts, traffic.left
         try:
-            answer = here.line.ask(packed((order.asks, receipts)))
+            answer = here.line.ask(pack_question(order.asks, receipts), order.is_alone)
         except OSError:  # the coordinator is gone
             return receipts, None
         if not answer:
-            return packed([]), None
-        order, traffic = unpacked(answer), ObjectTraffic({}, {})
+            return pack_receipts([]), None
+        order, traffic = unpack_order(answer), ObjectTraffic({}, {})
 
 
 def _ran(here: _Here, order: Order, worker: Worker, traffic: ObjectTraffic) -> list[Receipt]:
