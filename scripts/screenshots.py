@@ -32,7 +32,6 @@ import store  # noqa: E402
 from tests.web.browser.chromium import launched  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
-SLOW = "orders-{yesterday}"
 VIEWS = {
     "workflows": "/",
     "search": "/?q=user_metadata.team+%3D+%22orders%22+and+stats.duration+%3E+1min+and+statsu+%3D+FAILED",

@@ -159,7 +159,7 @@ def test_without_a_storage_there_is_nothing_to_tell(tmp_path: Path) -> None:
 def test_where_there_is_just_room_nothing_is_cut() -> None:
     from rich.console import Console
 
-    from heliograph.cli.rendering import GAP, Column, fitted
+    from heliograph.cli.tables import GAP, Column, fitted
 
     columns = [
         Column("TOOK", ["10 min 57 s"], is_number=True),

@@ -381,6 +381,38 @@ def changes_of(workflow_id: str, url: str) -> int:
         return int(found.fetchone()[0])
 
 
+def test_a_commit_that_had_to_wait_for_another_one_of_the_workflow(stores: list[Opened], url: str) -> None:
+    """It saw the moment before that one: so the number that it has for its change was taken meanwhile."""
+    here = stores[0]
+    journal = here.journal()
+    run = here.submit(journal, "mine")
+    here.succeed(journal, run, 0)
+    with ThreadPoolExecutor(1) as pool, connect(url) as other:
+        other.execute("SELECT * FROM workflows FOR UPDATE")
+        commit = pool.submit(here.succeed, journal, run, 1)
+        until(lambda: waits_for_a_lock(url))
+        other.execute("INSERT INTO changes SELECT workflow, number + 1, run, time, what FROM changes")
+        other.commit()
+        assert commit.result().lost == frozenset()
+    assert here.status("mine") == "SUCCESSFUL"
+    assert changes_of("mine", url) == 3
+
+
+def test_a_commit_that_had_to_wait_for_a_cancellation_is_told_so(stores: list[Opened], url: str) -> None:
+    here = stores[0]
+    journal = here.journal()
+    run = here.submit(journal, "mine")
+    with ThreadPoolExecutor(1) as pool, connect(url) as other:
+        other.execute("UPDATE workflows SET status = 'CANCELED'")
+        commit = pool.submit(here.succeed, journal, run, 0)
+        until(lambda: waits_for_a_lock(url))
+        other.commit()
+        assert commit.result().lost == frozenset({(run.key, run.run)})
+        assert here.outputs("mine") == set()
+        other.execute("UPDATE workflows SET status = 'RUNNING'")  # it was only half of a cancellation
+        other.commit()
+
+
 def test_a_server_that_stays_away_is_an_error_for_who_wants_to_leave(stores: list[Opened], url: str) -> None:
     here = stores[0]
     journal = here.journal()

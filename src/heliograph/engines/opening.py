@@ -55,7 +55,7 @@ def opened(to_run: Plan | None = None) -> Session:
     global _session
     with _opening:
         if _session is None:
-            _session = _new_session(_inherited or settings(**dict.fromkeys(_SETTINGS)), to_run)
+            _session = _new_session(_inherited or settings(), to_run)
         return _session
 
 
@@ -93,18 +93,6 @@ def close_session() -> None:
         session, _session, _inherited = _session, None, None
     if session is not None:
         session.close()
-
-
-_SETTINGS = (
-    "storage",
-    "engine",
-    "workers",
-    "num_workers",
-    "max_running_workflows",
-    "max_pending_workflows",
-    "recover",
-    "coordinators",
-)
 
 
 def _after_fork() -> None:

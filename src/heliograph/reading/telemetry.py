@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from heliograph.errors import TelemetryError, WorkflowNotFoundError
-from heliograph.reading.explaining import trace_of
+from heliograph.reading.explaining import much_is_made, trace_of
 from heliograph.reading.opened import session
 from heliograph.reading.searching import field, search
 
@@ -102,7 +102,6 @@ class _Followed:
     def look(self) -> str | None:
         """The spans that have ended since the look before; None: there are none, or it is too early."""
         from heliograph.engines.waiting import found
-        from heliograph.insight.bulk import much_is_made
         from heliograph.insight.exports.opentelemetry import document, ended_spans
         from heliograph.records.status import ACTIVE
 
