@@ -76,9 +76,8 @@ def _lines(result: dict[str, Any], figures: list[Figure]) -> Iterator[str]:
             name = f"{figure.name}, {figure.unit}" if who == HELIOGRAPH else ""
             yield f"| {name} | {who} | {shown(figure, who)} | {ratio} |"
     yield ""
-    for figure in figures:
-        if figure.note:
-            yield f"- {figure.name}: {figure.note}."
+    for note in dict.fromkeys(figure.note for figure in figures if figure.note):
+        yield f"- {'; '.join(figure.name for figure in figures if figure.note == note)}: {note}."
     yield ""
 
 

@@ -21,7 +21,7 @@ from heliograph import workflow
 from heliograph.cli.show_workflow import view
 
 ROOT = Path(__file__).resolve().parent.parent
-DEMO = [sys.executable, ROOT / "examples" / "stdlib_index.py"]
+DEMO = [sys.executable, str(ROOT / "examples" / "stdlib_index.py")]
 PICTURE = ROOT / "docs" / "images" / "show.svg"
 TEXT = re.compile(r'(<text [^>]*x=")([\d.]+)("[^>]*textLength=")([\d.]+)("[^>]*>)([^<]*)</text>')
 BLANK, CELL = "&#160;", 12.2  # as rich writes a blank, and how wide it is
@@ -47,18 +47,18 @@ def done() -> float:
         progress = workflow.get_metadata(WORKFLOW)["progress"]
     except workflow.WorkflowNotFoundError:
         return 0.0
-    return progress["done"] / progress["total"]
+    return float(progress["done"] / progress["total"])
 
 
 def drawn() -> str:
     metadata = workflow.get_metadata(WORKFLOW) | {"storage": "build/demo/heliograph.db"}
     history = [run | {"owner": run["owner"] | {"host": "laptop"}} for run in workflow.get_history(WORKFLOW)]
-    tasks = workflow.get_tasks(WORKFLOW)
+    attempts = workflow.table(WORKFLOW, "attempts").columns
     console = Console(
         record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor"
     )
     more = f"heliograph --storage build/demo show {WORKFLOW}"
-    console.print(view(metadata, history, tasks, more, time.time(), WIDTH))
+    console.print(view(metadata, history, attempts, more, time.time(), WIDTH))
     console.print()
     svg = console.export_svg(title=f"heliograph show {WORKFLOW}", unique_id="show")
     # No font from somebody's server: the reader's own, in the size whose cells are as wide as rich says.

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts" / "showcase")]
@@ -32,7 +32,6 @@ import store  # noqa: E402
 from tests.web.browser.chromium import launched  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
-SLOW = "orders-{yesterday}"
 VIEWS = {
     "workflows": "/",
     "search": "/?q=user_metadata.team+%3D+%22orders%22+and+stats.duration+%3E+1min+and+statsu+%3D+FAILED",
@@ -90,11 +89,17 @@ def serving(folder: Path) -> Iterator[str]:
             runs.wait()
 
 
+def say_error(said: ConsoleMessage) -> None:
+    if said.type == "error":
+        print("console:", said.text)
+
+
 def picture(page: Page, name: str, width: int, most: int) -> None:
     """One of them, with few colours; of a long page the beginning."""
     height = min(page.evaluate("document.documentElement.scrollHeight"), most)
-    clip = {"x": 0, "y": 0, "width": width, "height": height}
-    data = page.screenshot(full_page=True, animations="disabled", clip=clip)
+    data = page.screenshot(
+        full_page=True, animations="disabled", clip={"x": 0, "y": 0, "width": width, "height": height}
+    )
     image = Image.open(io.BytesIO(data)).convert("RGB")
     few = image.quantize(COLOURS, kmeans=1, dither=Image.Dither.NONE)
     few.save(IMAGES / f"{name}.png", optimize=True)
@@ -125,7 +130,7 @@ def take(browser: Browser, address: str, wanted: list[str]) -> None:
             )
             page = context.new_page()
             page.on("pageerror", lambda error: print("error on the page:", error))
-            page.on("console", lambda said: said.type == "error" and print("console:", said.text))
+            page.on("console", say_error)
             for view in wanted:
                 page.goto(address + VIEWS[view].format(**dates))
                 settled(page)

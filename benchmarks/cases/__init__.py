@@ -19,6 +19,7 @@ from benchmarks.cases import (
     recording,
     resume,
     saying,
+    slow_disk,
     values,
 )
 from benchmarks.measure import Figure, Scale
@@ -29,6 +30,8 @@ CASES: Final[dict[str, Case]] = {
     "cold-start": cold_start.measure,
     "chain-threads": partial(chain.measure, "threads"),
     "chain-processes": partial(chain.measure, "processes"),
+    "chain-threads-slow-disk": partial(slow_disk.measure, "threads"),
+    "chain-processes-slow-disk": partial(slow_disk.measure, "processes"),
     "fan-out-threads": partial(fan_out.measure, "threads"),
     "fan-out-processes": partial(fan_out.measure, "processes"),
     "at-once-threads": partial(at_once.measure, "threads"),

@@ -17,11 +17,11 @@ def measure(workers: Workers, scale: Scale) -> list[Figure]:
 
     def heliograph() -> float:
         with engine(workers):
-            return _rate(length)
+            return rate(length)
 
     def on_postgresql() -> float:
         with engine_on_postgresql(workers):
-            return _rate(length)
+            return rate(length)
 
     floor = f"{POOL[workers]}, and bare SQLite"
     contenders = {
@@ -46,7 +46,7 @@ def measure(workers: Workers, scale: Scale) -> list[Figure]:
     ]
 
 
-def _rate(length: int) -> float:
+def rate(length: int) -> float:
     start = time.perf_counter()
     node = increment.bind(0)
     for _ in range(length - 1):

@@ -10,7 +10,7 @@ from typing import Any
 import ray
 
 from benchmarks.peers.ray_cluster import ARRAY_LENGTH, cluster, random_numbers
-from benchmarks.peers.telling import check, tell
+from benchmarks.peers.telling import check, tell, timed
 
 
 @ray.remote
@@ -29,29 +29,27 @@ def raised(array: Any) -> Any:
 
 
 def fan_out(count: int) -> float:
-    start = time.perf_counter()
-    output = sum(ray.get([increment.remote(number) for number in range(count)]))
-    seconds = time.perf_counter() - start
-    check(output, count * (count + 1) // 2)
-    return seconds
+    return timed(
+        lambda: sum(ray.get([increment.remote(number) for number in range(count)])),
+        count * (count + 1) // 2,
+    )
 
 
 def chain(length: int) -> float:
-    start = time.perf_counter()
-    value = 0
-    for _ in range(length):
-        value = ray.get(increment.remote(value))
-    seconds = time.perf_counter() - start
-    check(value, length)
-    return seconds
+    def run() -> int:
+        value = 0
+        for _ in range(length):
+            value = ray.get(increment.remote(value))
+        return value
+
+    return timed(run, length)
 
 
 def at_once(count: int) -> float:
-    start = time.perf_counter()
-    outputs = ray.get([increment.remote(number) for number in range(count)])
-    seconds = time.perf_counter() - start
-    check(outputs, list(range(1, count + 1)))
-    return seconds
+    return timed(
+        lambda: ray.get([increment.remote(number) for number in range(count)]),
+        list(range(1, count + 1)),
+    )
 
 
 def array(megabytes: int) -> float:

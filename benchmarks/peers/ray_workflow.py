@@ -36,30 +36,27 @@ def raised(array: Any) -> Any:
 
 
 def fan_out(count: int) -> float:
-    start = time.perf_counter()
-    output = workflow.run(total.bind(*[increment.bind(number) for number in range(count)]))
-    seconds = time.perf_counter() - start
-    check(output, count * (count + 1) // 2)
-    return seconds
+    return timed(
+        lambda: workflow.run(total.bind(*[increment.bind(number) for number in range(count)])),
+        count * (count + 1) // 2,
+    )
 
 
 def chain(length: int) -> float:
-    start = time.perf_counter()
-    node = increment.bind(0)
-    for _ in range(length - 1):
-        node = increment.bind(node)
-    output = workflow.run(node)
-    seconds = time.perf_counter() - start
-    check(output, length)
-    return seconds
+    def run() -> object:
+        node = increment.bind(0)
+        for _ in range(length - 1):
+            node = increment.bind(node)
+        return workflow.run(node)
+
+    return timed(run, length)
 
 
 def at_once(count: int) -> float:
-    start = time.perf_counter()
-    outputs = ray.get([workflow.run_async(increment.bind(number)) for number in range(count)])
-    seconds = time.perf_counter() - start
-    check(outputs, list(range(1, count + 1)))
-    return seconds
+    return timed(
+        lambda: ray.get([workflow.run_async(increment.bind(number)) for number in range(count)]),
+        list(range(1, count + 1)),
+    )
 
 
 def array(megabytes: int) -> float:

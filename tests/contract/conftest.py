@@ -17,7 +17,6 @@ from heliograph.engines import opening
 from heliograph.storage.location import locate
 from tests import clusters, forked, postgresql, scripts
 from tests.conditions import DEADLINE
-from tests.gates import Gate, Ledger
 from tests.invariants import check_store
 
 
@@ -239,16 +238,3 @@ def embedded_engine(_each_embedded: Kind, tmp_path: Path) -> Iterator[EngineUnde
 def isolating_engine(_each_isolating: Kind, tmp_path: Path) -> Iterator[EngineUnderTest]:
     """Each engine whose tasks run in processes that can be killed."""
     yield from _for_a_test(_each_isolating, tmp_path)
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gate]:
-    """Holds tasks up; opens at the end, so that no thread is left behind it."""
-    made = Gate(tmp_path / "gate")
-    yield made
-    made.open()
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(tmp_path / "ledger")

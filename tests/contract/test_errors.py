@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,38 @@ class UnpicklableError(Exception):
         import threading
 
         self.lock = threading.Lock()
+
+
+class SpeechlessExit(SystemExit):
+    def __str__(self) -> str:
+        raise SystemExit("no text either")
+
+
+class HomesickError(Exception):
+    """Can be loaded in the process that raised it only."""
+
+    def __reduce__(self) -> tuple[object, tuple[int]]:
+        return load_at_home, (os.getpid(),)
+
+
+def load_at_home(pid: int) -> HomesickError:
+    if os.getpid() != pid:
+        raise SpeechlessExit
+    return HomesickError("from afar")
+
+
+class NotelessError(Exception):
+    __notes__ = 3
+
+
+@workflow.task
+def raise_homesick() -> None:
+    raise HomesickError("from afar")
+
+
+@workflow.task
+def raise_noteless() -> None:
+    raise NotelessError("takes no notes")
 
 
 @workflow.task
@@ -122,6 +155,18 @@ def test_an_error_that_can_not_be_rebuilt_is_told(engine: EngineUnderTest, task:
     error = workflow.get_tasks("mine")[0]["attempts"][0]["error"]
     assert error["type"].endswith(kind[task].split(":")[0])
     assert task.function.__name__ in error["traceback"]
+
+
+@pytest.mark.parametrize("task", [raise_homesick, raise_noteless])
+def test_an_error_whose_own_code_misbehaves_hurts_nobody_else(
+    engine: EngineUnderTest, task: workflow.Task
+) -> None:
+    with pytest.raises(workflow.WorkflowExecutionError, match="workflow 'mine' failed"):
+        workflow.run(task.bind(), workflow_id="mine")
+    with pytest.raises(workflow.WorkflowExecutionError, match="workflow 'mine' failed"):
+        workflow.get_output("mine")
+    assert task.function.__name__ in workflow.get_tasks("mine")[0]["error"]["traceback"]
+    assert workflow.run(give.bind(1)) == 1
 
 
 def test_a_chain_of_errors_is_in_the_traceback(engine: EngineUnderTest) -> None:

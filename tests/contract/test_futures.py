@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+from collections.abc import Callable
 from concurrent import futures
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -57,6 +58,49 @@ def test_asyncio_awaits_it(embedded_engine: EngineUnderTest) -> None:
 
     workflow.run(add.bind(0, 1), workflow_id="mine")
     assert asyncio.run(main()) == (3, 7, 1)
+
+
+def test_it_can_be_awaited_as_it_is(embedded_engine: EngineUnderTest) -> None:
+    async def main() -> tuple[int, int]:
+        first = await workflow.run_async(add.bind(1, 2), workflow_id="mine")
+        return first, *await asyncio.gather(workflow.get_output_async("mine"))
+
+    assert asyncio.run(main()) == (3, 3)
+
+
+class Broken:
+    def __reduce__(self) -> tuple[Callable[[], object], tuple[()]]:
+        return refuse, ()
+
+
+def refuse() -> object:
+    raise RuntimeError("this can't be loaded")
+
+
+@workflow.task
+def make_broken() -> Broken:
+    return Broken()
+
+
+@pytest.mark.parametrize("awaitable", [lambda output: output, asyncio.wrap_future], ids=["it", "wrapped"])
+def test_asyncio_gets_the_error_of_an_output_that_can_t_be_loaded(
+    embedded_engine: EngineUnderTest, awaitable: Callable[[Any], Any]
+) -> None:
+    async def main() -> object:
+        return await asyncio.wait_for(awaitable(workflow.run_async(make_broken.bind())), DEADLINE)
+
+    with pytest.raises(RuntimeError, match="can't be loaded"):
+        asyncio.run(main())
+
+
+def test_asyncio_of_python_3_14_gets_the_object_and_not_what_is_stored_of_it(
+    embedded_engine: EngineUnderTest,
+) -> None:
+    good, bad = workflow.run_async(add.bind(1, 2)), workflow.run_async(make_broken.bind())
+    futures.wait([good, bad], DEADLINE)
+    assert good._get_snapshot() == (True, False, 3, None)
+    done, cancelled, output, error = bad._get_snapshot()
+    assert (done, cancelled, output, type(error)) == (True, False, None, RuntimeError)
 
 
 def test_asyncio_gets_its_error(embedded_engine: EngineUnderTest) -> None:

@@ -49,18 +49,6 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
         postgresql.server().drop(made)
 
 
-@pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gate]:
-    made = Gate(tmp_path / "gate")
-    yield made
-    made.open()
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(tmp_path / "ledger")
-
-
 @contextmanager
 def worker(storage: Any, *options: str) -> Iterator[forked.Program]:
     """``heliograph worker``, killed at the end if it is still there."""

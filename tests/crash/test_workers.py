@@ -41,18 +41,6 @@ def storage(tmp_path: Path) -> Iterator[Path]:
     check_store(folder / "heliograph.db")
 
 
-@pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gate]:
-    made = Gate(tmp_path / "gate")
-    yield made
-    made.open()
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(tmp_path / "ledger")
-
-
 @workflow.task
 def wait_the_first_time(gate: Gate, ledger: Ledger) -> int:
     if (now := ledger.note("try")) == 1:

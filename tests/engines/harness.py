@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -130,3 +133,54 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return not Path("/proc/self").exists()
+
+
+def add(a: int, b: int) -> int:
+    return a + b
+
+
+def sleep_until(path: str) -> str:
+    """Say that the task runs, and go on when the test lets it."""
+    Path(f"{path}.begun").touch()
+    while not os.path.exists(path):
+        time.sleep(0.002)
+    return path
+
+
+class Gate:
+    """A task that runs until the test opens the gate."""
+
+    def __init__(self, folder: Path, works: Works, name: str = "gate") -> None:
+        self.path = folder / name
+        self.work = works(sleep_until, str(self.path))
+
+    @property
+    def has_begun(self) -> bool:
+        return Path(f"{self.path}.begun").exists()
+
+    def await_begun(self) -> None:
+        until(lambda: self.has_begun, "a task to begin")
+
+    def open(self) -> None:
+        self.path.touch()
+
+
+def start(*arguments: str, **options: Any) -> subprocess.Popen[str]:
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", *arguments],
+        env=environ,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **options,
+    )
+
+
+def children() -> set[int]:
+    """Processes started from here, zombies too."""
+    found: set[int] = set()
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # the thread has just ended
+            found.update(map(int, (task / "children").read_text().split()))
+    return found

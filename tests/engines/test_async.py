@@ -6,7 +6,7 @@ import asyncio
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,24 +21,6 @@ from tests.engines.coroutines import Gate, add, begun, opened, take_no_hint
 from tests.engines.harness import Inbox, Works, is_alive, output, until
 
 Make = Callable[..., Any]
-
-
-@pytest.fixture
-def works(tmp_path: Path) -> Works:
-    return Works(tmp_path / "values")
-
-
-@pytest.fixture
-def inbox() -> Inbox:
-    return Inbox()
-
-
-@pytest.fixture
-def closing() -> Iterator[list[Any]]:
-    executors: list[Any] = []
-    yield executors
-    for executor in executors:
-        executor.close()
 
 
 @pytest.fixture(params=[ThreadExecutor, ProcessExecutor], ids=["threads", "processes"])

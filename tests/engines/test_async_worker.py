@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,28 +16,9 @@ import pytest
 from heliograph.engines.embedded import handle as handles
 from heliograph.engines.embedded.processes import ProcessExecutor
 from tests.engines.coroutines import Gate, add, begun, opened, take_no_hint
-from tests.engines.harness import Inbox, Works, is_alive, output, until
-from tests.engines.test_executors import start
+from tests.engines.harness import Inbox, Works, is_alive, output, start, until
 
 Make = Callable[..., Any]
-
-
-@pytest.fixture
-def works(tmp_path: Path) -> Works:
-    return Works(tmp_path / "values")
-
-
-@pytest.fixture
-def inbox() -> Inbox:
-    return Inbox()
-
-
-@pytest.fixture
-def closing() -> Iterator[list[Any]]:
-    executors: list[Any] = []
-    yield executors
-    for executor in executors:
-        executor.close()
 
 
 @pytest.fixture

@@ -24,11 +24,6 @@ from tests.engines.harness import Input, Works, output, stored, value
 WORKER = Worker("host", os.getpid(), "here")
 
 
-@pytest.fixture
-def works(tmp_path: Path) -> Works:
-    return Works(tmp_path / "values")
-
-
 def run(work: Work, measured: Any = "exclusive") -> Receipt:
     return run_attempt(work, WORKER, time.time(), measured, Functions())
 

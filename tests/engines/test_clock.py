@@ -61,13 +61,6 @@ def flows(tmp_path: Path) -> Iterator[Flows]:
     made.store.close()
 
 
-@pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gate]:
-    made = Gate(tmp_path / "gate")
-    yield made
-    made.open()
-
-
 @workflow.task
 def hold(gate: Gate) -> str:
     gate.wait()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from heliograph.engines.embedded import lookout
-from heliograph.engines.embedded.lookout import SOON_SECONDS, Lookout
+from heliograph.engines import lookout
+from heliograph.engines.lookout import SOON_SECONDS, Lookout
 
 STEP = SOON_SECONDS / 10
 

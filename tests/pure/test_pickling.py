@@ -205,3 +205,11 @@ def test_the_error_is_of_the_family_and_a_type_error() -> None:
 @pytest.mark.parametrize("value", [1, 1.5, 1j, "x", b"x", True, None], ids=shown)
 def test_plain_values_are_pickled_as_pickle_does_it(value: object) -> None:
     assert dumps(value, "it") == pickle.dumps(value, 5)
+
+
+def test_code_is_known_to_be_from_its_file_that_tracebacks_name() -> None:
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    source = "def outer():\n    def inner():\n        pass\n    return inner\n"
+    exec(compile(source, "/some/where.py", "exec"), namespace)
+    outer = loads(dumps(namespace["outer"], "it"))
+    assert [outer.__code__.co_filename, outer().__code__.co_filename] == ["/some/where.py"] * 2

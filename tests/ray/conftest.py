@@ -9,7 +9,6 @@ import pytest
 
 from heliograph import workflow
 from tests import clusters
-from tests.gates import Gate, Ledger
 from tests.invariants import check_store
 
 
@@ -47,15 +46,3 @@ def one_storage(_shared_storage: Path) -> Iterator[Path]:
             workflow.cancel(workflow_id)
         workflow.delete(workflow_id)
     workflow.shutdown()
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gate]:
-    made = Gate(tmp_path / "gate")
-    yield made
-    made.open()
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(tmp_path / "ledger")

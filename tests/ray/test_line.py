@@ -49,6 +49,16 @@ def test_questions_are_answered_whatever_their_size(switchboard: Switchboard) ->
         assert line.ask(question) == question[::-1]
 
 
+def test_both_ends_may_look_out_for_each_other() -> None:
+    switchboard = Switchboard(backwards, SECRET, lambda: True)
+    assert switchboard.place is not None
+    line = Line(switchboard.place, SECRET)
+    for number in range(1_000):
+        question = str(number).encode()
+        assert line.ask(question, is_alone=number % 10 != 0) == question[::-1]
+    switchboard.close()
+
+
 def test_many_lines_at_once() -> None:
     all_there = threading.Barrier(8)
 
@@ -72,7 +82,8 @@ def test_who_does_not_know_the_secret_is_not_heard(switchboard: Switchboard) -> 
     assert Line(switchboard.place, SECRET).ask(b"ab") == b"ba"  # others are
 
 
-def test_a_line_whose_other_end_is_gone() -> None:
+@pytest.mark.parametrize("is_alone", [False, True])
+def test_a_line_whose_other_end_is_gone(is_alone: bool) -> None:
     def fail(_question: bytes) -> bytes:
         raise ConnectionError("as if the process were gone")
 
@@ -80,7 +91,7 @@ def test_a_line_whose_other_end_is_gone() -> None:
     assert switchboard.place is not None
     line = Line(switchboard.place, SECRET)
     with pytest.raises(OSError, match="broke"):
-        line.ask(b"")
+        line.ask(b"", is_alone)
     switchboard.close()
 
 

@@ -43,9 +43,9 @@ def waited(storage: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     references: list[Any] = []
     value = RayEngine.value
 
-    def noted(self: RayEngine, reference: Any, timeout: float | None = None) -> Any:
+    def noted(self: RayEngine, reference: Any) -> Any:
         references.append(reference)
-        return value(self, reference, timeout)
+        return value(self, reference)
 
     monkeypatch.setattr(RayEngine, "value", noted)
     return references

@@ -129,18 +129,6 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
         check_store(made.folder / "heliograph.db")
 
 
-@pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gate]:
-    made = Gate(tmp_path / "gate")
-    yield made
-    made.open()
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(tmp_path / "ledger")
-
-
 def run_until_full(disk: Disk, gate: Gate, ledger: Ledger, names: list[str]) -> dict[str, Any]:
     """Workflows with a stored and a running task, as the disk gets full."""
     outputs = {}

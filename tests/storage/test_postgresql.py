@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -24,6 +25,7 @@ from heliograph.records.event import SendOrder
 from heliograph.records.status import WorkflowStatus
 from heliograph.search.fields import FieldAsked, FieldKind
 from heliograph.search.language import read
+from heliograph.storage import database
 from heliograph.storage.entries import Accepted, Claim, Refused, Submission
 from heliograph.storage.journal import Batch
 from heliograph.storage.liveness import LEASE_SECONDS
@@ -400,6 +402,38 @@ def changes_of(workflow_id: str, url: str) -> int:
         return int(found.fetchone()[0])
 
 
+def test_a_commit_that_had_to_wait_for_another_one_of_the_workflow(stores: list[Opened], url: str) -> None:
+    """It saw the moment before that one: so the number that it has for its change was taken meanwhile."""
+    here = stores[0]
+    journal = here.journal()
+    run = here.submit(journal, "mine")
+    here.succeed(journal, run, 0)
+    with ThreadPoolExecutor(1) as pool, connect(url) as other:
+        other.execute("SELECT * FROM workflows FOR UPDATE")
+        commit = pool.submit(here.succeed, journal, run, 1)
+        until(lambda: waits_for_a_lock(url))
+        other.execute("INSERT INTO changes SELECT workflow, number + 1, run, time, what FROM changes")
+        other.commit()
+        assert commit.result().lost == frozenset()
+    assert here.status("mine") == "SUCCESSFUL"
+    assert changes_of("mine", url) == 3
+
+
+def test_a_commit_that_had_to_wait_for_a_cancellation_is_told_so(stores: list[Opened], url: str) -> None:
+    here = stores[0]
+    journal = here.journal()
+    run = here.submit(journal, "mine")
+    with ThreadPoolExecutor(1) as pool, connect(url) as other:
+        other.execute("UPDATE workflows SET status = 'CANCELED'")
+        commit = pool.submit(here.succeed, journal, run, 0)
+        until(lambda: waits_for_a_lock(url))
+        other.commit()
+        assert commit.result().lost == frozenset({(run.key, run.run)})
+        assert here.outputs("mine") == set()
+        other.execute("UPDATE workflows SET status = 'RUNNING'")  # it was only half of a cancellation
+        other.commit()
+
+
 def test_a_server_that_stays_away_is_an_error_for_who_wants_to_leave(stores: list[Opened], url: str) -> None:
     here = stores[0]
     journal = here.journal()
@@ -413,6 +447,26 @@ def test_a_server_that_stays_away_is_an_error_for_who_wants_to_leave(stores: lis
         with pytest.raises(StorageError, match=r"can't be reached.*then resume"):
             commit.result()
     assert here.outputs("mine") == set()
+
+
+def test_a_commit_that_stood_still_for_longer_than_a_server_is_waited_for_is_tried_again(
+    stores: list[Opened], url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it is when a process is stopped in the middle of one: the server ends its transaction meanwhile."""
+    monkeypatch.setattr(database, "_PATIENCE_SECONDS", 1.0)
+    here = stores[0]
+    journal = here.journal()
+    run = here.submit(journal, "mine")
+    with ThreadPoolExecutor(1) as pool, connect(url) as other:
+        other.execute("SELECT * FROM workflows FOR UPDATE")
+        commit = pool.submit(here.succeed, journal, run, 0)
+        until(lambda: waits_for_a_lock(url))
+        enough = time.monotonic() + 1.0
+        until(lambda: time.monotonic() > enough)
+        end_connections(url)
+        other.rollback()
+        commit.result()
+    assert here.outputs("mine") == {0}
 
 
 # -- engines that end, or stand still

@@ -117,6 +117,49 @@ def test_how_many_rows_changed_is_said_of_the_last_change_alone(connection: Any)
     connection.commit_all()
 
 
+def test_a_change_that_has_to_change_a_row(connection: Any, database: str) -> None:
+    connection.begin()
+    connection.execute(TASK, task(0))
+    connection.commit_all()
+    for number, later in ((0, "CANCELED"), (0, "FAILED")):
+        connection.begin()
+        connection.execute(LABEL, {"key": 1, "task": len(later)})
+        connection.expect_one(MARK, task(number, later))
+        connection.execute(COUNT, {"status": later})
+        connection.commit_all()
+    assert rows(database, STATUSES) == [(0, "FAILED")]
+    assert rows(database, "SELECT task FROM task_labels ORDER BY task") == [(6,), (8,)]
+
+
+@pytest.mark.parametrize("places", [(0,), (1,), (2,), (0, 1), (1, 2)])
+def test_one_that_changes_no_row_undoes_all(connection: Any, database: str, places: tuple[int, ...]) -> None:
+    """Whether it goes with others or by itself, and wherever it stands."""
+    for label in (0, 1):  # with others, and with one after it that names its table
+        connection.begin()
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            say_with_one_in_vain(connection, places, again=bool(label))
+        connection.give_up()
+        connection.rollback()
+        assert rows(database, STATUSES) == []
+        assert rows(database, "SELECT path FROM task_labels") == []
+        assert rows(database, "SELECT status FROM workflow_counts") == []
+
+
+def say_with_one_in_vain(connection: Any, places: tuple[int, ...], again: bool) -> None:
+    said: list[tuple[str, dict[str, Any]]] = [
+        (LABEL, {"key": 1, "task": 0}),
+        (COUNT, {"status": "FAILED"}),
+    ]
+    for place in range(3):
+        if place in places:
+            connection.expect_one(MARK, task(7 + place, "RUNNING"))
+        if place < len(said):
+            connection.execute(*said[place])
+    if again:
+        connection.execute(TASK, task(1))
+    connection.commit_all()
+
+
 @pytest.mark.parametrize("place", range(4))
 def test_an_error_undoes_all_whichever_statement_it_is_of(connection: Any, database: str, place: int) -> None:
     told: list[tuple[str, dict[str, Any]]] = [
@@ -202,8 +245,8 @@ def test_what_engines_commit_is_said_in_few_statements(store: Opened, tmp_path: 
     runs: list[Accepted] = []
     begin_and_commit = 2
     assert said(lambda: runs.append(store.submit(journal, "second"))) == begin_and_commit + 2
-    assert said(lambda: store.succeed(journal, runs[0], 0)) == begin_and_commit + 2
-    assert said(lambda: store.succeed(journal, runs[0], 1)) == begin_and_commit + 3
+    assert said(lambda: store.succeed(journal, runs[0], 0)) == 1
+    assert said(lambda: store.succeed(journal, runs[0], 1)) == begin_and_commit + 2
     assert store.status("second") == WorkflowStatus.SUCCESSFUL
     assert store.outputs("second") == {0, 1}
 

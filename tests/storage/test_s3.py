@@ -64,11 +64,6 @@ def flag(tmp_path: Path) -> Path:
     return tmp_path / "flag"
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    return Ledger(tmp_path / "ledger")
-
-
 def test_a_workflow_with_its_values_on_s3(
     server: s3.Server, bucket: str, storage: str, flag: Path, ledger: Ledger
 ) -> None:

@@ -100,17 +100,17 @@ def test_an_idempotency_key_that_cannot_be_one(server: Server) -> None:
     assert "at most 512 characters" in message(server.send("mine", "k", 1, headers=headers), 400)
 
 
-@pytest.mark.parametrize("workflow_id", ["w" * 513, "a\x00b", "a\nb"])
+@pytest.mark.parametrize("workflow_id", ["", "w" * 513, "a\x00b", "a\rb"])
 def test_a_workflow_that_cannot_be(server: Server, workflow_id: str) -> None:
     assert message(server.send(workflow_id, "k", 1), 400).startswith("workflow_id ")
 
 
-@pytest.mark.parametrize("workflow_id", ["'; DROP TABLE workflows; --", "%", "ä🌞"])
+@pytest.mark.parametrize("workflow_id", ["'; DROP TABLE workflows; --", "%", "ä🌞", "a/b", "/", "a//../b"])
 def test_a_workflow_that_is_not_there(server: Server, workflow_id: str) -> None:
     assert message(server.send(workflow_id, "k", 1), 404) == f"No such workflow_id {workflow_id!r}"
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/event/send_event/", "/event/send_event/a/b", "/event"])
+@pytest.mark.parametrize("path", ["/nowhere", "/event"])
 def test_a_place_that_is_not_there(server: Server, path: str) -> None:
     assert message(server.ask("POST", path, b"{}"), 404) == "Not Found"
 

@@ -1,4 +1,6 @@
 """A sweep over the settings of a model, on Ray: each training reports its loss and accuracy."""
+# mypy: disable-error-code="untyped-decorator"
+# Ray's decorators have no types that mypy may follow.
 
 from __future__ import annotations
 
@@ -46,7 +48,7 @@ def train(images: list[int], rate: float, depth: int) -> dict[str, float]:
 def choose(found: list[ray.ObjectRef]) -> dict[str, float]:
     """The best of those that came to an end."""
     known = [one for one, _error in ray.get(found) if one is not None]
-    best = max(known, key=lambda one: one["accuracy"])
+    best: dict[str, float] = max(known, key=lambda one: one["accuracy"])
     workflow.current().update_metadata({"best": round(best["accuracy"], 4)}, of_workflow=True)
     return best
 

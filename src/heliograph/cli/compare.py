@@ -102,7 +102,8 @@ def _which(a: Side, b: Side) -> RenderableType:
 
 
 def _sides(a: Side, b: Side, width: int) -> RenderableType:
-    from heliograph.cli.rendering import Column, duration, fitted, size, status_text
+    from heliograph.cli.rendering import duration, size, status_text
+    from heliograph.cli.tables import Column, fitted
 
     rows: list[tuple[str, Any, Any, str]] = [
         ("status", status_text(a.status), status_text(b.status), ""),
@@ -151,7 +152,8 @@ def _readable(functions: Sequence[Difference]) -> list[Difference]:
 
 
 def _differences(differences: Sequence[Difference], width: int) -> RenderableType:
-    from heliograph.cli.rendering import Column, fitted, shown
+    from heliograph.cli.rendering import shown
+    from heliograph.cli.tables import Column, fitted
 
     return fitted(
         [
@@ -183,7 +185,8 @@ def _names(names: Sequence[str]) -> RenderableType:
 def _tasks(tasks: Sequence[TaskComparison], width: int) -> RenderableType:
     from rich.text import Text
 
-    from heliograph.cli.rendering import Column, duration, fitted, shown, size
+    from heliograph.cli.rendering import duration, shown, size
+    from heliograph.cli.tables import Column, fitted
 
     def change(task: TaskComparison) -> Text:
         words = _times(task.a.took or 0.0, task.b.took or 0.0)

@@ -1,13 +1,22 @@
-"""Time drawn with characters: bars on a common axis, and how much of each moment was busy."""
+"""Drawn with characters: how far something is, phases as bars, and time with what was busy in it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from rich.text import Text
 
-from heliograph.cli.rendering import PHASES, duration
+from heliograph.cli.rendering import duration, shown
+
+# What a bar shows of an attempt, from the moment its inputs are there. Each phase has a glyph of its own, so
+# that the bar can be read without colours.
+PHASES: Final[Mapping[str, tuple[str, str]]] = {
+    "queue": ("░", "yellow"),
+    "load": ("▒", "magenta"),
+    "compute": ("█", "green"),
+    "store": ("▓", "blue"),
+}
 
 _LEVELS: Final = " ▁▂▃▄▅▆▇█"
 
@@ -79,3 +88,68 @@ def shares(spans: Sequence[tuple[float, float]], begin: float, end: float, width
         for cell in range(int(first), min(int(last) + 1, width)):
             found[cell] += max(min(last, cell + 1) - max(first, cell), 0.0)
     return found
+
+
+def progress_bar(done: int, total: int, width: int, style: str) -> Text:
+    """How much of the tasks is over."""
+    filled = max(width * done // total, min(done, 1)) if total else 0  # what is begun is seen
+    return Text.assemble(("━" * filled, style), ("─" * (width - filled), "dim"))
+
+
+def task_progress(progress: Mapping[str, Any] | None, bar: int = 0) -> Text:
+    """How far a task is, by what it says itself.
+
+    Args:
+        progress: what it said; None: nothing.
+        bar: width of a bar, where the task knows how much there is to do.
+    """
+    text = Text()
+    if progress is None:
+        return text
+    done, total = progress["done"], progress.get("total")
+    if bar and total:
+        part = min(max(done / total, 0.0), 1.0)
+        text.append_text(progress_bar(round(part * bar), bar, bar, "cyan")).append(" ")
+    text.append(f"{done:g}" if total is None else f"{done:g}/{total:g}", "default")
+    if progress.get("message"):
+        text.append(f" {shown(progress['message'])}", "dim")
+    return text
+
+
+def phase_bar(durations: Mapping[str, float], width: int, longest: float) -> Text:
+    """Phases of an attempt, one after the other, each as long as it took.
+
+    Args:
+        durations: seconds of each phase; those to be drawn.
+        width: of the whole, in characters.
+        longest: seconds that the whole width stands for.
+    """
+    bar = Text()
+    if longest <= 0:
+        return bar
+    position, drawn = 0.0, 0
+    for phase, (glyph, style) in PHASES.items():
+        position += durations.get(phase, 0.0)
+        until = min(round(width * position / longest), width)
+        bar.append(glyph * (until - drawn), style)
+        drawn = max(until, drawn)
+    # What took any time at all is seen.
+    return bar if drawn else Text("▏", PHASES["compute"][1])
+
+
+def bar_width(width: int) -> int:
+    """Characters of a bar beside numbers: a terminal of 80 columns has room for the numbers first."""
+    return 20 if width >= _ROOMY else 10
+
+
+_ROOMY: Final = 100
+
+
+def phase_legend(phases: Sequence[str]) -> Text:
+    """What the glyphs of `phase_bar` mean."""
+    legend = Text()
+    for phase in phases:
+        glyph, style = PHASES[phase]
+        legend.append(f"{glyph * 2} ", style).append(f"{phase}  ", "dim")
+    legend.rstrip()
+    return legend

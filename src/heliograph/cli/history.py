@@ -50,13 +50,13 @@ def history(
 
 def _table(attempts: Sequence[dict[str, Any]], now: float, width: int) -> RenderableType:
     from heliograph.cli import rendering
-    from heliograph.cli.rendering import Column
+    from heliograph.cli.tables import Column, fitted
 
     durations = [attempt["durations"] for attempt in attempts]
     begun = [attempt["phases"].get("started") for attempt in attempts]
     errors = [attempt.get("error") for attempt in attempts]
     workers = [attempt.get("worker", {}).get("worker_id", "") for attempt in attempts]
-    return rendering.fitted(
+    return fitted(
         [
             Column("TASK", [rendering.shown(attempt["task_id"]) for attempt in attempts]),
             Column("TRY", [str(attempt["attempt"]) for attempt in attempts], is_number=True),

@@ -108,17 +108,17 @@ def table(found: Sequence[dict[str, Any]], now: float, width: int) -> Renderable
         now: Unix seconds.
         width: the room there is.
     """
-    from heliograph.cli import rendering
-    from heliograph.cli.rendering import Column
+    from heliograph.cli import drawing, rendering
+    from heliograph.cli.tables import Column, fitted
 
     progress = [metadata["progress"] for metadata in found]
     bars = [
-        rendering.progress_bar(
+        drawing.progress_bar(
             counts["done"], counts["total"], 10, rendering.STYLES.get(metadata["status"], "")
         )
         for metadata, counts in zip(found, progress, strict=True)
     ]
-    return rendering.fitted(
+    return fitted(
         [
             Column("ID", [rendering.shown(metadata["workflow_id"]) for metadata in found]),
             Column("STATUS", [rendering.status_text(metadata["status"]) for metadata in found]),

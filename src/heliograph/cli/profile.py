@@ -54,7 +54,8 @@ def view(found: Profile, width: int) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    from heliograph.cli.rendering import phase_legend, shown
+    from heliograph.cli.drawing import phase_legend
+    from heliograph.cli.rendering import shown
 
     parts: list[RenderableType] = [_head(found)]
     if found.bottlenecks:
@@ -92,7 +93,8 @@ def _head(found: Profile) -> RenderableType:
     from rich.text import Text
 
     from heliograph.cli.drawing import levels
-    from heliograph.cli.rendering import STYLES, duration, facts, framed, shown, status_text
+    from heliograph.cli.rendering import STYLES, duration, shown, status_text
+    from heliograph.cli.tables import facts, framed
 
     at_once = found.parallelism
     row: Any = None
@@ -127,7 +129,9 @@ def _split(found: Profile) -> str | None:
 
 
 def _path(found: Profile, width: int) -> RenderableType:
-    from heliograph.cli.rendering import Column, bar_width, duration, fitted, phase_bar, shown, status_text
+    from heliograph.cli.drawing import bar_width, phase_bar
+    from heliograph.cli.rendering import duration, shown, status_text
+    from heliograph.cli.tables import Column, fitted
 
     links = found.path
     if len(links) > _LINKS:
@@ -163,7 +167,8 @@ def _unless_none(seconds: float) -> str:
 
 
 def _gains(gains: list[Any], width: int) -> RenderableType:
-    from heliograph.cli.rendering import Column, duration, fitted, shown
+    from heliograph.cli.rendering import duration, shown
+    from heliograph.cli.tables import Column, fitted
 
     return fitted(
         [
@@ -178,7 +183,8 @@ def _gains(gains: list[Any], width: int) -> RenderableType:
 
 
 def _stragglers(found: Profile, width: int) -> RenderableType:
-    from heliograph.cli.rendering import Column, duration, fitted, shown
+    from heliograph.cli.rendering import duration, shown
+    from heliograph.cli.tables import Column, fitted
 
     worst = found.stragglers[:_TASKS]
     return fitted(

@@ -1,4 +1,4 @@
-"""What the commands share: text made safe, numbers made readable, bars, and tables that fit.
+"""What all commands write goes through here: text made safe, and numbers made readable.
 
 Names, metadata and errors come from tasks, so from anybody. They reach the terminal as plain text only: never
 as rich's markup, and with every character escaped that a terminal would obey instead of showing.
@@ -8,16 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from rich import box
-from rich.cells import cell_len
-from rich.console import Console, Group, RenderableType
-from rich.panel import Panel
-from rich.table import Table
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from heliograph.cli.standard_output import is_terminal as is_terminal
@@ -40,15 +35,6 @@ STYLES: Final[Mapping[str, str]] = {
     "RESUMABLE": "yellow",
     "CANCELED": "magenta",
     "LOST": "yellow",
-}
-
-# What a bar shows of an attempt, from the moment its inputs are there. Each phase has a glyph of its own, so
-# that the bar can be read without colours.
-PHASES: Final[Mapping[str, tuple[str, str]]] = {
-    "queue": ("░", "yellow"),
-    "load": ("▒", "magenta"),
-    "compute": ("█", "green"),
-    "store": ("▓", "blue"),
 }
 
 # C0 and C1 controls, marks that reorder or hide text, separators of lines, halves of characters.
@@ -96,11 +82,12 @@ def print_json(value: Any) -> None:
     put(_OBEYED.sub(lambda found: _json_escape(found.group()), text) + "\n")
 
 
-def raw(text: str) -> None:
+def raw(pieces: Iterable[str]) -> None:
     """Text in a format of its own on standard output; on a terminal with what that would obey escaped."""
-    if is_terminal():
-        text = shown_lines(text)
-    put(text)
+    escape = shown_lines if is_terminal() else str
+    for piece in pieces:
+        if not put(escape(piece)):
+            return
 
 
 def write(line: str) -> bool:
@@ -257,223 +244,3 @@ def amount(name: str, value: float | None) -> str:
 _DURATIONS: Final = frozenset(
     {"duration", "wait", "queue", "load", "compute", "store", "backoff", "cpu_time"}
 )
-
-
-# -- bars
-
-
-def progress_bar(done: int, total: int, width: int, style: str) -> Text:
-    """How much of the tasks is over."""
-    filled = max(width * done // total, min(done, 1)) if total else 0  # what is begun is seen
-    return Text.assemble(("━" * filled, style), ("─" * (width - filled), "dim"))
-
-
-def task_progress(progress: Mapping[str, Any] | None, bar: int = 0) -> Text:
-    """How far a task is, by what it says itself.
-
-    Args:
-        progress: what it said; None: nothing.
-        bar: width of a bar, where the task knows how much there is to do.
-    """
-    text = Text()
-    if progress is None:
-        return text
-    done, total = progress["done"], progress.get("total")
-    if bar and total:
-        part = min(max(done / total, 0.0), 1.0)
-        text.append_text(progress_bar(round(part * bar), bar, bar, "cyan")).append(" ")
-    text.append(f"{done:g}" if total is None else f"{done:g}/{total:g}", "default")
-    if progress.get("message"):
-        text.append(f" {shown(progress['message'])}", "dim")
-    return text
-
-
-def phase_bar(durations: Mapping[str, float], width: int, longest: float) -> Text:
-    """Phases of an attempt, one after the other, each as long as it took.
-
-    Args:
-        durations: seconds of each phase; those to be drawn.
-        width: of the whole, in characters.
-        longest: seconds that the whole width stands for.
-    """
-    bar = Text()
-    if longest <= 0:
-        return bar
-    position, drawn = 0.0, 0
-    for phase, (glyph, style) in PHASES.items():
-        position += durations.get(phase, 0.0)
-        until = min(round(width * position / longest), width)
-        bar.append(glyph * (until - drawn), style)
-        drawn = max(until, drawn)
-    # What took any time at all is seen.
-    return bar if drawn else Text("▏", PHASES["compute"][1])
-
-
-def bar_width(width: int) -> int:
-    """Characters of a bar beside numbers: a terminal of 80 columns has room for the numbers first."""
-    return 20 if width >= _ROOMY else 10
-
-
-_ROOMY: Final = 100
-
-
-def phase_legend(phases: Sequence[str]) -> Text:
-    """What the glyphs of `phase_bar` mean."""
-    legend = Text()
-    for phase in phases:
-        glyph, style = PHASES[phase]
-        legend.append(f"{glyph * 2} ", style).append(f"{phase}  ", "dim")
-    legend.rstrip()
-    return legend
-
-
-# -- tables
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a table that fits itself to the width there is.
-
-    Attributes:
-        title: its head.
-        cells: one a row.
-        least: it is shown with at least so many characters, or not at all; None: it can't be cut.
-        is_number: aligned to the right.
-    """
-
-    title: str
-    cells: Sequence[Text | str]
-    least: int | None = None
-    is_number: bool = False
-
-    @property
-    def natural(self) -> int:
-        """The width that shows all of it."""
-        return max(
-            cell_len(self.title),
-            *(cell.cell_len if isinstance(cell, Text) else cell_len(cell) for cell in self.cells),
-            0,
-        )
-
-
-def fitted(
-    columns: Sequence[Column],
-    width: int,
-    dropped_first: Sequence[str] = (),
-    whole: Sequence[str] = (),
-    *,
-    keep_empty: bool = False,
-) -> RenderableType:
-    """A table no wider than there is room, one line a row.
-
-    Columns without any content are left out. Where room is short, columns are dropped in the order given
-    until the others have their least width; what is left then is shared between them evenly.
-
-    Args:
-        columns: from left to right.
-        width: the room there is.
-        dropped_first: titles of columns that may be dropped.
-        keep_empty: columns without any content, too.
-        whole: titles of columns whose cells are never cut, as they are there to be copied: one that is too
-            long has a line of its own above its row, however long that gets.
-    """
-    kept = [column for column in columns if keep_empty or any(_has_content(cell) for cell in column.cells)]
-    natural = {column.title: column.natural for column in kept}
-    least = {
-        column.title: min(natural[column.title], max(_LEAST_WHOLE, cell_len(column.title)))
-        if column.title in whole
-        else natural[column.title]
-        if column.least is None
-        else min(natural[column.title], max(column.least, cell_len(column.title)))
-        for column in kept
-    }
-    for title in dropped_first:
-        if sum(least[column.title] + GAP for column in kept) - GAP <= width:
-            break
-        kept = [column for column in kept if column.title != title]
-    rooms = _shared_out(
-        [least[column.title] for column in kept],
-        [natural[column.title] for column in kept],
-        width - GAP * (len(kept) - 1),
-    )
-    parts: list[RenderableType] = [_empty_table(kept, rooms, header=True)]
-    for row in zip(*(column.cells for column in kept), strict=True):
-        cells = [cell if isinstance(cell, Text) else Text(cell) for cell in row]
-        long = [
-            at
-            for at, (column, room) in enumerate(zip(kept, rooms, strict=True))
-            if column.title in whole and cells[at].cell_len > room
-        ]
-        for at in long:
-            parts.append(Text(str(cells[at]), no_wrap=True, overflow="ignore"))
-            cells[at] = Text("")
-        if long:
-            parts.append(_empty_table(kept, rooms, header=False))
-        table = parts[-1]
-        assert isinstance(table, Table)
-        table.add_row(*cells)
-    return Group(*parts)
-
-
-_LEAST_WHOLE: Final = 16
-GAP: Final = 2
-"""Between two columns."""
-
-
-def _empty_table(columns: Sequence[Column], rooms: Sequence[int], header: bool) -> Table:
-    table = Table(
-        box=None,
-        pad_edge=False,
-        padding=(0, GAP, 0, 0),
-        show_edge=False,
-        show_header=header,
-        header_style="dim",
-    )
-    for place, (column, room) in enumerate(zip(columns, rooms, strict=True), 1):
-        # rich adds the gap behind the last column to its width, too, and gives that to what stands in it. Not
-        # taken off, it would cut another column where the room is used up.
-        table.add_column(
-            column.title,
-            width=max(room, 1) - (GAP if place == len(columns) else 0),
-            no_wrap=True,
-            overflow="ellipsis",
-            justify="right" if column.is_number else "left",
-        )
-    return table
-
-
-def _shared_out(least: Sequence[int], natural: Sequence[int], width: int) -> list[int]:
-    """Widths between the least and the natural ones; what room there is, is shared evenly.
-
-    >>> _shared_out([4, 4, 2], [20, 6, 2], 18)
-    [10, 6, 2]
-    """
-    rooms, spare = list(least), width - sum(least)
-    while spare > 0 and (growing := [at for at, room in enumerate(rooms) if room < natural[at]]):
-        for at in growing[:spare]:
-            more = min(max(spare // len(growing), 1), natural[at] - rooms[at])
-            rooms[at] += more
-            spare -= more
-    return rooms
-
-
-def _has_content(cell: Text | str) -> bool:
-    return str(cell) not in ("", NOTHING)
-
-
-def facts(pairs: Sequence[tuple[str, RenderableType | None]]) -> Table:
-    """Names and what is known by them, one below the other; those that are None are left out."""
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True, style="dim")
-    table.add_column(overflow="fold")
-    for name, value in pairs:
-        if value is not None:
-            table.add_row(name, value if not isinstance(value, str) else Text(value))
-    return table
-
-
-def framed(title: Text, *content: RenderableType, style: str = "dim") -> Panel:
-    """Content in a frame with a title."""
-    return Panel(
-        Group(*content), title=title, title_align="left", box=box.ROUNDED, border_style=style, expand=False
-    )

@@ -88,7 +88,7 @@ def _group_table(
     groups: Sequence[dict[str, Any]], by: list[str], of: list[str], width: int
 ) -> RenderableType:
     from heliograph.cli import rendering
-    from heliograph.cli.rendering import Column
+    from heliograph.cli.tables import Column, fitted
 
     columns = [
         Column(name, [rendering.shown(rendering.plain(group["by"][name])) for group in groups], least=8)
@@ -104,4 +104,4 @@ def _group_table(
         for name in of
         for what in _SHOWN[1:]
     ]
-    return rendering.fitted(columns, width, [column.title for column in reversed(columns[len(by) + 1 :])])
+    return fitted(columns, width, [column.title for column in reversed(columns[len(by) + 1 :])])

@@ -9,24 +9,20 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from heliograph.cli.drawing import PHASES, phase_bar, phase_legend, task_progress
 from heliograph.cli.rendering import (
-    PHASES,
     STYLES,
     ago,
     compact,
     duration,
-    facts,
-    framed,
     kind_of_error,
     moment,
-    phase_bar,
-    phase_legend,
     shown,
     shown_lines,
     size,
     status_text,
-    task_progress,
 )
+from heliograph.cli.tables import facts, framed
 from heliograph.records.status import TASK_OVER, WorkflowStatus
 
 LAST_ATTEMPTS: Final = 10

@@ -10,29 +10,23 @@ from typing import Any, Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from heliograph.cli.drawing import bar_width, phase_bar, phase_legend, progress_bar
 from heliograph.cli.rendering import (
     NOTHING,
     STYLES,
-    Column,
     ago,
-    bar_width,
     compact,
     duration,
-    facts,
-    fitted,
-    framed,
     hint,
     kind_of_error,
     moment,
-    phase_bar,
-    phase_legend,
-    progress_bar,
     shown,
     shown_lines,
     size,
     status_text,
 )
 from heliograph.cli.storage import command
+from heliograph.cli.tables import Column, facts, fitted, framed
 from heliograph.records.status import AttemptStatus, WorkflowStatus
 
 SLOWEST: Final = 10

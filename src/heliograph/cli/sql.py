@@ -15,7 +15,7 @@ from heliograph.cli.storage import StorageOption, chosen, open_to_read
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from heliograph.cli.rendering import Column
+    from heliograph.cli.tables import Column
 
 DEFAULT_LIMIT: Final = 1000
 
@@ -76,7 +76,8 @@ def _jsonable(value: Any) -> Any:
 
 
 def _table(names: Sequence[str], rows: Sequence[tuple[Any, ...]], width: int) -> RenderableType:
-    from heliograph.cli.rendering import GAP, Column, fitted, shown
+    from heliograph.cli.rendering import shown
+    from heliograph.cli.tables import GAP, Column, fitted
 
     columns = []
     for name, values in zip(names, zip(*rows, strict=True), strict=True):
@@ -93,7 +94,7 @@ def _records(columns: Sequence[Column]) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    from heliograph.cli.rendering import facts
+    from heliograph.cli.tables import facts
 
     parts: list[RenderableType] = []
     for number, row in enumerate(zip(*(column.cells for column in columns), strict=True), 1):
@@ -116,7 +117,7 @@ def _views(views: dict[str, dict[str, Any]]) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    from heliograph.cli.rendering import facts
+    from heliograph.cli.tables import facts
 
     parts: list[RenderableType] = []
     for name, view in views.items():

@@ -64,8 +64,8 @@ def table(found: Sequence[dict[str, Any]], width: int, ids: bool = False) -> Ren
         width: the room there is.
         ids: say of which workflows they are.
     """
-    from heliograph.cli import rendering
-    from heliograph.cli.rendering import Column
+    from heliograph.cli import drawing, rendering
+    from heliograph.cli.tables import Column, fitted
 
     stats = [task["stats"] for task in found]
 
@@ -73,13 +73,13 @@ def table(found: Sequence[dict[str, Any]], width: int, ids: bool = False) -> Ren
         return Column(name.upper(), [rendering.duration(one.get(name)) for one in stats], is_number=True)
 
     workflows = [Column("WORKFLOW", [rendering.shown(task["workflow_id"]) for task in found])] if ids else []
-    return rendering.fitted(
+    return fitted(
         [
             *workflows,
             Column("TASK", [rendering.shown(task["task_id"]) for task in found]),
             Column("STATUS", [rendering.status_text(task["status"]) for task in found]),
             Column("TRIES", [_tries(task) for task in found], is_number=True),
-            Column("PROGRESS", [rendering.task_progress(task.get("progress")) for task in found], least=12),
+            Column("PROGRESS", [drawing.task_progress(task.get("progress")) for task in found], least=12),
             seconds("wait"),
             seconds("queue"),
             seconds("compute"),

@@ -76,8 +76,8 @@ def view(found: Timeline, limit: int, width: int) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    from heliograph.cli.drawing import axis
-    from heliograph.cli.rendering import duration, phase_legend, shown, status_text
+    from heliograph.cli.drawing import axis, phase_legend
+    from heliograph.cli.rendering import duration, shown, status_text
 
     bars: Sequence[Bar] = found.bars
     if limit and len(bars) > limit:

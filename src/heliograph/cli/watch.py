@@ -119,21 +119,21 @@ def _tree(metadata: dict[str, Any], seen: _Seen, now: float) -> RenderableType:
     from rich.text import Text
     from rich.tree import Tree
 
-    from heliograph.cli import rendering
+    from heliograph.cli import drawing, rendering
 
     counts, start = metadata["progress"], metadata["stats"].get("start_time")
     end = metadata["stats"].get("end_time", now if metadata["status"] is WorkflowStatus.RUNNING else None)
     style = rendering.STYLES.get(metadata["status"], "")
     head = Text.assemble((rendering.shown(metadata["workflow_id"]), "bold"), "  ")
     head.append_text(rendering.status_text(metadata["status"])).append("  ")
-    head.append_text(rendering.progress_bar(counts["done"], counts["total"], 30, style))
+    head.append_text(drawing.progress_bar(counts["done"], counts["total"], 30, style))
     head.append(f" {counts['done']}/{counts['total']}", "default")
     if start is not None and end is not None:
         head.append(f"  {rendering.duration(end - start)}", "dim")
     tree = Tree(head)
     for task, since in list(seen.running.items())[:_MOST_RUNNING]:
         line = Text(rendering.shown(task)).append(f"  {rendering.duration(now - since)}  ", "dim")
-        tree.add(line.append_text(rendering.task_progress(seen.progress.get(task), bar=20)))
+        tree.add(line.append_text(drawing.task_progress(seen.progress.get(task), bar=20)))
     if len(seen.running) > _MOST_RUNNING:
         tree.add(Text(f"and {len(seen.running) - _MOST_RUNNING} more", "dim"))
     for task, status in seen.over.items():

@@ -13,7 +13,7 @@ from heliograph.engines.settings import EngineSettings
 from heliograph.engines.takeover import MOST_DEATHS, Appetite, TakeOver, default_own
 from heliograph.graph.plan import Plan
 from heliograph.records.context import running
-from heliograph.records.status import RunReason, WorkflowStatus
+from heliograph.records.status import WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
 from heliograph.scheduling.admission import Admission
 from heliograph.storage.entries import Claim, Submission
@@ -58,16 +58,14 @@ class Engine:
         """As `submit`; returns the output once it is there, or raises why there is none."""
         return self.value(self.submit(plan, workflow_id, user_metadata))
 
-    def resume(self, workflow_id: str, reason: RunReason = RunReason.RESUME) -> OutputFuture:
+    def resume(self, workflow_id: str) -> OutputFuture:
         """Go on with a stored workflow; of a successful one, its output again.
 
         Raises:
             WorkflowNotFoundError: there is none of this id.
             RuntimeError, queue.Full, StorageError: as `submit`.
         """
-        return self._loop.enter(
-            Claim(workflow_id, WorkflowStatus.RUNNING, provenance(), self._store.clock(), reason)
-        )
+        return self._loop.enter(Claim(workflow_id, WorkflowStatus.RUNNING, provenance(), self._store.clock()))
 
     def take(self, own: int | None, most_deaths: int | None = None) -> None:
         """Take workflows that were handed in, and those that lost their engine, until `drain`.

@@ -23,7 +23,7 @@ def failure_of(error: BaseException) -> Failure:
     """What is kept of an exception."""
     return Failure(
         kind=dotted(type(error)),
-        message=_cut(_text(error)),
+        message=_cut(text_of(error)),
         traceback=_traceback(error),
         lineage=lineage(type(error)),
         error=_pickled(error),
@@ -49,6 +49,22 @@ def failure_of_worker(error: WorkflowError, died: bool) -> Failure:
     )
 
 
+def text_of(error: BaseException) -> str:
+    """What it says, if its own code can say it."""
+    try:
+        return str(error)
+    except BaseException:  # anybody's code, which may even raise SystemExit
+        return f"<no text: str() of this {type(error).__name__} fails>"
+
+
+def notes_of(error: BaseException) -> list[str]:
+    """The notes that it has, if its own code can say them."""
+    try:
+        return [note for note in getattr(error, "__notes__", ()) if isinstance(note, str)]
+    except BaseException:  # as above; and `__notes__` may be anything
+        return []
+
+
 def dotted(kind: type) -> str:
     """A type's dotted name.
 
@@ -65,13 +81,6 @@ def lineage(kind: type[BaseException]) -> tuple[str, ...]:
     ('builtins.KeyError', 'builtins.LookupError', 'builtins.Exception', 'builtins.BaseException')
     """
     return tuple([exception_name(base) for base in kind.__mro__ if issubclass(base, BaseException)])
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except BaseException:  # anybody's code, which may even raise SystemExit
-        return f"<no text: str() of this {type(error).__name__} fails>"
 
 
 def _pickled(error: BaseException) -> bytes | None:

@@ -434,16 +434,17 @@ class Loop:
             self._begin(run)
 
     def _resolve(self, run: LiveRun, finish: Finish, receipt: Receipt | None) -> None:
-        """The end of the run is stored: tell who waits."""
-        self._leave(run)
+        """The end of the run is stored: tell who waits, and leave it last: of what is here, all are told."""
         if finish.failed is None:
             output = run.last_output(self._store.checkpoints)
+            self._leave(run)
             run.future.set_result(output)
             return
-        failure = receipt.failure if receipt is not None else None
-        assert failure is not None
-        task_id = run.task_ids[finish.failed]
-        run.future.set_exception(execution_error(run.workflow_id, task_id, failure))
+        assert receipt is not None
+        assert receipt.failure is not None
+        error = execution_error(run.workflow_id, run.task_ids[finish.failed], receipt.failure)
+        self._leave(run)
+        run.future.set_exception(error)
 
     def _leave(self, run: LiveRun) -> None:
         del self._runs[run.key]

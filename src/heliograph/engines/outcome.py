@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from typing import Any
 
 from heliograph.engines.callbacks import call_soon
+from heliograph.engines.failures import notes_of, text_of
 from heliograph.errors import (
     RemoteError,
     StorageCorruptError,
@@ -73,15 +74,36 @@ class OutputFuture(Future[Any]):
             WorkflowCancellationError: it was cancelled.
         """
         self._await()
-        value: StoredValue = super().result(timeout)
-        if not self._loaded:
-            self._loaded.append(load_value(value, self._values))
-        return self._loaded[0]
+        return self._load(super().result(timeout))
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """As `result`, but what it would raise is returned; None: there is an output."""
         self._await()
-        return super().exception(timeout)
+        error = super().exception(timeout)
+        if error is None:
+            try:
+                self._load(super().result(0))
+            except Exception as damaged:  # whatever the code of its classes does
+                return damaged
+        return error
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """The output, in a coroutine; it is loaded in the thread of the event loop."""
+        import asyncio  # it is there: who awaits has an event loop. Who doesn't need not load it
+
+        return asyncio.wrap_future(self).__await__()
+
+    def _get_snapshot(self) -> tuple[bool, bool, Any, BaseException | None]:
+        """Done, cancelled, `result`, `exception`: asyncio of Python 3.14 asks for all of it at once."""
+        if not self.done():
+            return False, False, None, None
+        error = self.exception()
+        return True, False, None if error is not None else self.result(), error
+
+    def _load(self, value: StoredValue) -> Any:
+        if not self._loaded:
+            self._loaded.append(load_value(value, self._values))
+        return self._loaded[0]
 
     def when_settled(self, tell: Callable[[], object]) -> None:
         """As `add_done_callback`, for what is done in no time: it is called by whoever brings the end."""
@@ -139,9 +161,8 @@ def execution_error(
     short = kind.removeprefix("builtins.").removeprefix("heliograph.errors.")
     place = f"workflow {workflow_id!r} failed" + ("" if task_id is None else f" in task {task_id!r}")
     failed = WorkflowExecutionError(f"{place}: {short}: {message}" if message else f"{place}: {short}")
-    cause = failed.__cause__ = rebuilt(kind, message, failure.error)
-    if traceback:
-        cause.add_note(f"In the task {task_id!r}:\n{traceback.rstrip()}")
+    notes = [f"In the task {task_id!r}:\n{traceback.rstrip()}"] if traceback else []
+    failed.__cause__ = rebuilt(kind, message, failure.error, notes)
     return failed
 
 
@@ -169,13 +190,35 @@ def loss_error(workflow_id: str, status: WorkflowStatus | None) -> WorkflowError
             )
 
 
-def rebuilt(kind: str, message: str, error: bytes | None) -> BaseException:
-    """The exception that a task raised, from what is kept of it."""
+def rebuilt(kind: str, message: str, error: bytes | None, notes: Sequence[str] = ()) -> BaseException:
+    """The exception that a task raised, from what is kept of it.
+
+    Loading it, and all that is asked of it, runs anybody's code, which may even raise SystemExit: nothing of
+    that may reach the engine.
+
+    Args:
+        kind: its type, dotted.
+        message: its text.
+        error: it, pickled; None: it could not be.
+        notes: that it gets, where it takes any.
+    """
+    reason = ""
     if error is not None:
         try:
             value = loads(error)
-        except Exception as reason:  # its class may be gone, or anything its code does
-            return RemoteError(f"{kind}: {message} (it can't be rebuilt here: {reason})")
-        if isinstance(value, BaseException):
-            return value
-    return RemoteError(f"{kind}: {message}")
+            if isinstance(value, BaseException):
+                return _noted(value, notes)
+        except BaseException as refusal:
+            reason = f" (it can't be rebuilt here: {text_of(refusal)})"
+    return _noted(RemoteError(f"{kind}: {message}{reason}"), notes)
+
+
+def _noted(error: BaseException, notes: Sequence[str]) -> BaseException:
+    known = notes_of(error)
+    try:
+        for note in notes:
+            if note not in known:
+                error.add_note(note)
+    except BaseException:  # it takes none: then the metadata alone tell where it was raised
+        return error
+    return error

@@ -63,12 +63,12 @@ class Settings:
 
 
 def settings(
-    storage: str | os.PathLike[str] | None,
-    engine: str | None,
-    workers: str | None,
-    num_workers: int | None,
-    max_running_workflows: int | None,
-    max_pending_workflows: int | None,
+    storage: str | os.PathLike[str] | None = None,
+    engine: str | None = None,
+    workers: str | None = None,
+    num_workers: int | None = None,
+    max_running_workflows: int | None = None,
+    max_pending_workflows: int | None = None,
     recover: bool | None = None,
     coordinators: int | None = None,
 ) -> Settings:

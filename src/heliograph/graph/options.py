@@ -68,12 +68,11 @@ class TaskOptions:
     ray: str | None = None
     references: tuple[int, ...] = ()
 
-    def merged(self, given: Mapping[str, Any], valid: tuple[str, ...] = TASK_OPTIONS) -> TaskOptions:
+    def merged(self, given: Mapping[str, Any]) -> TaskOptions:
         """These options with the given ones in place of their own, key by key.
 
         Args:
             given: options by name, as a user wrote them; `CARRIER` holds what `workflow.options` carries.
-            valid: the names that may occur.
 
         Raises:
             ValueError: an unknown option, or a value that can't be.
@@ -81,7 +80,7 @@ class TaskOptions:
         """
         flat = dict(given)
         flat.update(_carried(flat.pop(CARRIER, None)))
-        return replace(self, **_checked(flat, valid))
+        return replace(self, **_checked(flat, TASK_OPTIONS))
 
 
 class GivenOptions(Mapping[str, Any]):

@@ -6,6 +6,7 @@ import io
 import pickle
 import sys
 from collections.abc import Callable
+from types import CodeType
 from typing import Any, BinaryIO, Final
 
 import cloudpickle
@@ -163,9 +164,19 @@ def _file(file: io.TextIOWrapper) -> tuple[Any, ...]:
     raise TypeError(f"cannot pickle an open file: {file!r}")
 
 
+def _code(code: CodeType) -> tuple[Any, ...]:
+    make, given = cloudpickle.Pickler.dispatch_table[CodeType](code)
+    return _in_file, (make, given, code.co_filename)
+
+
+def _in_file(make: Callable[..., CodeType], given: tuple[Any, ...], file: str) -> CodeType:
+    return make(*given).replace(co_filename=file)
+
+
 class _CloudPickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
-    # Left to itself, it reads a text file to its end, and puts a copy of all that in the place of the file.
-    dispatch_table = cloudpickle.Pickler.dispatch_table.new_child({io.TextIOWrapper: _file})
+    # Left to itself, it reads a text file to its end, and puts a copy of all that in the place of the file,
+    # and (from 3.1.3 on) forgets which file code is from, which tracebacks tell.
+    dispatch_table = cloudpickle.Pickler.dispatch_table.new_child({io.TextIOWrapper: _file, CodeType: _code})
 
     def reducer_override(self, value: Any) -> Any:
         reducer = _REDUCERS.get(type(value))

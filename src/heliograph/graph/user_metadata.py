@@ -12,12 +12,11 @@ DEPTH_LIMIT: Final = 100
 """How deep dicts and lists may be nested in it."""
 
 
-def metadata_json(metadata: object, limit: int = METADATA_LIMIT) -> str:
+def metadata_json(metadata: object) -> str:
     """User metadata as JSON text.
 
     Args:
         metadata: a dict; None is an empty one.
-        limit: bytes it may have.
 
     Raises:
         ValueError: it is not a dict, JSON can't hold it, it is too large or nested too deep.
@@ -33,10 +32,10 @@ def metadata_json(metadata: object, limit: int = METADATA_LIMIT) -> str:
         text = json.dumps(metadata, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"metadata must be JSON serialisable: {error}: {_shown(metadata)}") from error
-    if len(text) > limit:
+    if len(text) > METADATA_LIMIT:
         raise ValueError(
-            f"metadata may have {limit:,} bytes as JSON, and these have {len(text):,}: keep large data in "
-            "the task's output, or in a file that the metadata name"
+            f"metadata may have {METADATA_LIMIT:,} bytes as JSON, and these have {len(text):,}: keep large "
+            "data in the task's output, or in a file that the metadata name"
         )
     if text.count("{") + text.count("[") > DEPTH_LIMIT and _depth(metadata) > DEPTH_LIMIT:
         raise ValueError(f"metadata may be nested {DEPTH_LIMIT} levels deep, and these are deeper")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from heliograph.insight.causes import Causes
+from heliograph.insight.named import Named
 from heliograph.insight.path import Link
 from heliograph.insight.stragglers import Straggler
 from heliograph.insight.wording import duration
@@ -20,7 +21,7 @@ LEAST_SHARE: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Bottleneck:
+class Bottleneck(Named):
     """Something that a good share of the critical path went for.
 
     Attributes:
@@ -39,17 +40,6 @@ class Bottleneck:
     function: str | None
     saved: float | None
     sentence: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """By name; what is not known is absent."""
-        return {
-            "kind": self.kind,
-            "seconds": self.seconds,
-            "share": self.share,
-            **({} if self.function is None else {"function": self.function}),
-            **({} if self.saved is None else {"saved": self.saved}),
-            "sentence": self.sentence,
-        }
 
 
 def bottlenecks(

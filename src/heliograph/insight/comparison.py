@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from heliograph.insight.extent import dotted_names, run_extent
+from heliograph.insight.named import Named
 from heliograph.insight.table import Table, Tabular, table_of
 from heliograph.records.status import TaskStatus, WorkflowStatus
 from heliograph.records.trace import Trace
@@ -33,7 +34,7 @@ class Difference(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class Side(Named):
     """One of the two workflows, in figures; of its newest run.
 
     Attributes:
@@ -59,11 +60,6 @@ class Side:
     attempts: int
     cpu_time: float
     peak_rss: int | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """By name; what is not known is absent."""
-        values = {name: getattr(self, name) for name in self.__slots__}
-        return {name: value for name, value in values.items() if value is not None}
 
 
 class TaskSide(NamedTuple):
@@ -125,7 +121,7 @@ class TaskComparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison(Tabular):
+class Comparison(Named, Tabular):
     """Two workflows side by side.
 
     Attributes:
@@ -158,19 +154,6 @@ class Comparison(Tabular):
             columns |= {f"{name}_{side}": list(values) for name, values in whole.columns.items()}
             kinds |= {f"{name}_{side}": kind for name, kind in whole.kinds.items()}
         return Table(columns, kinds)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON can hold it."""
-        return {
-            "a": self.a.to_dict(),
-            "b": self.b.to_dict(),
-            "user_metadata": [difference.to_dict() for difference in self.user_metadata],
-            "code": [difference.to_dict() for difference in self.code],
-            "functions": [difference.to_dict() for difference in self.functions],
-            "only_a": list(self.only_a),
-            "only_b": list(self.only_b),
-            "tasks": [task.to_dict() for task in self.tasks],
-        }
 
 
 def compare(a: Trace, b: Trace) -> Comparison:

@@ -9,9 +9,10 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any, Final
+from typing import Final
 
 from heliograph.insight.extent import dotted_names, waiting_tasks
+from heliograph.insight.named import Named
 from heliograph.insight.table import Table, Tabular, table_of
 from heliograph.records.status import AttemptStatus, TaskStatus, WorkflowStatus
 from heliograph.records.trace import Trace
@@ -24,7 +25,7 @@ HIGH: Final = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate(Tabular):
+class Estimate(Named, Tabular):
     """The time left of a workflow.
 
     Attributes:
@@ -56,11 +57,6 @@ class Estimate(Tabular):
     def table(self) -> Table:
         """It, as one row."""
         return table_of(Estimate, [self])
-
-    def to_dict(self) -> dict[str, Any]:
-        """By name; what is not known is absent."""
-        values = {name: getattr(self, name) for name in Estimate.__slots__} | {"unknown": list(self.unknown)}
-        return {name: value for name, value in values.items() if value is not None}
 
 
 def estimate(trace: Trace, earlier: Samples) -> Estimate:

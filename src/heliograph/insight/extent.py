@@ -13,6 +13,7 @@ from itertools import pairwise
 from operator import le
 from typing import Any, TypeVar
 
+from heliograph.insight.named import Named
 from heliograph.records.status import AttemptStatus, WorkflowStatus
 from heliograph.records.trace import Trace
 from heliograph.records.workflow import RunRecord
@@ -21,7 +22,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Named):
     """Where time went, in seconds.
 
     Attributes:
@@ -48,10 +49,6 @@ class Parts:
         3.5
         """
         return self.wait + self.backoff + self.queue + self.load + self.compute + self.store
-
-    def to_dict(self) -> dict[str, float]:
-        """By name."""
-        return {name: getattr(self, name) for name in PARTS}
 
 
 PARTS = tuple(field.name for field in fields(Parts))

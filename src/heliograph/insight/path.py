@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from typing import Any
 
 from heliograph.insight.causes import Causes
 from heliograph.insight.extent import Parts, dotted_names
+from heliograph.insight.named import Named
 from heliograph.records.status import AttemptStatus
 from heliograph.records.trace import Trace
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class Link(Named):
     """An attempt on the critical path, from when it was let go to when it was over.
 
     Attributes:
@@ -35,19 +35,6 @@ class Link:
     begin: float
     end: float
     parts: Parts
-
-    def to_dict(self) -> dict[str, Any]:
-        """By name."""
-        return {
-            "task_id": self.task_id,
-            "function": self.function,
-            "attempt": self.attempt,
-            "status": self.status,
-            **({} if self.worker_id is None else {"worker_id": self.worker_id}),
-            "begin": self.begin,
-            "end": self.end,
-            "parts": self.parts.to_dict(),
-        }
 
 
 def links(trace: Trace, graph: Causes, path: Sequence[int], waiting: Set[int]) -> tuple[Link, ...]:

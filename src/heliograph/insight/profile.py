@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import partial
 from itertools import accumulate
 from operator import sub
 from typing import Any, NamedTuple
@@ -206,7 +205,7 @@ def _tasks(trace: Trace, graph: Causes, path: Sequence[int], waiting: Set[int]) 
         saved,
         strict=True,
     )
-    return tuple(map(partial(tuple.__new__, TaskProfile), columns))  # as `_make`, but not in Python
+    return tuple(map(TaskProfile._make, columns))
 
 
 def _of_tasks(

@@ -7,10 +7,11 @@ from collections.abc import Set
 from dataclasses import dataclass
 from operator import sub
 from statistics import quantiles
-from typing import Any, Final
+from typing import Final
 
 from heliograph.insight.causes import Causes
 from heliograph.insight.extent import dotted_names, picked
+from heliograph.insight.named import Named
 from heliograph.records.status import AttemptStatus
 from heliograph.records.trace import Trace
 
@@ -22,7 +23,7 @@ FACTOR: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Straggler:
+class Straggler(Named):
     """A task that took much longer than others of the same function.
 
     Attributes:
@@ -36,15 +37,6 @@ class Straggler:
     function: str
     compute: float
     median: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """By name."""
-        return {
-            "task_id": self.task_id,
-            "function": self.function,
-            "compute": self.compute,
-            "median": self.median,
-        }
 
 
 def stragglers(trace: Trace, causes: Causes, waiting: Set[int]) -> tuple[Straggler, ...]:

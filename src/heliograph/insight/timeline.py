@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from heliograph.insight.causes import Causes, causes
 from heliograph.insight.extent import dotted_names, the_run, waiting_tasks
 from heliograph.insight.table import Table, Tabular, table_of
+from heliograph.insight.workers import natural
 from heliograph.records.status import AttemptStatus, WorkflowStatus
 from heliograph.records.trace import Trace
 
@@ -167,18 +168,15 @@ def timeline(trace: Trace, run: int | None = None) -> Timeline:
 def _lanes(trace: Trace, graph: Causes) -> tuple[tuple[Lane, ...], dict[int, int]]:
     """The lanes of a run, and the lane of each attempt that was begun."""
     of, phases, waiting = trace.attempts, graph.extents, waiting_tasks(trace)
-    begun: dict[tuple[str, str, str, int], list[int]] = defaultdict(list)
+    begun: dict[tuple[str, str], list[int]] = defaultdict(list)
     for at, place in enumerate(graph.places):
         worker = WAITS if graph.tasks[at] in waiting else of.worker_id[place]
         if worker is not None and of.started[place] is not None:
-            stem = worker.rstrip("0123456789")  # process-2 comes before process-10
-            number = worker[len(stem) :]
-            begun[of.host[place] or "", stem, worker, int(number) if number else 0].append(at)
+            begun[of.host[place] or "", worker].append(at)
     lanes: list[Lane] = []
     lane_of: dict[int, int] = {}
-    for (host, _, worker, _), attempts in sorted(
-        begun.items(), key=lambda item: (item[0][2] == WAITS, item[0][0], item[0][1], item[0][3])
-    ):
+    for host, worker in sorted(begun, key=lambda name: (name[1] == WAITS, natural(name))):
+        attempts = begun[host, worker]
         slots = _slots(attempts, phases.started, phases.finished)
         pid = of.pid[graph.places[attempts[-1]]]
         first = len(lanes)

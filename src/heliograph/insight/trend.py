@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any, Final
+from typing import Final
+
+from heliograph.insight.named import Named
 
 LEAST: Final = 3
 """Fewer workflows before a change, or since, say nothing."""
@@ -19,7 +21,7 @@ _APART: Final = 0.95
 
 
 @dataclass(frozen=True, slots=True)
-class FunctionRun:
+class FunctionRun(Named):
     """A function in one workflow.
 
     Attributes:
@@ -44,14 +46,9 @@ class FunctionRun:
     memory_p50: float | None
     memory_max: float | None
 
-    def to_dict(self) -> dict[str, Any]:
-        """By name; what is not known is absent."""
-        every = {name: getattr(self, name) for name in self.__slots__}
-        return {name: value for name, value in every.items() if value is not None}
-
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Change(Named):
     """What is another since some workflow.
 
     Attributes:
@@ -66,13 +63,9 @@ class Change:
     now: float
     ratio: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """By name."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
 
 @dataclass(frozen=True, slots=True)
-class Trend:
+class Trend(Named):
     """A function over time.
 
     Attributes:
@@ -86,15 +79,6 @@ class Trend:
     runs: tuple[FunctionRun, ...]
     compute: Change | None
     memory: Change | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON can hold it; what there is not is absent."""
-        return {
-            "function": self.function,
-            "runs": [run.to_dict() for run in self.runs],
-            **({} if self.compute is None else {"compute": self.compute.to_dict()}),
-            **({} if self.memory is None else {"memory": self.memory.to_dict()}),
-        }
 
 
 def function_run(

@@ -7,18 +7,18 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from itertools import repeat
 from operator import sub
-from typing import Any
 
 from heliograph.insight.causes import Causes
 from heliograph.insight.extent import picked
+from heliograph.insight.named import Named
 from heliograph.records.trace import Trace
 
 BUCKETS = 60
-"""Into how many parts of equal length parallelism over time is divided."""
+"""Into how many parts of equal length the time is divided."""
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerUse:
+class WorkerUse(Named):
     """What one worker did in a run.
 
     Attributes:
@@ -35,19 +35,9 @@ class WorkerUse:
     busy: float
     share: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """By name."""
-        return {
-            "worker_id": self.worker_id,
-            "host": self.host,
-            "attempts": self.attempts,
-            "busy": self.busy,
-            "share": self.share,
-        }
-
 
 @dataclass(frozen=True, slots=True)
-class Parallelism:
+class Parallelism(Named):
     """How many attempts ran at once.
 
     Attributes:
@@ -61,15 +51,6 @@ class Parallelism:
     mean: float
     bucket: float
     over_time: tuple[float, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """By name."""
-        return {
-            "peak": self.peak,
-            "mean": self.mean,
-            "bucket": self.bucket,
-            "over_time": list(self.over_time),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +105,7 @@ def worker_use(trace: Trace, causes: Causes, had: Busy) -> tuple[WorkerUse, ...]
         WorkerUse(
             worker, host, len(mine), seconds := _covered(causes, mine), seconds / wall if wall > 0 else 0.0
         )
-        for (host, worker), mine in sorted(of.items(), key=lambda item: _natural(item[0]))
+        for (host, worker), mine in sorted(of.items(), key=lambda item: natural(item[0]))
     )
 
 
@@ -140,39 +121,37 @@ def _covered(causes: Causes, attempts: Sequence[int]) -> float:
     return covered
 
 
-def _natural(name: tuple[str, str]) -> tuple[str, str, int]:
-    """process-2 comes before process-10."""
+def natural(name: tuple[str, str]) -> tuple[str, str, int]:
+    """What workers are ordered by, each with its host before it: process-2 comes before process-10."""
     host, worker = name
     stem = worker.rstrip("0123456789")
     number = worker[len(stem) :]
     return host, stem, int(number) if number else 0
 
 
-def parallelism(causes: Causes, had: Busy, buckets: int = BUCKETS) -> Parallelism:
+def parallelism(causes: Causes, had: Busy) -> Parallelism:
     """How many attempts ran at once, over time.
 
     Args:
         causes: the run.
         had: its attempts that a worker had.
-        buckets: into how many parts the time is divided.
     """
     wall = causes.end - causes.begin
     if wall <= 0 or not had.attempts:
         return Parallelism(0, 0.0, 0.0, ())
     begins = picked(causes.extents.started, had.attempts)
     ends = picked(causes.extents.finished, had.attempts)
-    over_time = _over_time(zip(begins, ends, repeat(1.0)), causes.begin, causes.end, buckets)
+    over_time = _over_time(zip(begins, ends, repeat(1.0)), causes.begin, causes.end)
     mean = sum(map(sub, ends, begins)) / wall
-    return Parallelism(_peak(causes, had), mean, wall / buckets, over_time)
+    return Parallelism(_peak(causes, had), mean, wall / BUCKETS, over_time)
 
 
-def memory_over_time(trace: Trace, causes: Causes, buckets: int = BUCKETS) -> tuple[float, ...]:
+def memory_over_time(trace: Trace, causes: Causes) -> tuple[float, ...]:
     """Bytes that the attempts running at once took: of each its peak, for as long as it ran.
 
     Args:
         trace: the workflow.
         causes: the run.
-        buckets: into how many parts the time is divided.
 
     Returns:
         The mean in each part of the run; nothing where no attempt's memory is known.
@@ -184,18 +163,16 @@ def memory_over_time(trace: Trace, causes: Causes, buckets: int = BUCKETS) -> tu
         for at, memory in enumerate(known)
         if memory is not None and begun[at] is not None
     ]
-    return _over_time(spans, causes.begin, causes.end, buckets) if spans else ()
+    return _over_time(spans, causes.begin, causes.end) if spans else ()
 
 
-def _over_time(
-    spans: Iterable[tuple[float, float, float]], start: float, stop: float, buckets: int
-) -> tuple[float, ...]:
+def _over_time(spans: Iterable[tuple[float, float, float]], start: float, stop: float) -> tuple[float, ...]:
     """The weights of spans (from, to, weight) added up, on average over each part of the time."""
-    width, last = (stop - start) / buckets, buckets - 1
+    width, last = (stop - start) / BUCKETS, BUCKETS - 1
     if width <= 0:
         return ()
     # What a span covers of its first and last bucket is counted there; of those between, by difference.
-    part, change = [0.0] * buckets, [0.0] * (buckets + 1)
+    part, change = [0.0] * BUCKETS, [0.0] * (BUCKETS + 1)
     for begin, end, weight in spans:
         first, final = int((begin - start) / width), int((end - start) / width)
         if final > last:  # the end itself belongs to the last one
@@ -208,7 +185,7 @@ def _over_time(
         change[first + 1] += weight
         change[final] -= weight
     over_time, full = [], 0.0
-    for bucket in range(buckets):
+    for bucket in range(BUCKETS):
         full += change[bucket]
         over_time.append(full + part[bucket] / width)
     return tuple(over_time)

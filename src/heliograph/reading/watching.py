@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
+from heliograph.errors import WorkflowNotFoundError
 from heliograph.reading.opened import checked_flag, checked_limit, checked_task, found_key, no_task, session
 from heliograph.records.status import ACTIVE
 
@@ -72,8 +73,8 @@ class Watch:
         # First how it stands, then the changes: the last one is stored with the status that ends the watch.
         store = session().store
         record = found(store, self._workflow_id)
-        if record.key != self._key:
-            raise no_workflow(self._workflow_id)
+        if record.key != self._key:  # another one has its id now
+            raise WorkflowNotFoundError(f"workflow {self._workflow_id!r} was deleted while it was watched")
         changes = store.watching.changes(self._key, *self._place)
         if changes:
             self._place = changes[-1].number, changes[-1].place
@@ -81,13 +82,6 @@ class Watch:
         elif not self._wait or record.status not in ACTIVE:
             self._is_over = True
         return bool(changes) or self._is_over
-
-
-def no_workflow(workflow_id: str) -> Exception:
-    """Another one has its id now."""
-    from heliograph.errors import WorkflowNotFoundError
-
-    return WorkflowNotFoundError(f"workflow {workflow_id!r} was deleted while it was watched")
 
 
 def watch(workflow_id: str, after: str | None = None, *, wait: bool = True) -> Watch:

@@ -128,8 +128,8 @@ def attempt_metadata(record: AttemptRecord, before: AttemptRecord | None = None)
             backoff_reason=_backoff_reason(record, before),
             **_report(record.report),
         ),
-        "phases": _phases(record.phases),
-        "durations": _durations(record),
+        "phases": _fields(record.phases),
+        "durations": durations(record.phases, record.backoff),
         "resources": _resources(record.resources),
     }
 
@@ -163,14 +163,18 @@ def _stats(attempt: AttemptRecord) -> dict[str, Any]:
     phases = attempt.phases
     return {
         **_known(start_time=phases.started, end_time=phases.finished),
-        **_durations(attempt),
+        **durations(attempt.phases, attempt.backoff),
         **_resources(attempt.resources),
     }
 
 
-def _durations(attempt: AttemptRecord) -> dict[str, float]:
-    """Seconds from phase to phase; one that was not reached is absent."""
-    phases = attempt.phases
+def durations(phases: Phases, backoff: float) -> dict[str, float]:
+    """Seconds from phase to phase of an attempt; one that was not reached is absent.
+
+    Args:
+        phases: when they began.
+        backoff: seconds that it waited because of the attempt before.
+    """
     spans = {
         "wait": (phases.created, phases.ready),
         "queue": (phases.ready, phases.started),
@@ -184,36 +188,15 @@ def _durations(attempt: AttemptRecord) -> dict[str, float]:
         for name, (begin, end) in spans.items()
         if begin is not None and end is not None
     }
-    if attempt.backoff and "wait" in known:
-        known["wait"] = max(known["wait"] - attempt.backoff, 0.0)
-    return known | {"backoff": attempt.backoff} if attempt.backoff else known
-
-
-def _phases(phases: Phases) -> dict[str, float]:
-    return _known(
-        created=phases.created,
-        ready=phases.ready,
-        submitted=phases.submitted,
-        started=phases.started,
-        loaded=phases.loaded,
-        finished=phases.finished,
-        serialised=phases.serialised,
-        stored=phases.stored,
-    )
+    if backoff and "wait" in known:
+        known["wait"] = max(known["wait"] - backoff, 0.0)
+    return known | {"backoff": backoff} if backoff else known
 
 
 def _resources(used: Resources) -> dict[str, Any]:
-    known = _known(
-        cpu_time=used.cpu_time,
-        peak_rss=used.peak_rss,
-        read_bytes=used.read_bytes,
-        write_bytes=used.write_bytes,
-        voluntary_switches=used.voluntary_switches,
-        involuntary_switches=used.involuntary_switches,
-        exit_code=used.exit_code,
-        signal=used.signal,
-    )
-    return known | {"measured": used.measured} if known else {}
+    known = _fields(used)
+    measured = known.pop("measured")
+    return known | {"measured": measured} if known else {}
 
 
 def _function(function: FunctionRecord) -> dict[str, Any]:
@@ -302,6 +285,10 @@ def _run_error(run: RunRecord | WorkflowRecord) -> dict[str, Any] | None:
     if run.error_type is None:
         return None
     return _known(type=run.error_type, message=run.error_message, task_id=run.error_task)
+
+
+def _fields(named: Phases | Resources) -> dict[str, Any]:
+    return {key: value for key, value in zip(named._fields, named, strict=True) if value is not None}
 
 
 def _known(**values: Any) -> dict[str, Any]:

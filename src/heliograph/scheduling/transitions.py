@@ -1,7 +1,4 @@
-"""The tables: which status a task and a run may have after which.
-
-All moves are here and nowhere else; the machine refuses any other.
-"""
+"""Which status a task may have after which: all moves are here, and the machine refuses any other."""
 
 from __future__ import annotations
 
@@ -9,7 +6,6 @@ from collections.abc import Mapping
 from typing import Final
 
 from heliograph.records.status import TaskStatus as Task
-from heliograph.records.status import WorkflowStatus as Workflow
 
 TASK_MOVES: Final[Mapping[Task, frozenset[Task]]] = {
     # In a resume, a task that had returned a continuation goes on waiting for it.
@@ -23,20 +19,9 @@ TASK_MOVES: Final[Mapping[Task, frozenset[Task]]] = {
     Task.CANCELED: frozenset(),
 }
 
-RUN_MOVES: Final[Mapping[Workflow, frozenset[Workflow]]] = {
-    Workflow.PENDING: frozenset({Workflow.RUNNING, Workflow.CANCELED, Workflow.RESUMABLE}),
-    Workflow.RUNNING: frozenset(
-        {Workflow.SUCCESSFUL, Workflow.FAILED, Workflow.CANCELED, Workflow.RESUMABLE}
-    ),
-    Workflow.RESUMABLE: frozenset(),
-    Workflow.SUCCESSFUL: frozenset(),
-    Workflow.FAILED: frozenset(),
-    Workflow.CANCELED: frozenset(),
-}
-
 
 class IllegalMoveError(AssertionError):
-    """The machine was about to make a move that is not in the tables; its state is unchanged."""
+    """The machine was about to make a move that is not in the table; its state is unchanged."""
 
 
 def initial_status(upstream: tuple[int, ...]) -> Task:

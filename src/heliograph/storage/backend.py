@@ -17,6 +17,10 @@ class UndoneError(StorageError):
     """The database undid the transaction for another one's sake; the same again may well succeed."""
 
 
+class NotAsHopedError(StorageError):
+    """A transaction that hoped for what it did not ask was undone: what it expected was not there."""
+
+
 class Backend(Protocol):
     """One database of one kind.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -125,11 +126,13 @@ class Database:
         Raises:
             StorageError: as `work`; or the server does not come back.
         """
-        pauses, end = iter(_PAUSES), time.monotonic() + _PATIENCE_SECONDS
+        pauses, end = iter(_PAUSES), math.inf
         while True:
             try:
                 return work()
             except StorageUnreachableError:
+                # From here on, not from before: who was stopped in a transaction for as long tries again too.
+                end = min(end, time.monotonic() + _PATIENCE_SECONDS)
                 if time.monotonic() > end or self._is_leaving.wait(next(pauses, _PAUSES[-1])):
                     raise
 

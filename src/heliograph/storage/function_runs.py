@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, bindparam, literal_column, select
-
 from heliograph.records.status import AttemptStatus
-from heliograph.storage import schema
 from heliograph.storage.database import Database
-from heliograph.storage.statements import Prepared
+from heliograph.storage.rendered import statements
 
 EACH: Final = 1_000
 """Attempts of one workflow that are looked at."""
@@ -43,41 +40,7 @@ class FunctionRuns:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        workflows, functions = schema.workflows, schema.functions
-        tasks, attempts = schema.tasks, schema.attempts
-        of_workflow: BindParameter[int] = bindparam("of_workflow")
-        self._newest = Prepared(
-            select(functions.c.workflow, functions.c.function, functions.c.module)
-            .where(functions.c.qualname == bindparam("of_name"))
-            .order_by(functions.c.workflow.desc())
-            .limit(bindparam("most"))
-            .offset(literal_column("0")),
-            database.dialect,
-        )
-        self._next = Prepared(
-            select(functions.c.qualname)
-            .where(functions.c.qualname > bindparam("before"))
-            .order_by(functions.c.qualname)
-            .limit(literal_column("1"))
-            .offset(literal_column("0")),
-            database.dialect,
-        )
-        self._workflow = Prepared(
-            select(workflows.c.workflow_id, workflows.c.created_time).where(workflows.c.key == of_workflow),
-            database.dialect,
-        )
-        self._attempts = Prepared(
-            select(attempts.c.status, attempts.c.loaded, attempts.c.finished, attempts.c.peak_rss)
-            .select_from(
-                tasks.join(
-                    attempts, (attempts.c.workflow == tasks.c.workflow) & (attempts.c.task == tasks.c.task)
-                )
-            )
-            .where(tasks.c.workflow == of_workflow, tasks.c.function == bindparam("of_function"))
-            .limit(literal_column(str(EACH)))
-            .offset(literal_column("0")),
-            database.dialect,
-        )
+        self._said = statements(database.kind, "function_runs")
 
     def names(self) -> list[str]:
         """The dotted names of all functions: of each name, of the modules that have had it of late.
@@ -87,9 +50,9 @@ class FunctionRuns:
         found: set[str] = set()
         before = ""
         with self._database.snapshot() as connection:
-            while (row := self._next.ask(connection, before=before).first()) is not None:
+            while (row := self._said.next.ask(connection, before=before).first()) is not None:
                 before = row.qualname
-                newest = self._newest.ask(connection, of_name=before, most=_MODULES)
+                newest = self._said.newest.ask(connection, of_name=before, most=_MODULES)
                 found.update(f"{one.module}.{before}" for one in newest)
         return sorted(found)
 
@@ -105,13 +68,15 @@ class FunctionRuns:
         with self._database.snapshot() as connection:
             for split in range(1, len(parts)):
                 module, qualname = ".".join(parts[:split]), ".".join(parts[split:])
-                rows = self._newest.ask(connection, of_name=qualname, most=4 * limit)
+                rows = self._said.newest.ask(connection, of_name=qualname, most=4 * limit)
                 found += [(row.workflow, row.function) for row in rows if row.module == module]
             runs = []
             for workflow, function in sorted(found)[-limit:]:
-                whose = self._workflow.ask(connection, of_workflow=workflow).first()
+                whose = self._said.workflow.ask(connection, of_workflow=workflow).first()
                 assert whose is not None
-                attempts = self._attempts.ask(connection, of_workflow=workflow, of_function=function).all()
+                attempts = self._said.attempts.ask(
+                    connection, of_workflow=workflow, of_function=function
+                ).all()
                 runs.append(_run(whose.workflow_id, whose.created_time, attempts))
         return sorted((run for run in runs if run.failed or run.compute), key=lambda run: run.created_time)
 

@@ -11,35 +11,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, cast
-
-from sqlalchemy import (
-    BindParameter,
-    Dialect,
-    and_,
-    bindparam,
-    delete,
-    exists,
-    func,
-    insert,
-    literal_column,
-    or_,
-    select,
-    update,
-)
-from sqlalchemy.sql import ClauseElement
+from typing import Any, cast
 
 from heliograph.records.event import EventState, Handed, SendOrder, SentEvent, Waiting
-from heliograph.records.status import ACTIVE, TASK_OVER, TaskStatus, WorkflowStatus
-from heliograph.storage import rows, schema
+from heliograph.records.status import ACTIVE, TaskStatus, WorkflowStatus
+from heliograph.storage import rows
 from heliograph.storage.connection import Connection
 from heliograph.storage.database import Database, patient
 from heliograph.storage.liveness import derived_status
 from heliograph.storage.news import Word
-from heliograph.storage.owners import OWNER_COLUMNS, with_owner
-from heliograph.storage.statements import Prepared, constant, constants, replacing
-
-_LOOK_AT_ONCE: Final = 500  # databases limit the parameters of a statement
+from heliograph.storage.rendered import statements
+from heliograph.storage.statement import listed
 
 
 class Mailbox:
@@ -57,7 +39,7 @@ class Mailbox:
         self._database = database
         self._clock = clock
         self._lease_clock = lease_clock
-        self._made: _Statements | None = None
+        self._statements = statements(database.kind, "mailbox")
 
     # -- for listeners
 
@@ -176,19 +158,12 @@ class Mailbox:
         Returns:
             Whether each of them does, by its number.
         """
-        events_, workflows = schema.http_events, schema.workflows
         settled = dict.fromkeys(events, True)  # deleted, unless it is found
+        of_events = listed(events, self._database.kind)
         with self._database.read() as connection:
-            for start in range(0, len(events), _LOOK_AT_ONCE):
-                part = events[start : start + _LOOK_AT_ONCE]
-                found = connection.execute(
-                    select(events_.c.event, events_.c.state, workflows.c.status)
-                    .join(workflows, workflows.c.key == events_.c.workflow)
-                    .where(events_.c.event.in_(part))
-                )
-                for row in found:
-                    is_open = WorkflowStatus(row.status) in ACTIVE
-                    settled[row.event] = row.state == EventState.CHECKPOINTED or not is_open
+            for row in self._statements.standing.ask(connection, of_events=of_events):
+                is_open = WorkflowStatus(row.status) in ACTIVE
+                settled[row.event] = row.state == EventState.CHECKPOINTED or not is_open
         return settled
 
     @patient
@@ -265,29 +240,25 @@ class Mailbox:
     def _sent_at(
         self, connection: Connection, key: int, order: SendOrder, sent_time: float
     ) -> SentEvent | None:
-        events = schema.http_events
-        of_place = (events.c.workflow == key, events.c.event_key == order.event_key)
-        sent = select(events.c.event, events.c.state).where(*of_place, events.c.sent_time == sent_time)
-        row = connection.execute(sent).first()
+        row = self._statements.sent_at.ask(
+            connection, of_workflow=key, of_key=order.event_key, of_time=sent_time
+        ).first()
         return None if row is None else SentEvent(row.event, EventState(row.state))
 
     def _store(
         self, connection: Connection, key: int, order: SendOrder, state: EventState, sent_time: float
     ) -> SentEvent:
-        result = connection.execute(
-            insert(schema.http_events)
-            .values(
-                workflow=key,
-                event_key=order.event_key,
-                state=state.value,
-                payload=order.payload,
-                is_kept=order.keep,
-                sender_key=order.sender_key,
-                sent_time=sent_time,
-            )
-            .returning(schema.http_events.c.event)
+        stored = self._statements.store.ask(
+            connection,
+            workflow=key,
+            event_key=order.event_key,
+            state=state.value,
+            payload=order.payload,
+            is_kept=order.keep,
+            sender_key=order.sender_key,
+            sent_time=sent_time,
         )
-        return SentEvent(result.scalar_one(), state)
+        return SentEvent(stored.scalar_one(), state)
 
     def _refusal(
         self, connection: Connection, key: int, status: WorkflowStatus, order: SendOrder
@@ -302,130 +273,6 @@ class Mailbox:
                 "checkpointed yet; nobody waits for another one"
             )
         return SentEvent(refusal=f"no task of {place} waits for event_key {order.event_key!r} now")
-
-    @property
-    def _statements(self) -> _Statements:
-        # Few programs use the mailbox: those that don't should not have to prepare its statements.
-        if self._made is None:
-            self._made = _Statements(self._database.dialect)
-        return self._made
-
-
-class _Statements:
-    """What the mailbox says to the database, prepared once."""
-
-    def __init__(self, dialect: Dialect) -> None:
-        events, listeners = schema.http_events, schema.http_listeners
-        workflows, tasks = schema.workflows, schema.tasks
-        of_workflow: BindParameter[int] = bindparam("of_workflow")
-        of_key: BindParameter[str] = bindparam("of_key")
-        of_task: BindParameter[str] = bindparam("of_task")
-        by_event = events.c.event == bindparam("of_event")
-        by_id = select(workflows.c.key).where(workflows.c.workflow_id == bindparam("of_id")).scalar_subquery()
-        by_place = and_(events.c.workflow == of_workflow, events.c.event_key == of_key)
-        count_events = select(func.count()).select_from(events).where(by_place)
-
-        def prepared(statement: ClauseElement, *columns: str) -> Prepared:
-            return Prepared(statement, dialect, columns)
-
-        registered = and_(listeners.c.workflow == workflows.c.key, listeners.c.task_id == of_task)
-        self.current = prepared(
-            select(workflows.c.key, listeners.c.attempt)
-            .select_from(workflows.outerjoin(listeners, registered))
-            .where(
-                workflows.c.workflow_id == bindparam("of_id"),
-                workflows.c.run == bindparam("of_run"),
-                workflows.c.status.in_(constants(ACTIVE)),
-            )
-        )
-        is_mine = and_(events.c.state == constant(EventState.TAKEN), events.c.task_id == of_task)
-        is_free = events.c.state.in_(constants([EventState.KEPT, EventState.SENT]))
-        self.next = prepared(
-            select(events.c.event, events.c.payload)
-            .where(by_place, or_(is_mine, is_free))
-            .order_by((events.c.state != constant(EventState.TAKEN)), events.c.event)
-            .limit(literal_column("1"))
-            .offset(literal_column("0"))  # else SQLite's compiler adds one as a parameter
-        )
-        self.take = prepared(update(events).where(by_event), "state", "task_id", "attempt")
-        self.register = prepared(replacing(listeners, dialect), *listeners.c.keys())
-        self.served = prepared(
-            delete(listeners).where(listeners.c.workflow == of_workflow, listeners.c.task_id == of_task)
-        )
-        self.unregister = prepared(
-            delete(listeners).where(
-                listeners.c.workflow == by_id,
-                listeners.c.task_id == of_task,
-                listeners.c.attempt == bindparam("of_attempt"),
-            )
-        )
-        self.release = prepared(
-            update(events).where(
-                by_event,
-                events.c.state == constant(EventState.TAKEN),
-                events.c.task_id == of_task,
-                events.c.attempt == bindparam("of_attempt"),
-            ),
-            "state",
-            "task_id",
-            "attempt",
-        )
-        self.sent = prepared(
-            select(workflows.c.workflow_id, events.c.event_key)
-            .select_from(events.join(workflows, workflows.c.key == events.c.workflow))
-            .where(events.c.state == constant(EventState.SENT))
-        )
-        took = and_(tasks.c.workflow == events.c.workflow, tasks.c.task_id == events.c.task_id)
-        self.checkpoint = prepared(
-            update(events).where(
-                events.c.workflow == by_id,
-                events.c.event_key == of_key,
-                events.c.state == constant(EventState.TAKEN),
-                exists().where(took, tasks.c.status == constant(TaskStatus.SUCCESSFUL)),
-            ),
-            "state",
-            "payload",
-        )
-        self.workflow = prepared(
-            select(workflows.c.key, workflows.c.status, workflows.c.run, *OWNER_COLUMNS)
-            .select_from(with_owner())
-            .where(workflows.c.workflow_id == bindparam("of_id"))
-        )
-        self.known = prepared(
-            select(events.c.event, events.c.state, events.c.payload).where(
-                by_place, events.c.sender_key == bindparam("of_sender_key")
-            )
-        )
-        listening = and_(tasks.c.workflow == listeners.c.workflow, tasks.c.task_id == listeners.c.task_id)
-        self.listeners = prepared(
-            select(func.count())
-            .select_from(listeners.join(tasks, listening))
-            .where(
-                listeners.c.workflow == of_workflow,
-                listeners.c.event_key == of_key,
-                listeners.c.run == bindparam("of_run"),
-                # A worker that is killed can't say that it waits no more.
-                tasks.c.status.not_in(constants(TASK_OVER)),
-            )
-        )
-        self.unseen = prepared(count_events.where(events.c.state == constant(EventState.SENT)))
-        self.pending = prepared(
-            count_events.where(events.c.state.in_(constants([EventState.SENT, EventState.TAKEN])))
-        )
-        self.event = prepared(
-            select(
-                workflows.c.key,
-                events.c.state,
-                events.c.is_kept,
-                workflows.c.workflow_id,
-                workflows.c.status,
-                tasks.c.status.label("task_status"),
-            )
-            .select_from(events.join(workflows, workflows.c.key == events.c.workflow).outerjoin(tasks, took))
-            .where(by_event)
-        )
-        self.close = prepared(update(events).where(by_event), "state", "payload")
-        self.withdraw = prepared(delete(events).where(by_event))
 
 
 def _listener_row(key: int, one: Waiting) -> dict[str, Any]:

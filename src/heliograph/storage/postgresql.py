@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from heliograph.errors import StorageError, StorageUnreachableError
-from heliograph.storage.backend import UndoneError
+from heliograph.storage.backend import NotAsHopedError, UndoneError
 from heliograph.storage.clocks import ServerClock
 from heliograph.storage.connection import Connection
 from heliograph.storage.location import Location
@@ -308,6 +308,8 @@ class PostgreSQL:
         state = getattr(error, "sqlstate", None) or ""
         if state in ("40P01", "40001"):
             return UndoneError(f"{where}: {text}")
+        if state in ("22012", "23505"):  # see `TerseConnection.expect_one`; a row that is there already
+            return NotAsHopedError(f"{where}: {text}")
         for sign, means in _MEANINGS.items():
             if state == sign or (not state and sign in text):
                 kind = StorageUnreachableError if sign in _PASSING else StorageError

@@ -6,6 +6,10 @@ a trip over the network besides. So changes that need nothing of each other trav
 (PostgreSQL's manual, 7.8.4, "Data-Modifying Statements in WITH"). They all see the moment before it; so a
 change that so much as names a table of one that waits goes after that one.
 
+If that one statement is all there is to a transaction, it goes without BEGIN and COMMIT, since a statement by
+itself is one. So that it may be, a change that has to meet a row (`expect_one`) is not asked how many it met:
+the statement fails if it met none.
+
 Nothing is pipelined: in a pipeline the server does not take a client for idle that is stopped between two
 statements, and would keep what the transaction has locked from all others for as long.
 """
@@ -53,6 +57,15 @@ class TerseConnection(psycopg.Connection[Any]):
             return super().execute(query, params, **options)
         return self._transaction.take(query, params)
 
+    def expect_one(self, query: str, params: Mapping[str, Any]) -> None:
+        """A change within a transaction that has to change a row.
+
+        Raises:
+            psycopg.errors.DivisionByZero: it changed none; here or later, at the commit at the latest.
+        """
+        assert self._transaction is not None
+        self._transaction.expect_one(query, params)
+
     def cursor(self, *given: Any, **options: Any) -> Any:
         """As the driver's; what was taken is done before."""
         if self._transaction is not None:
@@ -68,18 +81,29 @@ class _Transaction:
         self._has_begun = False
         self._waiting: list[tuple[str, Mapping[str, Any]]] = []
         self._named: frozenset[str] = frozenset()  # tables, by those that wait
+        self._expected: int | None = None  # which of those that wait has to change a row
 
     def take(self, query: str, params: Mapping[str, Any] | None) -> Any:
         """A statement; returns what has its answer."""
         if params is None or not query.startswith(_CHANGES):
             self._say_waiting()
             return self._say(query, params)
+        self._add(query, params)
+        return self._say_waiting() if " RETURNING " in query else self
+
+    def expect_one(self, query: str, params: Mapping[str, Any]) -> None:
+        """See `TerseConnection.expect_one`."""
+        if self._expected is not None:
+            self._say_waiting()
+        self._add(f"{query} RETURNING 1", params)
+        self._expected = len(self._waiting) - 1
+
+    def _add(self, query: str, params: Mapping[str, Any]) -> None:
         named = _tables_in(query)
         if not self._named.isdisjoint(named):
             self._say_waiting()
         self._waiting.append((query, params))
         self._named |= named
-        return self._say_waiting() if " RETURNING " in query else self
 
     @property
     def rowcount(self) -> int:
@@ -93,22 +117,26 @@ class _Transaction:
 
     def commit(self) -> None:
         """Say all that waits, and commit."""
-        self._say_waiting()
         if self._has_begun:
+            self._say_waiting()
             self._run("COMMIT", None)
+        else:
+            self._has_begun = True  # a statement by itself is a transaction
+            self._say_waiting()
 
     def _say_waiting(self) -> Any:
         if not self._waiting:
             return None
         waiting, self._waiting, self._named = self._waiting, [], frozenset()
-        if len(waiting) == 1:
+        expected, self._expected = self._expected, None
+        if len(waiting) == 1 and expected is None:
             return self._say(*waiting[0])
         values = {
             f"s{number}_{name}": value
             for number, (_, given) in enumerate(waiting)
             for name, value in given.items()
         }
-        return self._say(_joined(tuple([query for query, _ in waiting])), values)
+        return self._say(_joined(tuple([query for query, _ in waiting]), expected), values)
 
     def _say(self, query: str, params: Mapping[str, Any] | None) -> Any:
         self._begin()
@@ -148,6 +176,8 @@ def _tables_in(query: str) -> frozenset[str]:
 
 
 @functools.lru_cache(1_000)  # of all ways to join them, few ever occur
-def _joined(queries: tuple[str, ...]) -> str:
-    *before, last = [_PLACE.sub(rf"%(s{number}_\1)s", query) for number, query in enumerate(queries)]
-    return f"WITH {', '.join([f's{number} AS ({query})' for number, query in enumerate(before)])} {last}"
+def _joined(queries: tuple[str, ...], expected: int | None) -> str:
+    said = [_PLACE.sub(rf"%(s{number}_\1)s", query) for number, query in enumerate(queries)]
+    # An error is the only thing by which a statement can undo itself, and this one costs no function.
+    last = said.pop() if expected is None else f"SELECT 1 / count(*) FROM s{expected}"
+    return f"WITH {', '.join([f's{number} AS ({query})' for number, query in enumerate(said)])} {last}"

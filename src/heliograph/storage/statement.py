@@ -191,6 +191,8 @@ class Statement:
 
     def put(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """As `tell`, for an insert: each row has the values of its `columns`, in their order."""
+        if not rows:
+            return
         if not self._sql:
             self._prepare()
         if not self._is_in_order:
@@ -217,6 +219,16 @@ class Statement:
             raw.execute(self._sql, self._pick(rows[0]))
         elif self._bulk is None or not self._bulk.tell(raw, rows):
             raw.cursor().executemany(self._sql, [self._pick(row) for row in rows])
+
+    def expect(self, connection: Connection, row: Row) -> None:
+        """Run it for this on a server, where it has to change a row of its table, or nothing is done at all.
+
+        Raises:
+            psycopg.Error: it changed none; here or later, at the commit at the latest.
+        """
+        if not self._sql:
+            self._prepare()
+        connection.raw.expect_one(self._sql, self._pick(row))
 
     def changed(self, connection: Connection, row: Row) -> int:
         """Run it for this, straight on the driver; returns how many rows of its table it changed."""

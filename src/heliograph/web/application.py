@@ -75,7 +75,7 @@ def make(
 
 def _routes(events: Events, login: Login) -> list[BaseRoute]:
     return [
-        Route("/event/send_event/{workflow_id}", events.send, methods=["POST"]),
+        Route("/event/send_event/{workflow_id:path}", events.send, methods=["POST"]),
         Route("/", reading(workflows.show)),
         Route("/facets", reading(workflows.facets)),
         Route("/activity", reading(workflows.activity)),

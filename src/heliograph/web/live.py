@@ -12,9 +12,12 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from heliograph.errors import WorkflowError
+from heliograph.web import asking
+from heliograph.web.site import open_storage, site_of
 
 MOST_STREAMS: Final = 1000
 PAUSE: Final = 1.0
@@ -68,21 +71,28 @@ class Live:
         self._beats: dict[str, _Beat] = {}
         self.count = 0
 
-    def stream(self, key: str, look: Look, seen: str | None) -> StreamingResponse:
+    def stream(self, request: Request, key: str, look: Look) -> StreamingResponse:
         """A stream of server-sent events.
 
         Args:
+            request: tells the mark of what its page shows.
             key: streams of the same key share their looks.
-            look: how it is.
-            seen: the mark of what the page shows.
+            look: how it is; the storage is open when it is called.
 
         Raises:
             HTTPException: 503, too many are open.
         """
         if self.count >= MOST_STREAMS:
             raise HTTPException(503, f"{MOST_STREAMS} event streams are open", {"Retry-After": "10"})
+        storage = site_of(request).storage
+
+        def looked() -> str:
+            open_storage(storage)
+            return look()
+
+        seen = request.headers.get("last-event-id") or asking.text(request, "seen")
         return StreamingResponse(
-            self._events(key, look, seen),
+            self._events(key, looked, seen),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )

@@ -1,8 +1,7 @@
 """What the pool and its worker processes say to each other: pickles, each after its length.
 
 To the worker: one `Setup`, then attempts. From it: one `READY`, then an answer for each attempt it began, in
-order. What a pickle holds are plain tuples: dataclasses pickle ten times slower, and that would be most of
-what a trivial task costs.
+order. What a pickle holds are plain tuples, see `packing`.
 
 The async worker has any number of attempts at the same time and answers each when it is done. There a ticket
 is just a number, and one more message goes both ways, which is tickets by themselves: to the worker, attempts
@@ -26,8 +25,9 @@ from operator import attrgetter
 from typing import Final, NamedTuple
 
 from heliograph.engines.executor import AttemptKey, Payload, Receipt, Work
+from heliograph.engines.packing import plain_receipt, plain_work, receipt_of, work_of
 from heliograph.graph.frozen import record
-from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, Worker
+from heliograph.records.attempt import Worker
 from heliograph.records.report import Line, Point, Progress, Report
 
 TICKETS: Final = 256
@@ -72,91 +72,35 @@ class Answer(NamedTuple):
     receipt: Receipt
 
 
-_value: Final = attrgetter(*StoredValue.__match_args__)
-_failure: Final = attrgetter(*Failure.__match_args__)
-
-
 def pack_order(
     work: Work, ticket: int, submitted: float, is_known: bool, forget: bool, is_alone: bool
 ) -> bytes:
     """An attempt as bytes; without its function where the worker has it already."""
     function = work.function
-    return pickle.dumps(
-        (
-            ticket,
-            forget,
-            is_alone,
-            submitted,
-            tuple(work.key),
-            work.workflow_id,
-            work.task_id,
-            function.token,
-            None if is_known else (function.name, function.data),
-            work.arguments if isinstance(work.arguments, bytes) else _value(work.arguments),
-            [_value(value) for value in work.inputs],
-            work.wraps,
-            work.caught_wraps,
-            work.values,
-        ),
-        5,
-    )
+    sent = None if is_known else (function.token, function.name, function.data)
+    return pickle.dumps((ticket, forget, is_alone, submitted, sent, plain_work(work)), 5)
 
 
 def unpack_order(data: bytes, known: dict[int, Payload]) -> Order:
     """The attempt that `pack_order` packed; `known` is what this worker has been sent, and is kept up."""
-    ticket, forget, is_alone, submitted, key, workflow_id, task_id, token, sent, arguments, inputs, *rest = (
-        pickle.loads(data)
-    )
+    ticket, forget, is_alone, submitted, sent, plain = pickle.loads(data)
     if forget:
         known.clear()
     if sent is not None:
-        known[token] = Payload(sent[0], token, sent[1])
-    work = Work(
-        AttemptKey(*key),
-        workflow_id,
-        task_id,
-        known[token],
-        arguments if isinstance(arguments, bytes) else StoredValue(*arguments),
-        tuple([StoredValue(*value) for value in inputs]),
-        *rest,
-    )
-    return Order(ticket, forget, is_alone, submitted, work)
+        token, name, function = sent
+        known[token] = Payload(name, token, function)
+    return Order(ticket, forget, is_alone, submitted, work_of(plain, known))
 
 
 def pack_answer(ticket: int, seconds: float, receipt: Receipt) -> bytes:
     """A receipt as bytes; who and which attempt the pool knows by itself."""
-    output, failure, caught = receipt.output, receipt.failure, receipt.caught
-    return pickle.dumps(
-        (
-            ticket,
-            seconds,
-            tuple(receipt.phases),
-            tuple(receipt.resources),
-            None if output is None else _value(output),
-            None if failure is None else _failure(failure),
-            None if caught is None else _value(caught),
-            receipt.continuation,
-            [_value(value) for value in receipt.arguments],
-        ),
-        5,
-    )
+    return pickle.dumps((ticket, seconds, plain_receipt(receipt)), 5)
 
 
 def unpack_answer(data: bytes, key_of: Callable[[int], AttemptKey], worker: Worker) -> Answer:
     """The receipt that `pack_answer` packed, of the attempt that has this ticket."""
-    ticket, seconds, phases, resources, output, failure, caught, continuation, arguments = pickle.loads(data)
-    receipt = Receipt(
-        key_of(ticket),
-        worker,
-        Phases(*phases),
-        Resources(*resources),
-        None if output is None else StoredValue(*output),
-        None if failure is None else Failure(*failure),
-        None if caught is None else StoredValue(*caught),
-        continuation,
-        tuple([StoredValue(*value) for value in arguments]),
-    )
-    return Answer(ticket, seconds, receipt)
+    ticket, seconds, plain = pickle.loads(data)
+    return Answer(ticket, seconds, receipt_of(plain, key_of(ticket), worker))
 
 
 def pack_tickets(tickets: Iterable[int]) -> bytes:

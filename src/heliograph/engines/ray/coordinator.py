@@ -249,9 +249,12 @@ def _output_within(seconds: float, future: OutputFuture) -> StoredValue | None:
     """The output of a workflow, if it is there so soon, and so small that it needs no object of Ray's."""
     settled = threading.Event()
     future.when_settled(settled.set)
-    if not settled.wait(seconds) or future.exception() is not None:
+    if not settled.wait(seconds):
         return None
-    value = future.stored()
+    try:
+        value = future.stored()
+    except Exception:  # whatever ended it without an output; whoever waits for that is told
+        return None
     return None if value.data is None else value
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import time
 import uuid
 from dataclasses import replace
 from typing import Any, Final, NoReturn
@@ -12,6 +11,7 @@ from typing import Any, Final, NoReturn
 import ray
 from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutError, RayError, RayTaskError
 
+from heliograph.engines.engine import submission
 from heliograph.engines.outcome import load_value
 from heliograph.engines.provenance import provenance
 from heliograph.engines.ray import convert, internals, task_options
@@ -20,8 +20,7 @@ from heliograph.engines.ray.door import Door
 from heliograph.engines.ray.order import Entering, Limits
 from heliograph.graph.plan import Plan
 from heliograph.records.attempt import StoredValue
-from heliograph.records.context import running
-from heliograph.records.status import RunReason, WorkflowStatus
+from heliograph.records.status import WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
 from heliograph.storage.entries import Claim, Provenance, Submission
 from heliograph.storage.store import Store
@@ -70,11 +69,9 @@ class RayEngine:
             return load_value(output, self._store.values)
         return self.value(actor.ask.remote("output", request, workflow_id))
 
-    def resume(self, workflow_id: str, reason: RunReason = RunReason.RESUME) -> Any:
+    def resume(self, workflow_id: str) -> Any:
         """As `Engine.resume`; a reference to the output."""
-        return self._begin(
-            Claim(workflow_id, WorkflowStatus.RUNNING, _provenance(), self._store.clock(), reason)
-        )
+        return self._begin(Claim(workflow_id, WorkflowStatus.RUNNING, _provenance(), self._store.clock()))
 
     def output_of(self, workflow: WorkflowRecord) -> Any:
         """A reference to the output of a workflow, whoever runs it."""
@@ -84,27 +81,22 @@ class RayEngine:
         """A reference to the output of a task, whoever runs it."""
         return self._checked_for(workflow_id).ask.remote("task_output", workflow_id, task_id)
 
-    def value(self, reference: Any, timeout: float | None = None) -> Any:
+    def value(self, reference: Any) -> Any:
         """What a reference of this engine stands for, once it is there.
 
         Raises:
-            GetTimeoutError: it is not there yet.
             RuntimeError: it never will be: the coordinator is gone, or the cluster is.
         """
-        end = None if timeout is None else time.monotonic() + timeout
         is_missed = False
         while True:
-            left = _LOOK_SECONDS if end is None else min(_LOOK_SECONDS, max(end - time.monotonic(), 0.0))
             try:
-                return ray.get(reference, timeout=left)
+                return ray.get(reference, timeout=_LOOK_SECONDS)
             except RayTaskError as error:
                 raise error.cause from error.cause.__cause__
-            except GetTimeoutError:
-                if end is not None and time.monotonic() >= end:
-                    raise
+            except GetTimeoutError:  # not yet; Ray itself would try for a minute, and then end the process
+                pass
             except (RayError, ConnectionError) as error:
                 self._gone(error)
-            # Ray itself would try for a minute, and then end the process.
             was_missed, is_missed = is_missed, not internals.answers(self._cluster)
             if was_missed and is_missed:
                 self._gone(ConnectionError(f"nothing answers at {self._cluster}."))
@@ -131,18 +123,8 @@ class RayEngine:
         return self._coordinators.of(workflow_id)
 
     def _submission(self, plan: Plan, workflow_id: str, user_metadata: str) -> Submission:
-        plan, arguments, folder = self._store.with_arguments(_on_ray(plan))
-        return Submission(
-            workflow_id,
-            plan,
-            arguments,
-            user_metadata,
-            WorkflowStatus.RUNNING,
-            _provenance(),
-            self._store.clock(),
-            parent=None if (parent := running.get()) is None else parent.workflow_id,
-            folder=folder,
-        )
+        wanted = submission(_on_ray(plan), workflow_id, user_metadata, self._store)
+        return replace(wanted, provenance=_provenance())
 
     def _begin(self, wanted: Submission | Claim) -> Any:
         """Have it stored; a reference to the output."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from ray.exceptions import RaySystemError
 
-from heliograph.engines.failures import failure_of
+from heliograph.engines.failures import failure_of, notes_of
 from heliograph.engines.outcome import rebuilt
 from heliograph.errors import WorkflowExecutionError
 
@@ -26,8 +26,7 @@ class RayWorkflowExecutionError(WorkflowExecutionError, RaySystemError):  # type
         if cause is None:
             return RayWorkflowExecutionError, self.args
         failure = failure_of(cause)
-        notes = list(getattr(cause, "__notes__", ()))
-        return _with_cause, (self.args[0], failure.kind, failure.message, failure.error, notes)
+        return _with_cause, (self.args[0], failure.kind, failure.message, failure.error, notes_of(cause))
 
 
 def on_ray(error: BaseException) -> BaseException:
@@ -43,8 +42,5 @@ def _with_cause(
     message: str, kind: str, text: str, error: bytes | None, notes: list[str]
 ) -> RayWorkflowExecutionError:
     raised = RayWorkflowExecutionError(message)
-    cause = raised.__cause__ = rebuilt(kind, text, error)
-    for note in notes:
-        if note not in getattr(cause, "__notes__", ()):
-            cause.add_note(note)
+    raised.__cause__ = rebuilt(kind, text, error, notes)
     return raised

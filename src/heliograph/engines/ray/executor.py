@@ -52,7 +52,7 @@ class RayExecutor:
 
     def __init__(self, deliver: Deliver, sender: Address) -> None:
         self._deliver = deliver
-        self._switchboard = Switchboard(self.more, sender.life)
+        self._switchboard = Switchboard(self.more, sender.life, self._has_one)
         self._sender = replace(sender, line=self._switchboard.place)
         self._lock = threading.Lock()
         self._news = threading.Condition(self._lock)
@@ -302,7 +302,10 @@ class RayExecutor:
             entry.flight, entry.submitted = flight, now
         works = tuple([bare(entry.work) for entry in entries])
         asks = flight.number if flight.number in self._queues.talking else None
-        return Order(self._sender, now, works, given, asks)
+        return Order(self._sender, now, works, given, asks, self._has_one())
+
+    def _has_one(self) -> bool:
+        return len(self._entries) == 1
 
     def _take_in(self, flight: Flight, receipts: Iterable[Receipt], output: Any) -> list[Receipt]:
         """The receipts that somebody waits for."""

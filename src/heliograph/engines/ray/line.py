@@ -7,6 +7,7 @@ no line, workers do not ask, and drivers call the actor.
 from __future__ import annotations
 
 import os
+import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -17,7 +18,10 @@ from typing import Final
 
 import ray
 
+from heliograph.engines.lookout import Lookout
+
 _CONNECT_SECONDS: Final = 0.5
+_SOON_SECONDS: Final = 0.003  # who answers commits first, in an interpreter that many threads share
 _KEEPALIVE: Final = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3}  # seconds, seconds, times
 
 Place = tuple[str, int]
@@ -32,13 +36,15 @@ class Switchboard:
     Args:
         answer: called in these threads.
         secret: what who calls has to know.
+        is_alone: whether who was answered last has the processors for itself and this line.
 
     Attributes:
         place: where it listens; None: where Ray encrypts what it sends, nothing goes past it.
     """
 
-    def __init__(self, answer: Answer, secret: str) -> None:
+    def __init__(self, answer: Answer, secret: str, is_alone: Callable[[], bool] = lambda: False) -> None:
         self._answer = answer
+        self._is_alone = is_alone
         self._secret = secret.encode()
         self.place: Place | None = None
         if os.environ.get("RAY_USE_TLS", "0") not in ("", "0"):
@@ -68,8 +74,11 @@ class Switchboard:
             try:
                 deliver_challenge(line, self._secret)
                 answer_challenge(line, self._secret)
+                lookout, arrived = Lookout(), _arrived(line)
                 while True:
                     line.send_bytes(self._answer(line.recv_bytes()))
+                    if self._is_alone():
+                        lookout.wait(arrived)
             except (EOFError, OSError, AuthenticationError):  # it hung up, or is none of ours
                 return
 
@@ -92,15 +101,23 @@ class Line:
         with _as_os_error():
             answer_challenge(self._line, secret.encode())
             deliver_challenge(self._line, secret.encode())
+        self._lookout = Lookout(soon=_SOON_SECONDS)
+        self._arrived = _arrived(self._line)
 
-    def ask(self, question: bytes) -> bytes:
+    def ask(self, question: bytes, is_alone: bool = False) -> bytes:
         """The answer to a question.
+
+        Args:
+            question: what to ask.
+            is_alone: nothing else is under way, so that looking out for it takes the processor from nobody.
 
         Raises:
             OSError: the coordinator is gone; nobody knows whether it got the question.
         """
         with _as_os_error():
             self._line.send_bytes(question)
+            if is_alone:
+                self._lookout.wait(self._arrived)
             return self._line.recv_bytes()
 
 
@@ -110,6 +127,13 @@ def _as_os_error() -> Iterator[None]:
         yield
     except (EOFError, AuthenticationError) as error:
         raise ConnectionError(f"the line to the coordinator broke: {type(error).__name__}") from error
+
+
+def _arrived(line: Connection) -> Callable[[float | None], object]:
+    """Waits so long for something to be read; None: for ever."""
+    waiting = select.poll()
+    waiting.register(line.fileno(), select.POLLIN)
+    return waiting.poll
 
 
 def _connection(end: socket.socket) -> Connection:

@@ -12,17 +12,17 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from heliograph.engines.executor import AttemptKey, Payload, Receipt, Work
+from heliograph.engines.packing import Plain, plain_receipt, plain_work, receipt_of, work_of
 from heliograph.engines.ray.line import Place
 from heliograph.graph.function import Function
 from heliograph.graph.options import TaskOptions
 from heliograph.graph.plan import Plan, PlannedTask
-from heliograph.records.attempt import Failure, RayFacts, StoredValue, Worker
+from heliograph.records.attempt import RayFacts, StoredValue, Worker
 from heliograph.storage.entries import Claim, Provenance, Submission
 
 NAMESPACE: Final = "heliograph"
 """Ray's namespace of all coordinators."""
 
-_NO_OPTIONS: Final = TaskOptions()
 _NUMBER: Final = struct.Struct("!Q")
 
 
@@ -66,6 +66,7 @@ class Order:
         works: the attempts; more than one only if they have proven short.
         given: for each object that comes with it, the place among the inputs of the only attempt.
         asks: the number by which the worker is to ask for more when it is done; None: it is not to.
+        is_alone: the coordinator has no other attempt, so what comes next comes soon after the answer.
     """
 
     sender: Address
@@ -73,10 +74,23 @@ class Order:
     works: tuple[Work, ...]
     given: tuple[int, ...] = ()
     asks: int | None = None
+    is_alone: bool = False
 
     def packed(self) -> bytes:
         """As bytes."""
-        return _packed(self)
+        functions = {work.function.token: work.function for work in self.works}
+        return pickle.dumps(
+            (
+                _address(self.sender),
+                self.submitted,
+                [_payload(function) for function in functions.values()],
+                [plain_work(work) for work in self.works],
+                self.given,
+                self.asks,
+                self.is_alone,
+            ),
+            5,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +114,22 @@ class Standing:
 
 def unpack_order(data: bytes) -> Order:
     """The order that was packed."""
-    order: Order = pickle.loads(data)
-    return order
+    sender, submitted, sent, works, *rest = pickle.loads(data)
+    functions = {payload[1]: Payload(*payload) for payload in sent}
+    return Order(Address(*sender), submitted, tuple([work_of(plain, functions) for plain in works]), *rest)
 
 
 def pack_receipts(receipts: Sequence[Receipt]) -> bytes:
     """Receipts as bytes."""
-    return _packed(list(receipts))
+    plain = [(tuple(one.key), _plain_worker(one.worker), plain_receipt(one)) for one in receipts]
+    return pickle.dumps(plain, 5)
 
 
 def unpack_receipts(data: bytes | memoryview) -> list[Receipt]:
     """The receipts that were packed."""
-    receipts: list[Receipt] = pickle.loads(data)
-    return receipts
+    return [
+        receipt_of(plain, AttemptKey(*key), _worker_of(worker)) for key, worker, plain in pickle.loads(data)
+    ]
 
 
 def pack_question(number: int, receipts: bytes) -> bytes:
@@ -170,11 +187,25 @@ def unpack_entered(data: bytes) -> Entered:
 
 
 def bare(work: Work) -> Work:
-    """The attempt without what Ray has to carry itself, and what a worker has no use for."""
+    """The attempt without what Ray has to carry itself."""
     if all(value.handle is None for value in work.inputs):
-        return work._replace(options=_NO_OPTIONS)
-    inputs = tuple([replace(value, handle=None) for value in work.inputs])
-    return work._replace(inputs=inputs, options=_NO_OPTIONS)
+        return work
+    return work._replace(inputs=tuple([replace(value, handle=None) for value in work.inputs]))
+
+
+_address: Final = attrgetter(*Address.__match_args__)
+_payload: Final = attrgetter(*Payload.__match_args__)
+_facts: Final = attrgetter(*RayFacts.__match_args__)
+
+
+def _plain_worker(worker: Worker) -> Plain:
+    ray = worker.ray
+    return worker.host, worker.pid, worker.worker_id, worker.node_id, None if ray is None else _facts(ray)
+
+
+def _worker_of(plain: Plain) -> Worker:
+    host, pid, worker_id, node_id, ray = plain
+    return Worker(host, pid, worker_id, node_id, None if ray is None else RayFacts(*ray))
 
 
 def _reducer(kind: type) -> Callable[[Any], tuple[type, tuple[Any, ...]]]:
@@ -183,14 +214,13 @@ def _reducer(kind: type) -> Callable[[Any], tuple[type, tuple[Any, ...]]]:
 
 
 _RECORDS: Final = (
-    *(Address, Order, Payload, TaskOptions),
-    *(StoredValue, Failure, Worker, RayFacts),
-    *(Submission, Claim, Provenance, Plan, PlannedTask, Function),
+    *(Submission, Claim, Provenance),
+    *(Plan, PlannedTask, Function, TaskOptions, StoredValue),
 )
 
 
 class _Pickler(pickle.Pickler):
-    """Pickles the records that travel with every attempt by values: that takes half the time."""
+    """Pickles the records that travel with every workflow by values: that takes half the time."""
 
     dispatch_table = copyreg.dispatch_table | {kind: _reducer(kind) for kind in _RECORDS}
 

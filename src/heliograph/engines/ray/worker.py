@@ -65,7 +65,7 @@ def run(data: bytes, referred: dict[int, Any], *objects: Any) -> tuple[bytes, An
         if order.asks is None or traffic.left is not None or here.line is None:
             return receipts, traffic.left
         try:
-            answer = here.line.ask(pack_question(order.asks, receipts))
+            answer = here.line.ask(pack_question(order.asks, receipts), order.is_alone)
         except OSError:  # the coordinator is gone
             return receipts, None
         if not answer:

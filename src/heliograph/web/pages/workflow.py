@@ -12,7 +12,7 @@ from heliograph.records.status import ACTIVE
 from heliograph.web import asking, charts, rendering
 from heliograph.web.completing import completions
 from heliograph.web.live import mark
-from heliograph.web.site import open_storage, site_of
+from heliograph.web.site import site_of
 
 PAGE: Final = 50
 _FEW: Final = 5000
@@ -80,14 +80,8 @@ def insight(request: Request) -> Response:
 
 def live(request: Request) -> Response:
     """Says when the workflow has changed."""
-    workflow_id, site = asking.needed(request, "id"), site_of(request)
-
-    def look() -> str:
-        open_storage(site.storage)
-        return _mark(workflow_id)
-
-    seen = request.headers.get("last-event-id") or asking.text(request, "seen")
-    return site.live.stream(f"workflow {workflow_id}", look, seen)
+    workflow_id = asking.needed(request, "id")
+    return site_of(request).live.stream(request, f"workflow {workflow_id}", lambda: _mark(workflow_id))
 
 
 def _mark(workflow_id: str) -> str:

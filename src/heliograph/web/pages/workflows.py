@@ -15,7 +15,7 @@ from heliograph import workflow
 from heliograph.web import asking, charts, rendering
 from heliograph.web.completing import completions
 from heliograph.web.live import mark
-from heliograph.web.site import open_storage, site_of
+from heliograph.web.site import site_of
 from heliograph.web.writing import literal, metadata_field
 
 PAGE: Final = 50
@@ -133,14 +133,8 @@ def activity(request: Request) -> Response:
 
 def live(request: Request) -> Response:
     """Says when the list that is shown has changed."""
-    view, site = _view(request), site_of(request)
-
-    def look() -> str:
-        open_storage(site.storage)
-        return mark(_found(view))
-
-    seen = request.headers.get("last-event-id") or asking.text(request, "seen")
-    return site.live.stream(f"workflows {view!r}", look, seen)
+    view = _view(request)
+    return site_of(request).live.stream(request, f"workflows {view!r}", lambda: mark(_found(view)))
 
 
 def _view(request: Request) -> View:

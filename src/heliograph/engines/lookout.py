@@ -23,12 +23,14 @@ class Lookout:
 
     Args:
         now: a clock that nobody sets, in seconds.
+        soon: how long to look, in seconds.
     """
 
-    __slots__ = ("_comes_soon", "_now")
+    __slots__ = ("_comes_soon", "_now", "_soon")
 
-    def __init__(self, now: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, now: Callable[[], float] = time.perf_counter, soon: float = SOON_SECONDS) -> None:
         self._now = now
+        self._soon = soon
         self._comes_soon = False
 
     def wait(self, arrived: Callable[[float | None], Any], patience: float | None = None) -> Any:
@@ -42,9 +44,9 @@ class Lookout:
         found = arrived(0)
         # With one processor, whoever is to answer could not run meanwhile.
         if self._comes_soon and _HAS_COMPANY:
-            while not found and self._now() - begun < SOON_SECONDS:
+            while not found and self._now() - begun < self._soon:
                 found = arrived(0)
         if not found:
             found = arrived(patience)
-        self._comes_soon = bool(found) and self._now() - begun < SOON_SECONDS
+        self._comes_soon = bool(found) and self._now() - begun < self._soon
         return found

@@ -1,0 +1,23 @@
+"""Answers as dicts."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class Named:
+    """What can be had as a dict: a dataclass that tells its fields by their names."""
+
+    __slots__ = ()
+    __match_args__: ClassVar[tuple[str, ...]]  # the fields' names, as `dataclass` keeps them
+
+    def to_dict(self) -> dict[str, Any]:
+        """By name, as JSON can hold it; what is not known is absent."""
+        values = ((name, getattr(self, name)) for name in self.__match_args__)
+        return {name: _told(value) for name, value in values if value is not None}
+
+
+def _told(value: Any) -> Any:
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    return [_told(one) for one in value] if isinstance(value, tuple) else value

@@ -1,0 +1,44 @@
+"""What `storage.function_runs` says."""
+
+from __future__ import annotations
+
+from sqlalchemy import BindParameter, Dialect, bindparam, literal_column, select
+
+from heliograph.storage import schema
+from heliograph.storage.composed.queries import limited
+from heliograph.storage.function_runs import EACH
+from heliograph.storage.statements import Composed
+
+
+def statements(dialect: Dialect) -> dict[str, Composed]:
+    """By name."""
+    workflows, functions = schema.workflows, schema.functions
+    tasks, attempts = schema.tasks, schema.attempts
+    of_workflow: BindParameter[int] = bindparam("of_workflow")
+    of_task = (attempts.c.workflow == tasks.c.workflow) & (attempts.c.task == tasks.c.task)
+    return {
+        "newest": Composed(
+            limited(
+                select(functions.c.workflow, functions.c.function, functions.c.module)
+                .where(functions.c.qualname == bindparam("of_name"))
+                .order_by(functions.c.workflow.desc())
+            )
+        ),
+        "next": Composed(
+            select(functions.c.qualname)
+            .where(functions.c.qualname > bindparam("before"))
+            .order_by(functions.c.qualname)
+            .limit(literal_column("1"))
+            .offset(literal_column("0"))
+        ),
+        "workflow": Composed(
+            select(workflows.c.workflow_id, workflows.c.created_time).where(workflows.c.key == of_workflow)
+        ),
+        "attempts": Composed(
+            select(attempts.c.status, attempts.c.loaded, attempts.c.finished, attempts.c.peak_rss)
+            .select_from(tasks.join(attempts, of_task))
+            .where(tasks.c.workflow == of_workflow, tasks.c.function == bindparam("of_function"))
+            .limit(literal_column(str(EACH)))
+            .offset(literal_column("0"))
+        ),
+    }

@@ -1,0 +1,94 @@
+"""Programs that use worker processes: how they are written, how they end, and what their workers import."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.engines.harness import DEADLINE, is_alive, start, until
+
+SCRIPT = """
+import os, sys, threading, time
+from pathlib import Path
+from heliograph.engines.embedded.processes import ProcessExecutor
+from tests.engines.harness import Inbox, Works, output
+
+class Point:
+    def __init__(self, x):
+        self.x = x
+
+def make(x):
+    print("made", x)
+    return Point(x)
+
+works, inbox = Works(Path(sys.argv[1])), Inbox()
+executor = ProcessExecutor(inbox, 2)
+work = works(make, 5)
+executor.submit(work)
+point = output(inbox.of(work))
+assert type(point) is Point and point.x == 5
+"""
+CLOSE = "executor.close()\n"
+HANG = """
+def burn(path):
+    import subprocess
+    child = subprocess.Popen(["sleep", "600"])
+    Path(path + ".tmp").write_text(f"{os.getpid()} {child.pid}")
+    os.rename(path + ".tmp", path)
+    while True:  # never waits for anything
+        pass
+
+def hold(path):
+    Path(path + ".tmp").write_text(f"{os.getpid()} {os.getpid()}")
+    os.rename(path + ".tmp", path)
+    sum(iter(int, 1))  # and never lets go of the interpreter
+
+for function in (burn, hold):
+    executor.submit(works(function, f"{sys.argv[1]}/{function.__name__}"))
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("way", ["script", "command", "prompt"])
+def test_programs_without_a_main_guard(way: str, tmp_path: Path) -> None:
+    text = SCRIPT + CLOSE
+    if way == "script":
+        (tmp_path / "script.py").write_text(text)
+        program = start(str(tmp_path / "script.py"), str(tmp_path))
+    elif way == "command":
+        program = start("-c", text, str(tmp_path))
+    else:
+        program = start("-", str(tmp_path), stdin=subprocess.PIPE)
+    out, err = program.communicate(text if way == "prompt" else None, timeout=DEADLINE)
+    assert (program.returncode, out, err) == (0, "made 5\n", "")
+
+
+def test_a_program_that_forgets_to_close_ends_and_leaves_no_worker(tmp_path: Path) -> None:
+    program = start("-c", SCRIPT + "print(work and inbox.of(work).worker.pid)", str(tmp_path))
+    out, _ = program.communicate(timeout=DEADLINE)
+    assert program.returncode == 0
+    until(lambda: not is_alive(int(out.split()[-1])), "the worker to end")
+
+
+def test_workers_die_with_a_killed_program_in_the_middle_of_a_task(tmp_path: Path) -> None:
+    program = start("-c", SCRIPT + HANG, str(tmp_path))
+    try:
+        for name in ("burn", "hold"):
+            until(lambda name=name: (tmp_path / name).exists() or program.poll() is not None, name)
+        pids = [int(pid) for name in ("burn", "hold") for pid in (tmp_path / name).read_text().split()]
+        assert all(map(is_alive, pids))
+    finally:
+        program.kill()
+        program.communicate()
+    until(lambda: not any(map(is_alive, pids)), "workers and their subprocesses to die")
+
+
+def test_a_worker_imports_little() -> None:
+    program = start("-c", "import heliograph.engines.embedded.worker, sys; print(*sys.modules)")
+    out, err = program.communicate(timeout=DEADLINE)
+    assert not err
+    heavy = {"sqlalchemy", "rich", "typer", "fsspec", "psutil", "asyncio", "multiprocessing"}
+    heavy |= {"heliograph.workflow", "heliograph.storage.store"}
+    assert not heavy & set(out.split())
