@@ -90,6 +90,12 @@ class Backend(Protocol):
     def undo(self, connection: Connection) -> None:
         """Roll back, where the failure has not done so already; it never fails itself."""
 
+    def new_keys(self, connection: Connection) -> Collection[int]:
+        """A few keys for workflows, which nobody else gets; none where only storing one gives it a key."""
+
+    def apart(self, connection: Connection) -> None:
+        """What follows in the transaction is of other rows than all that came before."""
+
     def lock(
         self, connection: Connection, keys: Collection[int], ids: Collection[str], new: Collection[str]
     ) -> None:

@@ -73,6 +73,7 @@ _LOCK: Final = (
     "ORDER BY key FOR UPDATE"
 )
 _NEW_LOCKS: Final = 64  # a server has room for some thousands of locks
+_NEW_KEYS: Final = "SELECT nextval(pg_get_serial_sequence('workflows', 'key')) FROM generate_series(1, 16)"
 _LOCK_NEW: Final = f"SELECT pg_advisory_xact_lock({_NEW}, number) FROM unnest(%(numbers)s::int[]) AS number"
 _LOCK_BY_KEY: Final = "SELECT key FROM workflows WHERE key = ANY(%(keys)s) ORDER BY key FOR UPDATE"
 
@@ -235,6 +236,14 @@ class PostgreSQL:
         if not raw.closed and raw.info.transaction_status != TransactionStatus.IDLE:
             with contextlib.suppress(psycopg.Error):
                 raw.rollback()
+
+    def new_keys(self, connection: Connection) -> list[int]:
+        """As `Backend.new_keys`."""
+        return [key for (key,) in connection.raw.execute(_NEW_KEYS)]
+
+    def apart(self, connection: Connection) -> None:
+        """As `Backend.apart`."""
+        connection.raw.apart()
 
     def lock(
         self, connection: Connection, keys: Collection[int], ids: Collection[str], new: Collection[str]

@@ -162,6 +162,13 @@ class SQLite:
         if connection.raw.in_transaction:
             connection.raw.execute("ROLLBACK")
 
+    def new_keys(self, connection: Connection) -> Collection[int]:
+        """They are only had by storing a workflow."""
+        return ()
+
+    def apart(self, connection: Connection) -> None:
+        """One change follows the other."""
+
     def lock(
         self, connection: Connection, keys: Collection[int], ids: Collection[str], new: Collection[str]
     ) -> None:
