@@ -69,8 +69,16 @@ class Backend(Protocol):
             StorageError: it is not.
         """
 
-    def begin(self, connection: Connection) -> None:
-        """Begin a transaction that writes; an error of a statement of it may be raised by a later one."""
+    def begin(self, connection: Connection, hopes: bool) -> Connection:
+        """Begin a transaction that writes; an error of a statement of it may be raised by a later one.
+
+        Args:
+            connection: to begin it on.
+            hopes: that what is expected of its statements comes true; if it can, it goes as one statement.
+
+        Returns:
+            What the transaction is to be written to, committed or undone by.
+        """
 
     def begin_snapshot(self, connection: Connection) -> None:
         """Begin a transaction that only reads, all of it from one moment."""

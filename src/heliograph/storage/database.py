@@ -77,19 +77,27 @@ class Database:
                 self._undo(connection, error)
                 raise
 
-    def written(self, work: Callable[[Connection], T]) -> T:
-        """Do work within a transaction; again, where the database undid it for another one's sake."""
+    def written(self, work: Callable[[Connection], T], hopes: bool = False) -> T:
+        """Do work within a transaction; again, where the database undid it for another one's sake.
+
+        Args:
+            work: what is to be done.
+            hopes: as in `Backend.begin`.
+
+        Raises:
+            NotAsHopedError: what it expected of its statements did not come true; nothing is written.
+        """
         for _ in range(_TRIES - 1):
             try:
-                return self._written_once(work)
+                return self._written_once(work, hopes)
             except UndoneError:
                 continue
-        return self._written_once(work)
+        return self._written_once(work, hopes)
 
-    def _written_once(self, work: Callable[[Connection], T]) -> T:
+    def _written_once(self, work: Callable[[Connection], T], hopes: bool) -> T:
         # As `write`, without what a context manager costs: each step of a chain of tasks waits for this.
         with self._writing:
-            connection = self._begun()
+            connection = self._begun(hopes)
             try:
                 done = work(connection)
                 self._backend.commit(connection)
@@ -98,7 +106,7 @@ class Database:
                 raise
             return done
 
-    def _begun(self) -> Connection:
+    def _begun(self, hopes: bool = False) -> Connection:
         """The writer, in a transaction."""
         try:
             connection = self._the_writer()
@@ -107,11 +115,10 @@ class Database:
             self._translate(error)
             raise
         try:
-            self._backend.begin(connection)
+            return self._backend.begin(connection, hopes)
         except BaseException as error:
             self._undo(connection, error)
             raise
-        return connection
 
     def _undo(self, connection: Connection, error: BaseException) -> None:
         self._backend.undo(connection)

@@ -24,6 +24,7 @@ from heliograph.storage.backend import NotAsHopedError
 from heliograph.storage.bulk import LEAST
 from heliograph.storage.changelog import Changelog, run_story
 from heliograph.storage.claims import Claims
+from heliograph.storage.clocks import steady_seconds
 from heliograph.storage.connection import Connection
 from heliograph.storage.counts import Counts, Tally
 from heliograph.storage.database import Database
@@ -47,6 +48,10 @@ from heliograph.storage.statement import listed
 from heliograph.storage.submissions import Submissions
 
 _MEET: Final = 2  # so many workflows, of which another transaction may hold one and wait for the other
+_MOST_HOPED: Final = 4  # runs in one commit that nothing is asked about: of more, more differ from each other
+_CROWDED_SECONDS: Final = 0.005
+"""What a few statements take that have to get Python's lock back from a thread that computes."""
+_CROWDED_FOR_SECONDS: Final = 1.0
 _LEAST_SECONDS: Final = 1e-5  # by which two times of this century differ as numbers
 
 
@@ -120,6 +125,7 @@ class Journal:
         self._statements = statements(database.kind, "journal")
         self._submissions = Submissions(database.kind)
         self._new_keys = NewKeys(database)
+        self._crowded_until = 0.0  # other threads want Python's lock: as few statements as can be
         self._claims = Claims(database.kind)
         self._counts = Counts(database.kind)
         self._reports = Reports(database.kind)
@@ -141,11 +147,25 @@ class Journal:
         if self._is_remote:
             committed, found_out = self._commit_remotely(batch)
         else:
-            committed, found_out = self._database.written(partial(self._store, batch=batch))
+            committed, found_out = self._commit_here(batch)
         self._registered, self._has_facts = True, found_out
         if self._database.news.is_heeded:
             self._tell(batch, committed)
         return committed
+
+    def _commit_here(self, batch: Batch) -> tuple[Committed, bool]:
+        began = steady_seconds()
+        if began < self._crowded_until and (hopes := self._hopes_for(batch, _MOST_HOPED)) is not None:
+            with contextlib.suppress(NotAsHopedError):
+                return self._database.written(partial(self._store, batch=batch, hopes=hopes), hopes=True)
+
+        def store(connection: Connection) -> tuple[Committed, bool]:
+            stored = self._store(connection, batch)
+            if (now := steady_seconds()) - began > _CROWDED_SECONDS:
+                self._crowded_until = now + _CROWDED_FOR_SECONDS
+            return stored
+
+        return self._database.written(store)
 
     def _commit_remotely(self, batch: Batch) -> tuple[Committed, bool]:
         if not self._registered:
@@ -158,14 +178,17 @@ class Journal:
                 tried.append(self._store(connection, marked, hopes))
             return tried[-1]
 
-        if (hopes := self._hopes_for(batch)) is not None:
+        # Several runs, or ids, are locked before anything else.
+        if (hopes := self._hopes_for(batch, most=1)) is not None:
             with contextlib.suppress(NotAsHopedError):
-                return self._database.again(lambda: self._database.written(partial(store, hopes=hopes)))
+                return self._database.again(
+                    lambda: self._database.written(partial(store, hopes=hopes), hopes=True)
+                )
         return self._database.again(lambda: self._database.written(partial(store, hopes=None)))
 
-    def _hopes_for(self, batch: Batch) -> _Hopes | None:
-        """What may be hoped of a batch; None: several runs, or ids, are locked before anything else."""
-        if len(batch.changes) > 1 or len(batch.entries) > 1:
+    def _hopes_for(self, batch: Batch, most: int) -> _Hopes | None:
+        """What may be hoped of a batch with at most so many changes; None: it is to be asked."""
+        if len(batch.changes) > most or len(batch.entries) > 1:
             return None
         if not all(isinstance(entry, Submission) for entry in batch.entries):
             return None

@@ -202,9 +202,10 @@ class PostgreSQL:
         """Whether the server has not closed the connection meanwhile; asked without a trip to it."""
         return _is_good(connection.raw)
 
-    def begin(self, connection: Connection) -> None:
+    def begin(self, connection: Connection, hopes: bool) -> Connection:
         """Each statement of it sees what was committed before that statement."""
         connection.raw.begin()
+        return connection
 
     def begin_snapshot(self, connection: Connection) -> None:
         """As `Backend.begin_snapshot`; what is asked on it is planned for its values, each time.

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from heliograph.errors import StorageCorruptError, StorageError
+from heliograph.storage.backend import NotAsHopedError
 from heliograph.storage.connection import Connection
 from heliograph.storage.location import Location
 from heliograph.storage.news import Word
+from heliograph.storage.sqlite_transaction import MISSED, Gathered, ProgrammedConnection
 
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
@@ -79,6 +81,7 @@ class SQLite:
             isolation_level=None,  # no transactions but those that are begun by name
             check_same_thread=False,
             cached_statements=_STATEMENTS,
+            factory=ProgrammedConnection,
         )
         try:
             _configure(raw)
@@ -138,9 +141,21 @@ class SQLite:
             ) from error
         return status.st_dev, status.st_ino
 
-    def begin(self, connection: Connection) -> None:
+    def begin(self, connection: Connection, hopes: bool) -> Connection:
         """Taking the write lock at once, a transaction can't find half-way that another got in between."""
+        if hopes:
+            return self._gathered(connection)
         connection.raw.execute("BEGIN IMMEDIATE")
+        return connection
+
+    def _gathered(self, connection: Connection) -> Connection:
+        gathered = Gathered(connection.raw)
+
+        def settled() -> Any:
+            gathered.settle()
+            return connection.alchemy
+
+        return Connection(gathered, settled)
 
     def begin_snapshot(self, connection: Connection) -> None:
         """In WAL mode every transaction reads from one moment."""
@@ -155,7 +170,10 @@ class SQLite:
 
     def commit(self, connection: Connection) -> None:
         """As `Backend.commit`."""
-        connection.raw.execute("COMMIT")
+        if isinstance(connection.raw, Gathered):
+            connection.raw.commit()
+        else:
+            connection.raw.execute("COMMIT")
 
     def undo(self, connection: Connection) -> None:
         """As `Backend.undo`."""
@@ -163,8 +181,11 @@ class SQLite:
             connection.raw.execute("ROLLBACK")
 
     def new_keys(self, connection: Connection) -> Collection[int]:
-        """They are only had by storing a workflow."""
-        return ()
+        """The next one: another process may get it first, and then it is taken."""
+        found = connection.raw.execute(
+            "SELECT seq + 1 FROM sqlite_sequence WHERE name = 'workflows'"
+        ).fetchone()
+        return found or (1,)
 
     def apart(self, connection: Connection) -> None:
         """One change follows the other."""
@@ -241,6 +262,8 @@ class SQLite:
         """As `Backend.translated`."""
         text = str(error)
         where = f"storage {self._path}"
+        if text == MISSED or "UNIQUE constraint failed" in text:  # a row that is there already
+            return NotAsHopedError(f"{where}: {text}")
         if "not a database" in text or "malformed" in text:
             return StorageCorruptError(f"{where}: {text}. Name another file, or put a backup in its place.")
         if "full" in text:
