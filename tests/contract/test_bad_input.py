@@ -11,6 +11,7 @@ import pytest
 
 from heliograph import workflow
 from tests.gates import Ledger
+from tests.tasks import note
 
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
@@ -19,12 +20,6 @@ if TYPE_CHECKING:
 @workflow.task
 def give(value: object, *_after: object) -> object:
     return value
-
-
-@workflow.task
-def note(ledger: Ledger, line: str, *_after: object) -> str:
-    ledger.note(line)
-    return line
 
 
 @workflow.task

@@ -12,6 +12,7 @@ import pytest
 
 from heliograph import workflow
 from tests.gates import Gate, Ledger
+from tests.tasks import note
 
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
@@ -20,12 +21,6 @@ if TYPE_CHECKING:
 @workflow.task
 def add(left: int, right: int) -> int:
     return left + right
-
-
-@workflow.task
-def note(ledger: Ledger, line: str, *_after: object) -> str:
-    ledger.note(line)
-    return line
 
 
 @workflow.task

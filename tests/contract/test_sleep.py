@@ -13,6 +13,7 @@ from heliograph import workflow
 from tests.conditions import until
 from tests.gates import Gate, Ledger
 from tests.invariants import connect
+from tests.tasks import note
 
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
@@ -21,12 +22,6 @@ if TYPE_CHECKING:
 @workflow.task
 def give(value: object, *_after: object) -> object:
     return value
-
-
-@workflow.task
-def note(ledger: Ledger, line: str, *_after: object) -> str:
-    ledger.note(line)
-    return line
 
 
 def the_sleep(workflow_id: str) -> dict[str, Any]:
