@@ -9,6 +9,11 @@ from tests.gates import Gate, Ledger
 
 
 @workflow.task
+def give(value: object, *_after: object) -> object:
+    return value
+
+
+@workflow.task
 def note(ledger: Ledger, line: str, *_after: object) -> str:
     ledger.note(line)
     return line

@@ -11,7 +11,7 @@ import pytest
 
 from heliograph import workflow
 from tests.gates import Gate, Ledger
-from tests.tasks import note
+from tests.tasks import give, note
 
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
@@ -34,11 +34,6 @@ Pair = namedtuple("Pair", ["left", "right"])
 @workflow.task
 def add(left: int, right: int) -> int:
     return left + right
-
-
-@workflow.task
-def give(value: object) -> object:
-    return value
 
 
 @workflow.task

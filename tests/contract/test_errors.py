@@ -10,7 +10,7 @@ import pytest
 
 from heliograph import workflow
 from tests.gates import Ledger
-from tests.tasks import note
+from tests.tasks import give, note
 
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
@@ -97,11 +97,6 @@ def leave(code: object) -> None:
     import sys
 
     sys.exit(code)  # type: ignore[arg-type]
-
-
-@workflow.task
-def give(value: object, *_after: object) -> object:
-    return value
 
 
 def test_the_family_of_exceptions() -> None:

@@ -13,15 +13,10 @@ from heliograph import workflow
 from tests.conditions import until
 from tests.gates import Gate, Ledger
 from tests.invariants import connect
-from tests.tasks import note
+from tests.tasks import give, note
 
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
-
-
-@workflow.task
-def give(value: object, *_after: object) -> object:
-    return value
 
 
 def the_sleep(workflow_id: str) -> dict[str, Any]:

@@ -36,14 +36,10 @@ from tests.gates import Gate
 from tests.invariants import connect
 from tests.postgresql import Server, plain
 from tests.storage.opened import NOBODY, Opened, chain, opened
+from tests.tasks import give
 
 T = TypeVar("T")
 SECRET = "s3/cr@t"
-
-
-@workflow.task
-def give(value: object) -> object:
-    return value
 
 
 @workflow.task
