@@ -248,6 +248,18 @@ def test_what_needs_one_plan_is_planned_once(url: str) -> None:
     here.store.close()
 
 
+def test_what_is_said_twice_is_prepared(url: str) -> None:
+    here = opened(url)
+    here.submit(here.journal(), "mine")
+    with here.store._database.read() as first, here.store._database.read() as second:
+        for connection in (first, second):
+            for _ in range(2):
+                here.store.queries.workflow_in(connection, "mine")
+            (kept,) = connection.raw.execute("SELECT count(*) FROM pg_prepared_statements").fetchone()
+            assert kept
+    here.store.close()
+
+
 def test_metadata_with_long_keys(url: str) -> None:
     workflow.init(storage=url, workers="threads")
     deep: dict[str, Any] = {"end": "ü" * 5000}
