@@ -348,7 +348,7 @@ def test_a_script_that_fails_says_so_once(storage: Path, tmp_path: Path) -> None
 
 
 def test_a_program_that_forks(storage: Path, tmp_path: Path) -> None:
-    """The child makes an engine of its own; the parent's goes on."""
+    """The child makes an engine of its own, on the same storage; the parent's goes on."""
     program = """
 import os
 from heliograph import workflow
@@ -357,6 +357,7 @@ from heliograph import workflow
 def add(left, right):
     return left + right
 
+workflow.init(storage="told")  # and not where the environment says
 print(workflow.run(add.bind(1, 2), workflow_id="parent"), flush=True)
 child = os.fork()
 if child == 0:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from heliograph.graph.plan import Plan
 
 _session: Session | None = None
+_inherited: Settings | None = None
+"""In a child that was forked: what the parent's session was told, for the child's own if nobody tells it."""
 _opening = threading.RLock()
 
 
@@ -45,7 +47,7 @@ def open_session(given: Mapping[str, Any]) -> None:
 
 
 def opened(to_run: Plan | None = None) -> Session:
-    """The session; opened with defaults where nobody has opened one.
+    """The session; opened with defaults where nobody has opened one, in a forked child as its parent's.
 
     Args:
         to_run: what it is to run first; its workers start while the store is imported and opened.
@@ -53,7 +55,7 @@ def opened(to_run: Plan | None = None) -> Session:
     global _session
     with _opening:
         if _session is None:
-            _session = _new_session(settings(), to_run)
+            _session = _new_session(_inherited or settings(), to_run)
         return _session
 
 
@@ -86,16 +88,18 @@ def _nobody(message: object) -> None:
 
 def close_session() -> None:
     """Close it, if it is open."""
-    global _session
+    global _session, _inherited
     with _opening:
-        session, _session = _session, None
+        session, _session, _inherited = _session, None, None
     if session is not None:
         session.close()
 
 
 def _after_fork() -> None:
     # A forked child has the session's memory but none of its threads, and must not use its connections.
-    global _session, _opening
+    global _session, _inherited, _opening
+    if _session is not None:
+        _inherited = _session.settings
     _session, _opening = None, threading.RLock()
 
 
