@@ -15,6 +15,7 @@ import pytest
 from heliograph import workflow
 from tests.conditions import until
 from tests.gates import Gate, Ledger
+from tests.tasks import note
 
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
@@ -27,12 +28,6 @@ class Held:
 @workflow.task
 def add(left: int, right: int) -> int:
     return left + right
-
-
-@workflow.task
-def note(ledger: Ledger, line: str, *_after: object) -> str:
-    ledger.note(line)
-    return line
 
 
 @workflow.task
