@@ -75,14 +75,16 @@ STAGES: Final = {
     ("engines/attempt.py", "keep"): "in the worker: output pickled, hashed, or written if it is large",
     ("engines/attempt.py", "succeeded"): "in the worker: what it used is read, and the receipt made",
     ("engines/performer.py", "ended"): "a receipt: told to the machine, turned into news",
-    ("engines/performer.py", "_start"): "an attempt: put together and handed to a worker",
+    ("engines/performer.py", "_hand_out"): "an attempt: put together and handed to a worker",
     ("storage/submissions.py", "store"): "rows of a new workflow",
     ("storage/journal.py", "_write"): "rows of what happened: attempt, output, status, change",
     ("storage/journal.py", "_fence"): "the workflow's own row, and whether it is still ours",
     ("storage/sqlite.py", "begin"): "BEGIN",
     ("storage/sqlite.py", "commit"): "COMMIT: what SQLite and the disk take",
 }
-"""Stretches of the work that don't overlap, by the function that does them."""
+"""Stretches of the work, by the function that does them."""
+_WITHIN: Final = {("engines/performer.py", "_hand_out_more"): ("engines/performer.py", "ended")}
+"""Who does one of these within another one: it counts as the inner one alone."""
 
 
 @dataclass(slots=True)
@@ -174,6 +176,9 @@ def _print_stages(plain: Threads, profiled: Threads, tasks: int) -> None:
             if stage in STAGES:
                 found[stage] += cumulative * scale
                 rest[kind] -= cumulative * scale
+            if stage in _WITHIN:
+                found[_WITHIN[stage]] -= cumulative * scale
+                rest[kind] += cumulative * scale
     for stage, said in STAGES.items():
         if found[stage] >= 0.05:
             print(f"{found[stage]:9.1f}  {said}")

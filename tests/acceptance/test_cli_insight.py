@@ -116,8 +116,9 @@ def test_sql_tells_of_its_views_and_answers(storage: Path) -> None:
     assert not OBEYED.search(printed("sql", "select * from heliograph_attempts", storage=storage))
 
 
-def test_an_export_goes_to_stdout_a_file_or_a_folder(storage: Path, tmp_path: Path) -> None:
+def test_an_export_goes_to_stdout_a_file_or_a_folder(storage: Path, opened: Any, tmp_path: Path) -> None:
     text = printed("export", "good", "--to", "chrome", storage=storage)
+    assert text == opened.export("good", "chrome").text
     assert json.loads(text)["otherData"]["workflow_id"] == "good"
     page = tmp_path / "a page.html"
     assert heliograph("export", HOSTILE_ID, "--to", "html", "-o", str(page), storage=storage).returncode == 0
@@ -125,7 +126,8 @@ def test_an_export_goes_to_stdout_a_file_or_a_folder(storage: Path, tmp_path: Pa
     crate = tmp_path / "crate"
     done = heliograph("export", "good", "--to", "ro-crate", "-o", str(crate), storage=storage)
     assert (done.returncode, f"written: {crate}" in done.stderr) == (0, True)
-    assert (crate / "ro-crate-metadata.json").exists()
+    written = {path.name: path.read_text("utf-8") for path in crate.iterdir()}
+    assert written == dict(opened.export("good", "ro-crate").files)
 
 
 @pytest.mark.parametrize(

@@ -22,3 +22,10 @@ def test_a_workflow_and_a_run_that_there_are_not() -> None:
 def test_the_same_workflow_is_told_the_same_way() -> None:
     for name in ("chrome", "otlp", "openlineage", "dot", "mermaid", "html"):
         assert workflow.export("good", name).text == workflow.export("good", name).text
+
+
+def test_its_blocks_are_its_text(workflow_id: str) -> None:
+    for name in ("chrome", "otlp", "openlineage", "ro-crate", "dot", "mermaid", "html"):
+        made = workflow.export(workflow_id, name)
+        assert {file: "".join(made.blocks(file)) for file in made.names} == made.files
+        assert "".join(made.blocks()) == made.text

@@ -1,14 +1,16 @@
-"""What a process imports that asks something of a storage in a file, and does nothing else."""
+"""What a process imports that asks something of a storage, and does nothing else."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from heliograph import workflow
+from tests import postgresql
 
 QUESTIONS = (
     "workflow.get_metadata('mine')",
@@ -57,17 +59,20 @@ def give(value: int) -> int:
     return value
 
 
-@pytest.fixture(scope="module")
-def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def storage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path | str]:
     """With one workflow that is done."""
     folder = tmp_path_factory.mktemp("asked") / "storage"
-    workflow.init(storage=folder, workers="threads")
+    made = folder if request.param == "sqlite" else postgresql.server().database(folder)
+    workflow.init(storage=made, workers="threads")
     workflow.run(give.options(name="only").bind(3), workflow_id="mine")
     workflow.shutdown()
-    return folder
+    yield made
+    if isinstance(made, str):
+        postgresql.server().drop(made)
 
 
-def said(storage: Path, program: str, *args: str) -> subprocess.CompletedProcess[str]:
+def said(storage: Path | str, program: str, *args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", program, *args],
         capture_output=True,
@@ -77,19 +82,19 @@ def said(storage: Path, program: str, *args: str) -> subprocess.CompletedProcess
     )
 
 
-def test_questions_need_no_sqlalchemy(storage: Path) -> None:
+def test_questions_need_no_sqlalchemy(storage: Path | str) -> None:
     lines = said(storage, ASK, *QUESTIONS).stdout.splitlines()
     assert lines == [f"{question} False" for question in QUESTIONS]
 
 
-def test_searches_may(storage: Path) -> None:
+def test_searches_may(storage: Path | str) -> None:
     """Else the test above would prove nothing."""
     search = "workflow.search('user_metadata.team = blue')"
     assert said(storage, ASK, search).stdout.splitlines() == [f"{search} True"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_commands_need_no_sqlalchemy(storage: Path, command: str) -> None:
+def test_commands_need_no_sqlalchemy(storage: Path | str, command: str) -> None:
     done = said(storage, COMMAND, *command.split())
     assert done.stdout
     assert done.stderr.splitlines()[-1] == "False"

@@ -47,6 +47,14 @@ def test_a_statement_that_fails_leaves_the_connection_of_use(here: Opened) -> No
         connection.execute(delete(COUNTS))
 
 
+def test_one_that_comes_back_to_a_closed_store_is_closed(here: Opened) -> None:
+    with here.store._database.read() as connection:
+        here.store.close()
+        assert connection.raw.execute("SELECT 1").fetchone() == (1,)  # who has it may go on
+    with pytest.raises(Exception, match="closed"):
+        connection.raw.execute("SELECT 1")
+
+
 def test_connections_are_used_again(tmp_path: Path) -> None:
     database = Database(locate(tmp_path))
     path = str(tmp_path / "heliograph.db")

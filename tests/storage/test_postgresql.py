@@ -23,6 +23,8 @@ from heliograph.graph.node import Inputs
 from heliograph.graph.plan import make_plan
 from heliograph.records.event import SendOrder
 from heliograph.records.status import WorkflowStatus
+from heliograph.search.fields import FieldAsked, FieldKind
+from heliograph.search.language import read
 from heliograph.storage import database
 from heliograph.storage.entries import Accepted, Claim, Refused, Submission
 from heliograph.storage.journal import Batch
@@ -36,14 +38,10 @@ from tests.gates import Gate
 from tests.invariants import connect
 from tests.postgresql import Server, plain
 from tests.storage.opened import NOBODY, Opened, chain, opened
+from tests.tasks import give
 
 T = TypeVar("T")
 SECRET = "s3/cr@t"
-
-
-@workflow.task
-def give(value: object) -> object:
-    return value
 
 
 @workflow.task
@@ -223,7 +221,38 @@ def test_reads_of_tasks_are_planned_for_their_values(url: str) -> None:
         assert here.store.search.tasks(None, Order(), None, 10)
     with here.store.queries._database.read() as connection:
         kept = [row for (row,) in connection.raw.execute("SELECT statement FROM pg_prepared_statements")]
-    assert ["FROM tasks" in statement for statement in kept] == [False], "that of the workflow alone"
+    pages = [statement for statement in kept if "FROM tasks" in statement and "unnest" not in statement]
+    assert kept
+    assert not pages
+    here.store.close()
+
+
+def test_what_needs_one_plan_is_planned_once(url: str) -> None:
+    """Lists, counts and the records of what a search found; the search itself is planned for its values."""
+    here = opened(url)
+    here.submit(here.journal(), "mine")
+    for _ in range(10):
+        assert here.store.queries.workflows(newest_first=True, limit=50)
+        assert here.store.search.workflows(read("status = RUNNING"), Order(), None, 50)
+        assert here.store.search.groups(None, [FieldAsked(FieldKind.STATUS, "status")], [], False)
+    with here.store._database.read() as connection:
+        asked = connection.raw.execute("SELECT statement FROM pg_prepared_statements WHERE generic_plans > 1")
+        kept = [statement for (statement,) in asked]
+    for words in ("LIMIT 50", "workflows.key = any(", "GROUP BY workflows.status", "FROM workflow_counts"):
+        assert any(words in statement for statement in kept), words
+    assert not any("EXISTS" in statement for statement in kept)
+    here.store.close()
+
+
+def test_what_is_said_twice_is_prepared(url: str) -> None:
+    here = opened(url)
+    here.submit(here.journal(), "mine")
+    with here.store._database.read() as first, here.store._database.read() as second:
+        for connection in (first, second):
+            for _ in range(2):
+                here.store.queries.workflow_in(connection, "mine")
+            (kept,) = connection.raw.execute("SELECT count(*) FROM pg_prepared_statements").fetchone()
+            assert kept
     here.store.close()
 
 

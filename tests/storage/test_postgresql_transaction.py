@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from heliograph.graph.node import Inputs
+from heliograph.graph.plan import make_plan
 from heliograph.records.status import WorkflowStatus
-from heliograph.storage.entries import Accepted
+from heliograph.storage import new_keys, postgresql_transaction, rendered
+from heliograph.storage.entries import Accepted, Refused, Submission
+from heliograph.storage.journal import Batch
 from heliograph.storage.postgresql_transaction import TerseConnection
+from tests.conditions import until
 from tests.postgresql import Server, plain
-from tests.storage.opened import Opened, opened
+from tests.storage.opened import NOBODY, Opened, chain, opened
 
 MARK = "UPDATE tasks SET status=%(status)s::VARCHAR WHERE workflow=%(key)s::BIGINT AND task=%(task)s::INTEGER"
 TASK = (
@@ -243,12 +252,73 @@ def test_what_engines_commit_is_said_in_few_statements(store: Opened, tmp_path: 
         return statements_of(raw, commit, tmp_path / "trace")
 
     runs: list[Accepted] = []
-    begin_and_commit = 2
-    assert said(lambda: runs.append(store.submit(journal, "second"))) == begin_and_commit + 2
+    assert said(lambda: runs.append(store.submit(journal, "second"))) == 1
     assert said(lambda: store.succeed(journal, runs[0], 0)) == 1
-    assert said(lambda: store.succeed(journal, runs[0], 1)) == begin_and_commit + 2
+    assert said(lambda: store.succeed(journal, runs[0], 1)) == 1
     assert store.status("second") == WorkflowStatus.SUCCESSFUL
     assert store.outputs("second") == {0, 1}
+
+
+def test_a_new_workflow_and_the_end_of_another_one_are_one_statement(store: Opened, tmp_path: Path) -> None:
+    journal = store.journal()
+    first = store.submit(journal, "first")
+    store.succeed(journal, first, 0)
+    plan, arguments, _ = store.store.with_arguments(make_plan(chain(), Inputs()))
+    second = Submission("second", plan, arguments, '{"a": 1}', WorkflowStatus.RUNNING, NOBODY, store.clock())
+    raw: Any = store.store._database._the_writer().raw
+    work = partial(journal.commit, Batch([second], [store.success(first, 1)]))
+    assert statements_of(raw, work, tmp_path / "trace") == 1
+    assert [store.status(name) for name in ("first", "second")] == ["SUCCESSFUL", "RUNNING"]
+    assert store.outputs("first") == {0, 1}
+    assert store.outputs("second") == set()
+
+
+def test_of_two_things_hoped_for_one_that_fails_undoes_neither(store: Opened) -> None:
+    """The id is taken: that is answered, and the end of the other workflow is stored."""
+    journal = store.journal()
+    first = store.submit(journal, "first")
+    store.succeed(journal, first, 0)
+    plan, arguments, _ = store.store.with_arguments(make_plan(chain(), Inputs()))
+    again = Submission("first", plan, arguments, "{}", WorkflowStatus.RUNNING, NOBODY, store.clock())
+    committed = journal.commit(Batch([again], [store.success(first, 1)]))
+    assert committed.answers == [Refused(None)]
+    assert committed.lost == frozenset()
+    assert store.status("first") == "SUCCESSFUL"
+    run = store.submit(journal, "second")
+    lost = replace(store.success(run, 0), run=run.run + 1)  # a run that is not this engine's
+    third = Submission("third", plan, arguments, "{}", WorkflowStatus.RUNNING, NOBODY, store.clock())
+    committed = journal.commit(Batch([third], [lost]))
+    assert isinstance(committed.answers[0], Accepted)
+    assert committed.lost == frozenset({(run.key, run.run + 1)})
+    assert store.status("third") == "RUNNING"
+
+
+def test_lists_are_in_order_whoever_stored(url: str, store: Opened) -> None:
+    """Keys are asked for several at a time; those that lay for a while are not used."""
+    other = opened(url)
+    journals = [store.journal(), other.journal()]
+    names = []
+    for number in range(8):
+        here = (store, other)[number % 2]
+        names.append(f"w{number}")
+        here.submit(journals[number % 2], names[-1])
+        later = time.monotonic() + new_keys._GOOD_SECONDS
+        until(lambda: time.monotonic() > later)  # noqa: B023
+    assert [
+        record.workflow_id for record in store.store.queries.workflows(newest_first=True, limit=9)
+    ] == names[::-1]
+    other.store.close()
+
+
+def test_tables_are_found_where_a_statement_names_them() -> None:
+    """As words they are the same, but for a column that is called as a table."""
+    known = set(rendered.tables("postgresql"))
+    for room in rendered._texts("postgresql")["statements"].values():
+        for wording in room.values():
+            for query in filter(None, (wording["sql"], wording["bulk"])):
+                words = known.intersection(re.findall(r"\w+", query))
+                found = postgresql_transaction._tables_in(query)
+                assert found == words or (found, words - found) == ({"workflow_counts"}, {"workflows"})
 
 
 def test_one_that_stands_still_is_ended_by_the_server(database: str) -> None:

@@ -13,6 +13,7 @@ from heliograph.search.fields import FieldAsked, FieldKind
 from heliograph.search.language import read
 from heliograph.storage.labels import Labels
 from heliograph.storage.searching.places import Order
+from heliograph.storage.statement import Statement
 from heliograph.storage.statements import compiled
 from heliograph.workflow import field
 from tests.storage.opened import Opened
@@ -102,6 +103,32 @@ def test_what_like_takes_for_a_pattern_is_text(filled: Opened) -> None:
     assert found(filled, prefix("bl%")) == ["w-10", "w-06", "w-02"]
     assert found(filled, prefix("blue/")) == ["w-11", "w-07", "w-03"]
     assert found(filled, prefix("bl_")) == []
+
+
+def test_tasks_of_many_workflows_are_asked_for_at_once(
+    filled: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Statement] = []
+
+    def ask(statement: Statement, *rest: Any, **values: Any) -> Any:
+        asked.append(statement)
+        return original(statement, *rest, **values)
+
+    original = Statement.ask
+    monkeypatch.setattr(Statement, "ask", ask)
+    counts = []
+    for limit in (2, 24):  # of 12 workflows, each with two
+        asked.clear()
+        page = filled.store.search.tasks(None, NEWEST, None, limit)
+        assert len(page) == limit
+        assert [(workflow_id, task.task_id) for _, workflow_id, task in page[:3]] == [
+            ("w-11", "second"),
+            ("w-11", "first"),
+            ("w-10", "second"),
+        ][:limit]
+        assert page[0][2].upstream == ("first",)
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
 
 
 def test_who_is_there_is_asked_anew_with_each_question(filled: Opened) -> None:

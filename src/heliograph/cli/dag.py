@@ -40,7 +40,7 @@ def dag(
         raise typer.BadParameter(f"there is no format {to!r}; there are dot, mermaid")
     open_for(context, storage, workflow_id)
     if to is not None:
-        rendering.raw(workflow.export(workflow_id, to).text)
+        rendering.raw(workflow.export(workflow_id, to).blocks())
         return
     tasks = workflow.get_tasks(workflow_id)
     if as_json:

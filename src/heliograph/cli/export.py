@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -50,29 +51,30 @@ def export(
     if as_json:
         rendering.print_json(dict(made.files))
         return
-    if len(made.files) > 1:
-        if output is None:
+    if output is None:
+        if len(made.names) > 1:
             raise typer.BadParameter(f"{to} is a folder: name it with --output")
-        _write_folder(output, dict(made.files))
-    elif output is None:
-        rendering.raw(made.text)
+        rendering.raw(made.blocks())
         return
+    if len(made.names) > 1:
+        _make_folder(output)
+        for name in made.names:
+            _write(output / name, made.blocks(name))
     else:
-        _write(output, made.text)
+        _write(output, made.blocks())
     rendering.stderr().print(f"written: {rendering.shown(str(output))}", style="dim", soft_wrap=True)
 
 
-def _write_folder(folder: Path, files: dict[str, str]) -> None:
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ValueError(f"{folder} can't be made: {error.strerror}") from error
-    for name, text in files.items():
-        _write(folder / name, text)
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, blocks: Iterable[str]) -> None:
     try:
-        path.write_text(text, "utf-8", errors="backslashreplace")
+        with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
+            file.writelines(blocks)
     except OSError as error:
         raise ValueError(f"{path} can't be written: {error.strerror}") from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -82,11 +82,12 @@ def print_json(value: Any) -> None:
     put(_OBEYED.sub(lambda found: _json_escape(found.group()), text) + "\n")
 
 
-def raw(text: str) -> None:
+def raw(pieces: Iterable[str]) -> None:
     """Text in a format of its own on standard output; on a terminal with what that would obey escaped."""
-    if is_terminal():
-        text = shown_lines(text)
-    put(text)
+    escape = shown_lines if is_terminal() else str
+    for piece in pieces:
+        if not put(escape(piece)):
+            return
 
 
 def write(line: str) -> bool:

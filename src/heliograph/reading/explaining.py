@@ -124,7 +124,8 @@ def export(workflow_id: str, format: str, run: int | None = None) -> Export:
         run: number of the run; None: the newest, or all of them where the format can hold them.
 
     Returns:
-        The text, or the texts of several files.
+        What becomes text, or the texts of several files, where that is asked for: ``.text``, ``.files``,
+        ``.blocks()``. It tells of this moment.
 
     Raises:
         WorkflowNotFoundError: there is no such workflow.

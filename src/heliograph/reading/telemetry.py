@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Final
 
 from heliograph.errors import TelemetryError, WorkflowNotFoundError
@@ -103,6 +104,7 @@ class _Followed:
         """The spans that have ended since the look before; None: there are none, or it is too early."""
         from heliograph.engines.waiting import found
         from heliograph.insight.exports.opentelemetry import document, ended_spans
+        from heliograph.insight.exports.pieces import whole
         from heliograph.records.status import ACTIVE
 
         begun = time.monotonic()
@@ -118,12 +120,13 @@ class _Followed:
             trace = trace_of(self._workflow_id)
             if trace.workflow.run != self.run:
                 self.run, self._told = trace.workflow.run, set()
-            spans = {name: span for name, span in ended_spans(trace).items() if name not in self._told}
-        self._told.update(spans)
+            spans = ended_spans(trace, self._told)
+            first = next(spans, None)
+            told = None if first is None else whole(document(trace, chain([first], spans)))
         self.is_over = trace.workflow.status not in ACTIVE
         self.pause = max(PAUSE_SECONDS, _LOAD * (time.monotonic() - begun))
         self._due = 0.0 if self.is_over else begun + self.pause
-        return document(trace, list(spans.values())) if spans else None
+        return told
 
 
 def _of_all() -> Iterator[str]:

@@ -75,6 +75,12 @@ class Backend(Protocol):
     def begin_snapshot(self, connection: Connection) -> None:
         """Begin a transaction that only reads, all of it from one moment."""
 
+    def keep_plans(self, connection: Connection) -> None:
+        """From now on until the snapshot ends, how a statement is gone about may be found out once for all.
+
+        To be asked for where one way is good for any values.
+        """
+
     def end_snapshot(self, connection: Connection) -> None:
         """End it; nothing was written."""
 
@@ -83,6 +89,12 @@ class Backend(Protocol):
 
     def undo(self, connection: Connection) -> None:
         """Roll back, where the failure has not done so already; it never fails itself."""
+
+    def new_keys(self, connection: Connection) -> Collection[int]:
+        """A few keys for workflows, which nobody else gets; none where only storing one gives it a key."""
+
+    def apart(self, connection: Connection) -> None:
+        """What follows in the transaction is of other rows than all that came before."""
 
     def lock(
         self, connection: Connection, keys: Collection[int], ids: Collection[str], new: Collection[str]

@@ -47,7 +47,7 @@ class Connection:
 
     def close(self) -> None:
         """Close it, and not only its use."""
-        if self._alchemy is None:
-            self.raw.close()
-        else:
+        if self._alchemy is not None:
+            self._alchemy.invalidate()  # else closing it would want to tell a server that may be gone
             self._alchemy.close()
+        self.raw.close()

@@ -192,6 +192,15 @@ class Database:
             self._backend.lock_queue(connection)
         self._backend.lock(connection, keys, ids, new)
 
+    def new_keys(self) -> Collection[int]:
+        """As `Backend.new_keys`."""
+        with self.read() as connection:
+            return self._backend.new_keys(connection)
+
+    def apart(self, connection: Connection) -> None:
+        """As `Backend.apart`."""
+        self._backend.apart(connection)
+
     def lock_schema(self, connection: Connection) -> None:
         """Until the transaction ends, let nobody else make or change tables."""
         self._backend.lock_schema(connection)
@@ -206,6 +215,10 @@ class Database:
         """A number that differs after another process committed something."""
         with self._translated(), self._writing:
             return self._backend.changes(self._the_writer())
+
+    def keep_plans(self, connection: Connection) -> None:
+        """As `Backend.keep_plans`."""
+        self._backend.keep_plans(connection)
 
     def problems(self, connection: Connection) -> tuple[str, ...]:
         """Damages, as far as the database can tell."""

@@ -14,7 +14,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from heliograph.graph.frozen import record
 from heliograph.records.status import AttemptStatus, TaskStatus, WorkflowStatus
@@ -39,6 +39,7 @@ from heliograph.storage.entries import (
 )
 from heliograph.storage.layout import Role
 from heliograph.storage.liveness import LEASE_SECONDS
+from heliograph.storage.new_keys import NewKeys
 from heliograph.storage.news import Word
 from heliograph.storage.rendered import statements
 from heliograph.storage.reports import Reports
@@ -47,6 +48,16 @@ from heliograph.storage.submissions import Submissions
 
 _MEET: Final = 2  # so many workflows, of which another transaction may hold one and wait for the other
 _LEAST_SECONDS: Final = 1e-5  # by which two times of this century differ as numbers
+
+
+class _Hopes(NamedTuple):
+    """That all will be as it should: what is not asked is no reason to wait for an answer.
+
+    Attributes:
+        key: for the new workflow, if there is one.
+    """
+
+    key: int | None
 
 
 @record(frozen=True, slots=True)
@@ -108,6 +119,7 @@ class Journal:
         self._is_remote = database.is_remote
         self._statements = statements(database.kind, "journal")
         self._submissions = Submissions(database.kind)
+        self._new_keys = NewKeys(database)
         self._claims = Claims(database.kind)
         self._counts = Counts(database.kind)
         self._reports = Reports(database.kind)
@@ -141,16 +153,23 @@ class Journal:
         marked = self._marked(batch)
         tried: list[tuple[Committed, bool]] = []
 
-        def store(connection: Connection, hopes: bool) -> tuple[Committed, bool]:
+        def store(connection: Connection, hopes: _Hopes | None) -> tuple[Committed, bool]:
             if not (tried and self._is_stored(connection, marked)):
                 tried.append(self._store(connection, marked, hopes))
             return tried[-1]
 
-        # Several runs are locked before anything else; the fence of one can be part of what is written.
-        if len(batch.changes) == 1:
+        if (hopes := self._hopes_for(batch)) is not None:
             with contextlib.suppress(NotAsHopedError):
-                return self._database.again(lambda: self._database.written(partial(store, hopes=True)))
-        return self._database.again(lambda: self._database.written(partial(store, hopes=False)))
+                return self._database.again(lambda: self._database.written(partial(store, hopes=hopes)))
+        return self._database.again(lambda: self._database.written(partial(store, hopes=None)))
+
+    def _hopes_for(self, batch: Batch) -> _Hopes | None:
+        """What may be hoped of a batch; None: several runs, or ids, are locked before anything else."""
+        if len(batch.changes) > 1 or len(batch.entries) > 1:
+            return None
+        if not all(isinstance(entry, Submission) for entry in batch.entries):
+            return None
+        return _Hopes(self._new_keys.take() if batch.entries else None)
 
     def _tell(self, batch: Batch, committed: Committed) -> None:
         lost = frozenset(
@@ -195,25 +214,29 @@ class Journal:
                 )
             self._database.news.tell(Word(unowned=True))
 
-    def _store(self, connection: Connection, batch: Batch, hopes: bool = False) -> tuple[Committed, bool]:
+    def _store(
+        self, connection: Connection, batch: Batch, hopes: _Hopes | None = None
+    ) -> tuple[Committed, bool]:
         """Write a batch.
 
         Args:
             connection: in a transaction.
             batch: what there is to write.
-            hopes: that the fences will hold; where one does not, the transaction is undone.
+            hopes: that fences will hold and ids are free; where they do not, the transaction is undone.
         """
         if self._is_remote:  # else who writes has locked all there is
             self._lock(connection, batch)
         self._renew(connection, batch)
         found_out = self._find_out(connection)
         tally = Tally()
-        answers = [self._enter(connection, entry, tally) for entry in batch.entries]
+        answers = [self._enter(connection, entry, tally, hopes) for entry in batch.entries]
+        if hopes is not None and answers and batch.changes:
+            self._database.apart(connection)  # a new workflow's rows, and those of another
         lost = set()
         names: dict[int, dict[int, tuple[str, ...]]] = {}
         now = self._clock() if batch.changes else 0.0
         for changes in batch.changes:
-            if self._fence(connection, changes, hopes):
+            if self._fence(connection, changes, hopes is not None):
                 if changes.expansions:
                     names[changes.key] = dict(self._expand(connection, changes))
                 self._write(connection, changes, now)
@@ -253,9 +276,12 @@ class Journal:
         self._statements.find_out.tell(connection, {"code": facts, "of_owner": self._owner.owner_id})
         return True
 
-    def _enter(self, connection: Connection, entry: Submission | Claim, tally: Tally) -> Answer:
+    def _enter(
+        self, connection: Connection, entry: Submission | Claim, tally: Tally, hopes: _Hopes | None
+    ) -> Answer:
         if isinstance(entry, Submission):
-            return self._submissions.store(connection, entry, self._owner, self._clock())
+            key = None if hopes is None else hopes.key
+            return self._submissions.store(connection, entry, self._owner, self._clock(), key)
         return self._claims.claim(connection, entry, self._owner, self._lease_clock(), tally)
 
     def _fence(self, connection: Connection, changes: RunChanges, hopes: bool) -> bool:

@@ -7,16 +7,13 @@ workflow first locks that workflow's row in `workflows`; see decision 0010.
 from __future__ import annotations
 
 import contextlib
+import functools
 import select
 import time
 import zlib
 from collections.abc import Callable, Collection
 from decimal import Decimal
-from typing import Any, Final
-
-from sqlalchemy import Dialect, Engine, create_engine, inspect
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
+from typing import TYPE_CHECKING, Any, Final
 
 from heliograph.errors import StorageError, StorageUnreachableError
 from heliograph.storage.backend import NotAsHopedError, UndoneError
@@ -38,9 +35,14 @@ except ImportError as missing:
 from heliograph.storage.postgresql_bell import PostgreSQLBell
 from heliograph.storage.postgresql_transaction import TerseConnection
 
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect
+
+    from heliograph.storage.alchemy import Alchemy
+
 _OLDEST: Final = 16
 _KEPT: Final = 8  # connections that nobody uses
-_PREPARED_AFTER: Final = 5
+_PREPARED_AFTER: Final = 1
 """Times that a statement is run before its plan is kept."""
 _PATIENCE: Final = {
     "connect_timeout": 10,
@@ -58,6 +60,11 @@ _SETTINGS: Final = {
 _STARTING: Final = "the database system is"  # starting up, or shutting down
 _STARTING_SECONDS: Final = 30.0
 _TIME: Final = "SELECT extract(epoch FROM clock_timestamp())::float8"
+_TABLES: Final = """
+    SELECT relname FROM pg_catalog.pg_class
+    WHERE relkind IN ('r', 'p') AND relpersistence <> 't'
+    AND relnamespace <> 'pg_catalog'::regnamespace AND pg_catalog.pg_table_is_visible(oid)
+"""
 _SCHEMA_LOCK: Final = 0x68656C696F  # any number that nobody else is likely to take
 _QUEUE_LOCK: Final = 0x68656C6970  # likewise
 _NEW: Final = 0x68656C69  # likewise
@@ -66,6 +73,7 @@ _LOCK: Final = (
     "ORDER BY key FOR UPDATE"
 )
 _NEW_LOCKS: Final = 64  # a server has room for some thousands of locks
+_NEW_KEYS: Final = "SELECT nextval(pg_get_serial_sequence('workflows', 'key')) FROM generate_series(1, 16)"
 _LOCK_NEW: Final = f"SELECT pg_advisory_xact_lock({_NEW}, number) FROM unnest(%(numbers)s::int[]) AS number"
 _LOCK_BY_KEY: Final = "SELECT key FROM workflows WHERE key = ANY(%(keys)s) ORDER BY key FOR UPDATE"
 
@@ -85,9 +93,9 @@ class PostgreSQL:
         self._location = location
         self._snapshot_seen = ""
         self._changes = 0
-        self._engine: Engine | None = None
         self._idle: list[Connection] = []
-        self._clock = ServerClock(self._asked_time, DBAPIError)
+        self._is_closed = False
+        self._clock = ServerClock(self._asked_time, psycopg.Error)
         try:
             self._given = conninfo_to_dict(location.url)
         except psycopg.Error:
@@ -99,21 +107,17 @@ class PostgreSQL:
 
     def open(self) -> None:
         """The server's database has to be there."""
-        made = create_engine(
-            "postgresql+psycopg://",
-            creator=self._connect,
-            isolation_level="AUTOCOMMIT",
-            use_native_hstore=False,
-            poolclass=NullPool,
-            pool_reset_on_return=None,  # statements outside of a transaction leave nothing to roll back
-        )
-        self._engine = made
         self.release(self.connect())
 
     def close(self) -> None:
         """As `Backend.close`."""
-        while self._idle:
-            _close(self._idle.pop())
+        self._is_closed = True
+        self._close_idle()
+
+    def _close_idle(self) -> None:
+        with contextlib.suppress(IndexError):  # another thread may take the last one
+            while True:
+                self._idle.pop().close()
 
     def connect(self) -> Connection:
         """As `Backend.connect`: the one that was used last, unless the server closed it meanwhile."""
@@ -122,30 +126,33 @@ class PostgreSQL:
                 kept = self._idle.pop()
                 if self.is_good(kept):
                     return kept
-                _close(kept)
-        made = self._opened.connect()
-        return Connection(made.connection.dbapi_connection, lambda: made)
+                kept.close()
+        raw = self._connect()
+        return Connection(raw, lambda: self._alchemy.over(raw))
 
     def release(self, connection: Connection) -> None:
         """As `Backend.release`."""
         if len(self._idle) < _KEPT and not connection.raw.closed:
             self._idle.append(connection)
+            if self._is_closed:
+                self._close_idle()
         else:
-            _close(connection)
+            connection.close()
+
+    @functools.cached_property
+    def _alchemy(self) -> Alchemy:
+        from heliograph.storage.alchemy import Alchemy  # late: what only runs workflows never needs it
+
+        return Alchemy("postgresql+psycopg://", self._connect, use_native_hstore=False)
 
     @property
     def dialect(self) -> Dialect:
         """As `Backend.dialect`."""
-        return self._opened.dialect
-
-    @property
-    def _opened(self) -> Engine:
-        assert self._engine is not None
-        return self._engine
+        return self._alchemy.dialect
 
     def tables(self, connection: Connection) -> set[str]:
         """As `Backend.tables`."""
-        return set(inspect(connection.alchemy).get_table_names())
+        return {name for (name,) in connection.raw.execute(_TABLES)}
 
     def bell(self, hear: Callable[[Word], None]) -> Bell:
         """As `Backend.bell`."""
@@ -158,7 +165,7 @@ class PostgreSQL:
     def _asked_time(self) -> float:
         connection = self.connect()
         try:
-            return float(connection.alchemy.exec_driver_sql(_TIME).scalar_one())
+            return float(connection.raw.execute(_TIME).fetchone()[0])
         finally:
             self.release(connection)
 
@@ -169,6 +176,7 @@ class PostgreSQL:
         given["options"] = f"{options} {self._given.get('options') or ''}"
         given["client_encoding"] = "utf8"
         connection = self._reached(given)
+        connection.prepare_threshold = _PREPARED_AFTER
         version = connection.info.server_version // 10_000
         if version < _OLDEST:
             connection.close()
@@ -193,7 +201,7 @@ class PostgreSQL:
 
     def is_good(self, connection: Connection) -> bool:
         """Whether the server has not closed the connection meanwhile; asked without a trip to it."""
-        return not connection.alchemy.invalidated and _is_good(connection.raw)
+        return _is_good(connection.raw)
 
     def begin(self, connection: Connection) -> None:
         """Each statement of it sees what was committed before that statement."""
@@ -207,6 +215,10 @@ class PostgreSQL:
         """
         connection.raw.prepare_threshold = None
         connection.raw.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+    def keep_plans(self, connection: Connection) -> None:
+        """As `Backend.keep_plans`: for a small question, to plan takes longer than to answer."""
+        connection.raw.prepare_threshold = _PREPARED_AFTER
 
     def end_snapshot(self, connection: Connection) -> None:
         """As `Backend.end_snapshot`; after a rollback, the driver would forget all plans that were kept."""
@@ -225,6 +237,14 @@ class PostgreSQL:
         if not raw.closed and raw.info.transaction_status != TransactionStatus.IDLE:
             with contextlib.suppress(psycopg.Error):
                 raw.rollback()
+
+    def new_keys(self, connection: Connection) -> list[int]:
+        """As `Backend.new_keys`."""
+        return [key for (key,) in connection.raw.execute(_NEW_KEYS)]
+
+    def apart(self, connection: Connection) -> None:
+        """As `Backend.apart`."""
+        connection.raw.apart()
 
     def lock(
         self, connection: Connection, keys: Collection[int], ids: Collection[str], new: Collection[str]
@@ -334,12 +354,6 @@ _MEANINGS: Final = {
 """What errors mean, by the server's code or, where it could not be asked, by what libpq says."""
 _PASSING: Final = frozenset({"53300", "too many clients", "25P03"})
 """Which of them may be gone in a moment."""
-
-
-def _close(connection: Connection) -> None:
-    if connection.raw.closed:
-        connection.alchemy.invalidate()  # else closing it would want to tell the server
-    connection.alchemy.close()
 
 
 def _is_good(raw: psycopg.Connection[Any]) -> bool:

@@ -4,11 +4,12 @@ A statement by itself costs driver and server a tenth of a millisecond, several 
 a trip over the network besides. So changes that need nothing of each other travel as one: all but the last as
 ``WITH`` queries of the last, which the server carries out to the end whether or not anything reads them
 (PostgreSQL's manual, 7.8.4, "Data-Modifying Statements in WITH"). They all see the moment before it; so a
-change that so much as names a table of one that waits goes after that one.
+change that so much as names a table of one that waits goes after that one, unless it is known to be of other
+rows (`apart`).
 
 If that one statement is all there is to a transaction, it goes without BEGIN and COMMIT, since a statement by
-itself is one. So that it may be, a change that has to meet a row (`expect_one`) is not asked how many it met:
-the statement fails if it met none.
+itself is one. So that it may be, a change that has to meet a row, or make one (`expect_one`), is not asked
+how many it met: the statement fails if it met none.
 
 Nothing is pipelined: in a pipeline the server does not take a client for idle that is stopped between two
 statements, and would keep what the transaction has locked from all others for as long.
@@ -29,7 +30,7 @@ _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"  # each statement sees wh
 _CHANGES: Final = ("INSERT ", "UPDATE ", "DELETE ")
 _PLACE: Final = re.compile(r"%\((\w+)\)s")
 _PLACE_OR_PERCENT: Final = re.compile(r"%\((\w+)\)s|%%")
-_WORD: Final = re.compile(r"\w+")
+_NAMES_TABLE: Final = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+(\w+)")
 
 
 class TerseConnection(psycopg.Connection[Any]):
@@ -66,6 +67,11 @@ class TerseConnection(psycopg.Connection[Any]):
         assert self._transaction is not None
         self._transaction.expect_one(query, params)
 
+    def apart(self) -> None:
+        """Within a transaction: what follows is of other rows than all that came before."""
+        assert self._transaction is not None
+        self._transaction.apart()
+
     def cursor(self, *given: Any, **options: Any) -> Any:
         """As the driver's; what was taken is done before."""
         if self._transaction is not None:
@@ -81,7 +87,7 @@ class _Transaction:
         self._has_begun = False
         self._waiting: list[tuple[str, Mapping[str, Any]]] = []
         self._named: frozenset[str] = frozenset()  # tables, by those that wait
-        self._expected: int | None = None  # which of those that wait has to change a row
+        self._expected: list[int] = []  # which of those that wait have to change a row each
 
     def take(self, query: str, params: Mapping[str, Any] | None) -> Any:
         """A statement; returns what has its answer."""
@@ -93,10 +99,12 @@ class _Transaction:
 
     def expect_one(self, query: str, params: Mapping[str, Any]) -> None:
         """See `TerseConnection.expect_one`."""
-        if self._expected is not None:
-            self._say_waiting()
         self._add(f"{query} RETURNING 1", params)
-        self._expected = len(self._waiting) - 1
+        self._expected.append(len(self._waiting) - 1)
+
+    def apart(self) -> None:
+        """See `TerseConnection.apart`."""
+        self._named = frozenset()
 
     def _add(self, query: str, params: Mapping[str, Any]) -> None:
         named = _tables_in(query)
@@ -128,8 +136,8 @@ class _Transaction:
         if not self._waiting:
             return None
         waiting, self._waiting, self._named = self._waiting, [], frozenset()
-        expected, self._expected = self._expected, None
-        if len(waiting) == 1 and expected is None:
+        expected, self._expected = tuple(self._expected), []
+        if len(waiting) == 1 and not expected:
             return self._say(*waiting[0])
         values = {
             f"s{number}_{name}": value
@@ -172,12 +180,13 @@ def _numbered(query: str) -> tuple[str, Sequence[str]]:
 
 @functools.cache  # there are some dozens of statements
 def _tables_in(query: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(query)).intersection(tables("postgresql"))
+    return frozenset(_NAMES_TABLE.findall(query)).intersection(tables("postgresql"))
 
 
 @functools.lru_cache(1_000)  # of all ways to join them, few ever occur
-def _joined(queries: tuple[str, ...], expected: int | None) -> str:
+def _joined(queries: tuple[str, ...], expected: tuple[int, ...]) -> str:
     said = [_PLACE.sub(rf"%(s{number}_\1)s", query) for number, query in enumerate(queries)]
     # An error is the only thing by which a statement can undo itself, and this one costs no function.
-    last = said.pop() if expected is None else f"SELECT 1 / count(*) FROM s{expected}"
+    met = [f"1 / (SELECT count(*) FROM s{number})" for number in expected]
+    last = f"SELECT {', '.join(met)}" if met else said.pop()
     return f"WITH {', '.join([f's{number} AS ({query})' for number, query in enumerate(said)])} {last}"

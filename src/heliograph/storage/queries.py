@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -15,13 +16,15 @@ from heliograph.storage.connection import Connection
 from heliograph.storage.database import Database, patient
 from heliograph.storage.liveness import Presence, derived_status
 from heliograph.storage.rendered import statements
-from heliograph.storage.statement import listed
+from heliograph.storage.statement import Statement, listed
 from heliograph.storage.task_queries import TaskPage, TaskQueries
 
 ENDED: Final = sorted(set(WorkflowStatus) - ACTIVE - {WorkflowStatus.RESUMABLE})
 """The statuses of workflows that have ended."""
 _MOST: Final = 2**62
 """More than there can be: databases take no larger numbers."""
+_LISTINGS: Final = 64
+"""Of so many limits and sets of statuses statements are kept."""
 _STATUSES: Final = {status.value: status for status in WorkflowStatus}
 
 
@@ -53,6 +56,11 @@ class Queries:
         self._clock = clock
         self._said = statements(database.kind, "queries")
         self._task_queries = TaskQueries(database)
+        self._listing = functools.lru_cache(_LISTINGS)(self._made)
+
+    def _made(self, name: str, values: tuple[tuple[str, Any], ...]) -> Statement:
+        made: Statement = getattr(self._said, name)
+        return made.saying(dict(values))
 
     @patient
     def workflow(self, workflow_id: str) -> WorkflowRecord | None:
@@ -83,16 +91,13 @@ class Queries:
         wanted = None if statuses is None else frozenset(statuses)
         if wanted is not None and not wanted:
             return []
-        said, values = self._said, _of_statuses(wanted)
-        if newest_first:
-            listing = said.newest if wanted is None else said.newest_of
-        else:
-            listing = said.oldest if wanted is None else said.oldest_of
-        most = _MOST if limit is None else limit
+        values = _of_statuses(wanted) | {"most": _MOST if limit is None else limit}
+        name = f"{'newest' if newest_first else 'oldest'}{'' if wanted is None else '_of'}"
+        listing = self._listing(name, tuple(values.items()))
         presence = Presence(self._clock)
         with self._database.read() as connection:
             # Lazily: where the status is derived, SQL can't count to the limit.
-            records = (self._record(row, presence) for row in listing.ask(connection, most=most, **values))
+            records = (self._record(row, presence) for row in listing.ask(connection, **values))
             found = (record for record in records if wanted is None or record.status in wanted)
             return list(islice(found, limit))
 
@@ -110,12 +115,8 @@ class Queries:
     ) -> list[tuple[str, TaskRecord]]:
         """Tasks by the keys of their workflows and their numbers, with the workflows' ids; on a snapshot."""
         of = {record.key: record for record in self.records(connection, sorted({key for key, _ in keys}))}
-        found = {
-            (key, task.number): (of[key].workflow_id, _as_read(of[key], task))
-            for key, first, last in _in_a_row(keys)
-            for task in self._task_queries.between(connection, key, first, last)
-        }
-        return [found[key] for key in keys]
+        found = self._task_queries.of_keys(connection, keys) if keys else {}
+        return [(of[key].workflow_id, _as_read(of[key], found[key, number])) for key, number in keys]
 
     @patient
     def runs(self, key: int) -> list[RunRecord]:
@@ -203,21 +204,6 @@ def _of_statuses(wanted: frozenset[WorkflowStatus] | None) -> dict[str, Any]:
         return {}
     ended = {f"ended_{place}": status if status in wanted else None for place, status in enumerate(ENDED)}
     return ended | {"active": int(not wanted.issubset(ENDED))}
-
-
-def _in_a_row(keys: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
-    """Tasks of a workflow that follow each other, as the first and the last of them.
-
-    >>> _in_a_row([(1, 5), (1, 4), (2, 0), (1, 7)])
-    [(1, 4, 5), (1, 7, 7), (2, 0, 0)]
-    """
-    found: list[tuple[int, int, int]] = []
-    for key, task in sorted(keys):
-        if found and found[-1][0] == key and found[-1][2] == task - 1:
-            found[-1] = (key, found[-1][1], task)
-        else:
-            found.append((key, task, task))
-    return found
 
 
 def _as_read(of: WorkflowRecord, task: TaskRecord) -> TaskRecord:

@@ -51,6 +51,7 @@ class SQLite:
         self._name = os.fspath(path)  # once: it is looked at with every commit
         self._identity: tuple[int, int] | None = None
         self._idle: list[Connection] = []
+        self._is_closed = False
 
     def open(self) -> None:
         """Folder and file are made where there are none."""
@@ -60,8 +61,13 @@ class SQLite:
 
     def close(self) -> None:
         """As `Backend.close`."""
-        while self._idle:
-            self._idle.pop().close()
+        self._is_closed = True
+        self._close_idle()
+
+    def _close_idle(self) -> None:
+        with contextlib.suppress(IndexError):  # another thread may take the last one
+            while True:
+                self._idle.pop().close()
 
     def connect(self) -> Connection:
         """As `Backend.connect`: the one that was used last, whose cache is warmest."""
@@ -85,6 +91,8 @@ class SQLite:
         """As `Backend.release`."""
         if len(self._idle) < _KEPT:
             self._idle.append(connection)
+            if self._is_closed:
+                self._close_idle()
         else:
             connection.close()
 
@@ -92,7 +100,7 @@ class SQLite:
     def _alchemy(self) -> Alchemy:
         from heliograph.storage.alchemy import Alchemy  # late: what only runs workflows never needs it
 
-        return Alchemy()
+        return Alchemy("sqlite://", lambda: sqlite3.connect(":memory:"))
 
     @property
     def dialect(self) -> Dialect:
@@ -138,6 +146,9 @@ class SQLite:
         """In WAL mode every transaction reads from one moment."""
         connection.raw.execute("BEGIN")
 
+    def keep_plans(self, connection: Connection) -> None:
+        """They are: it never plans for values."""
+
     def end_snapshot(self, connection: Connection) -> None:
         """As `Backend.end_snapshot`."""
         self.commit(connection)
@@ -150,6 +161,13 @@ class SQLite:
         """As `Backend.undo`."""
         if connection.raw.in_transaction:
             connection.raw.execute("ROLLBACK")
+
+    def new_keys(self, connection: Connection) -> Collection[int]:
+        """They are only had by storing a workflow."""
+        return ()
+
+    def apart(self, connection: Connection) -> None:
+        """One change follows the other."""
 
     def lock(
         self, connection: Connection, keys: Collection[int], ids: Collection[str], new: Collection[str]

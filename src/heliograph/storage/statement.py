@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import namedtuple
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from enum import StrEnum
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +18,10 @@ from heliograph.storage.bulk import LEAST, Bulk, Rows
 from heliograph.storage.connection import Connection
 
 Row = Mapping[str, Any]
+PAIRS: Final = "pairs"
+"""Names the parameter that has pairs of numbers as JSON: see `paired`."""
+PAIRED: Final = ("firsts", "seconds")
+"""Names those that have the first and the second numbers."""
 _BATCH: Final = 5000
 """Rows read at once to become columns: all of 200,000 would take as much memory again."""
 
@@ -164,6 +169,20 @@ class Statement:
         raw = connection.raw
         return Answer(raw.execute(self._sql, self._pick(values)), self._row)
 
+    def saying(self, values: Mapping[str, int | StrEnum | None]) -> Statement:
+        """The same with these values in its text, to be asked with them: there should be few ways to do so.
+
+        A plan that a server keeps is then one for them: how many rows are wanted decides how to go about it.
+        """
+        wording = self._worded()
+        if wording.places is not None:  # SQLite's, which never plans for values
+            return self
+        sql = wording.sql
+        for name, value in values.items():
+            said = "NULL" if value is None else f"'{value}'" if isinstance(value, StrEnum) else f"{value:d}"
+            sql = sql.replace(f"%({name})s", said)
+        return Statement(lambda: wording._replace(sql=sql))
+
     def told(self, **values: Any) -> tuple[str, Any]:
         """What the driver is told by `ask`: a text, and what belongs in its places."""
         if not self._sql:
@@ -230,3 +249,15 @@ def listed(values: Sequence[int] | Sequence[str], kind: str) -> object:
         kind: of database.
     """
     return json.dumps(values) if kind == "sqlite" else list(values)
+
+
+def paired(pairs: Sequence[tuple[int, int]], kind: str) -> dict[str, object]:
+    """Pairs of numbers, for the parameters of `statements.pair_among`.
+
+    Args:
+        pairs: any number of them.
+        kind: of database.
+    """
+    if kind == "sqlite":
+        return {PAIRS: json.dumps(pairs)}
+    return {name: [pair[place] for pair in pairs] for place, name in enumerate(PAIRED)}

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     BindParameter,
     ColumnElement,
     Dialect,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    tuple_,
 )
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql import ClauseElement
@@ -28,7 +30,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.selectable import ReturnsRows
 
 from heliograph.storage.bulk import in_bulk
-from heliograph.storage.statement import Statement, Wording
+from heliograph.storage.statement import PAIRED, PAIRS, Statement, Wording
 
 
 class Composed(NamedTuple):
@@ -125,6 +127,21 @@ def replacing(table: Table, dialect: Dialect) -> sqlite.Insert:
 def among(column: ColumnElement[Any], name: str, dialect: Dialect) -> ColumnElement[bool]:
     """Whether a column is one of the values that a parameter has, any number of them: see `listed`."""
     return among_bound(column, lambda kind: bindparam(name, type_=kind), dialect)
+
+
+def pair_among(
+    first: ColumnElement[Any], second: ColumnElement[Any], dialect: Dialect
+) -> ColumnElement[bool]:
+    """Whether two columns are one of the pairs of numbers that `statement.paired` has."""
+    if dialect.name == "postgresql":
+        # As queries of their own, the server can't count them when it plans: one plan serves any number.
+        numbers = [select(bindparam(name, type_=ARRAY(BigInteger))).scalar_subquery() for name in PAIRED]
+        pairs = func.unnest(*numbers).table_valued("first", "second").render_derived()
+        return tuple_(first, second).in_(select(pairs.c.first, pairs.c.second))
+    pairs = func.json_each(bindparam(PAIRS, type_=String)).table_valued("value")
+    return tuple_(first, second).in_(
+        select(*[func.json_extract(pairs.c.value, literal_column(f"'$[{place}]'")) for place in range(2)])
+    )
 
 
 def among_bound(

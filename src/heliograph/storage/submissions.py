@@ -31,7 +31,12 @@ class Submissions:
         self._labels = Labels(kind)
 
     def store(
-        self, connection: Connection, submission: Submission, owner: Owner | None, now: float
+        self,
+        connection: Connection,
+        submission: Submission,
+        owner: Owner | None,
+        now: float,
+        key: int | None = None,
     ) -> Accepted | Refused | Unstored:
         """Store a workflow; refused, with `status` None, where its id is taken.
 
@@ -40,13 +45,18 @@ class Submissions:
             submission: the workflow.
             owner: who has it; None: whoever takes it first.
             now: Unix seconds.
+            key: which it is to have, on a server; then the whole transaction fails where its id is taken.
         """
         plan = submission.plan
         if submission.folder is not None and now - submission.created_time > STAGED_SECONDS:
             return Unstored(_too_late(submission, now))
-        key = self._statements.workflow.ask(connection, **_workflow_row(submission)).scalar_one_or_none()
-        if key is None:
-            return Refused(None)
+        row = _workflow_row(submission)
+        if key is not None:
+            self._statements.workflow_of_key.expect(connection, row | {"key": key})
+        else:
+            key = self._statements.workflow.ask(connection, **row).scalar_one_or_none()
+            if key is None:
+                return Refused(None)
         self._statements.run.tell(
             connection,
             run_row(

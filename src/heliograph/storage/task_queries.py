@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from heliograph.records.attempt import AttemptRecord
 from heliograph.records.workflow import InputRecord, TaskRecord
@@ -13,6 +13,7 @@ from heliograph.storage import rows
 from heliograph.storage.connection import Connection
 from heliograph.storage.database import Database
 from heliograph.storage.rendered import statements
+from heliograph.storage.statement import Statement, paired
 
 INPUTS_TOLD: Final = 1000
 """Of so many of a task's inputs sizes and places are told; of further ones only the ids."""
@@ -84,10 +85,17 @@ class TaskQueries:
         here = found[:limit]
         return TaskPage(tuple(self._records(connection, key, here)), len(found) > len(here))
 
-    def between(self, connection: Connection, key: int, first: int, last: int) -> list[TaskRecord]:
-        """The tasks from one number to another, all of which there are."""
-        found = self._said.page.ask(connection, of_workflow=key, after=first - 1, most=last - first + 1).all()
-        return self._records(connection, key, found)
+    def of_keys(
+        self, connection: Connection, keys: Sequence[tuple[int, int]]
+    ) -> dict[tuple[int, int], TaskRecord]:
+        """Tasks by the keys of their workflows and their numbers; on a snapshot."""
+        said, these = self._said, paired(keys, self._database.kind)
+        found = said.of_keys.ask(connection, **these).all()
+        parts = _Parts(
+            said.upstream_of_keys, said.inputs_of_keys, said.reports_of_keys, said.attempts_of_keys
+        )
+        made = _records(connection, parts, these, found)
+        return {(row.workflow, row.task): task for row, task in zip(found, made, strict=True)}
 
     def attempts(
         self, connection: Connection, key: int, after: tuple[int, int], limit: int
@@ -116,30 +124,57 @@ class TaskQueries:
     ) -> list[TaskRecord]:
         if not found:
             return []
+        said = self._said
         these = {"of_workflow": key, "first": found[0].task, "last": found[-1].task}
-        upstream: dict[int, list[str]] = defaultdict(list)
-        inputs: dict[int, list[InputRecord]] = defaultdict(list)
-        for row in self._said.upstream.ask(connection, **these):
-            upstream[row.task].append(row.task_id)
-        for row in self._said.inputs.ask(connection, **these) if with_inputs and upstream else ():
-            value = rows.value_record(row, "input_")
-            assert value is not None
-            inputs[row.task].append(InputRecord(row.task_id, value))
-        reports = {
-            (row.task, row.attempt): rows.report_record(row)
-            for row in self._said.reports.ask(connection, **these)
-        }
-        attempts: dict[int, list[AttemptRecord]] = defaultdict(list)
-        for row in self._said.attempts.ask(connection, **these):
-            attempt = rows.attempt_record(row)
-            report = reports.get((row.task, row.attempt)) if reports else None
-            attempts[row.task].append(attempt if report is None else replace(attempt, report=report))
-        return [
-            rows.task_record(
-                row,
-                tuple(upstream.get(row.task, ())),
-                tuple(attempts.get(row.task, ())),
-                tuple(inputs.get(row.task, ())),
-            )
-            for row in found
-        ]
+        parts = _Parts(said.upstream, said.inputs if with_inputs else None, said.reports, said.attempts)
+        return _records(connection, parts, these, found)
+
+
+class _Parts(NamedTuple):
+    """Statements for what belongs to tasks; without inputs, nothing is told of these."""
+
+    upstream: Statement
+    inputs: Statement | None
+    reports: Statement
+    attempts: Statement
+
+
+def _records(
+    connection: Connection, parts: _Parts, these: Mapping[str, object], found: Sequence[Any]
+) -> list[TaskRecord]:
+    """The tasks of rows, with what belongs to them.
+
+    Args:
+        connection: on a snapshot.
+        parts: ask for that.
+        these: names the tasks to them.
+        found: the rows.
+    """
+    upstream: dict[tuple[int, int], list[str]] = defaultdict(list)
+    inputs: dict[tuple[int, int], list[InputRecord]] = defaultdict(list)
+    for row in parts.upstream.ask(connection, **these):
+        upstream[row.workflow, row.task].append(row.task_id)
+    for row in parts.inputs.ask(connection, **these) if parts.inputs and upstream else ():
+        value = rows.value_record(row, "input_")
+        assert value is not None
+        inputs[row.workflow, row.task].append(InputRecord(row.task_id, value))
+    reports = {
+        (row.workflow, row.task, row.attempt): rows.report_record(row)
+        for row in parts.reports.ask(connection, **these)
+    }
+    attempts: dict[tuple[int, int], list[AttemptRecord]] = defaultdict(list)
+    for row in parts.attempts.ask(connection, **these):
+        attempt = rows.attempt_record(row)
+        report = reports.get((row.workflow, row.task, row.attempt)) if reports else None
+        attempts[row.workflow, row.task].append(
+            attempt if report is None else replace(attempt, report=report)
+        )
+    return [
+        rows.task_record(
+            row,
+            tuple(upstream.get((row.workflow, row.task), ())),
+            tuple(attempts.get((row.workflow, row.task), ())),
+            tuple(inputs.get((row.workflow, row.task), ())),
+        )
+        for row in found
+    ]

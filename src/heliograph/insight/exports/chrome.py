@@ -5,15 +5,16 @@ The format is the JSON of the "Trace Event Format"; times are microseconds from 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
+from heliograph.insight.exports.pieces import listed
 from heliograph.insight.timeline import Bar, Timeline, timeline
 from heliograph.records.trace import Trace
 
 
-def chrome(trace: Trace, run: int | None = None) -> str:
+def chrome(trace: Trace, run: int | None = None) -> Iterator[str]:
     """A run as trace events.
 
     Args:
@@ -25,9 +26,10 @@ def chrome(trace: Trace, run: int | None = None) -> str:
     document = {
         "displayTimeUnit": "ms",
         "otherData": {"workflow_id": drawn.workflow_id, "run": drawn.run, "status": drawn.status},
-        "traceEvents": [*_names(drawn, hosts), *_slices(drawn, hosts), *_arrows(drawn, hosts)],
+        "traceEvents": [],
     }
-    return json.dumps(document, allow_nan=False)
+    events = chain(_names(drawn, hosts), _slices(drawn, hosts), _arrows(drawn, hosts))
+    yield from listed(document, events)
 
 
 def _names(drawn: Timeline, hosts: dict[str, int]) -> Iterator[dict[str, Any]]:

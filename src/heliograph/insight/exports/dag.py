@@ -61,7 +61,7 @@ class Arrow:
     hands_over: bool
 
 
-def boxes(trace: Trace) -> list[Box]:
+def boxes(trace: Trace) -> Iterator[Box]:
     """All tasks: with what they took, and the slower, the redder."""
     of = trace.attempts
     took: dict[int, float] = {}
@@ -70,14 +70,12 @@ def boxes(trace: Trace) -> list[Box]:
         if started is not None:
             took[task] = took.get(task, 0.0) + max((end if stored is None else stored) - started, 0.0)
     longest = max(took.values(), default=0.0)
-    found = []
     for task, status in enumerate(trace.tasks.status):
         fill, frame = COLOURS[status]
         if status is TaskStatus.SUCCESSFUL and task in took and longest > 0:
             fill = _HEAT[min(int(took[task] / longest * len(_HEAT)), len(_HEAT) - 1)]
         words = duration(took[task]) if task in took else ""
-        found.append(Box(task, trace.tasks.task_id[task], status, words, fill, frame))
-    return found
+        yield Box(task, trace.tasks.task_id[task], status, words, fill, frame)
 
 
 def arrows(trace: Trace) -> Iterator[Arrow]:
@@ -91,26 +89,24 @@ def arrows(trace: Trace) -> Iterator[Arrow]:
             yield Arrow(creator, task, hands_over=True)
 
 
-def graphviz(trace: Trace, run: int | None = None) -> str:
+def graphviz(trace: Trace, run: int | None = None) -> Iterator[str]:
     """The DAG in Graphviz's language, for ``dot``.
 
     Args:
         trace: the workflow.
         run: has no influence: the DAG is that of all runs.
     """
-    lines = [
-        f"digraph {_quoted(trace.workflow.workflow_id)} {{",
-        "  rankdir=LR;",
-        '  node [shape=box style="rounded,filled" fontname="sans-serif" fontsize=10];',
-        '  edge [color="#6b7280" arrowsize=0.7];',
-    ]
+    yield f"digraph {_quoted(trace.workflow.workflow_id)} {{\n"
+    yield "  rankdir=LR;\n"
+    yield '  node [shape=box style="rounded,filled" fontname="sans-serif" fontsize=10];\n'
+    yield '  edge [color="#6b7280" arrowsize=0.7];\n'
     for box in boxes(trace):
         label = "\n".join(line for line in (box.task_id, f"{box.status} {box.took}".strip()) if line)
-        lines.append(f'  t{box.number} [label={_quoted(label)} fillcolor="{box.fill}" color="{box.frame}"];')
+        yield f'  t{box.number} [label={_quoted(label)} fillcolor="{box.fill}" color="{box.frame}"];\n'
     for arrow in arrows(trace):
         style = " [style=dashed]" if arrow.hands_over else ""
-        lines.append(f"  t{arrow.since} -> t{arrow.until}{style};")
-    return "\n".join([*lines, "}", ""])
+        yield f"  t{arrow.since} -> t{arrow.until}{style};\n"
+    yield "}\n"
 
 
 def _quoted(text: str) -> str:
@@ -127,25 +123,23 @@ def _quoted(text: str) -> str:
     )
 
 
-def mermaid(trace: Trace, run: int | None = None) -> str:
+def mermaid(trace: Trace, run: int | None = None) -> Iterator[str]:
     """The DAG in Mermaid's language, as GitHub and others draw it in Markdown.
 
     Args:
         trace: the workflow.
         run: has no influence: the DAG is that of all runs.
     """
-    lines = ["flowchart LR"]
+    yield "flowchart LR\n"
     styles: dict[tuple[str, str], list[int]] = {}
     for box in boxes(trace):
-        lines.append(f'  t{box.number}["{_entities(box.task_id)}<br/>{box.status} {box.took}"]')
+        yield f'  t{box.number}["{_entities(box.task_id)}<br/>{box.status} {box.took}"]\n'
         styles.setdefault((box.fill, box.frame), []).append(box.number)
-    lines += [
-        f"  t{arrow.since} {'-.->' if arrow.hands_over else '-->'} t{arrow.until}" for arrow in arrows(trace)
-    ]
+    for arrow in arrows(trace):
+        yield f"  t{arrow.since} {'-.->' if arrow.hands_over else '-->'} t{arrow.until}\n"
     for number, ((fill, frame), tasks) in enumerate(styles.items()):
-        lines.append(f"  classDef c{number} fill:{fill},stroke:{frame},color:#111827")
-        lines.append(f"  class {','.join(f't{task}' for task in tasks)} c{number}")
-    return "\n".join([*lines, ""])
+        yield f"  classDef c{number} fill:{fill},stroke:{frame},color:#111827\n"
+        yield f"  class {','.join(f't{task}' for task in tasks)} c{number}\n"
 
 
 def _entities(text: str) -> str:

@@ -2,60 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
+from heliograph.insight.exports import rocrate
 from heliograph.insight.exports.chrome import chrome
 from heliograph.insight.exports.dag import graphviz, mermaid
 from heliograph.insight.exports.html import html
 from heliograph.insight.exports.openlineage import openlineage
 from heliograph.insight.exports.opentelemetry import opentelemetry
-from heliograph.insight.exports.rocrate import rocrate
+from heliograph.insight.exports.pieces import in_blocks, whole
 from heliograph.insight.extent import the_run
 from heliograph.records.trace import Trace
 
 
 @dataclass(frozen=True, slots=True)
-class Export:
-    """A workflow in a format that other programs read.
-
-    Attributes:
-        format: which.
-        files: their text, by name; most formats are one file.
-    """
-
-    format: str
-    files: Mapping[str, str]
-
-    @property
-    def text(self) -> str:
-        """Of the first file: the only one, or the one that tells of the others."""
-        return next(iter(self.files.values()))
-
-
-@dataclass(frozen=True, slots=True)
 class _Format:
-    """One format: how its file is called, and what makes it; or what makes several."""
+    """One format: what tells each of its files, by the file's name; most have one."""
 
-    file: str | None
-    make: Callable[[Trace, int | None], str | dict[str, str]]
+    files: Mapping[str, Callable[[Trace, int | None], Iterator[str]]]
     meaning: str
 
 
 FORMATS: Final[Mapping[str, _Format]] = {
-    "chrome": _Format("trace.json", chrome, "trace events, for Perfetto and chrome://tracing"),
-    "otlp": _Format("traces.json", opentelemetry, "OpenTelemetry traces, as OTLP's JSON"),
-    "openlineage": _Format("lineage.ndjson", openlineage, "OpenLineage events, one a line"),
-    "ro-crate": _Format(None, rocrate, "a Workflow Run RO-Crate, a folder"),
-    "dot": _Format("dag.dot", graphviz, "the DAG, for Graphviz"),
-    "mermaid": _Format("dag.mmd", mermaid, "the DAG, for Mermaid"),
-    "html": _Format("report.html", html, "a report, one page that opens from a file"),
+    "chrome": _Format({"trace.json": chrome}, "trace events, for Perfetto and chrome://tracing"),
+    "otlp": _Format({"traces.json": opentelemetry}, "OpenTelemetry traces, as OTLP's JSON"),
+    "openlineage": _Format({"lineage.ndjson": openlineage}, "OpenLineage events, one a line"),
+    "ro-crate": _Format(
+        {rocrate.METADATA: rocrate.metadata, rocrate.PLAN: rocrate.plan, rocrate.REPORT: html},
+        "a Workflow Run RO-Crate, a folder",
+    ),
+    "dot": _Format({"dag.dot": graphviz}, "the DAG, for Graphviz"),
+    "mermaid": _Format({"dag.mmd": mermaid}, "the DAG, for Mermaid"),
+    "html": _Format({"report.html": html}, "a report, one page that opens from a file"),
 }
 """By name."""
 
 _PROGRAMS: Final = {"perfetto": "chrome", "opentelemetry": "otlp", "graphviz": "dot"}
 """Formats by the name of the program that people want them for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Export:
+    """A workflow in a format that other programs read.
+
+    It tells of the moment at which it was made, and becomes text when that is asked for.
+
+    Attributes:
+        format: which.
+        trace: the workflow, with its outputs.
+        run: number of the run; None: the newest, or all where the format can hold them.
+    """
+
+    format: str
+    trace: Trace = field(repr=False)
+    run: int | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of its files; most formats are one file."""
+        return tuple(FORMATS[self.format].files)
+
+    @cached_property
+    def files(self) -> Mapping[str, str]:
+        """Their text, by name."""
+        return {name: whole(self.blocks(name)) for name in self.names}
+
+    @property
+    def text(self) -> str:
+        """Of the first file: the only one, or the one that tells of the others."""
+        return self.files[self.names[0]]
+
+    def blocks(self, name: str | None = None) -> Iterator[str]:
+        """The text of a file, in blocks, to be written one after the other: it is never there as a whole.
+
+        Args:
+            name: of the file; None: the first one.
+        """
+        tell = FORMATS[self.format].files[self.names[0] if name is None else name]
+        return in_blocks(tell(self.trace, self.run))
 
 
 def format_named(name: str) -> str:
@@ -86,6 +113,4 @@ def export(trace: Trace, name: str, run: int | None = None) -> Export:
     """
     name = format_named(name)
     the_run(trace, run)
-    chosen = FORMATS[name]
-    made = chosen.make(trace, run)
-    return Export(name, {chosen.file or name: made} if isinstance(made, str) else made)
+    return Export(name, trace, run)

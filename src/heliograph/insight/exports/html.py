@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape as escaped
 from typing import Final
 
@@ -45,7 +45,7 @@ svg text { font: 11px system-ui, sans-serif; fill: #111827 }
 """.strip()
 
 
-def html(trace: Trace, run: int | None = None) -> str:
+def html(trace: Trace, run: int | None = None) -> Iterator[str]:
     """A run as a page.
 
     Args:
@@ -55,7 +55,7 @@ def html(trace: Trace, run: int | None = None) -> str:
     found, drawn = profile(trace, run), timeline(trace, run)
     title = escape(trace.workflow.workflow_id)
     policy = "default-src 'none'; style-src 'unsafe-inline'"
-    return "\n".join(
+    yield "\n".join(
         [
             "<!DOCTYPE html>",
             '<html lang="en">',

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
 from heliograph.insight.exports.identity import iso, uuid
 from heliograph.insight.extent import extents, run_extent
@@ -37,88 +38,125 @@ _OVER: Final = {
 }
 
 
-def openlineage(trace: Trace, run: int | None = None) -> str:
+class _Note(NamedTuple):
+    """That there is an event; what it tells is made when its turn has come.
+
+    Attributes:
+        moment: when, as the event says it.
+        run: place of the run among those that are told.
+        at: of which of the run's attempts; None: of the run itself.
+        is_over: whether what began is over.
+    """
+
+    moment: str
+    run: int
+    at: int | None
+    is_over: bool
+
+
+def openlineage(trace: Trace, run: int | None = None) -> Iterator[str]:
     """A workflow as lineage events, in order of time.
 
     Args:
         trace: the workflow.
         run: number of the run; None: all.
     """
-    events = [
-        event
-        for one in trace.runs
-        if run in (None, one.run)
-        for event in (*_of_run(trace, one), *_of_tasks(trace, one))
-    ]
-    events.sort(key=lambda event: event["eventTime"])
-    return "".join(json.dumps(event, allow_nan=False) + "\n" for event in events)
+    told = [_Run(trace, one) for one in trace.runs if run in (None, one.run)]
+    notes = [note for place, one in enumerate(told) for note in one.notes(place)]
+    notes.sort(key=attrgetter("moment"))
+    encode = json.JSONEncoder(allow_nan=False).encode
+    for note in notes:
+        one = told[note.run]
+        event = one.event(note) if note.at is None else one.task_event(note, note.at)
+        yield f"{encode(event)}\n"
 
 
-def _of_run(trace: Trace, run: RunRecord) -> Iterator[dict[str, Any]]:
-    begin, end = run_extent(trace, run)
-    version = str(run.code.get("heliograph", "unknown"))
-    facets = {"processing_engine": _facet("processing_engine", {"version": version, "name": "heliograph"})}
-    identity, job = uuid(trace, "run", run.run), _job(trace.workflow.name, "WORKFLOW")
-    yield _event("START", begin, identity, facets, job)
-    if run.status in _OVER:
-        if run.error_message is not None:
-            facets = {**facets, "errorMessage": _error(run.error_type, run.error_message)}
-        yield _event(_OVER[run.status], end, identity, facets, job)
+class _Run:
+    """A run of the workflow: its events, and those of its tasks.
 
+    A task's run in it is from its first attempt there to its last.
+    """
 
-def _of_tasks(trace: Trace, run: RunRecord) -> Iterator[dict[str, Any]]:
-    """A task's run in a run of the workflow: from its first attempt there to its last."""
-    begin, end = run_extent(trace, run)
-    of, tasks = trace.attempts, trace.tasks
-    places = [place for place, number in enumerate(of.run) if number == run.run]
-    phases = extents(trace, places, begin, end)
-    sizes = dict(zip(trace.outputs.task, trace.outputs.size, strict=True))
-    last = {of.task[place]: at for at, place in enumerate(places)}
-    seen: set[int] = set()
-    facets = {
-        "parent": _facet(
-            "parent",
-            {
-                "run": {"runId": uuid(trace, "run", run.run)},
-                "job": {"namespace": NAMESPACE, "name": trace.workflow.name},
-            },
+    def __init__(self, trace: Trace, run: RunRecord) -> None:
+        self._trace = trace
+        self._run = run
+        self._begin, self._end = run_extent(trace, run)
+        self._places = [place for place, number in enumerate(trace.attempts.run) if number == run.run]
+        self._phases = extents(trace, self._places, self._begin, self._end)
+        self._sizes = dict(zip(trace.outputs.task, trace.outputs.size, strict=True))
+        job = {"namespace": NAMESPACE, "name": trace.workflow.name}
+        parent = {"run": {"runId": uuid(trace, "run", run.run)}, "job": job}
+        self._parent = {"parent": _facet("parent", parent)}
+
+    def notes(self, mine: int) -> Iterator[_Note]:
+        """Of all its events; those of the same moment in the order in which they are to be told.
+
+        Args:
+            mine: its own place.
+        """
+        yield _Note(iso(self._begin), mine, None, is_over=False)
+        if self._run.status in _OVER:
+            yield _Note(iso(self._end), mine, None, is_over=True)
+        of, phases = self._trace.attempts, self._phases
+        last = {of.task[place]: at for at, place in enumerate(self._places)}
+        seen: set[int] = set()
+        for at, place in enumerate(self._places):
+            task = of.task[place]
+            if task not in seen:
+                seen.add(task)
+                yield _Note(iso(phases.started[at]), mine, at, is_over=False)
+            if last[task] == at and of.status[place] in _OVER:
+                yield _Note(iso(phases.stored[at]), mine, at, is_over=True)
+
+    def event(self, note: _Note) -> dict[str, Any]:
+        """That it began, or how it ended."""
+        run, trace = self._run, self._trace
+        engine = {"version": str(run.code.get("heliograph", "unknown")), "name": "heliograph"}
+        facets = {"processing_engine": _facet("processing_engine", engine)}
+        if note.is_over and run.error_message is not None:
+            facets["errorMessage"] = _error(run.error_type, run.error_message)
+        kind = _OVER[run.status] if note.is_over else "START"
+        job = _job(trace.workflow.name, "WORKFLOW")
+        return _event(kind, note.moment, uuid(trace, "run", run.run), facets, job, [], [])
+
+    def task_event(self, note: _Note, at: int) -> dict[str, Any]:
+        """That a task began in it, or how the last of its attempts in it ended."""
+        trace, place = self._trace, self._places[at]
+        of, tasks = trace.attempts, trace.tasks
+        task, status, message = of.task[place], of.status[place], of.error_message[place]
+        facets, outputs = self._parent, []
+        if note.is_over and message is not None:
+            facets = facets | {"errorMessage": _error(of.error_type[place], message)}
+        if note.is_over and status is AttemptStatus.SUCCESSFUL and task in self._sizes:
+            facet = _facet("outputStatistics", {"size": self._sizes[task]})
+            outputs.append({**_dataset(trace, task), "outputFacets": {"outputStatistics": facet}})
+        return _event(
+            _OVER[status] if note.is_over else "START",
+            note.moment,
+            uuid(trace, "run", self._run.run, "task", task),
+            facets,
+            _job(f"{trace.workflow.name}.{tasks.task_id[task]}", "TASK"),
+            [_dataset(trace, need) for need in dict.fromkeys(tasks.upstream[task])],
+            outputs,
         )
-    }
-    for at, place in enumerate(places):
-        task = of.task[place]
-        identity = uuid(trace, "run", run.run, "task", task)
-        job = _job(f"{trace.workflow.name}.{tasks.task_id[task]}", "TASK")
-        inputs = [_dataset(trace, need) for need in dict.fromkeys(tasks.upstream[task])]
-        if task not in seen:
-            seen.add(task)
-            yield _event("START", phases.started[at], identity, facets, job, inputs)
-        if last[task] == at and of.status[place] in _OVER:
-            outputs = []
-            if of.status[place] is AttemptStatus.SUCCESSFUL and task in sizes:
-                facet = _facet("outputStatistics", {"size": sizes[task]})
-                outputs.append({**_dataset(trace, task), "outputFacets": {"outputStatistics": facet}})
-            message = of.error_message[place]
-            told = {} if message is None else {"errorMessage": _error(of.error_type[place], message)}
-            over = _OVER[of.status[place]]
-            yield _event(over, phases.stored[at], identity, facets | told, job, inputs, outputs)
 
 
 def _event(
     kind: str,
-    moment: float,
+    moment: str,
     run: str,
     facets: dict[str, Any],
     job: dict[str, Any],
-    inputs: list[dict[str, Any]] | None = None,
-    outputs: list[dict[str, Any]] | None = None,
+    inputs: list[dict[str, Any]],
+    outputs: list[dict[str, Any]],
 ) -> dict[str, Any]:
     return {
         "eventType": kind,
-        "eventTime": iso(moment),
+        "eventTime": moment,
         "run": {"runId": run, "facets": facets},
         "job": job,
-        "inputs": inputs or [],
-        "outputs": outputs or [],
+        "inputs": inputs,
+        "outputs": outputs,
         "producer": PRODUCER,
         "schemaURL": _EVENT,
     }

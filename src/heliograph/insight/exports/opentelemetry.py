@@ -6,13 +6,14 @@ A collector reads it from a file (its receiver ``otlpjsonfile``) or takes it ove
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
 from heliograph.insight.causes import causes
 from heliograph.insight.exports import conventions as name
 from heliograph.insight.exports.identity import digest
+from heliograph.insight.exports.pieces import listed
 from heliograph.insight.extent import dotted_names, run_extent
 from heliograph.records.status import ACTIVE, AttemptStatus, WorkflowStatus
 from heliograph.records.trace import Trace
@@ -22,7 +23,7 @@ _INTERNAL = 1
 _OK, _ERROR = 1, 2
 
 
-def opentelemetry(trace: Trace, run: int | None = None) -> str:
+def opentelemetry(trace: Trace, run: int | None = None) -> Iterator[str]:
     """A workflow as spans.
 
     What has not ended yet ends now: with OpenTelemetry, a span that has no end can't be told.
@@ -33,13 +34,17 @@ def opentelemetry(trace: Trace, run: int | None = None) -> str:
     """
     told = [one for one in trace.runs if run in (None, one.run)]
     of_runs = chain.from_iterable(_run_spans(trace, one) for one in told)
-    return document(trace, chain([_workflow_span(trace)], of_runs))
+    yield from document(trace, chain([_workflow_span(trace)], of_runs))
 
 
-def ended_spans(trace: Trace) -> dict[str, dict[str, Any]]:
-    """Spans of the newest run that have ended and will stay as they are, by their ids.
+def ended_spans(trace: Trace, told: set[str]) -> Iterator[dict[str, Any]]:
+    """Spans of the newest run that have ended and will stay as they are.
 
     That of the workflow itself is told when the run is over, and again after a resume, which lengthens it.
+
+    Args:
+        trace: the workflow.
+        told: ids of those that were told before, which are left out; the others' are added.
     """
     run, of = trace.runs[-1], trace.attempts
     goes_on = trace.workflow.status in ACTIVE
@@ -50,15 +55,14 @@ def ended_spans(trace: Trace) -> dict[str, dict[str, Any]]:
     }
     if goes_on:
         open_ones.add(_span_id(trace, "run", run.run))
-    told = [*_run_spans(trace, run), *([] if goes_on else [_workflow_span(trace)])]
-    return {span["spanId"]: span for span in told if span["spanId"] not in open_ones}
+    for span in chain(_run_spans(trace, run), [] if goes_on else [_workflow_span(trace)]):
+        if span["spanId"] not in open_ones and span["spanId"] not in told:
+            told.add(span["spanId"])
+            yield span
 
 
-def document(trace: Trace, spans: Iterable[Mapping[str, Any]]) -> str:
-    """Spans of a workflow, as a collector takes them.
-
-    Each becomes text as it is made: those of 200,000 tasks would take gigabytes as dicts.
-    """
+def document(trace: Trace, spans: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Spans of a workflow, as a collector takes them."""
     version = str(trace.runs[-1].code.get("heliograph", ""))
     resource = {name.SERVICE_NAME: "heliograph", name.SERVICE_VERSION: version or None}
     made = {
@@ -69,8 +73,7 @@ def document(trace: Trace, spans: Iterable[Mapping[str, Any]]) -> str:
             }
         ]
     }
-    before, after = json.dumps(made, allow_nan=False).rsplit("[]", 1)
-    return f"{before}[{', '.join([json.dumps(span, allow_nan=False) for span in spans])}]{after}"
+    return listed(made, spans)
 
 
 def _workflow_span(trace: Trace) -> dict[str, Any]:

@@ -6,10 +6,11 @@ It conforms to RO-Crate 1.1, Workflow RO-Crate 1.0, and Process and Workflow Run
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
-from heliograph.insight.exports.html import html
 from heliograph.insight.exports.identity import iso, uuid
+from heliograph.insight.exports.pieces import listed
 from heliograph.insight.extent import dotted_names, run_extent, the_run
 from heliograph.records.status import WorkflowStatus
 from heliograph.records.trace import Trace
@@ -34,21 +35,13 @@ _STATUS: Final = {
 """Of runs that are over; the profile knows no others."""
 
 
-def rocrate(trace: Trace, run: int | None = None) -> dict[str, str]:
-    """A run as the files of a crate, by name.
+def metadata(trace: Trace, number: int | None = None) -> Iterator[str]:
+    """What the crate is, and what is in it.
 
     Args:
         trace: the workflow.
-        run: number of the run; None: the newest.
+        number: of the run; None: the newest.
     """
-    return {
-        METADATA: json.dumps(_metadata(trace, run), indent=2, allow_nan=False),
-        PLAN: json.dumps(_plan(trace), indent=2, allow_nan=False),
-        REPORT: html(trace, run),
-    }
-
-
-def _metadata(trace: Trace, number: int | None) -> dict[str, Any]:
     workflow, run = trace.workflow, the_run(trace, number)
     begin, end = run_extent(trace, run)
     user = f"#{uuid(trace, 'user')}"
@@ -65,7 +58,7 @@ def _metadata(trace: Trace, number: int | None) -> dict[str, Any]:
         **({} if run.status not in _STATUS else {"actionStatus": _STATUS[run.status]}),
         **({} if run.error_message is None else {"error": run.error_message}),
     }
-    return {
+    document = {
         "@context": "https://w3id.org/ro/crate/1.1/context",
         "@graph": [
             {
@@ -140,6 +133,7 @@ def _metadata(trace: Trace, number: int | None) -> dict[str, Any]:
             action,
         ],
     }
+    yield json.dumps(document, indent=2, allow_nan=False)
 
 
 def _moment(moment: float) -> str:
@@ -147,9 +141,15 @@ def _moment(moment: float) -> str:
     return f"{iso(moment)[:-4]}+00:00"
 
 
-def _plan(trace: Trace) -> dict[str, Any]:
+def plan(trace: Trace, number: int | None = None) -> Iterator[str]:
+    """Every task with its function, its options and what it needs.
+
+    Args:
+        trace: the workflow.
+        number: has no influence: the plan is that of all runs.
+    """
     names, tasks = dotted_names(trace), trace.tasks
-    return {
+    document = {
         "workflow_id": trace.workflow.workflow_id,
         "name": trace.workflow.name,
         "user_metadata": json.loads(trace.workflow.user_metadata),
@@ -157,15 +157,17 @@ def _plan(trace: Trace) -> dict[str, Any]:
             {"name": name, **({} if hashed is None else {"source_sha256": hashed})}
             for name, hashed in zip(names, (one.source_hash for one in trace.functions), strict=True)
         ],
-        "tasks": [
-            {
-                "task_id": task_id,
-                "function": names[tasks.function[task]],
-                "options": json.loads(tasks.options[task]),
-                "user_metadata": json.loads(tasks.user_metadata[task]),
-                "workflow_refs": [tasks.task_id[need] for need in tasks.upstream[task]],
-                "status": tasks.status[task],
-            }
-            for task, task_id in enumerate(tasks.task_id)
-        ],
+        "tasks": [],
     }
+    entries = (
+        {
+            "task_id": task_id,
+            "function": names[tasks.function[task]],
+            "options": json.loads(tasks.options[task]),
+            "user_metadata": json.loads(tasks.user_metadata[task]),
+            "workflow_refs": [tasks.task_id[need] for need in tasks.upstream[task]],
+            "status": tasks.status[task],
+        }
+        for task, task_id in enumerate(tasks.task_id)
+    )
+    yield from listed(document, entries, indent=2)

@@ -21,5 +21,6 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
     }
     return {
         "workflow": Composed(made.returning(schema.workflows.c.key), columns),
+        "workflow_of_key": Composed(made, schema.workflows.c.keys()),
         **{name: Composed(insert(table), table.c.keys()) for name, table in whole.items()},
     }

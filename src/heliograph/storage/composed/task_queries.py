@@ -2,58 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
 
-from sqlalchemy import BindParameter, Dialect, and_, bindparam, literal_column, select
+from sqlalchemy import BindParameter, ColumnElement, Dialect, and_, bindparam, literal_column, select
 
 from heliograph.storage import schema
 from heliograph.storage.composed.queries import limited
 from heliograph.storage.layout import Role
-from heliograph.storage.statements import Composed, constant
+from heliograph.storage.statements import Composed, constant, pair_among
 from heliograph.storage.task_queries import INPUTS_TOLD
+
+_ALL: Final[ColumnElement[int]] = literal_column(str(2**62))
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:
     """By name."""
-    tasks, functions = schema.tasks, schema.functions
-    attempts, needs, reports = schema.attempts, schema.dependencies, schema.reports
+    tasks, attempts, needs = schema.tasks, schema.attempts, schema.dependencies
     of_workflow: BindParameter[int] = bindparam("of_workflow")
-    output, is_output = _stored(Role.OUTPUT)
-    arguments, is_arguments = _stored(Role.ARGUMENTS)
-    creators = tasks.alias("creators")
-    function = and_(functions.c.workflow == tasks.c.workflow, functions.c.function == tasks.c.function)
-    creator = and_(creators.c.workflow == tasks.c.workflow, creators.c.task == tasks.c.creator)
-    task = (
-        select(
-            tasks,
-            functions.c.module,
-            functions.c.qualname,
-            functions.c.file,
-            functions.c.line,
-            functions.c.source_hash,
-            *_of_value(output, "output"),
-            *_of_value(arguments, "arguments"),
-            creators.c.task_id.label("creator_id"),
-        )
-        .select_from(
-            tasks.join(functions, function)
-            .outerjoin(output, is_output)
-            .outerjoin(arguments, is_arguments)
-            .outerjoin(creators, creator)
-        )
-        .where(tasks.c.workflow == of_workflow)
-    )
+    task = _task(tasks).where(tasks.c.workflow == of_workflow)
+    chosen = partial(_of_keys, dialect)
     behind = (attempts.c.task > bindparam("of_task")) | (
         (attempts.c.task == bindparam("of_task")) & (attempts.c.attempt > bindparam("of_attempt"))
     )
-    needed = and_(tasks.c.workflow == needs.c.workflow, tasks.c.task == needs.c.upstream)
     takes = and_(tasks.c.workflow == needs.c.workflow, tasks.c.task == needs.c.task)
-    upstream = (
-        select(needs.c.task, tasks.c.task_id)
-        .where(needs.c.workflow == of_workflow, *_between(needs))
-        .order_by(needs.c.task, needs.c.place)
-    )
     return {
+        "of_keys": Composed(_task(chosen(tasks)[0])),
         "task": Composed(task.where(tasks.c.task_id == bindparam("of_task_id"))),
         "page": Composed(limited(task.where(tasks.c.task > bindparam("after")).order_by(tasks.c.task))),
         "number": Composed(
@@ -64,11 +39,6 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
         "ids": Composed(
             select(tasks.c.task, tasks.c.task_id).where(tasks.c.workflow == of_workflow, *_between(tasks))
         ),
-        "attempts": Composed(
-            select(attempts)
-            .where(attempts.c.workflow == of_workflow, *_between(attempts))
-            .order_by(attempts.c.task, attempts.c.attempt)
-        ),
         "attempt_page": Composed(
             limited(
                 select(attempts)
@@ -76,8 +46,6 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
                 .order_by(attempts.c.task, attempts.c.attempt)
             )
         ),
-        "reports": Composed(select(reports).where(reports.c.workflow == of_workflow, *_between(reports))),
-        "upstream": Composed(upstream.select_from(needs.join(tasks, needed))),
         "downstream": Composed(
             limited(
                 select(tasks.c.task_id)
@@ -87,17 +55,88 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
                 .order_by(needs.c.task)
             )
         ),
-        "inputs": Composed(
-            upstream.where(needs.c.place < literal_column(str(INPUTS_TOLD)))
-            .add_columns(*_of_value(output, "input"))
-            .select_from(needs.join(tasks, needed).join(output, is_output))
-        ),
+        **_parts(_in_range, ""),
+        **_parts(chosen, "_of_keys"),
     }
 
 
-def _stored(role: Role) -> tuple[Any, Any]:
+def _task(tasks: Any) -> Any:
+    """Of a table of tasks, or of some of its rows."""
+    functions, creators = schema.functions, schema.tasks.alias("creators")
+    output, is_output = _stored(Role.OUTPUT, tasks)
+    arguments, is_arguments = _stored(Role.ARGUMENTS, tasks)
+    function = and_(functions.c.workflow == tasks.c.workflow, functions.c.function == tasks.c.function)
+    creator = and_(creators.c.workflow == tasks.c.workflow, creators.c.task == tasks.c.creator)
+    return select(
+        tasks,
+        functions.c.module,
+        functions.c.qualname,
+        functions.c.file,
+        functions.c.line,
+        functions.c.source_hash,
+        *_of_value(output, "output"),
+        *_of_value(arguments, "arguments"),
+        creators.c.task_id.label("creator_id"),
+    ).select_from(
+        tasks.join(functions, function)
+        .outerjoin(output, is_output)
+        .outerjoin(arguments, is_arguments)
+        .outerjoin(creators, creator)
+    )
+
+
+def _in_range(table: Any, *more: Any) -> tuple[Any, list[Any]]:
+    """A table, and what its rows have to be: of a workflow's tasks from one number to another."""
+    return table, [table.c.workflow == bindparam("of_workflow"), *_between(table), *more]
+
+
+def _of_keys(dialect: Dialect, table: Any, *more: Any) -> tuple[Any, list[Any]]:
+    """As `_in_range`, for some tasks of any workflows: the rows that belong to them.
+
+    A limit above all lets the database find these first. Joined with others at once, it might, for each task,
+    read all of its workflow: most have few, so it takes that for cheap.
+    """
+    its = pair_among(table.c.workflow, table.c.task, dialect)
+    return select(table).where(its, *more).limit(_ALL).offset(literal_column("0")).subquery(table.name), []
+
+
+def _parts(of: Callable[..., tuple[Any, list[Any]]], suffix: str) -> dict[str, Composed]:
+    """What belongs to tasks, in order; `of` gives the rows of a table that do."""
+    reports, its_reports = of(schema.reports)
+    attempts, its_attempts = of(schema.attempts)
+    needs, its_needs = of(schema.dependencies)
+    inputs, its_inputs = of(
+        schema.dependencies, schema.dependencies.c.place < literal_column(str(INPUTS_TOLD))
+    )
+    output, is_output = _stored(Role.OUTPUT, schema.tasks)
+    made = {
+        "upstream": _needed(needs).where(*its_needs),
+        "inputs": _needed(inputs, output, is_output)
+        .add_columns(*_of_value(output, "input"))
+        .where(*its_inputs),
+        "reports": select(reports).where(*its_reports),
+        "attempts": select(attempts)
+        .where(*its_attempts)
+        .order_by(attempts.c.workflow, attempts.c.task, attempts.c.attempt),
+    }
+    return {f"{name}{suffix}": Composed(statement) for name, statement in made.items()}
+
+
+def _needed(needs: Any, *also: Any) -> Any:
+    """The tasks that others take outputs of; joined with something more."""
+    tasks = schema.tasks
+    needed = and_(tasks.c.workflow == needs.c.workflow, tasks.c.task == needs.c.upstream)
+    joined = needs.join(tasks, needed)
+    return (
+        select(needs.c.workflow, needs.c.task, tasks.c.task_id)
+        .select_from(joined.join(*also) if also else joined)
+        .order_by(needs.c.workflow, needs.c.task, needs.c.place)
+    )
+
+
+def _stored(role: Role, tasks: Any) -> tuple[Any, Any]:
     """The stored values of a role, and that one is a task's."""
-    table, tasks = schema.stored_values.alias(role.value), schema.tasks
+    table = schema.stored_values.alias(role.value)
     of_task = and_(table.c.workflow == tasks.c.workflow, table.c.task == tasks.c.task)
     return table, of_task & (table.c.role == constant(role))
 

@@ -59,6 +59,7 @@ class Search:
         pages, values = self._asked(condition, False, order, after)
         with self._database.snapshot() as connection:
             found = pages.found(connection, self._given(connection, values, after, limit))
+            self._database.keep_plans(connection)
             records = self._queries.records(connection, [place.key[0] for place in found])
         return list(zip(found, records, strict=True))
 
@@ -71,6 +72,7 @@ class Search:
         with self._database.snapshot() as connection:
             found = pages.found(connection, self._given(connection, values, after, limit))
             keys = [(place.key[0], place.key[1]) for place in found]
+            self._database.keep_plans(connection)
             records = self._queries.task_records(connection, keys)
         return [(place, *record) for place, record in zip(found, records, strict=True)]
 
@@ -82,6 +84,7 @@ class Search:
         shape, values = shape_of(condition, tasks)
         with self._database.snapshot() as connection:
             if condition is None and not of and not tasks and [field.kind for field in by] == _STATUS:
+                self._database.keep_plans(connection)
                 return of_counts(self._by_status.counted(connection))
             given = self._given(connection, values)
             return groups(connection, self._columns[tasks], shape, given, by, of)
