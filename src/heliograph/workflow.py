@@ -280,7 +280,9 @@ def run(
         StorageError: it can't be stored.
     """
     engine, *given = _planned(dag, args, kwargs, workflow_id, metadata)
-    return engine.run(*given)
+    wait = engine.begin(*given)
+    del dag, args, kwargs, given  # while it runs, what it was made of is in nobody's way
+    return wait()
 
 
 def run_async(

@@ -17,6 +17,7 @@ from tests import scripts
 from tests.acceptance.test_cli import COLOURS, heliograph, on_terminal, printed
 from tests.conditions import until
 from tests.gates import Gate
+from tests.tasks import give
 
 WRITE = """
 from heliograph import workflow
@@ -256,11 +257,6 @@ def test_ids_are_whole_in_narrow_terminals(tmp_path: Path, width: int) -> None:
     for arguments in (["ls"], ["search", ""], ["tasks", long], ["history", long], ["search", "", "--tasks"]):
         text = COLOURS.sub("", on_terminal(*arguments, storage=storage, width=width))
         assert long in text, arguments
-
-
-@workflow.task
-def give(value: object) -> object:
-    return value
 
 
 def test_rows_wider_than_the_terminal_have_a_line_for_each_value(storage: Path) -> None:

@@ -64,6 +64,12 @@ def test_the_profile_says_where_the_time_went(storage: Path) -> None:
     assert re.search(r"sum +2 ", shown), "the second attempt of the task that was tried again"
 
 
+@pytest.mark.parametrize("width", [80, 160])
+def test_how_much_ran_at_once_is_said_in_one_line(storage: Path, width: int) -> None:
+    shown = COLOURS.sub("", on_terminal("profile", "good", storage=storage, width=width))
+    assert re.search(r"\d at once on average, \d at most", shown)
+
+
 def test_the_estimate_says_what_it_can_not_know(storage: Path) -> None:
     assert printed("estimate", "good", storage=storage) == "4 of 4 tasks are over\n"
     assert printed("estimate", "gone", storage=storage).splitlines() == [

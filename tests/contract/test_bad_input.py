@@ -11,20 +11,10 @@ import pytest
 
 from heliograph import workflow
 from tests.gates import Ledger
+from tests.tasks import give, note
 
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
-
-
-@workflow.task
-def give(value: object, *_after: object) -> object:
-    return value
-
-
-@workflow.task
-def note(ledger: Ledger, line: str, *_after: object) -> str:
-    ledger.note(line)
-    return line
 
 
 @workflow.task

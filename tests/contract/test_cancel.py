@@ -12,21 +12,10 @@ import pytest
 from heliograph import workflow
 from tests.conditions import is_gone, until
 from tests.gates import Gate, Ledger
+from tests.tasks import note, wait
 
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
-
-
-@workflow.task
-def note(ledger: Ledger, line: str, *_after: object) -> str:
-    ledger.note(line)
-    return line
-
-
-@workflow.task
-def wait(gate: Gate, name: str = "task", *_after: object) -> str:
-    gate.wait(name)
-    return name
 
 
 @workflow.task

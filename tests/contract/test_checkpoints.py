@@ -10,22 +10,10 @@ import pytest
 from heliograph import workflow
 from tests.gates import Ledger
 from tests.invariants import connect
+from tests.tasks import fail_without, note
 
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
-
-
-@workflow.task
-def note(ledger: Ledger, line: str, *_after: object) -> str:
-    ledger.note(line)
-    return line
-
-
-@workflow.task
-def fail_without(flag: Path, *values: object) -> tuple[object, ...]:
-    if not flag.exists():
-        raise ValueError(f"no {flag.name}")
-    return values
 
 
 UNSTORED = workflow.options(checkpoint=False)

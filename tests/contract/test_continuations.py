@@ -12,6 +12,7 @@ from heliograph import workflow
 from heliograph.graph.identifiers import MAX_LENGTH
 from tests.conditions import until
 from tests.gates import Gate, Ledger
+from tests.tasks import fail_without, note
 
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
@@ -44,12 +45,6 @@ def factorial(n: int) -> Any:
 @workflow.task
 def multiply(left: int, right: int) -> int:
     return left * right
-
-
-@workflow.task
-def note(ledger: Ledger, line: str, *_after: object) -> str:
-    ledger.note(line)
-    return line
 
 
 @workflow.task
@@ -218,13 +213,6 @@ def unstored(ledger: Ledger) -> Any:
     ledger.note("outer")
     kept = note.options(name="kept", checkpoint=True).bind(ledger, "kept")
     return workflow.continuation(note.options(name="inner").bind(ledger, "inner", kept))
-
-
-@workflow.task
-def fail_without(flag: Path, *values: object) -> tuple[object, ...]:
-    if not flag.exists():
-        raise ValueError(f"no {flag.name}")
-    return values
 
 
 def test_checkpoint_false_is_inherited_by_the_continuations(

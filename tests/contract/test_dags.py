@@ -11,6 +11,7 @@ import pytest
 
 from heliograph import workflow
 from tests.gates import Gate, Ledger
+from tests.tasks import give, note
 
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
@@ -36,19 +37,8 @@ def add(left: int, right: int) -> int:
 
 
 @workflow.task
-def give(value: object) -> object:
-    return value
-
-
-@workflow.task
 def show(*args: object, **kwargs: object) -> tuple[tuple[object, ...], dict[str, object]]:
     return args, kwargs
-
-
-@workflow.task
-def note(ledger: Ledger, line: str, *_after: object) -> str:
-    ledger.note(line)
-    return line
 
 
 @workflow.task

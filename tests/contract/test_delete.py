@@ -9,17 +9,12 @@ import pytest
 from heliograph import workflow
 from tests.gates import Gate, Ledger
 from tests.invariants import connect
+from tests.tasks import note
 
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
 
 LARGE = 200_000
-
-
-@workflow.task
-def note(ledger: Ledger, line: str, *_after: object) -> str:
-    ledger.note(line)
-    return line
 
 
 @workflow.task

@@ -10,6 +10,7 @@ import pytest
 
 from heliograph import workflow
 from tests.gates import Ledger
+from tests.tasks import give, note
 
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
@@ -96,17 +97,6 @@ def leave(code: object) -> None:
     import sys
 
     sys.exit(code)  # type: ignore[arg-type]
-
-
-@workflow.task
-def give(value: object, *_after: object) -> object:
-    return value
-
-
-@workflow.task
-def note(ledger: Ledger, line: str, *_after: object) -> str:
-    ledger.note(line)
-    return line
 
 
 def test_the_family_of_exceptions() -> None:

@@ -12,27 +12,16 @@ from heliograph import workflow
 from tests import scripts
 from tests.conditions import is_gone, until
 from tests.gates import Gate, Ledger
+from tests.tasks import note
 
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
 
 
-@workflow.task
-def note(ledger: Ledger, line: str, *_after: object) -> str:
-    ledger.note(line)
-    return line
-
-
-@workflow.task
-def wait(gate: Gate, name: str = "task", *_after: object) -> str:
-    gate.wait(name)
-    return name
-
-
 PROGRAM = """
 import sys
 from pathlib import Path
-from tests.contract.test_killed_process import note, wait
+from tests.tasks import note, wait
 from tests.gates import Gate, Ledger
 gate, ledger = Gate(Path(sys.argv[1])), Ledger(Path(sys.argv[2]))
 early = note.options(name="early").bind(ledger, "early")

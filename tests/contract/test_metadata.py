@@ -15,6 +15,7 @@ import pytest
 from heliograph import workflow
 from tests.conditions import until
 from tests.gates import Gate, Ledger
+from tests.tasks import fail_without, note, wait
 
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
@@ -23,25 +24,6 @@ if TYPE_CHECKING:
 @workflow.task
 def give(value: object, *_after: object) -> object:
     return value
-
-
-@workflow.task
-def note(ledger: Ledger, line: str, *_after: object) -> str:
-    ledger.note(line)
-    return line
-
-
-@workflow.task
-def wait(gate: Gate, name: str = "task", *_after: object) -> str:
-    gate.wait(name)
-    return name
-
-
-@workflow.task
-def fail_without(flag: Path, *values: object) -> tuple[object, ...]:
-    if not flag.exists():
-        raise ValueError(f"no {flag.name}")
-    return values
 
 
 @workflow.task(max_retries=3, retry_exceptions=[OSError])

@@ -11,6 +11,7 @@ import pytest
 from heliograph import workflow
 from tests.conditions import DEADLINE, until
 from tests.gates import Gate
+from tests.tasks import give
 
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
 @workflow.task
 def large() -> bytes:
     return bytes(range(256)) * 2_000
-
-
-@workflow.task
-def give(value: object) -> object:
-    return value
 
 
 @workflow.task

@@ -9,28 +9,10 @@ import pytest
 
 from heliograph import workflow
 from tests.gates import Gate, Ledger
+from tests.tasks import fail_without, note, wait
 
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
-
-
-@workflow.task
-def note(ledger: Ledger, line: str, *_after: object) -> str:
-    ledger.note(line)
-    return line
-
-
-@workflow.task
-def wait(gate: Gate, name: str = "task", *_after: object) -> str:
-    gate.wait(name)
-    return name
-
-
-@workflow.task
-def fail_without(flag: Path, *values: object) -> tuple[object, ...]:
-    if not flag.exists():
-        raise ValueError(f"no {flag.name}")
-    return values
 
 
 def test_resume_goes_on_from_checkpoints(engine: EngineUnderTest, ledger: Ledger, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from heliograph import workflow
 from tests.gates import Ledger
+from tests.tasks import give
 
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
@@ -33,11 +34,6 @@ def die_until(ledger: Ledger, attempt: int, how: str = "kill") -> int:
             os.kill(os.getpid(), signal.SIGKILL)
         os._exit(3)
     return now
-
-
-@workflow.task
-def give(value: object) -> object:
-    return value
 
 
 def attempts(workflow_id: str) -> list[str]:

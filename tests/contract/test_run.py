@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
+import weakref
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,21 +13,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from heliograph import workflow
+from tests.conditions import until
 from tests.gates import Gate, Ledger
+from tests.tasks import note
 
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
 
 
+class Held:
+    """An argument that can be asked for whether anybody has it."""
+
+
 @workflow.task
 def add(left: int, right: int) -> int:
     return left + right
-
-
-@workflow.task
-def note(ledger: Ledger, line: str, *_after: object) -> str:
-    ledger.note(line)
-    return line
 
 
 @workflow.task
@@ -225,6 +227,25 @@ def test_a_future_is_done_when_its_future_is_stored(engine: EngineUnderTest) -> 
     for number in range(10):
         workflow.run(add.bind(number, 1), workflow_id=f"w{number}")
         assert workflow.get_status(f"w{number}") == workflow.SUCCESSFUL
+
+
+def test_what_a_workflow_was_made_of_is_not_held_while_it_runs(engine: EngineUnderTest, gate: Gate) -> None:
+    """A DAG and its plan are as large as the workflow, and so is what they hold."""
+    held: list[weakref.ref[Held]] = []
+
+    def made() -> Any:
+        value = Held()
+        held.append(weakref.ref(value))
+        return wait.bind(gate, [value])
+
+    runner = threading.Thread(target=lambda: workflow.run(made()))
+    runner.start()
+    try:
+        gate.until_waiting()
+        until(lambda: gc.collect() >= 0 and held[0]() is None, what="the argument to be let go")
+    finally:
+        gate.open()
+        runner.join()
 
 
 def test_tasks_run_in_other_processes_by_default(isolating_engine: EngineUnderTest) -> None:

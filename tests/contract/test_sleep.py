@@ -13,20 +13,10 @@ from heliograph import workflow
 from tests.conditions import until
 from tests.gates import Gate, Ledger
 from tests.invariants import connect
+from tests.tasks import give, note
 
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
-
-
-@workflow.task
-def give(value: object, *_after: object) -> object:
-    return value
-
-
-@workflow.task
-def note(ledger: Ledger, line: str, *_after: object) -> str:
-    ledger.note(line)
-    return line
 
 
 def the_sleep(workflow_id: str) -> dict[str, Any]:

@@ -9,14 +9,10 @@ import pytest
 
 from heliograph import workflow
 from tests.gates import Gate
+from tests.tasks import give
 
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
-
-
-@workflow.task
-def give(value: object) -> object:
-    return value
 
 
 @workflow.task

@@ -13,14 +13,10 @@ import pytest
 from heliograph import workflow
 from tests.conditions import until
 from tests.gates import Gate
+from tests.tasks import give
 
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
-
-
-@workflow.task
-def give(value: object, *_after: object) -> object:
-    return value
 
 
 @workflow.task

@@ -19,18 +19,7 @@ from tests.conditions import is_gone, until
 from tests.crash import dag
 from tests.gates import Gate, Ledger
 from tests.invariants import check_store
-
-
-@workflow.task
-def note(ledger: Ledger, line: str, *_after: object) -> str:
-    ledger.note(line)
-    return line
-
-
-@workflow.task
-def wait(gate: Gate, name: str = "task", *_after: object) -> str:
-    gate.wait(name)
-    return name
+from tests.tasks import note
 
 
 @pytest.fixture
@@ -88,7 +77,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from heliograph import workflow
-from tests.crash.test_workers import note, wait
+from tests.tasks import note, wait
 from tests.crash import dag
 from tests.gates import Gate, Ledger
 gate, ledger = Gate(Path(sys.argv[1])), Ledger(Path(sys.argv[2]))

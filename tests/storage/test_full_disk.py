@@ -23,12 +23,7 @@ from heliograph.storage.store import Store
 from tests.conditions import DEADLINE, until
 from tests.gates import Gate, Ledger
 from tests.invariants import check_store
-
-
-@workflow.task
-def note(ledger: Ledger, line: str, *_after: object) -> str:
-    ledger.note(line)
-    return line
+from tests.tasks import note
 
 
 @workflow.task

@@ -12,13 +12,9 @@ from heliograph import workflow
 from heliograph.storage.writing import INLINE_LIMIT
 from tests.gates import Ledger
 from tests.invariants import check_store, connect
+from tests.tasks import give
 
 LARGE = INLINE_LIMIT + 1
-
-
-@workflow.task
-def give(value: object, *_after: object) -> object:
-    return value
 
 
 @workflow.task

@@ -38,14 +38,10 @@ from tests.gates import Gate
 from tests.invariants import connect
 from tests.postgresql import Server, plain
 from tests.storage.opened import NOBODY, Opened, chain, opened
+from tests.tasks import give
 
 T = TypeVar("T")
 SECRET = "s3/cr@t"
-
-
-@workflow.task
-def give(value: object) -> object:
-    return value
 
 
 @workflow.task
@@ -245,6 +241,18 @@ def test_what_needs_one_plan_is_planned_once(url: str) -> None:
     for words in ("LIMIT 50", "workflows.key = any(", "GROUP BY workflows.status", "FROM workflow_counts"):
         assert any(words in statement for statement in kept), words
     assert not any("EXISTS" in statement for statement in kept)
+    here.store.close()
+
+
+def test_what_is_said_twice_is_prepared(url: str) -> None:
+    here = opened(url)
+    here.submit(here.journal(), "mine")
+    with here.store._database.read() as first, here.store._database.read() as second:
+        for connection in (first, second):
+            for _ in range(2):
+                here.store.queries.workflow_in(connection, "mine")
+            (kept,) = connection.raw.execute("SELECT count(*) FROM pg_prepared_statements").fetchone()
+            assert kept
     here.store.close()
 
 

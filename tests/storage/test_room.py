@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from heliograph import workflow
@@ -30,7 +31,7 @@ def test_an_engine_makes_room_for_many_commits(tmp_path: Path) -> None:
         assert workflow.get_status("mine") == "SUCCESSFUL"
     finally:
         workflow.shutdown()
-    with sqlite3.connect(tmp_path / "heliograph.db") as database:
+    with closing(sqlite3.connect(tmp_path / "heliograph.db")) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
     assert "room" not in tables
@@ -46,7 +47,7 @@ def test_who_only_reads_makes_none(tmp_path: Path) -> None:
 
 def test_what_others_write_meanwhile_stays(tmp_path: Path) -> None:
     store = Store(locate(tmp_path))
-    with sqlite3.connect(tmp_path / "heliograph.db") as other:
+    with closing(sqlite3.connect(tmp_path / "heliograph.db")) as other:
         other.execute("CREATE TABLE theirs (number INTEGER)")
         store_locked = sqlite3.connect(tmp_path / "heliograph.db", isolation_level=None)
         store_locked.execute("BEGIN IMMEDIATE")

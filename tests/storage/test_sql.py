@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -99,14 +100,14 @@ def test_a_client_of_postgresql_can_ask_the_views(tmp_path: Path) -> None:
 
 
 def test_any_other_client_can_ask_the_views(storage: Path) -> None:
-    with sqlite3.connect(storage / "heliograph.db") as other:
+    with closing(sqlite3.connect(storage / "heliograph.db")) as other:
         assert other.execute("select count(*) from heliograph_tasks").fetchone() == (3,)
         with pytest.raises(sqlite3.Error):
             other.execute("update heliograph_tasks set status = 'FAILED'")
 
 
 def test_a_store_from_before_the_views_gets_them(storage: Path) -> None:
-    with sqlite3.connect(storage / "heliograph.db") as other:
+    with closing(sqlite3.connect(storage / "heliograph.db")) as other:
         for name in VIEWS:
             other.execute(f"drop view {name}")
     assert rows("select count(*) from heliograph_workflows") == [(2,)]

@@ -139,10 +139,12 @@ def phase_bar(durations: Mapping[str, float], width: int, longest: float) -> Tex
 
 def bar_width(width: int) -> int:
     """Characters of a bar beside numbers: a terminal of 80 columns has room for the numbers first."""
-    return 20 if width >= _ROOMY else 10
+    return 20 if is_roomy(width) else 10
 
 
-_ROOMY: Final = 100
+def is_roomy(width: int) -> bool:
+    """Whether a line has room for a bar and words beside it."""
+    return width >= 100
 
 
 def phase_legend(phases: Sequence[str]) -> Text:

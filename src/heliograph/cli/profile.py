@@ -57,7 +57,7 @@ def view(found: Profile, width: int) -> RenderableType:
     from heliograph.cli.drawing import phase_legend
     from heliograph.cli.rendering import shown
 
-    parts: list[RenderableType] = [_head(found)]
+    parts: list[RenderableType] = [_head(found, width)]
     if found.bottlenecks:
         parts += [Text(), Text("Bottlenecks", "bold")]
         for number, bottleneck in enumerate(found.bottlenecks, 1):
@@ -89,10 +89,10 @@ def _numbered(number: int, sentence: str) -> RenderableType:
     return line
 
 
-def _head(found: Profile) -> RenderableType:
+def _head(found: Profile, width: int) -> RenderableType:
     from rich.text import Text
 
-    from heliograph.cli.drawing import levels
+    from heliograph.cli.drawing import is_roomy, levels
     from heliograph.cli.rendering import STYLES, duration, shown, status_text
     from heliograph.cli.tables import facts, framed
 
@@ -100,7 +100,8 @@ def _head(found: Profile) -> RenderableType:
     row: Any = None
     if at_once.over_time:
         row = levels(at_once.over_time, max(at_once.peak, 1), "green")
-        row.append(f"  {at_once.mean:.1f} at once on average, {at_once.peak} at most", "default")
+        row.append("  " if is_roomy(width) else "\n")
+        row.append(f"{at_once.mean:.1f} at once on average, {at_once.peak} at most", "default")
     workers = f"{len(found.workers)}, busy {found.efficiency:.0%} of the time" if found.workers else None
     return framed(
         Text(shown(found.workflow_id), "bold"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from heliograph.engines.executor import Deliver, Executor
@@ -54,9 +55,9 @@ class Engine:
         """
         return self._loop.enter(submission(plan, workflow_id, user_metadata, self._store))
 
-    def run(self, plan: Plan, workflow_id: str, user_metadata: str) -> Any:
-        """As `submit`; returns the output once it is there, or raises why there is none."""
-        return self.value(self.submit(plan, workflow_id, user_metadata))
+    def begin(self, plan: Plan, workflow_id: str, user_metadata: str) -> Callable[[], Any]:
+        """As `submit`; what it returns waits for the output, and gives it."""
+        return self.submit(plan, workflow_id, user_metadata).result
 
     def resume(self, workflow_id: str) -> OutputFuture:
         """Go on with a stored workflow; of a successful one, its output again.

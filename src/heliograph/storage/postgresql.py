@@ -176,6 +176,7 @@ class PostgreSQL:
         given["options"] = f"{options} {self._given.get('options') or ''}"
         given["client_encoding"] = "utf8"
         connection = self._reached(given)
+        connection.prepare_threshold = _PREPARED_AFTER
         version = connection.info.server_version // 10_000
         if version < _OLDEST:
             connection.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final, NoReturn
 
@@ -58,16 +59,16 @@ class RayEngine:
         """As `Engine.submit`; a reference to the output."""
         return self._begin(self._submission(plan, workflow_id, user_metadata))
 
-    def run(self, plan: Plan, workflow_id: str, user_metadata: str) -> Any:
-        """As `Engine.run`; a small output that is there in no time needs no reference."""
+    def begin(self, plan: Plan, workflow_id: str, user_metadata: str) -> Callable[[], Any]:
+        """As `Engine.begin`; a small output that is there in no time needs no reference."""
         wanted, request = self._submission(plan, workflow_id, user_metadata), uuid.uuid4().hex
         actor = self._checked_for(workflow_id)
         # A task of Ray that waits lends its CPU to others, but only where Ray sees it wait.
         patience = _PATIENCE_SECONDS if wanted.parent is None else 0.0
         output = self._enter(actor, Entering(request, wanted, patience))
         if output is not None:
-            return load_value(output, self._store.values)
-        return self.value(actor.ask.remote("output", request, workflow_id))
+            return functools.partial(load_value, output, self._store.values)
+        return functools.partial(self.value, actor.ask.remote("output", request, workflow_id))
 
     def resume(self, workflow_id: str) -> Any:
         """As `Engine.resume`; a reference to the output."""
