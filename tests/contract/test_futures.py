@@ -129,6 +129,16 @@ def test_a_callback_that_raises_hurts_nobody(
     assert workflow.run(add.bind(1, 2)) == 3
 
 
+def test_nobody_but_the_engine_sets_it(embedded_engine: EngineUnderTest, gate: Gate) -> None:
+    output = workflow.run_async(wait.bind(gate))
+    gate.until_waiting()
+    for set_it in (output.set_result, output.set_exception):
+        with pytest.raises(RuntimeError, match=r"can't be set.*workflow\.cancel"):
+            set_it(None)
+    gate.open()
+    assert output.result(DEADLINE) == "output"
+
+
 def test_a_result_in_time_or_a_timeout(embedded_engine: EngineUnderTest, gate: Gate) -> None:
     output = workflow.run_async(wait.bind(gate))
     with pytest.raises(TimeoutError):

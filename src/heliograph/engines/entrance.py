@@ -95,7 +95,7 @@ class Entrance:
             self._waiting.append(Entry(claim, reply))
         elif refused.status is WorkflowStatus.SUCCESSFUL and refused.output is not None:
             future = OutputFuture(self._store.values)
-            future.set_result(refused.output)
+            future.give(refused.output)
             reply.set_result(future)
         elif refused.status is None:
             reply.set_exception(WorkflowNotFoundError(f"No such workflow_id {wanted.workflow_id!r}"))

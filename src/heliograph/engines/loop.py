@@ -368,7 +368,7 @@ class Loop:
 
     def _tell_loss(self, run: LiveRun) -> None:
         status = self._store.checkpoints.run_status(run.key, run.run)
-        run.future.set_exception(loss_error(run.workflow_id, status))
+        run.future.fail(loss_error(run.workflow_id, status))
 
     # -- the commit between them
 
@@ -438,13 +438,13 @@ class Loop:
         if finish.failed is None:
             output = run.last_output(self._store.checkpoints)
             self._leave(run)
-            run.future.set_result(output)
+            run.future.give(output)
             return
         assert receipt is not None
         assert receipt.failure is not None
         error = execution_error(run.workflow_id, run.task_ids[finish.failed], receipt.failure)
         self._leave(run)
-        run.future.set_exception(error)
+        run.future.fail(error)
 
     def _leave(self, run: LiveRun) -> None:
         del self._runs[run.key]
@@ -478,7 +478,7 @@ class Loop:
         for run in list(self._runs.values()):
             self._leave(run)
             if not run.future.done():
-                run.future.set_exception(error)
+                run.future.fail(error)
         for entry in entries:
             self._entrance.fail(entry, error)
         self._entrance.fail_all(error)

@@ -47,6 +47,26 @@ class OutputFuture(Future[Any]):
         self._is_awaited = hurry is None
         self._is_held = False
 
+    def give(self, output: StoredValue) -> None:
+        """The engine's `set_result`."""
+        super().set_result(output)
+
+    def fail(self, error: BaseException) -> None:
+        """The engine's `set_exception`."""
+        super().set_exception(error)
+
+    def set_result(self, result: Any) -> None:
+        """Nobody's: the engine, which waits for the workflow too, could give its output no more.
+
+        Raises:
+            RuntimeError: always.
+        """
+        raise RuntimeError("an output can't be set: its workflow gives it; `workflow.cancel` ends that early")
+
+    def set_exception(self, exception: BaseException | None) -> None:
+        """As `set_result`."""
+        self.set_result(exception)
+
     def hold(self) -> bool:
         """The end is there: whether it may wait for the next commit, since nobody waits for it."""
         self._is_held = True  # first: who begins to wait right now sees this, or is seen

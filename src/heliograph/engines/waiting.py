@@ -193,14 +193,14 @@ class Waiting:
             with contextlib.suppress(StorageError):  # what can't be asked now may be in a moment
                 self._ear.wait(POLL_SECONDS if self._waits else _ALL_SECONDS)
         for wait in waits:
-            wait.future.set_exception(RuntimeError("heliograph was shut down while this was waited for"))
+            wait.future.fail(RuntimeError("heliograph was shut down while this was waited for"))
 
     def _is_over(self, wait: _Wait) -> bool:
         try:
             value = self._store.again(wait.look)
         except BaseException as error:  # whatever it is, it belongs to who asks the future
-            wait.future.set_exception(error)
+            wait.future.fail(error)
             return True
         if value is not None:
-            wait.future.set_result(value)
+            wait.future.give(value)
         return value is not None
