@@ -98,8 +98,8 @@ class Backend(Protocol):
     def undo(self, connection: Connection) -> None:
         """Roll back, where the failure has not done so already; it never fails itself."""
 
-    def new_keys(self, connection: Connection) -> Collection[int]:
-        """A few keys for workflows, which nobody else gets; none where only storing one gives it a key."""
+    def new_key(self, connection: Connection) -> int:
+        """A key for the workflow that is stored next; on one machine another process may get it."""
 
     def apart(self, connection: Connection) -> None:
         """What follows in the transaction is of other rows than all that came before."""

@@ -199,10 +199,10 @@ class Database:
             self._backend.lock_queue(connection)
         self._backend.lock(connection, keys, ids, new)
 
-    def new_keys(self) -> Collection[int]:
-        """As `Backend.new_keys`."""
+    def new_key(self) -> int:
+        """As `Backend.new_key`."""
         with self.read() as connection:
-            return self._backend.new_keys(connection)
+            return self._backend.new_key(connection)
 
     def apart(self, connection: Connection) -> None:
         """As `Backend.apart`."""

@@ -40,7 +40,6 @@ from heliograph.storage.entries import (
 )
 from heliograph.storage.layout import Role
 from heliograph.storage.liveness import LEASE_SECONDS
-from heliograph.storage.new_keys import NewKeys
 from heliograph.storage.news import Word
 from heliograph.storage.rendered import statements
 from heliograph.storage.reports import Reports
@@ -124,7 +123,6 @@ class Journal:
         self._is_remote = database.is_remote
         self._statements = statements(database.kind, "journal")
         self._submissions = Submissions(database.kind)
-        self._new_keys = NewKeys(database)
         self._crowded_until = 0.0  # other threads want Python's lock: as few statements as can be
         self._claims = Claims(database.kind)
         self._counts = Counts(database.kind)
@@ -192,7 +190,7 @@ class Journal:
             return None
         if not all(isinstance(entry, Submission) for entry in batch.entries):
             return None
-        return _Hopes(self._new_keys.take() if batch.entries else None)
+        return _Hopes(self._database.again(self._database.new_key) if batch.entries else None)
 
     def _tell(self, batch: Batch, committed: Committed) -> None:
         lost = frozenset(

@@ -73,7 +73,7 @@ _LOCK: Final = (
     "ORDER BY key FOR UPDATE"
 )
 _NEW_LOCKS: Final = 64  # a server has room for some thousands of locks
-_NEW_KEYS: Final = "SELECT nextval(pg_get_serial_sequence('workflows', 'key')) FROM generate_series(1, 16)"
+_NEW_KEY: Final = "SELECT nextval(pg_get_serial_sequence('workflows', 'key'))"
 _LOCK_NEW: Final = f"SELECT pg_advisory_xact_lock({_NEW}, number) FROM unnest(%(numbers)s::int[]) AS number"
 _LOCK_BY_KEY: Final = "SELECT key FROM workflows WHERE key = ANY(%(keys)s) ORDER BY key FOR UPDATE"
 
@@ -239,9 +239,9 @@ class PostgreSQL:
             with contextlib.suppress(psycopg.Error):
                 raw.rollback()
 
-    def new_keys(self, connection: Connection) -> list[int]:
-        """As `Backend.new_keys`."""
-        return [key for (key,) in connection.raw.execute(_NEW_KEYS)]
+    def new_key(self, connection: Connection) -> int:
+        """Set aside, for whoever asked."""
+        return int(connection.raw.execute(_NEW_KEY).fetchone()[0])
 
     def apart(self, connection: Connection) -> None:
         """As `Backend.apart`."""

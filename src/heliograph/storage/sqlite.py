@@ -180,12 +180,11 @@ class SQLite:
         if connection.raw.in_transaction:
             connection.raw.execute("ROLLBACK")
 
-    def new_keys(self, connection: Connection) -> Collection[int]:
-        """The next one: another process may get it first, and then it is taken."""
-        found = connection.raw.execute(
-            "SELECT seq + 1 FROM sqlite_sequence WHERE name = 'workflows'"
-        ).fetchone()
-        return found or (1,)
+    def new_key(self, connection: Connection) -> int:
+        """The next one: another process may get it first."""
+        last = "SELECT seq + 1 FROM sqlite_sequence WHERE name = 'workflows'"
+        (key,) = connection.raw.execute(last).fetchone() or (1,)
+        return int(key)
 
     def apart(self, connection: Connection) -> None:
         """One change follows the other."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import sqlite3
 from collections.abc import Sequence
-from itertools import islice
+from itertools import count, islice
 from typing import Any, Final
 
 from heliograph.storage.backend import NotAsHopedError
@@ -36,6 +36,11 @@ class ProgrammedConnection(sqlite3.Connection):
     def __init__(self, *given: Any, **options: Any) -> None:
         super().__init__(*given, **options)
         self.programs: dict[tuple[str, ...], str] = {}
+        self._names = count()
+
+    def new_name(self) -> str:
+        """For a program; it has had none of that name."""
+        return f"together_{next(self._names)}"
 
 
 class Gathered:
@@ -130,8 +135,7 @@ class Gathered:
                 programs[said] = ""  # what is said once may never be said again, and making one takes a while
             return ""
         if not program:
-            name = f"together_{len(programs)}_{id(said)}"
-            program = programs[said] = _made(self._connection, name, said)
+            program = programs[said] = _made(self._connection, self._connection.new_name(), said)
         return program
 
 
@@ -148,17 +152,17 @@ def _expect(done: sqlite3.Cursor) -> None:
 def _made(connection: sqlite3.Connection, name: str, said: Sequence[str]) -> str:
     """A view and its trigger; returns the statement that sets it off."""
     body: list[str] = []
-    count = 0
+    places = 0
     for sql in said:
         if sql is MISSED:
             body.append(f"SELECT RAISE(ABORT, '{MISSED}') WHERE changes() <> 1")
             continue
         first, *rest = sql.split("?")
-        body.append(first + "".join([f"NEW.v{count + place}{text}" for place, text in enumerate(rest)]))
-        count += len(rest)
-    columns = ", ".join([f"NULL AS v{place}" for place in range(count)])
+        body.append(first + "".join([f"NEW.v{places + place}{text}" for place, text in enumerate(rest)]))
+        places += len(rest)
+    columns = ", ".join([f"NULL AS v{place}" for place in range(places)])
     connection.execute(f"CREATE TEMP VIEW {name} AS SELECT {columns}")
     connection.execute(
         f"CREATE TEMP TRIGGER {name}_said INSTEAD OF INSERT ON {name} BEGIN {'; '.join(body)}; END"
     )
-    return f"INSERT INTO {name} VALUES ({', '.join(['?'] * count)})"
+    return f"INSERT INTO {name} VALUES ({', '.join(['?'] * places)})"

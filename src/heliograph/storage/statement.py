@@ -221,10 +221,10 @@ class Statement:
             raw.cursor().executemany(self._sql, [self._pick(row) for row in rows])
 
     def expect(self, connection: Connection, row: Row) -> None:
-        """Run it for this on a server, where it has to change a row of its table, or nothing is done at all.
+        """Run it for this, which has to change a row, in a transaction that hopes so (`Backend.begin`).
 
         Raises:
-            psycopg.Error: it changed none; here or later, at the commit at the latest.
+            NotAsHopedError: it changed none; or what means that, an error of the driver's at the commit.
         """
         if not self._sql:
             self._prepare()
