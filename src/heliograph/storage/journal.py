@@ -152,6 +152,8 @@ class Journal:
         return committed
 
     def _commit_here(self, batch: Batch) -> tuple[Committed, bool]:
+        if not _is_small(batch):
+            return self._database.written(partial(self._store, batch=batch))
         began = steady_seconds()
         if began < self._crowded_until and (hopes := self._hopes_for(batch, _MOST_HOPED)) is not None:
             with contextlib.suppress(NotAsHopedError):
@@ -388,6 +390,12 @@ class Journal:
         self._statements.attempt.put(
             connection, [rows.attempt_row(changes.key, changes.run, stored, entry) for entry in entries]
         )
+
+
+def _is_small(batch: Batch) -> bool:
+    """Whether it is so few rows that what their statements wait for is most of what they take."""
+    tasks = [len(entry.plan.tasks) for entry in batch.entries if isinstance(entry, Submission)]
+    return sum(tasks) + sum([len(changes.attempts) for changes in batch.changes]) < LEAST
 
 
 def _owner_row(owner: Owner, lease_until: float | None) -> dict[str, Any]:
