@@ -45,7 +45,7 @@ class Submissions:
             submission: the workflow.
             owner: who has it; None: whoever takes it first.
             now: Unix seconds.
-            key: which it is to have, on a server; then the whole transaction fails where its id is taken.
+            key: which it is to have, in a transaction that hopes: all of it fails where the id is taken.
         """
         plan = submission.plan
         if submission.folder is not None and now - submission.created_time > STAGED_SECONDS:
