@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from heliograph.engines.callbacks import call_soon
+from heliograph.engines.compensation import compensated
 from heliograph.engines.failures import notes_of, text_of
 from heliograph.errors import (
     RemoteError,
@@ -94,12 +95,15 @@ class OutputFuture(Future[Any]):
             WorkflowCancellationError: it was cancelled.
         """
         self._await()
-        return self._load(super().result(timeout))
+        with compensated(self):
+            value = super().result(timeout)
+        return self._load(value)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """As `result`, but what it would raise is returned; None: there is an output."""
         self._await()
-        error = super().exception(timeout)
+        with compensated(self):
+            error = super().exception(timeout)
         if error is None:
             try:
                 self._load(super().result(0))
