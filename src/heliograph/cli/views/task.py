@@ -9,7 +9,6 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from heliograph.cli.drawing import PHASES, phase_bar, phase_legend, task_progress
 from heliograph.cli.rendering import (
     STYLES,
     ago,
@@ -22,7 +21,8 @@ from heliograph.cli.rendering import (
     size,
     status_text,
 )
-from heliograph.cli.tables import facts, framed
+from heliograph.cli.views.drawing import PHASES, phase_bar, phase_legend, task_progress
+from heliograph.cli.views.tables import facts, framed
 from heliograph.records.status import TASK_OVER, WorkflowStatus
 
 LAST_ATTEMPTS: Final = 10
