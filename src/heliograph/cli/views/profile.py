@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from heliograph.cli.rendering import NOTHING, STYLES, duration, shown, status_text
-from heliograph.cli.views.drawing import bar_width, is_roomy, levels, phase_bar, phase_legend
+from heliograph.cli.views.drawing import PHASES, bar_width, is_roomy, levels, phase_bar, phase_legend
 from heliograph.cli.views.tables import Column, facts, fitted, framed
 from heliograph.insight.profile import Profile
 
@@ -38,8 +38,7 @@ def view(found: Profile, width: int) -> RenderableType:
         title = f"Critical path: {steps}"
         if len(found.path) > _LINKS:
             title += f", the {_LINKS} longest of them"
-        legend = phase_legend(("queue", "load", "compute", "store"))
-        parts += [Text(), Text.assemble((title, "bold"), "  ", legend), _path(found, width)]
+        parts += [Text(), Text.assemble((title, "bold"), "  ", phase_legend()), _path(found, width)]
     worth = [task for task in found.tasks if task.saved >= _LEAST_GAIN * found.wall > 0]
     gains = heapq.nlargest(_TASKS, worth, key=lambda task: task.saved)
     if gains:
@@ -94,7 +93,7 @@ def _path(found: Profile, width: int) -> RenderableType:
     if len(links) > _LINKS:
         kept = set(heapq.nlargest(_LINKS, range(len(links)), key=lambda at: links[at].parts.total))
         links = tuple(link for at, link in enumerate(links) if at in kept)
-    longest = max(sum(link.parts.to_dict()[name] for name in _DRAWN) for link in links)
+    longest = max(sum(link.parts.to_dict()[name] for name in PHASES) for link in links)
     parts = [link.parts for link in links]
     return fitted(
         [
@@ -112,9 +111,6 @@ def _path(found: Profile, width: int) -> RenderableType:
         width,
         dropped_first=("WAIT", "AT", " ", "STORE", "TRY", "QUEUE", "COMPUTE"),
     )
-
-
-_DRAWN: Final = ("queue", "load", "compute", "store")
 
 
 def _unless_none(seconds: float) -> str:

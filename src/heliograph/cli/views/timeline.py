@@ -37,7 +37,7 @@ def view(found: Timeline, limit: int, width: int) -> RenderableType:
     title = Text.assemble(
         (shown(found.workflow_id), "bold"), "  ", status_text(found.status), f"  run {found.run}"
     )
-    legend = phase_legend(("queue", "load", "compute", "store")).append("  ◆ critical path", "dim")
+    legend = phase_legend().append("  ◆ critical path", "dim")
     parts: list[RenderableType] = [
         title,
         legend,
