@@ -24,11 +24,13 @@ class Entry:
     Attributes:
         wanted: what is asked for.
         reply: the answer: a future for the output, or why there is none.
+        depth: see `LiveRun`.
         place: where the workflow will be, running or pending; None: no place was taken yet.
     """
 
     wanted: Submission | Claim
     reply: Future[OutputFuture]
+    depth: int = 0
     place: WorkflowStatus | None = None
 
 
@@ -60,6 +62,9 @@ class Entrance:
         placed = []
         waiting, self._waiting = self._waiting, []
         for entry in waiting:
+            if entry.depth:  # it has that of the workflow whose task runs it, and may wait for it
+                placed.append(entry)
+                continue
             entry.place = self._admission.take_place()
             if entry.place is None:
                 entry.reply.set_exception(
@@ -79,6 +84,7 @@ class Entrance:
         else:
             plan = self._store.checkpoints.plan(accepted.key)
             run = resumed_run(entry.wanted, accepted, plan, future, self.tokens)
+        run.depth = entry.depth
         self.settle(entry, accepted.key)
         entry.reply.set_result(future)
         return run
@@ -92,7 +98,7 @@ class Entrance:
         elif isinstance(wanted, Submission):  # the id is taken: then what is stored wins, and is resumed
             self._store.withdraw(wanted)
             claim = Claim(wanted.workflow_id, wanted.status, wanted.provenance, wanted.created_time)
-            self._waiting.append(Entry(claim, reply))
+            self._waiting.append(Entry(claim, reply, entry.depth))
         elif refused.status is WorkflowStatus.SUCCESSFUL and refused.output is not None:
             future = OutputFuture(self._store.values)
             future.give(refused.output)
