@@ -18,6 +18,7 @@ from heliograph.records.status import ACTIVE, TaskStatus, WorkflowStatus
 from heliograph.search.expressions import Operator
 from heliograph.search.fields import FieldAsked, FieldKind
 from heliograph.storage import schema
+from heliograph.storage.composing import constant, constants
 from heliograph.storage.connection import Connection
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.conditions import (
@@ -39,7 +40,6 @@ from heliograph.storage.searching.shapes import (
     Operand,
     Shape,
 )
-from heliograph.storage.statements import constant, constants
 
 FEW: Final = 20_000
 """So many rows are taken together, and filtered and sorted."""
