@@ -284,7 +284,7 @@ def test_a_page_that_is_soon_full_gathers_no_labels(url: str, condition: str) ->
         with here.store._database.read() as connection:
             (read,) = connection.raw.execute(
                 "SELECT seq_tup_read + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes AS its"
-                " WHERE its.relid = of.relid) FROM pg_stat_user_tables AS of WHERE relname = 'workflow_labels'"
+                " WHERE its.relid = of.relid) FROM pg_stat_user_tables of WHERE relname = 'workflow_labels'"
             ).fetchone()
             return int(read)
 
