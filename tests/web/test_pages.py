@@ -95,6 +95,12 @@ def test_nothing_of_a_tasks_own_reaches_a_page_unescaped(
     assert "49" not in re.findall(r"onerror=alert\(2\)&gt;(\S{2})", answer.text)
 
 
+def test_only_assets_may_be_kept_by_a_cache(client: TestClient) -> None:
+    kept = {path: client.get(path).headers["cache-control"] for path in ("/", "/api/workflows", "/metrics")}
+    assert set(kept.values()) == {"no-store"}, kept
+    assert client.get("/static/page.js").headers["cache-control"] == "no-cache"  # asked for anew each time
+
+
 @pytest.mark.parametrize(("path", "query"), PATHS)
 def test_no_page_may_run_what_is_written_in_it(client: TestClient, path: str, query: dict[str, str]) -> None:
     answer = client.get(path, params=query, headers=PAGE)
