@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 
 from heliograph import workflow
-from heliograph.cli.show_workflow import view
+from heliograph.cli.views.workflow import view
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = [sys.executable, str(ROOT / "examples" / "stdlib_index.py")]

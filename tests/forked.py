@@ -28,7 +28,7 @@ from tests.conditions import DEADLINE
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
     [
-        *("heliograph.cli.app", "heliograph.cli.rendering", "heliograph.cli.tables", "typer._adapters"),
+        *("heliograph.cli.app", "heliograph.cli.rendering", "heliograph.cli.views.tables", "typer._adapters"),
         *("heliograph.engines.session", "heliograph.storage.sqlite", "heliograph.storage.postgresql"),
         *(
             "heliograph.storage.searching.search",

@@ -5,6 +5,8 @@ The docstring of an error says when it is raised and the way out; its message na
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 class WorkflowError(Exception):
     """Root of the family: anything that went wrong in or around a workflow."""
@@ -12,6 +14,9 @@ class WorkflowError(Exception):
 
 class WorkflowExecutionError(WorkflowError):
     """A workflow failed. ``__cause__`` is the error of the task that failed it."""
+
+    make_cause: Callable[[], BaseException] | None = None
+    # Until somebody asks for the error: loading the cause runs the code of its class.
 
 
 class WorkflowCancellationError(WorkflowError):

@@ -213,7 +213,8 @@ def init(
         workers: of the embedded engine: ``"processes"``, the default: tasks run side by side, and a crash
             hurts one of them; or ``"threads"``: lighter, for tasks that mostly wait.
         num_workers: of the embedded engine: how many; None or -1: as suits the machine.
-        max_running_workflows: how many run at once; None or -1: any number.
+        max_running_workflows: how many run at once; None or -1: any number. On the embedded engine, what
+            tasks run is not counted: the task's own workflow is.
         max_pending_workflows: how many may wait for their turn; None or -1: any number.
         recover: of the embedded engine: begin now to take over the workflows of engines on this storage that
             are gone, as soon as they are, and resume them here. Default: nobody resumes them unasked.
@@ -437,8 +438,8 @@ def get_output_async(workflow_id: str, *, task_id: str | None = None, name: str 
     """As `get_output`, without waiting.
 
     Returns:
-        A `concurrent.futures.Future`; an `ObjectRef` of a workflow of Ray's, in a process that is connected to
-        Ray, and of every workflow after ``init(engine="ray")``.
+        A `concurrent.futures.Future`; an `ObjectRef` of a workflow of Ray's, where this process is connected
+        to Ray, and of every workflow after ``init(engine="ray")``.
     """
     from heliograph.engines.waiting import found
 

@@ -95,7 +95,7 @@ def test_the_dag_is_a_tree_with_the_output_on_top(storage: Path) -> None:
 
 
 def test_a_chain_of_any_depth_is_drawn(tmp_path: Path) -> None:
-    from heliograph.cli.dag import view
+    from heliograph.cli.views.dag import view
 
     tasks = [
         {"task_id": f"t{n}", "status": "SUCCESSFUL", "stats": {}, "workflow_refs": [f"t{n - 1}"] if n else []}
@@ -167,7 +167,7 @@ def test_without_a_storage_there_is_nothing_to_tell(tmp_path: Path) -> None:
 def test_where_there_is_just_room_nothing_is_cut() -> None:
     from rich.console import Console
 
-    from heliograph.cli.tables import GAP, Column, fitted
+    from heliograph.cli.views.tables import GAP, Column, fitted
 
     columns = [
         Column("TOOK", ["10 min 57 s"], is_number=True),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import pickle
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
 from heliograph import workflow
-from tests.gates import Ledger
+from tests.conditions import until
+from tests.gates import Gate, Ledger
 from tests.tasks import give, note
 
 if TYPE_CHECKING:
@@ -55,6 +57,20 @@ def load_at_home(pid: int) -> HomesickError:
     return HomesickError("from afar")
 
 
+class LingeringError(Exception):
+    """Loading it takes until the gate is open, but for the worker that raised it."""
+
+    def __init__(self, gate: Gate) -> None:
+        super().__init__("lingers")
+        self.gate = gate
+        self.worker = threading.get_ident(), os.getpid()
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+        if self.worker != (threading.get_ident(), os.getpid()):
+            self.gate.wait(threading.current_thread().name)
+
+
 class NotelessError(Exception):
     __notes__ = 3
 
@@ -62,6 +78,11 @@ class NotelessError(Exception):
 @workflow.task
 def raise_homesick() -> None:
     raise HomesickError("from afar")
+
+
+@workflow.task
+def raise_lingering(gate: Gate) -> None:
+    raise LingeringError(gate)
 
 
 @workflow.task
@@ -157,6 +178,25 @@ def test_an_error_whose_own_code_misbehaves_hurts_nobody_else(
         workflow.get_output("mine")
     assert task.function.__name__ in workflow.get_tasks("mine")[0]["error"]["traceback"]
     assert workflow.run(give.bind(1)) == 1
+
+
+def test_an_error_is_loaded_where_somebody_asks_for_it(embedded_engine: EngineUnderTest, gate: Gate) -> None:
+    failed = workflow.run_async(raise_lingering.bind(gate), workflow_id="mine")
+    until(lambda: workflow.get_status("mine") == "FAILED", what="the workflow to fail")
+    asked = [failed.exception, workflow.get_output_async("mine").exception]
+    assert workflow.run(give.bind(1)) == 1
+    names = [f"asks-{number}" for number in range(len(asked))]
+    threads = [threading.Thread(target=ask, name=name) for ask, name in zip(asked, names, strict=True)]
+    for thread in threads:
+        thread.start()
+        gate.until_waiting(thread.name)
+    assert workflow.run(give.bind(2)) == 2
+    gate.open()
+    for thread in threads:
+        thread.join()
+    cause = failed.exception().__cause__
+    assert isinstance(cause, LingeringError)
+    assert cause.args == ("lingers",)
 
 
 def test_a_chain_of_errors_is_in_the_traceback(engine: EngineUnderTest) -> None:

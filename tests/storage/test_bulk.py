@@ -9,7 +9,8 @@ from sqlalchemy import bindparam, insert, update
 
 from heliograph.storage import schema
 from heliograph.storage.bulk import LEAST
-from heliograph.storage.statements import Prepared, replacing
+from heliograph.storage.compiling import Prepared
+from heliograph.storage.composing import replacing
 from tests.storage.opened import Opened
 
 AWKWARD: list[dict[str, Any]] = [

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated
 
 import typer
 
 from heliograph import workflow
 from heliograph.cli.completion import workflows
 from heliograph.cli.storage import StorageOption, open_for
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rich.console import RenderableType
-
-    from heliograph.insight.comparison import Comparison, Difference, Side, TaskComparison
-
-_TASKS: Final = 15
-_NAMES: Final = 10
-_FAINT: Final = 0.01  # of the longer wall time; tasks that differ by less differ by chance
 
 
 def compare(
@@ -34,6 +22,7 @@ def compare(
 ) -> None:
     """Show what differs between two workflows, the biggest changes first."""
     from heliograph.cli import rendering
+    from heliograph.cli.views.comparison import view
 
     open_for(context, storage, first)
     found = workflow.compare(first, second)
@@ -42,179 +31,3 @@ def compare(
         return
     console = rendering.stdout()
     rendering.output(view(found, console.width), console)
-
-
-def view(found: Comparison, width: int) -> RenderableType:
-    """A comparison on a terminal.
-
-    Args:
-        found: the comparison.
-        width: the room there is.
-    """
-    from rich.console import Group
-    from rich.text import Text
-
-    parts: list[RenderableType] = [
-        _which(found.a, found.b),
-        Text(),
-        _sides(found.a, found.b, width),
-    ]
-    for title, differences in (
-        ("User metadata", found.user_metadata),
-        ("Program", found.code),
-        ("Functions", _readable(found.functions)),
-    ):
-        if differences:
-            parts += [Text(), Text(title, "bold"), _differences(differences, width)]
-    for title, names in (("Only in A", found.only_a), ("Only in B", found.only_b)):
-        if names:
-            many = "1 task" if len(names) == 1 else f"{len(names)} tasks"
-            parts += [Text(), Text(f"{title}: {many}", "bold"), _names(names)]
-    wall = max(found.a.wall, found.b.wall)
-    changed = [task for task in found.tasks if _matters(task, wall)]
-    if changed:
-        title = f"Tasks that changed: {len(changed)} of {len(found.tasks)}"
-        if len(changed) > _TASKS:
-            title += f", the first {_TASKS}"
-        parts += [Text(), Text(title, "bold"), _tasks(changed[:_TASKS], width)]
-    elif found.tasks:
-        parts += [Text(), Text(f"none of the {len(found.tasks)} common tasks changed much", "dim")]
-    return Group(*parts)
-
-
-def _matters(task: TaskComparison, wall: float) -> bool:
-    a, b = task.a, task.b
-    other = (a.status, a.attempts, a.reused) != (b.status, b.attempts, b.reused)
-    return bool(task.differences) or other or abs(task.slower) > _FAINT * wall
-
-
-def _which(a: Side, b: Side) -> RenderableType:
-    """Above the table: ids may be longer than a column, and often differ at their ends alone."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from heliograph.cli.rendering import shown
-
-    ids = Table.grid(padding=(0, 2))
-    for letter, side in (("A", a), ("B", b)):
-        ids.add_row(letter, Text(shown(side.workflow_id), "bold", overflow="fold"))
-    return ids
-
-
-def _sides(a: Side, b: Side, width: int) -> RenderableType:
-    from heliograph.cli.rendering import duration, size, status_text
-    from heliograph.cli.tables import Column, fitted
-
-    rows: list[tuple[str, Any, Any, str]] = [
-        ("status", status_text(a.status), status_text(b.status), ""),
-        ("run", str(a.run), str(b.run), ""),
-        ("took", duration(a.wall), duration(b.wall), _times(a.wall, b.wall)),
-        ("tasks", str(a.tasks), str(b.tasks), _more(a.tasks, b.tasks)),
-        ("reused", str(a.reused), str(b.reused), _more(a.reused, b.reused)),
-        ("attempts", str(a.attempts), str(b.attempts), _more(a.attempts, b.attempts)),
-        ("CPU", duration(a.cpu_time), duration(b.cpu_time), _times(a.cpu_time, b.cpu_time)),
-        ("memory", size(a.peak_rss), size(b.peak_rss), _times(a.peak_rss or 0, b.peak_rss or 0)),
-    ]
-    return fitted(
-        [
-            Column("", [name for name, *_ in rows]),
-            Column("A", [row[1] for row in rows], least=12),
-            Column("B", [row[2] for row in rows], least=12),
-            Column("CHANGE", [row[3] for row in rows]),
-        ],
-        width,
-        dropped_first=("CHANGE",),
-    )
-
-
-def _times(a: float, b: float) -> str:
-    """How much more or less the second is.
-
-    >>> [_times(*pair) for pair in ((2, 3), (4, 1), (1, 1.001), (0, 1), (1, 40))]
-    ['+50%', '-75%', '', '', '40 x']
-    """
-    if a <= 0 or b <= 0 or abs(b / a - 1) < 0.005:
-        return ""
-    return f"{b / a:.0f} x" if b / a >= 10 else f"{b / a - 1:+.0%}"
-
-
-def _more(a: int, b: int) -> str:
-    return f"{b - a:+}" if a != b else ""
-
-
-def _readable(functions: Sequence[Difference]) -> list[Difference]:
-    """A hash tells nobody more than that it is another one."""
-    there = [(one.a and "there", one.b and "there") for one in functions]
-    return [
-        one._replace(a="one source", b="another one") if a and b else one._replace(a=a, b=b)
-        for one, (a, b) in zip(functions, there, strict=True)
-    ]
-
-
-def _differences(differences: Sequence[Difference], width: int) -> RenderableType:
-    from heliograph.cli.rendering import shown
-    from heliograph.cli.tables import Column, fitted
-
-    return fitted(
-        [
-            Column("", [shown(one.name) for one in differences], least=12),
-            Column("A", [_value(one.a) for one in differences], least=12),
-            Column("B", [_value(one.b) for one in differences], least=12),
-        ],
-        width,
-    )
-
-
-def _value(value: Any) -> str:
-    from heliograph.cli.rendering import NOTHING, shown
-
-    if value is None:
-        return NOTHING
-    return shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-
-
-def _names(names: Sequence[str]) -> RenderableType:
-    from rich.text import Text
-
-    from heliograph.cli.rendering import shown
-
-    rest = len(names) - _NAMES
-    return Text(", ".join(map(shown, names[:_NAMES])) + (f" and {rest} more" if rest > 0 else ""))
-
-
-def _tasks(tasks: Sequence[TaskComparison], width: int) -> RenderableType:
-    from rich.text import Text
-
-    from heliograph.cli.rendering import duration, shown, size
-    from heliograph.cli.tables import Column, fitted
-
-    def change(task: TaskComparison) -> Text:
-        words = _times(task.a.took or 0.0, task.b.took or 0.0)
-        return Text(words, "red" if task.slower > 0 else "green")
-
-    def other(task: TaskComparison) -> str:
-        a, b = task.a, task.b
-        words = [f"{a.status} → {b.status}"] if a.status != b.status else []
-        if a.attempts != b.attempts:
-            words.append(f"{a.attempts} → {b.attempts} attempts")
-        if a.reused != b.reused:
-            words.append("reused in B" if b.reused else "reused in A")
-        words += [f"{one.name}: {_value(one.a)} → {_value(one.b)}" for one in task.differences]
-        return shown("; ".join(words))
-
-    def memory(task: TaskComparison) -> str:
-        a, b = size(task.a.peak_rss), size(task.b.peak_rss)
-        return a if a == b else f"{a} → {b}"
-
-    return fitted(
-        [
-            Column("TASK", [shown(task.task_id) for task in tasks], least=16),
-            Column("A", [duration(task.a.took) for task in tasks], is_number=True),
-            Column("B", [duration(task.b.took) for task in tasks], is_number=True),
-            Column("TIME", [change(task) for task in tasks], is_number=True),
-            Column("MEMORY", [memory(task) for task in tasks], is_number=True),
-            Column("ALSO", [other(task) for task in tasks], least=12),
-        ],
-        width,
-        dropped_first=("MEMORY", "ALSO"),
-    )

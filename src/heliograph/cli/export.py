@@ -62,7 +62,7 @@ def export(
             _write(output / name, made.blocks(name))
     else:
         _write(output, made.blocks())
-    rendering.stderr().print(f"written: {rendering.shown(str(output))}", style="dim", soft_wrap=True)
+    rendering.note(f"written: {rendering.shown(str(output))}")
 
 
 def _make_folder(folder: Path) -> None:

@@ -39,11 +39,11 @@ def gc(
     for file in files[:_SHOWN]:
         rendering.write(f"{rendering.shown(file['name'])}  {rendering.size(file['size'])}")
     if len(files) > _SHOWN:
-        rendering.stderr().print(f"and {len(files) - _SHOWN} more", style="dim")
+        rendering.note(f"and {len(files) - _SHOWN} more")
     count = f"{len(files)} file{'' if len(files) == 1 else 's'}, {rendering.size(found['bytes'])},"
     if not files:
         said = "nothing to remove"
     else:
         said = f"{count} removed" if yes else f"{count} would be removed; with --yes they are"
     kept = f"{found['kept']} kept, {rendering.size(found['kept_bytes'])}"
-    rendering.stderr().print(f"{said}. {kept}", style="dim")
+    rendering.note(f"{said}. {kept}")

@@ -31,7 +31,7 @@ def history(
     from rich.text import Text
 
     from heliograph.cli import rendering
-    from heliograph.cli.show_workflow import runs_table
+    from heliograph.cli.views.workflow import runs_table
 
     open_for(context, storage, workflow_id)
     answer = workflow.history(workflow_id, limit=limit, after=after)
@@ -50,7 +50,7 @@ def history(
 
 def _table(attempts: Sequence[dict[str, Any]], now: float, width: int) -> RenderableType:
     from heliograph.cli import rendering
-    from heliograph.cli.tables import Column, fitted
+    from heliograph.cli.views.tables import Column, fitted
 
     durations = [attempt["durations"] for attempt in attempts]
     begun = [attempt["phases"].get("started") for attempt in attempts]

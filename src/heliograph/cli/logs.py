@@ -43,7 +43,7 @@ def logs(
             break
     if is_empty and not as_json:
         words = "nothing was logged: tasks log with workflow.current().log(text); what they print is not kept"
-        rendering.stderr().print(words, style="dim", soft_wrap=True)
+        rendering.note(words)
 
 
 def _stored(workflow_id: str, task: str | None) -> Iterator[dict[str, Any]]:

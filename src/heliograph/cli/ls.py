@@ -43,6 +43,7 @@ def ls(
 ) -> None:
     """List the stored workflows, newest first."""
     from heliograph.cli import rendering
+    from heliograph.cli.views.workflows import table
 
     names = sorted({_status(name) for name in status or ()})
     condition = None if where is None else workflow.condition(where)
@@ -57,11 +58,9 @@ def ls(
         console = rendering.stdout()
         rendering.output(table(found, time.time(), console.width), console)
     else:
-        rendering.stderr().print(
-            "no workflows" if names or condition is not None else "no workflows yet", style="dim"
-        )
+        rendering.note("no workflows" if names or condition is not None else "no workflows yet")
     if cut:
-        rendering.stderr().print(f"the newest {limit} are shown; --limit 0 shows all of them", style="dim")
+        rendering.note(f"the newest {limit} are shown; --limit 0 shows all of them")
 
 
 def _found(
@@ -84,6 +83,7 @@ def _watch(statuses: Sequence[WorkflowStatus], condition: Any, limit: int, is_th
     from rich.live import Live
 
     from heliograph.cli import rendering
+    from heliograph.cli.views.workflows import table
 
     def view(most: int) -> RenderableType:
         found, _cut = _found(statuses, condition, most) if is_there else ([], False)
@@ -100,58 +100,9 @@ def _watch(statuses: Sequence[WorkflowStatus], condition: Any, limit: int, is_th
             time.sleep(_REFRESH_SECONDS)
 
 
-def table(found: Sequence[dict[str, Any]], now: float, width: int) -> RenderableType:
-    """Workflows as a table.
-
-    Args:
-        found: what `workflow.list_metadata` returns.
-        now: Unix seconds.
-        width: the room there is.
-    """
-    from heliograph.cli import drawing, rendering
-    from heliograph.cli.tables import Column, fitted
-
-    progress = [metadata["progress"] for metadata in found]
-    bars = [
-        drawing.progress_bar(
-            counts["done"], counts["total"], 10, rendering.STYLES.get(metadata["status"], "")
-        )
-        for metadata, counts in zip(found, progress, strict=True)
-    ]
-    return fitted(
-        [
-            Column("ID", [rendering.shown(metadata["workflow_id"]) for metadata in found]),
-            Column("STATUS", [rendering.status_text(metadata["status"]) for metadata in found]),
-            Column("TASKS", [f"{counts['done']}/{counts['total']}" for counts in progress], is_number=True),
-            Column("PROGRESS", bars),
-            Column("STARTED", [rendering.moment(_start(metadata), now) for metadata in found]),
-            Column("TOOK", [rendering.duration(_took(metadata, now)) for metadata in found], is_number=True),
-            Column("NAME", [rendering.shown(metadata["name"]) for metadata in found], least=12),
-            Column(
-                "METADATA", [rendering.compact(metadata["user_metadata"]) for metadata in found], least=12
-            ),
-        ],
-        width,
-        dropped_first=("METADATA", "PROGRESS", "NAME", "TOOK", "STARTED", "TASKS"),
-        whole=("ID",),
-    )
-
-
 def _status(name: str) -> WorkflowStatus:
     try:
         return WorkflowStatus(name.upper())
     except ValueError:
         known = ", ".join(sorted(WorkflowStatus))
         raise typer.BadParameter(f"there is no status {name!r}; there are {known}") from None
-
-
-def _start(metadata: dict[str, Any]) -> float | None:
-    start: float | None = metadata["stats"].get("start_time")
-    return start
-
-
-def _took(metadata: dict[str, Any], now: float) -> float | None:
-    """Seconds from start to end; to now, while it runs."""
-    stats = metadata["stats"]
-    end = now if metadata["status"] is WorkflowStatus.RUNNING else stats.get("end_time")
-    return None if "start_time" not in stats or end is None else max(end - stats["start_time"], 0.0)

@@ -50,10 +50,10 @@ def prune(
     for workflow_id in ids[:_SHOWN]:
         rendering.write(rendering.shown(workflow_id))
     if len(ids) > _SHOWN:
-        rendering.stderr().print(f"and {len(ids) - _SHOWN} more", style="dim")
+        rendering.note(f"and {len(ids) - _SHOWN} more")
     count = f"{len(ids)} workflow{'' if len(ids) == 1 else 's'}"
     said = f"{count} deleted" if yes else f"{count} would be deleted; with --yes they are"
-    rendering.stderr().print(said, style="dim")
+    rendering.note(said)
 
 
 def _found(wanted: Any) -> Iterator[str]:

@@ -99,6 +99,11 @@ def write(line: str) -> bool:
     return put(f"{line}\n")
 
 
+def note(words: str) -> None:
+    """A word to people beside the output, on standard error."""
+    stderr().print(words, style="dim", soft_wrap=True)
+
+
 def error_line(message: str) -> Text:
     """An error, in red."""
     return Text(f"error: {shown_lines(message)}", "red")

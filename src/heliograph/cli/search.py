@@ -47,8 +47,8 @@ def search(
 ) -> None:
     """Search workflows, or tasks of all workflows, the newest first."""
     from heliograph.cli import rendering
-    from heliograph.cli.ls import table
-    from heliograph.cli.tasks import table as task_table
+    from heliograph.cli.views.tasks import table as task_table
+    from heliograph.cli.views.workflows import table
 
     is_there = open_to_read(chosen(context, storage))
     if by or of:
@@ -63,7 +63,7 @@ def search(
         return
     console = rendering.stdout()
     if not answer["found"]:
-        rendering.stderr().print("nothing found", style="dim")
+        rendering.note("nothing found")
     elif tasks:
         rendering.output(task_table(answer["found"], console.width, ids=True), console)
     else:
@@ -81,14 +81,14 @@ def _show_groups(groups: Sequence[dict[str, Any]], by: list[str], of: list[str],
         console = rendering.stdout()
         rendering.output(_group_table(groups, by, of, console.width), console)
     else:
-        rendering.stderr().print("nothing found", style="dim")
+        rendering.note("nothing found")
 
 
 def _group_table(
     groups: Sequence[dict[str, Any]], by: list[str], of: list[str], width: int
 ) -> RenderableType:
     from heliograph.cli import rendering
-    from heliograph.cli.tables import Column, fitted
+    from heliograph.cli.views.tables import Column, fitted
 
     columns = [
         Column(name, [rendering.shown(rendering.plain(group["by"][name])) for group in groups], least=8)

@@ -8,12 +8,12 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from heliograph import web
+from heliograph.cli.signals import told_to_end
 from heliograph.cli.storage import StorageOption, chosen, open_to_read
 from heliograph.errors import WorkflowError
 
@@ -85,16 +85,12 @@ def _ended_by_signals(server: uvicorn.Server) -> Iterator[None]:
     """
     told: list[int] = []
 
-    def note(number: int, _frame: FrameType | None) -> None:
+    def note(number: int) -> None:
         told.append(number)
         server.should_exit = True  # uvicorn may not have begun yet
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
+    with told_to_end(note):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     if signal.SIGINT in told:
         raise KeyboardInterrupt
 

@@ -35,7 +35,7 @@ def show(
         return
     console = rendering.stdout()
     if task is None:
-        from heliograph.cli.show_workflow import view
+        from heliograph.cli.views.workflow import view
 
         history = workflow.get_history(workflow_id)
         attempts = workflow.table(workflow_id, "attempts").columns
@@ -43,7 +43,7 @@ def show(
         parts = view(metadata, history, attempts, more, time.time(), console.width)
         rendering.output(parts, console)
     else:
-        from heliograph.cli.show_task import view as task_view
+        from heliograph.cli.views.task import view as task_view
 
         rendering.output(
             task_view(workflow_id, workflow.get_status(workflow_id), metadata, time.time(), console.width),

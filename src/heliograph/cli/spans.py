@@ -42,7 +42,7 @@ def spans(
     if endpoint is not None:
         until = "until interrupted" if workflow_id is None else "until it ends"
         where = "where OTEL_EXPORTER_OTLP_ENDPOINT says" if endpoint == "env" else rendering.shown(endpoint)
-        rendering.stderr().print(f"sending spans to {where} {until}", style="dim", soft_wrap=True)
+        rendering.note(f"sending spans to {where} {until}")
         workflow.send_spans(workflow_id, None if endpoint == "env" else endpoint)
         return
     for document in workflow.live_spans(workflow_id):

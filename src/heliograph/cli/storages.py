@@ -93,7 +93,7 @@ def check(
                 again = command(place, "resume", one["workflow_id"])
                 rendering.write(f"  forgotten: {rendering.shown(again)} makes it again")
         said = f"{found['values']} values, {rendering.size(found['bytes'])}, {len(found['damaged'])} damaged"
-        rendering.stderr().print(said, style="dim")
+        rendering.note(said)
     if found["damaged"]:
         raise typer.Exit(UNWELL)
 

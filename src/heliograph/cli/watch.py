@@ -119,7 +119,8 @@ def _tree(metadata: dict[str, Any], seen: _Seen, now: float) -> RenderableType:
     from rich.text import Text
     from rich.tree import Tree
 
-    from heliograph.cli import drawing, rendering
+    from heliograph.cli import rendering
+    from heliograph.cli.views import drawing
 
     counts, start = metadata["progress"], metadata["stats"].get("start_time")
     end = metadata["stats"].get("end_time", now if metadata["status"] is WorkflowStatus.RUNNING else None)

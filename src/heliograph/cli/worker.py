@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sys
 import threading
 import time
-from types import FrameType
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, Final
 
 import typer
 
 from heliograph import workflow
+from heliograph.cli.signals import told_to_end
 from heliograph.cli.storage import StorageOption, chosen, named
 
 _SAME_SECONDS: Final = 1.0
@@ -71,18 +72,7 @@ def worker(
         "num_workers": num_workers,
         "max_running_workflows": max_running_workflows,
     }
-    stop, told_at = threading.Event(), 0.0
-
-    def told(_number: int, _frame: FrameType | None) -> None:
-        nonlocal told_at
-        if not stop.is_set():
-            told_at = time.monotonic()
-            stop.set()
-        elif time.monotonic() - told_at > _SAME_SECONDS:
-            raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, told) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
+    with _stopped_by_signals() as stop:
         if not _opened(settings, stop):
             return
         limits = [
@@ -93,11 +83,25 @@ def worker(
         who = f"{socket.gethostname()}:{os.getpid()}"
         typer.echo(f"heliograph worker {who} takes workflows of {named(place)}, {', '.join(limits)}")
         left = workflow.work(stop, at_once=at_once, grace=grace, max_deaths=max_deaths)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     if left:
         typer.echo(f"handed back {left} workflow{'s' * (left > 1)} that did not end in time")
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[threading.Event]:
+    """What the first signal to end sets; the second one raises KeyboardInterrupt."""
+    stop, told_at = threading.Event(), 0.0
+
+    def told(_number: int) -> None:
+        nonlocal told_at
+        if not stop.is_set():
+            told_at = time.monotonic()
+            stop.set()
+        elif time.monotonic() - told_at > _SAME_SECONDS:
+            raise KeyboardInterrupt
+
+    with told_to_end(told):
+        yield stop
 
 
 def _opened(settings: dict[str, Any], stop: threading.Event) -> bool:

@@ -21,7 +21,7 @@ class _Stretch:
 
 
 class Backlog:
-    """First come, first served, whatever the run; since when each has waited, its run knows."""
+    """The deepest first, then first come, first served; since when each has waited, its run knows."""
 
     def __init__(self) -> None:
         self._stretches: deque[_Stretch] = deque()
@@ -32,9 +32,13 @@ class Backlog:
     def put(self, run: LiveRun, task: int, ready: float) -> None:
         """An attempt of the task is to wait; one that is taken out of `run.waiting` later is passed over."""
         run.waiting[task] = ready
-        if not self._stretches or self._stretches[-1].run is not run:
-            self._stretches.append(_Stretch(run))
-        self._stretches[-1].tasks.append(task)
+        place = len(self._stretches)
+        while place and self._stretches[place - 1].run.depth < run.depth:
+            place -= 1
+        if not place or self._stretches[place - 1].run is not run:
+            self._stretches.insert(place, _Stretch(run))
+            place += 1
+        self._stretches[place - 1].tasks.append(task)
 
     def take(self) -> tuple[LiveRun, int, float] | None:
         """The next one, with the time since when it waits; None: there is none."""

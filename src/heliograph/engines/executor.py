@@ -59,6 +59,7 @@ class Work(NamedTuple):
         caught_wraps: how often ``(None, exception)`` is wrapped so; None: nobody catches what it raises.
         values: URL of the folder where large outputs go.
         goes_first: it has waited for its time already, and passes those that wait for a worker.
+        depth: how many tasks, each of a workflow that the one before runs, may wait for it; the deepest pass.
         options: the task's.
     """
 
@@ -73,6 +74,7 @@ class Work(NamedTuple):
     values: str
     goes_first: bool = False
     options: TaskOptions = _NO_OPTIONS
+    depth: int = 0
 
 
 class Receipt(NamedTuple):

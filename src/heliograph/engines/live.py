@@ -56,6 +56,7 @@ class LiveRun:
         begun: attempts that were handed out, or sleep, and have not ended.
         backoffs: seconds that the next attempts of tasks wait, because of those before.
         damaged: locations of outputs that could not be read, with the tasks that made them.
+        depth: 0: no task in a thread of this engine runs it; else one more than that task's own.
     """
 
     key: int
@@ -75,6 +76,7 @@ class LiveRun:
     begun: dict[int, Begun] = field(default_factory=dict)
     backoffs: dict[int, float] = field(default_factory=dict)
     damaged: dict[str, int] = field(default_factory=dict)
+    depth: int = 0
 
     def attempt_key(self, task: int, attempt: int) -> AttemptKey:
         """The engine-wide name of an attempt."""
@@ -114,6 +116,7 @@ class LiveRun:
             values,
             goes_first=backoff > 0,
             options=rule.options,
+            depth=self.depth,
         )
 
     def is_async(self, task: int) -> bool:

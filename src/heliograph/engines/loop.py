@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import Final
 
+from heliograph.engines.compensation import depth
 from heliograph.engines.entrance import Entrance, Entry
 from heliograph.engines.executor import AttemptKey, Deliver, Executor, Receipt, Said
 from heliograph.engines.live import LiveRun
@@ -94,7 +95,7 @@ class Loop:
 
     def enter(self, wanted: Submission | Claim) -> OutputFuture:
         """Bring a workflow in; returns once it is stored. Raises what `entering` ends with."""
-        entry = Entry(wanted, Future())
+        entry = Entry(wanted, Future(), depth())
         if not self._enter_here(entry):
             self._put(entry)
         return entry.reply.result()

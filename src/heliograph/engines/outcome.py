@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from heliograph.engines.callbacks import call_soon
+from heliograph.engines.compensation import compensated
 from heliograph.engines.failures import notes_of, text_of
 from heliograph.errors import (
     RemoteError,
@@ -94,18 +95,26 @@ class OutputFuture(Future[Any]):
             WorkflowCancellationError: it was cancelled.
         """
         self._await()
-        return self._load(super().result(timeout))
+        try:
+            with compensated(self):
+                value = super().result(timeout)
+        except WorkflowExecutionError as error:
+            caused(error)
+            raise
+        return self._load(value)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """As `result`, but what it would raise is returned; None: there is an output."""
         self._await()
-        error = super().exception(timeout)
-        if error is None:
-            try:
-                self._load(super().result(0))
-            except Exception as damaged:  # whatever the code of its classes does
-                return damaged
-        return error
+        with compensated(self):
+            error = super().exception(timeout)
+        if error is not None:
+            return caused(error)
+        try:
+            self._load(super().result(0))
+        except Exception as damaged:  # whatever the code of its classes does
+            return damaged
+        return None
 
     def __await__(self) -> Generator[Any, None, Any]:
         """The output, in a coroutine; it is loaded in the thread of the event loop."""
@@ -170,7 +179,7 @@ def load_value(value: StoredValue, values: ValueStore) -> Any:
 def execution_error(
     workflow_id: str, task_id: str | None, failure: Failure | StoredError
 ) -> WorkflowExecutionError:
-    """The error of a failed workflow, with the task's own as its cause.
+    """The error of a failed workflow; `caused` gives it the task's own as its cause.
 
     Args:
         workflow_id: of the workflow.
@@ -182,8 +191,17 @@ def execution_error(
     place = f"workflow {workflow_id!r} failed" + ("" if task_id is None else f" in task {task_id!r}")
     failed = WorkflowExecutionError(f"{place}: {short}: {message}" if message else f"{place}: {short}")
     notes = [f"In the task {task_id!r}:\n{traceback.rstrip()}"] if traceback else []
-    failed.__cause__ = rebuilt(kind, message, failure.error, notes)
+    failed.make_cause = functools.partial(rebuilt, kind, message, failure.error, notes)
     return failed
+
+
+def caused(error: BaseException) -> BaseException:
+    """The error with its cause, which is loaded here: in the thread of whoever asks for it."""
+    make_cause = error.make_cause if isinstance(error, WorkflowExecutionError) else None
+    if make_cause is not None:
+        error.__cause__ = make_cause()
+        error.make_cause = None  # type: ignore[attr-defined]
+    return error
 
 
 def cancellation_error(workflow_id: str) -> WorkflowCancellationError:

@@ -76,7 +76,7 @@ class Performer:
         self._timers = Timers()
         self._observe_at = 0.0
         self._backlog = Backlog()
-        self._handed_out: set[AttemptKey] = set()  # attempts that the executor has, of those that take room
+        self._handed_out: set[AttemptKey] = set()  # those of `_unseen` that take room
         self._unseen: set[AttemptKey] = set()  # attempts that the executor has, and nobody saw running
         self.pending = PendingChanges()
         self.awaiting: list[tuple[LiveRun, Stored | Expanded]] = []
@@ -196,6 +196,7 @@ class Performer:
             if 0 <= now - running.started < TICK_SECONDS / 2:  # below 0: the clock was set back
                 continue
             self._unseen.discard(running.key)
+            self._handed_out.discard(running.key)  # it waits for no worker, and may for others to get one
             run = find(running.key)
             task, attempt = running.key.task, running.key.attempt
             if run is None or run.machine.live.get(task) != attempt:

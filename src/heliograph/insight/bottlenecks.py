@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,33 +45,29 @@ class Bottleneck(Named):
 def bottlenecks(
     trace: Trace,
     graph: Causes,
-    indexes: Sequence[int],
     path: Sequence[Link],
     tail: float,
     slow: Sequence[Straggler],
     at_once: int,
     workers: int,
-    waiting: Set[int],
 ) -> tuple[Bottleneck, ...]:
     """The greatest shares of a critical path.
 
     Args:
         trace: the workflow.
         graph: the run.
-        indexes: of the attempts on the path, in the graph.
         path: its links.
         tail: seconds after the last link.
         slow: the stragglers.
         at_once: how many attempts ran at once, at most.
         workers: how many worked.
-        waiting: tasks that only wait.
     """
-    wall = graph.end - graph.begin
+    wall, indexes = graph.end - graph.begin, graph.path()
     spent: dict[tuple[str, int], float] = defaultdict(float)
     spent["tail", -1] = tail
     for at, link in zip(indexes, path, strict=True):
         number = graph.tasks[at]
-        spent["sleep" if number in waiting else "engine", -1] += link.parts.wait
+        spent["sleep" if number in graph.waiting else "engine", -1] += link.parts.wait
         spent["compute", trace.tasks.function[number]] += link.parts.compute
         for kind in ("backoff", "queue", "load", "store"):
             spent[kind, -1] += getattr(link.parts, kind)
@@ -82,7 +78,7 @@ def bottlenecks(
             break
         how_much = f"{duration(seconds)} ({seconds / wall:.0%} of the run)"
         if kind == "compute":
-            saved = _saved(trace, graph, function, waiting)
+            saved = _saved(trace, graph, function)
             on_path = [
                 link
                 for at, link in zip(indexes, path, strict=True)
@@ -96,7 +92,7 @@ def bottlenecks(
     return tuple(found)
 
 
-def _saved(trace: Trace, graph: Causes, function: int, waiting: Set[int]) -> float:
+def _saved(trace: Trace, graph: Causes, function: int) -> float:
     """Seconds saved, had all tasks of the function computed twice as fast."""
     if graph.last is None:
         return 0.0
@@ -104,7 +100,7 @@ def _saved(trace: Trace, graph: Causes, function: int, waiting: Set[int]) -> flo
     for at in graph.order:
         released = max((ended[cause] for cause in graph.causes[at]), default=graph.begin)
         took, task = graph.ended[at] - graph.released[at], graph.tasks[at]
-        if functions[task] == function and task not in waiting:
+        if functions[task] == function and task not in graph.waiting:
             took -= graph.extents.computed(at) / 2
         ended[at] = released + max(took, 0.0)
     return max(graph.ended[graph.last] - ended[graph.last], 0.0)

@@ -10,10 +10,10 @@ the run's beginning to its end is the critical path.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
-from heliograph.insight.extent import Extents, extents, picked, run_extent
+from heliograph.insight.extent import Extents, extents, picked, run_extent, waiting_tasks
 from heliograph.records.status import AttemptStatus, TaskStatus, WorkflowStatus
 from heliograph.records.trace import Trace
 from heliograph.records.workflow import RunRecord
@@ -28,6 +28,7 @@ class Causes:
         end: of the run.
         places: of the attempts, among all of the workflow.
         tasks: numbers of their tasks.
+        waiting: numbers of the tasks that only wait, and occupy no worker.
         extents: their phases.
         causes: those that each had to wait for, as indexes into these sequences.
         order: indexes, causes first.
@@ -41,6 +42,7 @@ class Causes:
     end: float
     places: Sequence[int]
     tasks: Sequence[int]
+    waiting: Set[int]
     extents: Extents
     causes: Sequence[Sequence[int]]
     order: Sequence[int]
@@ -89,7 +91,20 @@ def causes(trace: Trace, run: RunRecord) -> Causes:
     if run.status is WorkflowStatus.SUCCESSFUL:
         given = output_of[trace.workflow.output_task] if output_of else None
         last = last if given is None else given
-    return Causes(begin, end, places, tasks, phases, needed, order, released, ended, critical, last)
+    return Causes(
+        begin,
+        end,
+        places,
+        tasks,
+        waiting_tasks(trace),
+        phases,
+        needed,
+        order,
+        released,
+        ended,
+        critical,
+        last,
+    )
 
 
 def _outputs(trace: Trace, last_of: Sequence[int | None], stored: Sequence[float]) -> list[int | None]:

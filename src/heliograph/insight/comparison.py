@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from heliograph.insight.extent import dotted_names, run_extent
-from heliograph.insight.named import Named
+from heliograph.insight.named import Named, known
 from heliograph.insight.table import Table, Tabular, table_of
 from heliograph.records.status import TaskStatus, WorkflowStatus
 from heliograph.records.trace import Trace
@@ -30,7 +30,7 @@ class Difference(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """By name; a side where it isn't there is absent."""
-        return {name: value for name, value in self._asdict().items() if value is not None}
+        return known(self._asdict())
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +109,16 @@ class TaskComparison:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it; what is not known is absent."""
-        sides = {
-            name: {key: value for key, value in side._asdict().items() if value is not None}
-            for name, side in (("a", self.a), ("b", self.b))
+        told: dict[str, Any] = {
+            "task_id": self.task_id,
+            "a": known(self.a._asdict()),
+            "b": known(self.b._asdict()),
         }
-        known = {} if self.a.took is None or self.b.took is None else {"slower": self.slower}
+        if self.a.took is not None and self.b.took is not None:
+            told["slower"] = self.slower
         if self.a.peak_rss is not None and self.b.peak_rss is not None:
-            known["larger"] = self.larger
-        differences = [difference.to_dict() for difference in self.differences]
-        return {"task_id": self.task_id, **sides, **known, "differences": differences}
+            told["larger"] = self.larger
+        return told | {"differences": [difference.to_dict() for difference in self.differences]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 
@@ -13,8 +14,13 @@ class Named:
 
     def to_dict(self) -> dict[str, Any]:
         """By name, as JSON can hold it; what is not known is absent."""
-        values = ((name, getattr(self, name)) for name in self.__match_args__)
-        return {name: _told(value) for name, value in values if value is not None}
+        values = known({name: getattr(self, name) for name in self.__match_args__})
+        return {name: _told(value) for name, value in values.items()}
+
+
+def known(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that are not None."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _told(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from heliograph.insight.causes import Causes
@@ -37,14 +37,13 @@ class Link(Named):
     parts: Parts
 
 
-def links(trace: Trace, graph: Causes, path: Sequence[int], waiting: Set[int]) -> tuple[Link, ...]:
+def links(trace: Trace, graph: Causes, path: Sequence[int]) -> tuple[Link, ...]:
     """The critical path as links that follow each other without a gap.
 
     Args:
         trace: the workflow.
         graph: the run.
         path: indexes of the attempts on the path.
-        waiting: tasks that only wait: what others compute, they wait.
     """
     names, of, tasks = dotted_names(trace), trace.attempts, trace.tasks
     return tuple(
@@ -56,7 +55,7 @@ def links(trace: Trace, graph: Causes, path: Sequence[int], waiting: Set[int]) -
             of.worker_id[place],
             graph.released[at],
             graph.ended[at],
-            _parts(graph, at, of.backoff[place], of.task[place] in waiting),
+            _parts(graph, at, of.backoff[place], of.task[place] in graph.waiting),
         )
         for at, place in ((at, graph.places[at]) for at in path)
     )
@@ -71,6 +70,6 @@ def _parts(graph: Causes, at: int, backoff: float, only_waits: bool) -> Parts:
     )
     backoff = min(backoff, ready - begin)
     wait, compute = ready - begin - backoff, finished - loaded
-    if only_waits:
+    if only_waits:  # what others compute
         wait, compute = wait + compute, 0.0
     return Parts(wait, backoff, started - ready, loaded - started, compute, end - finished)

@@ -11,7 +11,7 @@ long for a worker. A run short of workers may gain more.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from operator import sub
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from heliograph.insight.bottlenecks import Bottleneck, bottlenecks
 from heliograph.insight.causes import Causes, causes, latest_ends
-from heliograph.insight.extent import PARTS, Parts, dotted_names, picked, run_extent, the_run, waiting_tasks
+from heliograph.insight.extent import PARTS, Parts, dotted_names, picked, run_extent, the_run
 from heliograph.insight.path import Link, links
 from heliograph.insight.savings import ways_around
 from heliograph.insight.stragglers import Straggler, stragglers
@@ -140,12 +140,11 @@ def profile(trace: Trace, run: int | None = None) -> Profile:
         begin, _ = run_extent(trace, record)
         return _nothing_yet(trace, record.run, record.status, begin)
     graph = causes(trace, record)
-    waiting = waiting_tasks(trace)
     indexes = graph.path()
-    path = links(trace, graph, indexes, waiting)
+    path = links(trace, graph, indexes)
     tail = graph.end - (path[-1].end if path else graph.begin)
-    slow = stragglers(trace, graph, waiting)
-    had = busy(trace, graph, waiting)
+    slow = stragglers(trace, graph)
+    had = busy(trace, graph)
     at_once = parallelism(graph, had)
     workers = worker_use(trace, graph, had)
     wall = graph.end - graph.begin
@@ -158,7 +157,7 @@ def profile(trace: Trace, run: int | None = None) -> Profile:
         path=path,
         tail=tail,
         parts=Parts(*(sum(getattr(link.parts, name) for link in path) for name in PARTS)),
-        tasks=_tasks(trace, graph, indexes, waiting),
+        tasks=_tasks(trace, graph, indexes),
         stragglers=slow,
         parallelism=at_once,
         memory=memory_over_time(trace, graph),
@@ -166,7 +165,7 @@ def profile(trace: Trace, run: int | None = None) -> Profile:
         efficiency=sum(worker.busy for worker in workers) / (wall * len(workers))
         if wall and workers
         else 0.0,
-        bottlenecks=bottlenecks(trace, graph, indexes, path, tail, slow, at_once.peak, len(workers), waiting),
+        bottlenecks=bottlenecks(trace, graph, path, tail, slow, at_once.peak, len(workers)),
     )
 
 
@@ -178,7 +177,7 @@ def _nothing_yet(trace: Trace, run: int, status: WorkflowStatus, begin: float) -
     )
 
 
-def _tasks(trace: Trace, graph: Causes, path: Sequence[int], waiting: Set[int]) -> tuple[TaskProfile, ...]:
+def _tasks(trace: Trace, graph: Causes, path: Sequence[int]) -> tuple[TaskProfile, ...]:
     latest = latest_ends(graph)
     around = dict(zip(path, ways_around(graph, path, latest), strict=True))
     critical: dict[int, float] = defaultdict(float)
@@ -188,8 +187,8 @@ def _tasks(trace: Trace, graph: Causes, path: Sequence[int], waiting: Set[int]) 
     names, of, phases = dotted_names(trace), trace.tasks, graph.extents
     counts = Counter(graph.tasks)  # in their order: attempts of one task follow each other
     compute = _of_tasks(counts, list(map(sub, phases.finished, phases.loaded)), sum)
-    if waiting:
-        compute = [0.0 if task in waiting else took for task, took in zip(counts, compute, strict=True)]
+    if graph.waiting:
+        compute = [0.0 if task in graph.waiting else took for task, took in zip(counts, compute, strict=True)]
     spare = [late - ended if late > ended else 0.0 for late, ended in zip(latest, graph.ended, strict=True)]
     saved = [
         max(min(took / 2, length - around.get(until - 1, length)), 0.0) if task in critical else 0.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Set
 from dataclasses import dataclass
 from operator import sub
 from statistics import quantiles
@@ -39,7 +38,7 @@ class Straggler(Named):
     median: float
 
 
-def stragglers(trace: Trace, causes: Causes, waiting: Set[int]) -> tuple[Straggler, ...]:
+def stragglers(trace: Trace, causes: Causes) -> tuple[Straggler, ...]:
     """Tasks that stand out, those first that took the most time more than usual.
 
     A straggler computed at least twice as long as the median of its function, and lies beyond the far fence
@@ -48,12 +47,11 @@ def stragglers(trace: Trace, causes: Causes, waiting: Set[int]) -> tuple[Straggl
     Args:
         trace: the workflow.
         causes: the run.
-        waiting: tasks that only wait.
     """
     succeeded: dict[int, list[int]] = defaultdict(list)
     of, tasks, statuses = trace.tasks, causes.tasks, picked(trace.attempts.status, causes.places)
     for at, (task, status) in enumerate(zip(tasks, statuses, strict=True)):
-        if status is AttemptStatus.SUCCESSFUL and task not in waiting:
+        if status is AttemptStatus.SUCCESSFUL and task not in causes.waiting:
             succeeded[of.function[task]].append(at)
     names, computed = dotted_names(trace), list(map(sub, causes.extents.finished, causes.extents.loaded))
     found: list[Straggler] = []

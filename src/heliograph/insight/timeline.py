@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from heliograph.insight.causes import Causes, causes
-from heliograph.insight.extent import dotted_names, the_run, waiting_tasks
+from heliograph.insight.extent import dotted_names, the_run
+from heliograph.insight.named import known
 from heliograph.insight.table import Table, Tabular, table_of
 from heliograph.insight.workers import natural
 from heliograph.records.status import AttemptStatus, WorkflowStatus
@@ -119,9 +120,9 @@ class Timeline(Tabular):
             "status": self.status,
             "begin": self.begin,
             "end": self.end,
-            "lanes": [_known(lane._asdict()) for lane in self.lanes],
+            "lanes": [known(lane._asdict()) for lane in self.lanes],
             "bars": [
-                _known({name: value for name, value in bar._asdict().items() if name not in _INNER})
+                known({name: value for name, value in bar._asdict().items() if name not in _INNER})
                 for bar in self.bars
             ],
         }
@@ -167,10 +168,10 @@ def timeline(trace: Trace, run: int | None = None) -> Timeline:
 
 def _lanes(trace: Trace, graph: Causes) -> tuple[tuple[Lane, ...], dict[int, int]]:
     """The lanes of a run, and the lane of each attempt that was begun."""
-    of, phases, waiting = trace.attempts, graph.extents, waiting_tasks(trace)
+    of, phases = trace.attempts, graph.extents
     begun: dict[tuple[str, str], list[int]] = defaultdict(list)
     for at, place in enumerate(graph.places):
-        worker = WAITS if graph.tasks[at] in waiting else of.worker_id[place]
+        worker = WAITS if graph.tasks[at] in graph.waiting else of.worker_id[place]
         if worker is not None and of.started[place] is not None:
             begun[of.host[place] or "", worker].append(at)
     lanes: list[Lane] = []
@@ -197,7 +198,3 @@ def _slots(attempts: Sequence[int], begins: Sequence[float], ends: Sequence[floa
         slots[at] = slot
         heapq.heappush(busy, (ends[at], slot))
     return slots
-
-
-def _known(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from operator import sub
@@ -68,19 +68,18 @@ class Busy:
     by_begin: Sequence[int]
 
 
-def busy(trace: Trace, causes: Causes, waiting: Set[int]) -> Busy:
+def busy(trace: Trace, causes: Causes) -> Busy:
     """The attempts that a worker had.
 
     Args:
         trace: the workflow.
         causes: the run.
-        waiting: tasks that occupy no worker.
     """
     started = picked(trace.attempts.started, causes.places)
     attempts = [
         at
         for at, (begin, task) in enumerate(zip(started, causes.tasks, strict=True))
-        if begin is not None and task not in waiting
+        if begin is not None and task not in causes.waiting
     ]
     by_end = sorted(attempts, key=causes.extents.finished.__getitem__)
     return Busy(attempts, by_end, sorted(by_end, key=causes.extents.started.__getitem__))

@@ -12,11 +12,11 @@ from heliograph.records.status import ACTIVE, TASK_OVER, AttemptStatus, TaskStat
 from heliograph.records.workflow import WorkflowRecord
 from heliograph.storage import rows, schema
 from heliograph.storage.changelog import Changelog
+from heliograph.storage.composing import constant, constants
 from heliograph.storage.connection import Connection
 from heliograph.storage.counts import Counts, Tally
 from heliograph.storage.database import Database
 from heliograph.storage.news import Word
-from heliograph.storage.statements import constant, constants
 from heliograph.storage.values import ValueStore
 
 

@@ -9,12 +9,12 @@ from sqlalchemy import func, or_, select
 
 from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.storage import rows, schema
+from heliograph.storage.composing import constant, constants
 from heliograph.storage.database import Database
 from heliograph.storage.entries import Accepted, Refused, Submission, Unstored
 from heliograph.storage.liveness import is_alive
 from heliograph.storage.news import Word
 from heliograph.storage.owners import OWNER_COLUMNS, with_owner
-from heliograph.storage.statements import constant, constants
 from heliograph.storage.submissions import Submissions
 
 _ENGINE: Final = "embedded"

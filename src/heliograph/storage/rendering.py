@@ -14,7 +14,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from heliograph.storage import composed, rendered, schema, views
-from heliograph.storage.statements import worded
+from heliograph.storage.compiling import worded
 
 _DIALECTS: Final[dict[str, type[Dialect]]] = {
     "sqlite": SQLiteDialect_pysqlite,

@@ -2,7 +2,7 @@
 
 SQLAlchemy's execution layer costs ten times the statement itself for the small ones that the journal and
 `get_metadata` live on. So statements that are always the same are given to the driver as text. Where that
-comes from is told by `storage.rendered` and `storage.statements`.
+comes from is told by `storage.rendered` and `storage.compiling`.
 """
 
 from __future__ import annotations
@@ -242,7 +242,7 @@ def _nothing(_row: Row) -> tuple[()]:
 
 
 def listed(values: Sequence[int] | Sequence[str], kind: str) -> object:
-    """Many values as one, for a parameter of `statements.among`.
+    """Many values as one, for a parameter of `composing.among`.
 
     Args:
         values: any number of them.
@@ -252,7 +252,7 @@ def listed(values: Sequence[int] | Sequence[str], kind: str) -> object:
 
 
 def paired(pairs: Sequence[tuple[int, int]], kind: str) -> dict[str, object]:
-    """Pairs of numbers, for the parameters of `statements.pair_among`.
+    """Pairs of numbers, for the parameters of `composing.pair_among`.
 
     Args:
         pairs: any number of them.

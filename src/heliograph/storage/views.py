@@ -13,10 +13,10 @@ from sqlalchemy import Dialect, Select, and_, case, literal, select
 from sqlalchemy import inspect as inspected
 
 from heliograph.storage import rows, schema
+from heliograph.storage.composing import constant
 from heliograph.storage.connection import Connection
 from heliograph.storage.database import Database
 from heliograph.storage.layout import Role, SaidKind
-from heliograph.storage.statements import constant
 
 _W, _R, _T, _A = schema.workflows, schema.runs, schema.tasks, schema.attempts
 _F, _V, _D, _O = schema.functions, schema.stored_values, schema.dependencies, schema.owners

@@ -21,7 +21,8 @@ from heliograph import workflow
 from heliograph.web import rendering
 from heliograph.web.answers import answer
 from heliograph.web.bodies import read_body
-from heliograph.web.site import Site, open_storage, site_of
+from heliograph.web.site import Site, site_of
+from heliograph.web.storage import open_storage
 
 MOST: Final = 1000
 """Workflows in one request."""

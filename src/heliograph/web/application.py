@@ -13,10 +13,9 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from heliograph import workflow
-from heliograph.web import actions, prometheus
+from heliograph.web import actions, events, prometheus
 from heliograph.web.apart import Apart
 from heliograph.web.api.routes import routes as api_routes
-from heliograph.web.events import Events
 from heliograph.web.guard import LOGIN, Guard, csrf_of
 from heliograph.web.handling import reading, refused
 from heliograph.web.headers import SafeHeaders
@@ -57,7 +56,7 @@ def make(
     if storage is not None:
         workflow.init(storage=storage)
     made = Starlette(
-        routes=_routes(Events(storage, max_body), Login(token)),
+        routes=_routes(Login(token)),
         exception_handlers={
             HTTPException: refused,
             workflow.WorkflowNotFoundError: refused,
@@ -67,13 +66,13 @@ def make(
         },
     )
     csrf = csrf or csrf_of(secrets.token_hex() if token is None else token)
-    made.state.site = Site(storage, max_body, read_only, csrf, Live(), Apart() if apart else None)
+    made.state.site = Site(storage, max_body, read_only, csrf, Live(storage), Apart() if apart else None)
     made.add_middleware(Guard, token=token, hosts=hosts)
     made.add_middleware(SafeHeaders)
     return made
 
 
-def _routes(events: Events, login: Login) -> list[BaseRoute]:
+def _routes(login: Login) -> list[BaseRoute]:
     return [
         Route("/event/send_event/{workflow_id:path}", events.send, methods=["POST"]),
         Route("/", reading(workflows.show)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from concurrent.futures import Future
 from typing import Any, Final, NoReturn
 
@@ -15,67 +14,58 @@ from starlette.responses import JSONResponse, Response
 from heliograph import workflow
 from heliograph.web.answers import error
 from heliograph.web.bodies import read_body
-from heliograph.web.site import open_storage, site_of
+from heliograph.web.site import site_of
+from heliograph.web.storage import open_storage
 
 _NAMES: Final = ("event_key", "event_payload")
 _BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
-class Events:
-    """Receives events.
+async def send(request: Request) -> Response:
+    """Take an event in, and answer once it is checkpointed."""
+    site = site_of(request)
+    if site.read_only:
+        return error(403, "this server is read-only")
+    try:
+        given = _given(await read_body(request, site.max_body))
+    except ClientDisconnect:
+        return Response(status_code=400)  # nobody reads it
+    try:
+        # In a thread: the first one opens the storage.
+        sent = await asyncio.to_thread(_sent, request, given)
+    except workflow.StorageError as failure:
+        return error(500, str(failure))
+    except (TypeError, ValueError) as wrong:
+        return error(400, str(wrong))
+    sending = asyncio.wrap_future(sent)
+    leaving = asyncio.create_task(_left(request))
+    try:
+        both: list[asyncio.Future[Any]] = [sending, leaving]
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if not sending.done():
+            return Response(status_code=400)  # nobody reads it; the event stays sent
+        return JSONResponse({"status": sending.result()})
+    except (workflow.WorkflowNotFoundError, workflow.EventNotAwaitedError) as refusal:
+        return error(404, str(refusal))
+    except workflow.StorageError as failure:
+        return error(500, str(failure))
+    except ValueError as wrong:
+        return error(422, str(wrong))
+    finally:
+        sending.cancel()
+        leaving.cancel()
 
-    Args:
-        storage: where to; None: the storage this process has open, else the default one.
-        max_body: the largest body that is read, in bytes.
-    """
 
-    def __init__(self, storage: str | os.PathLike[str] | None, max_body: int) -> None:
-        self._storage = storage
-        self._max_body = max_body
-
-    async def send(self, request: Request) -> Response:
-        """Take an event in, and answer once it is checkpointed."""
-        if site_of(request).read_only:
-            return error(403, "this server is read-only")
-        try:
-            given = _given(await read_body(request, self._max_body))
-        except ClientDisconnect:
-            return Response(status_code=400)  # nobody reads it
-        try:
-            # In a thread: the first one opens the storage.
-            sent = await asyncio.to_thread(self._sent, request, given)
-        except workflow.StorageError as failure:
-            return error(500, str(failure))
-        except (TypeError, ValueError) as wrong:
-            return error(400, str(wrong))
-        sending = asyncio.wrap_future(sent)
-        leaving = asyncio.create_task(_left(request))
-        try:
-            both: list[asyncio.Future[Any]] = [sending, leaving]
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-            if not sending.done():
-                return Response(status_code=400)  # nobody reads it; the event stays sent
-            return JSONResponse({"status": sending.result()})
-        except (workflow.WorkflowNotFoundError, workflow.EventNotAwaitedError) as refusal:
-            return error(404, str(refusal))
-        except workflow.StorageError as failure:
-            return error(500, str(failure))
-        except ValueError as wrong:
-            return error(422, str(wrong))
-        finally:
-            sending.cancel()
-            leaving.cancel()
-
-    def _sent(self, request: Request, given: dict[str, Any]) -> Future[str]:
-        keep = _keep(request)
-        open_storage(self._storage)
-        return workflow.send_event_async(
-            request.path_params["workflow_id"],
-            given["event_key"],
-            given["event_payload"],
-            keep=keep,
-            idempotency_key=request.headers.get("idempotency-key"),
-        )
+def _sent(request: Request, given: dict[str, Any]) -> Future[str]:
+    keep = _keep(request)
+    open_storage(site_of(request).storage)
+    return workflow.send_event_async(
+        request.path_params["workflow_id"],
+        given["event_key"],
+        given["event_payload"],
+        keep=keep,
+        idempotency_key=request.headers.get("idempotency-key"),
+    )
 
 
 def _given(body: bytes) -> dict[str, Any]:

@@ -15,14 +15,17 @@ from starlette.responses import Response
 from heliograph import workflow
 from heliograph.web import rendering
 from heliograph.web.answers import error
-from heliograph.web.apart import LARGE, Job, job_of
-from heliograph.web.site import open_storage, site_of
+from heliograph.web.apart import Job
+from heliograph.web.site import site_of
+from heliograph.web.storage import open_storage
 
 Handler = Callable[[Request], Response]
 
 _MACHINES: Final = ("/api/", "/data/", "/event/", "/metrics")
 _WORKFLOWS: Final = ("id", "a", "b")
 """Parameters that name a workflow."""
+LARGE: Final = 20_000
+"""Tasks of a workflow that is read apart."""
 _HEAVY: Final = ThreadPoolExecutor(2, thread_name_prefix="heliograph-heavy")
 """For what reads all of a workflow: of 100,000 tasks that takes memory, so few do it at once."""
 
@@ -52,15 +55,32 @@ def reading(handler: Handler, *, heavy: bool = False) -> Callable[[Request], Awa
 
 
 def _large(request: Request) -> Job | None:
-    """The request as a job to be done apart, if a workflow that it asks for is very large."""
-    open_storage(site_of(request).storage)
+    """The request as a job to be done apart, if a workflow that it asks for is very large.
+
+    Not where the storage is whichever one this process has open: only here can that be asked.
+    """
+    site = site_of(request)
+    open_storage(site.storage)
+    if site.storage is None:
+        return None
     tasks = 0
     for name in _WORKFLOWS:
         if name in request.query_params:
             # That it can't be, or isn't there, is said by who answers.
             with contextlib.suppress(workflow.WorkflowNotFoundError, TypeError, ValueError):
                 tasks += workflow.get_metadata(request.query_params[name])["progress"]["total"]
-    return job_of(request) if tasks >= LARGE else None
+    if tasks < LARGE:
+        return None
+    base = request.scope.get("root_path", "")
+    return Job(
+        str(site.storage),
+        site.read_only,
+        site.csrf,
+        base,
+        request.url.path.removeprefix(base),
+        request.url.query,
+        request.headers.get("accept", ""),
+    )
 
 
 async def refused(request: Request, raised: Exception) -> Response:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from starlette.responses import StreamingResponse
 
 from heliograph.errors import WorkflowError
 from heliograph.web import asking
-from heliograph.web.site import open_storage, site_of
+from heliograph.web.storage import open_storage
 
 MOST_STREAMS: Final = 1000
 PAUSE: Final = 1.0
@@ -65,9 +66,14 @@ class _Beat:
 
 
 class Live:
-    """The open streams."""
+    """The open streams.
 
-    def __init__(self) -> None:
+    Args:
+        storage: that they tell of; None: the one this process has open, else the default one.
+    """
+
+    def __init__(self, storage: str | os.PathLike[str] | None) -> None:
+        self._storage = storage
         self._beats: dict[str, _Beat] = {}
         self.count = 0
 
@@ -84,10 +90,9 @@ class Live:
         """
         if self.count >= MOST_STREAMS:
             raise HTTPException(503, f"{MOST_STREAMS} event streams are open", {"Retry-After": "10"})
-        storage = site_of(request).storage
 
         def looked() -> str:
-            open_storage(storage)
+            open_storage(self._storage)
             return look()
 
         seen = request.headers.get("last-event-id") or asking.text(request, "seen")

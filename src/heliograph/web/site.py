@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
-from heliograph import workflow
-
 if TYPE_CHECKING:
     from heliograph.web.apart import Apart
     from heliograph.web.live import Live
@@ -45,16 +43,3 @@ def site_of(request: Request) -> Site:
     """The settings of the app that a request is for."""
     site: Site = request.app.state.site
     return site
-
-
-def open_storage(storage: str | os.PathLike[str] | None) -> None:
-    """Have the storage open; it is already, but in a child that was forked since.
-
-    Raises:
-        StorageError: it can't be opened, or the program has opened another one since.
-    """
-    if storage is not None:
-        try:
-            workflow.init(storage=storage)
-        except ValueError as error:  # no fault of who asks
-            raise workflow.StorageError(f"the program has opened another storage since: {error}") from error

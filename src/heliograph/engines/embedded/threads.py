@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from heliograph.engines.attempt import Functions, run_attempt
+from heliograph.engines.compensation import Place, hold
 from heliograph.engines.executor import AttemptKey, Deliver, Running, Said, Work, most_for, those_of
 from heliograph.records.attempt import Worker
 from heliograph.records.report import Report
@@ -39,7 +40,8 @@ class ThreadExecutor:
     """Runs attempts in daemon threads, started when they are needed; async ones in one thread, all at once.
 
     A thread can't be stopped from outside. So the thread of a cancelled attempt is abandoned: it counts no
-    more, another takes its place, and what it comes back with is dropped.
+    more, another takes its place, and what it comes back with is dropped. Nor does one count whose task waits
+    for a workflow; when it goes on there is one too many, until one of them is done with its attempt.
 
     A thread that delivers a receipt may be the loop for a moment, and submit what follows. The first of that
     it takes itself when it comes back: another one would have to be woken, and finds cold caches.
@@ -59,6 +61,7 @@ class ThreadExecutor:
         self._returning: set[threading.Thread] = set()  # those that will take the next entry, and deliver now
         self._entries: dict[AttemptKey, _Entry] = {}
         self._threads: set[threading.Thread] = set()
+        self._waiting: set[threading.Thread] = set()  # those of them whose task waits for a workflow
         self._functions = Functions()
         self._coroutines: CoroutineThread | None = None
         self._host = os.uname().nodename
@@ -78,7 +81,10 @@ class ThreadExecutor:
             if work.goes_first:
                 self._line.appendleft(entry)
             else:
-                self._line.append(entry)
+                place = len(self._line)
+                while place and self._line[place - 1].work.depth < work.depth:
+                    place -= 1
+                self._line.insert(place, entry)
             me = threading.current_thread()
             if me in self._returning:
                 self._returning.discard(me)
@@ -94,7 +100,9 @@ class ThreadExecutor:
             if entry is None or entry.worker is None:
                 return  # whoever finds it in the queue passes over it
             self._threads = {thread for thread in self._threads if thread.name != entry.worker.worker_id}
-            self._start_if_short()
+            self._waiting &= self._threads
+            if self._line:
+                self._call_one()
         # A program may have made warnings errors: that must not stop the engine.
         with contextlib.suppress(RuntimeWarning):
             warnings.warn(
@@ -141,15 +149,16 @@ class ThreadExecutor:
 
     def _call_one(self) -> None:
         """See to it that somebody takes an entry out of the line. Called under the lock."""
+        if self._at_work >= self._count:
+            return
         if self._asleep:
             self._asleep.pop().release()  # the one that was at work last finds the warmest caches
         else:
             self._start_if_short()
 
     def _start_if_short(self) -> None:
-        """One more thread, if an attempt would have to wait for one that could be. Called under the lock."""
-        count = len(self._threads)
-        if count >= self._count or count >= len(self._entries):
+        """One more thread, unless there are as many as attempts. Called under the lock."""
+        if len(self._threads) >= len(self._entries):
             return
         self._started += 1
         thread = threading.Thread(target=self._serve, name=f"heliograph-thread-{self._started}", daemon=True)
@@ -158,8 +167,25 @@ class ThreadExecutor:
             thread.start()
         except RuntimeError:  # the system has no more threads: those there are will do, if there are any
             self._threads.discard(thread)
-            if not self._threads:
+            if not self._at_work:
                 raise
+
+    @property
+    def _at_work(self) -> int:
+        """How many threads run an attempt, or are about to."""
+        return len(self._threads) - len(self._waiting) - len(self._asleep)
+
+    def _give_place(self) -> None:
+        me = threading.current_thread()
+        with self._lock:
+            if me in self._threads:  # else abandoned
+                self._waiting.add(me)
+                if self._line:
+                    self._call_one()
+
+    def _take_place(self) -> None:
+        with self._lock:
+            self._waiting.discard(threading.current_thread())
 
     def _said(self, entry: _Entry, report: Report) -> None:
         if self._entries.get(entry.work.key) is entry:  # else nobody waits for it any more
@@ -170,8 +196,11 @@ class ThreadExecutor:
         worker = Worker(self._host, os.getpid(), me.name)
         call = threading.Lock()
         call.acquire()
+        place = Place(self._give_place, self._take_place)
+        hold(place)
         while (entry := self._next(worker, call)) is not None:
             work, send = entry.work, partial(self._said, entry)
+            place.depth = work.depth + 1
             receipt = run_attempt(work, worker, entry.submitted, "shared", self._functions, send)
             if os.getpid() != worker.pid:
                 os._exit(0)  # a task forked, and the child came back here
@@ -193,7 +222,7 @@ class ThreadExecutor:
             with self._lock:
                 if self._is_closed:
                     return None
-                while self._line:
+                while self._line and self._at_work <= self._count:
                     entry = self._line.popleft()
                     if self._entries.get(entry.work.key) is entry:  # else cancelled while it was queued
                         entry.worker = worker

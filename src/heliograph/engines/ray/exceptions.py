@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ray.exceptions import RaySystemError
 
 from heliograph.engines.failures import failure_of, notes_of
-from heliograph.engines.outcome import rebuilt
+from heliograph.engines.outcome import caused, rebuilt
 from heliograph.errors import WorkflowExecutionError
 
 
@@ -22,11 +24,11 @@ class RayWorkflowExecutionError(WorkflowExecutionError, RaySystemError):  # type
         return str(self.args[0])
 
     def __reduce__(self) -> tuple[Any, ...]:
-        cause = self.__cause__
-        if cause is None:
-            return RayWorkflowExecutionError, self.args
-        failure = failure_of(cause)
-        return _with_cause, (self.args[0], failure.kind, failure.message, failure.error, notes_of(cause))
+        cause, make_cause = self.__cause__, self.make_cause
+        if make_cause is None and cause is not None:
+            failure = failure_of(cause)
+            make_cause = partial(rebuilt, failure.kind, failure.message, failure.error, notes_of(cause))
+        return _with_cause, (self.args[0], make_cause)
 
 
 def on_ray(error: BaseException) -> BaseException:
@@ -34,13 +36,12 @@ def on_ray(error: BaseException) -> BaseException:
     if type(error) is not WorkflowExecutionError:
         return error
     raised = RayWorkflowExecutionError(str(error))
-    raised.__cause__ = error.__cause__
+    raised.make_cause = error.make_cause
     return raised
 
 
-def _with_cause(
-    message: str, kind: str, text: str, error: bytes | None, notes: list[str]
-) -> RayWorkflowExecutionError:
+def _with_cause(message: str, make_cause: Callable[[], BaseException] | None) -> RayWorkflowExecutionError:
     raised = RayWorkflowExecutionError(message)
-    raised.__cause__ = rebuilt(kind, text, error, notes)
+    raised.make_cause = make_cause
+    caused(raised)
     return raised

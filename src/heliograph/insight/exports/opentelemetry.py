@@ -6,11 +6,11 @@ A collector reads it from a file (its receiver ``otlpjsonfile``) or takes it ove
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from heliograph.insight.causes import causes
+from heliograph.insight.causes import Causes, causes
 from heliograph.insight.exports import conventions as name
 from heliograph.insight.exports.identity import digest
 from heliograph.insight.exports.pieces import listed
@@ -113,78 +113,61 @@ def _run_spans(trace: Trace, run: RunRecord) -> Iterable[dict[str, Any]]:
         "links": [_link(trace, "resume", *parts) for parts in earlier],
         "status": _status(run.status, run.error_message),
     }
-    graph, of, tasks = causes(trace, run), trace.attempts, trace.tasks
-    names = dotted_names(trace)
-    for at, place in enumerate(graph.places):
-        task, number = of.task[place], of.attempt[place]
-        function, phases = trace.functions[tasks.function[task]], graph.extents
-        links = [
-            _link(
-                trace,
-                "retry" if graph.tasks[cause] == task else "upstream",
-                "attempt",
-                graph.tasks[cause],
-                of.attempt[graph.places[cause]],
-            )
-            for cause in graph.causes[at]
-        ]
-        if place and of.task[place - 1] == task and of.run[place - 1] != run.run:
-            links.append(_link(trace, "resume", "attempt", task, of.attempt[place - 1]))
-        error = of.error_type[place]
-        yield {
-            **_span(
-                trace,
-                tasks.task_id[task],
-                phases.ready[at],
-                phases.stored[at],
-                "attempt",
-                task,
-                number,
-                parent=("run", run.run),
-            ),
-            "attributes": _attributes(
-                {
-                    name.TASK_ID: tasks.task_id[task],
-                    name.ATTEMPT: number,
-                    name.RUN: run.run,
-                    name.STATUS: of.status[place].value,
-                    name.FUNCTION_NAME: names[tasks.function[task]],
-                    name.FILE_PATH: function.file,
-                    name.LINE_NUMBER: function.line,
-                    name.HOST_NAME: of.host[place],
-                    name.PROCESS_PID: of.pid[place],
-                    name.WORKER_ID: of.worker_id[place],
-                    name.BACKOFF: of.backoff[place] or None,
-                    name.CPU_TIME: of.cpu_time[place],
-                    name.PEAK_RSS: of.peak_rss[place],
-                    name.ERROR_TYPE: error,
-                }
-            ),
-            "events": [
-                *(
-                    _event(name.PHASE, moment, {name.PHASE: phase})
-                    for phase, moment in (
-                        ("started", phases.started[at]),
-                        ("loaded", phases.loaded[at]),
-                        ("finished", phases.finished[at]),
-                    )
-                    if getattr(of, phase)[place] is not None
-                ),
-                *(
-                    [
-                        _event(
-                            name.EXCEPTION,
-                            phases.finished[at],
-                            {name.EXCEPTION_TYPE: error, name.EXCEPTION_MESSAGE: of.error_message[place]},
-                        )
-                    ]
-                    if error is not None
-                    else []
-                ),
-            ],
-            "links": links,
-            "status": _status(of.status[place], of.error_message[place]),
-        }
+    graph, names = causes(trace, run), dotted_names(trace)
+    for at in range(len(graph.places)):
+        yield _attempt_span(trace, graph, at, names)
+
+
+def _attempt_span(trace: Trace, graph: Causes, at: int, names: Sequence[str]) -> dict[str, Any]:
+    of, tasks, phases, place = trace.attempts, trace.tasks, graph.extents, graph.places[at]
+    task, number, run = of.task[place], of.attempt[place], of.run[place]
+    function = trace.functions[tasks.function[task]]
+    whole = phases.ready[at], phases.stored[at]
+    return {
+        **_span(trace, tasks.task_id[task], *whole, "attempt", task, number, parent=("run", run)),
+        "attributes": _attributes(
+            {
+                name.TASK_ID: tasks.task_id[task],
+                name.ATTEMPT: number,
+                name.RUN: run,
+                name.STATUS: of.status[place].value,
+                name.FUNCTION_NAME: names[tasks.function[task]],
+                name.FILE_PATH: function.file,
+                name.LINE_NUMBER: function.line,
+                name.HOST_NAME: of.host[place],
+                name.PROCESS_PID: of.pid[place],
+                name.WORKER_ID: of.worker_id[place],
+                name.BACKOFF: of.backoff[place] or None,
+                name.CPU_TIME: of.cpu_time[place],
+                name.PEAK_RSS: of.peak_rss[place],
+                name.ERROR_TYPE: of.error_type[place],
+            }
+        ),
+        "events": list(_attempt_events(trace, graph, at)),
+        "links": list(_attempt_links(trace, graph, at)),
+        "status": _status(of.status[place], of.error_message[place]),
+    }
+
+
+def _attempt_events(trace: Trace, graph: Causes, at: int) -> Iterator[dict[str, Any]]:
+    of, phases, place = trace.attempts, graph.extents, graph.places[at]
+    for phase in ("started", "loaded", "finished"):
+        if getattr(of, phase)[place] is not None:
+            yield _event(name.PHASE, getattr(phases, phase)[at], {name.PHASE: phase})
+    error, message = of.error_type[place], of.error_message[place]
+    if error is not None:
+        said = {name.EXCEPTION_TYPE: error, name.EXCEPTION_MESSAGE: message}
+        yield _event(name.EXCEPTION, phases.finished[at], said)
+
+
+def _attempt_links(trace: Trace, graph: Causes, at: int) -> Iterator[dict[str, Any]]:
+    of, place = trace.attempts, graph.places[at]
+    task = of.task[place]
+    for cause in graph.causes[at]:
+        why = "retry" if graph.tasks[cause] == task else "upstream"
+        yield _link(trace, why, "attempt", graph.tasks[cause], of.attempt[graph.places[cause]])
+    if place and of.task[place - 1] == task and of.run[place - 1] != of.run[place]:
+        yield _link(trace, "resume", "attempt", task, of.attempt[place - 1])
 
 
 def _span(

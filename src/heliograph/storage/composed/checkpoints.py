@@ -7,8 +7,8 @@ import operator
 from sqlalchemy import BindParameter, Dialect, bindparam, func, select
 
 from heliograph.storage import schema
+from heliograph.storage.composing import Composed, among, constant
 from heliograph.storage.layout import Role
-from heliograph.storage.statements import Composed, among, constant
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

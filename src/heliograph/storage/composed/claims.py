@@ -6,9 +6,9 @@ from sqlalchemy import BindParameter, Dialect, bindparam, exists, func, insert, 
 
 from heliograph.records.status import ACTIVE, AttemptStatus, TaskStatus, WorkflowStatus
 from heliograph.storage import schema
+from heliograph.storage.composing import Composed, constant, constants
 from heliograph.storage.layout import Role
 from heliograph.storage.owners import OWNER_COLUMNS, with_owner
-from heliograph.storage.statements import Composed, constant, constants
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

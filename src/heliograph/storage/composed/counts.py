@@ -6,8 +6,8 @@ from sqlalchemy import Dialect, delete, func, insert, literal_column, select
 
 from heliograph.records.status import ACTIVE
 from heliograph.storage import schema
+from heliograph.storage.composing import Composed, constants, inserting
 from heliograph.storage.owners import PRESENCE_COLUMNS, with_owner
-from heliograph.storage.statements import Composed, constants, inserting
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

@@ -6,7 +6,7 @@ from sqlalchemy import BindParameter, Dialect, bindparam, func, select
 
 from heliograph.records.status import AttemptStatus, TaskStatus
 from heliograph.storage import schema
-from heliograph.storage.statements import Composed, constant, constants
+from heliograph.storage.composing import Composed, constant, constants
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

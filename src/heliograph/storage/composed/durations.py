@@ -6,8 +6,8 @@ from sqlalchemy import BindParameter, Dialect, bindparam, literal_column, select
 
 from heliograph.records.status import AttemptStatus
 from heliograph.storage import schema
+from heliograph.storage.composing import Composed, constant
 from heliograph.storage.durations import EACH, LOOKED_AT
-from heliograph.storage.statements import Composed, constant
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

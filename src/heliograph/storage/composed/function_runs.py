@@ -6,8 +6,8 @@ from sqlalchemy import BindParameter, Dialect, bindparam, literal_column, select
 
 from heliograph.storage import schema
 from heliograph.storage.composed.queries import limited
+from heliograph.storage.composing import Composed
 from heliograph.storage.function_runs import EACH
-from heliograph.storage.statements import Composed
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

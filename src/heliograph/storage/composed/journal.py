@@ -6,8 +6,8 @@ from sqlalchemy import Dialect, and_, bindparam, delete, select, update
 
 from heliograph.records.status import ACTIVE
 from heliograph.storage import schema
+from heliograph.storage.composing import Composed, among, constant, constants, inserting, replacing
 from heliograph.storage.layout import Role
-from heliograph.storage.statements import Composed, among, constant, constants, inserting, replacing
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

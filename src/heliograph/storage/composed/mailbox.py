@@ -20,8 +20,8 @@ from sqlalchemy import (
 from heliograph.records.event import EventState
 from heliograph.records.status import ACTIVE, TASK_OVER, TaskStatus
 from heliograph.storage import schema
+from heliograph.storage.composing import Composed, among, constant, constants, replacing
 from heliograph.storage.owners import OWNER_COLUMNS, with_owner
-from heliograph.storage.statements import Composed, among, constant, constants, replacing
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

@@ -18,9 +18,9 @@ from sqlalchemy import (
 
 from heliograph.records.status import ACTIVE
 from heliograph.storage import schema
+from heliograph.storage.composing import Composed, among, constants
 from heliograph.storage.owners import OWNER_COLUMNS, PRESENCE_COLUMNS, with_owner
 from heliograph.storage.queries import ENDED
-from heliograph.storage.statements import Composed, among, constants
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

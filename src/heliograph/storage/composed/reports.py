@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BindParameter, Dialect, bindparam, func, insert, select, update
 
 from heliograph.storage import schema
-from heliograph.storage.statements import Composed, inserting, replacing
+from heliograph.storage.composing import Composed, inserting, replacing
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

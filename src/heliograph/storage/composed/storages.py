@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Dialect, insert, select, update
 
 from heliograph.storage import schema
-from heliograph.storage.statements import Composed
+from heliograph.storage.composing import Composed
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

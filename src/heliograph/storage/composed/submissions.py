@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Dialect, insert
 
 from heliograph.storage import schema
-from heliograph.storage.statements import Composed, inserting
+from heliograph.storage.composing import Composed, inserting
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

@@ -10,8 +10,8 @@ from sqlalchemy import BindParameter, ColumnElement, Dialect, and_, bindparam, l
 
 from heliograph.storage import schema
 from heliograph.storage.composed.queries import limited
+from heliograph.storage.composing import Composed, constant, pair_among
 from heliograph.storage.layout import Role
-from heliograph.storage.statements import Composed, constant, pair_among
 from heliograph.storage.task_queries import INPUTS_TOLD
 
 _ALL: Final[ColumnElement[int]] = literal_column(str(2**62))

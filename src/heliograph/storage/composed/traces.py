@@ -10,8 +10,8 @@ from sqlalchemy import BindParameter, Dialect, Table, bindparam, select
 from heliograph.records.trace import FACTS, AttemptColumns, OutputColumns, TaskColumns
 from heliograph.records.workflow import FunctionRecord
 from heliograph.storage import schema
+from heliograph.storage.composing import Composed, constant
 from heliograph.storage.layout import Role
-from heliograph.storage.statements import Composed, constant
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

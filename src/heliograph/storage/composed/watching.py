@@ -6,7 +6,7 @@ from sqlalchemy import BindParameter, Dialect, bindparam, literal_column, select
 
 from heliograph.storage import schema
 from heliograph.storage.composed.queries import limited
-from heliograph.storage.statements import Composed
+from heliograph.storage.composing import Composed
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

@@ -11,11 +11,11 @@ from sqlalchemy.sql import ClauseElement
 
 from heliograph.search.expressions import Value
 from heliograph.storage import labels
+from heliograph.storage.compiling import compiled, wording
 from heliograph.storage.connection import Connection
 from heliograph.storage.searching.places import Place
 from heliograph.storage.searching.shapes import Hole, Kind
 from heliograph.storage.statement import Answer, Statement
-from heliograph.storage.statements import compiled, wording
 
 _AFTER_ALL: Final = "\U0010ffff"
 

@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Select, case, cast, func, literal, literal_co
 
 from heliograph.records.status import WorkflowStatus
 from heliograph.storage import schema
+from heliograph.storage.composing import constant
 from heliograph.storage.connection import Connection
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.conditions import Clauses
@@ -16,7 +17,6 @@ from heliograph.storage.searching.drivers import Drivers
 from heliograph.storage.searching.kept import Given, Kept
 from heliograph.storage.searching.shapes import AllOf
 from heliograph.storage.statement import Answer
-from heliograph.storage.statements import constant
 
 _NARROWEST: Final = 1.0
 """Seconds of a part, at least."""

@@ -12,6 +12,7 @@ from heliograph.records.workflow import TaskRecord, WorkflowRecord
 from heliograph.search.expressions import Condition, Value
 from heliograph.search.fields import FieldAsked, FieldKind
 from heliograph.storage import schema
+from heliograph.storage.compiling import Prepared
 from heliograph.storage.connection import Connection
 from heliograph.storage.database import Database, patient
 from heliograph.storage.liveness import is_alive
@@ -25,7 +26,6 @@ from heliograph.storage.searching.pages import Pages
 from heliograph.storage.searching.places import Order, Place
 from heliograph.storage.searching.shapes import AllOf, Kind, kind_of, shape_of
 from heliograph.storage.statement import listed
-from heliograph.storage.statements import Prepared
 
 _STATUS: Final = [FieldKind.STATUS]
 _SHAPES: Final = 128

@@ -10,7 +10,6 @@ from typing import Any, Final
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from heliograph.cli.drawing import bar_width, phase_bar, phase_legend, progress_bar
 from heliograph.cli.rendering import (
     NOTHING,
     STYLES,
@@ -26,7 +25,8 @@ from heliograph.cli.rendering import (
     status_text,
 )
 from heliograph.cli.storage import command
-from heliograph.cli.tables import Column, facts, fitted, framed
+from heliograph.cli.views.drawing import bar_width, phase_bar, phase_legend, progress_bar
+from heliograph.cli.views.tables import Column, facts, fitted, framed
 from heliograph.records.status import AttemptStatus, WorkflowStatus
 
 SLOWEST: Final = 10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from rich.text import Text
@@ -147,7 +147,7 @@ def is_roomy(width: int) -> bool:
     return width >= 100
 
 
-def phase_legend(phases: Sequence[str]) -> Text:
+def phase_legend(phases: Iterable[str] = PHASES) -> Text:
     """What the glyphs of `phase_bar` mean."""
     legend = Text()
     for phase in phases:

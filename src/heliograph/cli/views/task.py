@@ -9,7 +9,6 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from heliograph.cli.drawing import PHASES, phase_bar, phase_legend, task_progress
 from heliograph.cli.rendering import (
     STYLES,
     ago,
@@ -22,7 +21,8 @@ from heliograph.cli.rendering import (
     size,
     status_text,
 )
-from heliograph.cli.tables import facts, framed
+from heliograph.cli.views.drawing import PHASES, phase_bar, phase_legend, task_progress
+from heliograph.cli.views.tables import facts, framed
 from heliograph.records.status import TASK_OVER, WorkflowStatus
 
 LAST_ATTEMPTS: Final = 10
@@ -48,7 +48,7 @@ def view(
         parts += [Text(), Text("no attempt yet", "dim")]
         return Group(*parts)
     left_out = len(attempts) - LAST_ATTEMPTS
-    title = Text.assemble(("Attempts", "bold"), "  ", phase_legend(list(PHASES)))
+    title = Text.assemble(("Attempts", "bold"), "  ", phase_legend())
     parts += [Text(), title]
     if left_out > 0:
         parts.append(Text(f"{left_out} earlier ones are left out; --json has them all", "dim"))
@@ -118,14 +118,14 @@ def _attempt(attempt: dict[str, Any], with_traceback: bool, now: float, width: i
     bar_width = min(width - 4, _TERMINAL_BAR)
     words = "  ".join(f"{phase} {duration(seconds)}" for phase, seconds in durations.items())
     error = attempt.get("error")
-    rows: list[tuple[str, RenderableType | None]] = [
-        ("", phase_bar(spent, bar_width, sum(spent.values())) if "compute" in spent else None),
-        ("", words or None),
-        ("", _worker(attempt)),
-        ("", _resources(attempt["resources"])),
-        ("", None if error is None else _error(error)),
+    rows = [
+        phase_bar(spent, bar_width, sum(spent.values())) if "compute" in spent else None,
+        words or None,
+        _worker(attempt),
+        _resources(attempt["resources"]),
+        None if error is None else _error(error),
     ]
-    below: list[RenderableType] = [value for _, value in rows if value is not None]
+    below: list[RenderableType] = [row for row in rows if row is not None]
     if with_traceback and error is not None:
         traceback = Text(shown_lines(error["traceback"].rstrip("\n")))
         below.append(framed(Text("traceback", "red"), traceback, style="red"))

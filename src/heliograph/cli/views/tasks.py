@@ -1,0 +1,51 @@
+"""Tasks on a terminal, a row each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import RenderableType
+
+from heliograph.cli import rendering
+from heliograph.cli.views import drawing
+from heliograph.cli.views.tables import Column, fitted
+
+
+def table(found: Sequence[dict[str, Any]], width: int, ids: bool = False) -> RenderableType:
+    """Tasks as a table.
+
+    Args:
+        found: what `workflow.get_metadata` returns of them.
+        width: the room there is.
+        ids: say of which workflows they are.
+    """
+    stats = [task["stats"] for task in found]
+
+    def seconds(name: str) -> Column:
+        return Column(name.upper(), [rendering.duration(one.get(name)) for one in stats], is_number=True)
+
+    workflows = [Column("WORKFLOW", [rendering.shown(task["workflow_id"]) for task in found])] if ids else []
+    return fitted(
+        [
+            *workflows,
+            Column("TASK", [rendering.shown(task["task_id"]) for task in found]),
+            Column("STATUS", [rendering.status_text(task["status"]) for task in found]),
+            Column("TRIES", [_tries(task) for task in found], is_number=True),
+            Column("PROGRESS", [drawing.task_progress(task.get("progress")) for task in found], least=12),
+            seconds("wait"),
+            seconds("queue"),
+            seconds("compute"),
+            seconds("store"),
+            Column("CPU", [rendering.duration(one.get("cpu_time")) for one in stats], is_number=True),
+            Column("MEMORY", [rendering.size(one.get("peak_rss")) for one in stats], is_number=True),
+            Column("METADATA", [rendering.compact(task["user_metadata"]) for task in found], least=12),
+        ],
+        width,
+        dropped_first=("METADATA", "MEMORY", "CPU", "STORE", "WAIT", "QUEUE", "TRIES", "PROGRESS", "COMPUTE"),
+        whole=("WORKFLOW", "TASK"),
+    )
+
+
+def _tries(task: dict[str, Any]) -> str:
+    return str(len(task["attempts"])) if task["attempts"] else ""

@@ -1,0 +1,68 @@
+"""Worker threads that only wait: for as long as one does, another runs tasks in its place.
+
+A task that waits for a workflow needs a thread, and does nothing. Were it one of the few that run tasks, the
+workflow that it waits for might never get one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Place:
+    """A worker thread's place among those that run tasks.
+
+    Attributes:
+        give: the thread waits from now on.
+        take: it goes on.
+        depth: of workflows that its task runs: one more than of the task's own.
+    """
+
+    give: Callable[[], None]
+    take: Callable[[], None]
+    depth: int = 1
+
+
+class _Own(threading.local):
+    place: Place | None = None
+
+
+_own = _Own()
+
+
+def hold(place: Place) -> None:
+    """This thread is a worker, and has this place."""
+    _own.place = place
+
+
+def _after_fork() -> None:
+    _own.place = None  # the child's one thread is no worker of the child's
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def depth() -> int:
+    """Of a workflow that this thread's code runs: 0 where no task in a worker thread does."""
+    return 0 if _own.place is None else _own.place.depth
+
+
+@contextlib.contextmanager
+def compensated(awaited: Future[object]) -> Iterator[None]:
+    """Wait in here for the output of a workflow."""
+    place = _own.place
+    if place is None or awaited.done():
+        yield
+        return
+    try:
+        place.give()
+        yield
+    finally:
+        place.take()
