@@ -94,6 +94,7 @@ if TYPE_CHECKING:
 
     from heliograph.engines.session import Session
     from heliograph.graph.plan import Plan
+    from heliograph.records.workflow import WorkflowRecord
 
 __all__ = [
     "CANCELED",
@@ -427,33 +428,33 @@ def get_output(workflow_id: str, *, task_id: str | None = None, name: str | None
     """
     from heliograph.engines.waiting import found
 
+    task_id = one_task(task_id, name)
     session = _opened()
-    output = get_output_async(workflow_id, task_id=task_id, name=name)
     try:
-        return session.ray.value(output) if session.settings.engine == "ray" else output.result()
+        if session.settings.engine == "ray":
+            return session.ray.value(get_output_async(workflow_id, task_id=task_id))
+        return _stored_output(session, found(session.store, workflow_id), task_id).result()
     except StorageCorruptError:
         found(session.store, workflow_id)  # where somebody deleted it meanwhile, that is the error
         raise
 
 
 def get_output_async(workflow_id: str, *, task_id: str | None = None, name: str | None = None) -> Any:
-    """As `get_output`, without waiting; returns as `run_async` does on the engine that `init` was told."""
-    from heliograph.engines import waiting
+    """As `get_output`, without waiting.
+
+    Returns:
+        A `concurrent.futures.Future`; an `ObjectRef` of a workflow of Ray's, where this process is connected
+        to Ray, and of every workflow after ``init(engine="ray")``.
+    """
+    from heliograph.engines.waiting import found
 
     task_id = one_task(task_id, name)
     session = _opened()
-    record = waiting.found(session.store, workflow_id)
-    if session.settings.engine == "ray":
+    record = found(session.store, workflow_id)
+    if session.is_referred_to(record):
         ray = session.ray
         return ray.output_of(record) if task_id is None else ray.task_output(workflow_id, task_id)
-    if task_id is not None:
-        return session.waiting.wait_for(
-            record.key, lambda: waiting.task_output_now(session.store, workflow_id, task_id)
-        )
-    mine = session.embedded and session.embedded.output_of(record)
-    return mine or session.waiting.wait_for(
-        record.key, lambda: waiting.workflow_output_now(session.store, workflow_id)
-    )
+    return _stored_output(session, record, task_id)
 
 
 def continuation(dag: Any) -> Any:
@@ -680,3 +681,16 @@ def _opened(to_run: Plan | None = None) -> Session:
 
 def _new_id(name: str) -> str:
     return f"{name[:80]}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
+
+
+def _stored_output(session: Session, record: WorkflowRecord, task_id: str | None) -> Future[Any]:
+    from heliograph.engines import waiting
+
+    if task_id is not None:
+        return session.waiting.wait_for(
+            record.key, lambda: waiting.task_output_now(session.store, record.workflow_id, task_id)
+        )
+    mine = session.embedded and session.embedded.output_of(record)
+    return mine or session.waiting.wait_for(
+        record.key, lambda: waiting.workflow_output_now(session.store, record.workflow_id)
+    )

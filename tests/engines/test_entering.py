@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -29,6 +30,17 @@ OTHERS = 20
 @workflow.task
 def increment(number: int) -> int:
     return number + 1
+
+
+class LargeNumber(int):
+    """A number that is kept in a file of its own."""
+
+    def __new__(cls, number: int) -> LargeNumber:
+        made = super().__new__(cls, number)
+        made.ballast = os.urandom(200_000)
+        return made
+
+    ballast: bytes
 
 
 class Commits:
@@ -159,3 +171,20 @@ def test_callbacks_may_bring_workflows(flows: Flows) -> None:
 def status_of(flows: Flows, workflow_id: str) -> str | None:
     record = flows.store.queries.workflow(workflow_id)
     return None if record is None else record.status.value
+
+
+def test_an_id_that_somebody_deletes_just_now_begins_anew(flows: Flows, commits: Commits) -> None:
+    assert flows.begin(1).result(DEADLINE) == 2
+    refused: list[int] = []
+
+    def delete() -> None:
+        refused.append(len(commits.sizes))
+        if len(refused) == 1:  # the id is taken, and what has it is to be claimed next
+            found = flows.store.queries.workflow("flow-1")
+            assert found is not None
+            flows.store.forget(found)
+
+    commits.after = delete
+    large = increment.bind(LargeNumber(6))
+    assert flows.engine.submit(make_plan(large, Inputs()), "flow-1", "{}").result(DEADLINE) == 7
+    assert len(refused) == 3, "refused, not found, and stored"

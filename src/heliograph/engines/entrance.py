@@ -25,12 +25,14 @@ class Entry:
         wanted: what is asked for.
         reply: the answer: a future for the output, or why there is none.
         depth: see `LiveRun`.
+        instead: what is asked for if nothing of that id is there to be claimed: somebody deleted it just now.
         place: where the workflow will be, running or pending; None: no place was taken yet.
     """
 
     wanted: Submission | Claim
     reply: Future[OutputFuture]
     depth: int = 0
+    instead: Submission | None = None
     place: WorkflowStatus | None = None
 
 
@@ -85,6 +87,7 @@ class Entrance:
             plan = self._store.checkpoints.plan(accepted.key)
             run = resumed_run(entry.wanted, accepted, plan, future, self.tokens)
         run.depth = entry.depth
+        self._forget_instead(entry)
         self.settle(entry, accepted.key)
         entry.reply.set_result(future)
         return run
@@ -93,12 +96,17 @@ class Entrance:
         """The workflow is not this engine's: say why, or try it the other way."""
         self.settle(entry, None)
         wanted, reply = entry.wanted, entry.reply
+        if isinstance(wanted, Submission) and isinstance(refused, Refused):
+            # The id is taken: then what is stored wins, and is resumed.
+            claim = Claim(wanted.workflow_id, wanted.status, wanted.provenance, wanted.created_time)
+            self._waiting.append(Entry(claim, reply, entry.depth, instead=wanted))
+            return
+        if entry.instead is not None and isinstance(refused, Refused) and refused.status is None:
+            self._waiting.append(Entry(entry.instead, reply, entry.depth))
+            return
+        self._forget_instead(entry)
         if isinstance(refused, Unstored):
             reply.set_exception(refused.error)
-        elif isinstance(wanted, Submission):  # the id is taken: then what is stored wins, and is resumed
-            self._store.withdraw(wanted)
-            claim = Claim(wanted.workflow_id, wanted.status, wanted.provenance, wanted.created_time)
-            self._waiting.append(Entry(claim, reply, entry.depth))
         elif refused.status is WorkflowStatus.SUCCESSFUL and refused.output is not None:
             future = OutputFuture(self._store.values)
             future.give(refused.output)
@@ -120,8 +128,13 @@ class Entrance:
     def fail(self, entry: Entry, error: BaseException) -> None:
         """It can't be said whether the workflow is in."""
         self.settle(entry, None)
+        self._forget_instead(entry)
         if not entry.reply.done():
             entry.reply.set_exception(error)
+
+    def _forget_instead(self, entry: Entry) -> None:
+        if entry.instead is not None:
+            self._store.withdraw(entry.instead)
 
     def fail_all(self, error: BaseException) -> None:
         """Nobody gets in any more."""
