@@ -14,7 +14,8 @@ import pytest
 from heliograph.engines.embedded.processes import ProcessExecutor
 from heliograph.engines.embedded.threads import ThreadExecutor
 from heliograph.engines.executor import AttemptKey
-from tests.engines.harness import Gate, Inbox, Works, add, output, until
+from tests.conditions import until
+from tests.engines.harness import Gate, Inbox, Works, add, output
 
 Make = Callable[..., Any]
 
