@@ -19,8 +19,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from heliograph import errors as exceptions
+from heliograph.engines import event_listener
 from heliograph.engines.dags import DecoratingOptions, checked_dag, plan_of
-from heliograph.engines.http_listener import HTTPListener
+from heliograph.engines.event_listener import HTTPListener
 from heliograph.errors import (
     EventNotAwaitedError,
     InputMissingError,
@@ -143,6 +144,7 @@ __all__ = [
     "delete",
     "diagnose",
     "estimate",
+    "event_listener",
     "exceptions",
     "export",
     "field",
@@ -189,6 +191,9 @@ __all__ = [
     "watch",
     "work",
 ]
+
+# Old programs say `from ray.workflow.exceptions import ...` too, though this is no package.
+sys.modules.update({f"{__name__}.exceptions": exceptions, f"{__name__}.event_listener": event_listener})
 
 PENDING = WorkflowStatus.PENDING
 RUNNING = WorkflowStatus.RUNNING

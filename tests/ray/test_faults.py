@@ -37,6 +37,14 @@ def hold(gate: Gate, name: str, *_after: Any) -> str:
     return name
 
 
+@ray.remote(max_retries=1)
+def die_once(ledger: Ledger) -> int:
+    ledger.note("begun")
+    if ledger.counts()["begun"] == 1:
+        os._exit(1)
+    return 2
+
+
 def held(gate: Gate, ledger: Ledger, **options: Any) -> Any:
     """A task that is stored, one that waits at the gate, and one after it."""
     early = note.options(**workflow.options(name="early")).bind(ledger, "early")
@@ -178,3 +186,11 @@ def test_a_coordinator_that_goes_away_in_the_middle_of_a_call(
     gate.open()
     assert workflow.resume("mine") == "late"
     assert ledger.counts() == {"early": 1, "late": 1}
+
+
+def test_the_coordinator_prints_nothing_of_a_death_that_it_handles(storage: Path, ledger: Ledger) -> None:
+    assert workflow.run(die_once.bind(ledger)) == 2
+    logs = Path(ray._private.worker._global_node.get_logs_dir_path())
+    printed = [log.read_text() for log in logs.glob(f"worker-*-{coordinator()}.*")]
+    assert printed
+    assert not [text for text in printed if "Unhandled error" in text]

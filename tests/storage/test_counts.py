@@ -102,7 +102,7 @@ GIVEN_UP = [("submit", 1, 0), ("lose", 0, 0), ("recover", 0, 0)]
 STEPS = ("submit", "hand in", "resume", "recover", "succeed", "fail", "cancel", "delete", "lose")
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(GIVEN_UP)
 @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 1), st.integers(0, 2)), max_size=30))
 def test_they_are_what_one_would_count(here: Opened, steps: list[tuple[str, int, int]]) -> None:

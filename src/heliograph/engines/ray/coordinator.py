@@ -57,6 +57,7 @@ class Coordinator:
 
     def __init__(self, name: str, storage: str, limits: Limits, provenance: Provenance) -> None:
         convert.install()
+        internals.leave_errors_unsaid()
         location = locate(storage)
         os.environ[VARIABLE] = storage
         place.enter(location)
