@@ -436,9 +436,10 @@ def get_output(workflow_id: str, *, task_id: str | None = None, name: str | None
     task_id = one_task(task_id, name)
     session = _opened()
     try:
-        if session.settings.engine == "ray":
+        record = found(session.store, workflow_id)
+        if session.has_to_ask_ray(record):
             return session.ray.value(get_output_async(workflow_id, task_id=task_id))
-        return _stored_output(session, found(session.store, workflow_id), task_id).result()
+        return _stored_output(session, record, task_id).result()
     except StorageCorruptError:
         found(session.store, workflow_id)  # where somebody deleted it meanwhile, that is the error
         raise

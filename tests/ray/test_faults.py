@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,20 @@ def test_a_killed_coordinator_comes_back_and_goes_on(storage: Path, gate: Gate, 
     assert (second["reason"], second["reused"]) == ("recovered", 1)
     assert first["owner"]["pid"] == before
     assert second["owner"]["pid"] == coordinator() != before
+
+
+def test_who_waits_for_an_output_does_not_notice_a_killed_coordinator(
+    storage: Path, gate: Gate, ledger: Ledger
+) -> None:
+    workflow.run_async(held(gate, ledger), workflow_id="mine")
+    gate.until_waiting("held")
+    with ThreadPoolExecutor() as threads:
+        outputs = [threads.submit(workflow.get_output, "mine", task_id=task) for task in (None, "held")]
+        os.kill(coordinator(), signal.SIGKILL)
+        outputs += [threads.submit(workflow.get_output, "mine", task_id=task) for task in (None, "held")]
+        until(lambda: workflow.get_metadata("mine")["runs"] == 2)
+        gate.open()
+        assert [output.result(DEADLINE) for output in outputs] == ["late", "held"] * 2
 
 
 PROGRAM = """

@@ -142,6 +142,7 @@ class Coordinator:
 
     async def task_output(self, workflow_id: str, task_id: str) -> Output:
         """The output of a task, once it is there."""
+        await self._recovered()
         return await self._waited(lambda store: waiting.task_output_now(store, workflow_id, task_id))
 
     async def note_cancelled(self, key: int) -> None:
