@@ -4,15 +4,17 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-ray-oldest test-cluster lint sql bench bench-quick profile peers lock clean
+.PHONY: help venv demo test test-newest test-ray-oldest test-cluster lint sql bench bench-quick profile peers lock clean
 
 VENV := .venv
 PY   := $(VENV)/bin/python
 UV   := $(VENV)/bin/uv
+NEWEST := .venv-newest
 OLDEST := .venv-ray-oldest
 PEERS := .venv-peers
 ARGS ?=
 JOBS ?= 3
+RAY  ?=
 export PYTHON
 
 help: ## list the targets
@@ -32,10 +34,17 @@ test: $(VENV)/.ready ## run the tests
 	@$(PY) -m compileall -q src tests
 	@$(PY) -m pytest -n $(JOBS) $(ARGS)
 
-test-ray-oldest: $(VENV)/.ready ## run the tests of the metadata page on the oldest Ray that is supported
-	@echo "test-ray-oldest: making $(OLDEST) with Ray 2.48, and running the page's tests on it"
+test-newest: $(VENV)/.ready ## run the tests on the newest release of every dependency, whatever is locked
+	@echo "test-newest: making $(NEWEST) with the newest that pyproject.toml allows, and running the tests on it"
+	@$(UV) venv --quiet --clear --python $(PY) $(NEWEST)
+	@$(UV) pip install --quiet --python $(NEWEST)/bin/python --compile-bytecode --upgrade --editable ".[dev,ray,postgres,web,s3,export]"
+	@$(NEWEST)/bin/python -m pytest -n $(JOBS) $(ARGS)
+
+test-ray-oldest: $(VENV)/.ready ## run the tests of the metadata page on the oldest Ray that is supported (RAY=2.53.0: that one)
+	@echo "test-ray-oldest: making $(OLDEST) with Ray $(or $(RAY),2.48), and running the page's tests on it"
 	@$(UV) venv --quiet --clear --python $(PY) $(OLDEST)
 	@$(UV) pip sync --quiet --python $(OLDEST)/bin/python --require-hashes locks/ray-oldest.txt
+	@$(if $(RAY),$(UV) pip install --quiet --python $(OLDEST)/bin/python ray==$(RAY))
 	@PYTHONPATH="$(CURDIR)/src" $(OLDEST)/bin/python -m pytest -p no:cacheprovider \
 		tests/ray/test_page.py tests/ray/test_internals.py $(ARGS)
 
@@ -80,7 +89,7 @@ lock: $(VENV)/.uv ## bring locks/ up to date with pyproject.toml (ARGS=--upgrade
 
 clean: ## remove all that make made: .venv, caches, builds
 	@echo "clean: removing .venv, caches and builds"
-	@rm -rf $(VENV) $(OLDEST) $(PEERS) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(NEWEST) $(OLDEST) $(PEERS) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name .git -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
 # Stamps, not the files they stand for: a stamp is written last, so a bootstrap cut short is done again.

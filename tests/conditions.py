@@ -13,7 +13,7 @@ T = TypeVar("T")
 DEADLINE = 60.0
 
 
-def until(condition: Callable[[], T], deadline: float = DEADLINE, what: str = "") -> T:
+def until(condition: Callable[[], T], what: str = "", deadline: float = DEADLINE) -> T:
     """Wait until the condition gives something true, and return that."""
     end = time.monotonic() + deadline
     pause = 0.001

@@ -6,8 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.gates import Gate, Ledger
+
+# No database: it would be a file. No deadline: it would be the clock, on a machine that others use too.
+settings.register_profile(
+    "ours", database=None, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("ours")
 
 
 @pytest.fixture

@@ -16,12 +16,12 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from heliograph import errors as exceptions
+from heliograph.engines import event_listener
 from heliograph.engines.dags import DecoratingOptions, checked_dag, plan_of
-from heliograph.engines.http_listener import HTTPListener
+from heliograph.engines.event_listener import HTTPListener
 from heliograph.errors import (
     EventNotAwaitedError,
     InputMissingError,
@@ -71,9 +71,16 @@ from heliograph.reading.explaining import (
     timeline,
 )
 from heliograph.reading.functions import functions, trend
-from heliograph.reading.history import history
-from heliograph.reading.metadata import get_downstream
-from heliograph.reading.opened import checked_flag
+from heliograph.reading.history import get_history, history
+from heliograph.reading.metadata import (
+    get_downstream,
+    get_metadata,
+    get_status,
+    get_tasks,
+    list_all,
+    list_metadata,
+)
+from heliograph.reading.opened import checked_flag, one_task
 from heliograph.reading.searching import condition, field, over_time, search, search_fields, summarize
 from heliograph.reading.telemetry import live_spans, send_spans
 from heliograph.reading.watching import get_logs, get_metrics, watch
@@ -88,7 +95,7 @@ if TYPE_CHECKING:
 
     from heliograph.engines.session import Session
     from heliograph.graph.plan import Plan
-    from heliograph.insight.answers import Rows
+    from heliograph.records.workflow import WorkflowRecord
 
 __all__ = [
     "CANCELED",
@@ -137,6 +144,7 @@ __all__ = [
     "delete",
     "diagnose",
     "estimate",
+    "event_listener",
     "exceptions",
     "export",
     "field",
@@ -183,6 +191,9 @@ __all__ = [
     "watch",
     "work",
 ]
+
+# Old programs say `from ray.workflow.exceptions import ...` too, though this is no package.
+sys.modules.update({f"{__name__}.exceptions": exceptions, f"{__name__}.event_listener": event_listener})
 
 PENDING = WorkflowStatus.PENDING
 RUNNING = WorkflowStatus.RUNNING
@@ -422,178 +433,34 @@ def get_output(workflow_id: str, *, task_id: str | None = None, name: str | None
     """
     from heliograph.engines.waiting import found
 
+    task_id = one_task(task_id, name)
     session = _opened()
-    output = get_output_async(workflow_id, task_id=task_id, name=name)
     try:
-        return session.ray.value(output) if session.settings.engine == "ray" else output.result()
+        record = found(session.store, workflow_id)
+        if session.has_to_ask_ray(record):
+            return session.ray.value(get_output_async(workflow_id, task_id=task_id))
+        return _stored_output(session, record, task_id).result()
     except StorageCorruptError:
         found(session.store, workflow_id)  # where somebody deleted it meanwhile, that is the error
         raise
 
 
 def get_output_async(workflow_id: str, *, task_id: str | None = None, name: str | None = None) -> Any:
-    """As `get_output`, without waiting; returns as `run_async` does on the engine that `init` was told."""
-    from heliograph.engines import waiting
-
-    task_id = _task_id(task_id, name)
-    session = _opened()
-    record = waiting.found(session.store, workflow_id)
-    if session.settings.engine == "ray":
-        ray = session.ray
-        return ray.output_of(record) if task_id is None else ray.task_output(workflow_id, task_id)
-    if task_id is not None:
-        return session.waiting.wait_for(
-            record.key, lambda: waiting.task_output_now(session.store, workflow_id, task_id)
-        )
-    mine = session.embedded and session.embedded.output_of(record)
-    return mine or session.waiting.wait_for(
-        record.key, lambda: waiting.workflow_output_now(session.store, workflow_id)
-    )
-
-
-def get_status(workflow_id: str) -> WorkflowStatus:
-    """The status of a workflow.
-
-    Raises:
-        WorkflowNotFoundError: there is no such workflow.
-    """
-    from heliograph.engines.waiting import found
-
-    return found(_opened().store, workflow_id).status
-
-
-def list_all(
-    status_filter: WorkflowStatus | str | Iterable[WorkflowStatus | str] | None = None,
-) -> list[tuple[str, WorkflowStatus]]:
-    """Ids and statuses of the stored workflows, oldest first.
-
-    Args:
-        status_filter: a status, its name, or a set of either; None: all.
-
-    Raises:
-        TypeError: the filter is anything else.
-        ValueError: there is no status of this name.
-    """
-    statuses = None if status_filter is None else _statuses(status_filter)
-    records = _opened().store.queries.workflows(statuses)
-    return [(record.workflow_id, record.status) for record in records]
-
-
-def get_metadata(
-    workflow_id: str,
-    task_id: str | None = None,
-    *,
-    name: str | None = None,
-    tasks: bool = False,
-    limit: int | None = None,
-    after: str | None = None,
-) -> dict[str, Any]:
-    """What is known of a workflow, or of one of its tasks, or of it with its tasks, at this moment.
-
-    A field that is not known yet is absent: a running workflow has no ``stats["end_time"]``.
-
-    Args:
-        workflow_id: the workflow.
-        task_id: the task; None: the workflow itself; ``"all"``: as ``tasks=True``, unless there is a task
-            of that name.
-        name: the same as `task_id`, but ``"all"`` is no more than a name.
-        tasks: the workflow with its tasks, all of the same moment.
-        limit: so many tasks at most; None: 200.
-        after: the tasks after the one with this id.
+    """As `get_output`, without waiting.
 
     Returns:
-        Of a workflow: ``status``, ``user_metadata``, ``task_options``, ``stats``, ``progress``, ``error`` …
-        Of a task: ``name``, ``status``, ``task_options``, ``user_metadata``, ``workflow_refs``, ``stats``,
-        ``attempts`` …; its ``stats`` are those of its last attempt. With tasks: also ``counts`` by status,
-        ``tasks``, whether these are ``truncated``, then where to go on ``after``, and the ``cursor`` for
-        `watch` of this moment. Times are Unix seconds, durations seconds, sizes bytes.
-
-    Raises:
-        WorkflowNotFoundError: no such workflow, or no such task in it.
-        TypeError: `tasks` is not a bool.
-        ValueError: both a task and `tasks` are asked for, or a limit that can't be.
+        A `concurrent.futures.Future`; an `ObjectRef` of a workflow of Ray's, where this process is connected
+        to Ray, and of every workflow after ``init(engine="ray")``.
     """
     from heliograph.engines.waiting import found
-    from heliograph.reading.metadata import with_tasks
-    from heliograph.records.metadata import task_metadata, workflow_metadata
 
-    checked_flag("tasks", tasks)
-    wants_all = tasks or (task_id == "all" and name is None)
-    if not wants_all and (limit is not None or after is not None):
-        raise ValueError("limit and after are for pages of tasks: ask with tasks=True")
-    if tasks and (name is not None or task_id not in (None, "all")):
-        raise ValueError(f"tasks=True asks for all tasks, and {task_id or name!r} for one: ask for either")
-    task_id = _task_id(task_id, name)
+    task_id = one_task(task_id, name)
     session = _opened()
     record = found(session.store, workflow_id)
-    if wants_all and (tasks or session.store.queries.task(record, "all") is None):
-        return with_tasks(workflow_id, limit, after)
-    if task_id is None:
-        return workflow_metadata(record, session.place)
-    task_record = session.store.queries.task(record, task_id)
-    if task_record is None:
-        raise WorkflowNotFoundError(f"No such task_id {task_id!r} in workflow {workflow_id!r}")
-    return task_metadata(task_record)
-
-
-def list_metadata(
-    status_filter: WorkflowStatus | str | Iterable[WorkflowStatus | str] | None = None,
-    limit: int | None = None,
-) -> Rows:
-    """What is known of many workflows, newest first; each as `get_metadata` gives it.
-
-    Args:
-        status_filter: a status, its name, or a set of either; None: all.
-        limit: at most so many; None: all.
-
-    Raises:
-        TypeError: the filter is anything else, or the limit is not an int.
-        ValueError: there is no status of this name, or the limit is negative.
-    """
-    from heliograph.insight.answers import Rows
-    from heliograph.reading.opened import MOST
-    from heliograph.records.metadata import workflow_metadata
-
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
-        raise TypeError(f"limit must be an int or None, not {limit!r}")
-    if limit is not None and limit < 0:
-        raise ValueError(f"limit must be 0 or more, not {limit}")
-    statuses = None if status_filter is None else _statuses(status_filter)
-    session = _opened()
-    most = None if limit is None else min(limit, MOST)
-    records = session.store.queries.workflows(statuses, newest_first=True, limit=most)
-    place = session.place
-    return Rows(workflow_metadata(record, place) for record in records)
-
-
-def get_tasks(workflow_id: str) -> Rows:
-    """What is known of every task of a workflow, dependencies first; each as `get_metadata` gives it.
-
-    Raises:
-        WorkflowNotFoundError: there is no such workflow.
-    """
-    from heliograph.engines.waiting import found
-    from heliograph.insight.answers import Rows
-    from heliograph.records.metadata import task_metadata
-
-    store = _opened().store
-    return Rows(task_metadata(record) for record in store.queries.tasks(found(store, workflow_id)))
-
-
-def get_history(workflow_id: str) -> Rows:
-    """The runs of a workflow, oldest first: one for its start and one for each resume.
-
-    See `history` for their attempts too.
-
-    Raises:
-        WorkflowNotFoundError: there is no such workflow.
-    """
-    from heliograph.engines.waiting import found
-    from heliograph.insight.answers import Rows
-    from heliograph.records.metadata import run_metadata
-
-    store = _opened().store
-    return Rows(run_metadata(run) for run in store.queries.runs(found(store, workflow_id).key))
+    if session.is_referred_to(record):
+        ray = session.ray
+        return ray.output_of(record) if task_id is None else ray.task_output(workflow_id, task_id)
+    return _stored_output(session, record, task_id)
 
 
 def continuation(dag: Any) -> Any:
@@ -822,24 +689,14 @@ def _new_id(name: str) -> str:
     return f"{name[:80]}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
 
 
-def _task_id(task_id: str | None, name: str | None) -> str | None:
-    """The task that was asked for, by either name of the argument."""
-    if task_id is not None and name is not None and task_id != name:
-        raise ValueError(f"task_id and name mean the same, and are {task_id!r} and {name!r}: give one")
-    given = task_id if task_id is not None else name
-    return None if given is None else check_identifier("task_id", given)
+def _stored_output(session: Session, record: WorkflowRecord, task_id: str | None) -> Future[Any]:
+    from heliograph.engines import waiting
 
-
-def _statuses(given: object) -> set[WorkflowStatus]:
-    values = [given] if isinstance(given, str) else given
-    if not isinstance(values, set | frozenset | list | tuple) or not all(
-        isinstance(value, str) for value in values
-    ):
-        raise TypeError(f"status_filter must be a status, its name, or a set of them, not {given!r}")
-    known = {status.value for status in WorkflowStatus}
-    for value in values:
-        if value not in known:
-            raise ValueError(
-                f"status_filter: there is no status {value!r}; there are {', '.join(sorted(known))}"
-            )
-    return {WorkflowStatus(value) for value in values}
+    if task_id is not None:
+        return session.waiting.wait_for(
+            record.key, lambda: waiting.task_output_now(session.store, record.workflow_id, task_id)
+        )
+    mine = session.embedded and session.embedded.output_of(record)
+    return mine or session.waiting.wait_for(
+        record.key, lambda: waiting.workflow_output_now(session.store, record.workflow_id)
+    )

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from heliograph.engines.executor import Work
-from tests.engines.harness import Works, until
+from tests.conditions import until
+from tests.engines.harness import Works
 
 
 def begun(path: str) -> None:

@@ -19,8 +19,7 @@ from heliograph.graph.function import describe
 from heliograph.graph.pickling import dumps, dumps_with_references, loads
 from heliograph.graph.task import Task
 from heliograph.records.attempt import StoredValue
-
-DEADLINE = 30.0
+from tests.conditions import DEADLINE, until
 
 
 class Works:
@@ -112,27 +111,6 @@ def output(receipt: Receipt) -> Any:
     assert receipt.output is not None
     assert receipt.output.data is not None
     return loads(receipt.output.data)
-
-
-def until(condition: Callable[[], Any], what: str = "a condition") -> Any:
-    """Wait for a condition that only another process can change."""
-    end = time.monotonic() + DEADLINE
-    while not (found := condition()):
-        assert time.monotonic() < end, f"waited in vain for {what}"
-        time.sleep(0.002)
-    return found
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process runs; a zombie does not."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return not Path("/proc/self").exists()
 
 
 def add(a: int, b: int) -> int:

@@ -17,8 +17,9 @@ from heliograph.engines.embedded.threads import ThreadExecutor
 from heliograph.engines.executor import AttemptKey, Work
 from heliograph.graph.pickling import loads
 from heliograph.records.context import running as running_here
+from tests.conditions import is_gone, until
 from tests.engines.coroutines import Gate, add, begun, opened, take_no_hint
-from tests.engines.harness import Inbox, Works, is_alive, output, until
+from tests.engines.harness import Inbox, Works, output
 
 Make = Callable[..., Any]
 
@@ -342,7 +343,7 @@ def test_close_ends_what_waits(make: Make, works: Works, inbox: Inbox, tmp_path:
     pid = gate.until_begun()
     executor.close()
     assert Path(f"{gate.path}.ended").exists()
-    assert pid == os.getpid() or not is_alive(pid)
+    assert pid == os.getpid() or is_gone(pid)
     assert not inbox.receipts
     with pytest.raises(RuntimeError):
         executor.submit(works(add, 1, 1))

@@ -15,8 +15,9 @@ import pytest
 
 from heliograph.engines.embedded import handle as handles
 from heliograph.engines.embedded.processes import ProcessExecutor
+from tests.conditions import is_gone, until
 from tests.engines.coroutines import Gate, add, begun, opened, take_no_hint
-from tests.engines.harness import Inbox, Works, is_alive, output, start, until
+from tests.engines.harness import Inbox, Works, output, start
 
 Make = Callable[..., Any]
 
@@ -80,7 +81,7 @@ def test_one_that_does_not_end_costs_the_worker_and_the_others_begin_again(
     executor.submit(stuck.work)
     stuck.until_begun()
     executor.cancel(stuck.work.key)
-    until(lambda: not is_alive(pid), "the worker to be killed")
+    until(lambda: is_gone(pid), "the worker to be killed")
     (again,) = until(lambda: {gate.until_begun() for gate in others} - {pid})
     for gate in others:
         gate.open()
@@ -96,7 +97,7 @@ def test_close_with_one_that_blocks_the_loop(
     executor.submit(stuck.work)
     pid = stuck.until_begun()
     executor.close()
-    assert not is_alive(pid)
+    assert is_gone(pid)
 
 
 async def fork_and_return() -> int:
@@ -204,8 +205,8 @@ def test_the_async_worker_dies_with_a_killed_program(tmp_path: Path) -> None:
     try:
         until(lambda: (tmp_path / "pid").exists() or program.poll() is not None, "the task")
         pid = int((tmp_path / "pid").read_text())
-        assert is_alive(pid)
+        assert not is_gone(pid)
     finally:
         program.kill()
         program.communicate()
-    until(lambda: not is_alive(pid), "the async worker to die")
+    until(lambda: is_gone(pid), "the async worker to die")

@@ -198,7 +198,7 @@ def test_leaving_is_failing(works: Works, kind: type[BaseException]) -> None:
 
 @pytest.mark.parametrize("catch", [True, False])
 def test_an_output_that_cant_be_pickled(works: Works, catch: bool) -> None:
-    work = works(threading.Lock, catch=catch)
+    work = works(lambda: threading.Lock(), catch=catch)
     failure = run(work).failure
     assert failure is not None
     assert failure.kind == "heliograph.errors.NotPicklableError"

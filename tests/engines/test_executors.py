@@ -14,7 +14,8 @@ import pytest
 from heliograph.engines.embedded.processes import ProcessExecutor
 from heliograph.engines.embedded.threads import ThreadExecutor
 from heliograph.engines.executor import AttemptKey
-from tests.engines.harness import Gate, Inbox, Works, add, output, until
+from tests.conditions import until
+from tests.engines.harness import Gate, Inbox, Works, add, output
 
 Make = Callable[..., Any]
 
@@ -68,7 +69,7 @@ def test_failures_and_leaving(make: Make, works: Works, inbox: Inbox) -> None:
     executor = make()
     failing = works(lambda: 1 / 0)
     leaving = works(sys.exit, 3)
-    lock = works(threading.Lock)
+    lock = works(lambda: threading.Lock())
     for work in (failing, leaving, lock):
         executor.submit(work)
     kinds = [inbox.of(work).failure.kind for work in (failing, leaving, lock)]  # type: ignore[union-attr]

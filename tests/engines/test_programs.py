@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.harness import DEADLINE, is_alive, start, until
+from tests.conditions import DEADLINE, is_gone, until
+from tests.engines.harness import start
 
 SCRIPT = """
 import os, sys, threading, time
@@ -69,7 +70,7 @@ def test_a_program_that_forgets_to_close_ends_and_leaves_no_worker(tmp_path: Pat
     program = start("-c", SCRIPT + "print(work and inbox.of(work).worker.pid)", str(tmp_path))
     out, _ = program.communicate(timeout=DEADLINE)
     assert program.returncode == 0
-    until(lambda: not is_alive(int(out.split()[-1])), "the worker to end")
+    until(lambda: is_gone(int(out.split()[-1])), "the worker to end")
 
 
 def test_workers_die_with_a_killed_program_in_the_middle_of_a_task(tmp_path: Path) -> None:
@@ -78,11 +79,11 @@ def test_workers_die_with_a_killed_program_in_the_middle_of_a_task(tmp_path: Pat
         for name in ("burn", "hold"):
             until(lambda name=name: (tmp_path / name).exists() or program.poll() is not None, name)
         pids = [int(pid) for name in ("burn", "hold") for pid in (tmp_path / name).read_text().split()]
-        assert all(map(is_alive, pids))
+        assert not any(map(is_gone, pids))
     finally:
         program.kill()
         program.communicate()
-    until(lambda: not any(map(is_alive, pids)), "workers and their subprocesses to die")
+    until(lambda: all(map(is_gone, pids)), "workers and their subprocesses to die")
 
 
 def test_a_worker_imports_little() -> None:

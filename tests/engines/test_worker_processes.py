@@ -18,7 +18,8 @@ from heliograph.engines.embedded.lines import AHEAD, Lines
 from heliograph.engines.embedded.processes import ProcessExecutor
 from heliograph.engines.executor import Receipt
 from heliograph.graph.pickling import loads
-from tests.engines.harness import Inbox, Works, add, children, is_alive, output, sleep_until, until
+from tests.conditions import is_gone, until
+from tests.engines.harness import Inbox, Works, add, children, output, sleep_until
 
 Make = Callable[..., Any]
 
@@ -248,9 +249,9 @@ def test_subprocesses_of_a_task_end_with_it(processes: Make, works: Works, how: 
     executor.submit(work)
     until((tmp_path / "pid.begun").exists)
     pid = int((tmp_path / "pid.begun").read_text())
-    assert is_alive(pid)
+    assert not is_gone(pid)
     executor.cancel(work.key) if how == "cancel" else executor.close()
-    until(lambda: not is_alive(pid), "the subprocess to end")
+    until(lambda: is_gone(pid), "the subprocess to end")
 
 
 def spawn_and_die(path: str) -> None:
@@ -266,7 +267,7 @@ def test_subprocesses_of_a_dead_worker_end_too(
     work = works(spawn_and_die, str(tmp_path / "pid"))
     executor.submit(work)
     died(inbox.of(work))
-    until(lambda: not is_alive(int((tmp_path / "pid").read_text())), "the subprocess to end")
+    until(lambda: is_gone(int((tmp_path / "pid").read_text())), "the subprocess to end")
 
 
 def fork_and_return() -> int:

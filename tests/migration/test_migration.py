@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -16,6 +17,8 @@ import pytest
 
 from heliograph import workflow
 from heliograph.cli.app import run
+from heliograph.graph.function import describe
+from heliograph.graph.task import Task
 from heliograph.storage import upgrading
 from heliograph.storage.connection import Connection
 from heliograph.storage.layout import VERSION
@@ -27,6 +30,8 @@ from tests.invariants import check_store
 
 HERE = Path(__file__).parent
 VERSIONS = range(1, VERSION)
+WRITTEN_BY = (3, 11)
+"""The Python that wrote them, and that alone can run the code in them."""
 
 Shape = dict[str, object]
 
@@ -61,6 +66,10 @@ def version(request: pytest.FixtureRequest) -> int:
     return found
 
 
+def fail(*_: object) -> None:
+    raise ValueError("no")
+
+
 @pytest.fixture
 def old(version: int, tmp_path: Path) -> Iterator[Path]:
     """A store as that version wrote it: dumped from its database, with its values."""
@@ -68,6 +77,10 @@ def old(version: int, tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     with closing(sqlite3.connect(folder / "heliograph.db")) as connection:
         connection.executescript((HERE / f"version_{version}.sql").read_text())
+        if sys.version_info[:2] != WRITTEN_BY:
+            stored = describe(Task(fail)).payload
+            connection.execute("UPDATE functions SET payload = ? WHERE qualname = 'fail'", (stored,))
+            connection.commit()
     if (HERE / f"version_{version}-values").exists():
         shutil.copytree(HERE / f"version_{version}-values", folder / "heliograph-values")
     yield folder

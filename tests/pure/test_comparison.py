@@ -31,6 +31,21 @@ def test_tasks_whose_time_differs_most_come_first() -> None:
     assert compare(of(9.0, 2.0), of(1.0, 2.5)).tasks[0].slower == -8.0
 
 
+def test_time_counts_before_memory() -> None:
+    def of(seconds: float, memory: int) -> Trace:
+        tasks = [
+            Made("larger", attempts=[tried(0.0, compute=1.0, peak_rss=memory)]),
+            Made("slower", attempts=[tried(0.0, compute=seconds, peak_rss=100)]),
+        ]
+        return trace_of(tasks, [run_of(end=10.0)])
+
+    found = compare(of(1.0, 100), of(2.0, 10_000))
+    assert [(task.task_id, task.slower, task.larger) for task in found.tasks] == [
+        ("slower", 1.0, 0),
+        ("larger", 0.0, 9_900),
+    ]
+
+
 def test_all_that_two_workflows_do_not_share_is_told() -> None:
     a = trace_of(
         [

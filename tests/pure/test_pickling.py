@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heliograph.errors import NotPicklableError, WorkflowError
+from heliograph.graph import pickling
 from heliograph.graph.pickling import (
     PLAIN,
     dumps,
@@ -213,3 +214,13 @@ def test_code_is_known_to_be_from_its_file_that_tracebacks_name() -> None:
     exec(compile(source, "/some/where.py", "exec"), namespace)
     outer = loads(dumps(namespace["outer"], "it"))
     assert [outer.__code__.co_filename, outer().__code__.co_filename] == ["/some/where.py"] * 2
+
+
+def test_code_of_another_python_is_not_loaded_since_it_would_crash_this_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(pickling, "COMPILER", "cpython-399")
+        stored = dumps(lambda: 1, "it")
+    with pytest.raises(ImportError, match="was stored by cpython-399, which alone can run it"):
+        loads(stored)

@@ -304,6 +304,15 @@ def test_stragglers_are_told_from_tasks_of_the_same_function() -> None:
     assert [(one.task_id, one.median) for one in found.stragglers] == [("slow", 1.05)]
 
 
+def test_where_tasks_of_a_function_differ_much_anyhow_a_straggler_lies_far_beyond_them() -> None:
+    seconds = [1.0, 2.0, 2.0, 3.0, 4.0, 4.0, 5.0]
+    for outermost, is_found in ((9.0, False), (12.0, True)):  # the quartiles are 2.0 and 4.25
+        tasks = [Made(f"t{n}", attempts=[tried(0.0, compute=took)]) for n, took in enumerate(seconds)]
+        tasks += [Made("slow", attempts=[tried(0.0, compute=outermost)])]
+        found = profile(trace_of(tasks, [run_of(end=12.0)]))
+        assert [one.task_id for one in found.stragglers] == ["slow"] * is_found
+
+
 def test_parallelism_counts_what_runs_at_once() -> None:
     tasks = [Made(f"t{n}", attempts=[tried(0.0, compute=30.0, worker_id=f"process-{n}")]) for n in range(3)]
     tasks += [Made("last", (0, 1, 2), [tried(30.0, compute=30.0)])]

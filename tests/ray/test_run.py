@@ -21,6 +21,11 @@ def double(number: int) -> int:
     return 2 * number
 
 
+@workflow.task
+def give(value: int) -> int:
+    return value
+
+
 @ray.remote
 def fail() -> None:
     raise KeyError("as it should")
@@ -71,3 +76,16 @@ def test_an_error_and_a_large_output_come_by_a_reference(waited: list[Any]) -> N
 def test_a_task_that_runs_a_workflow_lends_it_all_cpus(waited: list[Any]) -> None:
     assert workflow.run(outer.options(num_cpus=2).bind()) == 8
     assert workflow.get_status("inner") == "SUCCESSFUL"
+
+
+def test_an_output_that_is_asked_for_later_is_a_reference(storage: Path) -> None:
+    workflow.run(double.bind(4), workflow_id="mine")
+    for options in ({}, {"task_id": workflow.get_tasks("mine")[0]["task_id"]}):
+        output = workflow.get_output_async("mine", **options)
+        ready, _ = ray.wait([output], timeout=60)
+        assert ray.get(ready) == [8]
+
+
+def test_an_output_of_the_embedded_engine_is_a_future(storage: Path) -> None:
+    workflow.run(give.bind(1), workflow_id="embedded")
+    assert workflow.get_output_async("embedded").result(60) == 1

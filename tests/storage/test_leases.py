@@ -10,7 +10,7 @@ import pytest
 
 from heliograph.records.status import WorkflowStatus
 from heliograph.storage.entries import Accepted, Refused
-from heliograph.storage.liveness import LEASE_SECONDS, this_process
+from heliograph.storage.liveness import LEASE_SECONDS, Presence, derived_status, this_process
 from tests.storage.opened import Opened
 
 ELSEWHERE = {"machine": "another machine", "host": "far"}
@@ -131,3 +131,13 @@ def test_a_paused_owner_that_wakes_up_first_goes_on(here: Opened) -> None:
     assert here.status("mine") == "RUNNING"
     assert here.succeed(paused, run, 0).lost == frozenset()
     assert here.claim(here.journal(), "mine") == Refused(WorkflowStatus.RUNNING)
+
+
+@pytest.mark.parametrize("stored", WorkflowStatus)
+def test_who_looks_at_many_sees_of_one_without_an_owner_what_who_looks_at_it_alone_sees(
+    stored: WorkflowStatus,
+) -> None:
+    alone = derived_status(stored, None, 0.0)
+    nobody = this_process("embedded", 0.0)
+    assert Presence(lambda: 0.0).status(stored, None, nobody) is alone
+    assert (alone is stored) == (stored is not WorkflowStatus.RUNNING)

@@ -244,6 +244,58 @@ def test_what_needs_one_plan_is_planned_once(url: str) -> None:
     here.store.close()
 
 
+@pytest.mark.parametrize(
+    "condition", ["team = red or user_metadata.n = 5", "team != red", "team contains re"]
+)
+def test_a_page_that_is_soon_full_gathers_no_labels(url: str, condition: str) -> None:
+    """A server would read the labels of all workflows, to find fifty of them."""
+    here = opened(url)
+    many = 20_000
+    with here.store._database.write() as connection:
+        for table, columns, values in (
+            (
+                "workflows",
+                "key, workflow_id, name, status, run, created_time, user_metadata, output_task,"
+                " output_options, progress",
+                "n, 'w-' || n, 'w', 'SUCCESSFUL', 1, n, '{}', 0, '{}', '{}'",
+            ),
+            (
+                "runs",
+                "workflow, run, reason, status, created_time, end_time, reused, code, argv",
+                "n, 1, 'start', 'SUCCESSFUL', n, n, 0, '{}', '[]'",
+            ),
+            (
+                "workflow_labels",
+                "workflow, path, place, text",
+                "n, 'team', 0, CASE WHEN n % 2 = 0 THEN 'red' ELSE 'blue' END",
+            ),
+        ):
+            rows = f"SELECT {values} FROM generate_series(1, {many}) AS n"
+            connection.raw.execute(f"INSERT INTO {table} ({columns}) {rows}".encode())
+        connection.raw.execute(
+            "INSERT INTO workflow_counts VALUES (0, 'SUCCESSFUL', %(many)s)", {"many": many}
+        )
+    with psycopg.connect(plain(url), autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
+
+    def read_so_far() -> int:
+        with here.store._database.read() as connection:
+            connection.raw.execute("SELECT pg_stat_force_next_flush()")
+        with here.store._database.read() as connection:
+            (read,) = connection.raw.execute(
+                "SELECT seq_tup_read + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes AS its"
+                " WHERE its.relid = of.relid) FROM pg_stat_user_tables of WHERE relname = 'workflow_labels'"
+            ).fetchone()
+            return int(read)
+
+    for condition in ("team = red or user_metadata.n = 5", "team != red", "team contains re"):
+        before = read_so_far()
+        found = here.store.search.workflows(read(f"user_metadata.{condition}"), Order(), None, 50)
+        assert len(found) == 50
+        assert read_so_far() - before < many // 10, condition
+    here.store.close()
+
+
 def test_what_is_said_twice_is_prepared(url: str) -> None:
     here = opened(url)
     here.submit(here.journal(), "mine")

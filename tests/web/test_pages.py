@@ -95,6 +95,21 @@ def test_nothing_of_a_tasks_own_reaches_a_page_unescaped(
     assert "49" not in re.findall(r"onerror=alert\(2\)&gt;(\S{2})", answer.text)
 
 
+def test_a_page_of_another_site_may_lead_here_and_read_nothing(client: TestClient) -> None:
+    def asked(site: str, mode: str) -> int:
+        headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode}
+        return client.get("/api/workflows", headers=headers).status_code
+
+    assert [asked("cross-site", mode) for mode in ("no-cors", "cors", "navigate")] == [403, 403, 200]
+    assert asked("same-origin", "cors") == 200
+
+
+def test_only_assets_may_be_kept_by_a_cache(client: TestClient) -> None:
+    kept = {path: client.get(path).headers["cache-control"] for path in ("/", "/api/workflows", "/metrics")}
+    assert set(kept.values()) == {"no-store"}, kept
+    assert client.get("/static/page.js").headers["cache-control"] == "no-cache"  # asked for anew each time
+
+
 @pytest.mark.parametrize(("path", "query"), PATHS)
 def test_no_page_may_run_what_is_written_in_it(client: TestClient, path: str, query: dict[str, str]) -> None:
     answer = client.get(path, params=query, headers=PAGE)

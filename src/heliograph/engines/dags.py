@@ -70,6 +70,12 @@ def needs_ray(plan: Plan) -> bool:
     return any(planned.options.ray is not None for planned in plan.tasks)
 
 
+def uses_ray() -> bool:
+    """Whether this process is connected to a cluster of Ray's."""
+    ray = sys.modules.get("ray")
+    return ray is not None and bool(ray.is_initialized())
+
+
 def _is_of_ray(value: Any) -> bool:
     return type(value).__module__.partition(".")[0] == "ray"
 

@@ -21,6 +21,7 @@ from heliograph.errors import (
     WorkflowTakenOverError,
 )
 from heliograph.graph.pickling import load, loads
+from heliograph.records import type_names
 from heliograph.records.attempt import Failure, StoredValue
 from heliograph.records.status import WorkflowStatus
 from heliograph.storage.checkpoints import StoredError
@@ -187,7 +188,7 @@ def execution_error(
         failure: the task's error; where it was raised goes with the cause as a note.
     """
     kind, message, traceback = failure.kind, failure.message, failure.traceback
-    short = kind.removeprefix("builtins.").removeprefix("heliograph.errors.")
+    short = type_names.said(kind)
     place = f"workflow {workflow_id!r} failed" + ("" if task_id is None else f" in task {task_id!r}")
     failed = WorkflowExecutionError(f"{place}: {short}: {message}" if message else f"{place}: {short}")
     notes = [f"In the task {task_id!r}:\n{traceback.rstrip()}"] if traceback else []

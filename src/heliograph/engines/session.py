@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from heliograph.engines import place
-from heliograph.engines.dags import needs_ray
+from heliograph.engines.dags import needs_ray, uses_ray
 from heliograph.engines.engine import Engine, submission
 from heliograph.engines.entrance import way_out
 from heliograph.engines.event_sender import EventSender
@@ -17,7 +17,8 @@ from heliograph.engines.settings import Settings
 from heliograph.engines.waiting import Waiting, found, workflow_output_now
 from heliograph.graph.plan import Plan
 from heliograph.records.context import running
-from heliograph.records.status import WorkflowStatus
+from heliograph.records.status import ACTIVE, WorkflowStatus
+from heliograph.records.workflow import WorkflowRecord
 from heliograph.storage.entries import Accepted, Refused, Unstored
 from heliograph.storage.store import Store
 
@@ -125,6 +126,22 @@ class Session:
         if self.settings.engine == "ray":
             return self.ray
         return self.ray if found(self.store, workflow_id).engine == "ray" else self.engine
+
+    def is_referred_to(self, workflow: WorkflowRecord) -> bool:
+        """Whether an output to come is a reference of Ray's: `init` said so, or it is a workflow of Ray's.
+
+        A process that is not connected to Ray need not be, to read what is stored.
+        """
+        return self.settings.engine == "ray" or (workflow.engine == "ray" and uses_ray())
+
+    def has_to_ask_ray(self, workflow: WorkflowRecord) -> bool:
+        """Whether only Ray can tell what becomes of it: a coordinator that died has another life in a moment.
+
+        Of a workflow that is over, what is stored tells all.
+        """
+        return self.settings.engine == "ray" or (
+            workflow.stored_status in ACTIVE and self.is_referred_to(workflow)
+        )
 
     @property
     def embedded(self) -> Engine | None:

@@ -22,6 +22,9 @@ PLAIN: Final = frozenset({int, float, complex, str, bytes, bool, type(None)})
 BUILT_IN: Final = PLAIN | {tuple, list, dict, set, frozenset}
 """Exact types that stand for nothing else, whatever they hold."""
 
+COMPILER: Final = sys.implementation.cache_tag
+"""Whose code this Python can run: that of another version crashes the whole process."""
+
 _SMALL_BYTES: Final = 4_096
 
 # Types whose objects mean nothing outside of the process or cluster that made them, and how an engine that
@@ -166,10 +169,17 @@ def _file(file: io.TextIOWrapper) -> tuple[Any, ...]:
 
 def _code(code: CodeType) -> tuple[Any, ...]:
     make, given = cloudpickle.Pickler.dispatch_table[CodeType](code)
-    return _in_file, (make, given, code.co_filename)
+    return _in_file, (make, given, code.co_filename, COMPILER)
 
 
-def _in_file(make: Callable[..., CodeType], given: tuple[Any, ...], file: str) -> CodeType:
+def _in_file(
+    make: Callable[..., CodeType], given: tuple[Any, ...], file: str, compiler: str | None = COMPILER
+) -> CodeType:
+    if compiler != COMPILER:  # the default: it was stored before this was written down
+        raise ImportError(
+            f"code from {file} was stored by {compiler}, which alone can run it, and this is {COMPILER}: go "
+            "on with that Python (what a module defines is found by its name, and no code of it is stored)"
+        )
     return make(*given).replace(co_filename=file)
 
 

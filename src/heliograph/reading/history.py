@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from heliograph.reading.opened import checked_limit, session
 
 if TYPE_CHECKING:
-    from heliograph.insight.answers import Page
+    from heliograph.insight.answers import Page, Rows
 
 PAGE: Final = 1000
 _BEFORE_ALL: Final = (-1, 0)
@@ -47,6 +47,22 @@ def history(workflow_id: str, *, limit: int = PAGE, after: str | None = None) ->
         **({"after": f"{here[-1][0]}.{here[-1][2].attempt}"} if truncated else {}),
     }
     return Page(answer)
+
+
+def get_history(workflow_id: str) -> Rows:
+    """The runs of a workflow, oldest first: one for its start and one for each resume.
+
+    See `history` for their attempts too.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow.
+    """
+    from heliograph.engines.waiting import found
+    from heliograph.insight.answers import Rows
+    from heliograph.records.metadata import run_metadata
+
+    store = session().store
+    return Rows(run_metadata(run) for run in store.queries.runs(found(store, workflow_id).key))
 
 
 def _place(after: object) -> tuple[int, int]:

@@ -1,16 +1,154 @@
-"""A workflow with its tasks, in one answer."""
+"""What is known of workflows and tasks, at this moment: their metadata, or no more than how they stand."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
 
-from heliograph.reading.opened import checked_limit, checked_task, found_key, no_task, session
+from heliograph.reading.opened import (
+    MOST,
+    checked_flag,
+    checked_limit,
+    checked_task,
+    found_key,
+    no_task,
+    one_task,
+    session,
+)
+from heliograph.records.status import WorkflowStatus
 
 if TYPE_CHECKING:
-    from heliograph.insight.answers import Page
+    from heliograph.insight.answers import Page, Rows
 
 PAGE: Final = 200
 """Tasks that are given at once where nobody says how many."""
+
+
+def get_metadata(
+    workflow_id: str,
+    task_id: str | None = None,
+    *,
+    name: str | None = None,
+    tasks: bool = False,
+    limit: int | None = None,
+    after: str | None = None,
+) -> dict[str, Any]:
+    """What is known of a workflow, or of one of its tasks, or of it with its tasks, at this moment.
+
+    A field that is not known yet is absent: a running workflow has no ``stats["end_time"]``.
+
+    Args:
+        workflow_id: the workflow.
+        task_id: the task; None: the workflow itself; ``"all"``: as ``tasks=True``, unless there is a task
+            of that name.
+        name: the same as `task_id`, but ``"all"`` is no more than a name.
+        tasks: the workflow with its tasks, all of the same moment.
+        limit: so many tasks at most; None: 200.
+        after: the tasks after the one with this id.
+
+    Returns:
+        Of a workflow: ``status``, ``user_metadata``, ``task_options``, ``stats``, ``progress``, ``error`` …
+        Of a task: ``name``, ``status``, ``task_options``, ``user_metadata``, ``workflow_refs``, ``stats``,
+        ``attempts`` …; its ``stats`` are those of its last attempt. With tasks: also ``counts`` by status,
+        ``tasks``, whether these are ``truncated``, then where to go on ``after``, and the ``cursor`` for
+        `watch` of this moment. Times are Unix seconds, durations seconds, sizes bytes.
+
+    Raises:
+        WorkflowNotFoundError: no such workflow, or no such task in it.
+        TypeError: `tasks` is not a bool.
+        ValueError: both a task and `tasks` are asked for, or a limit that can't be.
+    """
+    from heliograph.engines.waiting import found
+    from heliograph.records.metadata import task_metadata, workflow_metadata
+
+    checked_flag("tasks", tasks)
+    wants_all = tasks or (task_id == "all" and name is None)
+    if not wants_all and (limit is not None or after is not None):
+        raise ValueError("limit and after are for pages of tasks: ask with tasks=True")
+    if tasks and (name is not None or task_id not in (None, "all")):
+        raise ValueError(f"tasks=True asks for all tasks, and {task_id or name!r} for one: ask for either")
+    task_id = one_task(task_id, name)
+    opened = session()
+    record = found(opened.store, workflow_id)
+    if wants_all and (tasks or opened.store.queries.task(record, "all") is None):
+        return _with_tasks(workflow_id, limit, after)
+    if task_id is None:
+        return workflow_metadata(record, opened.place)
+    task_record = opened.store.queries.task(record, task_id)
+    if task_record is None:
+        raise no_task(workflow_id, task_id)
+    return task_metadata(task_record)
+
+
+def get_tasks(workflow_id: str) -> Rows:
+    """What is known of every task of a workflow, dependencies first; each as `get_metadata` gives it.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow.
+    """
+    from heliograph.engines.waiting import found
+    from heliograph.insight.answers import Rows
+    from heliograph.records.metadata import task_metadata
+
+    store = session().store
+    return Rows(task_metadata(record) for record in store.queries.tasks(found(store, workflow_id)))
+
+
+def list_metadata(
+    status_filter: WorkflowStatus | str | Iterable[WorkflowStatus | str] | None = None,
+    limit: int | None = None,
+) -> Rows:
+    """What is known of many workflows, newest first; each as `get_metadata` gives it.
+
+    Args:
+        status_filter: a status, its name, or a set of either; None: all.
+        limit: at most so many; None: all.
+
+    Raises:
+        TypeError: the filter is anything else, or the limit is not an int.
+        ValueError: there is no status of this name, or the limit is negative.
+    """
+    from heliograph.insight.answers import Rows
+    from heliograph.records.metadata import workflow_metadata
+
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
+        raise TypeError(f"limit must be an int or None, not {limit!r}")
+    if limit is not None and limit < 0:
+        raise ValueError(f"limit must be 0 or more, not {limit}")
+    statuses = None if status_filter is None else _statuses(status_filter)
+    opened = session()
+    most = None if limit is None else min(limit, MOST)
+    records = opened.store.queries.workflows(statuses, newest_first=True, limit=most)
+    place = opened.place
+    return Rows(workflow_metadata(record, place) for record in records)
+
+
+def get_status(workflow_id: str) -> WorkflowStatus:
+    """The status of a workflow.
+
+    Raises:
+        WorkflowNotFoundError: there is no such workflow.
+    """
+    from heliograph.engines.waiting import found
+
+    return found(session().store, workflow_id).status
+
+
+def list_all(
+    status_filter: WorkflowStatus | str | Iterable[WorkflowStatus | str] | None = None,
+) -> list[tuple[str, WorkflowStatus]]:
+    """Ids and statuses of the stored workflows, oldest first.
+
+    Args:
+        status_filter: a status, its name, or a set of either; None: all.
+
+    Raises:
+        TypeError: the filter is anything else.
+        ValueError: there is no status of this name.
+    """
+    statuses = None if status_filter is None else _statuses(status_filter)
+    records = session().store.queries.workflows(statuses)
+    return [(record.workflow_id, record.status) for record in records]
 
 
 def get_downstream(workflow_id: str, task_id: str, limit: int = PAGE) -> list[str]:
@@ -40,18 +178,8 @@ def get_downstream(workflow_id: str, task_id: str, limit: int = PAGE) -> list[st
     return found
 
 
-def with_tasks(workflow_id: str, limit: int | None, after: str | None) -> Page:
-    """A workflow and some of its tasks, at one moment; see `workflow.get_metadata`.
-
-    Args:
-        workflow_id: the workflow.
-        limit: tasks at most; None: `PAGE`.
-        after: id of the task before the first of them; None: from the first one.
-
-    Raises:
-        WorkflowNotFoundError: no such workflow, or no task `after` in it.
-        TypeError, ValueError: a limit that can't be.
-    """
+def _with_tasks(workflow_id: str, limit: int | None, after: str | None) -> Page:
+    """A workflow and some of its tasks, at one moment; see `get_metadata`."""
     from heliograph.engines.waiting import found
     from heliograph.insight.answers import Page
     from heliograph.records.metadata import task_metadata, workflow_metadata
@@ -73,3 +201,18 @@ def with_tasks(workflow_id: str, limit: int | None, after: str | None) -> Page:
         "cursor": f"{snapshot.change}",
     }
     return Page(answer)
+
+
+def _statuses(given: object) -> set[WorkflowStatus]:
+    values = [given] if isinstance(given, str) else given
+    if not isinstance(values, set | frozenset | list | tuple) or not all(
+        isinstance(value, str) for value in values
+    ):
+        raise TypeError(f"status_filter must be a status, its name, or a set of them, not {given!r}")
+    known = {status.value for status in WorkflowStatus}
+    for value in values:
+        if value not in known:
+            raise ValueError(
+                f"status_filter: there is no status {value!r}; there are {', '.join(sorted(known))}"
+            )
+    return {WorkflowStatus(value) for value in values}

@@ -71,3 +71,16 @@ def checked_task(task_id: object) -> Any:
         TypeError, ValueError: it can't be one.
     """
     return None if task_id is None else check_identifier("task_id", task_id)
+
+
+def one_task(task_id: str | None, name: str | None) -> str | None:
+    """The task that was asked for, by either name of the argument.
+
+    Raises:
+        TypeError, ValueError: it can't be one, or they are two.
+    """
+    if task_id is not None and name is not None and task_id != name:
+        raise ValueError(f"task_id and name mean the same, and are {task_id!r} and {name!r}: give one")
+    given = task_id if task_id is not None else name
+    task: str | None = checked_task(given)
+    return task

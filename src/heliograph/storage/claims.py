@@ -60,18 +60,20 @@ class Claims:
                 return Refused(WorkflowStatus.FAILED)
         if status is WorkflowStatus.SUCCESSFUL and (output := self._output_of(connection, found)):
             return Refused(status, output)
+        answer = self._take_over(connection, found, claim, owner)
+        if isinstance(answer, Accepted):
+            tally.move(stored, claim.status)
+        return answer
+
+    def _take_over(
+        self, connection: Connection, found: Any, claim: Claim, owner: Owner
+    ) -> Accepted | Refused:
+        """Begin another run, and close the one before."""
         run = found.run + 1
-        take = {
-            "of_key": found.key,
-            "of_run": found.run,
-            "of_status": stored.value,
-            "run": run,
-            "status": claim.status.value,
-        }
+        take = {"of_key": found.key, "of_run": found.run, "of_status": found.status}
         # Nobody could get in between; if one did, it stays theirs.
-        if self._statements.take.changed(connection, take) != 1:
+        if self._statements.take.changed(connection, take | {"run": run, "status": claim.status.value}) != 1:
             return Refused(WorkflowStatus.RUNNING)
-        tally.move(stored, claim.status)
         of_workflow = {"of_workflow": found.key}
         lost_run = {"of_run": found.run, "status": WorkflowStatus.RESUMABLE.value}
         self._statements.end_lost_run.tell(connection, of_workflow | lost_run)
@@ -82,7 +84,7 @@ class Claims:
             run_row(
                 found.key,
                 run=run,
-                reason=_reason(claim, stored),
+                reason=_reason(claim, WorkflowStatus(found.status)),
                 status=claim.status,
                 owner=owner,
                 provenance=claim.provenance,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import socket
 import warnings
 from collections.abc import Callable, Mapping
@@ -84,6 +85,11 @@ def with_labels(remote: Any, given: Mapping[str, Any]) -> Any:
 
     made.options = options_merged
     return made
+
+
+def leave_errors_unsaid() -> None:
+    """Have Ray not log of errors in this process that nobody asks `ray.get` for: they are heard otherwise."""
+    os.environ["RAY_IGNORE_UNHANDLED_ERRORS"] = "1"
 
 
 def leave_cancellations_unsaid() -> None:

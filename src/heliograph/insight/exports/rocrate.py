@@ -6,8 +6,8 @@ It conforms to RO-Crate 1.1, Workflow RO-Crate 1.0, and Process and Workflow Run
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from heliograph.insight.exports.identity import iso, uuid
 from heliograph.insight.exports.pieces import listed
@@ -27,6 +27,49 @@ _PROFILES: Final = (
 _BIOSCHEMAS: Final = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
 _LANGUAGE: Final = "urn:heliograph"
 _LICENCE: Final = "https://spdx.org/licenses/CC0-1.0"
+_FIXED: Final[tuple[Mapping[str, Any], ...]] = (
+    {
+        "@id": METADATA,
+        "@type": "CreativeWork",
+        "about": {"@id": "./"},
+        "conformsTo": [
+            {"@id": "https://w3id.org/ro/crate/1.1"},
+            {"@id": "https://w3id.org/workflowhub/workflow-ro-crate/1.0"},
+        ],
+    },
+    *(
+        {"@id": url, "@type": "CreativeWork", "name": name, "version": version}
+        for url, name, version in _PROFILES
+    ),
+    {
+        "@id": _LICENCE,
+        "@type": "CreativeWork",
+        "name": "Creative Commons Zero v1.0 Universal",
+        "description": "The record itself is in the public domain; what it tells of need not be.",
+    },
+    {
+        "@id": REPORT,
+        "@type": "File",
+        "name": "What happened",
+        "description": "The run's profile, timeline and tasks, as a page that opens from this file.",
+        "encodingFormat": "text/html",
+    },
+    {
+        "@id": _LANGUAGE,
+        "@type": ["ComputerLanguage", "Organization"],
+        "name": "heliograph",
+        "alternateName": "the heliograph authors",
+        "url": _LANGUAGE,
+        "identifier": _LANGUAGE,
+    },
+    {
+        "@id": _BIOSCHEMAS,
+        "@type": "CreativeWork",
+        "name": "Bioschemas ComputationalWorkflow",
+        "version": "1.0-RELEASE",
+    },
+)
+"""What every crate says alike."""
 _STATUS: Final = {
     WorkflowStatus.SUCCESSFUL: "http://schema.org/CompletedActionStatus",
     WorkflowStatus.FAILED: "http://schema.org/FailedActionStatus",
@@ -58,80 +101,38 @@ def metadata(trace: Trace, number: int | None = None) -> Iterator[str]:
         **({} if run.status not in _STATUS else {"actionStatus": _STATUS[run.status]}),
         **({} if run.error_message is None else {"error": run.error_message}),
     }
+    folder = {
+        "@id": "./",
+        "@type": "Dataset",
+        "name": workflow.workflow_id,
+        "description": f"A run of the workflow {workflow.name}: its plan, and what happened.",
+        "datePublished": _moment(end),
+        "author": {"@id": user},
+        "publisher": {"@id": _LANGUAGE},
+        "license": {"@id": _LICENCE},
+        "conformsTo": [{"@id": url} for url, *_ in _PROFILES],
+        "hasPart": [{"@id": PLAN}, {"@id": REPORT}],
+        "mainEntity": {"@id": PLAN},
+        "mentions": {"@id": action["@id"]},
+    }
+    planned = {
+        "@id": PLAN,
+        "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow"],
+        "name": workflow.name,
+        "description": "The plan: every task with its function, its options and what it needs.",
+        "encodingFormat": "application/json",
+        "programmingLanguage": {"@id": _LANGUAGE},
+        "conformsTo": {"@id": _BIOSCHEMAS},
+        "url": f"urn:uuid:{uuid(trace)}",
+        "license": {"@id": _LICENCE},
+        "version": str(run.code.get("heliograph", "unknown")),
+        "dateCreated": _moment(trace.runs[0].created_time),
+        "creator": {"@id": user},
+    }
+    person = {"@id": user, "@type": "Person", "name": run.user or "unknown"}
     document = {
         "@context": "https://w3id.org/ro/crate/1.1/context",
-        "@graph": [
-            {
-                "@id": METADATA,
-                "@type": "CreativeWork",
-                "about": {"@id": "./"},
-                "conformsTo": [
-                    {"@id": "https://w3id.org/ro/crate/1.1"},
-                    {"@id": "https://w3id.org/workflowhub/workflow-ro-crate/1.0"},
-                ],
-            },
-            {
-                "@id": "./",
-                "@type": "Dataset",
-                "name": workflow.workflow_id,
-                "description": f"A run of the workflow {workflow.name}: its plan, and what happened.",
-                "datePublished": _moment(end),
-                "author": {"@id": user},
-                "publisher": {"@id": _LANGUAGE},
-                "license": {"@id": _LICENCE},
-                "conformsTo": [{"@id": url} for url, *_ in _PROFILES],
-                "hasPart": [{"@id": PLAN}, {"@id": REPORT}],
-                "mainEntity": {"@id": PLAN},
-                "mentions": {"@id": action["@id"]},
-            },
-            *(
-                {"@id": url, "@type": "CreativeWork", "name": name, "version": version}
-                for url, name, version in _PROFILES
-            ),
-            {
-                "@id": _LICENCE,
-                "@type": "CreativeWork",
-                "name": "Creative Commons Zero v1.0 Universal",
-                "description": "The record itself is in the public domain; what it tells of need not be.",
-            },
-            {
-                "@id": PLAN,
-                "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow"],
-                "name": workflow.name,
-                "description": "The plan: every task with its function, its options and what it needs.",
-                "encodingFormat": "application/json",
-                "programmingLanguage": {"@id": _LANGUAGE},
-                "conformsTo": {"@id": _BIOSCHEMAS},
-                "url": f"urn:uuid:{uuid(trace)}",
-                "license": {"@id": _LICENCE},
-                "version": str(run.code.get("heliograph", "unknown")),
-                "dateCreated": _moment(trace.runs[0].created_time),
-                "creator": {"@id": user},
-            },
-            {
-                "@id": REPORT,
-                "@type": "File",
-                "name": "What happened",
-                "description": "The run's profile, timeline and tasks, as a page that opens from this file.",
-                "encodingFormat": "text/html",
-            },
-            {
-                "@id": _LANGUAGE,
-                "@type": ["ComputerLanguage", "Organization"],
-                "name": "heliograph",
-                "alternateName": "the heliograph authors",
-                "url": _LANGUAGE,
-                "identifier": _LANGUAGE,
-            },
-            {
-                "@id": _BIOSCHEMAS,
-                "@type": "CreativeWork",
-                "name": "Bioschemas ComputationalWorkflow",
-                "version": "1.0-RELEASE",
-            },
-            {"@id": user, "@type": "Person", "name": run.user or "unknown"},
-            action,
-        ],
+        "@graph": [*_FIXED, folder, planned, person, action],
     }
     yield json.dumps(document, indent=2, allow_nan=False)
 

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, false, func, not_, null, or_, select, true
+from sqlalchemy import ColumnElement, Exists, and_, false, func, literal_column, not_, null, or_, select, true
 
 from heliograph.records.status import TaskStatus, WorkflowStatus
 from heliograph.search.expressions import Operator
@@ -50,10 +50,13 @@ class Clauses:
 
     Args:
         columns: of the rows.
+        one_by_one: each row is looked at by itself, until there are enough; else a server may gather all
+            that have a label first, which takes long where many do.
     """
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, columns: Columns, *, one_by_one: bool = False) -> None:
         self._columns = columns
+        self._one_by_one = one_by_one
 
     def of(self, shape: Shape) -> Clause:
         """The clause of a condition."""
@@ -74,7 +77,8 @@ class Clauses:
 
     def _negated(self, clause: Clause) -> Clause:
         # What is neither true nor false, since there is no value, does not hold: so its opposite does.
-        return not_(func.coalesce(clause, false()))
+        # That there is a row is one of the two; and a server makes a join of it only if it is left bare.
+        return not_(clause if isinstance(clause, Exists) else func.coalesce(clause, false()))
 
     def _exists(self, field: FieldAsked) -> Clause:
         if field.kind is FieldKind.METADATA:
@@ -128,7 +132,9 @@ class Clauses:
         its = [table.c.workflow == columns.workflow, table.c.path == label_path(field, item)]
         if table is schema.task_labels:
             its.append(table.c.task == columns.key[1])
-        return select(table.c.place).where(*its, *also).correlate(columns.table).exists()
+        found = select(table.c.place).where(*its, *also).correlate(columns.table)
+        # PostgreSQL makes neither a join nor a hash table of a query with an offset.
+        return (found.offset(literal_column("0")) if self._one_by_one else found).exists()
 
     def _table(self, field: FieldAsked) -> Any:
         return label_table(field, self._columns.tasks)
@@ -171,7 +177,8 @@ def is_one_of(label: Label, operands: Sequence[Operand]) -> Clause:
 def ordered(label: Label, how: Operator, hole: Hole, plain: bool) -> Clause:
     """A label is less or more than a value, or begins with it."""
     if how is Operator.PREFIX:
-        return begins_with(label.text, label_text(hole), plain)
+        prefix = label_text(hole)
+        return and_(begins_with(label.text, prefix, plain), label.text >= prefix.not_before(_FIRST_TEXT))
     if hole.kind is Kind.TEXT:
         return and_(_ORDERS[how](label.text, label_text(hole).plain()), label.text >= _FIRST_TEXT)
     return _ORDERS[how](label.number, Filled(hole).plain())

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Dialect, Select, false, func, literal_column, select, true
+from sqlalchemy import ColumnElement, Dialect, Select, false, func, literal_column, select, true, tuple_
 
 from heliograph.records.status import ACTIVE, TaskStatus, WorkflowStatus
 from heliograph.search.expressions import Operator
@@ -20,6 +20,7 @@ from heliograph.search.fields import FieldAsked, FieldKind
 from heliograph.storage import schema
 from heliograph.storage.composing import constant, constants
 from heliograph.storage.connection import Connection
+from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.conditions import (
     Label,
     begins_with,
@@ -74,6 +75,25 @@ class Driver:
     def rows(self) -> Select[Any]:
         """The keys."""
         return select(*self.key).where(*self.clauses)
+
+    def narrowed(self, made: Select[Any], columns: Columns, in_order: bool) -> Select[Any]:
+        """A query for rows, which takes only those that are along the index.
+
+        Args:
+            made: it.
+            columns: of the rows.
+            in_order: they are wanted in the order of the index, if it is the table's.
+        """
+        if self.is_ordered and in_order:
+            if self.table is None:
+                return made.where(*self.clauses)
+            joined = [its == part for its, part in zip(self.key, columns.key, strict=True)]
+            return made.select_from(self.table).where(*self.clauses, *joined)
+        if len(self.key) == 1 and self.is_single:
+            return made.where(columns.workflow == self.rows.limit(literal_column("1")).scalar_subquery())
+        if len(self.key) == 1:
+            return made.where(columns.workflow.in_(self.rows))
+        return made.where(tuple_(*columns.key).in_(self.rows))
 
 
 class Drivers:

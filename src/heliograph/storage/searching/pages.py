@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Select,
     Text,
@@ -16,8 +15,6 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
-    true,
-    tuple_,
 )
 
 from heliograph.search.fields import FieldAsked, FieldKind
@@ -26,12 +23,10 @@ from heliograph.storage.connection import Connection
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.conditions import Clauses, label_path, label_table
 from heliograph.storage.searching.drivers import Driver, Drivers
+from heliograph.storage.searching.first_rows import after, first_rows, older
 from heliograph.storage.searching.kept import Given, Kept, filled, most, type_of
 from heliograph.storage.searching.places import Order, Place
 from heliograph.storage.searching.shapes import AllOf, Kind
-
-_FIRST: Final = 1_000
-"""So many rows more than a page has are looked at, before it is found out which index has the fewest."""
 
 
 class Pages:
@@ -50,16 +45,10 @@ class Pages:
         self._behind = behind
         clauses = Clauses(columns)
         self._wanted = [clauses.of(part) for part in shape.parts]
-        self._drivers: Drivers | None = None
-        self._first: list[Kept] = []
         self._along: dict[Driver | None, Kept] = {}
-        if columns.is_plain:
-            return
-        self._drivers = Drivers(shape, columns.tasks, columns.dialect)
-        if order.field is None:
-            # Labels before statuses, of which there are few.
-            ordered = sorted(self._drivers.ordered, key=lambda driver: driver.table is None)
-            self._first = [self._kept(self._looking(driver)) for driver in ordered]
+        drivers = Drivers(shape, columns.tasks, columns.dialect)
+        self._drivers = None if columns.is_plain else drivers
+        self._first = first_rows(columns, shape, drivers, behind) if order.field is None else None
 
     def found(self, connection: Connection, given: Given) -> list[Place]:
         """The next rows that are found.
@@ -68,7 +57,7 @@ class Pages:
             connection: on a snapshot.
             given: what is asked for.
         """
-        first = self._along_first(connection, given)
+        first = None if self._first is None else self._first.found(connection, given)
         if first is not None:
             return first
         found = self._best(connection, given).ask(connection, given).plain()
@@ -78,41 +67,6 @@ class Pages:
     def told(self, connection: Connection, given: Given) -> tuple[str, Any]:
         """What the database is asked where a page is not full at once, for who wants it explained."""
         return self._best(connection, given).told(given)
-
-    def _along_first(self, connection: Connection, given: Given) -> list[Place] | None:
-        """The next rows, if they are among the first along an index that has them in order; else None.
-
-        Most pages are full long before anybody has counted how many rows each index would have.
-        """
-        wide = Given(given.values, given.alive, given.most + _FIRST, given.after)
-        for kept in self._first:
-            looked_at = kept.ask(connection, wide)
-            found: list[Place] = []
-            count = 0
-            for row in looked_at.rows():
-                count += 1
-                if row[-1]:
-                    found.append(Place(row[:-1]))
-                    if len(found) == given.most:
-                        break
-            looked_at.close()
-            if len(found) == given.most or count < wide.most:
-                return found
-        return None
-
-    def _looking(self, driver: Driver) -> Select[Any]:
-        """Rows along an index, in order, and whether each is one that is wanted."""
-        columns, key = self._columns, driver.key
-        source = columns.table
-        if driver.table is not None:
-            its = [its == part for its, part in zip(columns.key, key, strict=True)]
-            source = driver.table.outerjoin(columns.table, and_(*its))  # outer: so this table leads
-        return (
-            select(*key, and_(true(), *self._wanted))
-            .select_from(source)
-            .where(*driver.clauses, *([] if self._behind is None else [_older(key)]))
-            .order_by(*[part.desc() for part in key])
-        )
 
     def _best(self, connection: Connection, given: Given) -> Kept:
         driver = None if self._drivers is None else self._drivers.best(connection, given)
@@ -134,7 +88,7 @@ class Pages:
         ordered_by = [] if value is None else [value.label("ordered_by")]
         made = select(*key, *ordered_by).select_from(columns.table)
         if driver is not None:
-            made = _along(made, driver, columns, in_order=value is None)
+            made = driver.narrowed(made, columns, in_order=value is None)
         behind = [] if self._behind is None else [_behind(key, value, order, self._behind)]
         made = made.where(*self._wanted, *behind)
         if value is not None:
@@ -142,51 +96,20 @@ class Pages:
         return made.order_by(*[part.desc() for part in key])
 
 
-def _along(made: Select[Any], driver: Driver, columns: Columns, in_order: bool) -> Select[Any]:
-    if driver.is_ordered and in_order:
-        if driver.table is None:
-            return made.where(*driver.clauses)
-        joined = [its == part for its, part in zip(driver.key, columns.key, strict=True)]
-        return made.select_from(driver.table).where(*driver.clauses, *joined)
-    if len(driver.key) == 1 and driver.is_single:
-        return made.where(columns.workflow == driver.rows.limit(literal_column("1")).scalar_subquery())
-    if len(driver.key) == 1:
-        return made.where(columns.workflow.in_(driver.rows))
-    return made.where(tuple_(*columns.key).in_(driver.rows))
-
-
 def _behind(
     key: Sequence[ColumnElement[Any]], value: ColumnElement[Any] | None, order: Order, behind: Kind
 ) -> ColumnElement[bool]:
-    older = _older(key)
+    further_back = older(key)
     if value is None:
-        return older
+        return further_back
     if behind is Kind.WORD:
-        return and_(value.is_(None), older)
+        return and_(value.is_(None), further_back)
 
-    def after() -> ColumnElement[Any]:
-        return filled(lambda given: _after(given).value, type_of(behind))
+    def last() -> ColumnElement[Any]:
+        return filled(lambda given: after(given).value, type_of(behind))
 
-    further = value < after() if order.descending else value > after()
-    return or_(further, and_(value == after(), older), value.is_(None))
-
-
-def _older(key: Sequence[ColumnElement[Any]]) -> ColumnElement[bool]:
-    first, *rest = key
-    if not rest:
-        return first < _key(0)
-    # The first half alone lets the index be entered at the right place.
-    return and_(first <= _key(0), or_(first < _key(0), rest[0] < _key(1)))
-
-
-def _key(part: int) -> ColumnElement[int]:
-    """A part of the key of the row to go on behind."""
-    return filled(lambda given: _after(given).key[part], BigInteger)
-
-
-def _after(given: Given) -> Place:
-    assert given.after is not None  # else its question would be of another shape
-    return given.after
+    further = value < last() if order.descending else value > last()
+    return or_(further, and_(value == last(), further_back), value.is_(None))
 
 
 def order_column(field: FieldAsked, columns: Columns) -> ColumnElement[Any]:
