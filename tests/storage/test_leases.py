@@ -164,3 +164,11 @@ def test_only_an_engine_that_died_at_work_counts_as_one_that_the_workflow_may_ha
     claim = Claim("mine", WorkflowStatus.RUNNING, NOBODY, here.clock(), RunReason.RECOVERED, most_deaths=1)
     other.commit(Batch([claim], []))
     assert here.status("mine") == answer
+
+
+def test_what_ran_is_taken_over_before_what_waited(here: Opened) -> None:
+    lost = here.journal(pid=gone())
+    here.submit(lost, "waited", WorkflowStatus.PENDING)
+    here.submit(lost, "ran")
+    assert here.store.handover.unowned(10, handed_in=True) == ["ran", "waited"]
+    assert here.store.handover.unowned(1, handed_in=False) == ["ran"]
