@@ -69,7 +69,7 @@ class Session:
 
     @property
     def ray(self) -> RayEngine:
-        """The engine on Ray; connected when it is first asked for.
+        """The engine on Ray; connected when it is first asked for, and again after `ray.shutdown`.
 
         Raises:
             MissingExtraError: there is no Ray, or one that is too old.
@@ -77,7 +77,7 @@ class Session:
             ValueError: the coordinator that runs already has other limits.
         """
         with self._starting:
-            if self._ray is None:
+            if self._ray is None or not self._ray.is_connected:
                 from heliograph.engines.ray.engine import RayEngine
                 from heliograph.engines.ray.order import Limits
 
