@@ -21,7 +21,7 @@ from heliograph.insight.answers import finite
 from heliograph.insight.wording import NOTHING as NOTHING
 from heliograph.insight.wording import duration as duration
 from heliograph.insight.wording import size as size
-from heliograph.records import type_names
+from heliograph.insight.wording import type_name
 
 UNLIMITED: Final = 100_000
 """The width of what is no terminal: nothing is cut there."""
@@ -155,7 +155,7 @@ def hint(what: str, command: str) -> Text:
 
 def kind_of_error(name: str) -> str:
     """An error's type, as people know it."""
-    return shown(type_names.said(name))
+    return shown(type_name(name))
 
 
 def compact(value: Mapping[str, Any]) -> str:

@@ -17,7 +17,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from heliograph.insight import wording
-from heliograph.records import type_names
 from heliograph.web.site import site_of
 from heliograph.web.writing import literal
 
@@ -80,7 +79,7 @@ def _environment() -> Environment:
         "instant": _instant,
         "short": _short,
         "literal": literal,
-        "kind": type_names.said,
+        "kind": wording.type_name,
     }
     made.globals["url"] = _url
     return made
