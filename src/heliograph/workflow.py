@@ -13,7 +13,6 @@ True
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -686,7 +685,7 @@ def _opened(to_run: Plan | None = None) -> Session:
 
 
 def _new_id(name: str) -> str:
-    return f"{name[:80]}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
+    return f"{name[:80]}-{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(4).hex()}"
 
 
 def _stored_output(session: Session, record: WorkflowRecord, task_id: str | None) -> Future[Any]:

@@ -51,10 +51,12 @@ class OutputFuture(Future[Any]):
 
     def give(self, output: StoredValue) -> None:
         """The engine's `set_result`."""
+        self._hurry = None
         super().set_result(output)
 
     def fail(self, error: BaseException) -> None:
         """The engine's `set_exception`."""
+        self._hurry = None
         super().set_exception(error)
 
     def set_result(self, result: Any) -> None:
@@ -76,8 +78,9 @@ class OutputFuture(Future[Any]):
 
     def _await(self) -> None:
         self._is_awaited = True
-        if self._is_held and self._hurry is not None and not self.done():
-            self._hurry()
+        hurry = self._hurry
+        if self._is_held and hurry is not None:
+            hurry()
 
     def stored(self) -> StoredValue:
         """The output as it is stored, where it is there; raises as `result`."""

@@ -91,24 +91,23 @@ class Database:
         Raises:
             NotAsHopedError: what it expected of its statements did not come true; nothing is written.
         """
-        for _ in range(_TRIES - 1):
+        tries = _TRIES
+        while True:
+            tries -= 1
             try:
-                return self._written_once(work, hopes)
+                # As `write`, without what a context manager costs: each step of a chain waits for this.
+                with self._writing:
+                    connection = self._begun(hopes)
+                    try:
+                        done = work(connection)
+                        self._backend.commit(connection)
+                    except BaseException as error:
+                        self._undo(connection, error)
+                        raise
+                    return done
             except UndoneError:
-                continue
-        return self._written_once(work, hopes)
-
-    def _written_once(self, work: Callable[[Connection], T], hopes: bool) -> T:
-        # As `write`, without what a context manager costs: each step of a chain of tasks waits for this.
-        with self._writing:
-            connection = self._begun(hopes)
-            try:
-                done = work(connection)
-                self._backend.commit(connection)
-            except BaseException as error:
-                self._undo(connection, error)
-                raise
-            return done
+                if not tries:
+                    raise
 
     def _begun(self, hopes: bool = False) -> Connection:
         """The writer, in a transaction."""

@@ -107,9 +107,23 @@ def value_row(key: int, task: int, role: Role, value: StoredValue) -> tuple[Any,
     return key, str(role), task, value.size, value.sha256, value.kind, value.data, value.location
 
 
-@functools.lru_cache(256)  # most tasks share their options with many others
+_WRITTEN: Final[dict[int, tuple[TaskOptions, str]]] = {}
+_REMEMBERED: Final = 256
+
+
 def options_json(options: TaskOptions) -> str:
     """A task's options as they are stored: all but its id and its metadata, which have columns."""
+    # Most tasks share their options with many others. By identity: to compare them takes as long as all else
+    # of a task's row. They are held here, so that an id stays theirs.
+    known = _WRITTEN.get(id(options))
+    if known is None:
+        if len(_WRITTEN) >= _REMEMBERED:
+            _WRITTEN.clear()
+        known = _WRITTEN[id(options)] = options, _options_json(options)
+    return known[1]
+
+
+def _options_json(options: TaskOptions) -> str:
     retried = options.retry_exceptions
     text = json.dumps(
         {
@@ -165,7 +179,7 @@ def options_of(task_id: str, options: str, user_metadata: str) -> TaskOptions:
     )
 
 
-@functools.lru_cache(256)  # as `options_json`
+@functools.lru_cache(_REMEMBERED)
 def _parsed(options: str) -> Mapping[str, Any]:
     parsed: dict[str, Any] = json.loads(options)
     return parsed
