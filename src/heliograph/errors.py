@@ -80,7 +80,7 @@ class StorageVersionError(StorageError):
 
 
 class StorageCorruptError(StorageError):
-    """The storage is not heliograph's, is not a database at all, or a stored value fails its checksum.
+    """The storage is not heliograph's, is not a database at all, or what it holds is damaged.
 
     Args:
         message: what is wrong.

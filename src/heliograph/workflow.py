@@ -13,14 +13,14 @@ True
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 from heliograph import errors as exceptions
+from heliograph.engines import event_listener
 from heliograph.engines.dags import DecoratingOptions, checked_dag, plan_of
-from heliograph.engines.http_listener import HTTPListener
+from heliograph.engines.event_listener import HTTPListener
 from heliograph.errors import (
     EventNotAwaitedError,
     InputMissingError,
@@ -143,6 +143,7 @@ __all__ = [
     "delete",
     "diagnose",
     "estimate",
+    "event_listener",
     "exceptions",
     "export",
     "field",
@@ -189,6 +190,9 @@ __all__ = [
     "watch",
     "work",
 ]
+
+# Old programs say `from ray.workflow.exceptions import ...` too, though this is no package.
+sys.modules.update({f"{__name__}.exceptions": exceptions, f"{__name__}.event_listener": event_listener})
 
 PENDING = WorkflowStatus.PENDING
 RUNNING = WorkflowStatus.RUNNING
@@ -431,9 +435,10 @@ def get_output(workflow_id: str, *, task_id: str | None = None, name: str | None
     task_id = one_task(task_id, name)
     session = _opened()
     try:
-        if session.settings.engine == "ray":
+        record = found(session.store, workflow_id)
+        if session.has_to_ask_ray(record):
             return session.ray.value(get_output_async(workflow_id, task_id=task_id))
-        return _stored_output(session, found(session.store, workflow_id), task_id).result()
+        return _stored_output(session, record, task_id).result()
     except StorageCorruptError:
         found(session.store, workflow_id)  # where somebody deleted it meanwhile, that is the error
         raise
@@ -680,7 +685,7 @@ def _opened(to_run: Plan | None = None) -> Session:
 
 
 def _new_id(name: str) -> str:
-    return f"{name[:80]}-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
+    return f"{name[:80]}-{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(4).hex()}"
 
 
 def _stored_output(session: Session, record: WorkflowRecord, task_id: str | None) -> Future[Any]:

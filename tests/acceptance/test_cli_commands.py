@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from heliograph import workflow
+from heliograph.cli.app import run
 from tests import scripts
 from tests.acceptance.test_cli import COLOURS, heliograph, on_terminal, printed
 from tests.conditions import until
@@ -231,6 +232,22 @@ def test_prune(storage: Path) -> None:
         "w0",
     ]
     assert ids(as_json("ls", storage=storage)) == ["bad", "w3", "w1"]
+
+
+def test_prune_tells_of_what_it_deleted_itself(
+    storage: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    delete = workflow.delete
+
+    def somebody_is_first(workflow_id: str) -> None:
+        if workflow_id == "w0":
+            delete(workflow_id)
+        delete(workflow_id)
+
+    monkeypatch.setattr(workflow, "delete", somebody_is_first)
+    blue = ("--where", "user_metadata.team = blue")
+    assert run(["--storage", str(storage), "prune", *blue, "--yes", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == ["w2"]
 
 
 def test_doctor(storage: Path) -> None:

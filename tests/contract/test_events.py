@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -286,3 +288,18 @@ class Stranger:
 def test_what_is_no_listener(given: Any, said: str) -> None:
     with pytest.raises(TypeError, match=said):
         workflow.wait_for_event(given)
+
+
+def test_a_timer_is_an_event(engine: EngineUnderTest) -> None:
+    timer = workflow.event_listener.TimerListener
+    before = time.time()
+    both = [workflow.wait_for_event(timer, at) for at in (before + 0.2, before - 60)]
+    assert workflow.run(make.bind(both)) == [None, None]
+    assert time.time() >= before + 0.2
+
+
+def test_the_modules_of_old_programs_can_be_imported_from() -> None:
+    for name, kinds in (("event_listener", "EventListener TimerListener"), ("exceptions", "WorkflowError")):
+        module = importlib.import_module(f"heliograph.workflow.{name}")
+        assert module is getattr(workflow, name)
+        assert set(kinds.split()) <= set(dir(module))

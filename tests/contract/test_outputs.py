@@ -223,14 +223,14 @@ def test_of_one_that_is_deleted_while_it_is_read(
     embedded_engine: EngineUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workflow.run(large.bind(), workflow_id="mine")
-    asked = workflow.get_output_async
+    asked = workflow._stored_output
 
-    def asked_and_deleted(workflow_id: str, **which: Any) -> Any:
-        output = asked(workflow_id, **which)
+    def asked_and_deleted(*arguments: Any) -> Any:
+        output = asked(*arguments)
         futures.wait([output], DEADLINE)  # it is known where it is, and not read yet
-        workflow.delete(workflow_id)
+        workflow.delete("mine")
         return output
 
-    monkeypatch.setattr(workflow, "get_output_async", asked_and_deleted)
+    monkeypatch.setattr(workflow, "_stored_output", asked_and_deleted)
     with pytest.raises(workflow.WorkflowNotFoundError, match="No such workflow_id 'mine'"):
         workflow.get_output("mine")

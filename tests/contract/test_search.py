@@ -148,6 +148,11 @@ def drawn(draw: random.Random, tasks: bool, depth: int = 0) -> Condition:
             ["w-03", "w-1", "W"],
             [Operator.EQUAL, Operator.PREFIX, Operator.CONTAINS, Operator.LESS],
         ),
+        (
+            "error.type",
+            ["builtins.ValueError", "builtins.K", "z"],
+            [Operator.EQUAL, Operator.UNEQUAL, Operator.PREFIX, Operator.LESS],
+        ),
     ]
     paths = [
         ("n",),
@@ -324,6 +329,22 @@ def test_groups(engine: EngineUnderTest) -> None:
 
 
 @pytest.mark.usefixtures("reopened")
+def test_types_by_the_names_that_people_say(engine: EngineUnderTest) -> None:
+    failed = workflow.search("status = FAILED")["found"]
+    assert failed
+    for where in (
+        "error.type = ValueError",
+        "error.type in (KeyError, ValueError)",
+        "error.type prefix builtins.V",
+    ):
+        assert workflow.search(where)["found"] == failed, where
+    assert workflow.search("error.type = NotThere or error.type = StorageError") == workflow.search(
+        "runs > 9"
+    )
+    assert not workflow.search("status = FAILED and error.type != ValueError")["found"]
+    assert len(workflow.search("output.type = str", tasks=True)["found"]) == 40 - len(failed)
+
+
 def test_fields_of_tasks(engine: EngineUnderTest) -> None:
     def found(where: Any) -> set[str]:
         page = workflow.search(where, tasks=True, limit=100)
@@ -397,6 +418,8 @@ def indexed(engine: EngineUnderTest) -> Iterator[None]:
         (field("created_time") > 10**10, False),
         (field("status") == "RESUMABLE", False),
         (field("status").is_in(["FAILED", "CANCELED"]), False),
+        (field("error.type") == "builtins.ValueError", False),
+        (field("error.message").contains("disk"), False),
         (field("status") == "FAILED", True),
         (field("user_metadata.team") == "blue", True),
         (field("workflow.user_metadata.team") == "blue", True),

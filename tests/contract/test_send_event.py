@@ -115,6 +115,19 @@ def test_a_workflow_that_is_cancelled_takes_nothing(engine: EngineUnderTest, gat
     gate.open()
 
 
+def test_what_is_to_be_kept_waits_for_the_resume_of_one_that_is_cancelled(
+    engine: EngineUnderTest, gate: Gate
+) -> None:
+    workflow.run_async(waits("k", gate), workflow_id="mine")
+    until_listening(engine.storage, "mine", "k")
+    answer = workflow.send_event_async("mine", "k", 7, keep=True)
+    gate.until_waiting("received")
+    workflow.cancel("mine")
+    assert answer.result(DEADLINE) == "kept"
+    gate.open()
+    assert workflow.resume("mine") == ("k", 7)
+
+
 def test_who_waits_at_the_shutdown_is_told_and_the_event_stays(engine: EngineUnderTest, gate: Gate) -> None:
     workflow.run_async(waits("k", gate), workflow_id="mine")
     until_listening(engine.storage, "mine", "k")

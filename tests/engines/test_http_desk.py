@@ -163,6 +163,19 @@ def test_it_is_released_only_by_the_attempt_that_has_it(location: Location) -> N
     assert (row["state"], row["task_id"]) == ("TAKEN", "other")
 
 
+def test_of_two_events_for_one_wait_the_second_is_refused_before_the_first_is_taken(
+    location: Location,
+) -> None:
+    def story(mailbox: Mailbox) -> None:
+        assert mailbox.listen([waiting()]) == {waiting(): None}
+        assert mailbox.send(SendOrder("mine", "k", "1")).state is EventState.SENT
+        second = mailbox.send(SendOrder("mine", "k", "2"))
+        assert second.event is None
+        assert "was sent an event with event_key 'k' before" in (second.refusal or "")
+
+    told(location, story)
+
+
 def test_a_superseded_attempt_and_a_lost_run_wait_for_nothing(location: Location) -> None:
     def story(mailbox: Mailbox) -> None:
         later = waiting(attempt=2)

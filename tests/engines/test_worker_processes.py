@@ -47,6 +47,26 @@ def kill_me() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def end_by(number: int) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize(
+    ("number", "cause"),
+    [(signal.SIGTERM, "Somebody sent that"), (signal.SIGSEGV, "native code"), (signal.SIGKILL, "memory")],
+)
+def test_what_usually_sends_a_signal_is_said(
+    processes: Make, works: Works, inbox: Inbox, number: signal.Signals, cause: str
+) -> None:
+    executor = processes()
+    work = works(end_by, number)
+    executor.submit(work)
+    message = died(inbox.of(work)).message
+    assert f"was killed by {number.name}" in message
+    assert cause in message
+
+
 def test_a_killed_worker(processes: Make, works: Works, inbox: Inbox) -> None:
     executor = processes()
     work = works(kill_me)

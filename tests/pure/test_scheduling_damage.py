@@ -89,6 +89,15 @@ def test_a_retry_waits_for_an_input_that_is_being_made_again() -> None:
     assert run.started == [0, 1, 2, 0, 1, 2]
 
 
+def test_an_attempt_that_is_over_already_has_nothing_made_again() -> None:
+    run = Run(chain(TaskOptions(), TaskOptions()))
+    run.succeed(0)
+    late = Damaged(1.0, 1, run.machine.live[1], 0, run.rules, frozenset(run.stored))
+    run.succeed(1)
+    assert run.tell(late) == []
+    assert run.machine.status is WorkflowStatus.SUCCESSFUL
+
+
 def test_how_often() -> None:
     run = Run(chain(TaskOptions(max_retries=2), TaskOptions()))
     for _ in range(2):

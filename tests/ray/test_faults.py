@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,14 @@ def note(ledger: Ledger, line: str, *_after: Any) -> str:
 def hold(gate: Gate, name: str, *_after: Any) -> str:
     gate.wait(name)
     return name
+
+
+@ray.remote(max_retries=1)
+def die_once(ledger: Ledger) -> int:
+    ledger.note("begun")
+    if ledger.counts()["begun"] == 1:
+        os._exit(1)
+    return 2
 
 
 def held(gate: Gate, ledger: Ledger, **options: Any) -> Any:
@@ -91,6 +100,20 @@ def test_a_killed_coordinator_comes_back_and_goes_on(storage: Path, gate: Gate, 
     assert (second["reason"], second["reused"]) == ("recovered", 1)
     assert first["owner"]["pid"] == before
     assert second["owner"]["pid"] == coordinator() != before
+
+
+def test_who_waits_for_an_output_does_not_notice_a_killed_coordinator(
+    storage: Path, gate: Gate, ledger: Ledger
+) -> None:
+    workflow.run_async(held(gate, ledger), workflow_id="mine")
+    gate.until_waiting("held")
+    with ThreadPoolExecutor() as threads:
+        outputs = [threads.submit(workflow.get_output, "mine", task_id=task) for task in (None, "held")]
+        os.kill(coordinator(), signal.SIGKILL)
+        outputs += [threads.submit(workflow.get_output, "mine", task_id=task) for task in (None, "held")]
+        until(lambda: workflow.get_metadata("mine")["runs"] == 2)
+        gate.open()
+        assert [output.result(DEADLINE) for output in outputs] == ["late", "held"] * 2
 
 
 PROGRAM = """
@@ -178,3 +201,11 @@ def test_a_coordinator_that_goes_away_in_the_middle_of_a_call(
     gate.open()
     assert workflow.resume("mine") == "late"
     assert ledger.counts() == {"early": 1, "late": 1}
+
+
+def test_the_coordinator_prints_nothing_of_a_death_that_it_handles(storage: Path, ledger: Ledger) -> None:
+    assert workflow.run(die_once.bind(ledger)) == 2
+    logs = Path(ray._private.worker._global_node.get_logs_dir_path())
+    printed = [log.read_text() for log in logs.glob(f"worker-*-{coordinator()}.*")]
+    assert printed
+    assert not [text for text in printed if "Unhandled error" in text]

@@ -27,6 +27,11 @@ def give(value: int) -> int:
 
 
 @ray.remote
+def speak(_before: Any = None) -> None:
+    print(f"{workflow.current().task_id} speaks")
+
+
+@ray.remote
 def fail() -> None:
     raise KeyError("as it should")
 
@@ -89,3 +94,20 @@ def test_an_output_that_is_asked_for_later_is_a_reference(storage: Path) -> None
 def test_an_output_of_the_embedded_engine_is_a_future(storage: Path) -> None:
     workflow.run(give.bind(1), workflow_id="embedded")
     assert workflow.get_output_async("embedded").result(60) == 1
+
+
+def test_what_a_task_prints_is_shown_under_its_name(storage: Path) -> None:
+    node = speak.bind()
+    for _ in range(9):
+        node = speak.bind(node)
+    workflow.run(node, workflow_id="chain")
+    heard = []
+    shown = ""
+    for log in Path(ray._private.worker._global_node.get_logs_dir_path()).glob("worker-*.out"):
+        for line in log.read_text().splitlines():
+            if line.startswith(":task_name:"):
+                shown = line.removeprefix(":task_name:")
+            elif line.endswith(" speaks"):
+                heard.append((shown, line.removesuffix(" speaks")))
+    assert len(heard) == 10
+    assert [(shown, speaker) for shown, speaker in heard if shown != speaker] == []

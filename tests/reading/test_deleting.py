@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -75,21 +76,27 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     postgresql.server().drop(url)
 
 
+def ask_until_all_were_answered(answers: Counter[tuple[str, bool]], process: subprocess.Popen[str]) -> None:
+    for turn in itertools.count():
+        for name, read in READS.items():
+            try:
+                read(f"w{turn % 3}")
+            except workflow.WorkflowNotFoundError:
+                answers[name, False] += 1
+            else:
+                answers[name, True] += 1
+        assert process.poll() is None, process.communicate()
+        if all(answers[name, True] for name in READS) and answers["get_metadata", False]:
+            return
+
+
 def test_every_question_is_answered_or_there_is_no_such_workflow(storage: Any, tmp_path: Path) -> None:
     end, answers = tmp_path / "end", Counter[tuple[str, bool]]()
     workflow.init(storage=storage)
     with scripts.start(CHURN, storage, end) as process:
-        for turn in itertools.count():
-            for name, read in READS.items():
-                try:
-                    read(f"w{turn % 3}")
-                except workflow.WorkflowNotFoundError:
-                    answers[name, False] += 1
-                else:
-                    answers[name, True] += 1
-            assert process.poll() is None, process.communicate()
-            if all(answers[name, True] for name in READS) and answers["get_metadata", False]:
-                break
-        end.touch()
+        try:
+            ask_until_all_were_answered(answers, process)
+        finally:
+            end.touch()
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors

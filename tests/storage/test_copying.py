@@ -278,6 +278,23 @@ def test_a_check_names_what_is_damaged_and_a_resume_makes_it_again(
     assert ledger.counts() == {"1": 2, "2": 1}
 
 
+def test_a_check_forgets_nothing_of_a_workflow_that_runs(place: Callable[[str], str], gate: Gate) -> None:
+    here = place("sqlite")
+    workflow.init(storage=here, workers="threads")
+    output = workflow.run_async(wait.bind(gate, make.options(name="made").bind(1)), workflow_id="mine")
+    gate.until_waiting()
+    for file in Path(locate(here).values).glob("*/*"):
+        file.unlink()
+    for status in ("RUNNING", "CANCELED"):
+        (damaged,) = workflow.check_values(forget=True)["damaged"]
+        assert (damaged["task_id"], damaged["forgotten"]) == ("made", status == "CANCELED")
+        if status == "RUNNING":
+            workflow.cancel("mine")
+    gate.open()
+    with pytest.raises(workflow.WorkflowCancellationError):
+        output.result()
+
+
 @pytest.mark.parametrize("call", ["copy_storage(here, there", "backup_storage(there, here"])
 @pytest.mark.parametrize("moment", ["values", "tasks"])
 def test_one_that_is_killed_can_be_made_again(

@@ -99,11 +99,16 @@ class Engines:
 
 
 GIVEN_UP = [("submit", 1, 0), ("lose", 0, 0), ("recover", 0, 0)]
+BEGUN_AGAIN = [  # chance alone seldom leads a workflow from one end to the next
+    *[("submit", 0, 0), ("fail", 0, 0), ("resume", 0, 0), ("cancel", 0, 0), ("resume", 1, 0)],
+    *[("succeed", 1, 0), ("delete", 0, 0)],
+]
 STEPS = ("submit", "hand in", "resume", "recover", "succeed", "fail", "cancel", "delete", "lose")
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(GIVEN_UP)
+@example(BEGUN_AGAIN)
 @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 1), st.integers(0, 2)), max_size=30))
 def test_they_are_what_one_would_count(here: Opened, steps: list[tuple[str, int, int]]) -> None:
     engines = Engines(here)

@@ -8,10 +8,11 @@ import sys
 import psutil
 import pytest
 
-from heliograph.records.status import WorkflowStatus
-from heliograph.storage.entries import Accepted, Refused
+from heliograph.records.status import RunReason, TaskStatus, WorkflowStatus
+from heliograph.storage.entries import Accepted, Claim, Refused, RunChanges
+from heliograph.storage.journal import Batch
 from heliograph.storage.liveness import LEASE_SECONDS, Presence, derived_status, this_process
-from tests.storage.opened import Opened
+from tests.storage.opened import NOBODY, Opened
 
 ELSEWHERE = {"machine": "another machine", "host": "far"}
 
@@ -141,3 +142,33 @@ def test_who_looks_at_many_sees_of_one_without_an_owner_what_who_looks_at_it_alo
     nobody = this_process("embedded", 0.0)
     assert Presence(lambda: 0.0).status(stored, None, nobody) is alone
     assert (alone is stored) == (stored is not WorkflowStatus.RUNNING)
+
+
+@pytest.mark.parametrize(
+    ("how", "answer"), [("dies", "FAILED"), ("ends well", "RUNNING"), ("dies while all sleeps", "RUNNING")]
+)
+def test_only_an_engine_that_died_at_work_counts_as_one_that_the_workflow_may_have_killed(
+    here: Opened, how: str, answer: str
+) -> None:
+    first, other = here.journal(), here.journal()
+    run = here.submit(first, "mine")
+    if how == "dies while all sleeps":
+        progress = {TaskStatus.WAITING: 1, TaskStatus.PENDING: 1}
+        asleep = RunChanges(run.key, run.run, progress, tasks={0: TaskStatus.WAITING})
+        first.commit(Batch([], [asleep]))
+    if how == "ends well":
+        first.close()
+    else:
+        here.clock.now += LEASE_SECONDS + 1
+    here.renew(other)
+    claim = Claim("mine", WorkflowStatus.RUNNING, NOBODY, here.clock(), RunReason.RECOVERED, most_deaths=1)
+    other.commit(Batch([claim], []))
+    assert here.status("mine") == answer
+
+
+def test_what_ran_is_taken_over_before_what_waited(here: Opened) -> None:
+    lost = here.journal(pid=gone())
+    here.submit(lost, "waited", WorkflowStatus.PENDING)
+    here.submit(lost, "ran")
+    assert here.store.handover.unowned(10, handed_in=True) == ["ran", "waited"]
+    assert here.store.handover.unowned(1, handed_in=False) == ["ran"]

@@ -21,6 +21,7 @@ from heliograph.insight.answers import finite
 from heliograph.insight.wording import NOTHING as NOTHING
 from heliograph.insight.wording import duration as duration
 from heliograph.insight.wording import size as size
+from heliograph.insight.wording import type_name
 
 UNLIMITED: Final = 100_000
 """The width of what is no terminal: nothing is cut there."""
@@ -153,12 +154,8 @@ def hint(what: str, command: str) -> Text:
 
 
 def kind_of_error(name: str) -> str:
-    """An error's type, by the name that its users know it by.
-
-    >>> [kind_of_error(name) for name in ("builtins.OSError", "heliograph.errors.StorageError", "a.b.Broken")]
-    ['OSError', 'StorageError', 'a.b.Broken']
-    """
-    return shown(name.removeprefix("builtins.").removeprefix("heliograph.errors."))
+    """An error's type, as people know it."""
+    return shown(type_name(name))
 
 
 def compact(value: Mapping[str, Any]) -> str:

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 
 from heliograph import workflow
 from heliograph.cli.storage import StorageOption, chosen, open_to_read
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
 DEFAULT_LIMIT: Final = 50
-_SHOWN: Final = ("count", "sum", "min", "max", "mean", "p50", "p90", "p99")
 
 
 def search(
@@ -74,34 +70,12 @@ def search(
 
 def _show_groups(groups: Sequence[dict[str, Any]], by: list[str], of: list[str], as_json: bool) -> None:
     from heliograph.cli import rendering
+    from heliograph.cli.views.groups import table as groups_table
 
     if as_json:
         rendering.print_json(list(groups))
     elif groups:
         console = rendering.stdout()
-        rendering.output(_group_table(groups, by, of, console.width), console)
+        rendering.output(groups_table(groups, by, of, console.width), console)
     else:
         rendering.note("nothing found")
-
-
-def _group_table(
-    groups: Sequence[dict[str, Any]], by: list[str], of: list[str], width: int
-) -> RenderableType:
-    from heliograph.cli import rendering
-    from heliograph.cli.views.tables import Column, fitted
-
-    columns = [
-        Column(name, [rendering.shown(rendering.plain(group["by"][name])) for group in groups], least=8)
-        for name in by
-    ]
-    columns.append(Column("COUNT", [str(group["count"]) for group in groups], is_number=True))
-    columns += [
-        Column(
-            f"{name.rpartition('.')[2]} {what}",
-            [rendering.amount(name, group[name].get(what)) for group in groups],
-            is_number=True,
-        )
-        for name in of
-        for what in _SHOWN[1:]
-    ]
-    return fitted(columns, width, [column.title for column in reversed(columns[len(by) + 1 :])])

@@ -76,7 +76,7 @@ def worker(
         if not _opened(settings, stop):
             return
         limits = [
-            f"with {num_workers} {workers}" if num_workers else f"with {workers}",
+            f"with {_counted(num_workers, workers)}" if num_workers else f"with {workers}",
             *([f"{at_once} at once"] if at_once else []),
             *([f"none while {max_running_workflows} run there"] if max_running_workflows else []),
         ]
@@ -85,6 +85,16 @@ def worker(
         left = workflow.work(stop, at_once=at_once, grace=grace, max_deaths=max_deaths)
     if left:
         typer.echo(f"handed back {left} workflow{'s' * (left > 1)} that did not end in time")
+
+
+def _counted(number: int, workers: str) -> str:
+    """How many workers of a kind, in words.
+
+    >>> _counted(1, "processes"), _counted(1, "threads"), _counted(2, "threads")
+    ('1 process', '1 thread', '2 threads')
+    """
+    one = {"processes": "process", "threads": "thread"}
+    return f"{number} {one.get(workers, workers) if number == 1 else workers}"
 
 
 @contextmanager

@@ -148,19 +148,19 @@ class _Attempt:
                 plan, _value_store(self._work.values), str(key.workflow)
             )
         else:
-            output = wrapped(value, self._work.wraps)
+            output = wrapped(value, self._work.wraps) if self._work.wraps else value
             self._output = _store(output, self._work, "the output")
             self._traffic.leave(output, self._output)
 
     def succeeded(self) -> Receipt:
         """The receipt: it went well."""
         self.leave()
-        phases = self._phases(self._anchor + time.perf_counter())
+        serialised = self._anchor + time.perf_counter()
         return Receipt(
             self._work.key,
             self._worker,
-            phases,
-            self._used(),
+            Phases(None, None, self._submitted, self._started, self._loaded, self._finished, serialised),
+            _UNMEASURED if self._meter is None else self._meter.read(),
             self._output,
             continuation=self._continuation,
             arguments=self._arguments,
@@ -169,7 +169,9 @@ class _Attempt:
     def failed(self, error: BaseException) -> Receipt:
         """The receipt: something was raised."""
         self.leave()
-        work, phases, used = self._work, self._phases(None), self._used()
+        work = self._work
+        phases = Phases(None, None, self._submitted, self._started, self._loaded, self._finished)
+        used = _UNMEASURED if self._meter is None else self._meter.read()
         failure = failure_of(error)
         caught = None if work.caught_wraps is None else _caught(error, rebuildable(error, failure), work)
         return Receipt(work.key, self._worker, phases, used, None, failure, caught)
@@ -178,12 +180,6 @@ class _Attempt:
         """It is over, and has said all that it will."""
         running.reset(self._context)
         self._outlet.close()
-
-    def _phases(self, serialised: float | None) -> Phases:
-        return Phases(None, None, self._submitted, self._started, self._loaded, self._finished, serialised)
-
-    def _used(self) -> Resources:
-        return _UNMEASURED if self._meter is None else self._meter.read()
 
 
 def run_attempt(

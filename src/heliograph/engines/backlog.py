@@ -21,32 +21,33 @@ class _Stretch:
 
 
 class Backlog:
-    """The deepest first, then first come, first served; since when each has waited, its run knows."""
+    """The deepest first, then first come, first served; since when each has waited, its run knows.
+
+    Attributes:
+        stretches: those who wait; empty where nobody does.
+    """
 
     def __init__(self) -> None:
-        self._stretches: deque[_Stretch] = deque()
-
-    def __bool__(self) -> bool:
-        return bool(self._stretches)
+        self.stretches: deque[_Stretch] = deque()
 
     def put(self, run: LiveRun, task: int, ready: float) -> None:
         """An attempt of the task is to wait; one that is taken out of `run.waiting` later is passed over."""
         run.waiting[task] = ready
-        place = len(self._stretches)
-        while place and self._stretches[place - 1].run.depth < run.depth:
+        place = len(self.stretches)
+        while place and self.stretches[place - 1].run.depth < run.depth:
             place -= 1
-        if not place or self._stretches[place - 1].run is not run:
-            self._stretches.insert(place, _Stretch(run))
+        if not place or self.stretches[place - 1].run is not run:
+            self.stretches.insert(place, _Stretch(run))
             place += 1
-        self._stretches[place - 1].tasks.append(task)
+        self.stretches[place - 1].tasks.append(task)
 
     def take(self) -> tuple[LiveRun, int, float] | None:
         """The next one, with the time since when it waits; None: there is none."""
-        while self._stretches:
-            stretch = self._stretches[0]
+        while self.stretches:
+            stretch = self.stretches[0]
             task = stretch.tasks.popleft()
             if not stretch.tasks:
-                self._stretches.popleft()
+                self.stretches.popleft()
             ready = stretch.run.waiting.pop(task, None)
             if ready is not None:
                 return stretch.run, task, ready
@@ -54,4 +55,4 @@ class Backlog:
 
     def clear(self) -> None:
         """Forget all: their runs were dropped."""
-        self._stretches.clear()
+        self.stretches.clear()

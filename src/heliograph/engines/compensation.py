@@ -11,7 +11,11 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Final
+
+_NOBODY: Final = contextlib.nullcontext()
 
 
 @dataclass(slots=True)
@@ -54,13 +58,14 @@ def depth() -> int:
     return 0 if _own.place is None else _own.place.depth
 
 
-@contextlib.contextmanager
-def compensated(awaited: Future[object]) -> Iterator[None]:
+def compensated(awaited: Future[object]) -> AbstractContextManager[None]:
     """Wait in here for the output of a workflow."""
     place = _own.place
-    if place is None or awaited.done():
-        yield
-        return
+    return _NOBODY if place is None or awaited.done() else _given(place)
+
+
+@contextlib.contextmanager
+def _given(place: Place) -> Iterator[None]:
     try:
         place.give()
         yield

@@ -67,7 +67,7 @@ def plan_of(dag: Node, inputs: Inputs) -> Plan:
 
 def needs_ray(plan: Plan) -> bool:
     """Whether a task of the plan is a function of ``@ray.remote``."""
-    return any(planned.options.ray is not None for planned in plan.tasks)
+    return {planned.options.ray for planned in plan.tasks} != {None}
 
 
 def uses_ray() -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import queue
+import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from heliograph.engines.live import LiveRun, resumed_run, submitted_run
 from heliograph.engines.outcome import OutputFuture
@@ -15,6 +16,56 @@ from heliograph.records.status import WorkflowStatus
 from heliograph.scheduling.admission import Admission
 from heliograph.storage.entries import Accepted, Claim, Refused, Submission, Unstored
 from heliograph.storage.store import Store
+
+
+class Reply(Protocol):
+    """What tells who brought a workflow what became of it; a `Future` is one."""
+
+    def set_result(self, result: OutputFuture, /) -> None:
+        """It is in."""
+
+    def set_exception(self, error: BaseException, /) -> None:
+        """It is not."""
+
+    def done(self) -> bool:
+        """Whether it was told."""
+
+
+class Told:
+    """A reply to one who does nothing but wait for it, and most often has stored the workflow himself."""
+
+    __slots__ = ("_error", "_output", "_untold")
+
+    def __init__(self) -> None:
+        self._output: OutputFuture | None = None
+        self._error: BaseException | None = None
+        self._untold = threading.Lock()
+        self._untold.acquire()
+
+    def set_result(self, result: OutputFuture, /) -> None:
+        """As `Reply`."""
+        self._output = result
+        self._untold.release()
+
+    def set_exception(self, error: BaseException, /) -> None:
+        """As `Reply`."""
+        self._error = error
+        self._untold.release()
+
+    def done(self) -> bool:
+        """As `Reply`."""
+        return not self._untold.locked()
+
+    def wait(self) -> OutputFuture:
+        """What was told; waits for it, and may be called once."""
+        self._untold.acquire()
+        if self._output is not None:
+            return self._output
+        assert self._error is not None
+        try:
+            raise self._error
+        finally:
+            del self  # else the error would hold what holds it
 
 
 @dataclass(slots=True)
@@ -30,7 +81,7 @@ class Entry:
     """
 
     wanted: Submission | Claim
-    reply: Future[OutputFuture]
+    reply: Reply
     depth: int = 0
     instead: Submission | None = None
     place: WorkflowStatus | None = None
@@ -43,26 +94,27 @@ class Entrance:
         store: where plans of resumed workflows are read.
         admission: who may run.
         hurry: called when somebody begins to wait for an output whose commit is held back.
+
+    Attributes:
+        waiting: those who have come, and have no place yet.
+        tokens: names for functions, unique in this engine.
     """
 
     def __init__(self, store: Store, admission: Admission, hurry: Callable[[], object]) -> None:
         self._store = store
         self._hurry = None if admission.is_limited else hurry  # else the next one waits for each end
         self._admission = admission
-        self._waiting: list[Entry] = []
-        self.tokens = itertools.count()  # names for functions, unique in this engine
-
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
+        self.waiting: list[Entry] = []
+        self.tokens = itertools.count()
 
     def add(self, entry: Entry) -> None:
         """Somebody came."""
-        self._waiting.append(entry)
+        self.waiting.append(entry)
 
     def take(self) -> list[Entry]:
         """Those who have a place; the others are told that there is none."""
         placed = []
-        waiting, self._waiting = self._waiting, []
+        waiting, self.waiting = self.waiting, []
         for entry in waiting:
             if entry.depth:  # it has that of the workflow whose task runs it, and may wait for it
                 placed.append(entry)
@@ -99,10 +151,10 @@ class Entrance:
         if isinstance(wanted, Submission) and isinstance(refused, Refused):
             # The id is taken: then what is stored wins, and is resumed.
             claim = Claim(wanted.workflow_id, wanted.status, wanted.provenance, wanted.created_time)
-            self._waiting.append(Entry(claim, reply, entry.depth, instead=wanted))
+            self.waiting.append(Entry(claim, reply, entry.depth, instead=wanted))
             return
         if entry.instead is not None and isinstance(refused, Refused) and refused.status is None:
-            self._waiting.append(Entry(entry.instead, reply, entry.depth))
+            self.waiting.append(Entry(entry.instead, reply, entry.depth))
             return
         self._forget_instead(entry)
         if isinstance(refused, Unstored):
@@ -138,7 +190,7 @@ class Entrance:
 
     def fail_all(self, error: BaseException) -> None:
         """Nobody gets in any more."""
-        waiting, self._waiting = self._waiting, []
+        waiting, self.waiting = self.waiting, []
         for entry in waiting:
             self.fail(entry, error)
 

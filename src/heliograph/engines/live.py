@@ -97,10 +97,12 @@ class LiveRun:
         if arguments is None:
             stored = self._required(checkpoints.arguments(self.key, task), task)
             arguments = self.arguments[task] = _bare(stored)
-        inputs, inputs_size = [], len(arguments) if isinstance(arguments, bytes) else arguments.size
+        inputs: list[StoredValue] = []
+        inputs_size = len(arguments) if isinstance(arguments, bytes) else arguments.size
         if rule.upstream:
-            self._recall([needed for needed in rule.upstream if needed not in self.outputs], checkpoints)
-            inputs = [self.outputs[needed] for needed in rule.upstream]
+            if missing := set(rule.upstream).difference(self.outputs):
+                self._recall(sorted(missing), checkpoints)
+            inputs += map(self.outputs.__getitem__, rule.upstream)
             inputs_size += sum([value.size for value in inputs])
         backoff = self.backoffs.pop(task, 0.0)
         self.begun[task] = Begun(self.created[task], ready, inputs_size, backoff=backoff)
@@ -217,9 +219,8 @@ class LiveRun:
 
     def _recall(self, tasks: Sequence[int], checkpoints: Checkpoints) -> None:
         """Read outputs that were made before this run began."""
-        if tasks:
-            for task, value in zip(tasks, checkpoints.outputs(self.key, tasks), strict=True):
-                self.outputs[task] = self._required(value, task)
+        for task, value in zip(tasks, checkpoints.outputs(self.key, tasks), strict=True):
+            self.outputs[task] = self._required(value, task)
 
     def _required(self, value: StoredValue | None, task: int) -> StoredValue:
         if value is None:
@@ -234,12 +235,15 @@ def submitted_run(
 ) -> LiveRun:
     """The run of a workflow that was just submitted: all is in memory."""
     plan = submission.plan
+    task_ids, functions_of = {}, {}
+    for task, planned in enumerate(plan.tasks):
+        task_ids[task], functions_of[task] = planned.task_id, planned.function
     return LiveRun(
         key=accepted.key,
         run=accepted.run,
         workflow_id=submission.workflow_id,
-        task_ids={task: planned.task_id for task, planned in enumerate(plan.tasks)},
-        functions_of={task: planned.function for task, planned in enumerate(plan.tasks)},
+        task_ids=task_ids,
+        functions_of=functions_of,
         created=dict.fromkeys(range(len(plan.tasks)), submission.created_time),
         functions=[_payload(function, tokens) for function in plan.functions],
         function_numbers={function.payload: number for number, function in enumerate(plan.functions)},

@@ -18,7 +18,7 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 from heliograph.engines.compensation import depth
-from heliograph.engines.entrance import Entrance, Entry
+from heliograph.engines.entrance import Entrance, Entry, Told
 from heliograph.engines.executor import AttemptKey, Deliver, Executor, Receipt, Said
 from heliograph.engines.live import LiveRun
 from heliograph.engines.messages import Awaited, Fault, Hurry, Lost, Message, Quit
@@ -95,10 +95,11 @@ class Loop:
 
     def enter(self, wanted: Submission | Claim) -> OutputFuture:
         """Bring a workflow in; returns once it is stored. Raises what `entering` ends with."""
-        entry = Entry(wanted, Future(), depth())
+        reply = Told()
+        entry = Entry(wanted, reply, depth())
         if not self._enter_here(entry):
             self._put(entry)
-        return entry.reply.result()
+        return reply.wait()
 
     def entering(self, wanted: Submission | Claim) -> Future[OutputFuture]:
         """Bring a workflow in; the future is done once it is stored.
@@ -109,9 +110,9 @@ class Loop:
             WorkflowNotFoundError: a claim for an id that is not stored.
             StorageError: it can't be stored.
         """
-        entry = Entry(wanted, Future())
-        self._put(entry)
-        return entry.reply
+        reply: Future[OutputFuture] = Future()
+        self._put(Entry(wanted, reply))
+        return reply
 
     def _put(self, entry: Entry) -> None:
         with self._entering:
@@ -183,12 +184,13 @@ class Loop:
                 if entry is not None:
                     self._entrance.add(entry)
                 any_ended = self._take_brought(now)
-                if entry is not None or (any_ended and not self._performer.is_watching):
+                if entry is not None or (any_ended and not self._performer.unseen):
                     self._go_on(now)
-                    self._take_brought(self._now())
+                    if self._brought:
+                        self._take_brought(self._now())
             except StorageError as error:
                 self._start_over(error)
-            if not self._is_busy and now + (self._patience() or 0.0) < self._wakes_at:
+            if now + self._patience() < self._wakes_at and not self._is_busy:
                 self._inbox.put(Hurry())
         except BaseException as error:
             self._inbox.put(Fault(error))
@@ -257,26 +259,23 @@ class Loop:
 
     def _go_on(self, now: float) -> None:
         """Commit if somebody waits for that, and do what is due."""
-        self._performer.observe(now, self._find)
-        if self._performer.next_timer is not None:
+        if self._performer.unseen:
+            self._performer.observe(now, self._find)
+        if self._performer.timers.next <= now:
             self._performer.ring(now, lambda run: self._runs.get(run.key) is run)
-        if self._must_commit(now):
+        pending, is_to_renew = self._performer.pending, now >= self._renew_at and bool(self._runs)
+        must_commit = pending.urgent or self._entrance.waiting or is_to_renew
+        if must_commit or pending.older_than(now - TICK_SECONDS):
             self._commit(now)
         if (self._runs or self._retired) and now >= self._poll_at:
             self._poll(now)
-
-    def _must_commit(self, now: float) -> bool:
-        pending = self._performer.pending
-        if self._entrance or pending.urgent or pending.older_than(now - TICK_SECONDS):
-            return True
-        return bool(self._runs) and now >= self._renew_at
 
     def _wait(self) -> Message | None:
         """The next message; None: something is due before one came."""
         now, patience = self._clock(), TICK_SECONDS
         if self._baton.acquire(blocking=False):
             try:
-                now, patience = self._now(), self._patience() or 0.0
+                now, patience = self._now(), self._patience()
             finally:
                 self._baton.release()
             if self._brought:
@@ -318,19 +317,17 @@ class Loop:
             case Fault(error):
                 raise error
 
-    def _patience(self) -> float | None:
-        """Seconds to wait for a message; None: not at all."""
-        if self._entrance or self._performer.pending.urgent:
-            return None
-        if self._performer.pending or self._performer.is_watching:
+    def _patience(self) -> float:
+        """Seconds to wait for a message."""
+        if self._performer.pending.urgent or self._entrance.waiting:
+            return 0.0
+        if self._performer.unseen or self._performer.pending:
             return TICK_SECONDS  # a timer may be late by as much
         if not (self._runs or self._retired):
             return _FOREVER
         now = self._now()  # first: what is due moves along with a clock that was set
-        due = min(self._renew_at, self._poll_at) if self._runs else self._poll_at
-        if self._performer.next_timer is not None:
-            due = min(due, self._performer.next_timer)
-        return max(due - now, 0.001)
+        due = min(self._poll_at, self._performer.timers.next)
+        return max(min(due, self._renew_at) - now if self._runs else due - now, 0.001)
 
     # -- runs that are here, and not any more
 
@@ -381,13 +378,15 @@ class Loop:
         over, performer.over = performer.over, []
         lease = self._store.lease_clock() + LEASE_SECONDS if now >= self._renew_at else None
         try:
-            self._give_up_leases()
+            if self._retired:
+                self._give_up_leases()
             committed = self._journal.commit(Batch([entry.wanted for entry in entries], changes, lease))
             if lease is not None:
                 self._renew_at = now + _RENEW_SECONDS
+            now = self._now()
             for entry, answer in zip(entries, committed.answers, strict=True):
                 if isinstance(answer, Accepted):
-                    self._let_in(entry, answer)
+                    self._let_in(entry, answer, now)
                 else:
                     self._entrance.refuse(entry, answer)
             for key, number in committed.lost:
@@ -395,8 +394,6 @@ class Loop:
                 if run is not None and run.run == number:
                     self._lost_to_others(run)
             lost = committed.lost
-            if awaiting:
-                now = self._now()
             for run, event in awaiting:
                 if not lost or (run.key, run.run) not in lost:
                     if isinstance(event, Expanded):
@@ -411,28 +408,23 @@ class Loop:
             for entry in entries:
                 self._entrance.fail(entry, error)
             raise
-        self._let_follow()
+        while (next_one := self._admission.following()) is not None:
+            self._performer.pending.started(self._runs[next_one], now)
+            self._begin(self._runs[next_one], now)
 
-    def _let_in(self, entry: Entry, accepted: Accepted) -> None:
+    def _let_in(self, entry: Entry, accepted: Accepted, now: float) -> None:
         before = self._runs.get(accepted.key)
         if before is not None:  # another process cancelled it, and this one resumed it before it looked
             self._lost_to_others(before)
         run = self._runs[accepted.key] = self._entrance.accept(entry, accepted)
         if entry.wanted.status is WorkflowStatus.RUNNING:
-            self._begin(run)
+            self._begin(run, now)
 
-    def _begin(self, run: LiveRun) -> None:
+    def _begin(self, run: LiveRun, now: float) -> None:
         """It is the run's turn."""
         assert run.submitted is not None
-        now = self._now()
         submitted, run.submitted = run.submitted(now), None
         self._performer.tell(run, submitted, now)
-
-    def _let_follow(self) -> None:
-        while (key := self._admission.following()) is not None:
-            run = self._runs[key]
-            self._performer.pending.started(run, self._now())
-            self._begin(run)
 
     def _resolve(self, run: LiveRun, finish: Finish, receipt: Receipt | None) -> None:
         """The end of the run is stored: tell who waits, and leave it last: of what is here, all are told."""

@@ -21,6 +21,7 @@ from heliograph.errors import (
     WorkflowTakenOverError,
 )
 from heliograph.graph.pickling import load, loads
+from heliograph.records import type_names
 from heliograph.records.attempt import Failure, StoredValue
 from heliograph.records.status import WorkflowStatus
 from heliograph.storage.checkpoints import StoredError
@@ -50,10 +51,12 @@ class OutputFuture(Future[Any]):
 
     def give(self, output: StoredValue) -> None:
         """The engine's `set_result`."""
+        self._hurry = None
         super().set_result(output)
 
     def fail(self, error: BaseException) -> None:
         """The engine's `set_exception`."""
+        self._hurry = None
         super().set_exception(error)
 
     def set_result(self, result: Any) -> None:
@@ -75,8 +78,9 @@ class OutputFuture(Future[Any]):
 
     def _await(self) -> None:
         self._is_awaited = True
-        if self._is_held and self._hurry is not None and not self.done():
-            self._hurry()
+        hurry = self._hurry
+        if self._is_held and hurry is not None:
+            hurry()
 
     def stored(self) -> StoredValue:
         """The output as it is stored, where it is there; raises as `result`."""
@@ -187,7 +191,7 @@ def execution_error(
         failure: the task's error; where it was raised goes with the cause as a note.
     """
     kind, message, traceback = failure.kind, failure.message, failure.traceback
-    short = kind.removeprefix("builtins.").removeprefix("heliograph.errors.")
+    short = type_names.said(kind)
     place = f"workflow {workflow_id!r} failed" + ("" if task_id is None else f" in task {task_id!r}")
     failed = WorkflowExecutionError(f"{place}: {short}: {message}" if message else f"{place}: {short}")
     notes = [f"In the task {task_id!r}:\n{traceback.rstrip()}"] if traceback else []

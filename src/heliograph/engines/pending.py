@@ -85,7 +85,7 @@ class PendingChanges:
         now: float,
         receipt: Receipt | None,
     ) -> None:
-        """An attempt ended.
+        """An attempt ended: what its end brings is told after it.
 
         Args:
             run: its run.
@@ -119,7 +119,6 @@ class PendingChanges:
         changes.tasks[task] = TaskStatus.SUCCESSFUL
         if output is not None:
             changes.outputs[task] = output
-        self._hurry(run)
 
     def damaged(self, run: LiveRun, task: int, location: str, now: float) -> None:
         """A task's stored output can't be read: it is forgotten, so that a resume makes it again."""
@@ -133,7 +132,6 @@ class PendingChanges:
     def expanded(self, run: LiveRun, expansion: Expansion, now: float) -> None:
         """A continuation's tasks are to be stored."""
         self._changes(run, now).expansions.append(expansion)
-        self._hurry(run)
 
     def started(self, run: LiveRun, now: float) -> None:
         """A run left the queue."""

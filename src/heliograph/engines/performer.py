@@ -62,6 +62,8 @@ class Performer:
         tokens: names for functions, unique in this engine.
 
     Attributes:
+        timers: what is to be told at a time.
+        unseen: attempts that the executor has, and nobody saw running.
         pending: news for the next commit.
         awaiting: what that commit makes true, to be told then.
         over: runs that end with it.
@@ -73,11 +75,11 @@ class Performer:
         self._most = executor.most
         self._deliver = deliver
         self._tokens = tokens
-        self._timers = Timers()
+        self.timers = Timers()
         self._observe_at = 0.0
         self._backlog = Backlog()
-        self._handed_out: set[AttemptKey] = set()  # those of `_unseen` that take room
-        self._unseen: set[AttemptKey] = set()  # attempts that the executor has, and nobody saw running
+        self._handed_out: set[AttemptKey] = set()  # those of `unseen` that take room
+        self.unseen: set[AttemptKey] = set()
         self.pending = PendingChanges()
         self.awaiting: list[tuple[LiveRun, Stored | Expanded]] = []
         self.over: list[tuple[LiveRun, Finish, Receipt | None]] = []
@@ -106,7 +108,7 @@ class Performer:
         handlers = self._handlers
         for action in run.machine.handle(event):
             handlers[type(action)](run, action, now, receipt)
-        if self._backlog:
+        if self._backlog.stretches:
             self._hand_out_more(now)
 
     def ended(self, run: LiveRun | None, receipt: Receipt, now: float) -> None:
@@ -118,7 +120,7 @@ class Performer:
             now: Unix seconds.
         """
         key = receipt.key
-        self._unseen.discard(key)
+        self.unseen.discard(key)
         self._handed_out.discard(key)
         if run is None or run.machine.live.get(key.task) != key.attempt:
             return
@@ -169,33 +171,23 @@ class Performer:
 
     # -- looking on
 
-    @property
-    def is_watching(self) -> bool:
-        """Whether the executor has attempts that were not seen to run."""
-        return bool(self._unseen)
-
     def wait_for_company(self) -> None:
         """Let more outputs come before the next commit, if workers have enough to do meanwhile.
 
         A commit costs as much as several tasks.
         """
-        if self._backlog and len(self.awaiting) < _COMPANY:
+        if self._backlog.stretches and len(self.awaiting) < _COMPANY:
             time.sleep(_COMPANY_SECONDS)
-
-    @property
-    def next_timer(self) -> float | None:
-        """When something is due, Unix seconds."""
-        return self._timers.next
 
     def observe(self, now: float, find: Callable[[AttemptKey], LiveRun | None]) -> None:
         """Note attempts that have been running for a while: short ones end before anybody asks."""
-        if not self.is_watching or now < self._observe_at:
+        if now < self._observe_at:
             return
         self._observe_at = now + TICK_SECONDS / 2  # there may be many
-        for running in self._executor.running(self._unseen):
+        for running in self._executor.running(self.unseen):
             if 0 <= now - running.started < TICK_SECONDS / 2:  # below 0: the clock was set back
                 continue
-            self._unseen.discard(running.key)
+            self.unseen.discard(running.key)
             self._handed_out.discard(running.key)  # it waits for no worker, and may for others to get one
             run = find(running.key)
             task, attempt = running.key.task, running.key.attempt
@@ -205,11 +197,11 @@ class Performer:
             self.pending.begun(run, running)
             timeout = run.machine.rule_of(task).options.timeout
             if timeout is not None:
-                self._timers.set(min(running.started, now) + timeout, Timer(run, task, attempt))
+                self.timers.set(min(running.started, now) + timeout, Timer(run, task, attempt))
 
     def ring(self, now: float, is_here: Callable[[LiveRun], bool]) -> None:
         """Do what is due."""
-        for timer in self._timers.due(now):
+        for timer in self.timers.due(now):
             run, task = timer.run, timer.task
             if not is_here(run) or run.machine.status is not WorkflowStatus.RUNNING:
                 continue
@@ -242,7 +234,7 @@ class Performer:
     def shift(self, seconds: float) -> None:
         """The clock was set by so much: what is due moves along."""
         self._observe_at += seconds
-        self._timers.shift(seconds)
+        self.timers.shift(seconds)
         self.pending.shift(seconds)
 
     # -- dropping
@@ -261,9 +253,9 @@ class Performer:
     def clear(self) -> None:
         """Forget everything: all runs were dropped."""
         self.awaiting, self.over = [], []
-        self._timers.clear()
+        self.timers.clear()
         self.pending.take()
-        self._unseen.clear()
+        self.unseen.clear()
         self._handed_out.clear()
         self._backlog.clear()
 
@@ -277,7 +269,7 @@ class Performer:
 
     def _hand_out(self, run: LiveRun, key: AttemptKey, ready: float, now: float) -> None:
         task = key.task
-        self._unseen.add(key)
+        self.unseen.add(key)
         if not run.is_async(task):
             self._handed_out.add(key)
         try:
@@ -293,7 +285,7 @@ class Performer:
 
     def _start(self, run: LiveRun, action: Start, now: float, _receipt: Receipt | None) -> None:
         task = action.task
-        has_room = len(self._handed_out) < self._most and not self._backlog
+        has_room = len(self._handed_out) < self._most and not self._backlog.stretches
         # A retry that has waited for its time passes those that wait for a worker; async tasks wait for none.
         if has_room or task in run.backoffs or run.is_async(task):
             self._hand_out(run, run.attempt_key(task, action.attempt), now, now)
@@ -306,7 +298,7 @@ class Performer:
             run.never_begun(action.task, ready)
             return
         key = run.attempt_key(action.task, action.attempt)
-        self._unseen.discard(key)
+        self.unseen.discard(key)
         self._handed_out.discard(key)
         self._executor.cancel(key)
 
@@ -342,7 +334,7 @@ class Performer:
             self.pending.sleeping(run, action.task, action.at, now)
         else:
             run.backoffs[action.task] = action.at - now
-        self._timers.set(action.at, Timer(run, action.task))
+        self.timers.set(action.at, Timer(run, action.task))
 
     def _release(self, run: LiveRun, action: Release, _now: float, _receipt: Receipt | None) -> None:
         run.release(action.task)

@@ -47,8 +47,8 @@ def provenance() -> Provenance:
 
 
 def late_facts() -> str | None:
-    """What has become known of the code since runs began, as JSON; None: nothing yet."""
-    return _repository().facts if _repository.cache_info().currsize else None
+    """What has become known of the code since runs began, as JSON; empty: nothing will; None: nothing yet."""
+    return None if _here is None else _here.facts
 
 
 def installed(folders: Iterable[str]) -> list[str]:
@@ -78,8 +78,18 @@ def version_of(package: str, names: Iterable[str]) -> str | None:
     return next((name.removesuffix(".dist-info") for name in of_it if name.endswith(".dist-info")), None)
 
 
-@functools.cache
+_here: Repository | None = None
+"""The program's own, once it was looked for; asked with every commit."""
+
+
 def _repository() -> Repository:
+    global _here
+    if _here is None:
+        _here = _found_repository()
+    return _here
+
+
+def _found_repository() -> Repository:
     entry = sys.argv[0] if sys.argv else ""
     try:
         is_file = bool(entry) and os.path.isfile(entry)

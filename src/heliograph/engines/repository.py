@@ -26,7 +26,7 @@ class Repository:
 
     Attributes:
         commit: the id of the commit that is checked out; None: there is none, or no repository.
-        facts: what has become known in the background, as JSON; None: nothing yet.
+        facts: what has become known in the background, as JSON; empty: nothing will; None: nothing yet.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,6 +36,8 @@ class Repository:
         with contextlib.suppress(OSError, ValueError):  # not to be read is as good as not there
             self._root = _root(folder)
             self.commit = None if self._root is None else _commit(self._root)
+        if self.commit is None:
+            self.facts = ""
 
     def look_for_changes(self) -> None:
         """Ask git, in the background, whether files that it knows are changed."""
@@ -49,6 +51,7 @@ class Repository:
                 asked, cwd=self._root, capture_output=True, timeout=_GIT_SECONDS, check=True
             )
         except (OSError, subprocess.SubprocessError):  # there is no git here, or it will not say
+            self.facts = ""
             return
         self.facts = json.dumps({"git_dirty": bool(done.stdout.strip())})
 

@@ -17,7 +17,7 @@ from heliograph.engines.settings import Settings
 from heliograph.engines.waiting import Waiting, found, workflow_output_now
 from heliograph.graph.plan import Plan
 from heliograph.records.context import running
-from heliograph.records.status import WorkflowStatus
+from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
 from heliograph.storage.entries import Accepted, Refused, Unstored
 from heliograph.storage.store import Store
@@ -69,7 +69,7 @@ class Session:
 
     @property
     def ray(self) -> RayEngine:
-        """The engine on Ray; connected when it is first asked for.
+        """The engine on Ray; connected when it is first asked for, and again after `ray.shutdown`.
 
         Raises:
             MissingExtraError: there is no Ray, or one that is too old.
@@ -77,7 +77,7 @@ class Session:
             ValueError: the coordinator that runs already has other limits.
         """
         with self._starting:
-            if self._ray is None:
+            if self._ray is None or not self._ray.is_connected:
                 from heliograph.engines.ray.engine import RayEngine
                 from heliograph.engines.ray.order import Limits
 
@@ -133,6 +133,15 @@ class Session:
         A process that is not connected to Ray need not be, to read what is stored.
         """
         return self.settings.engine == "ray" or (workflow.engine == "ray" and uses_ray())
+
+    def has_to_ask_ray(self, workflow: WorkflowRecord) -> bool:
+        """Whether only Ray can tell what becomes of it: a coordinator that died has another life in a moment.
+
+        Of a workflow that is over, what is stored tells all.
+        """
+        return self.settings.engine == "ray" or (
+            workflow.stored_status in ACTIVE and self.is_referred_to(workflow)
+        )
 
     @property
     def embedded(self) -> Engine | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from collections.abc import Iterator
 
 from heliograph.engines.live import LiveRun
@@ -26,30 +27,35 @@ class Timer:
 
 
 class Timers:
-    """The timers of an engine. A task costs a few hundred bytes while it waits, and no thread."""
+    """The timers of an engine. A task costs a few hundred bytes while it waits, and no thread.
+
+    Attributes:
+        next: when the next one is due, Unix seconds; infinite where there is none.
+    """
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Timer]] = []
         self._counter = itertools.count()  # of two at the same time, the older comes first
-
-    @property
-    def next(self) -> float | None:
-        """When the next one is due, Unix seconds."""
-        return self._heap[0][0] if self._heap else None
+        self.next = math.inf
 
     def set(self, at: float, timer: Timer) -> None:
         """Have it come out of `due` at a time."""
         heapq.heappush(self._heap, (at, next(self._counter), timer))
+        self.next = self._heap[0][0]
 
     def due(self, now: float) -> Iterator[Timer]:
         """Take those out whose time has come."""
-        while self._heap and self._heap[0][0] <= now:
-            yield heapq.heappop(self._heap)[2]
+        while self.next <= now:
+            timer = heapq.heappop(self._heap)[2]
+            self.next = self._heap[0][0] if self._heap else math.inf
+            yield timer
 
     def shift(self, seconds: float) -> None:
         """The clock was set: all are due as much later, so that nobody sleeps longer or shorter for it."""
         self._heap = [(at + seconds, number, timer) for at, number, timer in self._heap]
+        self.next += seconds
 
     def clear(self) -> None:
         """Forget all."""
         self._heap.clear()
+        self.next = math.inf

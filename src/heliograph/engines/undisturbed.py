@@ -39,10 +39,11 @@ def has_room() -> bool:
     >>> has_room()
     True
     """
-    with contextlib.suppress(ValueError):  # there are not so many frames
+    try:
         sys._getframe(sys.getrecursionlimit() - _ROOM)
-        return False
-    return True
+    except ValueError:  # there are not so many frames
+        return True
+    return False
 
 
 class _Deputy:

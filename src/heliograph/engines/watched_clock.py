@@ -27,7 +27,7 @@ class WatchedClock:
         """Unix seconds."""
         now = self._clock()
         jump = now - steady_seconds() - self._offset
-        if abs(jump) > _JUMP_SECONDS:
+        if not -_JUMP_SECONDS < jump < _JUMP_SECONDS:
             self._offset += jump
             self._was_set(now, jump)
         return now

@@ -21,7 +21,6 @@ from heliograph.graph.task import Task, found, module_of
 _Origin = tuple[str | None, int | None, str | None]
 
 _ORIGINS: Final[weakref.WeakKeyDictionary[FunctionType, _Origin]] = weakref.WeakKeyDictionary()
-_ASYNC: Final[weakref.WeakKeyDictionary[FunctionType, bool]] = weakref.WeakKeyDictionary()
 
 
 @record(frozen=True, slots=True)
@@ -88,25 +87,21 @@ def describe(task: Task) -> Function:
     function = task.function
     module = module_of(function)
     qualname = getattr(function, "__qualname__", type(function).__name__)
-    if _function_in(found(module, qualname)) is function:
-        payload = _by_name(module, qualname)
-    else:
+    if _function_in(found(module, qualname)) is not function:
         payload = dumps(function, f"the function of task {task.default_name!r}")
-    return Function(module, qualname, *_origin(function), payload, _is_async(function))
+        return _described(function, module, qualname, payload)
+    # Of others nobody knows whether they can be told apart by their hashes.
+    named = _named if isinstance(function, FunctionType) else _named.__wrapped__
+    return named(function, module, qualname)
 
 
-def _is_async(function: Callable[..., Any]) -> bool:
-    if not isinstance(function, FunctionType):
-        return is_coroutine_function(function)
-    known = _ASYNC.get(function)
-    if known is None:
-        known = _ASYNC[function] = is_coroutine_function(function)
-    return known
+@functools.lru_cache(_REMEMBERED)  # each of many small workflows brings the same ones
+def _named(function: Callable[..., Any], module: str, qualname: str) -> Function:
+    return _described(function, module, qualname, dumps(_Named(module, qualname), qualname))
 
 
-@functools.lru_cache(_REMEMBERED)
-def _by_name(module: str, qualname: str) -> bytes:
-    return dumps(_Named(module, qualname), qualname)
+def _described(function: Callable[..., Any], module: str, qualname: str, payload: bytes) -> Function:
+    return Function(module, qualname, *_origin(function), payload, is_coroutine_function(function))
 
 
 def is_coroutine_function(function: Callable[..., Any]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 from heliograph.errors import InputMissingError, NotPicklableError
 from heliograph.graph.foreign import node_of
@@ -135,7 +135,7 @@ class _Walk:
     names: UniqueNames = field(default_factory=UniqueNames)
 
     def of(self, dag: TaskNode) -> Plan:
-        path = [self._visit(dag)]
+        path = [_Visit(dag, *capture(dag, self.inputs))]
         on_path = {id(dag)}
         while path:
             visit = path[-1]
@@ -151,12 +151,9 @@ class _Walk:
                     f"the DAG has a cycle through {node!r}: an argument was changed after it was bound"
                 )
             if id(node) not in self.position_of:
-                path.append(self._visit(node))
+                path.append(_Visit(node, *capture(node, self.inputs)))
                 on_path.add(id(node))
         return Plan(tuple(self.functions), tuple(self.tasks))
-
-    def _visit(self, node: TaskNode) -> _Visit:
-        return _Visit(node, *capture(node, self.inputs))
 
     def _add(self, visit: _Visit) -> None:
         node = visit.node
@@ -190,6 +187,9 @@ class _Direct:
     node: TaskNode
 
 
+_PLAIN_OR_NODE: Final = PLAIN | {TaskNode}
+
+
 def capture(node: TaskNode, inputs: Inputs) -> tuple[bytes, list[TaskNode], tuple[int, ...]]:
     """A node's arguments as bytes, the nodes whose outputs they need, and which of these as references.
 
@@ -202,8 +202,11 @@ def capture(node: TaskNode, inputs: Inputs) -> tuple[bytes, list[TaskNode], tupl
     index_of: dict[int, int] = {}
     references: dict[int, None] = {}
     refused: list[Exception] = []
-    args = tuple([_own(value) for value in node.args])
-    kwargs = {name: _own(value) for name, value in node.kwargs.items()}
+    args, kwargs = node.args, node.kwargs
+    plain = not kwargs and _PLAIN_OR_NODE.issuperset(map(type, args))
+    if not plain:
+        args = tuple([_own(value) for value in args])
+        kwargs = {name: _own(value) for name, value in kwargs.items()}
 
     def place_of(value: TaskNode) -> int:
         index = index_of.get(id(value))
@@ -236,7 +239,6 @@ def capture(node: TaskNode, inputs: Inputs) -> tuple[bytes, list[TaskNode], tupl
         value = _own(value)
         return (inputs.of(value),) if isinstance(value, InputNode | InputPart) else None
 
-    plain = not kwargs and all(type(value) in PLAIN or type(value) is TaskNode for value in args)
     if node.task.refers:
         args = tuple([_Direct(value) if type(value) is TaskNode else value for value in args])
         kwargs = {

@@ -61,7 +61,8 @@ class Task:
         Raises:
             TypeError: the function does not take these arguments.
         """
-        if kwargs or not self._takes_positional(len(args)):
+        least, most = self._positional
+        if kwargs or not least <= len(args) <= most:
             self._check(args, kwargs)
         return TaskNode(self, self._options, args, kwargs)
 
@@ -107,10 +108,6 @@ class Task:
                 most += 1
                 least += parameter.default is parameter.empty
         return (least, most) if self._signature else (0, float("inf"))
-
-    def _takes_positional(self, count: int) -> bool:
-        least, most = self._positional
-        return least <= count <= most
 
     def _check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self._signature is None:

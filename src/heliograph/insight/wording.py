@@ -1,8 +1,10 @@
-"""Numbers as people read them."""
+"""Numbers, and names of types, as people read them."""
 
 from __future__ import annotations
 
 from typing import Final
+
+from heliograph.records import type_names
 
 NOTHING: Final = "-"
 
@@ -47,3 +49,12 @@ def size(count: int | None) -> str:
             return f"{amount:.1f} {unit}" if unit != "B" and amount < 9.95 else f"{amount:.0f} {unit}"
         amount /= 1000
     return f"{amount:.1f} TB"
+
+
+def type_name(stored: str) -> str:
+    """A type, by the name that its users know it by.
+
+    >>> type_name("builtins.OSError")
+    'OSError'
+    """
+    return type_names.said(stored)

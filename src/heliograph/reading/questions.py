@@ -9,8 +9,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from heliograph.errors import SearchError
-from heliograph.search.expressions import And, Comparison, Condition, Not, OneOf, Or, Value
-from heliograph.search.fields import FieldAsked, FieldKind, asked, check
+from heliograph.records import type_names
+from heliograph.search.expressions import And, Comparison, Condition, Not, OneOf, Operator, Or, Value
+from heliograph.search.fields import TYPES, FieldAsked, FieldKind, asked, check
 from heliograph.search.language import read, read_name
 from heliograph.storage.searching.places import Place
 
@@ -43,7 +44,7 @@ def numbers(given: Sequence[str], tasks: bool) -> list[FieldAsked]:
 
 
 def condition(where: Condition | str | None, tasks: bool) -> Condition | None:
-    """What has to hold, times in Unix seconds; None: nothing.
+    """What has to hold, times in Unix seconds and types by their whole names; None: nothing.
 
     Raises:
         SearchError: it can't be asked.
@@ -59,23 +60,33 @@ def condition(where: Condition | str | None, tasks: bool) -> Condition | None:
     elif not isinstance(where, Condition):
         raise TypeError(f"where must be a condition, or text that says one, not {where!r:.200}")
     check(where, tasks, text)
-    return _timed(where, tasks, text)
+    return _as_stored(where, tasks, text)
 
 
-def _timed(condition: Condition, tasks: bool, text: str | None) -> Condition:
-    """The condition with times, where they were written as text, in Unix seconds."""
+def _as_stored(condition: Condition, tasks: bool, text: str | None) -> Condition:
+    """The condition with times and types as they are stored, where people write them otherwise."""
     match condition:
         case And(parts):
-            return And(tuple(_timed(part, tasks, text) for part in parts))
+            return And(tuple(_as_stored(part, tasks, text) for part in parts))
         case Or(parts):
-            return Or(tuple(_timed(part, tasks, text) for part in parts))
+            return Or(tuple(_as_stored(part, tasks, text) for part in parts))
         case Not(part):
-            return Not(_timed(part, tasks, text))
-        case Comparison(name, _, value, at) if asked(name, tasks).kind is FieldKind.TIME:
-            return replace(condition, value=_seconds(value, text, at))
-        case OneOf(name, values, at) if asked(name, tasks).kind is FieldKind.TIME:
-            return replace(condition, values=tuple(_seconds(value, text, at) for value in values))
+            return Not(_as_stored(part, tasks, text))
+        case Comparison(name, operator, value, at):
+            return replace(condition, value=_value(asked(name, tasks), operator, value, text, at))
+        case OneOf(name, values, at):
+            field, equal = asked(name, tasks), Operator.EQUAL
+            return replace(condition, values=tuple(_value(field, equal, one, text, at) for one in values))
     return condition
+
+
+def _value(field: FieldAsked, operator: Operator, value: Value, text: str | None, at: int | None) -> Value:
+    if field.kind is FieldKind.TIME:
+        return _seconds(value, text, at)
+    is_whole = operator in (Operator.EQUAL, Operator.UNEQUAL)
+    if field.name in TYPES and is_whole and isinstance(value, str):
+        return type_names.stored(value)
+    return value
 
 
 def _seconds(value: Value, text: str | None, at: int | None) -> Value:

@@ -6,6 +6,7 @@ import functools
 import json
 from typing import Any, Final
 
+from heliograph.errors import StorageCorruptError
 from heliograph.records.attempt import (
     AttemptRecord,
     Failure,
@@ -35,7 +36,7 @@ def workflow_metadata(record: WorkflowRecord, storage: str) -> dict[str, Any]:
         "name": record.name,
         "status": record.status,
         "task_options": _options(record.output_options),
-        "user_metadata": _json(record.user_metadata)[0],
+        "user_metadata": _user_metadata(record.user_metadata),
         "progress": {
             "done": progress.get(TaskStatus.SUCCESSFUL, 0),
             "total": sum(progress.values()),
@@ -90,7 +91,7 @@ def task_metadata(record: TaskRecord) -> dict[str, Any]:
         "task_id": record.task_id,
         "status": record.status,
         "task_options": _options(record.options),
-        "user_metadata": json.loads(record.user_metadata),
+        "user_metadata": _user_metadata(record.user_metadata),
         "workflow_refs": list(record.upstream),
         "function": _function(record.function),
         "reused": record.reused_in is not None and record.status is TaskStatus.SUCCESSFUL,
@@ -132,6 +133,16 @@ def attempt_metadata(record: AttemptRecord, before: AttemptRecord | None = None)
         "durations": durations(record.phases, record.backoff),
         "resources": _resources(record.resources),
     }
+
+
+def _user_metadata(stored: str) -> dict[str, Any]:
+    try:
+        given: dict[str, Any] = _json(stored)[0]
+    except ValueError as error:
+        raise StorageCorruptError(
+            f"stored metadata can't be understood ({error}): {stored[:100]!r}"
+        ) from error
+    return given
 
 
 def _options(stored: str) -> dict[str, Any]:

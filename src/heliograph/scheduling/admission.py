@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 
 from heliograph.records.status import WorkflowStatus
 
@@ -31,7 +31,7 @@ class Admission:
         self._most_pending = pending
         self._running: set[int] = set()
         self._pending: deque[int] = deque()
-        self._taken: Counter[WorkflowStatus] = Counter()
+        self._taken = {WorkflowStatus.RUNNING: 0, WorkflowStatus.PENDING: 0}
 
     @property
     def is_limited(self) -> bool:

@@ -25,7 +25,7 @@ What is over leaves memory: all that is kept of a task then is its status.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -62,6 +62,9 @@ from heliograph.scheduling.retry import backoff, is_retried
 from heliograph.scheduling.standing import Standing, TaskState
 from heliograph.scheduling.transitions import TASK_MOVES, IllegalMoveError, initial_status
 
+Do = Callable[[Action], None]
+"""Takes what is to be done, in order."""
+
 
 class Machine(Standing):
     """The state of one run, moved only by `handle`.
@@ -88,51 +91,57 @@ class Machine(Standing):
         Raises:
             IllegalMoveError: the event can't follow what was told before; the state is unchanged.
         """
-        return list(_HANDLERS[type(event)](self, event))
+        actions: list[Action] = []
+        _HANDLERS[type(event)](self, event, actions.append)
+        return actions
 
     # -- the handlers, one an event
 
-    def _submitted(self, event: Submitted) -> Iterator[Action]:
+    def _submitted(self, event: Submitted, do: Do) -> None:
         if self.status is not WorkflowStatus.PENDING:
             raise IllegalMoveError(f"submitted, and the run is {self.status} already")
         self.status = WorkflowStatus.RUNNING
         self._output = len(event.tasks) - 1 if event.output is None else event.output
         done = event.stored | event.unkept
         self._status = [
-            TaskStatus.SUCCESSFUL if task in done else _unbegun(rule, event.resumed)
+            TaskStatus.SUCCESSFUL
+            if task in done
+            else TaskStatus.PENDING  # what its row says after a claim
+            if event.resumed
+            else initial_status(rule.upstream)
             for task, rule in enumerate(event.tasks)
         ]
         for status in self._status:
             self._counts[status] = self._counts.get(status, 0) + 1
         wanted = needs(event.tasks, self._output, event.stored, event.unkept)
         for task in wanted.ended:
-            yield self._move(task, TaskStatus.CANCELED)
-        yield from self._wake(wanted, event)
+            do(self._move(task, TaskStatus.CANCELED))
+        self._wake(wanted, event, do)
         if not wanted.tasks:
-            yield self._finish(WorkflowStatus.SUCCESSFUL)
+            do(self._finish(WorkflowStatus.SUCCESSFUL))
 
-    def _started(self, event: Started) -> Iterator[Action]:
+    def _started(self, event: Started, do: Do) -> None:
         if self._live.get(event.task) == event.attempt and self._status[event.task] is TaskStatus.READY:
-            yield self._move(event.task, TaskStatus.RUNNING)
+            do(self._move(event.task, TaskStatus.RUNNING))
 
-    def _succeeded(self, event: Succeeded) -> Iterator[Action]:
+    def _succeeded(self, event: Succeeded, do: Do) -> None:
         if self._end(event.task, event.attempt):
-            yield Close(event.task, event.attempt, AttemptStatus.SUCCESSFUL)
-            yield from self._deliver(event.task, caught=False)
+            do(Close(event.task, event.attempt, AttemptStatus.SUCCESSFUL))
+            self._deliver(event.task, do, caught=False)
 
-    def _continued(self, event: Continued) -> Iterator[Action]:
+    def _continued(self, event: Continued, do: Do) -> None:
         task = event.task
         if not self._end(task, event.attempt):
             return
-        yield Close(task, event.attempt, AttemptStatus.SUCCESSFUL)
+        do(Close(task, event.attempt, AttemptStatus.SUCCESSFUL))
         rule, first = self._states[task].rule, len(self._status)
         if rule.delivers_to is None or rule.options.catch_exceptions:
             frame = task
-            yield self._move(task, TaskStatus.WAITING)
+            do(self._move(task, TaskStatus.WAITING))
         else:  # a tail call: the frame it would deliver to waits for the new tasks instead
             frame = rule.delivers_to
-            yield self._move(task, TaskStatus.SUCCESSFUL)
-            yield from self._let_go(task)
+            do(self._move(task, TaskStatus.SUCCESSFUL))
+            self._let_go(task, do)
         last = first + len(event.tasks) - 1
         self._delegates[frame] = last
         for number, new in enumerate(event.tasks, first):
@@ -143,58 +152,58 @@ class Machine(Standing):
             self._status.append(status)
             self._counts[status] = self._counts.get(status, 0) + 1
         self._link(range(first, last + 1))
-        yield Expand(task, frame, first)
+        do(Expand(task, frame, first))
 
-    def _expanded(self, event: Expanded) -> Iterator[Action]:
+    def _expanded(self, event: Expanded, do: Do) -> None:
         if self.status is not WorkflowStatus.RUNNING:
             return
         # Tasks whose frame ended meanwhile are gone.
         for task in range(event.first, event.first + event.count):
             if task in self._states and not self._states[task].missing:
-                yield from self._begin(task, event.now)
+                self._begin(task, event.now, do)
 
-    def _failed(self, event: Failed) -> Iterator[Action]:
+    def _failed(self, event: Failed, do: Do) -> None:
         task = event.task
         if not self._end(task, event.attempt):
             return
         state = self._states[task]
-        yield Close(task, event.attempt, AttemptStatus.FAILED)
+        do(Close(task, event.attempt, AttemptStatus.FAILED))
         if is_retried(state.rule.options, state.tries, event.died, event.lineage):
-            yield from self._retry(task, event)
+            self._retry(task, event, do)
             return
         catcher = self.catcher(task)
         if catcher == task:
-            yield from self._deliver(task, caught=True)
+            self._deliver(task, do, caught=True)
             return
-        yield self._move(task, TaskStatus.FAILED)
+        do(self._move(task, TaskStatus.FAILED))
         if catcher is None:
-            yield from self._stop(self._live)
+            self._stop(self._live, do)
             for other in self._states:  # what waits; or is READY, and its continuation not committed
                 if self._status[other] in (TaskStatus.WAITING, TaskStatus.READY):
-                    yield self._move(other, TaskStatus.CANCELED)
-            yield self._finish(WorkflowStatus.FAILED, task)
+                    do(self._move(other, TaskStatus.CANCELED))
+            do(self._finish(WorkflowStatus.FAILED, task))
         else:
-            yield from self._end_within(catcher)
-            yield from self._deliver(catcher, caught=True)
+            self._end_within(catcher, do)
+            self._deliver(catcher, do, caught=True)
 
-    def _damaged(self, event: Damaged) -> Iterator[Action]:
+    def _damaged(self, event: Damaged, do: Do) -> None:
         task, source = event.task, event.source
         if not self._end(task, event.attempt):
             return
         state = self._states[task]
         state.tries -= 1  # it is no fault of its own
-        yield Close(task, event.attempt, AttemptStatus.FAILED)
+        do(Close(task, event.attempt, AttemptStatus.FAILED))
         # Else another one found that out before; or the attempt had the old one, and there is a new one.
         if self.is_stored(source) and source not in self._remade[state.seen :]:
-            yield self._reset(task)
-            yield from self._make_again(event)
+            do(self._reset(task))
+            self._make_again(event, do)
         else:
-            yield from self._again(task)
+            self._again(task, do)
 
-    def _make_again(self, event: Damaged) -> Iterator[Action]:
+    def _make_again(self, event: Damaged, do: Do) -> None:
         source = event.source
         self._remade.append(source)
-        yield Forget(source)
+        do(Forget(source))
         waiting: list[int] = []
         for user, state in self._states.items():
             if count := state.rule.upstream.count(source) * (not self.is_stored(user)):
@@ -202,9 +211,9 @@ class Machine(Standing):
                 waiting += [user] * count
         self._states[source].dependents += tuple(waiting)
         there = event.stored.union(self._states) - {source}
-        yield from self._wake(needs(event.tasks, source, there), event)
+        self._wake(needs(event.tasks, source, there), event, do)
 
-    def _task_stored(self, event: Stored) -> Iterator[Action]:
+    def _task_stored(self, event: Stored, do: Do) -> None:
         task = event.task
         if task not in self._asked:
             raise IllegalMoveError(f"task {task} is {self._status[task]}: it can't be stored now")
@@ -222,34 +231,34 @@ class Machine(Standing):
                 if not waiting.missing and self._status[dependent] is TaskStatus.PENDING:
                     ready.append(dependent)
         for dependent in ready:
-            yield from self._make_ready(dependent)
-            yield from self._begin(dependent, event.now)
-        yield from self._let_go(task)
+            self._make_ready(dependent, do)
+            self._begin(dependent, event.now, do)
+        self._let_go(task, do)
 
-    def _due(self, event: Due) -> Iterator[Action]:
+    def _due(self, event: Due, do: Do) -> None:
         task = event.task
         if self.status is not WorkflowStatus.RUNNING or self._status[task] is not TaskStatus.WAITING:
             return
         if task in self._delegates:  # it waits for that, and no more for a time
             return
         if self._states[task].rule.options.sleep is None:  # the delay before another attempt
-            yield from self._again(task)
+            self._again(task, do)
         elif self._end(task, self._states[task].attempts):
-            yield Close(task, self._states[task].attempts, AttemptStatus.SUCCESSFUL)
-            yield from self._deliver(task, caught=False)
+            do(Close(task, self._states[task].attempts, AttemptStatus.SUCCESSFUL))
+            self._deliver(task, do, caught=False)
 
-    def _canceled(self, _event: Canceled) -> Iterator[Action]:
+    def _canceled(self, _event: Canceled, do: Do) -> None:
         if self.status not in (WorkflowStatus.RUNNING, WorkflowStatus.PENDING):
             return
-        yield from self._stop(self._live)
+        self._stop(self._live, do)
         for task, status in enumerate(self._status):
             if status not in TASK_OVER:
                 self._set(task, TaskStatus.CANCELED)  # stored so with the cancellation
-        yield self._finish(WorkflowStatus.CANCELED)
+        do(self._finish(WorkflowStatus.CANCELED))
 
     # -- what the handlers have in common
 
-    def _wake(self, wanted: Needs, event: Submitted | Damaged) -> Iterator[Action]:
+    def _wake(self, wanted: Needs, event: Submitted | Damaged, do: Do) -> None:
         """Wake tasks whose outputs are needed and not there."""
         self._delegates |= wanted.delegates
         attempts, due = dict(event.attempts), dict(event.due)
@@ -264,20 +273,20 @@ class Machine(Standing):
             self._states[task].attempts = max(self._states[task].attempts, attempts.get(task, 0))
             self._states[task].due = due.get(task)
             if self._status[task] is TaskStatus.SUCCESSFUL:  # its output is not there: it has to run again
-                yield self._reset(task)
+                do(self._reset(task))
             for upstream in rule.upstream:
                 if upstream not in self._states:
                     self._states[upstream] = TaskState(event.tasks[upstream])
         self._link(wanted.tasks)
         for frame in wanted.delegates:
-            yield self._move(frame, TaskStatus.WAITING)
+            do(self._move(frame, TaskStatus.WAITING))
         ready = [
             task for task in wanted.tasks if not self._states[task].missing and task not in wanted.delegates
         ]
         for task in ready:
-            yield from self._make_ready(task)
+            self._make_ready(task, do)
         for task in ready:
-            yield from self._begin(task, event.now)
+            self._begin(task, event.now, do)
 
     def _link(self, tasks: Iterable[int]) -> None:
         """Tasks take the outputs of their upstream tasks; for those that are not there they wait."""
@@ -292,22 +301,22 @@ class Machine(Standing):
         for upstream, dependents in waiting.items():
             self._states[upstream].dependents += tuple(dependents)
 
-    def _make_ready(self, task: int) -> Iterator[Action]:
+    def _make_ready(self, task: int, do: Do) -> None:
         if self._status[task] is not TaskStatus.READY:  # a plan's first tasks are stored as READY
-            yield self._move(task, TaskStatus.READY)
+            do(self._move(task, TaskStatus.READY))
 
-    def _begin(self, task: int, now: float) -> Iterator[Action]:
+    def _begin(self, task: int, now: float, do: Do) -> None:
         """Start a ready task, or put it to sleep if that is what it is for."""
         state = self._states[task]
         seconds = state.rule.options.sleep
         if seconds is None:
-            yield self._start(task)
+            do(self._start(task))
             return
         state.due = now + seconds if state.due is None else state.due
         state.attempts += 1
         self._live[task] = state.attempts
-        yield self._move(task, TaskStatus.WAITING)
-        yield Wake(task, state.due, lasting=True)
+        do(self._move(task, TaskStatus.WAITING))
+        do(Wake(task, state.due, lasting=True))
 
     def _start(self, task: int) -> Start:
         state = self._states[task]
@@ -317,21 +326,21 @@ class Machine(Standing):
         self._live[task] = state.attempts
         return Start(task, state.attempts)
 
-    def _retry(self, task: int, event: Failed) -> Iterator[Action]:
+    def _retry(self, task: int, event: Failed, do: Do) -> None:
         state = self._states[task]
         delay = backoff(state.rule.options, state.tries, event.jitter)
         if delay:
-            yield self._move(task, TaskStatus.WAITING)
-            yield Wake(task, event.now + delay)
+            do(self._move(task, TaskStatus.WAITING))
+            do(Wake(task, event.now + delay))
             return
-        yield from self._again(task)
+        self._again(task, do)
 
-    def _again(self, task: int) -> Iterator[Action]:
+    def _again(self, task: int, do: Do) -> None:
         if self._states[task].missing:  # an input was damaged, and is being made again
-            yield self._reset(task)
+            do(self._reset(task))
             return
-        yield from self._make_ready(task)
-        yield self._start(task)
+        self._make_ready(task, do)
+        do(self._start(task))
 
     def _end(self, task: int, attempt: int) -> bool:
         """Whether the attempt was live; it is not any more."""
@@ -340,20 +349,20 @@ class Machine(Standing):
         del self._live[task]
         return True
 
-    def _deliver(self, task: int, caught: bool) -> Iterator[Action]:
+    def _deliver(self, task: int, do: Do, caught: bool) -> None:
         """The task has an output: it is that of the frame it stands for, and of the one around that."""
         while (frame := self._states[task].rule.delivers_to) is not None:
-            yield self._move(task, TaskStatus.SUCCESSFUL)
-            yield from self._let_go(task)
+            do(self._move(task, TaskStatus.SUCCESSFUL))
+            self._let_go(task, do)
             del self._delegates[frame]
             task = frame
         self._set(task, TaskStatus.SUCCESSFUL)
         self._asked.add(task)
-        yield Checkpoint(task, self.keeps(task), caught)
+        do(Checkpoint(task, self.keeps(task), caught))
         if task == self._output:
-            yield self._finish(WorkflowStatus.SUCCESSFUL)
+            do(self._finish(WorkflowStatus.SUCCESSFUL))
 
-    def _let_go(self, task: int) -> Iterator[Action]:
+    def _let_go(self, task: int, do: Do) -> None:
         """A task is over: what it took is needed once less, and it leaves memory if nobody takes its own."""
         state = self._states[task]
         for upstream in state.rule.upstream:
@@ -361,23 +370,23 @@ class Machine(Standing):
             source.users -= 1
             if not source.users:
                 del self._states[upstream]
-                yield Release(upstream)
+                do(Release(upstream))
         if not state.users and task != self._output:
             del self._states[task]
-            yield Release(task)
+            do(Release(task))
 
-    def _end_within(self, frame: int) -> Iterator[Action]:
+    def _end_within(self, frame: int, do: Do) -> None:
         """End all tasks of a frame's continuation: somebody's exception is its output now."""
         within = [task for task in self._states if self._is_within(task, frame)]
-        yield from self._stop([task for task in within if task in self._live])
+        self._stop([task for task in within if task in self._live], do)
         del self._delegates[frame]
         for task in within:
             if self._status[task] not in TASK_OVER:
-                yield self._move(task, TaskStatus.CANCELED)
+                do(self._move(task, TaskStatus.CANCELED))
             self._delegates.pop(task, None)
         for task in within:
             del self._states[task]
-            yield Release(task)
+            do(Release(task))
 
     def _is_within(self, task: int, frame: int) -> bool:
         around = self._states[task].rule.frame
@@ -385,13 +394,13 @@ class Machine(Standing):
             around = self._states[around].rule.frame
         return around is not None
 
-    def _stop(self, tasks: Iterable[int]) -> Iterator[Action]:
+    def _stop(self, tasks: Iterable[int], do: Do) -> None:
         for task in sorted(tasks):
             attempt = self._live.pop(task)
             if self._status[task] is not TaskStatus.WAITING:  # a sleep has no worker to stop
-                yield Stop(task, attempt)
-            yield Close(task, attempt, AttemptStatus.CANCELED)
-            yield self._move(task, TaskStatus.CANCELED)
+                do(Stop(task, attempt))
+            do(Close(task, attempt, AttemptStatus.CANCELED))
+            do(self._move(task, TaskStatus.CANCELED))
 
     def _finish(self, status: WorkflowStatus, failed: int | None = None) -> Finish:
         self.status = status
@@ -417,7 +426,7 @@ class Machine(Standing):
         self._counts[status] = self._counts.get(status, 0) + 1
 
 
-_HANDLERS: Final[Mapping[type, Callable[[Machine, Any], Iterator[Action]]]] = {
+_HANDLERS: Final[Mapping[type, Callable[[Machine, Any, Do], None]]] = {
     Submitted: Machine._submitted,
     Started: Machine._started,
     Succeeded: Machine._succeeded,
@@ -429,8 +438,3 @@ _HANDLERS: Final[Mapping[type, Callable[[Machine, Any], Iterator[Action]]]] = {
     Due: Machine._due,
     Canceled: Machine._canceled,
 }
-
-
-def _unbegun(rule: TaskRule, resumed: bool) -> TaskStatus:
-    """What the row of a task says that has not been successful: after a claim, PENDING."""
-    return TaskStatus.PENDING if resumed else initial_status(rule.upstream)

@@ -95,6 +95,8 @@ TASK_FIELDS: Final[Mapping[str, FieldKind]] = {
 }
 """Of tasks; ``stats``, ``error`` and ``worker`` are those of their last attempts."""
 
+TYPES: Final = frozenset({"error.type", "output.type"})
+"""Fields that have the name of a type."""
 METADATA: Final = "user_metadata"
 OF_WORKFLOW: Final = "workflow"
 

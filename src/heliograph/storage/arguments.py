@@ -33,7 +33,7 @@ def place_arguments(
     Raises:
         StorageError: they can't be written.
     """
-    if all(len(planned.arguments) <= INLINE_LIMIT for planned in plan.tasks):
+    if max([len(planned.arguments) for planned in plan.tasks]) <= INLINE_LIMIT:
         return plan, tuple([_inline(planned.arguments) for planned in plan.tasks]), None
     part = folder or f"submitted-{uuid.uuid4().hex}"
     put = functools.cache(lambda data: values.put(data, part))  # the same for many tasks is written once

@@ -49,16 +49,18 @@ def run_story(changes: RunChanges, said: Sequence[Sequence[Any]]) -> str:
     first: list[str] = []
     last: list[str] = []
     if changes.started is not None:
-        first.append(f'["run",{changes.run},"{WorkflowStatus.RUNNING.value}"]')
-    first += [f'["added",{one.first},{len(one.plan.tasks)}]' for one in changes.expansions]
+        first.append(f'["run",{changes.run},"{WorkflowStatus.RUNNING!s}"]')
+    if changes.expansions:
+        first += [f'["added",{one.first},{len(one.plan.tasks)}]' for one in changes.expansions]
     for status, tasks in groupby(changes.tasks, changes.tasks.__getitem__):
         numbers = [str(task) for task in tasks]
         what = f'"task",{numbers[0]}' if len(numbers) == 1 else f'"tasks",[{",".join(numbers)}]'
         (last if status in TASK_OVER else first).append(f'[{what},"{status!s}"]')
-    first += [json.dumps(item) for item in said]
+    if said:
+        first += [json.dumps(item) for item in said]
     for (task, attempt), entry in changes.attempts.items():
         if entry.status not in (AttemptStatus.RUNNING, AttemptStatus.SUCCESSFUL):
-            first.append(f'["attempt",{task},{attempt},"{entry.status.value}"]')
+            first.append(f'["attempt",{task},{attempt},"{entry.status!s}"]')
     if changes.ending is not None:
-        last.append(f'["run",{changes.run},"{changes.ending.status.value}"]')
+        last.append(f'["run",{changes.run},"{changes.ending.status!s}"]')
     return f"[{','.join(first + last)}]"

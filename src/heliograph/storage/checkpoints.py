@@ -68,8 +68,9 @@ class Checkpoints:
         upstream: dict[int, list[int]] = defaultdict(list)
         of_workflow = {"of_workflow": key}
         with self._database.snapshot() as connection:
-            for need in self._statements.needs.ask(connection, **of_workflow):
-                upstream[need.task].append(need.upstream)
+            needs = self._statements.needs.ask(connection, **of_workflow).columns(("task", "upstream"))
+            for task, needed in zip(*needs.values(), strict=True):
+                upstream[task].append(needed)
             tasks = self._statements.tasks.ask(connection, **of_workflow).all()
             output = self._statements.output_task.ask(connection, of_key=key).scalar_one()
             functions = self._statements.functions.ask(connection, **of_workflow).all()
@@ -77,29 +78,38 @@ class Checkpoints:
             attempts = tuple(
                 (row.task, row.attempts) for row in self._statements.attempts.ask(connection, **of_workflow)
             )
-        return StoredPlan(
-            task_ids=tuple(row.task_id for row in tasks),
-            functions=tuple(row.function for row in tasks),
-            rules=tuple(
-                TaskRule(
-                    tuple(upstream.get(task, ())),
-                    rows.options_of(row.task_id, row.options, row.user_metadata),
-                    row.frame,
-                    row.delivers_to,
-                )
-                for task, row in enumerate(tasks)
-            ),
-            payloads=tuple(
-                (f"{row.module}.{row.qualname}", bytes(row.payload), bool(row.is_async)) for row in functions
-            ),
-            stored=stored,
-            unkept=frozenset(
-                task for task, row in enumerate(tasks) if row.status == TaskStatus.SUCCESSFUL
-            ).difference(stored),
-            attempts=attempts,
-            due=tuple((task, row.due) for task, row in enumerate(tasks) if row.due is not None),
-            output=output,
-        )
+            rows.check_numbers(
+                len(tasks),
+                len(functions),
+                calls=[row.function for row in tasks],
+                earlier=[[row.frame for row in tasks], [row.delivers_to for row in tasks]],
+                needs=(needs["task"], needs["upstream"]),
+                named=([output], list(stored), [task for task, _ in attempts]),
+            )
+            return StoredPlan(
+                task_ids=tuple(row.task_id for row in tasks),
+                functions=tuple(row.function for row in tasks),
+                rules=tuple(
+                    TaskRule(
+                        tuple(upstream.get(task, ())),
+                        rows.options_of(row.task_id, row.options, row.user_metadata),
+                        row.frame,
+                        row.delivers_to,
+                    )
+                    for task, row in enumerate(tasks)
+                ),
+                payloads=tuple(
+                    (f"{row.module}.{row.qualname}", bytes(row.payload), bool(row.is_async))
+                    for row in functions
+                ),
+                stored=stored,
+                unkept=frozenset(
+                    task for task, row in enumerate(tasks) if row.status == TaskStatus.SUCCESSFUL
+                ).difference(stored),
+                attempts=attempts,
+                due=tuple((task, row.due) for task, row in enumerate(tasks) if row.due is not None),
+                output=output,
+            )
 
     def arguments(self, key: int, task: int) -> StoredValue | None:
         """A task's arguments."""
@@ -124,6 +134,8 @@ class Checkpoints:
         with self._database.read() as connection:
             row = self._statements.number.ask(connection, of_workflow=key, of_task_id=task_id).first()
             while row is not None and row.delivers_to is not None:
+                if row.delivers_to >= row.task:
+                    raise LookupError("a task of a continuation belongs to one that comes later")
                 row = self._statements.by_number.ask(
                     connection, of_workflow=key, of_task=row.delivers_to
                 ).first()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable
 from typing import Final
@@ -47,9 +48,9 @@ class ServerClock:
         self._offset, self._asked_at = told - (before + after) / 2, after
 
 
-def steady_seconds() -> float:
-    """Seconds by a clock that nobody sets, and that goes on while the machine sleeps, if there is one."""
-    return time.monotonic() if _BOOT_CLOCK is None else time.clock_gettime(_BOOT_CLOCK)
-
-
-_BOOT_CLOCK: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)
+steady_seconds: Final[Callable[[], float]] = (
+    functools.partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+    if hasattr(time, "CLOCK_BOOTTIME")
+    else time.monotonic
+)
+"""Seconds by a clock that nobody sets, and that goes on while the machine sleeps, if there is one."""

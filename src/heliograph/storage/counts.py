@@ -20,23 +20,14 @@ from heliograph.storage.rendered import statements
 _SHARDS: Final = 32
 
 
-class Tally:
-    """What one transaction changes.
-
-    Attributes:
-        more: by how many there are more of each status.
-    """
-
-    __slots__ = ("more",)
-
-    def __init__(self) -> None:
-        self.more: dict[WorkflowStatus, int] = {}
+class Tally(dict[WorkflowStatus, int]):
+    """What one transaction changes: by how many there are more of each status."""
 
     def move(self, before: WorkflowStatus | None, after: WorkflowStatus | None) -> None:
         """A workflow's stored status changed; None: it was not stored before, or is not any more."""
         for status, more in ((before, -1), (after, 1)):
             if status is not None and status not in ACTIVE:
-                self.more[status] = self.more.get(status, 0) + more
+                self[status] = self.get(status, 0) + more
 
 
 class Counts:
@@ -53,7 +44,7 @@ class Counts:
     def add(self, connection: Connection, tally: Tally) -> None:
         """Count what a transaction changed: the last that it does."""
         # In order, so that of two in one shard neither has what the other one waits for.
-        changed = sorted((status.value, more) for status, more in tally.more.items() if more)
+        changed = sorted([(str(status), more) for status, more in tally.items() if more])
         if changed:
             self._statements.add.put(connection, [(self._shard, status, more) for status, more in changed])
 

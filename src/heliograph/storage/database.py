@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
-from heliograph.errors import StorageError, StorageUnreachableError
+from heliograph.errors import StorageCorruptError, StorageError, StorageUnreachableError, WorkflowError
 from heliograph.storage.backend import Backend, UndoneError
 from heliograph.storage.connection import Connection
 from heliograph.storage.location import Location
@@ -28,6 +28,10 @@ _TRIES: Final = 5
 _PATIENCE_SECONDS: Final = 30.0
 """How long a server may be away until that is an error."""
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
+_NOT_UNDERSTOOD: Final = (LookupError, TypeError, ValueError, OverflowError, AttributeError, AssertionError)
+"""What is raised where a row is not one that heliograph wrote."""
+_OTHERS_FAULT: Final = (WorkflowError, UnicodeEncodeError)
+"""Of these, what is raised for another reason: a question that can't be asked."""
 
 
 class Database:
@@ -56,11 +60,11 @@ class Database:
 
     def read(self) -> AbstractContextManager[Connection]:
         """A connection on which each statement sees a snapshot of its own."""
-        return Reading(self._backend, self._translate)
+        return Reading(self._backend, self._translate_reading)
 
     def snapshot(self) -> AbstractContextManager[Connection]:
         """A connection on which all statements see the same moment."""
-        return Snapshot(self._backend, self._translate)
+        return Snapshot(self._backend, self._translate_reading)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -87,24 +91,23 @@ class Database:
         Raises:
             NotAsHopedError: what it expected of its statements did not come true; nothing is written.
         """
-        for _ in range(_TRIES - 1):
+        tries = _TRIES
+        while True:
+            tries -= 1
             try:
-                return self._written_once(work, hopes)
+                # As `write`, without what a context manager costs: each step of a chain waits for this.
+                with self._writing:
+                    connection = self._begun(hopes)
+                    try:
+                        done = work(connection)
+                        self._backend.commit(connection)
+                    except BaseException as error:
+                        self._undo(connection, error)
+                        raise
+                    return done
             except UndoneError:
-                continue
-        return self._written_once(work, hopes)
-
-    def _written_once(self, work: Callable[[Connection], T], hopes: bool) -> T:
-        # As `write`, without what a context manager costs: each step of a chain of tasks waits for this.
-        with self._writing:
-            connection = self._begun(hopes)
-            try:
-                done = work(connection)
-                self._backend.commit(connection)
-            except BaseException as error:
-                self._undo(connection, error)
-                raise
-            return done
+                if not tries:
+                    raise
 
     def _begun(self, hopes: bool = False) -> Connection:
         """The writer, in a transaction."""
@@ -279,8 +282,19 @@ class Database:
                 raise self._backend.translated(error.orig) from error
             case self._backend.driver_error():
                 raise self._backend.translated(error) from error
+            case UnicodeDecodeError():  # what SQLite says of a damaged schema holds pieces of it
+                raise StorageCorruptError(f"storage {self.location.shown}: {error}") from error
             case OSError():
                 raise StorageError(f"storage {self.location.shown}: {error.strerror or error}") from error
+
+    def _translate_reading(self, error: BaseException) -> None:
+        """As `_translate`; and what is read is turned into records there, so one that can't be is damaged."""
+        self._translate(error)
+        if isinstance(error, _NOT_UNDERSTOOD) and not isinstance(error, _OTHERS_FAULT):
+            raise StorageCorruptError(
+                f"storage {self.location.shown}: what is stored there can't be understood "
+                f"({type(error).__name__}: {error}). Put a backup in its place."
+            ) from error
 
 
 class _Room(Protocol):

@@ -105,7 +105,7 @@ class Journal:
         owner: the engine that writes.
         clock: gives Unix seconds.
         lease_clock: gives those that leases are measured by.
-        facts: what becomes known of the owner's code only later, as JSON; None: nothing yet.
+        facts: what becomes known of the owner's code only later, as JSON; empty: nothing; None: nothing yet.
     """
 
     def __init__(
@@ -152,20 +152,12 @@ class Journal:
         return committed
 
     def _commit_here(self, batch: Batch) -> tuple[Committed, bool]:
-        if not _is_small(batch):
-            return self._database.written(partial(self._store, batch=batch))
         began = steady_seconds()
-        if began < self._crowded_until and (hopes := self._hopes_for(batch, _MOST_HOPED)) is not None:
+        is_crowded = began < self._crowded_until
+        if is_crowded and _is_small(batch) and (hopes := self._hopes_for(batch, _MOST_HOPED)) is not None:
             with contextlib.suppress(NotAsHopedError):
                 return self._database.written(partial(self._store, batch=batch, hopes=hopes), hopes=True)
-
-        def store(connection: Connection) -> tuple[Committed, bool]:
-            stored = self._store(connection, batch)
-            if (now := steady_seconds()) - began > _CROWDED_SECONDS:
-                self._crowded_until = now + _CROWDED_FOR_SECONDS
-            return stored
-
-        return self._database.written(store)
+        return self._database.written(partial(self._store, batch=batch, began=began))
 
     def _commit_remotely(self, batch: Batch) -> tuple[Committed, bool]:
         if not self._registered:
@@ -231,14 +223,19 @@ class Journal:
         """Give the lease up: what this owner still has reads RESUMABLE at once."""
         if self._registered:
             with self._database.write() as connection:
-                self._find_out(connection)
+                if not self._has_facts:
+                    self._find_out(connection)
                 self._statements.renew.tell(
                     connection, {"lease_until": 0.0, "of_owner": self._owner.owner_id}
                 )
             self._database.news.tell(Word(unowned=True))
 
     def _store(
-        self, connection: Connection, batch: Batch, hopes: _Hopes | None = None
+        self,
+        connection: Connection,
+        batch: Batch,
+        hopes: _Hopes | None = None,
+        began: float | None = None,
     ) -> tuple[Committed, bool]:
         """Write a batch.
 
@@ -246,11 +243,13 @@ class Journal:
             connection: in a transaction.
             batch: what there is to write.
             hopes: that fences will hold and ids are free; where they do not, the transaction is undone.
+            began: by the steady clock, where it matters how long the statements take.
         """
         if self._is_remote:  # else who writes has locked all there is
             self._lock(connection, batch)
-        self._renew(connection, batch)
-        found_out = self._find_out(connection)
+        if batch.lease_until is not None or not self._registered:
+            self._renew(connection, batch)
+        found_out = self._has_facts or self._find_out(connection)
         tally = Tally()
         answers = [self._enter(connection, entry, tally, hopes) for entry in batch.entries]
         if hopes is not None and answers and batch.changes:
@@ -268,8 +267,11 @@ class Journal:
             else:
                 self._write_remains(connection, changes, now)
                 lost.add((changes.key, changes.run))
-        if tally.more:
+        if tally:
             self._counts.add(connection, tally)
+        is_slow = began is not None and steady_seconds() - began > _CROWDED_SECONDS
+        if is_slow and _is_small(batch):
+            self._crowded_until = steady_seconds() + _CROWDED_FOR_SECONDS
         return Committed(answers, frozenset(lost), names), found_out
 
     def _lock(self, connection: Connection, batch: Batch) -> None:
@@ -287,16 +289,17 @@ class Journal:
     def _renew(self, connection: Connection, batch: Batch) -> None:
         if not self._registered:
             self._statements.register.tell(connection, _owner_row(self._owner, batch.lease_until))
-        elif batch.lease_until is not None:
+        else:
             self._statements.renew.tell(
                 connection, {"lease_until": batch.lease_until, "of_owner": self._owner.owner_id}
             )
 
     def _find_out(self, connection: Connection) -> bool:
-        """Write what has become known of the owner's code, once; whether it is known."""
-        if self._has_facts or (facts := self._facts()) is None:
-            return self._has_facts
-        self._statements.find_out.tell(connection, {"code": facts, "of_owner": self._owner.owner_id})
+        """Write what has become known of the owner's code; whether there is no more to be known."""
+        if (facts := self._facts()) is None:
+            return False
+        if facts:
+            self._statements.find_out.tell(connection, {"code": facts, "of_owner": self._owner.owner_id})
         return True
 
     def _enter(
@@ -345,10 +348,10 @@ class Journal:
         write.value.put(
             connection, [rows.value_row(key, task, output, value) for task, value in changes.outputs.items()]
         )
-        said = self._reports.store(connection, key, changes.said)
+        said = self._reports.store(connection, key, changes.said) if changes.said else ()
         self._changelog.note(connection, key, changes.run, now, run_story(changes, said))
         if changes.started is not None:
-            begun = {"status": WorkflowStatus.RUNNING.value, "start_time": changes.started}
+            begun = {"status": str(WorkflowStatus.RUNNING), "start_time": changes.started}
             write.begin.tell(connection, {"of_workflow": key, "of_run": changes.run} | begun)
         if changes.ending is not None:
             write.end.tell(connection, _end_row(changes, changes.ending, now))
@@ -394,8 +397,13 @@ class Journal:
 
 def _is_small(batch: Batch) -> bool:
     """Whether it is so few rows that what their statements wait for is most of what they take."""
-    tasks = [len(entry.plan.tasks) for entry in batch.entries if isinstance(entry, Submission)]
-    return sum(tasks) + sum([len(changes.attempts) for changes in batch.changes]) < LEAST
+    count = 0
+    for entry in batch.entries:
+        if isinstance(entry, Submission):
+            count += len(entry.plan.tasks)
+    for changes in batch.changes:
+        count += len(changes.attempts)
+    return count < LEAST
 
 
 def _owner_row(owner: Owner, lease_until: float | None) -> dict[str, Any]:
@@ -407,7 +415,7 @@ def _end_row(changes: RunChanges, ending: Ending, now: float) -> dict[str, Any]:
     return {
         "of_workflow": changes.key,
         "of_run": changes.run,
-        "status": ending.status.value,
+        "status": str(ending.status),
         "end_time": now,
         "error_type": failure and failure.kind,
         "error_message": failure and rows.storable_text(failure.message),

@@ -172,7 +172,7 @@ class News:
     @property
     def is_heeded(self) -> bool:
         """Whether it is worth telling anything."""
-        return (self._is_heard and bool(self._near)) or self._hung() is not None
+        return (self._is_heard and bool(self._near)) or not self._is_hung or self._bell is not None
 
     def tell(self, word: Word) -> None:
         """Something was committed: who waits in this process knows at once, the others soon."""

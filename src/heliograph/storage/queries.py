@@ -183,11 +183,13 @@ class Queries:
             if not found:
                 return []
             ids = self._task_queries.ids(connection, of.key, found[0][0], found[-1][0])
-        if of.status is WorkflowStatus.RESUMABLE:
-            found = [
-                (task, replace(one, status=LEFT_ATTEMPT.get(one.status, one.status))) for task, one in found
-            ]
-        return [(task, ids[task], attempt) for task, attempt in found]
+            named = [(task, ids[task], attempt) for task, attempt in found]
+        if of.status is not WorkflowStatus.RESUMABLE:
+            return named
+        return [
+            (task, task_id, replace(one, status=LEFT_ATTEMPT.get(one.status, one.status)))
+            for task, task_id, one in named
+        ]
 
     def _record(self, row: Any, presence: Presence) -> WorkflowRecord:
         stored = _STATUSES[row.status]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -106,9 +107,23 @@ def value_row(key: int, task: int, role: Role, value: StoredValue) -> tuple[Any,
     return key, str(role), task, value.size, value.sha256, value.kind, value.data, value.location
 
 
-@functools.lru_cache(256)  # most tasks share their options with many others
+_WRITTEN: Final[dict[int, tuple[TaskOptions, str]]] = {}
+_REMEMBERED: Final = 256
+
+
 def options_json(options: TaskOptions) -> str:
     """A task's options as they are stored: all but its id and its metadata, which have columns."""
+    # Most tasks share their options with many others. By identity: to compare them takes as long as all else
+    # of a task's row. They are held here, so that an id stays theirs.
+    known = _WRITTEN.get(id(options))
+    if known is None:
+        if len(_WRITTEN) >= _REMEMBERED:
+            _WRITTEN.clear()
+        known = _WRITTEN[id(options)] = options, _options_json(options)
+    return known[1]
+
+
+def _options_json(options: TaskOptions) -> str:
     retried = options.retry_exceptions
     text = json.dumps(
         {
@@ -128,13 +143,19 @@ def options_json(options: TaskOptions) -> str:
     return LEFT_OUT if text == USUAL_OPTIONS else text
 
 
+@functools.lru_cache(256)  # as `options_json`
 def whole_options(stored: str) -> str:
     """A task's options as JSON, none left out.
+
+    Raises:
+        ValueError: they are none.
 
     >>> whole_options(options_json(TaskOptions())) == USUAL_OPTIONS
     True
     """
-    return USUAL_OPTIONS if stored == LEFT_OUT else stored
+    whole = USUAL_OPTIONS if stored == LEFT_OUT else stored
+    check_object(whole)
+    return whole
 
 
 def options_of(task_id: str, options: str, user_metadata: str) -> TaskOptions:
@@ -158,10 +179,61 @@ def options_of(task_id: str, options: str, user_metadata: str) -> TaskOptions:
     )
 
 
-@functools.lru_cache(256)  # as `options_json`
+@functools.lru_cache(_REMEMBERED)
 def _parsed(options: str) -> Mapping[str, Any]:
     parsed: dict[str, Any] = json.loads(options)
     return parsed
+
+
+def check_object(text: str) -> None:
+    """See whether text is a JSON object.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(json.loads(text), dict):
+        raise ValueError(f"{text[:100]!r} is no JSON object")
+
+
+def check_numbers(
+    tasks: int,
+    functions: int,
+    *,
+    calls: Sequence[int],
+    earlier: Iterable[Sequence[int | None]],
+    needs: tuple[Sequence[int], Sequence[int]],
+    named: Iterable[Sequence[int]],
+) -> None:
+    """What the rows of a workflow say of each other has to be so: who follows them comes to an end.
+
+    Args:
+        tasks: how many there are.
+        functions: how many there are.
+        calls: numbers of functions.
+        earlier: columns of tasks, which name others that were there before them.
+        needs: tasks, and those before them that they need, pair by pair.
+        named: columns of numbers of tasks.
+
+    Raises:
+        LookupError: it is not.
+    """
+    needing, needed = needs
+    is_sound = (
+        _are_within(functions, calls)
+        and all(_are_within(tasks, column) for column in (*named, needing, needed))
+        and all(map(operator.lt, needed, needing))
+        and all(
+            column.count(None) == len(column)
+            or all(before is None or 0 <= before < task for task, before in enumerate(column))
+            for column in earlier
+        )
+    )
+    if not is_sound:
+        raise LookupError("its tasks name others that are not there")
+
+
+def _are_within(count: int, column: Sequence[int]) -> bool:
+    return not column or (min(column) >= 0 and max(column) < count)
 
 
 def progress_json(progress: Mapping[TaskStatus, int]) -> str:

@@ -51,7 +51,7 @@ class SQLite:
         self._location = location
         self._path = path
         self._name = os.fspath(path)  # once: it is looked at with every commit
-        self._identity: tuple[int, int] | None = None
+        self._identity: tuple[int, int] | None = None  # tells the file from another one under its name
         self._idle: list[Connection] = []
         self._is_closed = False
 
@@ -59,7 +59,8 @@ class SQLite:
         """Folder and file are made where there are none."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self.release(self.connect())
-        self._identity = self._identified()
+        status = os.stat(self._name)
+        self._identity = status.st_dev, status.st_ino
 
     def close(self) -> None:
         """As `Backend.close`."""
@@ -128,18 +129,14 @@ class SQLite:
 
     def check(self) -> None:
         """As `Backend.check`: what is written to another file of the name would be lost."""
-        if self._identified() != self._identity:
-            raise StorageError(f"storage {self._location.url} was replaced while it was in use: start again")
-
-    def _identified(self) -> tuple[int, int]:
-        """Tells the database file from another one under its name."""
         try:
             status = os.stat(self._name)
         except FileNotFoundError as error:
             raise StorageError(
                 f"storage {self._path} was removed while it was in use: put it back, and start again"
             ) from error
-        return status.st_dev, status.st_ino
+        if (status.st_dev, status.st_ino) != self._identity:
+            raise StorageError(f"storage {self._location.url} was replaced while it was in use: start again")
 
     def begin(self, connection: Connection, hopes: bool) -> Connection:
         """Taking the write lock at once, a transaction can't find half-way that another got in between."""

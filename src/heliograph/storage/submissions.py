@@ -16,7 +16,7 @@ from heliograph.storage import rows
 from heliograph.storage.arguments import STAGED_SECONDS
 from heliograph.storage.connection import Connection
 from heliograph.storage.entries import Accepted, Expansion, Provenance, Refused, Submission, Unstored
-from heliograph.storage.labels import Labels
+from heliograph.storage.labels import EMPTY, Labels
 from heliograph.storage.layout import Role
 from heliograph.storage.names import Names
 from heliograph.storage.rendered import statements
@@ -121,19 +121,16 @@ class Submissions:
     ) -> None:
         self._statements.function.tell(connection, *[_function_row(key, *function) for function in functions])
         self._statements.task.put(connection, tasks)
-        self._labels.add_of_tasks(
-            connection,
-            key,
-            [(task, planned.options.metadata_json) for task, planned in enumerate(plan.tasks, first)],
-        )
-        self._statements.dependency.put(
-            connection,
-            [
-                (key, task, place, first + upstream)
-                for task, planned in enumerate(plan.tasks, first)
-                for place, upstream in enumerate(planned.upstream)
-            ],
-        )
+        labelled, dependencies = [], []
+        for task, planned in enumerate(plan.tasks, first):
+            if planned.options.metadata_json != EMPTY:
+                labelled.append((task, planned.options.metadata_json))
+            for place, upstream in enumerate(planned.upstream):
+                dependencies.append((key, task, place, first + upstream))
+        if labelled:
+            self._labels.add_of_tasks(connection, key, labelled)
+        if dependencies:
+            self._statements.dependency.put(connection, dependencies)
         self._statements.value.put(
             connection,
             [rows.value_row(key, task, Role.ARGUMENTS, value) for task, value in enumerate(arguments, first)],
@@ -185,7 +182,7 @@ def _workflow_row(submission: Submission) -> dict[str, Any]:
     plan = submission.plan
     last = plan.tasks[-1]
     function = plan.functions[last.function]
-    ready = sum(1 for planned in plan.tasks if not planned.upstream)
+    ready = len([planned for planned in plan.tasks if not planned.upstream])
     progress = {TaskStatus.READY: ready, TaskStatus.PENDING: len(plan.tasks) - ready}
     return {
         "workflow_id": submission.workflow_id,

@@ -75,16 +75,26 @@ class Traces:
                 if outputs
                 else dict[str, list[Any]].fromkeys(_names(OutputColumns), [])
             )
-        is_left = workflow.status is WorkflowStatus.RESUMABLE
-        return Trace(
-            workflow,
-            tuple(runs),
-            tuple(FunctionRecord(*row) for row in functions),
-            _task_columns(tasks, needs, _LEFT_TASK if is_left else _TASK_STATUS),
-            _attempt_columns(attempts, _LEFT_ATTEMPT if is_left else _ATTEMPT_STATUS),
-            OutputColumns(**stored),
-            self._clock(),
-        )
+            rows.check_numbers(
+                len(tasks["task_id"]),
+                len(functions),
+                calls=tasks["function"],
+                earlier=[tasks[name] for name in ("creator", "frame", "delivers_to")],
+                needs=(needs["task"], needs["upstream"]),
+                named=([workflow.output_task], attempts["task"], stored["task"]),
+            )
+            for text in {workflow.user_metadata, *tasks.get("user_metadata", ())}:
+                rows.check_object(text)
+            is_left = workflow.status is WorkflowStatus.RESUMABLE
+            return Trace(
+                workflow,
+                tuple(runs),
+                tuple(FunctionRecord(*row) for row in functions),
+                _task_columns(tasks, needs, _LEFT_TASK if is_left else _TASK_STATUS),
+                _attempt_columns(attempts, _LEFT_ATTEMPT if is_left else _ATTEMPT_STATUS),
+                OutputColumns(**stored),
+                self._clock(),
+            )
 
 
 def _names(record: type) -> list[str]:

@@ -79,6 +79,7 @@ def _environment() -> Environment:
         "instant": _instant,
         "short": _short,
         "literal": literal,
+        "kind": wording.type_name,
     }
     made.globals["url"] = _url
     return made

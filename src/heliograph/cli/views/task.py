@@ -23,6 +23,7 @@ from heliograph.cli.rendering import (
 )
 from heliograph.cli.views.drawing import PHASES, phase_bar, phase_legend, task_progress
 from heliograph.cli.views.tables import facts, framed
+from heliograph.insight.wording import type_name
 from heliograph.records.status import TASK_OVER, WorkflowStatus
 
 LAST_ATTEMPTS: Final = 10
@@ -100,7 +101,7 @@ def _upstream(task_ids: list[str]) -> str | None:
 def _output(output: dict[str, Any] | None) -> Text | None:
     if output is None:
         return None
-    kind = shown(output.get("type", "?").removeprefix("builtins."))
+    kind = shown(type_name(output.get("type", "?")))
     stored = "inline" if output["stored"] == "inline" else f"at {shown(output['stored'])}"
     return Text(f"{kind}, {size(output['size'])}, {stored}").append(
         f"  sha256 {output['sha256'][:12]}…", "dim"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from typing import Final
 
 from heliograph.engines import receipts
 from heliograph.engines.embedded.handle import Attempt
@@ -27,6 +28,20 @@ def ended(code: int) -> str:
         return f"was killed by signal {-code}"
 
 
+_FAULTS: Final = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
+
+
+def _usual_cause(code: int) -> str:
+    """What ends processes so, and what to do about it."""
+    if code >= 0:
+        return "A task ends by returning or raising, not by ending its process."
+    if code == -signal.SIGKILL:
+        return "The system does that when memory runs out: let the task hold less at once."
+    if -code in _FAULTS:
+        return "A fault in native code does that: PYTHONFAULTHANDLER=1 prints where."
+    return "Somebody sent that: a person, a supervisor that stops the program, or the task itself."
+
+
 def died(attempt: Attempt, worker: Worker, code: int) -> Receipt:
     """The worker died while it ran the attempt.
 
@@ -35,15 +50,9 @@ def died(attempt: Attempt, worker: Worker, code: int) -> Receipt:
         worker: who died.
         code: its exit code; minus the signal's number if one killed it.
     """
-    if code == -signal.SIGKILL:
-        way_out = "The system does that when memory runs out: let the task hold less at once."
-    elif code < 0:
-        way_out = "A fault in native code may do that: PYTHONFAULTHANDLER=1 prints where."
-    else:
-        way_out = "A task ends by returning or raising, not by ending its process."
     error = WorkerDiedError(
-        f"the worker process {worker.pid} that ran task {attempt.work.task_id!r} {ended(code)}. {way_out} "
-        "It is tried as often as max_retries says."
+        f"the worker process {worker.pid} that ran task {attempt.work.task_id!r} {ended(code)}. "
+        f"{_usual_cause(code)} It is tried as often as max_retries says."
     )
     used = Resources(exit_code=code) if code >= 0 else Resources(signal=-code)
     return _failed(attempt, worker, error, True, used)

@@ -58,7 +58,7 @@ class ThreadExecutor:
         self._line: deque[_Entry] = deque()
         self._lock = threading.Lock()
         self._asleep: list[threading.Lock] = []  # of threads that wait: each is held
-        self._returning: set[threading.Thread] = set()  # those that will take the next entry, and deliver now
+        self._returning: set[int] = set()  # threads that will take the next entry, and deliver now
         self._entries: dict[AttemptKey, _Entry] = {}
         self._threads: set[threading.Thread] = set()
         self._waiting: set[threading.Thread] = set()  # those of them whose task waits for a workflow
@@ -85,7 +85,7 @@ class ThreadExecutor:
                 while place and self._line[place - 1].work.depth < work.depth:
                     place -= 1
                 self._line.insert(place, entry)
-            me = threading.current_thread()
+            me = threading.get_ident()
             if me in self._returning:
                 self._returning.discard(me)
             else:
@@ -192,8 +192,8 @@ class ThreadExecutor:
             self._deliver(Said(entry.work.key, report))
 
     def _serve(self) -> None:
-        me = threading.current_thread()
-        worker = Worker(self._host, os.getpid(), me.name)
+        thread, me = threading.current_thread(), threading.get_ident()
+        worker = Worker(self._host, os.getpid(), thread.name)
         call = threading.Lock()
         call.acquire()
         place = Place(self._give_place, self._take_place)
@@ -209,7 +209,7 @@ class ThreadExecutor:
                 if is_wanted:
                     del self._entries[work.key]
                     self._returning.add(me)
-                elif me not in self._threads:
+                elif thread not in self._threads:
                     return  # abandoned, and replaced
             if is_wanted:
                 self._deliver(receipt)

@@ -57,6 +57,7 @@ class Coordinator:
 
     def __init__(self, name: str, storage: str, limits: Limits, provenance: Provenance) -> None:
         convert.install()
+        internals.leave_errors_unsaid()
         location = locate(storage)
         os.environ[VARIABLE] = storage
         place.enter(location)
@@ -141,6 +142,7 @@ class Coordinator:
 
     async def task_output(self, workflow_id: str, task_id: str) -> Output:
         """The output of a task, once it is there."""
+        await self._recovered()
         return await self._waited(lambda store: waiting.task_output_now(store, workflow_id, task_id))
 
     async def note_cancelled(self, key: int) -> None:

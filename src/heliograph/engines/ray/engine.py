@@ -62,7 +62,7 @@ class RayEngine:
     def begin(self, plan: Plan, workflow_id: str, user_metadata: str) -> Callable[[], Any]:
         """As `Engine.begin`; a small output that is there in no time needs no reference."""
         wanted, request = self._submission(plan, workflow_id, user_metadata), uuid.uuid4().hex
-        actor = self._checked_for(workflow_id)
+        actor = self._coordinators.of(workflow_id)
         # A task of Ray that waits lends its CPU to others, but only where Ray sees it wait.
         patience = _PATIENCE_SECONDS if wanted.parent is None else 0.0
         output = self._enter(actor, Entering(request, wanted, patience))
@@ -76,11 +76,11 @@ class RayEngine:
 
     def output_of(self, workflow: WorkflowRecord) -> Any:
         """A reference to the output of a workflow, whoever runs it."""
-        return self._checked_for(workflow.workflow_id).ask.remote("output_of", workflow.workflow_id)
+        return self._coordinators.of(workflow.workflow_id).ask.remote("output_of", workflow.workflow_id)
 
     def task_output(self, workflow_id: str, task_id: str) -> Any:
         """A reference to the output of a task, whoever runs it."""
-        return self._checked_for(workflow_id).ask.remote("task_output", workflow_id, task_id)
+        return self._coordinators.of(workflow_id).ask.remote("task_output", workflow_id, task_id)
 
     def value(self, reference: Any) -> Any:
         """What a reference of this engine stands for, once it is there.
@@ -102,9 +102,15 @@ class RayEngine:
             if was_missed and is_missed:
                 self._gone(ConnectionError(f"nothing answers at {self._cluster}."))
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether this process still is connected to the cluster that it was connected to."""
+        return ray.is_initialized() and bool(ray.get_runtime_context().gcs_address == self._cluster)
+
     def note_cancelled(self, workflow: WorkflowRecord) -> None:
         """Its cancellation was just stored: stop what runs of it."""
-        self._coordinators.of(workflow.workflow_id).ask.remote("note_cancelled", workflow.key)
+        if self.is_connected:  # else its coordinator sees in a moment what was stored
+            self._coordinators.of(workflow.workflow_id).ask.remote("note_cancelled", workflow.key)
 
     def close(self) -> None:
         """Let go; the coordinator and its workflows go on."""
@@ -113,23 +119,13 @@ class RayEngine:
         """Of each coordinator its process, and the bytes that are resident of it."""
         return [self.value(actor.ask.remote("memory")) for actor in self._coordinators.all]
 
-    def _checked_for(self, workflow_id: str) -> Any:
-        """The coordinator for a workflow, if this process still is connected to where it runs."""
-        now = ray.get_runtime_context().gcs_address if ray.is_initialized() else None
-        if now != self._cluster:
-            raise ValueError(
-                f"workflows of this process run on the Ray cluster at {self._cluster}, and it is connected "
-                f"to {now or 'none'} now: call workflow.shutdown() first, to use the other"
-            )
-        return self._coordinators.of(workflow_id)
-
     def _submission(self, plan: Plan, workflow_id: str, user_metadata: str) -> Submission:
         wanted = submission(_on_ray(plan), workflow_id, user_metadata, self._store)
         return replace(wanted, provenance=_provenance())
 
     def _begin(self, wanted: Submission | Claim) -> Any:
         """Have it stored; a reference to the output."""
-        actor, request = self._checked_for(wanted.workflow_id), uuid.uuid4().hex
+        actor, request = self._coordinators.of(wanted.workflow_id), uuid.uuid4().hex
         self._enter(actor, Entering(request, wanted))
         return actor.ask.remote("output", request, wanted.workflow_id)
 

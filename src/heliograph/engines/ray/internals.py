@@ -5,14 +5,18 @@ A test asks each of these of the Ray that is installed, so that a new Ray that c
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import os
 import socket
+import sys
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import ray
+from ray._private.ray_constants import LOG_PREFIX_TASK_NAME
 from ray.remote_function import RemoteFunction
 
 from heliograph.errors import WorkflowCancellationError
@@ -84,6 +88,18 @@ def with_labels(remote: Any, given: Mapping[str, Any]) -> Any:
 
     made.options = options_merged
     return made
+
+
+def leave_errors_unsaid() -> None:
+    """Have Ray not log of errors in this process that nobody asks `ray.get` for: they are heard otherwise."""
+    os.environ["RAY_IGNORE_UNHANDLED_ERRORS"] = "1"
+
+
+def print_as(task: str) -> None:
+    """Have what this worker prints from now on shown as a task's: Ray names a flight by its first."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # a task closed or replaced it
+            stream.write(f"{LOG_PREFIX_TASK_NAME}{task}\n")
 
 
 def leave_cancellations_unsaid() -> None:

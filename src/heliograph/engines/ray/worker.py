@@ -22,7 +22,7 @@ from heliograph.engines import place
 from heliograph.engines.attempt import Functions, Traffic, run_attempt
 from heliograph.engines.embedded.worker import flush_streams
 from heliograph.engines.executor import AttemptKey, Receipt, Work
-from heliograph.engines.ray import convert
+from heliograph.engines.ray import convert, internals
 from heliograph.engines.ray.line import Line
 from heliograph.engines.ray.order import (
     NAMESPACE,
@@ -60,8 +60,9 @@ def run(data: bytes, referred: dict[int, Any], *objects: Any) -> tuple[bytes, An
     worker = here.worker_now()
     traffic = ObjectTraffic(dict(zip(order.given, objects, strict=True)), referred)
     del objects, referred
+    shown = order.works[0].key if len(order.works) == 1 else None  # Ray has named it already
     while True:
-        receipts = pack_receipts(_ran(here, order, worker, traffic))
+        receipts = pack_receipts(_ran(here, order, worker, traffic, shown))
         if order.asks is None or traffic.left is not None or here.line is None:
             return receipts, traffic.left
         try:
@@ -73,9 +74,13 @@ def run(data: bytes, referred: dict[int, Any], *objects: Any) -> tuple[bytes, An
         order, traffic = unpack_order(answer), ObjectTraffic({}, {})
 
 
-def _ran(here: _Here, order: Order, worker: Worker, traffic: ObjectTraffic) -> list[Receipt]:
+def _ran(
+    here: _Here, order: Order, worker: Worker, traffic: ObjectTraffic, shown: AttemptKey | None
+) -> list[Receipt]:
     receipts: list[Receipt] = []
     for work in here.watch.line(order, worker, receipts):
+        if work.key != shown:
+            internals.print_as(work.task_id)
         sayings = Sayings(order.sender, work.key)
         receipt = run_attempt(
             work, worker, order.submitted, "exclusive", here.functions, sayings.send, traffic

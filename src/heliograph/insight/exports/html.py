@@ -17,6 +17,7 @@ from heliograph.insight.exports.identity import iso
 from heliograph.insight.profile import Profile, profile
 from heliograph.insight.timeline import Bar, Timeline, timeline
 from heliograph.insight.wording import duration, size
+from heliograph.records import type_names
 from heliograph.records.status import TaskStatus
 from heliograph.records.trace import Trace
 
@@ -142,7 +143,10 @@ def _error(trace: Trace, found: Profile) -> list[str]:
     if run.error_type is None:
         return []
     where = f" in task {escape(run.error_task)}" if run.error_task else ""
-    return [f"<h2>Error{where}</h2>", f"<pre>{escape(f'{run.error_type}: {run.error_message}')}</pre>"]
+    return [
+        f"<h2>Error{where}</h2>",
+        f"<pre>{escape(f'{type_names.said(run.error_type)}: {run.error_message}')}</pre>",
+    ]
 
 
 def _bottlenecks(found: Profile) -> list[str]:

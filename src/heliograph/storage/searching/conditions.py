@@ -177,7 +177,8 @@ def is_one_of(label: Label, operands: Sequence[Operand]) -> Clause:
 def ordered(label: Label, how: Operator, hole: Hole, plain: bool) -> Clause:
     """A label is less or more than a value, or begins with it."""
     if how is Operator.PREFIX:
-        return begins_with(label.text, label_text(hole), plain)
+        prefix = label_text(hole)
+        return and_(begins_with(label.text, prefix, plain), label.text >= prefix.not_before(_FIRST_TEXT))
     if hole.kind is Kind.TEXT:
         return and_(_ORDERS[how](label.text, label_text(hole).plain()), label.text >= _FIRST_TEXT)
     return _ORDERS[how](label.number, Filled(hole).plain())

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
+from heliograph.records.status import WorkflowStatus
 from heliograph.search.expressions import (
     And,
     Comparison,
     Condition,
     Exists,
+    Name,
     Not,
     OneOf,
     Operator,
@@ -113,7 +116,10 @@ def shape_of(condition: Condition | None, tasks: bool) -> tuple[AllOf, list[Valu
         tasks: tasks are searched, not workflows.
     """
     emptied = _Emptied(tasks)
-    return AllOf(tuple(emptied.conjuncts(condition))), emptied.values
+    parts = emptied.conjuncts(condition)
+    if not tasks and _FAILED not in parts and any(_asks_for_an_error(part) for part in parts):
+        parts.append(_FAILED)
+    return AllOf(tuple(parts)), emptied.values
 
 
 def kind_of(value: Value) -> Kind:
@@ -127,6 +133,19 @@ def kind_of(value: Value) -> Kind:
             return Kind.WHOLE
         case float():
             return Kind.REAL
+
+
+_FAILED: Final = Compared(asked(Name(("status",)), False), Operator.EQUAL, WorkflowStatus.FAILED.value)
+"""What a workflow that has an error is; of that there is an index, and of errors there is none."""
+
+
+def _asks_for_an_error(shape: Shape) -> bool:
+    match shape:
+        case Compared(field, how):
+            return field.name.startswith("error.") and how is not Operator.UNEQUAL
+        case IsOneOf(field) | IsThere(field):
+            return field.name.startswith("error.")
+    return False
 
 
 class _Emptied:

@@ -1,0 +1,39 @@
+"""Groups that a search counted on a terminal, a row each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from rich.console import RenderableType
+
+from heliograph.cli import rendering
+from heliograph.cli.views.tables import Column, fitted
+
+_SHOWN: Final = ("sum", "min", "max", "mean", "p50", "p90", "p99")
+
+
+def table(groups: Sequence[dict[str, Any]], by: list[str], of: list[str], width: int) -> RenderableType:
+    """Groups as a table.
+
+    Args:
+        groups: what `workflow.summarize` returns.
+        by: fields that those of a group share.
+        of: fields of numbers that were summed up.
+        width: the room there is.
+    """
+    columns = [
+        Column(name, [rendering.shown(rendering.plain(group["by"][name])) for group in groups], least=8)
+        for name in by
+    ]
+    columns.append(Column("COUNT", [str(group["count"]) for group in groups], is_number=True))
+    columns += [
+        Column(
+            f"{name.rpartition('.')[2]} {what}",
+            [rendering.amount(name, group[name].get(what)) for group in groups],
+            is_number=True,
+        )
+        for name in of
+        for what in _SHOWN
+    ]
+    return fitted(columns, width, [column.title for column in reversed(columns[len(by) + 1 :])])

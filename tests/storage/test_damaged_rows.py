@@ -1,0 +1,132 @@
+"""A database whose rows or pages are not what was stored: who asks is told so, and nothing else breaks."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from heliograph import workflow
+from heliograph.cli.app import run as heliograph
+from tests.tasks import fail_without, give
+
+PAGE = 4096
+ASKED: dict[str, Callable[[], object]] = {
+    "list_metadata": workflow.list_metadata,
+    "get_tasks": lambda: workflow.get_tasks("mine"),
+    "get_metadata": lambda: workflow.get_metadata("mine", tasks=True),
+    "history": lambda: workflow.history("mine"),
+    "watch": lambda: list(workflow.watch("mine")),
+    "search": lambda: workflow.search(tasks=True),
+    "profile": lambda: workflow.profile("mine"),
+    "timeline": lambda: workflow.timeline("mine"),
+    "compare": lambda: workflow.compare("mine", "failed"),
+    "estimate": lambda: workflow.estimate("mine"),
+    "export": lambda: workflow.export("mine", "openlineage").text,
+    "table": lambda: workflow.table("mine", "attempts"),
+    "get_output": lambda: workflow.get_output("mine", task_id="inner"),
+    "resume": lambda: workflow.resume("mine"),
+}
+COMMANDS = [["ls"], ["show", "mine"], ["show", "mine", "last"]]
+DAMAGES = {
+    "a status that there isn't": "UPDATE workflows SET status = 'SUCC1SSFUL'",
+    "text that is no JSON": "UPDATE runs SET code = '{', argv = 'x'",
+    "counts that are none": "UPDATE workflows SET progress = '[1]'",
+    "a function that is gone": "DELETE FROM functions WHERE function = 0",
+    "tasks that are gone": "DELETE FROM tasks WHERE task > 1",
+    "needs of what comes later": "UPDATE dependencies SET upstream = task + 1",
+    "a continuation in a circle": "UPDATE tasks SET delivers_to = task WHERE delivers_to IS NOT NULL",
+    "options that are none": "UPDATE tasks SET options = '[]'",
+    "another status of an attempt": "UPDATE attempts SET status = 'x'",
+    "metadata that are none": "UPDATE workflows SET user_metadata = 'x'",
+    "changes that are none": "UPDATE changes SET what = ''",
+}
+
+
+@workflow.task
+def go_on() -> object:
+    return workflow.continuation(give.options(name="inner").bind(2, give.bind(3)))
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A storage with a few workflows."""
+    folder = tmp_path_factory.mktemp("sound") / "storage"
+    workflow.init(storage=folder, workers="threads", num_workers=2)
+    last = give.options(name="last").bind(1, give.bind(0), go_on.bind())
+    workflow.run(last, workflow_id="mine", metadata={"team": "blue"})
+    for number in range(20):
+        workflow.run(give.bind(number), workflow_id=f"w{number}")
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(fail_without.bind(folder / "flag"), workflow_id="failed")
+    workflow.shutdown()
+    return folder
+
+
+@pytest.fixture
+def database(sound: Path, tmp_path: Path) -> Iterator[Path]:
+    """That of a copy."""
+    shutil.copytree(sound, tmp_path / "storage")
+    yield tmp_path / "storage" / "heliograph.db"
+    workflow.shutdown()
+
+
+def ask_all(database: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Ask everything of a damaged storage; the questions that it has no answer to."""
+    unanswered = []
+    with contextlib.suppress(workflow.StorageError):
+        workflow.init(storage=database.parent, workers="threads")
+    for name, ask in ASKED.items():
+        try:
+            ask()
+        except (workflow.WorkflowNotFoundError, workflow.StorageError):
+            unanswered.append(name)
+    workflow.shutdown()
+    for command in COMMANDS:
+        code = heliograph(["--storage", str(database.parent), *command])
+        if code:
+            unanswered.append(command[0])
+            assert capsys.readouterr().err.startswith("error: ")
+    return unanswered
+
+
+@pytest.mark.parametrize("change", DAMAGES.values(), ids=DAMAGES.keys())
+def test_rows_that_heliograph_never_wrote(
+    database: Path, change: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        assert connection.execute(change).rowcount > 0
+    assert ask_all(database, capsys)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pages_that_were_swapped_or_overwritten(
+    database: Path, seed: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chance = random.Random(seed)
+    with database.open("r+b") as file:
+        pages = [file.read(PAGE) for _ in range(database.stat().st_size // PAGE)]
+        first, second, third = chance.sample(range(1, len(pages)), 3)
+        pages[first], pages[second] = pages[second], pages[first]
+        pages[third] = chance.randbytes(PAGE)
+        file.seek(0)
+        file.write(b"".join(pages))
+    ask_all(database, capsys)
+
+
+def test_an_engine_survives_a_workflow_that_can_not_be_understood(database: Path) -> None:
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("UPDATE dependencies SET upstream = task + 1")
+        connection.execute("UPDATE workflows SET status = 'FAILED' WHERE workflow_id = 'mine'")
+        connection.execute("UPDATE runs SET status = 'FAILED'")
+        connection.execute("DELETE FROM stored_values")
+    workflow.init(storage=database.parent, workers="threads")
+    with pytest.raises(workflow.StorageCorruptError, match="can't be understood"):
+        workflow.resume("mine")
+    assert workflow.run(give.bind(1)) == 1
