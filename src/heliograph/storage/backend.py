@@ -46,6 +46,16 @@ class Backend(Protocol):
     def release(self, connection: Connection) -> None:
         """It is not needed now."""
 
+    def let_go(self, seconds: float) -> None:
+        """As `Openable.let_go`, of connections that are not in use, and of others as soon as they are not.
+
+        Args:
+            seconds: so long those are waited for.
+        """
+
+    def go_on(self) -> None:
+        """As `Openable.go_on`."""
+
     @property
     def dialect(self) -> Dialect:
         """For SQLAlchemy, to compile statements by."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Protocol, 
 from heliograph.errors import StorageCorruptError, StorageError, StorageUnreachableError, WorkflowError
 from heliograph.storage.backend import Backend, UndoneError
 from heliograph.storage.connection import Connection
+from heliograph.storage.forks import close_while_forking
 from heliograph.storage.location import Location
 from heliograph.storage.news import News
 from heliograph.storage.reading import Reading, Snapshot
@@ -27,6 +28,8 @@ T = TypeVar("T")
 _TRIES: Final = 5
 _PATIENCE_SECONDS: Final = 30.0
 """How long a server may be away until that is an error."""
+_FORK_SECONDS: Final = 5.0
+"""For who writes, and then for who reads, a fork waits so long: whoever forks may be one of them."""
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 _NOT_UNDERSTOOD: Final = (LookupError, TypeError, ValueError, OverflowError, AttributeError, AssertionError)
 """What is raised where a row is not one that heliograph wrote."""
@@ -55,8 +58,10 @@ class Database:
         # Writers of one process queue here, fairly; SQLite's own way to wait is to sleep and try again.
         self._writing = threading.Lock()
         self._writer: Connection | None = None
+        self._is_held = False  # `_writing`, by a fork
         self._is_leaving = threading.Event()
         self.news = News(self._backend.bell, self.changes)
+        close_while_forking(self)
 
     def read(self) -> AbstractContextManager[Connection]:
         """A connection on which each statement sees a snapshot of its own."""
@@ -259,6 +264,20 @@ class Database:
         if self._writer is not None:
             self._backend.release(self._writer)
             self._writer = None
+
+    def let_go(self) -> None:
+        """As `Openable.let_go`."""
+        self._is_held = self._writing.acquire(timeout=_FORK_SECONDS)
+        if self._is_held:
+            self._drop_writer()
+        self._backend.let_go(_FORK_SECONDS)
+
+    def go_on(self) -> None:
+        """As `Openable.go_on`."""
+        self._backend.go_on()
+        if self._is_held:
+            self._is_held = False
+            self._writing.release()
 
     def close(self) -> None:
         """Close all connections."""

@@ -145,6 +145,12 @@ class PostgreSQL:
 
         return Alchemy("postgresql+psycopg://", self._connect, use_native_hstore=False)
 
+    def let_go(self, seconds: float) -> None:
+        """Its connections are told apart by process, and a child closes none of its parent's."""
+
+    def go_on(self) -> None:
+        """As `Backend.go_on`."""
+
     @property
     def dialect(self) -> Dialect:
         """As `Backend.dialect`."""

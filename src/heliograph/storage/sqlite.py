@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -52,7 +53,11 @@ class SQLite:
         self._path = path
         self._name = os.fspath(path)  # once: it is looked at with every commit
         self._identity: tuple[int, int] | None = None  # tells the file from another one under its name
+        self._opening = threading.Lock()
+        self._is_held = False  # that lock, by a fork
         self._idle: list[Connection] = []
+        self._used: set[object] = set()  # connections that somebody has
+        self._forks = 0
         self._is_closed = False
 
     def open(self) -> None:
@@ -74,8 +79,12 @@ class SQLite:
 
     def connect(self) -> Connection:
         """As `Backend.connect`: the one that was used last, whose cache is warmest."""
-        with contextlib.suppress(IndexError):
-            return self._idle.pop()
+        with self._opening:
+            connection = self._idle.pop() if self._idle else self._opened()
+            self._used.add(connection)
+        return connection
+
+    def _opened(self) -> Connection:
         raw = sqlite3.connect(
             self._name,
             timeout=_BUSY_SECONDS,
@@ -99,6 +108,22 @@ class SQLite:
                 self._close_idle()
         else:
             connection.close()
+        self._used.discard(connection)
+
+    def let_go(self, seconds: float) -> None:
+        """As `Backend.let_go`."""
+        self._is_held = self._opening.acquire()
+        end = time.monotonic() + seconds
+        while self._used and time.monotonic() < end:
+            time.sleep(0.001)
+        self._close_idle()
+
+    def go_on(self) -> None:
+        """As `Backend.go_on`."""
+        self._forks += 1
+        if self._is_held:
+            self._is_held = False
+            self._opening.release()
 
     @functools.cached_property
     def _alchemy(self) -> Alchemy:
@@ -199,7 +224,9 @@ class SQLite:
 
     def changes(self, connection: Connection) -> int:
         """As `Backend.changes`; asking costs microseconds."""
-        return int(connection.raw.execute("PRAGMA data_version").fetchone()[0])
+        # Each connection counts by itself, and the one that is asked is closed by a fork.
+        (counted,) = connection.raw.execute("PRAGMA data_version").fetchone()
+        return int(counted) + (self._forks << 32)
 
     def make_room(self) -> None:
         """Give the write-ahead log the length that it grows to anyway.
@@ -240,8 +267,12 @@ class SQLite:
 
     def ask(self, query: str, limit: int | None) -> tuple[list[str], list[tuple[Any, ...]]]:
         """As `Backend.ask`, on a connection that may not write."""
-        connection = sqlite3.connect(f"file:{quote(str(self._path))}?mode=ro", uri=True, timeout=60.0)
-        with contextlib.closing(connection):
+        with self._opening:
+            connection = sqlite3.connect(f"file:{quote(str(self._path))}?mode=ro", uri=True, timeout=60.0)
+            self._used.add(connection)
+        with contextlib.ExitStack() as closing:
+            closing.callback(self._used.discard, connection)
+            closing.callback(connection.close)
             connection.text_factory = lambda data: data.decode("utf-8", "backslashreplace")
             connection.set_authorizer(_authorized)
             connection.set_progress_handler(lambda: 0, _BREATH)
