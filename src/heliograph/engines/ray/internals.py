@@ -5,14 +5,13 @@ A test asks each of these of the Ray that is installed, so that a new Ray that c
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
 import socket
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import ray
@@ -95,11 +94,41 @@ def leave_errors_unsaid() -> None:
     os.environ["RAY_IGNORE_UNHANDLED_ERRORS"] = "1"
 
 
+class _Named:
+    """A stream that tells Ray whose it is before something is printed; a line of each task would be many.
+
+    Args:
+        stream: Ray's own, which goes to a file of the worker's.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self.untold = ""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> Any:
+        if self.untold:
+            task, self.untold = self.untold, ""
+            self._stream.write(f"{LOG_PREFIX_TASK_NAME}{task}\n")
+        return self._stream.write(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+
 def print_as(task: str) -> None:
     """Have what this worker prints from now on shown as a task's: Ray names a flight by its first."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(Exception):  # a task closed or replaced it
-            stream.write(f"{LOG_PREFIX_TASK_NAME}{task}\n")
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is getattr(sys, f"__{name}__") or stream is None:  # not Ray's
+            continue
+        if not isinstance(stream, _Named):
+            stream = _Named(stream)
+            setattr(sys, name, stream)
+        stream.untold = task
 
 
 def leave_cancellations_unsaid() -> None:
