@@ -5,7 +5,10 @@ The docstring of an error says when it is raised and the way out; its message na
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class WorkflowError(Exception):

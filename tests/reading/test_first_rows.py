@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from heliograph import workflow
-from heliograph.storage.searching import pages
+from heliograph.storage.searching import first_rows
+from tests import postgresql
 
 COUNT = 30
 LIMIT = 3
@@ -21,9 +22,12 @@ def give(number: int) -> int:
     return number
 
 
-@pytest.fixture(scope="module", autouse=True)
-def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    workflow.init(storage=tmp_path_factory.mktemp("storage"), workers="threads")
+@pytest.fixture(scope="module", autouse=True, params=["SQLite", "PostgreSQL"])
+def stored(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    storage: Any = tmp_path_factory.mktemp("storage")
+    if request.param == "PostgreSQL":
+        storage = postgresql.server().database(storage)
+    workflow.init(storage=storage, workers="threads")
     for number in range(COUNT):
         task = give.options(metadata={"half": number % 2}, max_retries=0)
         output = workflow.run_async(
@@ -32,6 +36,8 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         output.exception()
     yield
     workflow.shutdown()
+    if request.param == "PostgreSQL":
+        postgresql.server().drop(storage)
 
 
 CONDITIONS: dict[str, Any] = {
@@ -42,17 +48,26 @@ CONDITIONS: dict[str, Any] = {
     'workflow_id = "7" and status = SUCCESSFUL': lambda n: n == 7,
     'workflow_id = "7" and status = FAILED': lambda n: False,
     "user_metadata.rest = 1 and user_metadata.rest = 2": lambda n: False,
+    "user_metadata.rest = 1 or user_metadata.number < 7": lambda n: n % 3 == 1 or n < 7,
+    "user_metadata.rest = 1 and (user_metadata.number < 9 or status = FAILED)": (
+        lambda n: n % 3 == 1 and (n < 9 or n % 5 == 0)
+    ),
+    "not (user_metadata.rest = 1 or user_metadata.rest = 2)": lambda n: n % 3 == 0,
+    "user_metadata.rest != 1": lambda n: n % 3 != 1,
+    "error.type = ValueError and user_metadata.number < 20": lambda n: n % 5 == 0 and n < 20,
 }
 OF_TASKS: dict[str, Any] = {
     "user_metadata.half = 1 and status = SUCCESSFUL": lambda n: n % 2 and n % 5,
     "status = FAILED and workflow.user_metadata.rest = 2": lambda n: n % 5 == 0 and n % 3 == 2,
+    "user_metadata.half = 1 or workflow.user_metadata.rest = 2": lambda n: n % 2 or n % 3 == 2,
+    "user_metadata.half != 1 and workflow.user_metadata.rest != 2": lambda n: n % 2 == 0 and n % 3 != 2,
 }
 
 
 @pytest.mark.parametrize("first", [0, 1, 4, 1_000])
 @pytest.mark.parametrize("tasks", [False, True])
 def test_the_pages_are_the_same(monkeypatch: pytest.MonkeyPatch, first: int, tasks: bool) -> None:
-    monkeypatch.setattr(pages, "_FIRST", first)
+    monkeypatch.setattr(first_rows, "_FIRST", first)
     for where, holds in (OF_TASKS if tasks else CONDITIONS).items():
         found: list[str] = []
         after: str | None = None
