@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import math
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -61,3 +65,33 @@ def test_a_collector_is_named_by_text() -> None:
     headers: Any = 5
     with pytest.raises(TypeError, match="headers must be a dict or None, not 5"):
         workflow.send_spans("mine", "http://localhost:4318", headers)
+
+
+def cursor(*key: object, value: object = None) -> str:
+    return base64.urlsafe_b64encode(json.dumps([key, value]).encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: workflow.search(after=cursor(2**70)),
+        lambda: workflow.search(after=cursor(math.inf)),
+        lambda: workflow.search(after=cursor(1, value=2**70)),
+        lambda: workflow.search(tasks=True, after=cursor(1, -(2**70))),
+        lambda: workflow.history("mine", after=f"{2**70}.1"),
+        lambda: workflow.history("mine", after=f"1.{2**70}"),
+        lambda: list(workflow.watch("mine", after=f"{2**70}", wait=False)),
+        lambda: list(workflow.watch("mine", after=f"1.{2**70}", wait=False)),
+    ],
+)
+def test_a_place_that_no_answer_gave(ask: Callable[[], object]) -> None:
+    """Nor is the storage said to be damaged, which takes no such numbers."""
+    with pytest.raises(ValueError, match=r"what an earlier answer gave|is no cursor"):
+        ask()
+
+
+@pytest.mark.parametrize("ask", [workflow.get_logs, workflow.get_metrics])
+def test_a_line_is_named_by_its_number(ask: Any) -> None:
+    for after in ("1", True, 1.5):
+        with pytest.raises(TypeError, match="after must be the number of one that was given"):
+            ask("mine", after=after)

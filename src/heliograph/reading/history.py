@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from heliograph.reading.opened import checked_limit, session
+from heliograph.reading.opened import MOST, checked_limit, session
 
 if TYPE_CHECKING:
     from heliograph.insight.answers import Page, Rows
@@ -68,6 +68,7 @@ def get_history(workflow_id: str) -> Rows:
 def _place(after: object) -> tuple[int, int]:
     if isinstance(after, str):
         task, _, attempt = after.partition(".")
-        if task.isascii() and task.isdigit() and attempt.isascii() and attempt.isdigit():
+        are_numbers = task.isascii() and task.isdigit() and attempt.isascii() and attempt.isdigit()
+        if are_numbers and max(len(task), len(attempt)) < len(str(MOST)):
             return int(task), int(attempt)
     raise ValueError(f"after must be what an earlier answer gave, not {after!r}")

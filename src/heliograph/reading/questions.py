@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from heliograph.errors import SearchError
+from heliograph.reading.opened import MOST
 from heliograph.records import type_names
 from heliograph.search.expressions import And, Comparison, Condition, Not, OneOf, Operator, Or, Value
 from heliograph.search.fields import TYPES, FieldAsked, FieldKind, asked, check
@@ -132,6 +133,8 @@ def place(after: str | None, tasks: bool) -> Place | None:
         is_one = value is None or isinstance(value, str | int | float)
         if len(known) != 1 + tasks or not is_one or isinstance(value, bool):
             raise ValueError
-    except (ValueError, TypeError, AttributeError, RecursionError):
+        if any(abs(number) > MOST for number in [*known, value] if isinstance(number, int)):
+            raise ValueError
+    except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
         raise ValueError(f"after must be what an earlier answer gave, not {after!r}") from None
     return Place(tuple(known), value)

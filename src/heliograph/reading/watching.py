@@ -6,7 +6,15 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from heliograph.errors import WorkflowNotFoundError
-from heliograph.reading.opened import checked_flag, checked_limit, checked_task, found_key, no_task, session
+from heliograph.reading.opened import (
+    MOST,
+    checked_flag,
+    checked_limit,
+    checked_task,
+    found_key,
+    no_task,
+    session,
+)
 from heliograph.records.status import ACTIVE
 
 if TYPE_CHECKING:
@@ -26,9 +34,9 @@ class Watch:
     def __init__(self, workflow_id: str, after: str | None, wait: bool) -> None:
         from heliograph.records.change import place_of
 
+        self._place = (0, 0) if after is None else place_of(after)
         self._workflow_id = workflow_id
         self._key = found_key(workflow_id)
-        self._place = (0, 0) if after is None else place_of(after)
         self._wait = wait
         self._is_over = False
         self._ear = session().store.news.ear(lambda word: self._key in word.changed)
@@ -136,7 +144,7 @@ def get_logs(
 
     Raises:
         WorkflowNotFoundError: no such workflow, or no such task in it.
-        TypeError, ValueError: a limit that can't be.
+        TypeError, ValueError: a limit, or an `after`, that can't be.
     """
     from heliograph.insight.answers import Rows
 
@@ -184,8 +192,11 @@ def _said(kind: str, workflow_id: str, task_id: str | None, limit: int, after: i
     from heliograph.storage.layout import SaidKind
 
     most, task = checked_limit(limit), checked_task(task_id)
+    if after is not None and (isinstance(after, bool) or not isinstance(after, int)):
+        raise TypeError(f"after must be the number of one that was given, not {after!r}")
+    behind = -1 if after is None else max(-1, min(after, MOST))
     store = session().store
     record = found(store, workflow_id)
     if task is not None and store.queries.task(record, task) is None:
         raise no_task(workflow_id, task)
-    return store.watching.said(record.key, SaidKind[kind], task, -1 if after is None else after, most)
+    return store.watching.said(record.key, SaidKind[kind], task, behind, most)

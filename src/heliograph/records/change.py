@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 
 class ChangeKind(StrEnum):
@@ -71,6 +71,10 @@ def change_metadata(change: Change) -> dict[str, Any]:
     }
 
 
+_MOST_DIGITS: Final = 18
+"""Databases take no larger numbers."""
+
+
 def place_of(cursor: object) -> tuple[int, int]:
     """The number and the place that a cursor names: all until there is known.
 
@@ -83,6 +87,8 @@ def place_of(cursor: object) -> tuple[int, int]:
     if not isinstance(cursor, str):
         raise TypeError(f"a cursor is a str that a change or get_metadata(tasks=True) gave, not {cursor!r}")
     number, dot, place = cursor.partition(".")
-    if not (number.isascii() and number.isdigit() and (not dot or (place.isascii() and place.isdigit()))):
+    digits = number + place
+    are_numbers = digits.isascii() and number.isdigit() and (place.isdigit() or not dot)
+    if not are_numbers or max(len(number), len(place)) > _MOST_DIGITS:
         raise ValueError(f"{cursor!r} is no cursor: take what a change or get_metadata(tasks=True) gave")
     return (int(number), int(place)) if dot else (int(number) + 1, 0)

@@ -267,7 +267,8 @@ class Database:
 
     def let_go(self) -> None:
         """As `Openable.let_go`."""
-        self._is_held = self._writing.acquire(timeout=_FORK_SECONDS)
+        # A server's connections stay as they are, and so nobody need wait for a commit there.
+        self._is_held = not self.is_remote and self._writing.acquire(timeout=_FORK_SECONDS)
         if self._is_held:
             self._drop_writer()
         self._backend.let_go(_FORK_SECONDS)
