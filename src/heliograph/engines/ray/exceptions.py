@@ -74,7 +74,7 @@ def in_driver(error: Any) -> BaseException:
     """An error of the coordinator's as a driver raises it: as `ray.get` does, with its own text and cause."""
     if isinstance(error, RayTaskError):
         return error  # type: ignore[no-any-return]  # untyped
-    kind = _of_a_task(type(error))
+    kind = _of_a_task(type(error))  # type: ignore[arg-type]  # a class is hashable
     raised = kind.__new__(kind, *error.args)
     raised.args = error.args
     vars(raised).update(vars(error))
@@ -83,7 +83,7 @@ def in_driver(error: Any) -> BaseException:
 
 
 @functools.cache
-def _of_a_task(kind: Any) -> type[_OfATask]:
+def _of_a_task(kind: type[Any]) -> type[_OfATask]:
     named = {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
     return type(kind.__name__, (_OfATask, kind, RayTaskError), named)
 
