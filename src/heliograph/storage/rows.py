@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import json
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from heliograph.graph.options import TaskOptions
 from heliograph.records.attempt import (
@@ -38,6 +38,8 @@ from heliograph.storage.soundness import UnsoundError
 _NO_RESOURCES: Final = Resources(measured="")
 _NO_WORKER: Final = Worker("", 0, "")
 _ERROR_LIMIT: Final = 64 * 1024
+_REMEMBERED: Final = 256
+T = TypeVar("T")
 
 USUAL_OPTIONS: Final = (
     '{"task_type": "FUNCTION", "max_retries": 3, "retry_exceptions": false, "catch_exceptions": false, '
@@ -80,6 +82,27 @@ def attempt_row(key: int, run: int, stored: float, entry: AttemptEntry) -> tuple
     )
 
 
+def _remembered(write: Callable[[T], str]) -> Callable[[T], str]:
+    """Write of a record once what many tasks or attempts share.
+
+    It is known by its identity, since to compare it would take as long as all else of a row; it is held here,
+    so that its id stays its own.
+    """
+    known: dict[int, tuple[T, str]] = {}
+
+    @functools.wraps(write)
+    def written(record: T) -> str:
+        found = known.get(id(record))
+        if found is None:
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            found = known[id(record)] = record, write(record)
+        return found[1]
+
+    return written
+
+
+@_remembered
 def _ray_json(facts: RayFacts) -> str:
     # By hand: `asdict` copies deeply, and this is written with every attempt.
     return json.dumps(
@@ -108,23 +131,9 @@ def value_row(key: int, task: int, role: Role, value: StoredValue) -> tuple[Any,
     return key, str(role), task, value.size, value.sha256, value.kind, value.data, value.location
 
 
-_WRITTEN: Final[dict[int, tuple[TaskOptions, str]]] = {}
-_REMEMBERED: Final = 256
-
-
+@_remembered
 def options_json(options: TaskOptions) -> str:
     """A task's options as they are stored: all but its id and its metadata, which have columns."""
-    # Most tasks share their options with many others. By identity: to compare them takes as long as all else
-    # of a task's row. They are held here, so that an id stays theirs.
-    known = _WRITTEN.get(id(options))
-    if known is None:
-        if len(_WRITTEN) >= _REMEMBERED:
-            _WRITTEN.clear()
-        known = _WRITTEN[id(options)] = options, _options_json(options)
-    return known[1]
-
-
-def _options_json(options: TaskOptions) -> str:
     retried = options.retry_exceptions
     text = json.dumps(
         {
