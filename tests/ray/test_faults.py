@@ -173,12 +173,12 @@ def test_a_cluster_that_is_not_there(storage: Path, gate: Gate, ledger: Ledger, 
     ends_well(name, storage, gate, ledger)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_a_whole_cluster_killed_and_another_one_that_goes_on(
     storage: Path, gate: Gate, ledger: Ledger
 ) -> None:
     with started("wait_for_the_end", storage, gate, ledger) as first:
-        gate.until_waiting("all but it", first)
+        gate.until_waiting("all but it", first, 2 * DEADLINE)  # a cluster of its own has to start first
         for process in [*psutil.Process(first.pid).children(recursive=True), first]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
