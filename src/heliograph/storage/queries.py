@@ -16,6 +16,7 @@ from heliograph.storage.connection import Connection
 from heliograph.storage.database import Database, patient
 from heliograph.storage.liveness import Presence, derived_status
 from heliograph.storage.rendered import statements
+from heliograph.storage.soundness import there
 from heliograph.storage.statement import Statement, listed
 from heliograph.storage.task_queries import TaskPage, TaskQueries
 
@@ -108,7 +109,7 @@ class Queries:
         presence = Presence(self._clock)
         asked = self._said.of_keys.ask(connection, of_keys=listed(keys, self._database.kind))
         found = {row.key: self._record(row, presence) for row in asked}
-        return [found[key] for key in keys]
+        return [there(found, key, key, "runs") for key in keys]
 
     def task_records(
         self, connection: Connection, keys: Sequence[tuple[int, int]]
@@ -116,7 +117,10 @@ class Queries:
         """Tasks by the keys of their workflows and their numbers, with the workflows' ids; on a snapshot."""
         of = {record.key: record for record in self.records(connection, sorted({key for key, _ in keys}))}
         found = self._task_queries.of_keys(connection, keys) if keys else {}
-        return [(of[key].workflow_id, _as_read(of[key], found[key, number])) for key, number in keys]
+        return [
+            (of[key].workflow_id, _as_read(of[key], there(found, (key, number), key, "functions")))
+            for key, number in keys
+        ]
 
     @patient
     def runs(self, key: int) -> list[RunRecord]:
@@ -183,7 +187,7 @@ class Queries:
             if not found:
                 return []
             ids = self._task_queries.ids(connection, of.key, found[0][0], found[-1][0])
-            named = [(task, ids[task], attempt) for task, attempt in found]
+            named = [(task, there(ids, task, of.key, "tasks"), attempt) for task, attempt in found]
         if of.status is not WorkflowStatus.RESUMABLE:
             return named
         return [

@@ -62,8 +62,7 @@ class Reading:
         """Nothing has to be done after."""
 
     def _fail(self, error: BaseException) -> None:
-        self._backend.undo(self._connection)
-        self._backend.release(self._connection)
+        self._backend.abandon(self._connection)
         if isinstance(error, Exception):
             self._translate(error)
 

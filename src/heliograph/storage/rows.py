@@ -32,6 +32,7 @@ from heliograph.records.workflow import (
 )
 from heliograph.storage.entries import AttemptEntry
 from heliograph.storage.layout import Role
+from heliograph.storage.soundness import UnsoundError
 
 # Of an attempt that only began, little is known; one record of nothing serves them all.
 _NO_RESOURCES: Final = Resources(measured="")
@@ -152,19 +153,13 @@ def options_json(options: TaskOptions) -> str:
     return LEFT_OUT if text == USUAL_OPTIONS else text
 
 
-@functools.lru_cache(256)  # as `options_json`
 def whole_options(stored: str) -> str:
     """A task's options as JSON, none left out.
-
-    Raises:
-        ValueError: they are none.
 
     >>> whole_options(options_json(TaskOptions())) == USUAL_OPTIONS
     True
     """
-    whole = USUAL_OPTIONS if stored == LEFT_OUT else stored
-    check_object(whole)
-    return whole
+    return USUAL_OPTIONS if stored == LEFT_OUT else stored
 
 
 def options_of(task_id: str, options: str, user_metadata: str) -> TaskOptions:
@@ -194,17 +189,8 @@ def _parsed(options: str) -> Mapping[str, Any]:
     return parsed
 
 
-def check_object(text: str) -> None:
-    """See whether text is a JSON object.
-
-    Raises:
-        ValueError: it is not.
-    """
-    if not isinstance(json.loads(text), dict):
-        raise ValueError(f"{text[:100]!r} is no JSON object")
-
-
 def check_numbers(
+    key: int,
     tasks: int,
     functions: int,
     *,
@@ -216,6 +202,7 @@ def check_numbers(
     """What the rows of a workflow say of each other has to be so: who follows them comes to an end.
 
     Args:
+        key: of the workflow.
         tasks: how many there are.
         functions: how many there are.
         calls: numbers of functions.
@@ -224,7 +211,7 @@ def check_numbers(
         named: columns of numbers of tasks.
 
     Raises:
-        LookupError: it is not.
+        UnsoundError: it is not.
     """
     needing, needed = needs
     is_sound = (
@@ -238,7 +225,7 @@ def check_numbers(
         )
     )
     if not is_sound:
-        raise LookupError("its tasks name others that are not there")
+        raise UnsoundError("tasks", "tasks name others that are not there", key)
 
 
 def _are_within(count: int, column: Sequence[int]) -> bool:
