@@ -138,6 +138,22 @@ def test_a_workflow_in_a_task_runs_on_the_same_coordinator() -> None:
     assert len(set(owners)) == 1
 
 
+def test_a_task_may_have_another_storage_open(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+
+    @ray.remote
+    def outer() -> Any:
+        workflow.init(storage=other)
+        workflow.run(add.bind(1, 2), workflow_id="elsewhere")
+        found = workflow.get_output("elsewhere")
+        workflow.shutdown()
+        return found
+
+    assert workflow.run(outer.bind(), workflow_id="outer") == 3
+    assert [name for name, _ in workflow.list_all()] == ["outer"]
+    assert workflow.run(outer.bind(), workflow_id="again") == 3
+
+
 # -- options
 
 
