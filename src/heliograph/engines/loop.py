@@ -14,30 +14,29 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Final
 
+from heliograph.engines.batches import Batches
 from heliograph.engines.compensation import depth
 from heliograph.engines.entrance import Entrance, Entry, Told
 from heliograph.engines.executor import AttemptKey, Deliver, Executor, Receipt, Said
-from heliograph.engines.failures import failure_of
 from heliograph.engines.live import LiveRun
 from heliograph.engines.messages import Awaited, Fault, Hurry, Lost, Message, Quit
-from heliograph.engines.outcome import OutputFuture, execution_error, loss_error
+from heliograph.engines.outcome import OutputFuture, execution_error
 from heliograph.engines.performer import TICK_SECONDS, Performer
 from heliograph.engines.provenance import late_facts
 from heliograph.engines.undisturbed import has_room, undisturbed
 from heliograph.engines.watched_clock import WatchedClock
-from heliograph.errors import StorageCorruptError, StorageError
+from heliograph.errors import StorageError
 from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.records.workflow import Owner
 from heliograph.scheduling.actions import Finish
 from heliograph.scheduling.admission import Admission
 from heliograph.scheduling.events import Canceled, Expanded
 from heliograph.storage.clocks import steady_seconds
-from heliograph.storage.entries import Accepted, Claim, RunChanges, Submission
-from heliograph.storage.journal import Batch, Committed, Journal
+from heliograph.storage.entries import Accepted, Claim, Submission
+from heliograph.storage.journal import Journal
 from heliograph.storage.liveness import LEASE_SECONDS
 from heliograph.storage.news import Word
 from heliograph.storage.store import Store
@@ -80,6 +79,7 @@ class Loop:
         self._executor = executor(self._deliver)
         self._performer = Performer(store, self._executor, self._brought.append, self._entrance.tokens)
         self._runs: dict[int, LiveRun] = {}
+        self._batches = Batches(store, self._entrance, self._runs, self._put_out)
         self._now = WatchedClock(store.clock, self._clock_was_set).now  # asked by who holds the baton
         now = self._clock()
         self._renew_at = now + _RENEW_SECONDS
@@ -364,14 +364,7 @@ class Loop:
         self._performer.forget(run)
         self._performer.tell(run, Canceled(now), now)
         self._leave(run)
-        self._tell_loss(run)
-
-    def _tell_loss(self, run: LiveRun) -> None:
-        try:
-            error = loss_error(run.workflow_id, self._store.checkpoints.run_status(run.key, run.run))
-        except StorageCorruptError as damage:
-            error = damage
-        run.future.fail(error)
+        run.tell_loss(self._store.checkpoints)
 
     # -- the commit between them
 
@@ -385,7 +378,7 @@ class Loop:
         try:
             if self._retired:
                 self._give_up_leases()
-            committed = self._written(entries, changes, lease)
+            committed = self._batches.commit(self._journal, entries, changes, lease)
             if lease is not None:
                 self._renew_at = now + _RENEW_SECONDS
             now = self._now()
@@ -419,41 +412,12 @@ class Loop:
             self._performer.pending.started(self._runs[next_one], now)
             self._begin(self._runs[next_one], now)
 
-    def _written(self, entries: list[Entry], changes: list[RunChanges], lease: float | None) -> Committed:
-        """Commit; what is damaged is taken out of both lists, and all else goes on."""
-        while True:
-            try:
-                return self._journal.commit(Batch([entry.wanted for entry in entries], changes, lease))
-            except StorageCorruptError as error:
-                if not self._put_out(error, entries, changes):
-                    raise
-
-    def _put_out(self, error: StorageCorruptError, entries: list[Entry], changes: list[RunChanges]) -> bool:
-        """Take a workflow whose rows are damaged out of a batch; whether it is one of that."""
-        damaged = [entry for entry in entries if entry.wanted.workflow_id == error.workflow_id]
-        runs = [run for run in self._runs.values() if run.workflow_id == error.workflow_id]
-        for entry in damaged:
-            entries.remove(entry)
-            self._entrance.fail(entry, error)
-        for run in runs:
-            changes[:] = [change for change in changes if change.key != run.key]
-            self._performer.drop(run)
-            self._leave(run)
-            try:
-                self._store.give_up(run.key, run.run, failure_of(error))
-            finally:
-                run.future.fail(error)
-        return bool(damaged or runs)
-
     def _let_in(self, entry: Entry, accepted: Accepted, now: float) -> None:
         before = self._runs.get(accepted.key)
         if before is not None:  # another process cancelled it, and this one resumed it before it looked
             self._lost_to_others(before)
-        try:
-            run = self._entrance.accept(entry, accepted)
-        except StorageCorruptError as error:
-            self._store.give_up(accepted.key, accepted.run, failure_of(error))
-            self._entrance.fail(entry, error)
+        run = self._batches.accept(entry, accepted)
+        if run is None:
             return
         self._runs[accepted.key] = run
         if entry.wanted.status is WorkflowStatus.RUNNING:
@@ -468,10 +432,7 @@ class Loop:
     def _resolve(self, run: LiveRun, finish: Finish, receipt: Receipt | None) -> None:
         """The end of the run is stored: tell who waits, and leave it last: of what is here, all are told."""
         if finish.failed is None:
-            try:
-                tell = partial(run.future.give, run.last_output(self._store.checkpoints))
-            except StorageCorruptError as damage:
-                tell = partial(run.future.fail, damage)
+            tell = run.telling(self._store.checkpoints)
             self._leave(run)
             tell()
             return
@@ -480,6 +441,10 @@ class Loop:
         error = execution_error(run.workflow_id, run.task_ids[finish.failed], receipt.failure)
         self._leave(run)
         run.future.fail(error)
+
+    def _put_out(self, run: LiveRun) -> None:
+        self._performer.drop(run)
+        self._leave(run)
 
     def _leave(self, run: LiveRun) -> None:
         del self._runs[run.key]
@@ -491,7 +456,7 @@ class Loop:
             self._lose(run)
         else:
             self._leave(run)
-            self._tell_loss(run)
+            run.tell_loss(self._store.checkpoints)
 
     # -- when the storage fails, and at the end
 
