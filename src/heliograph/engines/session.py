@@ -37,6 +37,7 @@ class Session:
     Attributes:
         settings: what it was opened with.
         store: the open store.
+        place: where that is, for people.
         sender: sends events to workflows.
         waiting: waits for what other engines store.
 
@@ -47,6 +48,7 @@ class Session:
     def __init__(self, given: Settings, early: ProcessExecutor | None = None) -> None:
         self.settings = given
         self.store = Store(given.location)
+        self.place = given.location.shown
         self.sender = EventSender(given.location)
         self.waiting = Waiting(self.store)
         self._early = early
@@ -152,11 +154,6 @@ class Session:
     def started(self) -> list[Engine | RayEngine]:
         """The engines that were started."""
         return [engine for engine in (self._engine, self._ray) if engine is not None]
-
-    @property
-    def place(self) -> str:
-        """Where the store is, for people."""
-        return self.settings.location.shown
 
     def close(self) -> None:
         """Stop the engine and close the store."""

@@ -120,7 +120,7 @@ def list_metadata(
     most = None if limit is None else min(limit, MOST)
     records = opened.store.queries.workflows(statuses, newest_first=True, limit=most)
     place = opened.place
-    return Rows(workflow_metadata(record, place) for record in records)
+    return Rows([workflow_metadata(record, place) for record in records])
 
 
 def get_status(workflow_id: str) -> WorkflowStatus:
@@ -194,7 +194,7 @@ def _with_tasks(workflow_id: str, limit: int | None, after: str | None) -> Page:
     tasks = [task_metadata(record) for record in snapshot.page.tasks]
     answer = {
         **workflow_metadata(snapshot.workflow, opened.place),
-        "counts": {status.value: count for status, count in snapshot.workflow.progress.items()},
+        "counts": snapshot.workflow.progress.by_status.copy(),
         "tasks": tasks,
         "truncated": snapshot.page.truncated,
         **({"after": tasks[-1]["task_id"]} if snapshot.page.truncated else {}),

@@ -30,18 +30,14 @@ def workflow_metadata(record: WorkflowRecord, storage: str) -> dict[str, Any]:
         record: the workflow.
         storage: where it is stored.
     """
-    progress = record.progress
+    tasks = record.progress
     made: dict[str, Any] = {
         "workflow_id": record.workflow_id,
         "name": record.name,
         "status": record.status,
         "task_options": _options(record.output_options),
         "user_metadata": _user_metadata(record.user_metadata),
-        "progress": {
-            "done": progress.get(TaskStatus.SUCCESSFUL, 0),
-            "total": sum(progress.values()),
-            "by_status": {str(status): count for status, count in progress.items()},
-        },
+        "progress": {"done": tasks.done, "total": tasks.total, "by_status": tasks.by_status.copy()},
         "runs": record.run,
     }
     # One by one, where others are made by `_known`: a page has many of these.

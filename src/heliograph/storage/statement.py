@@ -169,6 +169,13 @@ class Statement:
         raw = connection.raw
         return Answer(raw.execute(self._sql, self._pick(values)), self._row)
 
+    def row(self, connection: Connection, **values: Any) -> tuple[Any, ...] | None:
+        """Run it for its only row, without names; None: there is none."""
+        if not self._sql:
+            self._prepare()
+        found: tuple[Any, ...] | None = connection.raw.execute(self._sql, self._pick(values)).fetchone()
+        return found
+
     def saying(self, values: Mapping[str, int | StrEnum | None]) -> Statement:
         """The same with these values in its text, to be asked with them: there should be few ways to do so.
 

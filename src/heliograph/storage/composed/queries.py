@@ -19,7 +19,7 @@ from sqlalchemy import (
 from heliograph.records.status import ACTIVE
 from heliograph.storage import schema
 from heliograph.storage.composing import Composed, among, constants
-from heliograph.storage.owners import OWNER_COLUMNS, PRESENCE_COLUMNS, with_owner
+from heliograph.storage.owners import OWNER_COLUMNS, lease, with_run
 from heliograph.storage.queries import ENDED
 
 
@@ -46,9 +46,9 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
         runs.c.error_type,
         runs.c.error_message,
         failed.c.task_id.label("error_task_id"),
-        owners.c.engine,
-        *PRESENCE_COLUMNS,
-    ).select_from(with_owner().outerjoin(failed, failed_task))
+        runs.c.owner,
+        lease().label("lease_until"),
+    ).select_from(with_run().outerjoin(failed, failed_task))
     run_columns = (
         runs.c.run,
         runs.c.reason,
@@ -80,6 +80,11 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
             )
             .where(runs.c.workflow == of_workflow)
             .order_by(runs.c.run)
+        ),
+        "owner": Composed(
+            select(owners.c.machine, owners.c.pid, owners.c.process_start, owners.c.engine).where(
+                owners.c.owner_id == bindparam("of_id")
+            )
         ),
         "last_change": Composed(select(func.max(changes.c.number)).where(changes.c.workflow == of_workflow)),
     }
