@@ -88,6 +88,10 @@ class Session:
                 self._ray = RayEngine(self.store, limits, self.settings.coordinators)
             return self._ray
 
+    def found(self, workflow_id: str) -> WorkflowRecord:
+        """As `waiting.found`."""
+        return found(self.store, workflow_id)
+
     def submit(self, plan: Plan, workflow_id: str, user_metadata: str) -> OutputFuture:
         """Store a workflow for any engine on this storage to take; an id that is stored already is refused.
 

@@ -30,12 +30,14 @@ def workflow_metadata(record: WorkflowRecord, storage: str) -> dict[str, Any]:
         record: the workflow.
         storage: where it is stored.
     """
-    tasks = record.progress
+    tasks, engine = record.progress, record.engine
+    start_time, end_time = record.start_time, record.end_time
+    plain = _plain_options(record.output_options)
     made: dict[str, Any] = {
         "workflow_id": record.workflow_id,
         "name": record.name,
         "status": record.status,
-        "task_options": _options(record.output_options),
+        "task_options": _all_options(record.output_options) if plain is None else plain.copy(),
         "user_metadata": _user_metadata(record.user_metadata),
         "progress": {"done": tasks.done, "total": tasks.total, "by_status": tasks.by_status.copy()},
         "runs": record.run,
@@ -45,14 +47,14 @@ def workflow_metadata(record: WorkflowRecord, storage: str) -> dict[str, Any]:
         made["error"] = _run_error(record)
     if record.parent is not None:
         made["parent"] = record.parent
-    if record.engine is not None:
-        made["engine"] = record.engine
+    if engine is not None:
+        made["engine"] = engine
     made["storage"] = storage
     stats = made["stats"] = {}
-    if record.start_time is not None:
-        stats["start_time"] = record.start_time
-    if record.end_time is not None:
-        stats["end_time"] = record.end_time
+    if start_time is not None:
+        stats["start_time"] = start_time
+    if end_time is not None:
+        stats["end_time"] = end_time
     return made
 
 

@@ -33,9 +33,13 @@ PRESENCE_COLUMNS = (
 
 def with_run() -> Any:
     """Workflows, each with its newest run."""
+    return schema.workflows.join(schema.runs, is_newest())
+
+
+def is_newest() -> ColumnElement[bool]:
+    """Whether a run is the newest of its workflow."""
     workflows, runs = schema.workflows, schema.runs
-    newest = and_(runs.c.workflow == workflows.c.key, runs.c.run == workflows.c.run)
-    return workflows.join(runs, newest)
+    return and_(runs.c.workflow == workflows.c.key, runs.c.run == workflows.c.run)
 
 
 def with_owner() -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from heliograph.graph.options import TaskOptions
@@ -330,26 +330,34 @@ def workflow_record(row: Sequence[Any], engines: Engines) -> WorkflowRecord:
     ) = row
     stored = _STATUSES[status]
     reads = engines.status(stored, owner, lease_until) if stored in ACTIVE else stored
-    return WorkflowRecord(
-        key,
-        workflow_id,
-        name,
-        reads,
-        stored,
-        user_metadata,
-        output_task,
-        whole_options(output_options),
-        task_counts(progress, reads is WorkflowStatus.RESUMABLE),
-        parent,
-        run,
-        start_time,
-        end_time,
-        owner,
-        engines.kind(owner),
-        error_type,
-        error_message,
-        error_task,
+    return _workflow_record(
+        (
+            key,
+            workflow_id,
+            name,
+            reads,
+            stored,
+            user_metadata,
+            output_task,
+            whole_options(output_options),
+            task_counts(progress, reads is WorkflowStatus.RESUMABLE),
+            parent,
+            run,
+            start_time,
+            end_time,
+            owner,
+            engines.kinds.get(owner) or engines.kind(owner),
+            error_type,
+            error_message,
+            error_task,
+        )
     )
+
+
+_workflow_record: Final[Callable[[tuple[Any, ...]], WorkflowRecord]] = functools.partial(
+    tuple.__new__, WorkflowRecord
+)
+"""Makes one of all its fields, in half the time."""
 
 
 @functools.lru_cache(1024)  # of most workflows, all tasks succeeded
