@@ -13,6 +13,7 @@ import pytest
 
 from heliograph import workflow
 from heliograph.cli.app import run as heliograph
+from heliograph.storage import rows
 from tests.tasks import fail_without, give
 
 PAGE = 4096
@@ -45,6 +46,9 @@ DAMAGES = {
     "another status of an attempt": "UPDATE attempts SET status = 'x'",
     "metadata that are none": "UPDATE workflows SET user_metadata = 'x'",
     "changes that are none": "UPDATE changes SET what = ''",
+    "text for a time": "UPDATE attempts SET started = 'noon'",
+    "a number for text": "UPDATE tasks SET task_id = x'00' WHERE task = 0",
+    "options of another kind": """UPDATE tasks SET options = '{"max_retries": "3"}'""",
 }
 
 
@@ -118,6 +122,44 @@ def test_pages_that_were_swapped_or_overwritten(
         file.seek(0)
         file.write(b"".join(pages))
     ask_all(database, capsys)
+
+
+@pytest.mark.parametrize(
+    ("change", "table"),
+    [
+        ("UPDATE attempts SET started = 'noon' WHERE workflow = 1", "attempts"),
+        ("UPDATE runs SET end_time = x'00' WHERE workflow = 1", "runs"),
+        ("UPDATE tasks SET options = '{}x' WHERE workflow = 1", "tasks"),
+        ("UPDATE workflows SET output_task = 'last' WHERE key = 1", "workflows"),
+    ],
+)
+def test_the_error_names_the_workflow_and_the_table(database: Path, change: str, table: str) -> None:
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        assert connection.execute(change).rowcount > 0
+    workflow.init(storage=database.parent, workers="threads")
+    for ask in (workflow.profile, workflow.timeline, lambda name: workflow.export(name, "otlp").text):
+        with pytest.raises(workflow.StorageCorruptError, match=f"table {table} of workflow 'mine'"):
+            ask("mine")
+    workflow.profile("w1")
+
+
+def test_a_fault_of_our_own_is_no_damage(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(row: object) -> None:
+        raise KeyError(row)
+
+    monkeypatch.setattr(rows, "attempt_record", wrong)
+    workflow.init(storage=database.parent, workers="threads")
+    with pytest.raises(KeyError):
+        workflow.get_metadata("mine", "last")
+
+
+def test_a_workflow_whose_engine_is_not_known_any_more(database: Path) -> None:
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("UPDATE workflows SET status = 'RUNNING' WHERE workflow_id = 'mine'")
+        connection.execute("DELETE FROM owners")
+    workflow.init(storage=database.parent, workers="threads")
+    assert workflow.get_status("mine") == "RESUMABLE"
+    assert {"by": {"status": "RESUMABLE"}, "count": 1} in workflow.summarize("status")
 
 
 def test_an_engine_survives_a_workflow_that_can_not_be_understood(database: Path) -> None:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from heliograph.engines import place
 from heliograph.engines.dags import needs_ray, uses_ray
 from heliograph.engines.engine import Engine, submission
-from heliograph.engines.entrance import way_out
+from heliograph.engines.entrance import NothingToResumeError, way_out
 from heliograph.engines.event_sender import EventSender
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.settings import Settings
 from heliograph.engines.waiting import Waiting, found, workflow_output_now
+from heliograph.errors import WorkflowNotFoundError
 from heliograph.graph.plan import Plan
 from heliograph.records.context import running
 from heliograph.records.status import ACTIVE, WorkflowStatus
@@ -131,7 +132,11 @@ class Session:
         """The engine that goes on with a stored workflow: Ray where that had it last."""
         if self.settings.engine == "ray":
             return self.ray
-        return self.ray if found(self.store, workflow_id).engine == "ray" else self.engine
+        try:
+            last = found(self.store, workflow_id).engine
+        except WorkflowNotFoundError as error:
+            raise NothingToResumeError(*error.args) from None
+        return self.ray if last == "ray" else self.engine
 
     def is_referred_to(self, workflow: WorkflowRecord) -> bool:
         """Whether an output to come is a reference of Ray's: `init` said so, or it is a workflow of Ray's.
@@ -148,6 +153,14 @@ class Session:
         return self.settings.engine == "ray" or (
             workflow.stored_status in ACTIVE and self.is_referred_to(workflow)
         )
+
+    def raised(self, error: BaseException, workflow: WorkflowRecord) -> BaseException:
+        """An error that was found in the storage, as the engine of the workflow raises it."""
+        if not self.is_referred_to(workflow):
+            return error
+        from heliograph.engines.ray.exceptions import in_driver, on_ray
+
+        return in_driver(on_ray(error))
 
     @property
     def embedded(self) -> Engine | None:

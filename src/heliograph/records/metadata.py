@@ -134,12 +134,14 @@ def attempt_metadata(record: AttemptRecord, before: AttemptRecord | None = None)
 
 
 def _user_metadata(stored: str) -> dict[str, Any]:
+    # All else was looked at where it was read (`storage.soundness`). Each workflow may have metadata of its
+    # own, and that would parse them twice.
     try:
-        given: dict[str, Any] = _json(stored)[0]
-    except ValueError as error:
-        raise StorageCorruptError(
-            f"stored metadata can't be understood ({error}): {stored[:100]!r}"
-        ) from error
+        given = _json(stored)[0]
+    except ValueError:
+        given = None
+    if not isinstance(given, dict):
+        raise StorageCorruptError(f"stored metadata can't be understood: {stored[:100]!r}")
     return given
 
 

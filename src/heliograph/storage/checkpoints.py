@@ -14,6 +14,7 @@ from heliograph.storage.connection import Connection
 from heliograph.storage.database import Database, patient
 from heliograph.storage.layout import Role
 from heliograph.storage.rendered import statements
+from heliograph.storage.soundness import UnsoundError
 from heliograph.storage.statement import listed
 
 
@@ -79,6 +80,7 @@ class Checkpoints:
                 (row.task, row.attempts) for row in self._statements.attempts.ask(connection, **of_workflow)
             )
             rows.check_numbers(
+                key,
                 len(tasks),
                 len(functions),
                 calls=[row.function for row in tasks],
@@ -135,7 +137,7 @@ class Checkpoints:
             row = self._statements.number.ask(connection, of_workflow=key, of_task_id=task_id).first()
             while row is not None and row.delivers_to is not None:
                 if row.delivers_to >= row.task:
-                    raise LookupError("a task of a continuation belongs to one that comes later")
+                    raise UnsoundError("tasks", "one of a continuation belongs to one that comes later", key)
                 row = self._statements.by_number.ask(
                     connection, of_workflow=key, of_task=row.delivers_to
                 ).first()

@@ -95,16 +95,11 @@ class Engines:
         Args:
             stored: its status.
             owner_id: who has it.
-            lease_until: until when.
-
-        Raises:
-            LookupError: the owner is not stored.
+            lease_until: until when; None: that is not known any more.
         """
-        if owner_id is None:
+        engine = None if owner_id is None else self._known.get(owner_id, self._connection)
+        if owner_id is None or engine is None or lease_until is None:
             return derived_status(stored, None, 0.0)
-        engine = self._known.get(owner_id, self._connection)
-        if engine is None or lease_until is None:
-            raise LookupError(f"there is no owner {owner_id}")
         if self._presence is None:
             self._presence = self._known.presence()
         return self._presence.status(stored, owner_id, engine._replace(lease_until=lease_until))

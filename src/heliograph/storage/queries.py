@@ -17,6 +17,7 @@ from heliograph.storage.database import Database, patient
 from heliograph.storage.engines import KnownEngines
 from heliograph.storage.liveness import derived_status
 from heliograph.storage.rendered import statements
+from heliograph.storage.soundness import there
 from heliograph.storage.statement import Statement, listed
 from heliograph.storage.task_queries import TaskPage, TaskQueries
 
@@ -110,7 +111,7 @@ class Queries:
             return []
         asked = self._said.of_keys.ask(connection, of_keys=listed(keys, self._database.kind)).rows()
         found = {record.key: record for record in self.made(connection, asked)}
-        return [found[key] for key in keys]
+        return [there(found, key, key, "runs") for key in keys]
 
     def made(self, connection: Connection, found: Iterable[Sequence[Any]]) -> list[WorkflowRecord]:
         """Workflows, of rows as the statements of this room have them; on a snapshot."""
@@ -123,7 +124,10 @@ class Queries:
         """Tasks by the keys of their workflows and their numbers, with the workflows' ids; on a snapshot."""
         of = {record.key: record for record in self.records(connection, sorted({key for key, _ in keys}))}
         found = self._task_queries.of_keys(connection, keys) if keys else {}
-        return [(of[key].workflow_id, _as_read(of[key], found[key, number])) for key, number in keys]
+        return [
+            (of[key].workflow_id, _as_read(of[key], there(found, (key, number), key, "functions")))
+            for key, number in keys
+        ]
 
     @patient
     def runs(self, key: int) -> list[RunRecord]:
@@ -189,7 +193,7 @@ class Queries:
             if not found:
                 return []
             ids = self._task_queries.ids(connection, of.key, found[0][0], found[-1][0])
-            named = [(task, ids[task], attempt) for task, attempt in found]
+            named = [(task, there(ids, task, of.key, "tasks"), attempt) for task, attempt in found]
         if of.status is not WorkflowStatus.RESUMABLE:
             return named
         return [

@@ -46,8 +46,7 @@ class Reading:
             self._backend.release(self._connection)
 
     def _fail(self, error: BaseException) -> None:
-        self._backend.undo(self._connection)
-        self._backend.release(self._connection)
+        self._backend.abandon(self._connection)
         if isinstance(error, Exception):
             self._translate(error)
 

@@ -39,7 +39,7 @@ def recorded() -> list[ColumnElement[Any]]:
         workflows.c.output_options,
         workflows.c.progress,
         workflows.c.parent,
-        workflows.c.run,
+        runs.c.run,
         runs.c.start_time,
         runs.c.end_time,
         runs.c.error_type,
