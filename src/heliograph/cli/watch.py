@@ -11,7 +11,6 @@ import typer
 from heliograph import workflow
 from heliograph.cli.completion import WorkflowArgument
 from heliograph.cli.storage import StorageOption, open_for
-from heliograph.records.status import ACTIVE
 
 _REFRESH_SECONDS: Final = 0.1
 
@@ -46,8 +45,9 @@ def _live(workflow_id: str, after: str | None) -> None:
 
     from heliograph.cli import rendering
     from heliograph.cli.views.changes import Seen, tree
+    from heliograph.reading.lifetime import Lifetime
 
-    seen, cursor, console = Seen(), after, rendering.stdout()
+    seen, cursor, console, lifetime = Seen(), after, rendering.stdout(), Lifetime()
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
         while True:
             metadata = workflow.get_metadata(workflow_id)
@@ -56,6 +56,6 @@ def _live(workflow_id: str, after: str | None) -> None:
                 seen.take(change)
             cursor = changes.cursor
             live.update(tree(metadata, seen, time.time()), refresh=True)
-            if metadata["status"] not in ACTIVE:
+            if not lifetime.goes_on(metadata["status"], metadata.get("engine")):
                 break
             time.sleep(_REFRESH_SECONDS)

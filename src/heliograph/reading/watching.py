@@ -6,6 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from heliograph.errors import WorkflowNotFoundError
+from heliograph.reading.lifetime import Lifetime
 from heliograph.reading.opened import (
     MOST,
     checked_flag,
@@ -15,7 +16,6 @@ from heliograph.reading.opened import (
     no_task,
     session,
 )
-from heliograph.records.status import ACTIVE
 
 if TYPE_CHECKING:
     from heliograph.insight.answers import Rows
@@ -38,6 +38,7 @@ class Watch:
         self._workflow_id = workflow_id
         self._key = found_key(workflow_id)
         self._wait = wait
+        self._lifetime = Lifetime()
         self._is_over = False
         self._ear = session().store.news.ear(lambda word: self._key in word.changed)
         self._waiting: deque[Change] = deque()
@@ -87,7 +88,7 @@ class Watch:
         if changes:
             self._place = changes[-1].number, changes[-1].place
             self._waiting += changes
-        elif not self._wait or record.status not in ACTIVE:
+        elif not self._wait or not self._lifetime.goes_on(record.status, record.engine):
             self._is_over = True
         return bool(changes) or self._is_over
 
@@ -95,7 +96,8 @@ class Watch:
 def watch(workflow_id: str, after: str | None = None, *, wait: bool = True) -> Watch:
     """The changes of a workflow, each once, in the order in which they were stored: from any process.
 
-    It ends when the workflow does, or has lost its engine. Statuses that a task had for less time than a
+    It ends when the workflow does, or has lost its engine: on Ray for half a minute, since a coordinator that
+    dies is started again. Statuses that a task had for less time than a
     commit takes are not stored, so they are no changes.
 
     Args:
