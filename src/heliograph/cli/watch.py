@@ -45,17 +45,15 @@ def _live(workflow_id: str, after: str | None) -> None:
 
     from heliograph.cli import rendering
     from heliograph.cli.views.changes import Seen, tree
-    from heliograph.reading.lifetime import Lifetime
 
-    seen, cursor, console, lifetime = Seen(), after, rendering.stdout(), Lifetime()
+    seen, console, changes = Seen(), rendering.stdout(), workflow.watch(workflow_id, after)
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
         while True:
+            is_over = changes.is_over  # then what is drawn now is the end
             metadata = workflow.get_metadata(workflow_id)
-            changes = workflow.watch(workflow_id, cursor, wait=False)
-            for change in changes:
+            for change in changes.now():
                 seen.take(change)
-            cursor = changes.cursor
             live.update(tree(metadata, seen, time.time()), refresh=True)
-            if not lifetime.goes_on(metadata["status"], metadata.get("engine")):
+            if is_over:
                 break
             time.sleep(_REFRESH_SECONDS)

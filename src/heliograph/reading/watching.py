@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from heliograph.errors import WorkflowNotFoundError
@@ -29,6 +30,7 @@ class Watch:
 
     Attributes:
         cursor: goes on behind the last change that was given; of none: where it began.
+        is_over: there will be no change behind those that were given.
     """
 
     def __init__(self, workflow_id: str, after: str | None, wait: bool) -> None:
@@ -39,7 +41,7 @@ class Watch:
         self._key = found_key(workflow_id)
         self._wait = wait
         self._lifetime = Lifetime()
-        self._is_over = False
+        self.is_over = False
         self._ear = session().store.news.ear(lambda word: self._key in word.changed)
         self._waiting: deque[Change] = deque()
         self.cursor = after
@@ -52,7 +54,7 @@ class Watch:
 
     def __next__(self) -> dict[str, Any]:
         while not self._waiting:
-            if self._is_over:
+            if self.is_over:
                 raise StopIteration
             if not self._look():
                 self._ear.wait(POLL_SECONDS)
@@ -62,11 +64,18 @@ class Watch:
         import asyncio
 
         while not self._waiting:
-            if self._is_over:
+            if self.is_over:
                 raise StopAsyncIteration
             if not await asyncio.to_thread(self._look):
                 await asyncio.to_thread(self._ear.wait, POLL_SECONDS)
         return self._given()
+
+    def now(self) -> Iterator[dict[str, Any]]:
+        """The changes that there are, without waiting for more."""
+        while not self.is_over and self._look():
+            pass
+        while self._waiting:
+            yield self._given()
 
     def _given(self) -> dict[str, Any]:
         from heliograph.records.change import change_metadata
@@ -89,8 +98,8 @@ class Watch:
             self._place = changes[-1].number, changes[-1].place
             self._waiting += changes
         elif not self._wait or not self._lifetime.goes_on(record.status, record.engine):
-            self._is_over = True
-        return bool(changes) or self._is_over
+            self.is_over = True
+        return bool(changes) or self.is_over
 
 
 def watch(workflow_id: str, after: str | None = None, *, wait: bool = True) -> Watch:
