@@ -410,6 +410,12 @@ def resume_all(include_failed: bool = False) -> list[tuple[str, Any]]:
             )
         except WorkflowNotFoundError:
             continue  # deleted meanwhile
+        except StorageCorruptError as error:  # of this one; the others are well
+            from concurrent.futures import Future
+
+            failed: Future[Any] = Future()
+            failed.set_exception(error)
+            resumed.append((record.workflow_id, failed))
         except RuntimeError:
             if session.store.queries.workflow(record.workflow_id) is None:
                 raise

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from heliograph.graph.frozen import record
 from heliograph.records.attempt import StoredValue
-from heliograph.records.status import ACTIVE, TaskStatus, WorkflowStatus
+from heliograph.records.status import TaskStatus, WorkflowStatus
 from heliograph.scheduling.events import TaskRule
 from heliograph.storage import rows
 from heliograph.storage.connection import Connection
@@ -174,9 +174,7 @@ class Checkpoints:
         """Of the runs an engine believes it has, given as (key, run), those that are not its any more."""
         keys = listed([key for key, _ in held], self._database.kind)
         with self._database.read() as connection:
-            # Rows by position, here alone: there are thousands, often.
-            found = self._statements.runs.ask(connection, of_keys=keys).plain()
-        running = {(key, run) for key, run, status in found if status in ACTIVE}
+            running = set(self._statements.active.ask(connection, of_keys=keys).plain())
         return [key for key, run in held if (key, run) not in running]
 
     @patient
