@@ -156,6 +156,18 @@ workflow.get_output("mine")
 """
 
 
+def test_who_watches_does_not_notice_a_killed_coordinator(storage: Path, gate: Gate, ledger: Ledger) -> None:
+    workflow.run_async(held(gate, ledger), workflow_id="mine")
+    gate.until_waiting("held")
+    with ThreadPoolExecutor() as threads:
+        watched = threads.submit(lambda: list(workflow.watch("mine")))
+        os.kill(coordinator(), signal.SIGKILL)
+        until(lambda: workflow.get_metadata("mine")["runs"] == 2)
+        gate.open()
+        changes = watched.result(DEADLINE)
+    assert (changes[-1]["run"], changes[-1]["kind"], changes[-1]["status"]) == (2, "run", "SUCCESSFUL")
+
+
 def test_a_killed_driver_is_not_missed(storage: Path, gate: Gate, ledger: Ledger) -> None:
     with scripts.start(PROGRAM, storage, gate.folder, ledger.path) as driver:
         gate.until_waiting("held", driver)

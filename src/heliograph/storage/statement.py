@@ -194,6 +194,13 @@ class Statement:
         raw = connection.raw
         return Answer(raw.execute(self._sql, self._pick(values)), self._row, self._soundness, values)
 
+    def row(self, connection: Connection, **values: Any) -> tuple[Any, ...] | None:
+        """Run it for its only row, without names; None: there is none."""
+        if not self._sql:
+            self._prepare()
+        found = connection.raw.execute(self._sql, self._pick(values))
+        return next(self._soundness.seen(found, values), None)
+
     def saying(self, values: Mapping[str, int | StrEnum | None]) -> Statement:
         """The same with these values in its text, to be asked with them: there should be few ways to do so.
 
