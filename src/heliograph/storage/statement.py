@@ -132,7 +132,7 @@ class Statement:
         worded: gives its text, when it is first run: most programs never run most statements.
     """
 
-    __slots__ = ("_bulk", "_columns", "_is_in_order", "_pick", "_row", "_rows", "_sql", "_worded")
+    __slots__ = ("_answers", "_bulk", "_columns", "_is_in_order", "_pick", "_row", "_rows", "_sql", "_worded")
 
     def __init__(self, worded: Callable[[], Wording]) -> None:
         self._worded = worded
@@ -147,6 +147,7 @@ class Statement:
         # that evaluates code, and where this is done at Python's end it forgets that Ctrl-C ended it.
         made: Any = namedtuple
         names = wording.names
+        self._answers = bool(names)
         self._row: Callable[[Any], Any] = made("Row", names, rename=True)._make if names else tuple
         places = wording.places
         self._columns = wording.columns
@@ -219,6 +220,19 @@ class Statement:
             raw.execute(self._sql, self._pick(rows[0]))
         elif self._bulk is None or not self._bulk.tell(raw, rows):
             raw.cursor().executemany(self._sql, [self._pick(row) for row in rows])
+
+    def key_of_new(self, connection: Connection, row: Row) -> int | None:
+        """Run it for this, an insert, straight on the driver; the key that the row got.
+
+        None: it is not there, since another one has what is unique of it.
+        """
+        if not self._sql:
+            self._prepare()
+        cursor = connection.raw.execute(self._sql, self._pick(row))
+        if not self._answers:  # SQLite's driver knows; RETURNING would take as long as the insert itself
+            return cursor.lastrowid if cursor.rowcount else None
+        found = cursor.fetchone()
+        return None if found is None else int(found[0])
 
     def expect(self, connection: Connection, row: Row) -> None:
         """Run it for this, which has to change a row, in a transaction that hopes so (`Backend.begin`).
