@@ -11,7 +11,7 @@ from heliograph.errors import WorkflowNotFoundError, WorkflowStillActiveError
 from heliograph.records.status import ACTIVE, TASK_OVER, AttemptStatus, TaskStatus, WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
 from heliograph.storage import rows, schema
-from heliograph.storage.changelog import Changelog
+from heliograph.storage.changelog import Changelog, story_row
 from heliograph.storage.composing import constant, constants
 from heliograph.storage.connection import Connection
 from heliograph.storage.counts import Counts, Tally
@@ -54,7 +54,7 @@ def cancel(database: Database, workflow: WorkflowRecord, clock: Callable[[], flo
         )
         canceled = [["tasks", sorted(stopped.scalars()), TaskStatus.CANCELED.value]]
         story = json.dumps([*canceled, ["run", changed.run, WorkflowStatus.CANCELED.value]])
-        Changelog(database.kind).note(connection, key, changed.run, now, story)
+        Changelog(database.kind).note(connection, story_row(key, changed.run, now, story))
         connection.execute(
             update(attempts)
             .where(attempts.c.workflow == key, attempts.c.status == constant(AttemptStatus.RUNNING))
