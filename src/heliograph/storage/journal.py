@@ -169,8 +169,8 @@ class Journal:
                 tried.append(self._store(connection, marked, hopes))
             return tried[-1]
 
-        # Several runs, or ids, are locked before anything else.
-        if (hopes := self._hopes_for(batch, most=1)) is not None:
+        # Several runs are locked before anything else.
+        if (hopes := self._hopes_for(batch, most=len(batch.changes))) is not None:
             with contextlib.suppress(NotAsHopedError):
                 return self._database.again(
                     lambda: self._database.written(partial(store, hopes=hopes), hopes=True)
@@ -257,16 +257,21 @@ class Journal:
         names: dict[int, dict[int, tuple[str, ...]]] = {}
         now = self._clock() if batch.changes else 0.0
         held = []
-        for changes in batch.changes:
-            if self._fence(connection, changes, hopes is not None):
-                if changes.expansions:
-                    names[changes.key] = dict(self._expand(connection, changes))
-                held.append(changes)
-                if changes.ending is not None:
-                    tally.move(WorkflowStatus.RUNNING, changes.ending.status)
-            else:
-                self._write_remains(connection, changes, now)
-                lost.add((changes.key, changes.run))
+        if hopes is not None:
+            held += batch.changes
+            self._expect(connection, held)
+        else:
+            for changes in batch.changes:
+                if self._holds(connection, changes):
+                    held.append(changes)
+                else:
+                    self._write_remains(connection, changes, now)
+                    lost.add((changes.key, changes.run))
+        for changes in held:
+            if changes.expansions:
+                names[changes.key] = dict(self._expand(connection, changes))
+            if changes.ending is not None:
+                tally.move(WorkflowStatus.RUNNING, changes.ending.status)
         if held:
             self._write(connection, held, now)
         if tally:
@@ -312,18 +317,20 @@ class Journal:
             return self._submissions.store(connection, entry, self._owner, self._clock(), key)
         return self._claims.claim(connection, entry, self._owner, self._lease_clock(), tally)
 
-    def _fence(self, connection: Connection, changes: RunChanges, hopes: bool) -> bool:
+    def _holds(self, connection: Connection, changes: RunChanges) -> bool:
         """Move the run's own row; False where it is not this engine's any more."""
-        progress = rows.progress_json(changes.progress)
-        fence = {"of_key": changes.key, "of_run": changes.run, "progress": progress}
-        statement = self._statements.hold
-        if changes.ending is not None or changes.started is not None:
-            fence["status"] = str(changes.ending.status if changes.ending else WorkflowStatus.RUNNING)
-            statement = self._statements.move
-        if hopes:
-            statement.expect(connection, fence)
-            return True
-        return statement.changed(connection, fence) == 1
+        statement = self._statements.move if _moves(changes) else self._statements.hold
+        return statement.changed(connection, _fence(changes)) == 1
+
+    def _expect(self, connection: Connection, held: Sequence[RunChanges]) -> None:
+        """As `_holds`, of runs that are hoped to be this engine's."""
+        moved = [_fence(changes) for changes in held if _moves(changes)]
+        self._statements.move.expect(connection, *moved)
+        if len(moved) < len(held):
+            if moved:
+                self._database.apart(connection)
+            others = [_fence(changes) for changes in held if not _moves(changes)]
+            self._statements.hold.expect(connection, *others)
 
     def _expand(self, connection: Connection, changes: RunChanges) -> Iterator[tuple[int, tuple[str, ...]]]:
         for expansion in changes.expansions:
@@ -403,6 +410,18 @@ class Journal:
             ]
             self._statements.attempt.put(connection, ended)
             self._reports.store(connection, changes.key, changes.said)
+
+
+def _moves(changes: RunChanges) -> bool:
+    """Whether the workflow has another status by it."""
+    return changes.ending is not None or changes.started is not None
+
+
+def _fence(changes: RunChanges) -> dict[str, Any]:
+    fence = {"of_key": changes.key, "of_run": changes.run, "progress": rows.progress_json(changes.progress)}
+    if _moves(changes):
+        fence["status"] = str(changes.ending.status if changes.ending else WorkflowStatus.RUNNING)
+    return fence
 
 
 def _is_small(batch: Batch) -> bool:

@@ -234,15 +234,19 @@ class Statement:
         found = cursor.fetchone()
         return None if found is None else int(found[0])
 
-    def expect(self, connection: Connection, row: Row) -> None:
-        """Run it for this, which has to change a row, in a transaction that hopes so (`Backend.begin`).
+    def expect(self, connection: Connection, *rows: Row) -> None:
+        """Run it for these, each of which has to change a row; in a transaction that hopes (`Backend.begin`).
 
         Raises:
             NotAsHopedError: it changed none; or what means that, an error of the driver's at the commit.
         """
         if not self._sql:
             self._prepare()
-        connection.raw.expect_one(self._sql, self._pick(row))
+        raw = connection.raw
+        if len(rows) > 1 and self._bulk is not None and self._bulk.expect(raw, rows):
+            return
+        for row in rows:
+            raw.expect_one(self._sql, self._pick(row))
 
     def changed(self, connection: Connection, row: Row) -> int:
         """Run it for this, straight on the driver; returns how many rows of its table it changed."""
