@@ -34,10 +34,11 @@ test: $(VENV)/.ready ## run the tests
 	@$(PY) -m compileall -q src tests
 	@$(PY) -m pytest -n $(JOBS) $(ARGS)
 
-test-newest: $(VENV)/.ready ## run the tests on the newest release of every dependency, whatever is locked
+test-newest: $(VENV)/.uv ## run the tests on the newest release of every dependency (PYTHON=python3.13: and on that Python)
 	@echo "test-newest: making $(NEWEST) with the newest that pyproject.toml allows, and running the tests on it"
-	@$(UV) venv --quiet --clear --python $(PY) $(NEWEST)
+	@$(UV) venv --quiet --clear --no-python-downloads --python $(or $(PYTHON),$(PY)) $(NEWEST)
 	@$(UV) pip install --quiet --python $(NEWEST)/bin/python --compile-bytecode --upgrade --editable ".[dev,ray,postgres,web,s3,export]"
+	@$(NEWEST)/bin/python -m compileall -q src tests
 	@$(NEWEST)/bin/python -m pytest -n $(JOBS) $(ARGS)
 
 test-ray-oldest: $(VENV)/.ready ## run the tests of the metadata page on the oldest Ray that is supported (RAY=2.53.0: that one)
@@ -93,8 +94,11 @@ clean: ## remove all that make made: .venv, caches, builds
 	@find . -name .git -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
 # Stamps, not the files they stand for: a stamp is written last, so a bootstrap cut short is done again.
-$(VENV)/.uv: locks/uv.txt scripts/bootstrap
+# So is one whose Python is gone or another, say after an upgrade of the system: its link leads nowhere, or to a newer file.
+$(VENV)/.uv: locks/uv.txt scripts/bootstrap $(VENV)/bin/python
 	@scripts/bootstrap uv
+
+$(VENV)/bin/python: ;
 
 $(VENV)/.ready: $(VENV)/.uv locks/dev.txt pyproject.toml
 	@scripts/bootstrap packages

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from tests.conditions import until
+from tests.conditions import DEADLINE, until
 
 
 class Program(Protocol):
@@ -33,12 +33,15 @@ class Gate:
         there.with_suffix(".tmp").rename(there)
         until((self.folder / "open").exists, what=f"{name} waits for {self.folder} to open")
 
-    def until_waiting(self, name: str = "task", program: Program | None = None) -> int:
+    def until_waiting(
+        self, name: str = "task", program: Program | None = None, deadline: float = DEADLINE
+    ) -> int:
         """Called by the test: wait for the task; its process id. Fails at once if its program has ended."""
         there = self.folder / f"{name}.here"
         until(
             lambda: there.exists() or (program is not None and program.poll() is not None),
             what=f"{name} to come to {self.folder}",
+            deadline=deadline,
         )
         if not there.exists() and program is not None:
             raise AssertionError(f"the program ended before its task {name} began: {program.communicate()}")

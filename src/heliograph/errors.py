@@ -88,11 +88,13 @@ class StorageCorruptError(StorageError):
     Args:
         message: what is wrong.
         location: of the stored value, if it is one that is damaged.
+        workflow_id: the only workflow that the damage concerns; None: there may be more.
     """
 
-    def __init__(self, message: str, location: str | None = None) -> None:
+    def __init__(self, message: str, location: str | None = None, workflow_id: str | None = None) -> None:
         super().__init__(message)
         self.location = location
+        self.workflow_id = workflow_id
 
 
 class TelemetryError(WorkflowError):

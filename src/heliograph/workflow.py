@@ -372,7 +372,7 @@ def resume(workflow_id: str) -> Any:
     A finished workflow gives its output again.
 
     Raises:
-        WorkflowNotFoundError: there is no such workflow.
+        WorkflowNotFoundError: there is no such workflow; a `WorkflowNotResumableError` too.
         RuntimeError: it is running or pending.
         WorkflowExecutionError, WorkflowCancellationError, StorageError: as `run`.
     """
@@ -410,6 +410,12 @@ def resume_all(include_failed: bool = False) -> list[tuple[str, Any]]:
             )
         except WorkflowNotFoundError:
             continue  # deleted meanwhile
+        except StorageCorruptError as error:  # of this one; the others are well
+            from concurrent.futures import Future
+
+            failed: Future[Any] = Future()
+            failed.set_exception(error)
+            resumed.append((record.workflow_id, failed))
         except RuntimeError:
             if session.store.queries.workflow(record.workflow_id) is None:
                 raise
@@ -428,7 +434,8 @@ def get_output(workflow_id: str, *, task_id: str | None = None, name: str | None
     Raises:
         WorkflowNotFoundError: no such workflow, or no such task in it.
         ValueError: there is no output and none will come; the message says why.
-        WorkflowExecutionError, WorkflowCancellationError: the workflow has ended so.
+        WorkflowExecutionError, WorkflowCancellationError: the workflow has ended so; if it had before, that
+            is a `ValueError` too.
     """
     from heliograph.engines.waiting import found
 
@@ -438,7 +445,10 @@ def get_output(workflow_id: str, *, task_id: str | None = None, name: str | None
         record = found(session.store, workflow_id)
         if session.has_to_ask_ray(record):
             return session.ray.value(get_output_async(workflow_id, task_id=task_id))
-        return _stored_output(session, record, task_id).result()
+        try:
+            return _stored_output(session, record, task_id).result()
+        except (WorkflowExecutionError, WorkflowCancellationError, ValueError) as error:
+            raise session.raised(error, record) from error.__cause__
     except StorageCorruptError:
         found(session.store, workflow_id)  # where somebody deleted it meanwhile, that is the error
         raise

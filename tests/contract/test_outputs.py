@@ -125,6 +125,8 @@ def test_of_a_failed_workflow_it_cannot_be_had_and_says_why(engine: EngineUnderT
         with pytest.raises(workflow.WorkflowExecutionError, match="'mine' failed in task 'breaks'") as raised:
             workflow.get_output("mine")
         assert isinstance(raised.value.__cause__, KeyError)
+        with pytest.raises(ValueError, match="'mine' failed in task 'breaks'"):
+            workflow.get_output("mine")
         with pytest.raises(ValueError, match=r"'breaks' of workflow 'mine' has no stored output.*FAILED"):
             workflow.get_output("mine", task_id="breaks")
         assert workflow.get_output("mine", task_id="early") == 1
@@ -139,6 +141,8 @@ def test_of_a_canceled_workflow_it_cannot_be_had_and_says_why(engine: EngineUnde
     for of in (waiting, output, workflow.get_output_async("mine")):
         with pytest.raises(workflow.WorkflowCancellationError, match="'mine' was cancelled"):
             engine.value(of)
+    with pytest.raises(ValueError, match="'mine' was cancelled"):
+        workflow.get_output("mine")
     assert workflow.get_output("mine", task_id="early") == "early value"
     with pytest.raises(ValueError, match=r"'late' of workflow 'mine' has no stored output.*CANCELED"):
         workflow.get_output("mine", task_id="late")

@@ -61,6 +61,8 @@ def test_an_unknown_id(engine: EngineUnderTest) -> None:
     for call in (workflow.resume, workflow.resume_async):
         with pytest.raises(workflow.WorkflowNotFoundError, match="No such workflow_id 'nobody'"):
             call("nobody")
+        with pytest.raises(workflow.WorkflowNotResumableError):
+            call("nobody")
 
 
 def test_resume_all_takes_what_is_resumable_and_nothing_else(

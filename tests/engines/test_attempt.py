@@ -295,6 +295,15 @@ def test_resources_of_this_attempt_alone(works: Works, tmp_path: Path) -> None:
     assert used.voluntary_switches > 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process its peak anew")
+def test_memory_of_the_program_that_started_a_worker_is_not_its_tasks() -> None:
+    measure = "from heliograph.engines.measure import Meter; print(Meter('exclusive').read().peak_rss)"
+    held = bytearray(300_000_000)
+    held[::4096] = b"x" * len(held[::4096])
+    told = subprocess.run([sys.executable, "-c", measure], stdout=subprocess.PIPE, check=True, text=True)
+    assert 1_000_000 < int(told.stdout) < 150_000_000
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts blocks")
 def test_blocks_are_what_proc_io_counts(works: Works) -> None:
     def write(path: str) -> int:

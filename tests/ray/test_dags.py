@@ -13,6 +13,7 @@ ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'heli
 from ray.dag import InputNode, MultiOutputNode  # noqa: E402
 
 from heliograph import workflow  # noqa: E402
+from heliograph.cli.app import run  # noqa: E402
 from tests.conditions import DEADLINE, until  # noqa: E402
 from tests.gates import Gate, Ledger  # noqa: E402
 
@@ -135,6 +136,22 @@ def test_a_workflow_in_a_task_runs_on_the_same_coordinator() -> None:
     assert workflow.run(outer.bind(), workflow_id="outer") == 7
     owners = [workflow.get_history(name)[0]["owner"]["pid"] for name in ("outer", "inner", "inner too")]
     assert len(set(owners)) == 1
+
+
+def test_a_task_may_have_another_storage_open(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+
+    @ray.remote
+    def outer() -> Any:
+        workflow.init(storage=other)
+        workflow.run(add.bind(1, 2), workflow_id="elsewhere")
+        found = workflow.get_output("elsewhere")
+        workflow.shutdown()
+        return found
+
+    assert workflow.run(outer.bind(), workflow_id="outer") == 3
+    assert [name for name, _ in workflow.list_all()] == ["outer"]
+    assert workflow.run(outer.bind(), workflow_id="again") == 3
 
 
 # -- options
@@ -325,3 +342,50 @@ def test_what_ray_can_not_place_fails_and_is_not_tried_again() -> None:
         workflow.run(nowhere.bind(1), workflow_id="mine")
     assert len(workflow.get_tasks("mine")[0]["attempts"]) == 1
     assert workflow.run(give.bind(1)) == 1
+
+
+def test_a_strategy_that_there_is_not_is_refused_before_anything_ran(ledger: Ledger) -> None:
+    scattered = give.options(scheduling_strategy="FOO").bind(give.bind(1))
+    with pytest.raises(ValueError, match="scheduling_strategy must be 'DEFAULT' or 'SPREAD'"):
+        workflow.run(scattered, workflow_id="mine")
+    assert workflow.list_all() == []
+
+
+def test_generators_are_refused() -> None:
+    @ray.remote
+    def several() -> Any:
+        yield 1
+
+    for dag in (several.bind(), several.options(num_returns="streaming").bind()):
+        with pytest.raises(TypeError, match=r"a task returns one output: .* is a generator"):
+            workflow.run(dag)
+    assert workflow.list_all() == []
+
+
+def test_a_task_that_no_node_can_have_says_why_it_waits(
+    one_storage: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lacking = give.options(resources={"nobody": 1}, **workflow.options(name="lacking"))
+    large = give.options(num_cpus=99, **workflow.options(name="large"))
+    workflow.run_async(lacking.bind(large.bind(1)), workflow_id="one after the other")
+    workflow.run_async(lacking.bind(1), workflow_id="mine")
+    said = until(lambda: [line["text"] for line in workflow.get_logs("mine", "lacking")])
+    assert said == ["waits for a node: none of the cluster has nobody: 1 (the most that one has is 0)"]
+    said = until(lambda: [line["text"] for line in workflow.get_logs("one after the other")])
+    assert said == ["waits for a node: none of the cluster has CPU: 99 (the most that one has is 2)"]
+    assert workflow.get_tasks("mine")[0]["status"] == "READY"
+    assert run(["--storage", str(one_storage), "show", "mine", "lacking"]) == 0
+    assert "waits for a node: none of the cluster has nobody: 1" in capsys.readouterr().out
+    workflow.init(storage=one_storage)  # the command has closed what it had open
+    for workflow_id in ("mine", "one after the other"):
+        workflow.cancel(workflow_id)
+
+
+def test_cancelling_a_task_that_waits_for_resources_frees_nothing_else() -> None:
+    workflow.run_async(give.options(resources={"nobody": 1}).bind(1), workflow_id="waits")
+    until(lambda: workflow.get_logs("waits"))
+    workflow.cancel("waits")
+    assert workflow.run(give.bind(2)) == 2
+    assert workflow.get_status("waits") == "CANCELED"
+    with pytest.raises(workflow.WorkflowCancellationError):
+        workflow.get_output("waits")

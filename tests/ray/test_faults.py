@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,9 @@ import pytest
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'heliograph[ray]'")
 
 from heliograph import workflow  # noqa: E402
+from heliograph.engines.dags import checked_dag, plan_of  # noqa: E402
 from heliograph.engines.opening import opened  # noqa: E402
+from heliograph.graph.node import Inputs  # noqa: E402
 from tests import clusters, scripts  # noqa: E402
 from tests.conditions import DEADLINE, is_gone, until  # noqa: E402
 from tests.gates import Gate, Ledger  # noqa: E402
@@ -102,6 +106,31 @@ def test_a_killed_coordinator_comes_back_and_goes_on(storage: Path, gate: Gate, 
     assert second["owner"]["pid"] == coordinator() != before
 
 
+def test_a_call_that_is_made_again_after_several_deaths(storage: Path, gate: Gate) -> None:
+    engine = opened().ray
+    plan = plan_of(checked_dag(hold.bind(gate, "held"), "run"), Inputs((), {}))
+    wanted = engine._submission(plan, "mine", "{}")
+    actor = engine._coordinators.of("mine")
+    engine.value(actor.ask.remote("enter", "first", wanted))
+    for runs in (2, 3, 4):
+        os.kill(coordinator(), signal.SIGKILL)
+        until(lambda runs=runs: workflow.get_metadata("mine")["runs"] == runs)
+    engine.value(actor.ask.remote("enter", "again", wanted))
+    with pytest.raises(RuntimeError, match="'mine' is RUNNING already"):
+        engine.value(actor.ask.remote("enter", "another", replace(wanted, created_time=0.0)))
+    gate.open()
+    assert engine.value(actor.ask.remote("output", "again", "mine")) == "held"
+
+
+def test_a_storage_that_was_replaced_is_opened_anew(storage: Path, ledger: Ledger) -> None:
+    workflow.run(note.bind(ledger, "old"), workflow_id="old")
+    workflow.shutdown()
+    shutil.rmtree(storage)
+    workflow.init(storage=storage)
+    assert workflow.run(note.bind(ledger, "new"), workflow_id="new") == "new"
+    assert [name for name, _ in workflow.list_all()] == ["new"]
+
+
 def test_who_waits_for_an_output_does_not_notice_a_killed_coordinator(
     storage: Path, gate: Gate, ledger: Ledger
 ) -> None:
@@ -125,6 +154,18 @@ from tests.ray.test_faults import held
 workflow.run_async(held(Gate(Path(sys.argv[1])), Ledger(Path(sys.argv[2]))), workflow_id="mine")
 workflow.get_output("mine")
 """
+
+
+def test_who_watches_does_not_notice_a_killed_coordinator(storage: Path, gate: Gate, ledger: Ledger) -> None:
+    workflow.run_async(held(gate, ledger), workflow_id="mine")
+    gate.until_waiting("held")
+    with ThreadPoolExecutor() as threads:
+        watched = threads.submit(lambda: list(workflow.watch("mine")))
+        os.kill(coordinator(), signal.SIGKILL)
+        until(lambda: workflow.get_metadata("mine")["runs"] == 2)
+        gate.open()
+        changes = watched.result(DEADLINE)
+    assert (changes[-1]["run"], changes[-1]["kind"], changes[-1]["status"]) == (2, "run", "SUCCESSFUL")
 
 
 def test_a_killed_driver_is_not_missed(storage: Path, gate: Gate, ledger: Ledger) -> None:
@@ -173,12 +214,12 @@ def test_a_cluster_that_is_not_there(storage: Path, gate: Gate, ledger: Ledger, 
     ends_well(name, storage, gate, ledger)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_a_whole_cluster_killed_and_another_one_that_goes_on(
     storage: Path, gate: Gate, ledger: Ledger
 ) -> None:
     with started("wait_for_the_end", storage, gate, ledger) as first:
-        gate.until_waiting("all but it", first)
+        gate.until_waiting("all but it", first, 2 * DEADLINE)  # a cluster of its own has to start first
         for process in [*psutil.Process(first.pid).children(recursive=True), first]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()

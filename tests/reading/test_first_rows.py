@@ -41,6 +41,12 @@ def stored(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 CONDITIONS: dict[str, Any] = {
+    "": lambda n: True,
+    "runs = 1 and stats.duration >= 0": lambda n: True,
+    "hostname = nowhere": lambda n: False,
+    "status = RUNNING": lambda n: False,
+    "status = FAILED": lambda n: n % 5 == 0,
+    "user_metadata.number < 7": lambda n: n < 7,
     "user_metadata.rest = 1": lambda n: n % 3 == 1,
     "user_metadata.rest = 1 and status = FAILED": lambda n: n % 3 == 1 and n % 5 == 0,
     "status = FAILED and user_metadata.number < 7": lambda n: n in (0, 5),

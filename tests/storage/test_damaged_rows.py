@@ -13,6 +13,9 @@ import pytest
 
 from heliograph import workflow
 from heliograph.cli.app import run as heliograph
+from heliograph.storage import rows
+from tests.conditions import DEADLINE
+from tests.gates import Gate
 from tests.tasks import fail_without, give
 
 PAGE = 4096
@@ -45,6 +48,9 @@ DAMAGES = {
     "another status of an attempt": "UPDATE attempts SET status = 'x'",
     "metadata that are none": "UPDATE workflows SET user_metadata = 'x'",
     "changes that are none": "UPDATE changes SET what = ''",
+    "text for a time": "UPDATE attempts SET started = 'noon'",
+    "a number for text": "UPDATE tasks SET task_id = x'00' WHERE task = 0",
+    "options of another kind": """UPDATE tasks SET options = '{"max_retries": "3"}'""",
 }
 
 
@@ -118,6 +124,124 @@ def test_pages_that_were_swapped_or_overwritten(
         file.seek(0)
         file.write(b"".join(pages))
     ask_all(database, capsys)
+
+
+@pytest.mark.parametrize(
+    ("change", "table"),
+    [
+        ("UPDATE attempts SET started = 'noon' WHERE workflow = 1", "attempts"),
+        ("UPDATE runs SET end_time = x'00' WHERE workflow = 1", "runs"),
+        ("UPDATE tasks SET options = '{}x' WHERE workflow = 1", "tasks"),
+        ("UPDATE workflows SET output_task = 'last' WHERE key = 1", "workflows"),
+    ],
+)
+def test_the_error_names_the_workflow_and_the_table(database: Path, change: str, table: str) -> None:
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        assert connection.execute(change).rowcount > 0
+    workflow.init(storage=database.parent, workers="threads")
+    for ask in (workflow.profile, workflow.timeline, lambda name: workflow.export(name, "otlp").text):
+        with pytest.raises(workflow.StorageCorruptError, match=f"table {table} of workflow 'mine'"):
+            ask("mine")
+    workflow.profile("w1")
+
+
+def test_a_fault_of_our_own_is_no_damage(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(row: object) -> None:
+        raise KeyError(row)
+
+    monkeypatch.setattr(rows, "attempt_record", wrong)
+    workflow.init(storage=database.parent, workers="threads")
+    with pytest.raises(KeyError):
+        workflow.get_metadata("mine", "last")
+
+
+def test_a_workflow_whose_engine_is_not_known_any_more(database: Path) -> None:
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("UPDATE workflows SET status = 'RUNNING' WHERE workflow_id = 'mine'")
+        connection.execute("DELETE FROM owners")
+    workflow.init(storage=database.parent, workers="threads")
+    assert workflow.get_status("mine") == "RESUMABLE"
+    assert {"by": {"status": "RESUMABLE"}, "count": 1} in workflow.summarize("status")
+
+
+@workflow.task
+def hold(gate: Gate) -> str:
+    gate.wait()
+    return "output"
+
+
+@workflow.task
+def say(gate: Gate) -> None:
+    gate.wait()
+    workflow.current().update_metadata({"said": True}, of_workflow=True)
+
+
+def change(database: Path, *statements: str) -> None:
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        for statement in statements:
+            assert connection.execute(statement).rowcount > 0
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE dependencies SET upstream = task + 1",
+        "UPDATE tasks SET options = 'x' WHERE task = 1",
+        "UPDATE functions SET is_async = 'x'",
+        "UPDATE runs SET owner = x'00'",
+    ],
+)
+def test_a_damaged_workflow_is_resumed_beside_one_that_is_well(
+    database: Path, tmp_path: Path, damage: str
+) -> None:
+    workflow.init(storage=database.parent, workers="threads")
+    gate = Gate(tmp_path / "gate")
+    other = workflow.run_async(hold.bind(gate), workflow_id="other")
+    gate.until_waiting()
+    change(database, f"{damage}{' AND' if 'WHERE' in damage else ' WHERE'} workflow < 22")
+    change(database, "UPDATE workflows SET status = 'FAILED' WHERE workflow_id = 'mine'")
+    change(database, "DELETE FROM stored_values WHERE workflow = 1")
+    with pytest.raises(workflow.StorageCorruptError, match="of workflow 'mine' can't be understood"):
+        workflow.resume("mine")
+    assert workflow.get_status("other") == "RUNNING"
+    gate.open()
+    assert other.result(DEADLINE) == "output"
+    assert workflow.run(give.bind(1)) == 1
+
+
+def test_a_damaged_workflow_that_was_resumed_has_failed_and_says_why(database: Path) -> None:
+    change(database, "UPDATE dependencies SET upstream = task + 1 WHERE workflow = 1")
+    change(database, "UPDATE workflows SET status = 'RUNNING' WHERE workflow_id = 'mine'")
+    change(database, "UPDATE runs SET status = 'RUNNING' WHERE workflow = 1")
+    workflow.init(storage=database.parent, workers="threads")
+    resumed = dict(workflow.resume_all(include_failed=True))
+    with pytest.raises(workflow.StorageCorruptError):
+        resumed["mine"].result(DEADLINE)
+    with pytest.raises(workflow.WorkflowExecutionError):
+        resumed["failed"].result(DEADLINE)
+    found = workflow.get_metadata("mine")
+    assert found["status"] == "FAILED"
+    assert "can't be understood" in found["error"]["message"]
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.get_output("mine")
+
+
+def test_what_a_running_workflow_stores_meets_damage(database: Path, tmp_path: Path) -> None:
+    workflow.init(storage=database.parent, workers="threads")
+    gates = [Gate(tmp_path / name) for name in ("other", "damaged")]
+    other = workflow.run_async(hold.bind(gates[0]), workflow_id="other")
+    damaged = workflow.run_async(say.bind(gates[1]), workflow_id="damaged")
+    for gate in gates:
+        gate.until_waiting()
+    change(database, "UPDATE workflows SET user_metadata = '[' WHERE workflow_id = 'damaged'")
+    gates[1].open()
+    with pytest.raises(workflow.StorageCorruptError, match="table workflows of workflow 'damaged'"):
+        damaged.result(DEADLINE)
+    assert workflow.get_status("damaged") == "FAILED"
+    assert workflow.get_status("other") == "RUNNING"
+    gates[0].open()
+    assert other.result(DEADLINE) == "output"
 
 
 def test_an_engine_survives_a_workflow_that_can_not_be_understood(database: Path) -> None:

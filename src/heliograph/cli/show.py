@@ -45,7 +45,7 @@ def show(
     else:
         from heliograph.cli.views.task import view as task_view
 
-        rendering.output(
-            task_view(workflow_id, workflow.get_status(workflow_id), metadata, time.time(), console.width),
-            console,
-        )
+        logged = [] if metadata["attempts"] else workflow.get_logs(workflow_id, task)
+        status = workflow.get_status(workflow_id)
+        parts = task_view(workflow_id, status, metadata, logged, time.time(), console.width)
+        rendering.output(parts, console)

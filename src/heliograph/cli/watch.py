@@ -11,7 +11,6 @@ import typer
 from heliograph import workflow
 from heliograph.cli.completion import WorkflowArgument
 from heliograph.cli.storage import StorageOption, open_for
-from heliograph.records.status import ACTIVE
 
 _REFRESH_SECONDS: Final = 0.1
 
@@ -47,15 +46,14 @@ def _live(workflow_id: str, after: str | None) -> None:
     from heliograph.cli import rendering
     from heliograph.cli.views.changes import Seen, tree
 
-    seen, cursor, console = Seen(), after, rendering.stdout()
+    seen, console, changes = Seen(), rendering.stdout(), workflow.watch(workflow_id, after)
     with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
         while True:
+            is_over = changes.is_over  # then what is drawn now is the end
             metadata = workflow.get_metadata(workflow_id)
-            changes = workflow.watch(workflow_id, cursor, wait=False)
-            for change in changes:
+            for change in changes.now():
                 seen.take(change)
-            cursor = changes.cursor
             live.update(tree(metadata, seen, time.time()), refresh=True)
-            if metadata["status"] not in ACTIVE:
+            if is_over:
                 break
             time.sleep(_REFRESH_SECONDS)

@@ -11,11 +11,15 @@ from typing import Protocol
 
 from heliograph.engines.live import LiveRun, resumed_run, submitted_run
 from heliograph.engines.outcome import OutputFuture
-from heliograph.errors import WorkflowNotFoundError
+from heliograph.errors import WorkflowNotFoundError, WorkflowNotResumableError
 from heliograph.records.status import WorkflowStatus
 from heliograph.scheduling.admission import Admission
 from heliograph.storage.entries import Accepted, Claim, Refused, Submission, Unstored
 from heliograph.storage.store import Store
+
+
+class NothingToResumeError(WorkflowNotFoundError, WorkflowNotResumableError):
+    """There is no workflow of the id that is to be resumed: who resumes may ask for either."""
 
 
 class Reply(Protocol):
@@ -166,7 +170,7 @@ class Entrance:
             future.give(refused.output)
             reply.set_result(future)
         elif refused.status is None:
-            reply.set_exception(WorkflowNotFoundError(f"No such workflow_id {wanted.workflow_id!r}"))
+            reply.set_exception(NothingToResumeError(f"No such workflow_id {wanted.workflow_id!r}"))
         else:
             reply.set_exception(
                 RuntimeError(

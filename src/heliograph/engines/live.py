@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import NamedTuple
 
 from heliograph.engines.executor import AttemptKey, Payload, Work
-from heliograph.engines.outcome import OutputFuture
+from heliograph.engines.outcome import OutputFuture, loss_error
 from heliograph.errors import StorageCorruptError
 from heliograph.graph.function import Function
 from heliograph.graph.plan import Plan
@@ -214,10 +215,23 @@ class LiveRun:
             self.created.setdefault(task, now)
         self.created[source] = now
 
-    def last_output(self, checkpoints: Checkpoints) -> StoredValue:
-        """The output of the workflow."""
+    def telling(self, checkpoints: Checkpoints) -> Callable[[], None]:
+        """What tells who waits the output of the workflow; or that it can't be read."""
         last = self.machine.output
-        return self.outputs.get(last) or self._required(checkpoints.output(self.key, last), last)
+        try:
+            output = self.outputs.get(last) or self._required(checkpoints.output(self.key, last), last)
+        except StorageCorruptError as error:
+            return partial(self.future.fail, error)
+        return partial(self.future.give, output)
+
+    def tell_loss(self, checkpoints: Checkpoints) -> None:
+        """Tell who waits that the run is not this engine's any more."""
+        error: BaseException
+        try:
+            error = loss_error(self.workflow_id, checkpoints.run_status(self.key, self.run))
+        except StorageCorruptError as damage:
+            error = damage
+        self.future.fail(error)
 
     def _recall(self, tasks: Sequence[int], checkpoints: Checkpoints) -> None:
         """Read outputs that were made before this run began."""

@@ -17,12 +17,13 @@ from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import Final
 
+from heliograph.engines.batches import Batches
 from heliograph.engines.compensation import depth
 from heliograph.engines.entrance import Entrance, Entry, Told
 from heliograph.engines.executor import AttemptKey, Deliver, Executor, Receipt, Said
 from heliograph.engines.live import LiveRun
 from heliograph.engines.messages import Awaited, Fault, Hurry, Lost, Message, Quit
-from heliograph.engines.outcome import OutputFuture, execution_error, loss_error
+from heliograph.engines.outcome import OutputFuture, execution_error
 from heliograph.engines.performer import TICK_SECONDS, Performer
 from heliograph.engines.provenance import late_facts
 from heliograph.engines.undisturbed import has_room, undisturbed
@@ -35,7 +36,7 @@ from heliograph.scheduling.admission import Admission
 from heliograph.scheduling.events import Canceled, Expanded
 from heliograph.storage.clocks import steady_seconds
 from heliograph.storage.entries import Accepted, Claim, Submission
-from heliograph.storage.journal import Batch, Journal
+from heliograph.storage.journal import Journal
 from heliograph.storage.liveness import LEASE_SECONDS
 from heliograph.storage.news import Word
 from heliograph.storage.store import Store
@@ -78,6 +79,7 @@ class Loop:
         self._executor = executor(self._deliver)
         self._performer = Performer(store, self._executor, self._brought.append, self._entrance.tokens)
         self._runs: dict[int, LiveRun] = {}
+        self._batches = Batches(store, self._entrance, self._runs, self._put_out)
         self._now = WatchedClock(store.clock, self._clock_was_set).now  # asked by who holds the baton
         now = self._clock()
         self._renew_at = now + _RENEW_SECONDS
@@ -370,11 +372,7 @@ class Loop:
         self._performer.forget(run)
         self._performer.tell(run, Canceled(now), now)
         self._leave(run)
-        self._tell_loss(run)
-
-    def _tell_loss(self, run: LiveRun) -> None:
-        status = self._store.checkpoints.run_status(run.key, run.run)
-        run.future.fail(loss_error(run.workflow_id, status))
+        run.tell_loss(self._store.checkpoints)
 
     # -- the commit between them
 
@@ -388,7 +386,7 @@ class Loop:
         try:
             if self._retired:
                 self._give_up_leases()
-            committed = self._journal.commit(Batch([entry.wanted for entry in entries], changes, lease))
+            committed = self._batches.commit(self._journal, entries, changes, lease)
             if lease is not None:
                 self._renew_at = now + _RENEW_SECONDS
             now = self._now()
@@ -403,12 +401,14 @@ class Loop:
                     self._lost_to_others(run)
             lost = committed.lost
             for run, event in awaiting:
+                if self._runs.get(run.key) is not run:  # put out: it is damaged
+                    continue
                 if not lost or (run.key, run.run) not in lost:
                     if isinstance(event, Expanded):
                         run.name(event.first, committed.names[run.key][event.first])
                     performer.tell(run, event, now)
             for run, finish, receipt in over:
-                if (run.key, run.run) not in lost:
+                if (run.key, run.run) not in lost and self._runs.get(run.key) is run:
                     self._resolve(run, finish, receipt)
         except StorageError as error:
             self._start_over(error, entries)
@@ -424,22 +424,29 @@ class Loop:
         before = self._runs.get(accepted.key)
         if before is not None:  # another process cancelled it, and this one resumed it before it looked
             self._lost_to_others(before)
-        run = self._runs[accepted.key] = self._entrance.accept(entry, accepted)
+        run = self._batches.accept(entry, accepted)
+        if run is None:
+            return
+        self._runs[accepted.key] = run
         if entry.wanted.status is WorkflowStatus.RUNNING:
             self._performer.begin(run, now)
 
     def _resolve(self, run: LiveRun, finish: Finish, receipt: Receipt | None) -> None:
         """The end of the run is stored: tell who waits, and leave it last: of what is here, all are told."""
         if finish.failed is None:
-            output = run.last_output(self._store.checkpoints)
+            tell = run.telling(self._store.checkpoints)
             self._leave(run)
-            run.future.give(output)
+            tell()
             return
         assert receipt is not None
         assert receipt.failure is not None
         error = execution_error(run.workflow_id, run.task_ids[finish.failed], receipt.failure)
         self._leave(run)
         run.future.fail(error)
+
+    def _put_out(self, run: LiveRun) -> None:
+        self._performer.drop(run)
+        self._leave(run)
 
     def _leave(self, run: LiveRun) -> None:
         del self._runs[run.key]
@@ -451,7 +458,7 @@ class Loop:
             self._lose(run)
         else:
             self._leave(run)
-            self._tell_loss(run)
+            run.tell_loss(self._store.checkpoints)
 
     # -- when the storage fails, and at the end
 

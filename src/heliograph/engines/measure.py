@@ -60,7 +60,7 @@ class Meter:
         return Resources(
             "exclusive",
             cpu,
-            _memory.peak(),
+            _memory.peak(after.ru_maxrss),
             read * _BLOCK if _BLOCK else None,
             written * _BLOCK if _BLOCK else None,
             after.ru_nvcsw - before.ru_nvcsw,
@@ -68,6 +68,7 @@ class Meter:
         )
 
 
+_INHERITED: Final = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 _THREAD: Final = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
 
 
@@ -91,9 +92,17 @@ class _PeakMemory:
             except OSError:  # the kernel won't, or a task closed the file
                 self._clear = -1
 
-    def peak(self) -> int | None:
+    def peak(self, counted: int) -> int | None:
+        """In bytes.
+
+        Args:
+            counted: what `getrusage` says, in KiB: the peak too, but no less than that of who started this
+                process. It has been read already, and takes a tenth of the time.
+        """
         if self._clear < 0:
             return None
+        if counted > _INHERITED:
+            return counted * 1024
         try:
             text = os.pread(self._status, 4096, 0)
         except OSError:  # a task closed the file

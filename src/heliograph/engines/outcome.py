@@ -29,6 +29,14 @@ from heliograph.storage.liveness import LEASE_SECONDS
 from heliograph.storage.values import ValueStore
 
 
+class FailedBeforeError(WorkflowExecutionError, ValueError):
+    """A workflow failed, and its output is asked for: what can't be had is a `ValueError`."""
+
+
+class CancelledBeforeError(WorkflowCancellationError, ValueError):
+    """A workflow was cancelled, and its output is asked for."""
+
+
 class OutputFuture(Future[Any]):
     """The output of a workflow, once it has one.
 
@@ -181,7 +189,10 @@ def load_value(value: StoredValue, values: ValueStore) -> Any:
 
 
 def execution_error(
-    workflow_id: str, task_id: str | None, failure: Failure | StoredError
+    workflow_id: str,
+    task_id: str | None,
+    failure: Failure | StoredError,
+    kind_of_error: type[WorkflowExecutionError] = WorkflowExecutionError,
 ) -> WorkflowExecutionError:
     """The error of a failed workflow; `caused` gives it the task's own as its cause.
 
@@ -189,11 +200,12 @@ def execution_error(
         workflow_id: of the workflow.
         task_id: of the task that failed it; None: it was given up.
         failure: the task's error; where it was raised goes with the cause as a note.
+        kind_of_error: what to make.
     """
     kind, message, traceback = failure.kind, failure.message, failure.traceback
     short = type_names.said(kind)
     place = f"workflow {workflow_id!r} failed" + ("" if task_id is None else f" in task {task_id!r}")
-    failed = WorkflowExecutionError(f"{place}: {short}: {message}" if message else f"{place}: {short}")
+    failed = kind_of_error(f"{place}: {short}: {message}" if message else f"{place}: {short}")
     notes = [f"In the task {task_id!r}:\n{traceback.rstrip()}"] if traceback else []
     failed.make_cause = functools.partial(rebuilt, kind, message, failure.error, notes)
     return failed
@@ -208,9 +220,11 @@ def caused(error: BaseException) -> BaseException:
     return error
 
 
-def cancellation_error(workflow_id: str) -> WorkflowCancellationError:
+def cancellation_error(
+    workflow_id: str, kind: type[WorkflowCancellationError] = WorkflowCancellationError
+) -> WorkflowCancellationError:
     """The error of who waits for a workflow that was cancelled."""
-    return WorkflowCancellationError(f"workflow {workflow_id!r} was cancelled")
+    return kind(f"workflow {workflow_id!r} was cancelled")
 
 
 def loss_error(workflow_id: str, status: WorkflowStatus | None) -> WorkflowError:

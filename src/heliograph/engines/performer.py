@@ -171,7 +171,10 @@ class Performer:
             return None
         if not machine.is_stored(source):  # it is being made again
             return Damaged(now, key.task, key.attempt, source)
-        plan = self._store.checkpoints.plan(run.key)
+        try:
+            plan = self._store.checkpoints.plan(run.key)
+        except StorageCorruptError:  # what makes it again is damaged too: the attempt fails by what it met
+            return None
         run.recover(plan, source, now)
         return Damaged(now, key.task, key.attempt, source, plan.rules, plan.stored, plan.attempts, plan.due)
 

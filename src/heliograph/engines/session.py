@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from heliograph.engines import place
 from heliograph.engines.dags import needs_ray, uses_ray
 from heliograph.engines.engine import Engine, submission
-from heliograph.engines.entrance import way_out
+from heliograph.engines.entrance import NothingToResumeError, way_out
 from heliograph.engines.event_sender import EventSender
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.settings import Settings
 from heliograph.engines.waiting import Waiting, found, workflow_output_now
+from heliograph.errors import WorkflowNotFoundError
 from heliograph.graph.plan import Plan
 from heliograph.records.context import running
 from heliograph.records.status import ACTIVE, WorkflowStatus
@@ -37,6 +38,7 @@ class Session:
     Attributes:
         settings: what it was opened with.
         store: the open store.
+        place: where that is, for people.
         sender: sends events to workflows.
         waiting: waits for what other engines store.
 
@@ -47,6 +49,7 @@ class Session:
     def __init__(self, given: Settings, early: ProcessExecutor | None = None) -> None:
         self.settings = given
         self.store = Store(given.location)
+        self.place = given.location.shown
         self.sender = EventSender(given.location)
         self.waiting = Waiting(self.store)
         self._early = early
@@ -85,6 +88,10 @@ class Session:
                 limits = Limits(given.max_running, given.max_pending)
                 self._ray = RayEngine(self.store, limits, self.settings.coordinators)
             return self._ray
+
+    def found(self, workflow_id: str) -> WorkflowRecord:
+        """As `waiting.found`."""
+        return found(self.store, workflow_id)
 
     def submit(self, plan: Plan, workflow_id: str, user_metadata: str) -> OutputFuture:
         """Store a workflow for any engine on this storage to take; an id that is stored already is refused.
@@ -125,7 +132,11 @@ class Session:
         """The engine that goes on with a stored workflow: Ray where that had it last."""
         if self.settings.engine == "ray":
             return self.ray
-        return self.ray if found(self.store, workflow_id).engine == "ray" else self.engine
+        try:
+            last = found(self.store, workflow_id).engine
+        except WorkflowNotFoundError as error:
+            raise NothingToResumeError(*error.args) from None
+        return self.ray if last == "ray" else self.engine
 
     def is_referred_to(self, workflow: WorkflowRecord) -> bool:
         """Whether an output to come is a reference of Ray's: `init` said so, or it is a workflow of Ray's.
@@ -143,6 +154,14 @@ class Session:
             workflow.stored_status in ACTIVE and self.is_referred_to(workflow)
         )
 
+    def raised(self, error: BaseException, workflow: WorkflowRecord) -> BaseException:
+        """An error that was found in the storage, as the engine of the workflow raises it."""
+        if not self.is_referred_to(workflow):
+            return error
+        from heliograph.engines.ray.exceptions import in_driver, on_ray
+
+        return in_driver(on_ray(error))
+
     @property
     def embedded(self) -> Engine | None:
         """The embedded engine, if it was started."""
@@ -152,11 +171,6 @@ class Session:
     def started(self) -> list[Engine | RayEngine]:
         """The engines that were started."""
         return [engine for engine in (self._engine, self._ray) if engine is not None]
-
-    @property
-    def place(self) -> str:
-        """Where the store is, for people."""
-        return self.settings.location.shown
 
     def close(self) -> None:
         """Stop the engine and close the store."""

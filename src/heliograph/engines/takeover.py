@@ -11,7 +11,7 @@ from typing import Final
 
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.provenance import provenance
-from heliograph.errors import StorageError, WorkflowNotFoundError
+from heliograph.errors import StorageCorruptError, StorageError, WorkflowNotFoundError
 from heliograph.graph.frozen import record
 from heliograph.records.status import RunReason, WorkflowStatus
 from heliograph.storage.entries import Claim
@@ -125,4 +125,6 @@ def _is_in(taken: Future[OutputFuture]) -> bool:
         taken.result()
     except (RuntimeError, WorkflowNotFoundError, queue.Full):
         return False  # another engine was first, or it was deleted, or there is no room: nothing is amiss
+    except StorageCorruptError:
+        return False  # that one; the others are well
     return True

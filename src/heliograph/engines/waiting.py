@@ -9,7 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from heliograph.engines.outcome import OutputFuture, cancellation_error, execution_error
+from heliograph.engines.outcome import (
+    CancelledBeforeError,
+    FailedBeforeError,
+    OutputFuture,
+    cancellation_error,
+    execution_error,
+)
 from heliograph.errors import StorageError, WorkflowNotFoundError
 from heliograph.graph.identifiers import check_identifier
 from heliograph.records.attempt import StoredValue
@@ -48,8 +54,8 @@ def workflow_output_now(store: Store, workflow_id: str, is_handed_in: bool = Fal
     Raises:
         WorkflowNotFoundError: there is no such workflow.
         ValueError: there will be none: it has no engine, or its output is not stored.
-        WorkflowExecutionError: it failed.
-        WorkflowCancellationError: it was cancelled.
+        FailedBeforeError: it failed.
+        CancelledBeforeError: it was cancelled.
     """
     record = found(store, workflow_id)
     match record.status:
@@ -64,9 +70,9 @@ def workflow_output_now(store: Store, workflow_id: str, is_handed_in: bool = Fal
         case WorkflowStatus.FAILED:
             error = store.checkpoints.error(record.key)
             if error is not None:  # else somebody resumed it just now: look again
-                raise execution_error(workflow_id, error.task_id, error)
+                raise execution_error(workflow_id, error.task_id, error, FailedBeforeError)
         case WorkflowStatus.CANCELED:
-            raise cancellation_error(workflow_id)
+            raise cancellation_error(workflow_id, CancelledBeforeError)
         case WorkflowStatus.RESUMABLE if not is_handed_in:
             raise ValueError(
                 f"workflow {workflow_id!r} has no output: it is {record.status}, "

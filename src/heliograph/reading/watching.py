@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from heliograph.errors import WorkflowNotFoundError
+from heliograph.reading.lifetime import Lifetime
 from heliograph.reading.opened import (
     MOST,
     checked_flag,
@@ -15,7 +17,6 @@ from heliograph.reading.opened import (
     no_task,
     session,
 )
-from heliograph.records.status import ACTIVE
 
 if TYPE_CHECKING:
     from heliograph.insight.answers import Rows
@@ -29,6 +30,7 @@ class Watch:
 
     Attributes:
         cursor: goes on behind the last change that was given; of none: where it began.
+        is_over: there will be no change behind those that were given.
     """
 
     def __init__(self, workflow_id: str, after: str | None, wait: bool) -> None:
@@ -38,7 +40,8 @@ class Watch:
         self._workflow_id = workflow_id
         self._key = found_key(workflow_id)
         self._wait = wait
-        self._is_over = False
+        self._lifetime = Lifetime()
+        self.is_over = False
         self._ear = session().store.news.ear(lambda word: self._key in word.changed)
         self._waiting: deque[Change] = deque()
         self.cursor = after
@@ -51,7 +54,7 @@ class Watch:
 
     def __next__(self) -> dict[str, Any]:
         while not self._waiting:
-            if self._is_over:
+            if self.is_over:
                 raise StopIteration
             if not self._look():
                 self._ear.wait(POLL_SECONDS)
@@ -61,11 +64,18 @@ class Watch:
         import asyncio
 
         while not self._waiting:
-            if self._is_over:
+            if self.is_over:
                 raise StopAsyncIteration
             if not await asyncio.to_thread(self._look):
                 await asyncio.to_thread(self._ear.wait, POLL_SECONDS)
         return self._given()
+
+    def now(self) -> Iterator[dict[str, Any]]:
+        """The changes that there are, without waiting for more."""
+        while not self.is_over and self._look():
+            pass
+        while self._waiting:
+            yield self._given()
 
     def _given(self) -> dict[str, Any]:
         from heliograph.records.change import change_metadata
@@ -87,15 +97,16 @@ class Watch:
         if changes:
             self._place = changes[-1].number, changes[-1].place
             self._waiting += changes
-        elif not self._wait or record.status not in ACTIVE:
-            self._is_over = True
-        return bool(changes) or self._is_over
+        elif not self._wait or not self._lifetime.goes_on(record.status, record.engine):
+            self.is_over = True
+        return bool(changes) or self.is_over
 
 
 def watch(workflow_id: str, after: str | None = None, *, wait: bool = True) -> Watch:
     """The changes of a workflow, each once, in the order in which they were stored: from any process.
 
-    It ends when the workflow does, or has lost its engine. Statuses that a task had for less time than a
+    It ends when the workflow does, or has lost its engine: on Ray for half a minute, since a coordinator that
+    dies is started again. Statuses that a task had for less time than a
     commit takes are not stored, so they are no changes.
 
     Args:

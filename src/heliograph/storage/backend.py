@@ -46,6 +46,9 @@ class Backend(Protocol):
     def release(self, connection: Connection) -> None:
         """It is not needed now."""
 
+    def abandon(self, connection: Connection) -> None:
+        """It is not needed now, and something failed while it was read from."""
+
     def let_go(self, seconds: float) -> None:
         """As `Openable.let_go`, of connections that are not in use, and of others as soon as they are not.
 

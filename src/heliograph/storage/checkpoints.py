@@ -7,13 +7,14 @@ from collections.abc import Collection, Sequence
 
 from heliograph.graph.frozen import record
 from heliograph.records.attempt import StoredValue
-from heliograph.records.status import ACTIVE, TaskStatus, WorkflowStatus
+from heliograph.records.status import TaskStatus, WorkflowStatus
 from heliograph.scheduling.events import TaskRule
 from heliograph.storage import rows
 from heliograph.storage.connection import Connection
 from heliograph.storage.database import Database, patient
 from heliograph.storage.layout import Role
 from heliograph.storage.rendered import statements
+from heliograph.storage.soundness import UnsoundError
 from heliograph.storage.statement import listed
 
 
@@ -79,6 +80,7 @@ class Checkpoints:
                 (row.task, row.attempts) for row in self._statements.attempts.ask(connection, **of_workflow)
             )
             rows.check_numbers(
+                key,
                 len(tasks),
                 len(functions),
                 calls=[row.function for row in tasks],
@@ -135,7 +137,7 @@ class Checkpoints:
             row = self._statements.number.ask(connection, of_workflow=key, of_task_id=task_id).first()
             while row is not None and row.delivers_to is not None:
                 if row.delivers_to >= row.task:
-                    raise LookupError("a task of a continuation belongs to one that comes later")
+                    raise UnsoundError("tasks", "one of a continuation belongs to one that comes later", key)
                 row = self._statements.by_number.ask(
                     connection, of_workflow=key, of_task=row.delivers_to
                 ).first()
@@ -172,9 +174,7 @@ class Checkpoints:
         """Of the runs an engine believes it has, given as (key, run), those that are not its any more."""
         keys = listed([key for key, _ in held], self._database.kind)
         with self._database.read() as connection:
-            # Rows by position, here alone: there are thousands, often.
-            found = self._statements.runs.ask(connection, of_keys=keys).plain()
-        running = {(key, run) for key, run, status in found if status in ACTIVE}
+            running = set(self._statements.active.ask(connection, of_keys=keys).plain())
         return [key for key, run in held if (key, run) not in running]
 
     @patient

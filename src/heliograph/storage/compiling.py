@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from typing import Any, cast
 
-from sqlalchemy import Dialect, Insert, LargeBinary, Update
+from sqlalchemy import (
+    Alias,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ColumnElement,
+    Dialect,
+    Float,
+    FromClause,
+    Insert,
+    Integer,
+    Join,
+    LargeBinary,
+    Table,
+    Update,
+)
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.selectable import ReturnsRows
+from sqlalchemy.sql.visitors import iterate
 
 from heliograph.storage.bulk import in_bulk
+from heliograph.storage.soundness import Held, written
 from heliograph.storage.statement import Statement, Wording
 
 
@@ -46,14 +63,59 @@ def wording(statement: ClauseElement, made: SQLCompiler, columns: Sequence[str],
     """What a database is told for a statement of which SQLAlchemy made this."""
     sql = str(made)
     places: Any = getattr(made, "positiontup", None)
-    names = list(statement.exported_columns.keys()) if isinstance(statement, ReturnsRows) else []
+    names: list[str] = []
+    holds = ""
+    if isinstance(statement, ReturnsRows):
+        names = list(statement.exported_columns.keys())
+        holds = _holds(statement)
     bulk, binary = None, []
     if dialect.name == "postgresql" and _is_of_rows(statement):
         types = {name: bind.type for name, bind in made.binds.items()}
         binary = [name for name, kind in types.items() if isinstance(kind, LargeBinary)]
         told = {name: "text" if name in binary else _type(kind, dialect) for name, kind in types.items()}
         bulk = in_bulk(sql, told, binary)
-    return Wording(sql, None if places is None else list(places), names, list(columns), bulk, binary)
+    return Wording(sql, None if places is None else list(places), names, list(columns), bulk, binary, holds)
+
+
+def _holds(statement: ReturnsRows) -> str:
+    """See `Wording.holds`."""
+    # What is joined so may have no row, and then all of its columns are null.
+    joins = [part for part in iterate(statement) if isinstance(part, Join) and part.isouter]
+    outer = {one for join in joins for one in _joined(join.right)}
+    return written([_held(column, outer) for column in statement.exported_columns])
+
+
+def _joined(part: FromClause) -> Iterator[FromClause]:
+    if isinstance(part, Join):
+        yield from _joined(part.left)
+        yield from _joined(part.right)
+    else:
+        yield part
+
+
+def _held(column: ColumnElement[Any], outer: Collection[FromClause]) -> Held | None:
+    [root] = column.base_columns
+    if not isinstance(root, Column) or not isinstance(root.table, Table):
+        return None
+    near = getattr(column, "element", column).table
+    is_joined = near in outer if isinstance(near, Table | Alias) else bool(outer)
+    is_known = not root.nullable and not is_joined
+    return Held(root.table.name, root.name, _kind(root, root.table), is_known)
+
+
+def _kind(column: Column[Any], table: Table) -> str:
+    if "json" in column.info:
+        return str(column.info["json"])
+    for constraint in table.constraints:
+        if isinstance(constraint, CheckConstraint):
+            named, words = constraint.info.get("words", (None, None))
+            if named == column.name:
+                return str(words)
+    if isinstance(column.type, Integer | Boolean):
+        return "whole"
+    if isinstance(column.type, Float):
+        return "real"
+    return "bytes" if isinstance(column.type, LargeBinary) else "text"
 
 
 def _is_of_rows(statement: ClauseElement) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, true, update
 
 from heliograph.errors import WorkflowNotFoundError, WorkflowStillActiveError
+from heliograph.records.attempt import Failure
 from heliograph.records.status import ACTIVE, TASK_OVER, AttemptStatus, TaskStatus, WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
 from heliograph.storage import rows, schema
@@ -26,50 +28,103 @@ def cancel(database: Database, workflow: WorkflowRecord, clock: Callable[[], flo
     Returns:
         Whether it was active until now.
     """
-    key, tasks, attempts = workflow.key, schema.tasks, schema.attempts
+    now = clock()
+    stopped = _Stopped(
+        WorkflowStatus.CANCELED,
+        TaskStatus.CANCELED,
+        {"status": AttemptStatus.CANCELED.value, "finished": now, "stored": now},
+        {"cancel_time": now},
+    )
+    return _stop(database, workflow.key, None, stopped, now)
+
+
+def give_up(database: Database, key: int, run: int, failure: Failure, clock: Callable[[], float]) -> bool:
+    """Store that a run failed, since what is stored of its workflow is damaged.
+
+    Args:
+        database: where.
+        key: of the workflow.
+        run: number of the run.
+        failure: what is wrong.
+        clock: gives Unix seconds.
+
+    Returns:
+        Whether it was active until now.
+    """
+    now = clock()
+    error = {
+        "error_type": failure.kind,
+        "error_message": rows.storable_text(failure.message),
+        "error": failure.error,
+    }
+    stopped = _Stopped(
+        WorkflowStatus.FAILED,
+        TaskStatus.PENDING,
+        {"status": AttemptStatus.LOST.value},
+        {"end_time": now} | error,
+    )
+    return _stop(database, key, run, stopped, now)
+
+
+class _Stopped(NamedTuple):
+    """What a workflow becomes that does not come to an end by itself.
+
+    Attributes:
+        status: of it and its run.
+        task: of its tasks that were not over.
+        attempt: columns of its attempts that ran.
+        run: further columns of its run.
+    """
+
+    status: WorkflowStatus
+    task: TaskStatus
+    attempt: Mapping[str, Any]
+    run: Mapping[str, Any]
+
+
+def _stop(database: Database, key: int, run: int | None, stopped: _Stopped, now: float) -> bool:
+    workflows, tasks, attempts = schema.workflows, schema.tasks, schema.attempts
     with database.write() as connection:
         database.lock(connection, keys=[key])
-        now = clock()
         changed = connection.execute(
-            update(schema.workflows)
+            update(workflows)
             .where(
-                schema.workflows.c.key == key,
-                schema.workflows.c.status.in_(constants(ACTIVE)),
+                workflows.c.key == key,
+                workflows.c.status.in_(constants(ACTIVE)),
+                true() if run is None else workflows.c.run == run,
             )
-            .values(status=WorkflowStatus.CANCELED.value)
-            .returning(schema.workflows.c.run)
+            .values(status=stopped.status.value)
+            .returning(workflows.c.run)
         ).first()
         if changed is None:
             return False
         connection.execute(
             update(schema.runs)
             .where(schema.runs.c.workflow == key, schema.runs.c.run == changed.run)
-            .values(status=WorkflowStatus.CANCELED.value, cancel_time=now)
+            .values(status=stopped.status.value, **stopped.run)
         )
-        stopped = connection.execute(
+        ended = connection.execute(
             update(tasks)
             .where(tasks.c.workflow == key, tasks.c.status.not_in(constants(TASK_OVER)))
-            .values(status=TaskStatus.CANCELED.value)
+            .values(status=stopped.task.value)
             .returning(tasks.c.task)
         )
-        canceled = [["tasks", sorted(stopped.scalars()), TaskStatus.CANCELED.value]]
-        story = json.dumps([*canceled, ["run", changed.run, WorkflowStatus.CANCELED.value]])
+        told = [["tasks", sorted(ended.scalars()), stopped.task.value]]
+        story = json.dumps([*told, ["run", changed.run, stopped.status.value]])
         Changelog(database.kind).note(connection, story_row(key, changed.run, now, story))
         connection.execute(
             update(attempts)
             .where(attempts.c.workflow == key, attempts.c.status == constant(AttemptStatus.RUNNING))
-            .values(status=AttemptStatus.CANCELED.value, finished=now, stored=now)
+            .values(**stopped.attempt)
         )
         counted = connection.execute(
             select(tasks.c.status, func.count()).where(tasks.c.workflow == key).group_by(tasks.c.status)
         )
         progress = {TaskStatus(status): count for status, count in counted}
         connection.execute(
-            update(schema.workflows)
-            .where(schema.workflows.c.key == key)
-            .values(progress=rows.progress_json(progress))
+            update(workflows).where(workflows.c.key == key).values(progress=rows.progress_json(progress))
         )
-        _count(connection, None, WorkflowStatus.CANCELED)
+        _count(connection, None, stopped.status)
     database.news.tell(Word(frozenset([key]), frozenset([key])))
     return True
 

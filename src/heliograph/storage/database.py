@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import math
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
-from heliograph.errors import StorageCorruptError, StorageError, StorageUnreachableError, WorkflowError
+from heliograph.errors import StorageCorruptError, StorageError, StorageUnreachableError
 from heliograph.storage.backend import Backend, UndoneError
 from heliograph.storage.connection import Connection
 from heliograph.storage.forks import close_while_forking
 from heliograph.storage.location import Location
 from heliograph.storage.news import News
 from heliograph.storage.reading import Reading, Snapshot
+from heliograph.storage.rendered import statements
+from heliograph.storage.soundness import UnsoundError
 
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
@@ -31,10 +32,6 @@ _PATIENCE_SECONDS: Final = 30.0
 _FORK_SECONDS: Final = 5.0
 """For who writes, and then for who reads, a fork waits so long: whoever forks may be one of them."""
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
-_NOT_UNDERSTOOD: Final = (LookupError, TypeError, ValueError, OverflowError, AttributeError, AssertionError)
-"""What is raised where a row is not one that heliograph wrote."""
-_OTHERS_FAULT: Final = (WorkflowError, UnicodeEncodeError)
-"""Of these, what is raised for another reason: a question that can't be asked."""
 
 
 class Database:
@@ -65,11 +62,11 @@ class Database:
 
     def read(self) -> AbstractContextManager[Connection]:
         """A connection on which each statement sees a snapshot of its own."""
-        return Reading(self._backend, self._translate_reading)
+        return Reading(self._backend, self._translate)
 
     def snapshot(self) -> AbstractContextManager[Connection]:
         """A connection on which all statements see the same moment."""
-        return Snapshot(self._backend, self._translate_reading)
+        return Snapshot(self._backend, self._translate)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -141,15 +138,22 @@ class Database:
         Raises:
             StorageError: as `work`; or the server does not come back.
         """
-        pauses, end = iter(_PAUSES), math.inf
+        try:
+            return work()
+        except StorageUnreachableError as error:
+            return self.retried(work, error)
+
+    def retried(self, work: Callable[[], T], error: StorageUnreachableError) -> T:
+        """As `again`, after a first time that ended with this error."""
+        # From here on, not from before: who was stopped in a transaction for as long tries again too.
+        pauses, end = iter(_PAUSES), time.monotonic() + _PATIENCE_SECONDS
         while True:
+            if time.monotonic() > end or self._is_leaving.wait(next(pauses, _PAUSES[-1])):
+                raise error
             try:
                 return work()
-            except StorageUnreachableError:
-                # From here on, not from before: who was stopped in a transaction for as long tries again too.
-                end = min(end, time.monotonic() + _PATIENCE_SECONDS)
-                if time.monotonic() > end or self._is_leaving.wait(next(pauses, _PAUSES[-1])):
-                    raise
+            except StorageUnreachableError as failed:
+                error = failed
 
     def lose_patience(self) -> None:
         """From now on a server that is away is an error at once: somebody wants to leave."""
@@ -304,17 +308,29 @@ class Database:
                 raise self._backend.translated(error) from error
             case UnicodeDecodeError():  # what SQLite says of a damaged schema holds pieces of it
                 raise StorageCorruptError(f"storage {self.location.shown}: {error}") from error
+            case UnsoundError():
+                raise self._damage(error) from error
             case OSError():
                 raise StorageError(f"storage {self.location.shown}: {error.strerror or error}") from error
 
-    def _translate_reading(self, error: BaseException) -> None:
-        """As `_translate`; and what is read is turned into records there, so one that can't be is damaged."""
-        self._translate(error)
-        if isinstance(error, _NOT_UNDERSTOOD) and not isinstance(error, _OTHERS_FAULT):
-            raise StorageCorruptError(
-                f"storage {self.location.shown}: what is stored there can't be understood "
-                f"({type(error).__name__}: {error}). Put a backup in its place."
-            ) from error
+    def _damage(self, row: UnsoundError) -> StorageCorruptError:
+        workflow_id = row.workflow_id
+        if workflow_id is None and row.key is not None:
+            workflow_id = self._id_of(row.key)
+        of = f" of workflow {workflow_id!r}" if workflow_id is not None else ""
+        return StorageCorruptError(
+            f"storage {self.location.shown}: a row of table {row.table}{of} can't be understood: {row.what}. "
+            "Put a backup in its place.",
+            workflow_id=workflow_id,
+        )
+
+    def _id_of(self, key: int) -> str | None:
+        """The id of a workflow, for an error; None: that can't be read either."""
+        with contextlib.suppress(StorageError), self.read() as connection:
+            asked = statements(self.kind, "database").id.ask(connection, damaged=key)
+            found: str | None = asked.scalar_one_or_none()
+            return found
+        return None
 
 
 class _Room(Protocol):
@@ -328,7 +344,10 @@ def patient(method: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P
     """A method that may be done twice is done again where the server went away; see `Database.again`."""
 
     def done(self: R, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._database.again(lambda: method(self, *args, **kwargs))
+        try:
+            return method(self, *args, **kwargs)
+        except StorageUnreachableError as error:
+            return self._database.retried(lambda: method(self, *args, **kwargs), error)
 
     functools.update_wrapper(done, method)
     return done

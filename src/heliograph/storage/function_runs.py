@@ -9,6 +9,7 @@ from typing import Any, Final
 from heliograph.records.status import AttemptStatus
 from heliograph.storage.database import Database
 from heliograph.storage.rendered import statements
+from heliograph.storage.soundness import UnsoundError
 
 EACH: Final = 1_000
 """Attempts of one workflow that are looked at."""
@@ -73,7 +74,8 @@ class FunctionRuns:
             runs = []
             for workflow, function in sorted(found)[-limit:]:
                 whose = self._said.workflow.ask(connection, of_workflow=workflow).first()
-                assert whose is not None
+                if whose is None:
+                    raise UnsoundError("functions", "its workflow is gone", workflow)
                 attempts = self._said.attempts.ask(
                     connection, of_workflow=workflow, of_function=function
                 ).all()

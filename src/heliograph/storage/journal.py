@@ -256,7 +256,7 @@ class Journal:
         lost = set()
         names: dict[int, dict[int, tuple[str, ...]]] = {}
         now = self._clock() if batch.changes else 0.0
-        held = []
+        held: list[RunChanges] = []
         if hopes is not None:
             held += batch.changes
             self._expect(connection, held)

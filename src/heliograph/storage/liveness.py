@@ -67,8 +67,8 @@ class Process(Protocol):
         """When it started."""
 
     @property
-    def lease_until(self) -> float:
-        """Past this time it counts as gone."""
+    def lease_until(self) -> float | None:
+        """Past this time it counts as gone; None: it is not known at all."""
 
 
 def is_alive(owner: Process | None, now: float) -> bool:
@@ -81,7 +81,7 @@ def is_alive(owner: Process | None, now: float) -> bool:
         owner: the owner; None counts as gone.
         now: Unix seconds.
     """
-    if owner is None or owner.lease_until < now:
+    if owner is None or owner.lease_until is None or owner.lease_until < now:
         return False
     return owner.machine != this_machine() or _process_lives(owner.pid, owner.process_start)
 
@@ -103,11 +103,11 @@ class Presence:
         Args:
             stored: the workflow's status.
             owner_id: id of its owner; None: it has none.
-            owner: where that runs; nothing where it has none.
+            owner: where that runs; nothing where it has none, or where that owner is not known any more.
         """
         if stored not in ACTIVE:
             return stored
-        if owner_id is None:
+        if owner_id is None or owner.lease_until is None:
             return derived_status(stored, None, 0.0)
         is_there = self._alive.get(owner_id)
         if is_there is None:

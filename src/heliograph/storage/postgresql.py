@@ -145,6 +145,11 @@ class PostgreSQL:
 
         return Alchemy("postgresql+psycopg://", self._connect, use_native_hstore=False)
 
+    def abandon(self, connection: Connection) -> None:
+        """As `Backend.abandon`."""
+        self.undo(connection)
+        self.release(connection)
+
     def let_go(self, seconds: float) -> None:
         """Its connections are told apart by process, and a child closes none of its parent's."""
 

@@ -13,6 +13,7 @@ from heliograph.storage.labels import Labels
 from heliograph.storage.layout import SaidKind
 from heliograph.storage.rendered import statements
 from heliograph.storage.rows import storable_text
+from heliograph.storage.soundness import UnsoundError, is_json
 
 
 class Reports:
@@ -77,19 +78,21 @@ class Reports:
 
     def _update_task(self, connection: Connection, key: int, task: int, update: Mapping[str, Any]) -> None:
         known = self._statements.of_task.ask(connection, of_workflow=key, of_task=task).scalar_one()
-        text = _merged(known, update)
+        text = _merged("tasks", key, known, update)
         of_task = {"of_workflow": key, "of_task": task, "user_metadata": text}
         self._statements.set_of_task.tell(connection, of_task)
         self._labels.replace_of_task(connection, key, task, text)
 
     def _update_workflow(self, connection: Connection, key: int, update: Mapping[str, Any]) -> None:
         known = self._statements.of_workflow.ask(connection, of_key=key).scalar_one()
-        text = _merged(known, update)
+        text = _merged("workflows", key, known, update)
         self._statements.set_of_workflow.tell(connection, {"of_key": key, "user_metadata": text})
         self._labels.replace(connection, key, text)
 
 
-def _merged(known: str, update: Mapping[str, Any]) -> str:
+def _merged(table: str, key: int, known: str, update: Mapping[str, Any]) -> str:
+    if not is_json(known, "object"):
+        raise UnsoundError(table, f"user_metadata is {known[:100]!r}", key)
     return json.dumps(json.loads(known) | dict(update), allow_nan=False)
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import operator
-from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from heliograph.graph.options import TaskOptions
 from heliograph.records.attempt import (
@@ -21,22 +20,28 @@ from heliograph.records.attempt import (
     Worker,
 )
 from heliograph.records.report import Progress
-from heliograph.records.status import LEFT_TASK, AttemptStatus, RunReason, TaskStatus, WorkflowStatus
+from heliograph.records.status import ACTIVE, LEFT_TASK, AttemptStatus, RunReason, TaskStatus, WorkflowStatus
 from heliograph.records.workflow import (
     FunctionRecord,
     InputRecord,
     Owner,
     RunRecord,
+    TaskCounts,
     TaskRecord,
     WorkflowRecord,
 )
+from heliograph.storage.engines import Engines
 from heliograph.storage.entries import AttemptEntry
 from heliograph.storage.layout import Role
+from heliograph.storage.soundness import UnsoundError
 
 # Of an attempt that only began, little is known; one record of nothing serves them all.
 _NO_RESOURCES: Final = Resources(measured="")
 _NO_WORKER: Final = Worker("", 0, "")
 _ERROR_LIMIT: Final = 64 * 1024
+_STATUSES: Final = {status.value: status for status in WorkflowStatus}
+_REMEMBERED: Final = 256
+T = TypeVar("T")
 
 USUAL_OPTIONS: Final = (
     '{"task_type": "FUNCTION", "max_retries": 3, "retry_exceptions": false, "catch_exceptions": false, '
@@ -79,6 +84,27 @@ def attempt_row(key: int, run: int, stored: float, entry: AttemptEntry) -> tuple
     )
 
 
+def _remembered(write: Callable[[T], str]) -> Callable[[T], str]:
+    """Write of a record once what many tasks or attempts share.
+
+    It is known by its identity, since to compare it would take as long as all else of a row; it is held here,
+    so that its id stays its own.
+    """
+    known: dict[int, tuple[T, str]] = {}
+
+    @functools.wraps(write)
+    def written(record: T) -> str:
+        found = known.get(id(record))
+        if found is None:
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            found = known[id(record)] = record, write(record)
+        return found[1]
+
+    return written
+
+
+@_remembered
 def _ray_json(facts: RayFacts) -> str:
     # By hand: `asdict` copies deeply, and this is written with every attempt.
     return json.dumps(
@@ -107,23 +133,9 @@ def value_row(key: int, task: int, role: Role, value: StoredValue) -> tuple[Any,
     return key, str(role), task, value.size, value.sha256, value.kind, value.data, value.location
 
 
-_WRITTEN: Final[dict[int, tuple[TaskOptions, str]]] = {}
-_REMEMBERED: Final = 256
-
-
+@_remembered
 def options_json(options: TaskOptions) -> str:
     """A task's options as they are stored: all but its id and its metadata, which have columns."""
-    # Most tasks share their options with many others. By identity: to compare them takes as long as all else
-    # of a task's row. They are held here, so that an id stays theirs.
-    known = _WRITTEN.get(id(options))
-    if known is None:
-        if len(_WRITTEN) >= _REMEMBERED:
-            _WRITTEN.clear()
-        known = _WRITTEN[id(options)] = options, _options_json(options)
-    return known[1]
-
-
-def _options_json(options: TaskOptions) -> str:
     retried = options.retry_exceptions
     text = json.dumps(
         {
@@ -143,19 +155,13 @@ def _options_json(options: TaskOptions) -> str:
     return LEFT_OUT if text == USUAL_OPTIONS else text
 
 
-@functools.lru_cache(256)  # as `options_json`
 def whole_options(stored: str) -> str:
     """A task's options as JSON, none left out.
-
-    Raises:
-        ValueError: they are none.
 
     >>> whole_options(options_json(TaskOptions())) == USUAL_OPTIONS
     True
     """
-    whole = USUAL_OPTIONS if stored == LEFT_OUT else stored
-    check_object(whole)
-    return whole
+    return USUAL_OPTIONS if stored == LEFT_OUT else stored
 
 
 def options_of(task_id: str, options: str, user_metadata: str) -> TaskOptions:
@@ -185,17 +191,8 @@ def _parsed(options: str) -> Mapping[str, Any]:
     return parsed
 
 
-def check_object(text: str) -> None:
-    """See whether text is a JSON object.
-
-    Raises:
-        ValueError: it is not.
-    """
-    if not isinstance(json.loads(text), dict):
-        raise ValueError(f"{text[:100]!r} is no JSON object")
-
-
 def check_numbers(
+    key: int,
     tasks: int,
     functions: int,
     *,
@@ -207,6 +204,7 @@ def check_numbers(
     """What the rows of a workflow say of each other has to be so: who follows them comes to an end.
 
     Args:
+        key: of the workflow.
         tasks: how many there are.
         functions: how many there are.
         calls: numbers of functions.
@@ -215,7 +213,7 @@ def check_numbers(
         named: columns of numbers of tasks.
 
     Raises:
-        LookupError: it is not.
+        UnsoundError: it is not.
     """
     needing, needed = needs
     is_sound = (
@@ -229,7 +227,7 @@ def check_numbers(
         )
     )
     if not is_sound:
-        raise LookupError("its tasks name others that are not there")
+        raise UnsoundError("tasks", "tasks name others that are not there", key)
 
 
 def _are_within(count: int, column: Sequence[int]) -> bool:
@@ -299,50 +297,86 @@ def run_record(row: Any) -> RunRecord:
     )
 
 
-def workflow_record(row: Any, stored: WorkflowStatus, status: WorkflowStatus) -> WorkflowRecord:
+def workflow_record(row: Sequence[Any], engines: Engines) -> WorkflowRecord:
     """A workflow, and how its newest run stands.
 
     Args:
-        row: of the workflow, joined with its newest run and that one's owner.
-        stored: its status as stored.
-        status: as derived from that and from whether the owner lives.
+        row: what the statements of `composed.queries` have of a workflow and its newest run.
+        engines: who may have that run.
+
+    Raises:
+        UnsoundError: there is no such run.
     """
-    progress = _progress(row.progress)
     # By place, and in one go: a page has many, and names would cost as much again.
-    return WorkflowRecord(
-        row.key,
-        row.workflow_id,
-        row.name,
+    (
+        key,
+        workflow_id,
+        name,
         status,
-        stored,
-        row.user_metadata,
-        row.output_task,
-        whole_options(row.output_options),
-        progress if status is not WorkflowStatus.RESUMABLE else _left(progress),
-        row.parent,
-        row.run,
-        row.start_time,
-        row.end_time,
-        row.owner,
-        row.engine,
-        row.error_type,
-        row.error_message,
-        row.error_task_id,
+        user_metadata,
+        output_task,
+        output_options,
+        progress,
+        parent,
+        run,
+        start_time,
+        end_time,
+        error_type,
+        error_message,
+        error_task,
+        owner,
+        lease_until,
+    ) = row
+    if run is None:
+        raise UnsoundError("runs", "one that others belong to is gone", key, workflow_id)
+    stored = _STATUSES[status]
+    reads = engines.status(stored, owner, lease_until) if stored in ACTIVE else stored
+    return _workflow_record(
+        (
+            key,
+            workflow_id,
+            name,
+            reads,
+            stored,
+            user_metadata,
+            output_task,
+            whole_options(output_options),
+            task_counts(progress, reads is WorkflowStatus.RESUMABLE),
+            parent,
+            run,
+            start_time,
+            end_time,
+            owner,
+            engines.kinds.get(owner) or engines.kind(owner),
+            error_type,
+            error_message,
+            error_task,
+        )
     )
 
 
+_workflow_record: Final[Callable[[tuple[Any, ...]], WorkflowRecord]] = functools.partial(
+    tuple.__new__, WorkflowRecord
+)
+"""Makes one of all its fields, in half the time."""
+
+
 @functools.lru_cache(1024)  # of most workflows, all tasks succeeded
-def _progress(stored: str) -> Mapping[TaskStatus, int]:
-    return MappingProxyType({TaskStatus(name): count for name, count in json.loads(stored).items()})
+def task_counts(progress: str, is_left: bool) -> TaskCounts:
+    """How many tasks have each status.
 
+    Args:
+        progress: as it is stored.
+        is_left: the engine of their workflow is gone, and nothing of it runs.
 
-def _left(progress: Mapping[TaskStatus, int]) -> Mapping[TaskStatus, int]:
-    """How many tasks read so where the engine of their workflow is gone."""
-    counts = dict(progress)
-    for running, reads in LEFT_TASK.items():
+    >>> task_counts('{"SUCCESSFUL": 2, "RUNNING": 1}', True)
+    TaskCounts(by_status={'SUCCESSFUL': 2, 'PENDING': 1}, done=2, total=3)
+    """
+    counts = {TaskStatus(name): count for name, count in json.loads(progress).items()}
+    for running, reads in LEFT_TASK.items() if is_left else ():
         if count := counts.pop(running, 0):
             counts[reads] = counts.get(reads, 0) + count
-    return counts
+    return TaskCounts.of(counts)
 
 
 def task_record(

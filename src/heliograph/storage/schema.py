@@ -47,12 +47,18 @@ _Key = BigInteger().with_variant(Integer, "sqlite")
 
 def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
     # Not IN: of more than two values SQLite makes a table each time, a tenth of what a commit takes it.
-    return CheckConstraint(" OR ".join([f"{column} = '{value}'" for value in values]))
+    rule = " OR ".join([f"{column} = '{value}'" for value in values])
+    return CheckConstraint(rule, info={"words": (column, values.__name__)})
 
 
 def _where(condition: str) -> dict[str, Any]:
     """An index of some rows only; each database has its own word for it: see `say_where`."""
     return {"info": {"where": condition}}
+
+
+def _json(kind: str) -> dict[str, str]:
+    """Text that is JSON, of one of the kinds in `storage.soundness`."""
+    return {"json": kind}
 
 
 # One row: the version; and which part of the folder for values is this store's (`storage.own_part`).
@@ -73,7 +79,7 @@ owners = Table(
     Column("process_start", Double, nullable=False),
     Column("engine", _word(16), nullable=False),
     Column("lease_until", Double, nullable=False),
-    Column("code", _Text, nullable=False, server_default="{}"),
+    Column("code", _Text, nullable=False, server_default="{}", info=_json("object")),
 )
 
 workflows = Table(
@@ -87,8 +93,8 @@ workflows = Table(
     Column("created_time", Double, nullable=False),
     Column("user_metadata", _Text, nullable=False),
     Column("output_task", Integer, nullable=False),
-    Column("output_options", _Text, nullable=False),
-    Column("progress", _Text, nullable=False),
+    Column("output_options", _Text, nullable=False, info=_json("options")),
+    Column("progress", _Text, nullable=False, info=_json("counts")),
     Column("parent", _word(MAX_LENGTH)),
     _one_of("status", WorkflowStatus),
     Index("workflows_by_status", "status", "key"),
@@ -121,9 +127,9 @@ runs = Table(
     Column("end_time", Double),
     Column("cancel_time", Double),
     Column("reused", Integer, nullable=False),
-    Column("code", _Text, nullable=False),
+    Column("code", _Text, nullable=False, info=_json("object")),
     Column("login", _Text),
-    Column("argv", _Text, nullable=False),
+    Column("argv", _Text, nullable=False, info=_json("texts")),
     Column("hostname", _Text),
     Column("error_type", _Text),
     Column("error_message", _Text),
@@ -157,7 +163,7 @@ tasks = Table(
     Column("task_id", _Text, nullable=False),
     Column("function", Integer, nullable=False),
     Column("status", _word(12), nullable=False),
-    Column("options", _Text, nullable=False),
+    Column("options", _Text, nullable=False, info=_json("options")),
     Column("user_metadata", _Text, nullable=False),
     Column("reused_in", Integer),
     Column("creator", Integer),
@@ -203,7 +209,7 @@ attempts = Table(
     Column("pid", Integer),
     Column("worker_id", _Text),
     Column("node_id", _Text),
-    Column("ray", _Text),
+    Column("ray", _Text, info=_json("object")),
     Column("measured", _word(12)),
     Column("cpu_time", Double),
     Column("peak_rss", BigInteger),
@@ -312,7 +318,7 @@ changes = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("run", Integer, nullable=False),
     Column("time", Double, nullable=False),
-    Column("what", _Text, nullable=False),
+    Column("what", _Text, nullable=False, info=_json("story")),
     sqlite_with_rowid=False,
 )
 
@@ -323,7 +329,7 @@ http_events = Table(
     Column("workflow", _Key, nullable=False),
     Column("event_key", _word(MAX_LENGTH), nullable=False),
     Column("state", _word(12), nullable=False),
-    Column("payload", _Text),
+    Column("payload", _Text, info=_json("any")),
     Column("is_kept", Boolean, nullable=False),
     Column("sender_key", _word(MAX_LENGTH)),
     Column("sent_time", Double, nullable=False),

@@ -110,6 +110,11 @@ class SQLite:
             connection.close()
         self._used.discard(connection)
 
+    def abandon(self, connection: Connection) -> None:
+        """As `Backend.abandon`; a statement that was not read to its end is over only when this is closed."""
+        connection.close()
+        self._used.discard(connection)
+
     def let_go(self, seconds: float) -> None:
         """As `Backend.let_go`."""
         self._is_held = self._opening.acquire()

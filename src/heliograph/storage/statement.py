@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from heliograph.storage.bulk import LEAST, Bulk, Rows
 from heliograph.storage.connection import Connection
+from heliograph.storage.soundness import Soundness, read
 
 Row = Mapping[str, Any]
 PAIRS: Final = "pairs"
@@ -36,6 +37,7 @@ class Wording(NamedTuple):
         columns: of an insert, that rows will give.
         bulk: the text for many rows at once, see `Bulk`; None: there is none.
         binary: which of its values are bytes; only said with `bulk`.
+        holds: what the columns of its answer hold, as `soundness.written`.
     """
 
     sql: str
@@ -44,24 +46,31 @@ class Wording(NamedTuple):
     columns: Sequence[str]
     bulk: str | None = None
     binary: Sequence[str] = ()
+    holds: str = ""
 
 
 class Answer:
-    """The rows of a statement, in order; each has its columns by name.
+    """The rows of a statement, in order; each has its columns by name, and is looked at before it is given.
 
     Args:
         cursor: of the driver, which has them.
         row: makes a row with names of one without.
+        soundness: looks at them.
+        asked: what the statement was told.
     """
 
-    __slots__ = ("_cursor", "_row")
+    __slots__ = ("_asked", "_cursor", "_row", "_soundness")
 
-    def __init__(self, cursor: Any, row: Callable[[Any], Any]) -> None:
+    def __init__(
+        self, cursor: Any, row: Callable[[Any], Any], soundness: Soundness, asked: Mapping[str, Any]
+    ) -> None:
         self._cursor = cursor
         self._row = row
+        self._soundness = soundness
+        self._asked = asked
 
     def __iter__(self) -> Iterator[Any]:
-        return map(self._row, self._cursor)
+        return map(self._row, self.rows())
 
     def all(self) -> list[Any]:
         """All of them."""
@@ -69,7 +78,10 @@ class Answer:
 
     def plain(self) -> list[tuple[Any, ...]]:
         """All of them without names: of 200,000, these would cost more than the rows."""
-        return list(self._cursor.fetchall())
+        found = list(self._cursor.fetchall())
+        if found:
+            self._soundness.see_columns(list(zip(*found, strict=True)), self._asked)
+        return found
 
     def columns(self, names: Sequence[str], recurring: Collection[str] = ()) -> dict[str, list[Any]]:
         """All of them, as one list a column.
@@ -81,7 +93,9 @@ class Answer:
         columns: list[list[Any]] = [[] for _ in names]
         known: list[dict[Any, Any] | None] = [{} if name in recurring else None for name in names]
         while batch := self._cursor.fetchmany(_BATCH):
-            for column, shared, values in zip(columns, known, zip(*batch, strict=True), strict=True):
+            given = list(zip(*batch, strict=True))
+            self._soundness.see_columns(given, self._asked)
+            for column, shared, values in zip(columns, known, given, strict=True):
                 if shared is None:
                     column += values
                 elif values.count(values[0]) == len(values):
@@ -92,13 +106,13 @@ class Answer:
 
     def first(self) -> Any:
         """The first one; None: there is none."""
-        found = self._cursor.fetchone()
+        found = next(self.rows(), None)
         self._cursor.close()  # else it would go on reading, and keep what it reads from
         return None if found is None else self._row(found)
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """All of them without names, read as they are taken."""
-        return iter(self._cursor)
+        return self._soundness.seen(self._cursor, self._asked)
 
     def close(self) -> None:
         """No more of them are wanted."""
@@ -106,7 +120,7 @@ class Answer:
 
     def scalars(self) -> Iterator[Any]:
         """The first value of each."""
-        return (row[0] for row in self._cursor)
+        return (row[0] for row in self.rows())
 
     def scalar_one_or_none(self) -> Any:
         """The first value of the first one; None: there is none."""
@@ -132,7 +146,18 @@ class Statement:
         worded: gives its text, when it is first run: most programs never run most statements.
     """
 
-    __slots__ = ("_answers", "_bulk", "_columns", "_is_in_order", "_pick", "_row", "_rows", "_sql", "_worded")
+    __slots__ = (
+        "_answers",
+        "_bulk",
+        "_columns",
+        "_is_in_order",
+        "_pick",
+        "_row",
+        "_rows",
+        "_soundness",
+        "_sql",
+        "_worded",
+    )
 
     def __init__(self, worded: Callable[[], Wording]) -> None:
         self._worded = worded
@@ -149,6 +174,7 @@ class Statement:
         names = wording.names
         self._answers = bool(names)
         self._row: Callable[[Any], Any] = made("Row", names, rename=True)._make if names else tuple
+        self._soundness = Soundness(read(wording.holds))
         places = wording.places
         self._columns = wording.columns
         self._is_in_order = places is not None and list(places) == list(wording.columns)
@@ -168,7 +194,14 @@ class Statement:
         if not self._sql:
             self._prepare()
         raw = connection.raw
-        return Answer(raw.execute(self._sql, self._pick(values)), self._row)
+        return Answer(raw.execute(self._sql, self._pick(values)), self._row, self._soundness, values)
+
+    def row(self, connection: Connection, **values: Any) -> tuple[Any, ...] | None:
+        """Run it for its only row, without names; None: there is none."""
+        if not self._sql:
+            self._prepare()
+        found = connection.raw.execute(self._sql, self._pick(values))
+        return next(self._soundness.seen(found, values), None)
 
     def saying(self, values: Mapping[str, int | StrEnum | None]) -> Statement:
         """The same with these values in its text, to be asked with them: there should be few ways to do so.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from heliograph.errors import StorageError
 from heliograph.graph.plan import Plan
-from heliograph.records.attempt import StoredValue
+from heliograph.records.attempt import Failure, StoredValue
 from heliograph.records.workflow import Owner, WorkflowRecord
 from heliograph.storage import migrations
 from heliograph.storage.arguments import place_arguments
@@ -164,6 +164,12 @@ class Store:
         from heliograph.storage import control
 
         return self._database.again(lambda: control.cancel(self._database, workflow, self.clock))
+
+    def give_up(self, key: int, run: int, failure: Failure) -> bool:
+        """As `control.give_up`."""
+        from heliograph.storage import control
+
+        return self._database.again(lambda: control.give_up(self._database, key, run, failure, self.clock))
 
     def forget(self, workflow: WorkflowRecord) -> None:
         """As `control.forget`."""

@@ -14,6 +14,7 @@ from heliograph.storage import rows
 from heliograph.storage.database import Database
 from heliograph.storage.queries import Queries
 from heliograph.storage.rendered import statements
+from heliograph.storage.soundness import UnsoundError, is_json
 
 _TASK_STATUS = {status.value: status for status in TaskStatus}
 _ATTEMPT_STATUS = {status.value: status for status in AttemptStatus}
@@ -76,6 +77,7 @@ class Traces:
                 else dict[str, list[Any]].fromkeys(_names(OutputColumns), [])
             )
             rows.check_numbers(
+                workflow.key,
                 len(tasks["task_id"]),
                 len(functions),
                 calls=tasks["function"],
@@ -84,7 +86,8 @@ class Traces:
                 named=([workflow.output_task], attempts["task"], stored["task"]),
             )
             for text in {workflow.user_metadata, *tasks.get("user_metadata", ())}:
-                rows.check_object(text)
+                if not is_json(text, "object"):
+                    raise UnsoundError("tasks", f"user_metadata is {text[:100]!r}", workflow.key)
             is_left = workflow.status is WorkflowStatus.RESUMABLE
             return Trace(
                 workflow,

@@ -14,6 +14,7 @@ from heliograph.storage.connection import Connection
 from heliograph.storage.database import Database
 from heliograph.storage.layout import SaidKind
 from heliograph.storage.rendered import statements
+from heliograph.storage.soundness import there
 from heliograph.storage.task_queries import TaskQueries
 
 _COMMITS_AT_ONCE: Final = 200
@@ -71,7 +72,7 @@ class Watching:
             for at, run, time, story in stories:
                 told = (told for item in story for told in self._told(connection, key, item, names))
                 for at_place, (kind, what, task, attempt, said_at) in enumerate(told, 1):
-                    task_id = None if task is None else names[task]
+                    task_id = None if task is None else there(names, task, key, "tasks")
                     made.append(
                         Change(
                             at,
@@ -126,7 +127,7 @@ class Watching:
             case ["run", _run, status]:
                 yield ChangeKind.RUN, {"status": status}, None, None, None
             case ["added", first, count]:
-                added = [names[task] for task in range(first, first + count)]
+                added = [there(names, task, key, "tasks") for task in range(first, first + count)]
                 yield ChangeKind.ADDED, {"task_ids": added}, None, None, None
             case ["task", task, status]:
                 yield ChangeKind.TASK, {"status": status}, task, None, None

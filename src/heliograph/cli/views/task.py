@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
@@ -32,7 +33,12 @@ _TERMINAL_BAR: Final = 60
 
 
 def view(
-    workflow_id: str, of_workflow: str, metadata: dict[str, Any], now: float, width: int
+    workflow_id: str,
+    of_workflow: str,
+    metadata: dict[str, Any],
+    logged: Sequence[dict[str, Any]],
+    now: float,
+    width: int,
 ) -> RenderableType:
     """All of a task.
 
@@ -40,6 +46,7 @@ def view(
         workflow_id: of its workflow.
         of_workflow: the status of that.
         metadata: what `workflow.get_metadata` returns of it.
+        logged: lines of its log, shown where there is no attempt yet: why it waits.
         now: Unix seconds.
         width: the room there is.
     """
@@ -47,6 +54,7 @@ def view(
     parts: list[RenderableType] = [_head(workflow_id, of_workflow, metadata)]
     if not attempts:
         parts += [Text(), Text("no attempt yet", "dim")]
+        parts += [Text(f"{moment(line['time'], now)}  {shown(line['text'])}") for line in logged]
         return Group(*parts)
     left_out = len(attempts) - LAST_ATTEMPTS
     title = Text.assemble(("Attempts", "bold"), "  ", phase_legend())

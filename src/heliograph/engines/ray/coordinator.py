@@ -12,7 +12,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -30,15 +30,15 @@ from heliograph.engines.ray.line import Switchboard
 from heliograph.engines.ray.order import Address, Entered, Limits, Standing, unpack_entering
 from heliograph.engines.ray.output import Output
 from heliograph.engines.store_thread import StoreThread
-from heliograph.errors import WorkflowError
+from heliograph.errors import StorageError, WorkflowError
 from heliograph.records.attempt import StoredValue
 from heliograph.records.report import Report
 from heliograph.records.status import RunReason, WorkflowStatus
-from heliograph.records.workflow import Owner, WorkflowRecord
+from heliograph.records.workflow import Owner, RunRecord, WorkflowRecord
 from heliograph.scheduling.admission import Admission
 from heliograph.storage.entries import Claim, Provenance, Submission
 from heliograph.storage.liveness import this_process
-from heliograph.storage.location import VARIABLE, locate
+from heliograph.storage.location import VARIABLE, Location, locate
 from heliograph.storage.store import Store
 
 _LOOK_SECONDS: Final = 0.5  # how often a restarted coordinator looks whether its predecessor counts as gone
@@ -66,6 +66,7 @@ class Coordinator:
         self._limits = limits
         self._provenance = provenance
         self._store = Store(location)
+        self._file = _file_of(location)
         self._asked = StoreThread(location)
         self._address = Address(name, uuid.uuid4().hex, storage)
         self._switchboard = Switchboard(self._enter_by_line, self._address.life)
@@ -186,21 +187,23 @@ class Coordinator:
             os._exit(1)
         try:
             return self._loop.enter(wanted)
+        except StorageError:
+            if _file_of(self._store.location) not in (None, self._file):
+                os._exit(
+                    1
+                )  # another file has its name: the next life of this actor opens that, and takes the call
+            raise
         except RuntimeError:
             # Who brought it asks again if the answer did not come: then it is in already.
             record = self._store.queries.workflow(wanted.workflow_id)
             mine = None if record is None else self._loop.future_of(record.key)
-            if record is None or mine is None or not self._is_of(record, wanted):
+            if record is None or mine is None or not _is_of(self._store.queries.runs(record.key), wanted):
                 raise
             return mine
 
     async def _recovered(self) -> None:
         if not self._has_recovered.is_set():
             await asyncio.to_thread(self._has_recovered.wait)
-
-    def _is_of(self, record: WorkflowRecord, wanted: Submission | Claim) -> bool:
-        runs = self._store.queries.runs(record.key)
-        return any(run.created_time == wanted.created_time for run in runs[-2:])
 
     async def _waited(self, look: Callable[[Store], StoredValue | None]) -> Output:
         try:
@@ -245,6 +248,25 @@ class Coordinator:
     def _was_mine(self, record: WorkflowRecord) -> bool:
         owner = record.owner_id
         return owner is not None and owner.startswith(f"{self._actor_id}-") and owner not in self._owners
+
+
+def _is_of(runs: Sequence[RunRecord], wanted: Submission | Claim) -> bool:
+    """Whether the newest run is what was asked for, gone on with as often as its coordinator died."""
+    for run in reversed(runs):
+        if run.created_time == wanted.created_time:
+            return True
+        if run.reason is not RunReason.RECOVERED:
+            break
+    return False
+
+
+def _file_of(location: Location) -> tuple[int, int] | None:
+    """Which file a storage is; None: none that is there."""
+    try:
+        found = None if location.path is None else os.stat(location.path)
+    except FileNotFoundError:
+        return None
+    return None if found is None else (found.st_dev, found.st_ino)
 
 
 def _output_within(seconds: float, future: OutputFuture) -> StoredValue | None:

@@ -18,7 +18,7 @@ from heliograph.engines.ray.order import NAMESPACE, Limits
 from heliograph.engines.ray.worker import SENDER
 from heliograph.errors import StorageError
 from heliograph.storage.entries import Provenance
-from heliograph.storage.location import Location
+from heliograph.storage.location import VARIABLE, Location
 
 CONCURRENCY: Final = 100_000
 """Calls that a coordinator may have at once: each output that somebody waits for is one."""
@@ -43,7 +43,7 @@ class Coordinators:
     def __init__(self, location: Location, limits: Limits, count: int, provenance: Provenance) -> None:
         _check_reach(location)
         # In a task, the coordinator that runs it: the paths of a worker are not quite those of its driver.
-        inside = os.environ.get(SENDER)
+        inside = os.environ.get(SENDER) if os.environ.get(VARIABLE) == location.name else None
         name = _name(location)
         names = [inside] if inside else [f"{name}-{number}" if number else name for number in range(count)]
         self.all = [_actor(name, location, limits, provenance) for name in names]

@@ -18,6 +18,7 @@ from heliograph.engines.provenance import provenance
 from heliograph.engines.ray import convert, internals, task_options
 from heliograph.engines.ray.coordinators import Coordinators
 from heliograph.engines.ray.door import Door
+from heliograph.engines.ray.exceptions import in_driver
 from heliograph.engines.ray.order import Entering, Limits
 from heliograph.graph.plan import Plan
 from heliograph.records.attempt import StoredValue
@@ -93,7 +94,7 @@ class RayEngine:
             try:
                 return ray.get(reference, timeout=_LOOK_SECONDS)
             except RayTaskError as error:
-                raise error.cause from error.cause.__cause__
+                raise in_driver(error.cause) from error.cause.__cause__
             except GetTimeoutError:  # not yet; Ray itself would try for a minute, and then end the process
                 pass
             except (RayError, ConnectionError) as error:

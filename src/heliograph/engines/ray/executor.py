@@ -31,8 +31,9 @@ from heliograph.engines.ray.batching import Durations
 from heliograph.engines.ray.line import Switchboard
 from heliograph.engines.ray.losses import lost
 from heliograph.engines.ray.order import Address, Order, Standing, bare, unpack_question, unpack_receipts
+from heliograph.engines.ray.placing import Placing
 from heliograph.engines.ray.queues import Entry, Flight, Queues
-from heliograph.records.report import Report
+from heliograph.records.report import Line, Report
 
 _CPUS_SECONDS: Final = 5.0
 _TALK_SECONDS: Final = 1.0  # then Ray is asked for a CPU again, and others have their chance
@@ -60,6 +61,7 @@ class RayExecutor:
         self._reported: set[AttemptKey] = set()  # that were seen to run
         self._durations = Durations()
         self._queues = Queues(self._durations)
+        self._placing = Placing()
         self._async = AsyncLane(deliver, sender)
         self._cpus = 1.0
         self._cpus_at = 0.0
@@ -246,6 +248,10 @@ class RayExecutor:
         future.add_done_callback(functools.partial(self._done, flight))
         if flight.is_killed:  # while it was on its way
             self._kill(flight)
+        lacks = self._placing.refusal(flight.group.options)
+        if lacks is not None:
+            for entry in entries:
+                self._deliver(Said(entry.work.key, Report(said=(Line(lacks, time.time()),))))
 
     # -- what comes back, in a thread of Ray's
 

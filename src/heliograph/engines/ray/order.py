@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copyreg
+import functools
 import io
 import pickle
 import struct
@@ -195,17 +196,22 @@ def bare(work: Work) -> Work:
 
 _address: Final = attrgetter(*Address.__match_args__)
 _payload: Final = attrgetter(*Payload.__match_args__)
-_facts: Final = attrgetter(*RayFacts.__match_args__)
 
 
 def _plain_worker(worker: Worker) -> Plain:
+    """As a tuple that can be a key of a cache."""
     ray = worker.ray
-    return worker.host, worker.pid, worker.worker_id, worker.node_id, None if ray is None else _facts(ray)
+    facts = ray and (ray.task_id, ray.job_id, tuple(ray.resources.items()), ray.object_store_bytes)
+    return worker.host, worker.pid, worker.worker_id, worker.node_id, facts
 
 
+@functools.lru_cache(maxsize=256)  # one has many attempts, and what is made of it is remembered by identity
 def _worker_of(plain: Plain) -> Worker:
-    host, pid, worker_id, node_id, ray = plain
-    return Worker(host, pid, worker_id, node_id, None if ray is None else RayFacts(*ray))
+    host, pid, worker_id, node_id, facts = plain
+    if facts is None:
+        return Worker(host, pid, worker_id, node_id)
+    task_id, job_id, resources, size = facts
+    return Worker(host, pid, worker_id, node_id, RayFacts(task_id, job_id, dict(resources), size))
 
 
 def _reducer(kind: type) -> Callable[[Any], tuple[type, tuple[Any, ...]]]:

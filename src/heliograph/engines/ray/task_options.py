@@ -19,6 +19,7 @@ NONE: Final = "{}"
 
 _OURS: Final = ("max_retries", "retry_exceptions", "num_returns")
 """Options that heliograph carries out itself, so that each retry is an attempt with a record."""
+_STRATEGIES: Final = ("DEFAULT", "SPREAD")
 
 
 def split(given: Mapping[str, Any]) -> TaskOptions:
@@ -29,6 +30,7 @@ def split(given: Mapping[str, Any]) -> TaskOptions:
     """
     ours = {name: given[name] for name in _OURS if given.get(name) is not None}
     rest = {name: value for name, value in given.items() if name not in _OURS}
+    _check_strategy(rest.get("scheduling_strategy"))
     labels = dict(rest.pop(CARRIER, None) or {})
     ours[CARRIER] = {CARRIED: labels.pop(CARRIED, "{}")}
     if labels:
@@ -53,6 +55,15 @@ def is_sociable(stored: str) -> bool:
 
 
 _DEFAULTS: Final = TaskOptions()
+
+
+def _check_strategy(given: Any) -> None:
+    """Ray itself refuses a word only when the task goes to it, which is after others have run."""
+    if isinstance(given, str) and given not in _STRATEGIES:
+        raise ValueError(
+            f"scheduling_strategy must be {' or '.join(map(repr, _STRATEGIES))}, or one of "
+            f"ray.util.scheduling_strategies, not {given!r}"
+        )
 
 
 def _stored(option: tuple[str, Any]) -> tuple[str, Any]:

@@ -6,8 +6,9 @@ import operator
 
 from sqlalchemy import BindParameter, Dialect, bindparam, func, select
 
+from heliograph.records.status import ACTIVE
 from heliograph.storage import schema
-from heliograph.storage.composing import Composed, among, constant
+from heliograph.storage.composing import Composed, among, constant, constants
 from heliograph.storage.layout import Role
 
 
@@ -34,7 +35,7 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
         .scalar_subquery()
         .label("error_traceback")
     )
-    runs_of_many = select(workflows.c.key, workflows.c.run, workflows.c.status)
+    active = select(workflows.c.key, workflows.c.run).where(workflows.c.status.in_(constants(ACTIVE)))
     return {
         "tasks": Composed(
             select(
@@ -102,5 +103,5 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
         "run_status": Composed(
             select(runs.c.status).where(runs.c.workflow == key, runs.c.run == bindparam("of_run"))
         ),
-        "runs": Composed(runs_of_many.where(among(workflows.c.key, "of_keys", dialect))),
+        "active": Composed(active.where(among(workflows.c.key, "of_keys", dialect))),
     }

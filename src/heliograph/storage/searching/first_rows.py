@@ -22,26 +22,32 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import BooleanClauseList, UnaryExpression
+from sqlalchemy.sql.util import ClauseAdapter
 from sqlalchemy.sql.visitors import iterate
 
+from heliograph.storage import schema
+from heliograph.storage.composed import queries
 from heliograph.storage.connection import Connection
+from heliograph.storage.owners import is_newest
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.conditions import Clauses
 from heliograph.storage.searching.drivers import Driver, Drivers
 from heliograph.storage.searching.kept import Given, Kept, filled, most
-from heliograph.storage.searching.places import Place
+from heliograph.storage.searching.places import Found, Place
 from heliograph.storage.searching.shapes import AllOf, Kind
 
 Key = Sequence[ColumnElement[Any]]
 
 _FIRST: Final = 1_000
 """So many rows more than a page has are looked at."""
+_ALL: Final = Driver([schema.workflows.c.key], None, [], is_ordered=True)
+"""All workflows, as they were submitted."""
 
 
 class FirstRows(Protocol):
     """The first rows."""
 
-    def found(self, connection: Connection, given: Given) -> list[Place] | None:
+    def found(self, connection: Connection, given: Given) -> Found | None:
         """The next page; None: there may be more on it than they have."""
 
 
@@ -57,7 +63,8 @@ def first_rows(columns: Columns, shape: AllOf, drivers: Drivers, behind: Kind | 
     # Labels before statuses, of which there are few.
     ordered = sorted(drivers.ordered, key=lambda driver: driver.table is None)
     if not columns.is_plain:
-        return _Read(columns, shape, ordered, behind)
+        # Where there is no index at all, all rows are in order.
+        return _Read(columns, shape, ordered if drivers.are_any or columns.tasks else [_ALL], behind)
     clauses = Clauses(columns)
     if any(_gathers(clauses.of(part)) for part in shape.parts):
         return _Bounded(columns, shape, ordered[0] if ordered else None, behind)
@@ -82,25 +89,34 @@ class _Read:
         self, columns: Columns, shape: AllOf, ordered: Sequence[Driver], behind: Kind | None
     ) -> None:
         clauses = Clauses(columns)
-        is_wanted = and_(true(), *[clauses.of(part) for part in shape.parts])
-        made = [_along(driver, columns, is_wanted, behind) for driver in ordered]
-        self._kept = [_limited(one, columns) for one in made]
 
-    def found(self, connection: Connection, given: Given) -> list[Place] | None:
-        wide = Given(given.values, given.alive, given.most + _FIRST, given.after)
+        def is_wanted(driver: Driver) -> ColumnElement[bool]:
+            return and_(true(), *[clauses.of(part) for part in shape.parts if part is not driver.assured])
+
+        if columns.tasks:
+            made = [_along(driver, columns, is_wanted(driver), behind) for driver in ordered]
+        else:
+            made = [_recorded(driver, is_wanted(driver), behind) for driver in ordered]
+        self._kept = [_limited(one, columns) for one in made]
+        self._of_tasks = columns.tasks
+
+    def found(self, connection: Connection, given: Given) -> Found | None:
+        wide = given._replace(most=given.most + _FIRST)
         for kept in self._kept:
             looked_at = kept.ask(connection, wide)
-            found: list[Place] = []
-            count = 0
+            found: list[tuple[Any, ...]] = []
+            count, tells = 0, -1 if self._of_tasks else 0
             for row in looked_at.rows():
                 count += 1
-                if row[-1]:
-                    found.append(Place(row[:-1]))
+                if row[tells]:
+                    found.append(row)
                     if len(found) == given.most:
                         break
             looked_at.close()
             if len(found) == given.most or count < wide.most:
-                return found
+                if self._of_tasks:
+                    return Found([Place(row[:-1]) for row in found])
+                return Found([Place(row[:1]) for row in found], found)
         return None
 
 
@@ -132,15 +148,15 @@ class _Bounded:
         made = made.where(*wanted, *further_back, _not_older(key, bounds)).order_by(*newest)
         self._kept = _limited(made, columns)
 
-    def found(self, connection: Connection, given: Given) -> list[Place] | None:
+    def found(self, connection: Connection, given: Given) -> Found | None:
         found = self._kept.ask(connection, given).plain()
-        return [Place(row) for row in found] if len(found) == given.most else None
+        return Found([Place(row) for row in found]) if len(found) == given.most else None
 
 
 def _along(
     driver: Driver, columns: Columns, is_wanted: ColumnElement[bool], behind: Kind | None
 ) -> Select[Any]:
-    """Rows along an index, in order, and whether each is one that is wanted."""
+    """Rows of tasks along an index, in order, and whether each is one that is wanted."""
     source = columns.table
     if driver.table is not None:
         its = [its == part for its, part in zip(columns.key, driver.key, strict=True)]
@@ -150,6 +166,23 @@ def _along(
         .select_from(source)
         .where(*driver.clauses, *([] if behind is None else [older(driver.key)]))
         .order_by(*[part.desc() for part in driver.key])
+    )
+
+
+def _recorded(driver: Driver, is_wanted: ColumnElement[bool], behind: Kind | None) -> Select[Any]:
+    """Rows along an index, in order: of each workflow that is wanted its record, and of others nothing."""
+    workflows = schema.workflows
+    source, key, clauses = driver.table, driver.key[0], list(driver.clauses)
+    if source is None:  # that of workflows, a second time: it is read for those that are wanted
+        source = workflows.alias()
+        renamed = ClauseAdapter(source).traverse
+        key, clauses = renamed(key), [renamed(clause) for clause in clauses]
+    recorded = source.outerjoin(workflows, and_(workflows.c.key == key, is_wanted))
+    return (
+        select(*queries.recorded())
+        .select_from(queries.with_failed(recorded.outerjoin(schema.runs, is_newest())))
+        .where(*clauses, *([] if behind is None else [older([key])]))
+        .order_by(key.desc())
     )
 
 
