@@ -20,7 +20,7 @@ from heliograph.records.attempt import Worker
 from heliograph.records.report import Report
 
 if TYPE_CHECKING:
-    from heliograph.engines.embedded.coroutines import CoroutineThread
+    from heliograph.engines.embedded.coroutines import CoroutineThreads
 
 CLOSE_SECONDS: Final = 1.0
 """How long `ThreadExecutor.close` waits for threads that have nothing to do, which is to say not at all."""
@@ -37,7 +37,7 @@ class _Entry:
 
 
 class ThreadExecutor:
-    """Runs attempts in daemon threads, started when they are needed; async ones in one thread, all at once.
+    """Runs attempts in daemon threads, started when they are needed; async ones in one more, all at once.
 
     A thread can't be stopped from outside. So the thread of a cancelled attempt is abandoned: it counts no
     more, another takes its place, and what it comes back with is dropped. Nor does one count whose task waits
@@ -63,7 +63,7 @@ class ThreadExecutor:
         self._threads: set[threading.Thread] = set()
         self._waiting: set[threading.Thread] = set()  # those of them whose task waits for a workflow
         self._functions = Functions()
-        self._coroutines: CoroutineThread | None = None
+        self._coroutines: CoroutineThreads | None = None
         self._host = os.uname().nodename
         self._started = 0
         self._is_called = False  # a thread, which is on its way to the line
@@ -141,11 +141,11 @@ class ThreadExecutor:
             if thread is not threading.current_thread():
                 thread.join(max(0.0, end - time.monotonic()))
 
-    def _started_coroutines(self) -> CoroutineThread:
+    def _started_coroutines(self) -> CoroutineThreads:
         if self._coroutines is None:
-            from heliograph.engines.embedded.coroutines import CoroutineThread  # late: asyncio is large
+            from heliograph.engines.embedded.coroutines import CoroutineThreads  # late: asyncio is large
 
-            self._coroutines = CoroutineThread(self._deliver)
+            self._coroutines = CoroutineThreads(self._deliver)
         return self._coroutines
 
     def _call_one(self) -> None:
