@@ -268,8 +268,7 @@ class Loop:
         """Commit if somebody waits for that, and do what is due."""
         if self._performer.unseen:
             self._performer.observe(now, self._find)
-        if self._performer.holds_until <= now:
-            self._performer.let_go(now)
+        self._performer.let_go_if_due(now)
         if self._performer.timers.next <= now:
             self._performer.ring(now, lambda run: self._runs.get(run.key) is run)
         pending, is_to_renew = self._performer.pending, now >= self._renew_at and bool(self._runs)

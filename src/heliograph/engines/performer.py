@@ -68,7 +68,6 @@ class Performer:
         pending: news for the next commit.
         awaiting: what that commit makes true, to be told then.
         over: runs that end with it.
-        holds_until: when workflows that are held back begin at the latest; infinite: none are.
     """
 
     def __init__(self, store: Store, executor: Executor, deliver: Deliver, tokens: Iterator[int]) -> None:
@@ -82,7 +81,7 @@ class Performer:
         self._backlog = Backlog()
         self._handed_out: set[AttemptKey] = set()  # those of `unseen` that take room
         self._handed_out_at = -math.inf  # the last one; long ago: an end was waited for since then
-        self.holds_until = math.inf
+        self._holds_until = math.inf  # when workflows that are held back begin at the latest; none are
         self.unseen: set[AttemptKey] = set()
         self.pending = PendingChanges()
         self.awaiting: list[tuple[LiveRun, Stored | Expanded]] = []
@@ -256,7 +255,7 @@ class Performer:
         """The clock was set by so much: what is due moves along."""
         self._observe_at += seconds
         self._handed_out_at += seconds
-        self.holds_until += seconds
+        self._holds_until += seconds
         self.timers.shift(seconds)
         self.pending.shift(seconds)
 
@@ -281,19 +280,24 @@ class Performer:
         self.unseen.clear()
         self._handed_out.clear()
         self._backlog.clear()
-        self.holds_until = math.inf
+        self._holds_until = math.inf
 
     # -- handing out
 
     def let_go(self, now: float) -> None:
-        """Begin what is held back."""
-        self.holds_until = math.inf
+        """Begin the workflows that are held back."""
+        self._holds_until = math.inf
         self._hand_out_more(now)
+
+    def let_go_if_due(self, now: float) -> None:
+        """As `let_go`, once they have waited for long enough."""
+        if self._holds_until <= now:
+            self.let_go(now)
 
     @property
     def holds_back(self) -> bool:
-        """Whether it does."""
-        return self.holds_until < math.inf
+        """Whether any workflow is held back."""
+        return self._holds_until < math.inf
 
     @property
     def _is_full(self) -> bool:
@@ -329,12 +333,12 @@ class Performer:
         # A retry that has waited for its time passes those that wait for a worker; async tasks wait for none.
         if run.is_patient and not run.is_async(task):
             self._backlog.put(run, task, now)
-            self.holds_until = min(self.holds_until, self._handed_out_at + TICK_SECONDS)
+            self._holds_until = min(self._holds_until, self._handed_out_at + TICK_SECONDS)
         elif has_room or task in run.backoffs or run.is_async(task):
             self._hand_out(run, run.attempt_key(task, action.attempt), now, now)
         else:
             self._backlog.put(run, task, now)
-            self.holds_until = math.inf  # what is held back is in front of it
+            self._holds_until = math.inf  # what is held back is in front of it
 
     def _stop(self, run: LiveRun, action: Stop, _now: float, _receipt: Receipt | None) -> None:
         ready = run.waiting.pop(action.task, None)
