@@ -50,8 +50,9 @@ _Key = BigInteger().with_variant(Integer, "sqlite")
 
 
 def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", info={"words": (column, values.__name__)})
+    # Not IN: of more than two values SQLite makes a table each time, a tenth of what a commit takes it.
+    rule = " OR ".join([f"{column} = '{value}'" for value in values])
+    return CheckConstraint(rule, info={"words": (column, values.__name__)})
 
 
 def _where(condition: str) -> dict[str, Any]:
