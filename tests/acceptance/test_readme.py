@@ -33,6 +33,7 @@ from heliograph.records.workflow import (
     InputRecord,
     Owner,
     RunRecord,
+    TaskCounts,
     TaskRecord,
     WorkflowRecord,
 )
@@ -174,7 +175,7 @@ WORKFLOW = WorkflowRecord(
     user_metadata="{}",
     output_task=0,
     output_options=OPTIONS,
-    progress={TaskStatus.FAILED: 1},
+    progress=TaskCounts.of({TaskStatus.FAILED: 1}),
     parent="parent",
     run=1,
     start_time=1.0,

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -383,3 +384,49 @@ def test_a_coroutine_in_a_thread_that_takes_no_hint_is_said(
     gate.open()
     executor.close()
     assert len(inbox.receipts) == 1
+
+
+def has(inbox: Inbox, work: Work) -> bool:
+    return any(receipt.key == work.key for receipt in inbox.receipts)
+
+
+async def block(path: str) -> str:
+    begun(path)
+    while not os.path.exists(path):
+        time.sleep(0.005)
+    return path
+
+
+@pytest.mark.filterwarnings("ignore:a coroutine blocks its event loop")
+def test_a_coroutine_in_a_thread_that_blocks_holds_up_none_that_begin_later(
+    works: Works, inbox: Inbox, closing: list[Any], tmp_path: Path
+) -> None:
+    executor = ThreadExecutor(inbox, 1)
+    closing.append(executor)
+    beside = Gate(tmp_path, works, "beside")
+    executor.submit(beside.work)
+    beside.until_begun()
+    blocking = [Gate(tmp_path, works, name, block) for name in ("first", "second")]
+    for gate in blocking:
+        executor.submit(gate.work)
+    blocking[0].until_begun()
+    later = works(add, 1, 2)
+    executor.submit(later)
+    cancelled = works(add, 3, 4)
+    executor.submit(cancelled)
+    executor.cancel(cancelled.key)
+
+    def is_done() -> bool:
+        executor.running()  # as the loop asks, while it has not seen them run
+        return has(inbox, later)
+
+    until(is_done, "what came later")
+    assert output(inbox.of(later)) == 3
+    executor.cancel(blocking[0].work.key)
+    assert blocking[0].work.key not in {one.key for one in executor.running()}
+    for gate in (*blocking, beside):
+        gate.open()
+    assert output(inbox.of(beside.work)) == str(beside.path)
+    assert output(inbox.of(blocking[1].work)) == str(blocking[1].path)
+    assert not has(inbox, cancelled)
+    assert not has(inbox, blocking[0].work)

@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 from heliograph.records.attempt import AttemptRecord, Failure, Phases, Resources, StoredValue, Worker
 from heliograph.records.metadata import attempt_metadata, run_metadata, task_metadata, workflow_metadata
 from heliograph.records.status import AttemptStatus, RunReason, TaskStatus, WorkflowStatus
-from heliograph.records.workflow import FunctionRecord, Owner, RunRecord, TaskRecord, WorkflowRecord
+from heliograph.records.workflow import (
+    FunctionRecord,
+    Owner,
+    RunRecord,
+    TaskCounts,
+    TaskRecord,
+    WorkflowRecord,
+)
 
 OPTIONS = '{"task_type": "FUNCTION", "max_retries": 3, "retry_exceptions": false, "checkpoint": true}'
 USER = '{"team": "blue", "nothing": null}'
@@ -82,7 +89,7 @@ workflows = st.builds(
     output_task=counts,
     output_options=st.just(OPTIONS),
     stored_status=st.sampled_from(WorkflowStatus),
-    progress=st.dictionaries(st.sampled_from(TaskStatus), counts),
+    progress=st.builds(TaskCounts.of, st.dictionaries(st.sampled_from(TaskStatus), counts)),
     parent=maybe(words),
     run=st.integers(1, 9),
     start_time=maybe(times),
@@ -157,7 +164,7 @@ WORKFLOW = WorkflowRecord(
     output_task=0,
     output_options=OPTIONS,
     stored_status=WorkflowStatus.RUNNING,
-    progress={},
+    progress=TaskCounts.of({}),
     parent=None,
     run=1,
     start_time=None,
@@ -248,12 +255,14 @@ def test_a_workflow_that_failed_says_where_and_why() -> None:
     record = WORKFLOW._replace(
         run=3,
         status=WorkflowStatus.FAILED,
-        progress={
-            TaskStatus.SUCCESSFUL: 2,
-            TaskStatus.FAILED: 1,
-            TaskStatus.CANCELED: 1,
-            TaskStatus.PENDING: 4,
-        },
+        progress=TaskCounts.of(
+            {
+                TaskStatus.SUCCESSFUL: 2,
+                TaskStatus.FAILED: 1,
+                TaskStatus.CANCELED: 1,
+                TaskStatus.PENDING: 4,
+            }
+        ),
         parent="daily",
         start_time=101.0,
         end_time=102.5,

@@ -8,7 +8,7 @@ from typing import Any
 
 from heliograph.records.status import AttemptStatus, RunReason, TaskStatus, WorkflowStatus
 from heliograph.records.trace import AttemptColumns, OutputColumns, TaskColumns, Trace
-from heliograph.records.workflow import FunctionRecord, RunRecord, WorkflowRecord
+from heliograph.records.workflow import FunctionRecord, RunRecord, TaskCounts, WorkflowRecord
 
 OPTIONS = '{"task_type": "FUNCTION", "max_retries": 3}'
 WAIT = '{"task_type": "WAIT", "sleep": 1.0}'
@@ -138,7 +138,7 @@ def trace_of(
             user_metadata=user_metadata,
             output_task=max(len(tasks) - 1, 0),
             output_options=OPTIONS,
-            progress=progress or counts,
+            progress=TaskCounts.of(progress or counts),
             stored_status=runs[-1].status,
             parent=None,
             run=runs[-1].run,

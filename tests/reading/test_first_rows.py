@@ -41,6 +41,12 @@ def stored(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 CONDITIONS: dict[str, Any] = {
+    "": lambda n: True,
+    "runs = 1 and stats.duration >= 0": lambda n: True,
+    "hostname = nowhere": lambda n: False,
+    "status = RUNNING": lambda n: False,
+    "status = FAILED": lambda n: n % 5 == 0,
+    "user_metadata.number < 7": lambda n: n < 7,
     "user_metadata.rest = 1": lambda n: n % 3 == 1,
     "user_metadata.rest = 1 and status = FAILED": lambda n: n % 3 == 1 and n % 5 == 0,
     "status = FAILED and user_metadata.number < 7": lambda n: n in (0, 5),
@@ -78,6 +84,26 @@ def test_the_pages_are_the_same(monkeypatch: pytest.MonkeyPatch, first: int, tas
                 break
             after = page["after"]
         assert found == [f"{n}" for n in reversed(range(COUNT)) if holds(n)], where
+
+
+@pytest.mark.parametrize("first", [0, 4, 1_000])
+@pytest.mark.parametrize("by", ["created_time", "workflow_id"])
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_the_pages_are_the_same_in_the_order_of_an_index(
+    monkeypatch: pytest.MonkeyPatch, first: int, by: str, sign: str
+) -> None:
+    monkeypatch.setattr(first_rows, "_FIRST", first)
+    expected = {"created_time": range(COUNT), "workflow_id": sorted(range(COUNT), key=str)}[by]
+    for where, holds in CONDITIONS.items():
+        found: list[str] = []
+        after: str | None = None
+        while True:
+            page = workflow.search(where, order_by=sign + by, limit=LIMIT, after=after)
+            found += [one["workflow_id"] for one in page["found"]]
+            if not page["truncated"]:
+                break
+            after = page["after"]
+        assert found == [f"{n}" for n in (reversed(expected) if sign else expected) if holds(n)], where
 
 
 def test_what_was_given_can_be_changed_without_changing_what_is_given_next() -> None:

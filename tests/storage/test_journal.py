@@ -161,7 +161,7 @@ def test_a_takeover_closes_what_was_open(here: Opened) -> None:
     task = here.store.queries.task(here.record("mine"), "first")
     assert task is not None
     assert (task.status, [attempt.status for attempt in task.attempts]) == ("PENDING", ["LOST"])
-    assert here.record("mine").progress == {TaskStatus.PENDING: 2}
+    assert here.record("mine").progress.by_status == {"PENDING": 2}
 
 
 def test_the_key_of_a_deleted_workflow_does_not_come_back(here: Opened) -> None:

@@ -38,6 +38,7 @@ class Session:
     Attributes:
         settings: what it was opened with.
         store: the open store.
+        place: where that is, for people.
         sender: sends events to workflows.
         waiting: waits for what other engines store.
 
@@ -48,6 +49,7 @@ class Session:
     def __init__(self, given: Settings, early: ProcessExecutor | None = None) -> None:
         self.settings = given
         self.store = Store(given.location)
+        self.place = given.location.shown
         self.sender = EventSender(given.location)
         self.waiting = Waiting(self.store)
         self._early = early
@@ -86,6 +88,10 @@ class Session:
                 limits = Limits(given.max_running, given.max_pending)
                 self._ray = RayEngine(self.store, limits, self.settings.coordinators)
             return self._ray
+
+    def found(self, workflow_id: str) -> WorkflowRecord:
+        """As `waiting.found`."""
+        return found(self.store, workflow_id)
 
     def submit(self, plan: Plan, workflow_id: str, user_metadata: str) -> OutputFuture:
         """Store a workflow for any engine on this storage to take; an id that is stored already is refused.
@@ -165,11 +171,6 @@ class Session:
     def started(self) -> list[Engine | RayEngine]:
         """The engines that were started."""
         return [engine for engine in (self._engine, self._ray) if engine is not None]
-
-    @property
-    def place(self) -> str:
-        """Where the store is, for people."""
-        return self.settings.location.shown
 
     def close(self) -> None:
         """Stop the engine and close the store."""

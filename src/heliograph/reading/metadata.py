@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from heliograph.reading.opened import (
@@ -19,6 +20,7 @@ from heliograph.records.status import WorkflowStatus
 
 if TYPE_CHECKING:
     from heliograph.insight.answers import Page, Rows
+    from heliograph.records.workflow import WorkflowRecord
 
 PAGE: Final = 200
 """Tasks that are given at once where nobody says how many."""
@@ -58,9 +60,6 @@ def get_metadata(
         TypeError: `tasks` is not a bool.
         ValueError: both a task and `tasks` are asked for, or a limit that can't be.
     """
-    from heliograph.engines.waiting import found
-    from heliograph.records.metadata import task_metadata, workflow_metadata
-
     checked_flag("tasks", tasks)
     wants_all = tasks or (task_id == "all" and name is None)
     if not wants_all and (limit is not None or after is not None):
@@ -69,15 +68,24 @@ def get_metadata(
         raise ValueError(f"tasks=True asks for all tasks, and {task_id or name!r} for one: ask for either")
     task_id = one_task(task_id, name)
     opened = session()
-    record = found(opened.store, workflow_id)
+    record = opened.found(workflow_id)
     if wants_all and (tasks or opened.store.queries.task(record, "all") is None):
         return _with_tasks(workflow_id, limit, after)
     if task_id is None:
-        return workflow_metadata(record, opened.place)
+        return _workflow_metadata()(record, opened.place)
     task_record = opened.store.queries.task(record, task_id)
     if task_record is None:
         raise no_task(workflow_id, task_id)
+    from heliograph.records.metadata import task_metadata
+
     return task_metadata(task_record)
+
+
+@functools.cache  # as `opened.session`
+def _workflow_metadata() -> Callable[[WorkflowRecord, str], dict[str, Any]]:
+    from heliograph.records.metadata import workflow_metadata
+
+    return workflow_metadata
 
 
 def get_tasks(workflow_id: str) -> Rows:
@@ -86,12 +94,12 @@ def get_tasks(workflow_id: str) -> Rows:
     Raises:
         WorkflowNotFoundError: there is no such workflow.
     """
-    from heliograph.engines.waiting import found
     from heliograph.insight.answers import Rows
     from heliograph.records.metadata import task_metadata
 
-    store = session().store
-    return Rows(task_metadata(record) for record in store.queries.tasks(found(store, workflow_id)))
+    opened = session()
+    found = opened.store.queries.tasks(opened.found(workflow_id))
+    return Rows([task_metadata(record) for record in found])
 
 
 def list_metadata(
@@ -120,7 +128,7 @@ def list_metadata(
     most = None if limit is None else min(limit, MOST)
     records = opened.store.queries.workflows(statuses, newest_first=True, limit=most)
     place = opened.place
-    return Rows(workflow_metadata(record, place) for record in records)
+    return Rows([workflow_metadata(record, place) for record in records])
 
 
 def get_status(workflow_id: str) -> WorkflowStatus:
@@ -129,9 +137,7 @@ def get_status(workflow_id: str) -> WorkflowStatus:
     Raises:
         WorkflowNotFoundError: there is no such workflow.
     """
-    from heliograph.engines.waiting import found
-
-    return found(session().store, workflow_id).status
+    return session().found(workflow_id).status
 
 
 def list_all(
@@ -180,21 +186,20 @@ def get_downstream(workflow_id: str, task_id: str, limit: int = PAGE) -> list[st
 
 def _with_tasks(workflow_id: str, limit: int | None, after: str | None) -> Page:
     """A workflow and some of its tasks, at one moment; see `get_metadata`."""
-    from heliograph.engines.waiting import found
     from heliograph.insight.answers import Page
     from heliograph.records.metadata import task_metadata, workflow_metadata
 
     most, place = PAGE if limit is None else checked_limit(limit), checked_task(after)
     opened = session()
     queries = opened.store.queries
-    snapshot = queries.snapshot(found(opened.store, workflow_id).workflow_id, place, most)
+    snapshot = queries.snapshot(opened.found(workflow_id).workflow_id, place, most)
     if snapshot is None:
-        found(opened.store, workflow_id)  # else it was deleted just now
+        opened.found(workflow_id)  # else it was deleted just now
         raise no_task(workflow_id, after)
     tasks = [task_metadata(record) for record in snapshot.page.tasks]
     answer = {
         **workflow_metadata(snapshot.workflow, opened.place),
-        "counts": {status.value: count for status, count in snapshot.workflow.progress.items()},
+        "counts": snapshot.workflow.progress.by_status.copy(),
         "tasks": tasks,
         "truncated": snapshot.page.truncated,
         **({"after": tasks[-1]["task_id"]} if snapshot.page.truncated else {}),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from heliograph.errors import WorkflowNotFoundError
@@ -13,10 +15,15 @@ if TYPE_CHECKING:
 
 def session() -> Session:
     """The session of this process; opened with defaults where nobody has opened one."""
+    return _opening()()
+
+
+@functools.cache  # to import again what is there takes as long as the calls that it is for
+def _opening() -> Callable[[], Session]:
     # Late: a module that only defines tasks, and a worker, don't wait for the storage to be imported.
     from heliograph.engines.opening import opened
 
-    return opened()
+    return opened
 
 
 MOST: Final = 2**62
@@ -59,9 +66,7 @@ def found_key(workflow_id: str) -> int:
     Raises:
         WorkflowNotFoundError: there is none of this id.
     """
-    from heliograph.engines.waiting import found
-
-    return found(session().store, workflow_id).key
+    return session().found(workflow_id).key
 
 
 def checked_task(task_id: object) -> Any:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -53,15 +55,20 @@ def condition(where: Condition | str | None, tasks: bool) -> Condition | None:
     """
     if where is None:
         return None
-    text = None
     if isinstance(where, str):
-        if not where.strip():
-            return None
-        text, where = where, read(where)
-    elif not isinstance(where, Condition):
+        return _said(where, tasks, (time.tzname, time.timezone)) if where.strip() else None
+    if not isinstance(where, Condition):
         raise TypeError(f"where must be a condition, or text that says one, not {where!r:.200}")
-    check(where, tasks, text)
-    return _as_stored(where, tasks, text)
+    check(where, tasks)
+    return _as_stored(where, tasks, None)
+
+
+@functools.lru_cache(256)  # as `language.read`
+def _said(text: str, tasks: bool, zone: object) -> Condition:
+    """What text says has to hold, in a time zone: times that name none are of that one."""
+    said = read(text)
+    check(said, tasks, text)
+    return _as_stored(said, tasks, text)
 
 
 def _as_stored(condition: Condition, tasks: bool, text: str | None) -> Condition:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -55,32 +56,14 @@ def search(
     >>> [found["workflow_id"] for found in page["found"]], page["truncated"]
     (['search_example'], False)
     """
-    from heliograph.insight.answers import Page
-    from heliograph.reading import questions
-    from heliograph.records.metadata import task_metadata, workflow_metadata
-    from heliograph.storage.searching.places import Order
+    return _page()(where, order_by, limit, after, tasks)
 
-    checked_flag("tasks", tasks)
-    most, asked_for = checked_limit(limit), questions.condition(where, tasks)
-    place, order = questions.place(after, tasks), Order(*questions.order(order_by, tasks))
-    opened = session()
-    found: list[dict[str, Any]]
-    if tasks:
-        tasks_found = opened.store.search.tasks(asked_for, order, place, most + 1)
-        places = [one[0] for one in tasks_found]
-        found = [{"workflow_id": one[1], **task_metadata(one[2])} for one in tasks_found[:most]]
-    else:
-        workflows_found = opened.store.search.workflows(asked_for, order, place, most + 1)
-        places = [one[0] for one in workflows_found]
-        storage = opened.place
-        found = [workflow_metadata(one[1], storage) for one in workflows_found[:most]]
-    truncated = len(places) > most
-    answer = {
-        "found": found,
-        "truncated": truncated,
-        **({"after": questions.cursor(places[most - 1])} if truncated else {}),
-    }
-    return Page(answer)
+
+@functools.cache  # as `opened.session`
+def _page() -> Callable[[Condition | str | None, str | None, int, str | None, bool], Page]:
+    from heliograph.reading.pages import page
+
+    return page
 
 
 def summarize(

@@ -30,18 +30,16 @@ def workflow_metadata(record: WorkflowRecord, storage: str) -> dict[str, Any]:
         record: the workflow.
         storage: where it is stored.
     """
-    progress = record.progress
+    tasks, engine = record.progress, record.engine
+    start_time, end_time = record.start_time, record.end_time
+    plain = _plain_options(record.output_options)
     made: dict[str, Any] = {
         "workflow_id": record.workflow_id,
         "name": record.name,
         "status": record.status,
-        "task_options": _options(record.output_options),
+        "task_options": _all_options(record.output_options) if plain is None else plain.copy(),
         "user_metadata": _user_metadata(record.user_metadata),
-        "progress": {
-            "done": progress.get(TaskStatus.SUCCESSFUL, 0),
-            "total": sum(progress.values()),
-            "by_status": {str(status): count for status, count in progress.items()},
-        },
+        "progress": {"done": tasks.done, "total": tasks.total, "by_status": tasks.by_status.copy()},
         "runs": record.run,
     }
     # One by one, where others are made by `_known`: a page has many of these.
@@ -49,14 +47,14 @@ def workflow_metadata(record: WorkflowRecord, storage: str) -> dict[str, Any]:
         made["error"] = _run_error(record)
     if record.parent is not None:
         made["parent"] = record.parent
-    if record.engine is not None:
-        made["engine"] = record.engine
+    if engine is not None:
+        made["engine"] = engine
     made["storage"] = storage
     stats = made["stats"] = {}
-    if record.start_time is not None:
-        stats["start_time"] = record.start_time
-    if record.end_time is not None:
-        stats["end_time"] = record.end_time
+    if start_time is not None:
+        stats["start_time"] = start_time
+    if end_time is not None:
+        stats["end_time"] = end_time
     return made
 
 

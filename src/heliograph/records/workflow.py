@@ -77,6 +77,27 @@ class Owner:
     code: str = "{}"
 
 
+@record(frozen=True, slots=True)
+class TaskCounts:
+    """How many tasks of a workflow have each status. Many workflows share one.
+
+    Attributes:
+        by_status: by the status; not to be changed.
+        done: how many are SUCCESSFUL.
+        total: how many there are.
+    """
+
+    by_status: dict[str, int]
+    done: int
+    total: int
+
+    @classmethod
+    def of(cls, counts: Mapping[TaskStatus, int]) -> TaskCounts:
+        """They, summed up."""
+        by_status = {str(status): count for status, count in counts.items()}
+        return cls(by_status, counts.get(TaskStatus.SUCCESSFUL, 0), sum(counts.values()))
+
+
 class WorkflowRecord(NamedTuple):  # a page of them is made at once, and a dataclass takes four times as long
     """A workflow, and how its newest run stands: as much as pages show of it.
 
@@ -109,7 +130,7 @@ class WorkflowRecord(NamedTuple):  # a page of them is made at once, and a datac
     user_metadata: str
     output_task: int
     output_options: str
-    progress: Mapping[TaskStatus, int]
+    progress: TaskCounts
     parent: str | None
     run: int
     start_time: float | None

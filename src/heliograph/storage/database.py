@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import math
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -139,15 +138,22 @@ class Database:
         Raises:
             StorageError: as `work`; or the server does not come back.
         """
-        pauses, end = iter(_PAUSES), math.inf
+        try:
+            return work()
+        except StorageUnreachableError as error:
+            return self.retried(work, error)
+
+    def retried(self, work: Callable[[], T], error: StorageUnreachableError) -> T:
+        """As `again`, after a first time that ended with this error."""
+        # From here on, not from before: who was stopped in a transaction for as long tries again too.
+        pauses, end = iter(_PAUSES), time.monotonic() + _PATIENCE_SECONDS
         while True:
+            if time.monotonic() > end or self._is_leaving.wait(next(pauses, _PAUSES[-1])):
+                raise error
             try:
                 return work()
-            except StorageUnreachableError:
-                # From here on, not from before: who was stopped in a transaction for as long tries again too.
-                end = min(end, time.monotonic() + _PATIENCE_SECONDS)
-                if time.monotonic() > end or self._is_leaving.wait(next(pauses, _PAUSES[-1])):
-                    raise
+            except StorageUnreachableError as failed:
+                error = failed
 
     def lose_patience(self) -> None:
         """From now on a server that is away is an error at once: somebody wants to leave."""
@@ -338,7 +344,10 @@ def patient(method: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P
     """A method that may be done twice is done again where the server went away; see `Database.again`."""
 
     def done(self: R, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._database.again(lambda: method(self, *args, **kwargs))
+        try:
+            return method(self, *args, **kwargs)
+        except StorageUnreachableError as error:
+            return self._database.retried(lambda: method(self, *args, **kwargs), error)
 
     functools.update_wrapper(done, method)
     return done

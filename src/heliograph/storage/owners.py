@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import and_
+from sqlalchemy import ColumnElement, and_, case, select
 
+from heliograph.records.status import ACTIVE
 from heliograph.storage import schema
+from heliograph.storage.composing import constants
 
 OWNER_COLUMNS = (
     schema.owners.c.owner_id,
@@ -29,8 +31,26 @@ PRESENCE_COLUMNS = (
 """Whose a run is, and as much of that owner as tells whether it is there."""
 
 
+def with_run() -> Any:
+    """Workflows, each with its newest run."""
+    return schema.workflows.join(schema.runs, is_newest())
+
+
+def is_newest() -> ColumnElement[bool]:
+    """Whether a run is the newest of its workflow."""
+    workflows, runs = schema.workflows, schema.runs
+    return and_(runs.c.workflow == workflows.c.key, runs.c.run == workflows.c.run)
+
+
 def with_owner() -> Any:
     """Workflows, each with its newest run and that one's owner."""
-    workflows, runs, owners = schema.workflows, schema.runs, schema.owners
-    newest = and_(runs.c.workflow == workflows.c.key, runs.c.run == workflows.c.run)
-    return workflows.join(runs, newest).outerjoin(owners, owners.c.owner_id == runs.c.owner)
+    owners = schema.owners
+    return with_run().outerjoin(owners, owners.c.owner_id == schema.runs.c.owner)
+
+
+def lease() -> ColumnElement[float | None]:
+    """Until when the owner of a run has it, of workflows that are active: of others nobody asks."""
+    runs, owners = schema.runs, schema.owners
+    until = select(owners.c.lease_until).where(owners.c.owner_id == runs.c.owner)
+    is_active = schema.workflows.c.status.in_(constants(ACTIVE))
+    return case((is_active, until.correlate(runs).scalar_subquery()))

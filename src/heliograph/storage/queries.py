@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
@@ -14,7 +14,8 @@ from heliograph.records.workflow import RunRecord, TaskRecord, WorkflowRecord, l
 from heliograph.storage import rows
 from heliograph.storage.connection import Connection
 from heliograph.storage.database import Database, patient
-from heliograph.storage.liveness import Presence, derived_status
+from heliograph.storage.engines import KnownEngines
+from heliograph.storage.liveness import derived_status
 from heliograph.storage.rendered import statements
 from heliograph.storage.soundness import there
 from heliograph.storage.statement import Statement, listed
@@ -26,7 +27,6 @@ _MOST: Final = 2**62
 """More than there can be: databases take no larger numbers."""
 _LISTINGS: Final = 64
 """Of so many limits and sets of statuses statements are kept."""
-_STATUSES: Final = {status.value: status for status in WorkflowStatus}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,7 @@ class Queries:
         self._clock = clock
         self._said = statements(database.kind, "queries")
         self._task_queries = TaskQueries(database)
+        self._engines = KnownEngines(database.kind, clock)
         self._listing = functools.lru_cache(_LISTINGS)(self._made)
 
     def _made(self, name: str, values: tuple[tuple[str, Any], ...]) -> Statement:
@@ -71,8 +72,8 @@ class Queries:
 
     def workflow_in(self, connection: Connection, workflow_id: str) -> WorkflowRecord | None:
         """As `workflow`, of the moment that the connection sees."""
-        row = self._said.workflow.ask(connection, of_id=workflow_id).first()
-        return None if row is None else self._record(row, Presence(self._clock))
+        row = self._said.workflow.row(connection, of_id=workflow_id)
+        return None if row is None else rows.workflow_record(row, self._engines.at_once(connection))
 
     @patient
     def workflows(
@@ -95,21 +96,27 @@ class Queries:
         values = _of_statuses(wanted) | {"most": _MOST if limit is None else limit}
         name = f"{'newest' if newest_first else 'oldest'}{'' if wanted is None else '_of'}"
         listing = self._listing(name, tuple(values.items()))
-        presence = Presence(self._clock)
         with self._database.read() as connection:
+            engines = self._engines.at_once(connection)
+            found = listing.ask(connection, **values).rows()
+            if wanted is None:
+                return [rows.workflow_record(row, engines) for row in found]
             # Lazily: where the status is derived, SQL can't count to the limit.
-            records = (self._record(row, presence) for row in listing.ask(connection, **values))
-            found = (record for record in records if wanted is None or record.status in wanted)
-            return list(islice(found, limit))
+            records = (rows.workflow_record(row, engines) for row in found)
+            return list(islice((record for record in records if record.status in wanted), limit))
 
     def records(self, connection: Connection, keys: Sequence[int]) -> list[WorkflowRecord]:
         """Workflows by their keys, in the order of these; on a snapshot."""
         if not keys:
             return []
-        presence = Presence(self._clock)
-        asked = self._said.of_keys.ask(connection, of_keys=listed(keys, self._database.kind))
-        found = {row.key: self._record(row, presence) for row in asked}
+        asked = self._said.of_keys.ask(connection, of_keys=listed(keys, self._database.kind)).rows()
+        found = {record.key: record for record in self.made(connection, asked)}
         return [there(found, key, key, "runs") for key in keys]
+
+    def made(self, connection: Connection, found: Iterable[Sequence[Any]]) -> list[WorkflowRecord]:
+        """Workflows, of rows as the statements of this room have them; on a snapshot."""
+        engines = self._engines.at_once(connection)
+        return [rows.workflow_record(row, engines) for row in found]
 
     def task_records(
         self, connection: Connection, keys: Sequence[tuple[int, int]]
@@ -160,14 +167,13 @@ class Queries:
             They; None: there is no such workflow, or no such task in it.
         """
         with self._database.snapshot() as connection:
-            row = self._said.workflow.ask(connection, of_id=workflow_id).first()
-            if row is None:
+            record = self.workflow_in(connection, workflow_id)
+            if record is None:
                 return None
-            page = self._task_queries.page(connection, row.key, after, limit)
-            change = self._said.last_change.ask(connection, of_workflow=row.key).scalar_one()
+            page = self._task_queries.page(connection, record.key, after, limit)
+            change = self._said.last_change.ask(connection, of_workflow=record.key).scalar_one()
         if page is None:
             return None
-        record = self._record(row, Presence(self._clock))
         tasks = tuple(_as_read(record, task) for task in page.tasks)
         return Snapshot(record, replace(page, tasks=tasks), change or 0)
 
@@ -194,10 +200,6 @@ class Queries:
             (task, task_id, replace(one, status=LEFT_ATTEMPT.get(one.status, one.status)))
             for task, task_id, one in named
         ]
-
-    def _record(self, row: Any, presence: Presence) -> WorkflowRecord:
-        stored = _STATUSES[row.status]
-        return rows.workflow_record(row, stored, presence.status(stored, row.owner, row))
 
 
 def _of_statuses(wanted: frozenset[WorkflowStatus] | None) -> dict[str, Any]:

@@ -34,11 +34,6 @@ class Reading:
         except Exception as error:
             self._translate(error)
             raise
-        try:
-            self._begin()
-        except BaseException as error:
-            self._fail(error)
-            raise
         return self._connection
 
     def __exit__(
@@ -47,19 +42,8 @@ class Reading:
         """Give it back."""
         if error is not None:
             self._fail(error)
-            return
-        try:
-            self._end()
-        except BaseException as failed:
-            self._fail(failed)
-            raise
-        self._backend.release(self._connection)
-
-    def _begin(self) -> None:
-        """Nothing has to be done before it is read from."""
-
-    def _end(self) -> None:
-        """Nothing has to be done after."""
+        else:
+            self._backend.release(self._connection)
 
     def _fail(self, error: BaseException) -> None:
         self._backend.abandon(self._connection)
@@ -72,8 +56,24 @@ class Snapshot(Reading):
 
     __slots__ = ()
 
-    def _begin(self) -> None:
-        self._backend.begin_snapshot(self._connection)
+    def __enter__(self) -> Connection:
+        """Take one."""
+        connection = super().__enter__()
+        try:
+            self._backend.begin_snapshot(connection)
+        except BaseException as error:
+            self._fail(error)
+            raise
+        return connection
 
-    def _end(self) -> None:
-        self._backend.end_snapshot(self._connection)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give it back."""
+        if error is None:
+            try:
+                self._backend.end_snapshot(self._connection)
+            except BaseException as failed:
+                self._fail(failed)
+                raise
+        super().__exit__(kind, error, trace)

@@ -1,7 +1,7 @@
 """Attempts of ``async def`` functions: any number of them wait on one event loop.
 
-A coroutine that blocks holds up all others, and nothing here can stop it; the worker process it does that in
-can be killed from outside, a thread can't.
+A coroutine that blocks holds up all others of its loop, and nothing here can stop it. The worker process it
+does that in can be killed from outside; a thread can't, but what has not begun can go to that of another one.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import threading
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
@@ -120,7 +121,65 @@ class _Entry:
     number: int
     work: Work
     submitted: float
+    since: float  # by the steady clock
     started: float = 0.0
+
+
+class CoroutineThreads:
+    """Runs attempts on an event loop in a thread; on another one's, where a coroutine blocks that for long.
+
+    What has begun stays where it is, and goes on when the coroutine lets it. All else is taken along.
+
+    Args:
+        deliver: takes the receipts.
+    """
+
+    def __init__(self, deliver: Deliver) -> None:
+        self._deliver = deliver
+        self._threads = [CoroutineThread(deliver)]
+        self._lock = threading.Lock()
+
+    def submit(self, work: Work) -> None:
+        """See `Executor.submit`."""
+        with self._lock:
+            self._threads[-1].submit(work, time.time())
+
+    def cancel(self, key: AttemptKey) -> None:
+        """See `Executor.cancel`."""
+        for thread in list(self._threads):
+            thread.cancel(key)
+
+    def running(self, of: Collection[AttemptKey] | None) -> list[Running]:
+        """See `Executor.running`; who has attempts that were not seen to run asks often."""
+        with self._lock:
+            if self._threads[-1].is_blocked():
+                self._pass_on(self._threads[-1])
+        return [one for thread in list(self._threads) for one in thread.running(of)]
+
+    def close(self) -> None:
+        """Cancel all, and wait for the threads; those that a coroutine blocks are left behind."""
+        for thread in self._threads:
+            thread.begin_to_close()
+        end = time.monotonic() + 2 * GRACE_SECONDS
+        for thread in self._threads:
+            thread.join(end)
+
+    def _pass_on(self, blocked: CoroutineThread) -> None:
+        """Have what has not begun there run in another thread. Called under the lock."""
+        other = CoroutineThread(self._deliver, len(self._threads) + 1)
+        begun = len(blocked.running(None))
+        for entry in blocked.give_away():
+            other.submit(entry.work, entry.submitted)
+        self._threads.append(other)
+        # A program may have made warnings errors: that must not stop the engine.
+        with contextlib.suppress(RuntimeWarning):
+            warnings.warn(
+                f"a coroutine blocks its event loop for longer than {GRACE_SECONDS:.0f} s: one of {begun} "
+                "async tasks that run there, or one that was cancelled. A thread can't be stopped; what had "
+                "not begun goes on in another one. Worker processes can be stopped.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
 
 class CoroutineThread:
@@ -131,26 +190,49 @@ class CoroutineThread:
 
     Args:
         deliver: takes the receipts.
+        number: of the thread.
     """
 
-    def __init__(self, deliver: Deliver) -> None:
+    def __init__(self, deliver: Deliver, number: int = 1) -> None:
         self._deliver = deliver
-        self._worker = Worker(os.uname().nodename, os.getpid(), "coroutines")
+        name = "coroutines" if number == 1 else f"coroutines-{number}"
+        self._worker = Worker(os.uname().nodename, os.getpid(), name)
         self._numbers = itertools.count()
         self._entries: dict[AttemptKey, _Entry] = {}
         self._keys: dict[int, AttemptKey] = {}  # of attempts on the loop, cancelled ones too
+        self._line: deque[_Entry] = deque()  # what has not begun, cancelled ones too
+        self._lock = threading.Lock()  # of the line
+        self._moved_at = 0.0  # when an attempt last began or ended, by the steady clock
         self._loop = asyncio.SelectorEventLoop()
         self._coroutines = Coroutines(self._loop, self._worker, self._ended, self._said)
         self._is_closing = False
-        self._thread = threading.Thread(target=self._run, name="heliograph-coroutines", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"heliograph-{name}", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Work) -> None:
-        """See `Executor.submit`."""
-        entry = _Entry(next(self._numbers), work, time.time())
+    def submit(self, work: Work, submitted: float) -> None:
+        """Run an attempt that the executor got at this time, in Unix seconds."""
+        entry = _Entry(next(self._numbers), work, submitted, time.monotonic())
         self._entries[work.key] = entry
         self._keys[entry.number] = work.key
-        self._loop.call_soon_threadsafe(self._begin, entry)
+        with self._lock:
+            self._line.append(entry)
+            self._loop.call_soon_threadsafe(self._begin, entry)
+
+    def is_blocked(self) -> bool:
+        """Whether an attempt has waited for long to begin, and none began or ended meanwhile."""
+        with self._lock:
+            if not self._line:
+                return False
+            return time.monotonic() - max(self._line[0].since, self._moved_at) > GRACE_SECONDS
+
+    def give_away(self) -> list[_Entry]:
+        """What has not begun, and will not here."""
+        with self._lock:
+            entries = [entry for entry in self._line if self._entries.pop(entry.work.key, None) is entry]
+            for entry in self._line:
+                del self._keys[entry.number]
+            self._line.clear()
+        return entries
 
     def cancel(self, key: AttemptKey) -> None:
         """See `Executor.cancel`."""
@@ -166,15 +248,16 @@ class CoroutineThread:
             if entry.started
         ]
 
-    def close(self) -> None:
-        """Cancel all, and wait for the thread; it is left behind if a coroutine blocks it."""
-        if not self._thread.is_alive():
-            return
+    def begin_to_close(self) -> None:
+        """Cancel all, and have the thread end."""
         self._entries.clear()
-        with contextlib.suppress(RuntimeError):  # it has just ended
+        with contextlib.suppress(RuntimeError):  # it has ended
             self._loop.call_soon_threadsafe(self._shut_down)
+
+    def join(self, end: float) -> None:
+        """Wait for it, up to a time of the steady clock; it is left behind if a coroutine blocks it."""
         if threading.current_thread() is not self._thread:
-            self._thread.join(2 * GRACE_SECONDS)
+            self._thread.join(max(0.0, end - time.monotonic()))
 
     # The loop's thread.
 
@@ -186,10 +269,16 @@ class CoroutineThread:
         end(self._loop)
 
     def _begin(self, entry: _Entry) -> None:
+        with self._lock:
+            if not self._line or self._line[0] is not entry:
+                return  # given away
+            self._line.popleft()
+        self._moved_at = time.monotonic()
         entry.started = time.time()
         self._coroutines.start(entry.number, entry.work, entry.submitted)
 
     def _ended(self, number: int, receipt: Receipt | None) -> None:
+        self._moved_at = time.monotonic()
         key = self._keys.pop(number)
         entry = self._entries.pop(key, None)
         if entry is not None:

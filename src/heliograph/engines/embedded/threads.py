@@ -20,7 +20,7 @@ from heliograph.records.attempt import Worker
 from heliograph.records.report import Report
 
 if TYPE_CHECKING:
-    from heliograph.engines.embedded.coroutines import CoroutineThread
+    from heliograph.engines.embedded.coroutines import CoroutineThreads
 
 CLOSE_SECONDS: Final = 1.0
 """How long `ThreadExecutor.close` waits for threads that have nothing to do, which is to say not at all."""
@@ -37,7 +37,7 @@ class _Entry:
 
 
 class ThreadExecutor:
-    """Runs attempts in daemon threads, started when they are needed; async ones in one thread, all at once.
+    """Runs attempts in daemon threads, started when they are needed; async ones in one more, all at once.
 
     A thread can't be stopped from outside. So the thread of a cancelled attempt is abandoned: it counts no
     more, another takes its place, and what it comes back with is dropped. Nor does one count whose task waits
@@ -63,9 +63,10 @@ class ThreadExecutor:
         self._threads: set[threading.Thread] = set()
         self._waiting: set[threading.Thread] = set()  # those of them whose task waits for a workflow
         self._functions = Functions()
-        self._coroutines: CoroutineThread | None = None
+        self._coroutines: CoroutineThreads | None = None
         self._host = os.uname().nodename
         self._started = 0
+        self._is_called = False  # a thread, which is on its way to the line
         self._is_closed = False
 
     def submit(self, work: Work) -> None:
@@ -140,18 +141,23 @@ class ThreadExecutor:
             if thread is not threading.current_thread():
                 thread.join(max(0.0, end - time.monotonic()))
 
-    def _started_coroutines(self) -> CoroutineThread:
+    def _started_coroutines(self) -> CoroutineThreads:
         if self._coroutines is None:
-            from heliograph.engines.embedded.coroutines import CoroutineThread  # late: asyncio is large
+            from heliograph.engines.embedded.coroutines import CoroutineThreads  # late: asyncio is large
 
-            self._coroutines = CoroutineThread(self._deliver)
+            self._coroutines = CoroutineThreads(self._deliver)
         return self._coroutines
 
     def _call_one(self) -> None:
-        """See to it that somebody takes an entry out of the line. Called under the lock."""
-        if self._at_work >= self._count:
+        """See to it that somebody takes an entry out of the line. Called under the lock.
+
+        One at a time: who comes calls the next, if there is more. Where what there is takes no time, the
+        first is done with it before another one has come.
+        """
+        if self._is_called or self._at_work >= self._count:
             return
         if self._asleep:
+            self._is_called = True
             self._asleep.pop().release()  # the one that was at work last finds the warmest caches
         else:
             self._start_if_short()
@@ -163,10 +169,12 @@ class ThreadExecutor:
         self._started += 1
         thread = threading.Thread(target=self._serve, name=f"heliograph-thread-{self._started}", daemon=True)
         self._threads.add(thread)
+        self._is_called = True
         try:
             thread.start()
         except RuntimeError:  # the system has no more threads: those there are will do, if there are any
             self._threads.discard(thread)
+            self._is_called = False
             if not self._at_work:
                 raise
 
@@ -198,6 +206,7 @@ class ThreadExecutor:
         call.acquire()
         place = Place(self._give_place, self._take_place)
         hold(place)
+        self._is_called = False
         while (entry := self._next(worker, call)) is not None:
             work, send = entry.work, partial(self._said, entry)
             place.depth = work.depth + 1
@@ -227,6 +236,9 @@ class ThreadExecutor:
                     if self._entries.get(entry.work.key) is entry:  # else cancelled while it was queued
                         entry.worker = worker
                         entry.started = time.time()
+                        if self._line:
+                            self._call_one()
                         return entry
                 self._asleep.append(call)
             call.acquire()
+            self._is_called = False  # it looks into the line now: what is put there meanwhile it will see

@@ -119,7 +119,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequenc
 
 def _facts(trace: Trace, found: Profile) -> list[str]:
     workflow = trace.workflow
-    counts = ", ".join(f"{count} {status}" for status, count in workflow.progress.items() if count)
+    counts = ", ".join(f"{count} {status}" for status, count in workflow.progress.by_status.items() if count)
     facts = [
         ("output of", escape(workflow.name)),
         ("run", f"{found.run} of {len(trace.runs)}"),

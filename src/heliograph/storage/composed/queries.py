@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     BindParameter,
+    ColumnElement,
     Dialect,
     and_,
     bindparam,
@@ -19,18 +20,16 @@ from sqlalchemy import (
 from heliograph.records.status import ACTIVE
 from heliograph.storage import schema
 from heliograph.storage.composing import Composed, among, constants
-from heliograph.storage.owners import OWNER_COLUMNS, PRESENCE_COLUMNS, with_owner
+from heliograph.storage.owners import OWNER_COLUMNS, lease, with_run
 from heliograph.storage.queries import ENDED
 
+_FAILED: Final = schema.tasks.alias("failed")
 
-def statements(dialect: Dialect) -> dict[str, Composed]:
-    """By name."""
-    workflows, runs, owners = schema.workflows, schema.runs, schema.owners
-    tasks, changes = schema.tasks, schema.changes
-    of_workflow: BindParameter[int] = bindparam("of_workflow")
-    failed = tasks.alias("failed")
-    failed_task = and_(failed.c.workflow == runs.c.workflow, failed.c.task == runs.c.error_task)
-    workflow = select(
+
+def recorded() -> list[ColumnElement[Any]]:
+    """What `rows.workflow_record` makes a record of, in its order."""
+    workflows, runs = schema.workflows, schema.runs
+    return [
         workflows.c.key,
         workflows.c.workflow_id,
         workflows.c.name,
@@ -40,15 +39,29 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
         workflows.c.output_options,
         workflows.c.progress,
         workflows.c.parent,
-        workflows.c.run,
+        runs.c.run,
         runs.c.start_time,
         runs.c.end_time,
         runs.c.error_type,
         runs.c.error_message,
-        failed.c.task_id.label("error_task_id"),
-        owners.c.engine,
-        *PRESENCE_COLUMNS,
-    ).select_from(with_owner().outerjoin(failed, failed_task))
+        _FAILED.c.task_id.label("error_task_id"),
+        runs.c.owner,
+        lease().label("lease_until"),
+    ]
+
+
+def with_failed(joined: Any) -> Any:
+    """Runs, each with the task that failed it, if one did."""
+    runs = schema.runs
+    its = and_(_FAILED.c.workflow == runs.c.workflow, _FAILED.c.task == runs.c.error_task)
+    return joined.outerjoin(_FAILED, its)
+
+
+def statements(dialect: Dialect) -> dict[str, Composed]:
+    """By name."""
+    workflows, runs, owners, changes = schema.workflows, schema.runs, schema.owners, schema.changes
+    of_workflow: BindParameter[int] = bindparam("of_workflow")
+    workflow = select(*recorded()).select_from(with_failed(with_run()))
     run_columns = (
         runs.c.run,
         runs.c.reason,
@@ -74,12 +87,15 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
         "oldest_of": Composed(_of_statuses(workflow, oldest)),
         "newest_of": Composed(_of_statuses(workflow, newest)),
         "runs": Composed(
-            select(*run_columns, failed.c.task_id.label("error_task_id"), *OWNER_COLUMNS)
-            .select_from(
-                runs.outerjoin(owners, owners.c.owner_id == runs.c.owner).outerjoin(failed, failed_task)
-            )
+            select(*run_columns, _FAILED.c.task_id.label("error_task_id"), *OWNER_COLUMNS)
+            .select_from(with_failed(runs.outerjoin(owners, owners.c.owner_id == runs.c.owner)))
             .where(runs.c.workflow == of_workflow)
             .order_by(runs.c.run)
+        ),
+        "owner": Composed(
+            select(owners.c.machine, owners.c.pid, owners.c.process_start, owners.c.engine).where(
+                owners.c.owner_id == bindparam("of_id")
+            )
         ),
         "last_change": Composed(select(func.max(changes.c.number)).where(changes.c.workflow == of_workflow)),
     }

@@ -63,6 +63,7 @@ class Driver:
         clauses: what of that table's rows.
         is_ordered: along the index, they come in the order of the table's key.
         is_single: there is one row at most.
+        assured: what holds for all of its rows, and need not be looked at again; None: nothing for certain.
     """
 
     key: Sequence[ColumnElement[Any]]
@@ -70,6 +71,7 @@ class Driver:
     clauses: Sequence[ColumnElement[bool]]
     is_ordered: bool
     is_single: bool = False
+    assured: Shape | None = None
 
     @property
     def rows(self) -> Select[Any]:
@@ -105,6 +107,7 @@ class Drivers:
         dialect: of the database.
 
     Attributes:
+        are_any: there is one at least.
         ordered: those that are in order.
     """
 
@@ -113,13 +116,14 @@ class Drivers:
             (driver, replace(driver, is_single=True), _counting(driver, dialect))
             for driver in _drivers(shape.parts, tasks)
         ]
+        self.are_any = bool(self._all)
         self.ordered = [driver for driver, *_ in self._all if driver.is_ordered]
 
     def best(self, connection: Connection, given: Given) -> Driver | None:
         """The way with the fewest rows; None: all have too many, or there is none."""
         chosen, fewest = None, FEW + 1
         for driver, single, counting in self._all:
-            count = counting.ask(connection, replace(given, most=fewest + 1)).scalar_one()
+            count = counting.ask(connection, given._replace(most=fewest + 1)).scalar_one()
             # One that is in order is worth going along even if it has many.
             if count < fewest or (chosen is None and driver.is_ordered):
                 chosen, fewest = single if count <= 1 else driver, min(count, fewest)
@@ -138,7 +142,8 @@ def _drivers(shapes: Sequence[Shape], tasks: bool) -> Iterator[Driver]:
     for shape in shapes:
         match shape:
             case Compared(field, how, operand):
-                yield from _of_comparison(field, how, operand, tasks)
+                for driver in _of_comparison(field, how, operand, tasks):
+                    yield replace(driver, assured=shape) if _is_whole(driver, shape) else driver
             case IsThere(field) if field.kind is FieldKind.METADATA:
                 yield _of_labels(field, label_table(field, tasks), true(), False)
             case IsOneOf(field, operands):
@@ -151,6 +156,14 @@ def _drivers(shapes: Sequence[Shape], tasks: bool) -> Iterator[Driver]:
                 ]
                 if len(same) == len(parts):
                     yield from _of_values(field, same, tasks)
+
+
+def _is_whole(driver: Driver, shape: Compared) -> bool:
+    """Whether a comparison with one value is all that the rows along an index are chosen by.
+
+    A workflow that is stored as RUNNING may read RESUMABLE.
+    """
+    return driver.is_ordered and shape.operand not in ACTIVE
 
 
 def _of_values(field: FieldAsked, operands: Sequence[Operand], tasks: bool) -> Iterator[Driver]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import BigInteger, BindParameter, Dialect, Float, Text, bindparam
 from sqlalchemy.sql import ClauseElement
@@ -20,8 +20,7 @@ from heliograph.storage.statement import Answer, Statement
 _AFTER_ALL: Final = "\U0010ffff"
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """One question's own part: what its shape leaves open.
 
     Attributes:

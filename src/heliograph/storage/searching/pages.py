@@ -25,7 +25,7 @@ from heliograph.storage.searching.conditions import Clauses, label_path, label_t
 from heliograph.storage.searching.drivers import Driver, Drivers
 from heliograph.storage.searching.first_rows import after, first_rows, older
 from heliograph.storage.searching.kept import Given, Kept, filled, most, type_of
-from heliograph.storage.searching.places import Order, Place
+from heliograph.storage.searching.places import Found, Order, Place
 from heliograph.storage.searching.shapes import AllOf, Kind
 
 
@@ -48,9 +48,9 @@ class Pages:
         self._along: dict[Driver | None, Kept] = {}
         drivers = Drivers(shape, columns.tasks, columns.dialect)
         self._drivers = None if columns.is_plain else drivers
-        self._first = first_rows(columns, shape, drivers, behind) if order.field is None else None
+        self._first = first_rows(columns, shape, drivers, order, behind)
 
-    def found(self, connection: Connection, given: Given) -> list[Place]:
+    def found(self, connection: Connection, given: Given) -> Found:
         """The next rows that are found.
 
         Args:
@@ -62,7 +62,7 @@ class Pages:
             return first
         found = self._best(connection, given).ask(connection, given).plain()
         width = len(self._columns.key)
-        return [Place(row[:width], row[width] if len(row) > width else None) for row in found]
+        return Found([Place(row[:width], row[width] if len(row) > width else None) for row in found])
 
     def told(self, connection: Connection, given: Given) -> tuple[str, Any]:
         """What the database is asked where a page is not full at once, for who wants it explained."""

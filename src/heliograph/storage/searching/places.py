@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from heliograph.search.fields import FieldAsked
 
@@ -20,8 +21,7 @@ class Order:
     descending: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):  # each row of a page has one
     """A row that was found: what pages go on behind.
 
     Attributes:
@@ -31,3 +31,15 @@ class Place:
 
     key: tuple[int, ...]
     value: str | float | None = None
+
+
+class Found(NamedTuple):
+    """Rows that were found.
+
+    Attributes:
+        places: of them.
+        recorded: of workflows, what their records are made of; None: that is still to be read.
+    """
+
+    places: list[Place]
+    recorded: list[tuple[Any, ...]] | None = None

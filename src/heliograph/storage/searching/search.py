@@ -49,6 +49,7 @@ class Search:
         held = select(schema.owners).where(schema.owners.c.lease_until >= bindparam("of_now"))
         self._held = Prepared(held, database.dialect)
         self._columns = {tasks: Columns(tasks, database.dialect) for tasks in (False, True)}
+        self._shapes: dict[tuple[int, bool], tuple[Condition | None, AllOf, list[Value]]] = {}
         self._pages = functools.lru_cache(_SHAPES)(self._made)
 
     @patient
@@ -60,8 +61,11 @@ class Search:
         with self._database.snapshot() as connection:
             found = pages.found(connection, self._given(connection, values, after, limit))
             self._database.keep_plans(connection)
-            records = self._queries.records(connection, [place.key[0] for place in found])
-        return list(zip(found, records, strict=True))
+            if found.recorded is None:
+                records = self._queries.records(connection, [place.key[0] for place in found.places])
+            else:
+                records = self._queries.made(connection, found.recorded)
+        return list(zip(found.places, records, strict=True))
 
     @patient
     def tasks(
@@ -70,7 +74,7 @@ class Search:
         """Tasks, with their places and the ids of their workflows."""
         pages, values = self._asked(condition, True, order, after)
         with self._database.snapshot() as connection:
-            found = pages.found(connection, self._given(connection, values, after, limit))
+            found = pages.found(connection, self._given(connection, values, after, limit)).places
             keys = [(place.key[0], place.key[1]) for place in found]
             self._database.keep_plans(connection)
             records = self._queries.task_records(connection, keys)
@@ -108,8 +112,18 @@ class Search:
     def _asked(
         self, condition: Condition | None, tasks: bool, order: Order, after: Place | None
     ) -> tuple[Pages, list[Value]]:
-        shape, values = shape_of(condition, tasks)
+        shape, values = self._shape(condition, tasks)
         return self._pages(tasks, shape, order, None if after is None else kind_of(after.value)), values
+
+    def _shape(self, condition: Condition | None, tasks: bool) -> tuple[AllOf, list[Value]]:
+        # By identity: to compare conditions takes as long as this, and takes 1 for True. They are held here,
+        # so that an id stays theirs.
+        known = self._shapes.get((id(condition), tasks))
+        if known is None:
+            if len(self._shapes) >= _SHAPES:
+                self._shapes.clear()
+            known = self._shapes[id(condition), tasks] = condition, *shape_of(condition, tasks)
+        return known[1:]
 
     def _made(self, tasks: bool, shape: AllOf, order: Order, behind: Kind | None) -> Pages:
         return Pages(self._columns[tasks], shape, order, behind)
@@ -117,10 +131,25 @@ class Search:
     def _given(
         self, connection: Connection, values: Sequence[Value], after: Place | None = None, most: int = 0
     ) -> Given:
-        @functools.cache
-        def alive() -> object:
-            now = self._clock()
-            held = self._held.ask(connection, of_now=now)
-            return listed([row.owner_id for row in held if is_alive(row, now)], self._database.kind)
+        return Given(values, _Alive(connection, self._owners_there), most, after)
 
-        return Given(values, alive, most, after)
+    def _owners_there(self, connection: Connection) -> object:
+        now = self._clock()
+        held = self._held.ask(connection, of_now=now)
+        return listed([row.owner_id for row in held if is_alive(row, now)], self._database.kind)
+
+
+class _Alive:
+    """Ids of the owners that are there, read once for a question, if that matters to it."""
+
+    __slots__ = ("_connection", "_known", "_read")
+
+    def __init__(self, connection: Connection, read: Callable[[Connection], object]) -> None:
+        self._connection = connection
+        self._read = read
+        self._known: object = None
+
+    def __call__(self) -> object:
+        if self._known is None:
+            self._known = self._read(self._connection)
+        return self._known

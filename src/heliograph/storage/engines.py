@@ -1,0 +1,105 @@
+"""Whose workflows are: of which kind that engine is, and whether it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
+
+from heliograph.records.status import WorkflowStatus
+from heliograph.storage.connection import Connection
+from heliograph.storage.liveness import Presence, derived_status
+from heliograph.storage.rendered import statements
+
+_KNOWN: Final = 1_024
+
+
+class _Engine(NamedTuple):
+    """An engine: what never changes of it, and until when it has its lease."""
+
+    machine: str
+    pid: int
+    process_start: float
+    kind: str
+    lease_until: float = 0.0
+
+
+class KnownEngines:
+    """What never changes of the owners of workflows: read once, however often these are looked at.
+
+    Args:
+        kind: of database.
+        clock: gives Unix seconds; a lease is measured against it.
+
+    Attributes:
+        kinds: of which kind those are that are known, by their ids.
+    """
+
+    def __init__(self, kind: str, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._said = statements(kind, "queries").owner
+        self._known: dict[str, _Engine] = {}
+        self.kinds: dict[str | None, str] = {}
+
+    def at_once(self, connection: Connection) -> Engines:
+        """They, for one answer."""
+        return Engines(self, connection)
+
+    def presence(self) -> Presence:
+        """Which of them are there, as of one look."""
+        return Presence(self._clock)
+
+    def get(self, owner_id: str, connection: Connection) -> _Engine | None:
+        """One of them, who is known from now on; None: it is not stored."""
+        engine = self._known.get(owner_id)
+        if engine is None:
+            row = self._said.row(connection, of_id=owner_id)
+            if row is None:
+                return None
+            engine = _Engine(*row)
+            if len(self._known) >= _KNOWN:
+                self._known.clear()
+                self.kinds.clear()
+            self._known[owner_id], self.kinds[owner_id] = engine, engine.kind
+        return engine
+
+
+class Engines:
+    """The owners of the workflows of one answer.
+
+    Args:
+        known: all of them.
+        connection: where those are read that are not known yet.
+
+    Attributes:
+        kinds: of those that are known, see `KnownEngines`.
+    """
+
+    __slots__ = ("_connection", "_known", "_presence", "kinds")
+
+    def __init__(self, known: KnownEngines, connection: Connection) -> None:
+        self._known = known
+        self._connection = connection
+        self._presence: Presence | None = None
+        self.kinds: Mapping[str | None, str] = known.kinds
+
+    def kind(self, owner_id: str | None) -> str | None:
+        """Of which kind an owner is, who may not be known yet; None: there is none."""
+        engine = None if owner_id is None else self._known.get(owner_id, self._connection)
+        return None if engine is None else engine.kind
+
+    def status(
+        self, stored: WorkflowStatus, owner_id: str | None, lease_until: float | None
+    ) -> WorkflowStatus:
+        """How a workflow reads that is active; see `liveness.derived_status`.
+
+        Args:
+            stored: its status.
+            owner_id: who has it.
+            lease_until: until when; None: that is not known any more.
+        """
+        engine = None if owner_id is None else self._known.get(owner_id, self._connection)
+        if owner_id is None or engine is None or lease_until is None:
+            return derived_status(stored, None, 0.0)
+        if self._presence is None:
+            self._presence = self._known.presence()
+        return self._presence.status(stored, owner_id, engine._replace(lease_until=lease_until))
