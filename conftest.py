@@ -16,7 +16,7 @@ import pytest
 _STORAGE: Final = tempfile.mkdtemp(prefix="heliograph-tests-")
 os.environ["HELIOGRAPH_STORAGE"] = _STORAGE
 
-# What a script starts in the background ignores Ctrl-C, with all that it starts: then tests could not send it.
+# What a script starts in the background ignores Ctrl-C, as all does that it starts: tests could not send it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

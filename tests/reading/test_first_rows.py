@@ -86,6 +86,26 @@ def test_the_pages_are_the_same(monkeypatch: pytest.MonkeyPatch, first: int, tas
         assert found == [f"{n}" for n in reversed(range(COUNT)) if holds(n)], where
 
 
+@pytest.mark.parametrize("first", [0, 4, 1_000])
+@pytest.mark.parametrize("by", ["created_time", "workflow_id"])
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_the_pages_are_the_same_in_the_order_of_an_index(
+    monkeypatch: pytest.MonkeyPatch, first: int, by: str, sign: str
+) -> None:
+    monkeypatch.setattr(first_rows, "_FIRST", first)
+    expected = {"created_time": range(COUNT), "workflow_id": sorted(range(COUNT), key=str)}[by]
+    for where, holds in CONDITIONS.items():
+        found: list[str] = []
+        after: str | None = None
+        while True:
+            page = workflow.search(where, order_by=sign + by, limit=LIMIT, after=after)
+            found += [one["workflow_id"] for one in page["found"]]
+            if not page["truncated"]:
+                break
+            after = page["after"]
+        assert found == [f"{n}" for n in (reversed(expected) if sign else expected) if holds(n)], where
+
+
 def test_what_was_given_can_be_changed_without_changing_what_is_given_next() -> None:
     before = workflow.get_metadata("7")
     for part in ("task_options", "user_metadata", "progress", "stats"):

@@ -131,6 +131,8 @@ def test_pages_that_were_swapped_or_overwritten(
     [
         ("UPDATE attempts SET started = 'noon' WHERE workflow = 1", "attempts"),
         ("UPDATE runs SET end_time = x'00' WHERE workflow = 1", "runs"),
+        ("UPDATE attempts SET started = 9e999 WHERE workflow = 1", "attempts"),
+        ("UPDATE runs SET start_time = -1e15 WHERE workflow = 1", "runs"),
         ("UPDATE tasks SET options = '{}x' WHERE workflow = 1", "tasks"),
         ("UPDATE workflows SET output_task = 'last' WHERE key = 1", "workflows"),
     ],

@@ -138,6 +138,28 @@ def test_a_change_that_has_to_change_a_row(connection: Any, database: str) -> No
     assert rows(database, "SELECT task FROM task_labels ORDER BY task") == [(6,), (8,)]
 
 
+def test_a_change_that_has_to_change_several_rows(connection: Any, database: str) -> None:
+    connection.begin()
+    for number in range(3):
+        connection.execute(TASK, task(number))
+    connection.commit_all()
+    all_of_them = "UPDATE tasks SET status=%(status)s::VARCHAR WHERE workflow=%(key)s::BIGINT"
+    connection.begin()
+    connection.expect(all_of_them, {"key": 1, "status": "RUNNING"}, 3)
+    connection.execute(COUNT, {"status": "RUNNING"})
+    connection.commit_all()
+    for count in (2, 4):
+        connection.begin()
+        connection.expect(all_of_them, {"key": 1, "status": "FAILED"}, count)
+        connection.execute(COUNT, {"status": "FAILED"})
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            connection.commit_all()
+        connection.give_up()
+        connection.rollback()
+    assert rows(database, STATUSES) == [(number, "RUNNING") for number in range(3)]
+    assert rows(database, "SELECT status FROM workflow_counts") == [("RUNNING",)]
+
+
 @pytest.mark.parametrize("places", [(0,), (1,), (2,), (0, 1), (1, 2)])
 def test_one_that_changes_no_row_undoes_all(connection: Any, database: str, places: tuple[int, ...]) -> None:
     """Whether it goes with others or by itself, and wherever it stands."""

@@ -53,11 +53,12 @@ class Engine:
             queue.Full: too many are pending.
             StorageError: it can't be stored.
         """
-        return self._loop.enter(submission(plan, workflow_id, user_metadata, self._store))
+        wanted = submission(plan, workflow_id, user_metadata, self._store)
+        return self._loop.enter(wanted, is_patient=True)
 
     def begin(self, plan: Plan, workflow_id: str, user_metadata: str) -> Callable[[], Any]:
         """As `submit`; what it returns waits for the output, and gives it."""
-        return self.submit(plan, workflow_id, user_metadata).result
+        return self._loop.enter(submission(plan, workflow_id, user_metadata, self._store)).result
 
     def resume(self, workflow_id: str) -> OutputFuture:
         """Go on with a stored workflow; of a successful one, its output again.

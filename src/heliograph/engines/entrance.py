@@ -80,6 +80,7 @@ class Entry:
         wanted: what is asked for.
         reply: the answer: a future for the output, or why there is none.
         depth: see `LiveRun`.
+        is_patient: see `LiveRun`.
         instead: what is asked for if nothing of that id is there to be claimed: somebody deleted it just now.
         place: where the workflow will be, running or pending; None: no place was taken yet.
     """
@@ -87,6 +88,7 @@ class Entry:
     wanted: Submission | Claim
     reply: Reply
     depth: int = 0
+    is_patient: bool = False
     instead: Submission | None = None
     place: WorkflowStatus | None = None
 
@@ -97,7 +99,7 @@ class Entrance:
     Args:
         store: where plans of resumed workflows are read.
         admission: who may run.
-        hurry: called when somebody begins to wait for an output whose commit is held back.
+        hurry: called when somebody begins to wait for a workflow of which something is held back.
 
     Attributes:
         waiting: those who have come, and have no place yet.
@@ -142,7 +144,7 @@ class Entrance:
         else:
             plan = self._store.checkpoints.plan(accepted.key)
             run = resumed_run(entry.wanted, accepted, plan, future, self.tokens)
-        run.depth = entry.depth
+        run.depth, run.is_patient = entry.depth, entry.is_patient
         self._forget_instead(entry)
         self.settle(entry, accepted.key)
         entry.reply.set_result(future)

@@ -58,6 +58,7 @@ class LiveRun:
         backoffs: seconds that the next attempts of tasks wait, because of those before.
         damaged: locations of outputs that could not be read, with the tasks that made them.
         depth: 0: no task in a thread of this engine runs it; else one more than that task's own.
+        is_patient: until somebody waits for its output, it may begin a moment later, with others.
     """
 
     key: int
@@ -78,6 +79,7 @@ class LiveRun:
     backoffs: dict[int, float] = field(default_factory=dict)
     damaged: dict[str, int] = field(default_factory=dict)
     depth: int = 0
+    is_patient: bool = False
 
     def attempt_key(self, task: int, attempt: int) -> AttemptKey:
         """The engine-wide name of an attempt."""

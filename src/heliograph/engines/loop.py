@@ -95,10 +95,15 @@ class Loop:
 
     # -- called from any thread
 
-    def enter(self, wanted: Submission | Claim) -> OutputFuture:
-        """Bring a workflow in; returns once it is stored. Raises what `entering` ends with."""
+    def enter(self, wanted: Submission | Claim, *, is_patient: bool = False) -> OutputFuture:
+        """Bring a workflow in; returns once it is stored. Raises what `entering` ends with.
+
+        Args:
+            wanted: what is asked for.
+            is_patient: until somebody waits for its output, it may begin a moment later, with others.
+        """
         reply = Told()
-        entry = Entry(wanted, reply, depth())
+        entry = Entry(wanted, reply, depth(), is_patient)
         if not self._enter_here(entry):
             self._put(entry)
         return reply.wait()
@@ -263,6 +268,7 @@ class Loop:
         """Commit if somebody waits for that, and do what is due."""
         if self._performer.unseen:
             self._performer.observe(now, self._find)
+        self._performer.let_go_if_due(now)
         if self._performer.timers.next <= now:
             self._performer.ring(now, lambda run: self._runs.get(run.key) is run)
         pending, is_to_renew = self._performer.pending, now >= self._renew_at and bool(self._runs)
@@ -315,6 +321,7 @@ class Loop:
             case Lost(key):
                 self._look([run for run in (self._runs.get(key),) if run is not None])
             case Awaited():
+                self._performer.let_go(now)
                 self._performer.pending.urgent = bool(self._performer.pending)
             case Fault(error):
                 raise error
@@ -323,7 +330,7 @@ class Loop:
         """Seconds to wait for a message."""
         if self._performer.pending.urgent or self._entrance.waiting:
             return 0.0
-        if self._performer.unseen or self._performer.pending:
+        if self._performer.unseen or self._performer.pending or self._performer.holds_back:
             return TICK_SECONDS  # a timer may be late by as much
         if not (self._runs or self._retired):
             return _FOREVER
@@ -410,7 +417,7 @@ class Loop:
             raise
         while (next_one := self._admission.following()) is not None:
             self._performer.pending.started(self._runs[next_one], now)
-            self._begin(self._runs[next_one], now)
+            self._performer.begin(self._runs[next_one], now)
 
     def _let_in(self, entry: Entry, accepted: Accepted, now: float) -> None:
         before = self._runs.get(accepted.key)
@@ -421,13 +428,7 @@ class Loop:
             return
         self._runs[accepted.key] = run
         if entry.wanted.status is WorkflowStatus.RUNNING:
-            self._begin(run, now)
-
-    def _begin(self, run: LiveRun, now: float) -> None:
-        """It is the run's turn."""
-        assert run.submitted is not None
-        submitted, run.submitted = run.submitted(now), None
-        self._performer.tell(run, submitted, now)
+            self._performer.begin(run, now)
 
     def _resolve(self, run: LiveRun, finish: Finish, receipt: Receipt | None) -> None:
         """The end of the run is stored: tell who waits, and leave it last: of what is here, all are told."""

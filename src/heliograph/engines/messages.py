@@ -25,7 +25,7 @@ class Hurry:
 
 @record(frozen=True, slots=True)
 class Awaited:
-    """Somebody waits for an output whose commit is held back."""
+    """Somebody waits for a workflow whose begin, or whose end, is held back."""
 
 
 @record(frozen=True, slots=True)

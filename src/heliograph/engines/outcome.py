@@ -45,7 +45,7 @@ class OutputFuture(Future[Any]):
 
     Args:
         values: where the output is if it is large.
-        hurry: called when somebody begins to wait for an end that is held back; None: none ever is.
+        hurry: called when somebody begins to wait for what is held back; None: nothing ever is.
     """
 
     def __init__(self, values: ValueStore, hurry: Callable[[], object] | None = None) -> None:
@@ -80,7 +80,7 @@ class OutputFuture(Future[Any]):
         self.set_result(exception)
 
     def hold(self) -> bool:
-        """The end is there: whether it may wait for the next commit, since nobody waits for it."""
+        """The workflow could begin, or end: whether that may wait for others, since nobody waits for it."""
         self._is_held = True  # first: who begins to wait right now sees this, or is seen
         return not self._is_awaited
 

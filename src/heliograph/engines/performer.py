@@ -5,6 +5,7 @@ Below the loop, which brings events and commits. Nothing here decides: the machi
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -47,7 +48,7 @@ from heliograph.storage.entries import Ending
 from heliograph.storage.store import Store
 
 TICK_SECONDS: Final = 0.02
-"""How long news that nobody waits for may wait for a commit."""
+"""How long news that nobody waits for may wait for a commit, and workflows that begin for each other."""
 _COMPANY: Final = 50  # outputs that make a commit worth it, where nobody idles until it is done
 _COMPANY_SECONDS: Final = 0.002
 
@@ -79,6 +80,8 @@ class Performer:
         self._observe_at = 0.0
         self._backlog = Backlog()
         self._handed_out: set[AttemptKey] = set()  # those of `unseen` that take room
+        self._handed_out_at = -math.inf  # the last one; long ago: an end was waited for since then
+        self._holds_until = math.inf  # when workflows that are held back begin at the latest; none are
         self.unseen: set[AttemptKey] = set()
         self.pending = PendingChanges()
         self.awaiting: list[tuple[LiveRun, Stored | Expanded]] = []
@@ -96,6 +99,20 @@ class Performer:
             Finish: self._finish,
         }
 
+    def begin(self, run: LiveRun, now: float) -> None:
+        """It is the run's turn.
+
+        One that nobody waits for is held back where another began a moment ago: for so many of them a worker
+        is woken once.
+        """
+        assert run.submitted is not None
+        submitted, run.submitted = run.submitted(now), None
+        if run.is_patient:
+            is_late = now >= self._handed_out_at + TICK_SECONDS
+            run.is_patient = not (is_late or self._is_full) and run.future.hold()
+        self.tell(run, submitted, now)
+        run.is_patient = False
+
     def tell(self, run: LiveRun, event: Event, now: float, receipt: Receipt | None = None) -> None:
         """Tell the machine, and do what it asks for.
 
@@ -108,7 +125,7 @@ class Performer:
         handlers = self._handlers
         for action in run.machine.handle(event):
             handlers[type(action)](run, action, now, receipt)
-        if self._backlog.stretches:
+        if self._is_full:
             self._hand_out_more(now)
 
     def ended(self, run: LiveRun | None, receipt: Receipt, now: float) -> None:
@@ -179,7 +196,7 @@ class Performer:
 
         A commit costs as much as several tasks.
         """
-        if self._backlog.stretches and len(self.awaiting) < _COMPANY:
+        if self._is_full and len(self.awaiting) < _COMPANY:
             time.sleep(_COMPANY_SECONDS)
 
     def observe(self, now: float, find: Callable[[AttemptKey], LiveRun | None]) -> None:
@@ -237,6 +254,8 @@ class Performer:
     def shift(self, seconds: float) -> None:
         """The clock was set by so much: what is due moves along."""
         self._observe_at += seconds
+        self._handed_out_at += seconds
+        self._holds_until += seconds
         self.timers.shift(seconds)
         self.pending.shift(seconds)
 
@@ -261,8 +280,29 @@ class Performer:
         self.unseen.clear()
         self._handed_out.clear()
         self._backlog.clear()
+        self._holds_until = math.inf
 
     # -- handing out
+
+    def let_go(self, now: float) -> None:
+        """Begin the workflows that are held back."""
+        self._holds_until = math.inf
+        self._hand_out_more(now)
+
+    def let_go_if_due(self, now: float) -> None:
+        """As `let_go`, once they have waited for long enough."""
+        if self._holds_until <= now:
+            self.let_go(now)
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether any workflow is held back."""
+        return self._holds_until < math.inf
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether attempts wait for room."""
+        return bool(self._backlog.stretches) and not self.holds_back
 
     def _hand_out_more(self, now: float) -> None:
         """Fill the room that the executor has again."""
@@ -272,6 +312,7 @@ class Performer:
 
     def _hand_out(self, run: LiveRun, key: AttemptKey, ready: float, now: float) -> None:
         task = key.task
+        self._handed_out_at = now
         self.unseen.add(key)
         if not run.is_async(task):
             self._handed_out.add(key)
@@ -290,10 +331,14 @@ class Performer:
         task = action.task
         has_room = len(self._handed_out) < self._most and not self._backlog.stretches
         # A retry that has waited for its time passes those that wait for a worker; async tasks wait for none.
-        if has_room or task in run.backoffs or run.is_async(task):
+        if run.is_patient and not run.is_async(task):
+            self._backlog.put(run, task, now)
+            self._holds_until = min(self._holds_until, self._handed_out_at + TICK_SECONDS)
+        elif has_room or task in run.backoffs or run.is_async(task):
             self._hand_out(run, run.attempt_key(task, action.attempt), now, now)
         else:
             self._backlog.put(run, task, now)
+            self._holds_until = math.inf  # what is held back is in front of it
 
     def _stop(self, run: LiveRun, action: Stop, _now: float, _receipt: Receipt | None) -> None:
         ready = run.waiting.pop(action.task, None)
@@ -347,4 +392,6 @@ class Performer:
             return
         failure = receipt.failure if receipt is not None and action.failed is not None else None
         self.pending.ended(run, Ending(action.status, action.failed, failure), now)
+        if self.pending.urgent:
+            self._handed_out_at = -math.inf
         self.over.append((run, action, receipt))

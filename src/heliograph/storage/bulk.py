@@ -104,6 +104,16 @@ class Bulk:
             connection.execute(self._sql, {"rows": text})
         return True
 
+    def expect(self, connection: Any, rows: Sequence[Mapping[str, Any]]) -> bool:
+        """As `tell`, for changes each of which has to change a row: see `TerseConnection.expect`."""
+        try:
+            texts = [(self._text(part), len(part)) for part in _parts(rows)]
+        except ValueError:
+            return False
+        for text, count in texts:
+            connection.expect(self._sql, {"rows": text}, count)
+        return True
+
     def _text(self, rows: Sequence[Mapping[str, Any]]) -> str:
         if self._binary:
             given = [dict(row) for row in rows]

@@ -24,6 +24,7 @@ from heliograph.records.status import TASK_OVER, AttemptStatus, WorkflowStatus
 from heliograph.storage.connection import Connection
 from heliograph.storage.entries import RunChanges
 from heliograph.storage.rendered import statements
+from heliograph.storage.statement import Row
 
 
 class Changelog:
@@ -32,10 +33,14 @@ class Changelog:
     def __init__(self, kind: str) -> None:
         self._statements = statements(kind, "changelog")
 
-    def note(self, connection: Connection, key: int, run: int, now: float, what: str) -> None:
-        """Changes of a workflow, as JSON."""
-        story = {"of_workflow": key, "of_run": run, "at": now, "story": what}
-        self._statements.note.tell(connection, story)
+    def note(self, connection: Connection, *stories: Row) -> None:
+        """Changes of workflows, each of another one; see `story_row`."""
+        self._statements.note.tell(connection, *stories)
+
+
+def story_row(key: int, run: int, now: float, what: str) -> Row:
+    """Changes of a workflow, as JSON."""
+    return {"of_workflow": key, "of_run": run, "at": now, "story": what}
 
 
 def run_story(changes: RunChanges, said: Sequence[Sequence[Any]]) -> str:

@@ -8,7 +8,7 @@ from heliograph.records.attempt import StoredValue
 from heliograph.records.status import ACTIVE, AttemptStatus, RunReason, TaskStatus, WorkflowStatus
 from heliograph.records.workflow import Owner
 from heliograph.storage import rows
-from heliograph.storage.changelog import Changelog
+from heliograph.storage.changelog import Changelog, story_row
 from heliograph.storage.connection import Connection
 from heliograph.storage.counts import Tally
 from heliograph.storage.deaths import Deaths
@@ -93,7 +93,7 @@ class Claims:
             ),
         )
         begun = f'[["run",{run},"{claim.status.value}"]]'
-        self._changelog.note(connection, found.key, run, claim.created_time, begun)
+        self._changelog.note(connection, story_row(found.key, run, claim.created_time, begun))
         return Accepted(found.key, run)
 
     def _give_up(self, connection: Connection, found: Any, claim: Claim, deaths: int) -> None:
@@ -108,7 +108,7 @@ class Claims:
         )
         self._close(connection, found.key)
         story = f'[["run",{found.run},"{WorkflowStatus.FAILED.value}"]]'
-        self._changelog.note(connection, found.key, found.run, claim.created_time, story)
+        self._changelog.note(connection, story_row(found.key, found.run, claim.created_time, story))
 
     def _close(self, connection: Connection, key: int) -> None:
         """Nothing runs of it any more; what did not succeed is to do."""
@@ -136,7 +136,7 @@ class Claims:
         self._statements.adopt_run.tell(connection, of_run | adopted)
         if is_running:
             begun = f'[["run",{found.run},"{claim.status.value}"]]'
-            self._changelog.note(connection, found.key, found.run, claim.created_time, begun)
+            self._changelog.note(connection, story_row(found.key, found.run, claim.created_time, begun))
         return Accepted(found.key, found.run)
 
     def _running_now(self, connection: Connection, now: float) -> int:

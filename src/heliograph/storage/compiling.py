@@ -27,6 +27,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.selectable import ReturnsRows
 from sqlalchemy.sql.visitors import iterate
 
+from heliograph.storage import schema
 from heliograph.storage.bulk import in_bulk
 from heliograph.storage.soundness import Held, written
 from heliograph.storage.statement import Statement, Wording
@@ -113,6 +114,8 @@ def _kind(column: Column[Any], table: Table) -> str:
                 return str(words)
     if isinstance(column.type, Integer | Boolean):
         return "whole"
+    if isinstance(column.type, schema.Moment):
+        return "moment"
     if isinstance(column.type, Float):
         return "real"
     return "bytes" if isinstance(column.type, LargeBinary) else "text"

@@ -13,7 +13,7 @@ from heliograph.records.attempt import Failure
 from heliograph.records.status import ACTIVE, TASK_OVER, AttemptStatus, TaskStatus, WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
 from heliograph.storage import rows, schema
-from heliograph.storage.changelog import Changelog
+from heliograph.storage.changelog import Changelog, story_row
 from heliograph.storage.composing import constant, constants
 from heliograph.storage.connection import Connection
 from heliograph.storage.counts import Counts, Tally
@@ -111,7 +111,7 @@ def _stop(database: Database, key: int, run: int | None, stopped: _Stopped, now:
         )
         told = [["tasks", sorted(ended.scalars()), stopped.task.value]]
         story = json.dumps([*told, ["run", changed.run, stopped.status.value]])
-        Changelog(database.kind).note(connection, key, changed.run, now, story)
+        Changelog(database.kind).note(connection, story_row(key, changed.run, now, story))
         connection.execute(
             update(attempts)
             .where(attempts.c.workflow == key, attempts.c.status == constant(AttemptStatus.RUNNING))

@@ -11,7 +11,7 @@ written, and the engine is told that it lost the run.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -22,7 +22,7 @@ from heliograph.records.workflow import Owner
 from heliograph.storage import rows
 from heliograph.storage.backend import NotAsHopedError
 from heliograph.storage.bulk import LEAST
-from heliograph.storage.changelog import Changelog, run_story
+from heliograph.storage.changelog import Changelog, run_story, story_row
 from heliograph.storage.claims import Claims
 from heliograph.storage.clocks import steady_seconds
 from heliograph.storage.connection import Connection
@@ -30,7 +30,6 @@ from heliograph.storage.counts import Counts, Tally
 from heliograph.storage.database import Database
 from heliograph.storage.entries import (
     Accepted,
-    AttemptEntry,
     Claim,
     Ending,
     Refused,
@@ -43,7 +42,7 @@ from heliograph.storage.liveness import LEASE_SECONDS
 from heliograph.storage.news import Word
 from heliograph.storage.rendered import statements
 from heliograph.storage.reports import Reports
-from heliograph.storage.statement import listed
+from heliograph.storage.statement import Row, listed
 from heliograph.storage.submissions import Submissions
 
 _MEET: Final = 2  # so many workflows, of which another transaction may hold one and wait for the other
@@ -170,8 +169,8 @@ class Journal:
                 tried.append(self._store(connection, marked, hopes))
             return tried[-1]
 
-        # Several runs, or ids, are locked before anything else.
-        if (hopes := self._hopes_for(batch, most=1)) is not None:
+        # Several runs are locked before anything else.
+        if (hopes := self._hopes_for(batch, most=len(batch.changes))) is not None:
             with contextlib.suppress(NotAsHopedError):
                 return self._database.again(
                     lambda: self._database.written(partial(store, hopes=hopes), hopes=True)
@@ -257,16 +256,24 @@ class Journal:
         lost = set()
         names: dict[int, dict[int, tuple[str, ...]]] = {}
         now = self._clock() if batch.changes else 0.0
-        for changes in batch.changes:
-            if self._fence(connection, changes, hopes is not None):
-                if changes.expansions:
-                    names[changes.key] = dict(self._expand(connection, changes))
-                self._write(connection, changes, now)
-                if changes.ending is not None:
-                    tally.move(WorkflowStatus.RUNNING, changes.ending.status)
-            else:
-                self._write_remains(connection, changes, now)
-                lost.add((changes.key, changes.run))
+        held: list[RunChanges] = []
+        if hopes is not None:
+            held += batch.changes
+            self._expect(connection, held)
+        else:
+            for changes in batch.changes:
+                if self._holds(connection, changes):
+                    held.append(changes)
+                else:
+                    self._write_remains(connection, changes, now)
+                    lost.add((changes.key, changes.run))
+        for changes in held:
+            if changes.expansions:
+                names[changes.key] = dict(self._expand(connection, changes))
+            if changes.ending is not None:
+                tally.move(WorkflowStatus.RUNNING, changes.ending.status)
+        if held:
+            self._write(connection, held, now)
         if tally:
             self._counts.add(connection, tally)
         is_slow = began is not None and steady_seconds() - began > _CROWDED_SECONDS
@@ -310,68 +317,85 @@ class Journal:
             return self._submissions.store(connection, entry, self._owner, self._clock(), key)
         return self._claims.claim(connection, entry, self._owner, self._lease_clock(), tally)
 
-    def _fence(self, connection: Connection, changes: RunChanges, hopes: bool) -> bool:
+    def _holds(self, connection: Connection, changes: RunChanges) -> bool:
         """Move the run's own row; False where it is not this engine's any more."""
-        progress = rows.progress_json(changes.progress)
-        fence = {"of_key": changes.key, "of_run": changes.run, "progress": progress}
-        statement = self._statements.hold
-        if changes.ending is not None or changes.started is not None:
-            fence["status"] = str(changes.ending.status if changes.ending else WorkflowStatus.RUNNING)
-            statement = self._statements.move
-        if hopes:
-            statement.expect(connection, fence)
-            return True
-        return statement.changed(connection, fence) == 1
+        statement = self._statements.move if _moves(changes) else self._statements.hold
+        return statement.changed(connection, _fence(changes)) == 1
+
+    def _expect(self, connection: Connection, held: Sequence[RunChanges]) -> None:
+        """As `_holds`, of runs that are hoped to be this engine's."""
+        moved = [_fence(changes) for changes in held if _moves(changes)]
+        self._statements.move.expect(connection, *moved)
+        if len(moved) < len(held):
+            if moved:
+                self._database.apart(connection)
+            others = [_fence(changes) for changes in held if not _moves(changes)]
+            self._statements.hold.expect(connection, *others)
 
     def _expand(self, connection: Connection, changes: RunChanges) -> Iterator[tuple[int, tuple[str, ...]]]:
         for expansion in changes.expansions:
             yield expansion.first, self._submissions.expand(connection, changes.key, expansion)
 
-    def _write(self, connection: Connection, changes: RunChanges, now: float) -> None:
+    def _write(self, connection: Connection, held: Sequence[RunChanges], now: float) -> None:
+        """Write news of runs that are this engine's: each statement once, for all of them."""
+        write = self._statements
+        attempts: list[tuple[Any, ...]] = []
+        outputs: list[tuple[Any, ...]] = []
+        marks: list[Row] = []
+        stories: list[Row] = []
+        ends: list[Row] = []
+        for changes in held:
+            key = changes.key
+            marks += self._marks(connection, key, changes.tasks)
+            attempts += [
+                rows.attempt_row(key, changes.run, now, attempt) for attempt in changes.attempts.values()
+            ]
+            outputs += [
+                rows.value_row(key, task, Role.OUTPUT, value) for task, value in changes.outputs.items()
+            ]
+            said = self._reports.store(connection, key, changes.said) if changes.said else ()
+            stories.append(story_row(key, changes.run, now, run_story(changes, said)))
+            if changes.ending is not None:
+                ends.append(_end_row(changes, changes.ending, now))
+            if changes.due or changes.damaged or changes.started is not None:
+                self._write_rare(connection, changes)
+        write.mark.tell(connection, *marks)
+        write.attempt.put(connection, attempts)
+        write.value.put(connection, outputs)
+        self._changelog.note(connection, *stories)
+        write.end.tell(connection, *ends)
+
+    def _write_rare(self, connection: Connection, changes: RunChanges) -> None:
+        """What few commits have to say of a run."""
         write, key = self._statements, changes.key
-        if changes.due:
-            write.sleep.tell(
-                connection,
-                *[{"of_workflow": key, "of_task": task, "due": due} for task, due in changes.due.items()],
-            )
-        self._mark(connection, key, changes.tasks)
-        self._write_attempts(connection, changes, changes.attempts.values(), now)
-        if changes.damaged:
-            write.forget.tell(
-                connection,
-                *[
-                    {"of_workflow": key, "of_task": task, "of_location": location}
-                    for task, location in changes.damaged.items()
-                ],
-            )
-        output = Role.OUTPUT
-        write.value.put(
-            connection, [rows.value_row(key, task, output, value) for task, value in changes.outputs.items()]
+        write.sleep.tell(
+            connection,
+            *[{"of_workflow": key, "of_task": task, "due": due} for task, due in changes.due.items()],
         )
-        said = self._reports.store(connection, key, changes.said) if changes.said else ()
-        self._changelog.note(connection, key, changes.run, now, run_story(changes, said))
+        write.forget.tell(
+            connection,
+            *[
+                {"of_workflow": key, "of_task": task, "of_location": location}
+                for task, location in changes.damaged.items()
+            ],
+        )
         if changes.started is not None:
             begun = {"status": str(WorkflowStatus.RUNNING), "start_time": changes.started}
             write.begin.tell(connection, {"of_workflow": key, "of_run": changes.run} | begun)
-        if changes.ending is not None:
-            write.end.tell(connection, _end_row(changes, changes.ending, now))
 
-    def _mark(self, connection: Connection, key: int, tasks: Mapping[int, TaskStatus]) -> None:
+    def _marks(self, connection: Connection, key: int, tasks: Mapping[int, TaskStatus]) -> list[Row]:
+        """Statuses of tasks, to be written one by one; very many of one status are written here and now."""
         if self._is_remote or len(tasks) < LEAST:
-            self._statements.mark.tell(
-                connection,
-                *[
-                    {"of_workflow": key, "of_task": task, "status": str(status)}
-                    for task, status in tasks.items()
-                ],
-            )
-            return
+            return [
+                {"of_workflow": key, "of_task": task, "status": str(status)} for task, status in tasks.items()
+            ]
         alike: dict[TaskStatus, list[int]] = {}
         for task, status in tasks.items():
             alike.setdefault(status, []).append(task)
         for status, those in alike.items():
             told = {"of_workflow": key, "of_tasks": listed(those, self._database.kind), "status": str(status)}
             self._statements.mark_all.tell(connection, told)
+        return []
 
     def _write_remains(self, connection: Connection, changes: RunChanges, now: float) -> None:
         """Of a cancelled run: how its attempts went and what they said, as that is true. Never an output."""
@@ -380,19 +404,24 @@ class Journal:
         row = self._statements.stands.ask(connection, of_key=changes.key).first()
         if row is not None and row.run == changes.run and row.status == WorkflowStatus.CANCELED:
             ended = [
-                entry
+                rows.attempt_row(changes.key, changes.run, now, entry)
                 for entry in changes.attempts.values()
                 if entry.status not in (AttemptStatus.SUCCESSFUL, AttemptStatus.RUNNING)
             ]
-            self._write_attempts(connection, changes, ended, now)
+            self._statements.attempt.put(connection, ended)
             self._reports.store(connection, changes.key, changes.said)
 
-    def _write_attempts(
-        self, connection: Connection, changes: RunChanges, entries: Iterable[AttemptEntry], stored: float
-    ) -> None:
-        self._statements.attempt.put(
-            connection, [rows.attempt_row(changes.key, changes.run, stored, entry) for entry in entries]
-        )
+
+def _moves(changes: RunChanges) -> bool:
+    """Whether the workflow has another status by it."""
+    return changes.ending is not None or changes.started is not None
+
+
+def _fence(changes: RunChanges) -> dict[str, Any]:
+    fence = {"of_key": changes.key, "of_run": changes.run, "progress": rows.progress_json(changes.progress)}
+    if _moves(changes):
+        fence["status"] = str(changes.ending.status if changes.ending else WorkflowStatus.RUNNING)
+    return fence
 
 
 def _is_small(batch: Batch) -> bool:

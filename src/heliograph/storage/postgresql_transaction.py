@@ -64,8 +64,12 @@ class TerseConnection(psycopg.Connection[Any]):
         Raises:
             psycopg.errors.DivisionByZero: it changed none; here or later, at the commit at the latest.
         """
+        self.expect(query, params, 1)
+
+    def expect(self, query: str, params: Mapping[str, Any], count: int) -> None:
+        """As `expect_one`, where it has to change so many."""
         assert self._transaction is not None
-        self._transaction.expect_one(query, params)
+        self._transaction.expect(query, params, count)
 
     def apart(self) -> None:
         """Within a transaction: what follows is of other rows than all that came before."""
@@ -87,7 +91,7 @@ class _Transaction:
         self._has_begun = False
         self._waiting: list[tuple[str, Mapping[str, Any]]] = []
         self._named: frozenset[str] = frozenset()  # tables, by those that wait
-        self._expected: list[int] = []  # which of those that wait have to change a row each
+        self._expected: list[tuple[int, str]] = []  # which have to change rows; nothing, if they did not
 
     def take(self, query: str, params: Mapping[str, Any] | None) -> Any:
         """A statement; returns what has its answer."""
@@ -97,10 +101,15 @@ class _Transaction:
         self._add(query, params)
         return self._say_waiting() if " RETURNING " in query else self
 
-    def expect_one(self, query: str, params: Mapping[str, Any]) -> None:
-        """See `TerseConnection.expect_one`."""
-        self._add(f"{query} RETURNING 1", params)
-        self._expected.append(len(self._waiting) - 1)
+    def expect(self, query: str, params: Mapping[str, Any], count: int) -> None:
+        """See `TerseConnection.expect`."""
+        if count == 1:
+            self._add(f"{query} RETURNING 1", params)
+            met = "count(*)"
+        else:
+            self._add(f"{query} RETURNING 1", {**params, "count": count})
+            met = f"(count(*) = %(s{len(self._waiting) - 1}_count)s::BIGINT)::INTEGER"
+        self._expected.append((len(self._waiting) - 1, met))
 
     def apart(self) -> None:
         """See `TerseConnection.apart`."""
@@ -184,9 +193,9 @@ def _tables_in(query: str) -> frozenset[str]:
 
 
 @functools.lru_cache(1_000)  # of all ways to join them, few ever occur
-def _joined(queries: tuple[str, ...], expected: tuple[int, ...]) -> str:
+def _joined(queries: tuple[str, ...], expected: tuple[tuple[int, str], ...]) -> str:
     said = [_PLACE.sub(rf"%(s{number}_\1)s", query) for number, query in enumerate(queries)]
     # An error is the only thing by which a statement can undo itself, and this one costs no function.
-    met = [f"1 / (SELECT count(*) FROM s{number})" for number in expected]
+    met = [f"1 / (SELECT {met} FROM s{number})" for number, met in expected]
     last = f"SELECT {', '.join(met)}" if met else said.pop()
     return f"WITH {', '.join([f's{number} AS ({query})' for number, query in enumerate(said)])} {last}"

@@ -6,7 +6,7 @@ import functools
 import json
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from heliograph.graph.options import TaskOptions
 from heliograph.records.attempt import (
@@ -30,10 +30,12 @@ from heliograph.records.workflow import (
     TaskRecord,
     WorkflowRecord,
 )
-from heliograph.storage.engines import Engines
 from heliograph.storage.entries import AttemptEntry
 from heliograph.storage.layout import Role
 from heliograph.storage.soundness import UnsoundError
+
+if TYPE_CHECKING:
+    from heliograph.storage.engines import Engines
 
 # Of an attempt that only began, little is known; one record of nothing serves them all.
 _NO_RESOURCES: Final = Resources(measured="")

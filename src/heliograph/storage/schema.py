@@ -41,13 +41,18 @@ def _word(length: int) -> Any:
     return String(length).with_variant(String(length, collation="C"), "postgresql")
 
 
+class Moment(Double[float]):
+    """Unix seconds."""
+
+
 # SQLite makes only a column of type INTEGER its row id; elsewhere 32 bits would run out.
 _Key = BigInteger().with_variant(Integer, "sqlite")
 
 
 def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", info={"words": (column, values.__name__)})
+    # Not IN: of more than two values SQLite makes a table each time, a tenth of what a commit takes it.
+    rule = " OR ".join([f"{column} = '{value}'" for value in values])
+    return CheckConstraint(rule, info={"words": (column, values.__name__)})
 
 
 def _where(condition: str) -> dict[str, Any]:
@@ -89,7 +94,7 @@ workflows = Table(
     Column("name", _Text, nullable=False),
     Column("status", _word(12), nullable=False),
     Column("run", Integer, nullable=False),
-    Column("created_time", Double, nullable=False),
+    Column("created_time", Moment, nullable=False),
     Column("user_metadata", _Text, nullable=False),
     Column("output_task", Integer, nullable=False),
     Column("output_options", _Text, nullable=False, info=_json("options")),
@@ -121,10 +126,10 @@ runs = Table(
     Column("reason", _word(12), nullable=False),
     Column("status", _word(12), nullable=False),
     Column("owner", _word(64)),
-    Column("created_time", Double, nullable=False),
-    Column("start_time", Double),
-    Column("end_time", Double),
-    Column("cancel_time", Double),
+    Column("created_time", Moment, nullable=False),
+    Column("start_time", Moment),
+    Column("end_time", Moment),
+    Column("cancel_time", Moment),
     Column("reused", Integer, nullable=False),
     Column("code", _Text, nullable=False, info=_json("object")),
     Column("login", _Text),
@@ -194,14 +199,14 @@ attempts = Table(
     Column("attempt", Integer, primary_key=True, autoincrement=False),
     Column("run", Integer, nullable=False),
     Column("status", _word(12), nullable=False),
-    Column("created", Double),
-    Column("ready", Double),
-    Column("submitted", Double),
-    Column("started", Double),
-    Column("loaded", Double),
-    Column("finished", Double),
-    Column("serialised", Double),
-    Column("stored", Double),
+    Column("created", Moment),
+    Column("ready", Moment),
+    Column("submitted", Moment),
+    Column("started", Moment),
+    Column("loaded", Moment),
+    Column("finished", Moment),
+    Column("serialised", Moment),
+    Column("stored", Moment),
     Column("backoff", Double, nullable=False),
     Column("inputs_size", BigInteger),
     Column("host", _Text),
@@ -283,7 +288,7 @@ reports = Table(
     Column("done", Double),
     Column("total", Double),
     Column("message", _Text),
-    Column("progress_time", Double),
+    Column("progress_time", Moment),
     Column("lines", Integer, nullable=False),
     Column("points", Integer, nullable=False),
     Column("lines_dropped", Integer, nullable=False),
@@ -300,7 +305,7 @@ said = Table(
     Column("task", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("kind", _word(8), nullable=False),
-    Column("time", Double, nullable=False),
+    Column("time", Moment, nullable=False),
     Column("text", _Text, nullable=False),
     Column("value", Double),
     Column("step", BigInteger),
@@ -316,7 +321,7 @@ changes = Table(
     Column("workflow", _Key, primary_key=True, autoincrement=False),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("run", Integer, nullable=False),
-    Column("time", Double, nullable=False),
+    Column("time", Moment, nullable=False),
     Column("what", _Text, nullable=False, info=_json("story")),
     sqlite_with_rowid=False,
 )
@@ -331,7 +336,7 @@ http_events = Table(
     Column("payload", _Text, info=_json("any")),
     Column("is_kept", Boolean, nullable=False),
     Column("sender_key", _word(MAX_LENGTH)),
-    Column("sent_time", Double, nullable=False),
+    Column("sent_time", Moment, nullable=False),
     Column("task_id", _Text),
     Column("attempt", Integer),
     _one_of("state", EventState),

@@ -22,6 +22,8 @@ from heliograph.storage.layout import Role, SaidKind
 K = TypeVar("K")
 V = TypeVar("V")
 
+LATEST: Final = 253_370_764_800.0
+"""The year 9999 as Unix seconds: of a later time nobody can say the date."""
 _REMEMBERED: Final = 1024
 _FIRST: Final[set[str | None]] = {None}
 _KEY: Final = ("workflows", "key")
@@ -96,6 +98,7 @@ def _read(word: str) -> Held:
 TYPES: Final[Mapping[str, frozenset[type]]] = {
     "whole": frozenset((int, bool)),
     "real": frozenset((float, int)),
+    "moment": frozenset((float, int)),
     "text": frozenset((str,)),
     "bytes": frozenset((bytes,)),
 }
@@ -206,7 +209,7 @@ class Soundness:
         columns: what each of them holds; None: nobody knows, as it is computed.
     """
 
-    __slots__ = ("_allowed", "_columns", "_known_types", "_meanings")
+    __slots__ = ("_allowed", "_columns", "_known_types", "_meanings", "_moments")
 
     def __init__(self, columns: Sequence[Held | None]) -> None:
         self._columns = columns
@@ -218,6 +221,8 @@ class Soundness:
             if held and held.kind not in TYPES
         ]
 
+        self._moments = [place for place, held in enumerate(columns) if held and held.kind == "moment"]
+
     def seen(self, rows: Iterable[tuple[Any, ...]], asked: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
         """The rows, each looked at as it is taken.
 
@@ -228,13 +233,16 @@ class Soundness:
         Raises:
             UnsoundError: one is not sound.
         """
-        known, meanings = self._known_types, self._meanings
+        known, meanings, moments = self._known_types, self._meanings, self._moments
         for row in rows:
             types = tuple(map(type, row))
             if types not in known:
                 self._learn(row, types, asked)
             for place, good in meanings:
                 if row[place] not in good and not self._is_meant(place, row[place], good):
+                    self._refuse(place, row, asked)
+            for place in moments:
+                if (moment := row[place]) is not None and not 0 <= moment < LATEST:
                     self._refuse(place, row, asked)
             yield row
 
@@ -249,6 +257,12 @@ class Soundness:
                 if value not in good and not self._is_meant(place, value, good):
                     wrong = columns[place].index(value)
                     self._refuse(place, [one[wrong] for one in columns], asked)
+
+        for place in self._moments:
+            moments = [moment for moment in columns[place] if moment is not None]
+            if moments and not (min(moments) >= 0 and max(moments) < LATEST):
+                wrong = columns[place].index(min(moments) if min(moments) < 0 else max(moments))
+                self._refuse(place, [one[wrong] for one in columns], asked)
 
     def _learn(self, row: Sequence[Any], types: tuple[type, ...], asked: Mapping[str, Any]) -> None:
         for place, (kind, allowed) in enumerate(zip(types, self._allowed, strict=True)):

@@ -147,6 +147,7 @@ class Statement:
     """
 
     __slots__ = (
+        "_answers",
         "_bulk",
         "_columns",
         "_is_in_order",
@@ -171,6 +172,7 @@ class Statement:
         # that evaluates code, and where this is done at Python's end it forgets that Ctrl-C ended it.
         made: Any = namedtuple
         names = wording.names
+        self._answers = bool(names)
         self._row: Callable[[Any], Any] = made("Row", names, rename=True)._make if names else tuple
         self._soundness = Soundness(read(wording.holds))
         places = wording.places
@@ -252,15 +254,32 @@ class Statement:
         elif self._bulk is None or not self._bulk.tell(raw, rows):
             raw.cursor().executemany(self._sql, [self._pick(row) for row in rows])
 
-    def expect(self, connection: Connection, row: Row) -> None:
-        """Run it for this, which has to change a row, in a transaction that hopes so (`Backend.begin`).
+    def key_of_new(self, connection: Connection, row: Row) -> int | None:
+        """Run it for this, an insert, straight on the driver; the key that the row got.
+
+        None: it is not there, since another one has what is unique of it.
+        """
+        if not self._sql:
+            self._prepare()
+        cursor = connection.raw.execute(self._sql, self._pick(row))
+        if not self._answers:  # SQLite's driver knows; RETURNING would take as long as the insert itself
+            return cursor.lastrowid if cursor.rowcount else None
+        found = cursor.fetchone()
+        return None if found is None else int(found[0])
+
+    def expect(self, connection: Connection, *rows: Row) -> None:
+        """Run it for these, each of which has to change a row; in a transaction that hopes (`Backend.begin`).
 
         Raises:
             NotAsHopedError: it changed none; or what means that, an error of the driver's at the commit.
         """
         if not self._sql:
             self._prepare()
-        connection.raw.expect_one(self._sql, self._pick(row))
+        raw = connection.raw
+        if len(rows) > 1 and self._bulk is not None and self._bulk.expect(raw, rows):
+            return
+        for row in rows:
+            raw.expect_one(self._sql, self._pick(row))
 
     def changed(self, connection: Connection, row: Row) -> int:
         """Run it for this, straight on the driver; returns how many rows of its table it changed."""

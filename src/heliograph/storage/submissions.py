@@ -54,7 +54,7 @@ class Submissions:
         if key is not None:
             self._statements.workflow_of_key.expect(connection, row | {"key": key})
         else:
-            key = self._statements.workflow.ask(connection, **row).scalar_one_or_none()
+            key = self._statements.workflow.key_of_new(connection, row)
             if key is None:
                 return Refused(None)
         self._statements.run.tell(

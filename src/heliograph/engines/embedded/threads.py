@@ -66,6 +66,7 @@ class ThreadExecutor:
         self._coroutines: CoroutineThreads | None = None
         self._host = os.uname().nodename
         self._started = 0
+        self._is_called = False  # a thread, which is on its way to the line
         self._is_closed = False
 
     def submit(self, work: Work) -> None:
@@ -148,10 +149,15 @@ class ThreadExecutor:
         return self._coroutines
 
     def _call_one(self) -> None:
-        """See to it that somebody takes an entry out of the line. Called under the lock."""
-        if self._at_work >= self._count:
+        """See to it that somebody takes an entry out of the line. Called under the lock.
+
+        One at a time: who comes calls the next, if there is more. Where what there is takes no time, the
+        first is done with it before another one has come.
+        """
+        if self._is_called or self._at_work >= self._count:
             return
         if self._asleep:
+            self._is_called = True
             self._asleep.pop().release()  # the one that was at work last finds the warmest caches
         else:
             self._start_if_short()
@@ -163,10 +169,12 @@ class ThreadExecutor:
         self._started += 1
         thread = threading.Thread(target=self._serve, name=f"heliograph-thread-{self._started}", daemon=True)
         self._threads.add(thread)
+        self._is_called = True
         try:
             thread.start()
         except RuntimeError:  # the system has no more threads: those there are will do, if there are any
             self._threads.discard(thread)
+            self._is_called = False
             if not self._at_work:
                 raise
 
@@ -198,6 +206,7 @@ class ThreadExecutor:
         call.acquire()
         place = Place(self._give_place, self._take_place)
         hold(place)
+        self._is_called = False
         while (entry := self._next(worker, call)) is not None:
             work, send = entry.work, partial(self._said, entry)
             place.depth = work.depth + 1
@@ -227,6 +236,9 @@ class ThreadExecutor:
                     if self._entries.get(entry.work.key) is entry:  # else cancelled while it was queued
                         entry.worker = worker
                         entry.started = time.time()
+                        if self._line:
+                            self._call_one()
                         return entry
                 self._asleep.append(call)
             call.acquire()
+            self._is_called = False  # it looks into the line now: what is put there meanwhile it will see

@@ -11,6 +11,7 @@ from heliograph.storage.composing import Composed, inserting
 def statements(dialect: Dialect) -> dict[str, Composed]:
     """By name."""
     made = inserting(schema.workflows, dialect).on_conflict_do_nothing(index_elements=["workflow_id"])
+    keyed = made.returning(schema.workflows.c.key) if dialect.name == "postgresql" else made
     columns = [column.name for column in schema.workflows.c if column.name != "key"]
     whole = {
         "run": schema.runs,
@@ -20,7 +21,7 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
         "value": schema.stored_values,
     }
     return {
-        "workflow": Composed(made.returning(schema.workflows.c.key), columns),
+        "workflow": Composed(keyed, columns),
         "workflow_of_key": Composed(made, schema.workflows.c.keys()),
         **{name: Composed(insert(table), table.c.keys()) for name, table in whole.items()},
     }

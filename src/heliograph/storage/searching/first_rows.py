@@ -5,7 +5,7 @@ So that nobody has to find out first how many rows each index has.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
 from sqlalchemy import (
@@ -32,14 +32,16 @@ from heliograph.storage.owners import is_newest
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.conditions import Clauses
 from heliograph.storage.searching.drivers import Driver, Drivers
-from heliograph.storage.searching.kept import Given, Kept, filled, most
-from heliograph.storage.searching.places import Found, Place
+from heliograph.storage.searching.kept import Given, Kept, filled, most, type_of
+from heliograph.storage.searching.places import Found, Order, Place
 from heliograph.storage.searching.shapes import AllOf, Kind
 
 Key = Sequence[ColumnElement[Any]]
 
 _FIRST: Final = 1_000
 """So many rows more than a page has are looked at."""
+_INDEXED: Final = {"created_time": (Kind.WHOLE, Kind.REAL), "workflow_id": (Kind.TEXT,)}
+"""Fields of workflows that have an index and always a value, and of which kinds that is."""
 _ALL: Final = Driver([schema.workflows.c.key], None, [], is_ordered=True)
 """All workflows, as they were submitted."""
 
@@ -51,20 +53,33 @@ class FirstRows(Protocol):
         """The next page; None: there may be more on it than they have."""
 
 
-def first_rows(columns: Columns, shape: AllOf, drivers: Drivers, behind: Kind | None) -> FirstRows | None:
+def first_rows(
+    columns: Columns, shape: AllOf, drivers: Drivers, order: Order, behind: Kind | None
+) -> FirstRows | None:
     """The way that suits the database; None: there is nothing to gain.
 
     Args:
         columns: of what is searched.
         shape: what has to hold.
         drivers: the indexes.
-        behind: not None if pages go on behind a row.
+        order: of the rows.
+        behind: pages go on behind a row that was ordered by such a value; None: it is the first one.
     """
+    if order.field is not None:
+        kinds = () if columns.is_plain or columns.tasks else _INDEXED.get(order.field.name, ())
+        if not kinds or behind not in (None, *kinds):
+            return None
+        return _Read([_by_value(columns, shape, order, behind)], columns, 0, _by_their_values)
     # Labels before statuses, of which there are few.
     ordered = sorted(drivers.ordered, key=lambda driver: driver.table is None)
     if not columns.is_plain:
+        if columns.tasks:
+            made = [_along(driver, columns, _wanted(columns, shape, driver), behind) for driver in ordered]
+            return _Read(made, columns, -1, lambda rows: Found([Place(row[:-1]) for row in rows]))
         # Where there is no index at all, all rows are in order.
-        return _Read(columns, shape, ordered if drivers.are_any or columns.tasks else [_ALL], behind)
+        along = ordered if drivers.are_any else [_ALL]
+        made = [_recorded(driver, _wanted(columns, shape, driver), behind) for driver in along]
+        return _Read(made, columns, 0, lambda rows: Found([Place(row[:1]) for row in rows], rows))
     clauses = Clauses(columns)
     if any(_gathers(clauses.of(part)) for part in shape.parts):
         return _Bounded(columns, shape, ordered[0] if ordered else None, behind)
@@ -83,29 +98,32 @@ def _gathers(clause: ColumnElement[bool]) -> bool:
 
 
 class _Read:
-    """Each row is read and told whether it is wanted: where it costs nothing to stop."""
+    """Each row is read and told whether it is wanted: where it costs nothing to stop.
+
+    Args:
+        statements: for rows in order.
+        columns: of what is searched.
+        tells: the place of a row where there is something if it is wanted.
+        found: what those are.
+    """
 
     def __init__(
-        self, columns: Columns, shape: AllOf, ordered: Sequence[Driver], behind: Kind | None
+        self,
+        statements: Sequence[Select[Any]],
+        columns: Columns,
+        tells: int,
+        found: Callable[[list[tuple[Any, ...]]], Found],
     ) -> None:
-        clauses = Clauses(columns)
-
-        def is_wanted(driver: Driver) -> ColumnElement[bool]:
-            return and_(true(), *[clauses.of(part) for part in shape.parts if part is not driver.assured])
-
-        if columns.tasks:
-            made = [_along(driver, columns, is_wanted(driver), behind) for driver in ordered]
-        else:
-            made = [_recorded(driver, is_wanted(driver), behind) for driver in ordered]
-        self._kept = [_limited(one, columns) for one in made]
-        self._of_tasks = columns.tasks
+        self._kept = [_limited(one, columns) for one in statements]
+        self._tells = tells
+        self._found = found
 
     def found(self, connection: Connection, given: Given) -> Found | None:
-        wide = given._replace(most=given.most + _FIRST)
+        wide, tells = given._replace(most=given.most + _FIRST), self._tells
         for kept in self._kept:
             looked_at = kept.ask(connection, wide)
             found: list[tuple[Any, ...]] = []
-            count, tells = 0, -1 if self._of_tasks else 0
+            count = 0
             for row in looked_at.rows():
                 count += 1
                 if row[tells]:
@@ -114,9 +132,7 @@ class _Read:
                         break
             looked_at.close()
             if len(found) == given.most or count < wide.most:
-                if self._of_tasks:
-                    return Found([Place(row[:-1]) for row in found])
-                return Found([Place(row[:1]) for row in found], found)
+                return self._found(found)
         return None
 
 
@@ -184,6 +200,35 @@ def _recorded(driver: Driver, is_wanted: ColumnElement[bool], behind: Kind | Non
         .where(*clauses, *([] if behind is None else [older([key])]))
         .order_by(key.desc())
     )
+
+
+def _by_value(columns: Columns, shape: AllOf, order: Order, behind: Kind | None) -> Select[Any]:
+    """Rows along the index of what they are ordered by: as `_recorded`, and that value."""
+    assert order.field is not None
+    workflows, along = schema.workflows, schema.workflows.alias()
+    value, key = along.c[order.field.name], along.c.key
+    recorded = along.outerjoin(workflows, and_(workflows.c.key == key, _wanted(columns, shape, None)))
+    made = select(*queries.recorded(), value.label("ordered_by")).select_from(
+        queries.with_failed(recorded.outerjoin(schema.runs, is_newest()))
+    )
+    if behind is not None:
+        last = filled(lambda given: after(given).value, type_of(behind))
+        # The first half alone lets the index be entered at the right place.
+        beyond, not_before = (
+            (value < last, value <= last) if order.descending else (value > last, value >= last)
+        )
+        made = made.where(not_before, or_(beyond, older([key])))
+    return made.order_by(value.desc() if order.descending else value.asc(), key.desc())
+
+
+def _by_their_values(rows: list[tuple[Any, ...]]) -> Found:
+    return Found([Place(row[:1], row[-1]) for row in rows], [row[:-1] for row in rows])
+
+
+def _wanted(columns: Columns, shape: AllOf, driver: Driver | None) -> ColumnElement[bool]:
+    """What has to hold of rows, along an index that may make sure of a part of it."""
+    clauses, assured = Clauses(columns), None if driver is None else driver.assured
+    return and_(true(), *[clauses.of(part) for part in shape.parts if part is not assured])
 
 
 def _limited(made: Select[Any], columns: Columns) -> Kept:

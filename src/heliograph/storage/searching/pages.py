@@ -48,7 +48,7 @@ class Pages:
         self._along: dict[Driver | None, Kept] = {}
         drivers = Drivers(shape, columns.tasks, columns.dialect)
         self._drivers = None if columns.is_plain else drivers
-        self._first = first_rows(columns, shape, drivers, behind) if order.field is None else None
+        self._first = first_rows(columns, shape, drivers, order, behind)
 
     def found(self, connection: Connection, given: Given) -> Found:
         """The next rows that are found.
