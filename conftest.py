@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import tempfile
 from typing import Any, Final
 
@@ -14,6 +15,10 @@ import pytest
 # tests keep their hands off the storage of whoever runs them.
 _STORAGE: Final = tempfile.mkdtemp(prefix="heliograph-tests-")
 os.environ["HELIOGRAPH_STORAGE"] = _STORAGE
+
+# What a script starts in the background ignores Ctrl-C, as all does that it starts: tests could not send it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _SHARING: Final = {
     "ray": re.compile(r"^tests/ray/"),

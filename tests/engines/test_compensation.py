@@ -84,6 +84,7 @@ def test_the_deepest_go_first_so_that_few_threads_wait() -> None:
     assert found < MANY // 6, "a few for each level, and those of the engine"
 
 
+@pytest.mark.filterwarnings("ignore:.* multi-threaded, use of fork:DeprecationWarning")  # what is tried here
 def test_a_child_that_a_task_forks_has_no_place_to_give() -> None:
     assert workflow.run(forked.bind()) == 0
 

@@ -143,6 +143,7 @@ def test_a_task_may_have_another_storage_open(tmp_path: Path) -> None:
 
     @ray.remote
     def outer() -> Any:
+        workflow.shutdown()  # this worker may have run a workflow for another task
         workflow.init(storage=other)
         workflow.run(add.bind(1, 2), workflow_id="elsewhere")
         found = workflow.get_output("elsewhere")
