@@ -61,7 +61,7 @@ lint: $(VENV)/.ready ## check style (ruff), format (ruff) and types (mypy)
 	@$(VENV)/bin/ruff format --check .
 	@$(PY) -m mypy
 
-sql: $(VENV)/.ready ## write src/heliograph/storage/rendered/ anew, after tables or statements have changed
+sql: $(VENV)/.ready ## write src/heliograph/storage/statements/rendered/ anew, after tables or statements have changed
 	@echo "sql: rendering the tables and statements of src/heliograph/storage"
 	@$(PY) -m heliograph.storage.rendering
 

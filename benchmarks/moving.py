@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from heliograph import workflow
-from heliograph.storage import schema
+from heliograph.storage.tables import schema
 from tests.postgresql import plain
 
 

@@ -70,20 +70,20 @@ WORK: Final = {
 STAGES: Final = {
     ("graph/task.py", "bind"): "bind: a node",
     ("graph/plan.py", "make_plan"): "the plan: arguments pickled, tasks numbered",
-    ("storage/arguments.py", "place_arguments"): "arguments hashed, or written if they are large",
-    ("engines/attempt.py", "load"): "in the worker: function, arguments and inputs loaded",
-    ("engines/attempt.py", "keep"): "in the worker: output pickled, hashed, or written if it is large",
-    ("engines/attempt.py", "succeeded"): "in the worker: what it used is read, and the receipt made",
-    ("engines/performer.py", "ended"): "a receipt: told to the machine, turned into news",
-    ("engines/performer.py", "_hand_out"): "an attempt: put together and handed to a worker",
-    ("storage/submissions.py", "store"): "rows of a new workflow",
-    ("storage/journal.py", "_write"): "rows of what happened: attempt, output, status, change",
-    ("storage/journal.py", "_fence"): "the workflow's own row, and whether it is still ours",
-    ("storage/sqlite.py", "begin"): "BEGIN",
-    ("storage/sqlite.py", "commit"): "COMMIT: what SQLite and the disk take",
+    ("storage/values/arguments.py", "place_arguments"): "arguments hashed, or written if they are large",
+    ("engines/attempts/attempt.py", "load"): "in the worker: function, arguments and inputs loaded",
+    ("engines/attempts/attempt.py", "keep"): "in the worker: output pickled, hashed, or written if large",
+    ("engines/attempts/attempt.py", "succeeded"): "in the worker: what it used is read, and the receipt made",
+    ("engines/loop/performer.py", "ended"): "a receipt: told to the machine, turned into news",
+    ("engines/loop/performer.py", "_hand_out"): "an attempt: put together and handed to a worker",
+    ("storage/journal/submissions.py", "store"): "rows of a new workflow",
+    ("storage/journal/journal.py", "_write"): "rows of what happened: attempt, output, status, change",
+    ("storage/journal/journal.py", "_fence"): "the workflow's own row, and whether it is still ours",
+    ("storage/databases/sqlite.py", "begin"): "BEGIN",
+    ("storage/databases/sqlite.py", "commit"): "COMMIT: what SQLite and the disk take",
 }
 """Stretches of the work, by the function that does them."""
-_WITHIN: Final = {("engines/performer.py", "_hand_out_more"): ("engines/performer.py", "ended")}
+_WITHIN: Final = {("engines/loop/performer.py", "_hand_out_more"): ("engines/loop/performer.py", "ended")}
 """Who does one of these within another one: it counts as the inner one alone."""
 
 

@@ -29,7 +29,8 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
     [
         *("heliograph.cli.app", "heliograph.cli.rendering", "heliograph.cli.views.tables", "typer._adapters"),
-        *("heliograph.engines.session", "heliograph.storage.sqlite", "heliograph.storage.postgresql"),
+        "heliograph.engines.session",
+        *("heliograph.storage.databases.sqlite", "heliograph.storage.databases.postgresql"),
         *(
             "heliograph.storage.searching.search",
             "heliograph.web",

@@ -18,12 +18,12 @@ from benchmarks.measure import HELIOGRAPH, Bar, Figure, Scale, alternate, check
 from benchmarks.tasks import increment, total
 from benchmarks.work import engine, sum_to
 from heliograph import workflow
-from heliograph.engines import attempt
-from heliograph.engines.measure import Meter
+from heliograph.engines.attempts import attempt
+from heliograph.engines.attempts.measure import Meter
 from heliograph.records.attempt import Resources
-from heliograph.storage.changelog import Changelog
 from heliograph.storage.entries import Accepted
-from heliograph.storage.journal import Batch, Committed, Journal
+from heliograph.storage.journal.changelog import Changelog
+from heliograph.storage.journal.journal import Batch, Committed, Journal
 
 CHECKPOINTS: Final = "outputs and statuses alone"
 LOOP: Final = "the engine's loop alone"

@@ -54,7 +54,9 @@ def read(event: tuple[str, Mail]) -> str:
 
 def crash_at(commit: int, when: str) -> None:
     """From now on: SIGKILL right before or after the commit of that number."""
-    from heliograph.storage.journal import Journal  # not in workers, which import this module for its tasks
+    from heliograph.storage.journal.journal import (
+        Journal,  # not in workers, which import this module for its tasks
+    )
 
     original, count = Journal.commit, 0
 

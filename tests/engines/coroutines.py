@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from heliograph.engines.executor import Work
+from heliograph.engines.attempts.executor import Work
 from tests.conditions import until
 from tests.engines.harness import Works
 

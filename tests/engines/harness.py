@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from heliograph.engines.executor import AttemptKey, Payload, Receipt, Work
+from heliograph.engines.attempts.executor import AttemptKey, Payload, Receipt, Work
 from heliograph.graph.function import describe
 from heliograph.graph.pickling import dumps, dumps_with_references, loads
 from heliograph.graph.task import Task

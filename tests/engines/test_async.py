@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from heliograph.engines.attempts.executor import AttemptKey, Work
 from heliograph.engines.embedded.processes import ProcessExecutor
 from heliograph.engines.embedded.threads import ThreadExecutor
-from heliograph.engines.executor import AttemptKey, Work
 from heliograph.graph.pickling import loads
 from heliograph.records.context import running as running_here
 from tests.conditions import is_gone, until

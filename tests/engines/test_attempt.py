@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from heliograph.engines.attempt import Functions, run_attempt
-from heliograph.engines.executor import Payload, Receipt, Work
+from heliograph.engines.attempts.attempt import Functions, run_attempt
+from heliograph.engines.attempts.executor import Payload, Receipt, Work
 from heliograph.errors import RemoteError
 from heliograph.graph.pickling import loads
 from heliograph.records.attempt import Phases, Worker
-from heliograph.storage.values import ValueStore
-from heliograph.storage.writing import INLINE_LIMIT
+from heliograph.storage.values.value_store import ValueStore
+from heliograph.storage.values.writing import INLINE_LIMIT
 from tests.engines.harness import Input, Works, output, stored, value
 
 WORKER = Worker("host", os.getpid(), "here")
@@ -297,7 +297,9 @@ def test_resources_of_this_attempt_alone(works: Works, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process its peak anew")
 def test_memory_of_the_program_that_started_a_worker_is_not_its_tasks() -> None:
-    measure = "from heliograph.engines.measure import Meter; print(Meter('exclusive').read().peak_rss)"
+    measure = (
+        "from heliograph.engines.attempts.measure import Meter\nprint(Meter('exclusive').read().peak_rss)"
+    )
     held = bytearray(300_000_000)
     held[::4096] = b"x" * len(held[::4096])
     told = subprocess.run([sys.executable, "-c", measure], stdout=subprocess.PIPE, check=True, text=True)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from heliograph import workflow
-from heliograph.engines.attempt import Functions, run_attempt
+from heliograph.engines.attempts.attempt import Functions, run_attempt
+from heliograph.engines.attempts.executor import AttemptKey, Deliver, Running, Work
 from heliograph.engines.engine import submission
-from heliograph.engines.executor import AttemptKey, Deliver, Running, Work
-from heliograph.engines.loop import Loop
+from heliograph.engines.loop.loop import Loop
 from heliograph.engines.outcome import OutputFuture
 from heliograph.errors import WorkflowCancellationError, WorkflowExecutionError
 from heliograph.graph.node import Inputs, Node

@@ -18,7 +18,7 @@ from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.settings import EngineSettings
 from heliograph.graph.node import Inputs
 from heliograph.graph.plan import make_plan
-from heliograph.storage.journal import Batch, Committed, Journal
+from heliograph.storage.journal.journal import Batch, Committed, Journal
 from heliograph.storage.location import locate
 from heliograph.storage.store import Store
 from tests.conditions import until

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from heliograph.engines.attempts.executor import AttemptKey
 from heliograph.engines.embedded.processes import ProcessExecutor
 from heliograph.engines.embedded.threads import ThreadExecutor
-from heliograph.engines.executor import AttemptKey
 from tests.conditions import until
 from tests.engines.harness import Gate, Inbox, Works, add, output
 

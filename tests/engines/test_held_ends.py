@@ -19,7 +19,7 @@ def increment(number: int) -> int:
 @pytest.fixture
 def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An engine that commits only when somebody waits for it."""
-    monkeypatch.setattr("heliograph.engines.loop.TICK_SECONDS", 3_600.0)
+    monkeypatch.setattr("heliograph.engines.loop.loop.TICK_SECONDS", 3_600.0)
     workflow.init(storage=tmp_path, workers="threads")
     yield tmp_path
     workflow.shutdown()

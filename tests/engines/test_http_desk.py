@@ -15,7 +15,7 @@ from heliograph.engines.event_sender import EventSender
 from heliograph.engines.http_desk import Desk, desk
 from heliograph.records.event import EventState, Handed, SendOrder, Waiting
 from heliograph.storage.location import Location, locate
-from heliograph.storage.mailbox import Mailbox
+from heliograph.storage.requests.mailbox import Mailbox
 from heliograph.storage.store import Store
 from tests.conditions import DEADLINE
 from tests.gates import Gate

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heliograph.engines.attempts.executor import AttemptKey, Payload, Receipt, Work
 from heliograph.engines.embedded import protocol
-from heliograph.engines.executor import AttemptKey, Payload, Receipt, Work
 from heliograph.graph.node import Inputs
 from heliograph.graph.plan import make_plan
 from heliograph.records.attempt import Failure, Phases, RayFacts, Resources, StoredValue, Worker

@@ -10,7 +10,7 @@ from types import FrameType
 
 import pytest
 
-from heliograph.engines.undisturbed import has_room, undisturbed
+from heliograph.engines.loop.undisturbed import has_room, undisturbed
 
 ONE, TWO = signal.SIGUSR1, signal.SIGUSR2
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from heliograph.engines.attempts.executor import Receipt
 from heliograph.engines.embedded import handle as handles
 from heliograph.engines.embedded.lines import AHEAD, Lines
 from heliograph.engines.embedded.processes import ProcessExecutor
-from heliograph.engines.executor import Receipt
 from heliograph.graph.pickling import loads
 from tests.conditions import is_gone, until
 from tests.engines.harness import Inbox, Works, add, children, output, sleep_until

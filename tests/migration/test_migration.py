@@ -19,12 +19,12 @@ from heliograph import workflow
 from heliograph.cli.app import run
 from heliograph.graph.function import describe
 from heliograph.graph.task import Task
-from heliograph.storage import upgrading
-from heliograph.storage.connection import Connection
-from heliograph.storage.layout import VERSION
 from heliograph.storage.liveness import this_process
 from heliograph.storage.location import locate
+from heliograph.storage.statements.connection import Connection
 from heliograph.storage.store import Store
+from heliograph.storage.tables.layout import VERSION
+from heliograph.storage.versions import upgrading
 from tests import postgresql
 from tests.invariants import check_store
 

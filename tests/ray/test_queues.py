@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'heliograph[ray]'")
 
-from heliograph.engines.executor import AttemptKey, Payload, Receipt, Work
+from heliograph.engines.attempts.executor import AttemptKey, Payload, Receipt, Work
 from heliograph.engines.ray import task_options
 from heliograph.engines.ray.batching import MOST, Durations
 from heliograph.engines.ray.queues import Entry, Group, Queues

@@ -10,7 +10,7 @@ import pytest
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'heliograph[ray]'")
 
-from heliograph.engines.executor import AttemptKey  # noqa: E402
+from heliograph.engines.attempts.executor import AttemptKey  # noqa: E402
 from heliograph.engines.ray.order import NAMESPACE, Address  # noqa: E402
 from heliograph.engines.ray.sayings import Sayings  # noqa: E402
 from heliograph.records.report import Report  # noqa: E402

@@ -23,7 +23,7 @@ from heliograph.storage.entries import (
     RunChanges,
     Submission,
 )
-from heliograph.storage.journal import Batch, Committed, Journal
+from heliograph.storage.journal.journal import Batch, Committed, Journal
 from heliograph.storage.liveness import LEASE_SECONDS, this_process
 from heliograph.storage.location import locate
 from heliograph.storage.store import Store

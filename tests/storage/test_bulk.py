@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import bindparam, insert, update
 
-from heliograph.storage import schema
-from heliograph.storage.bulk import LEAST
-from heliograph.storage.compiling import Prepared
-from heliograph.storage.composing import replacing
+from heliograph.storage.statements.bulk import LEAST
+from heliograph.storage.statements.compiling import Prepared
+from heliograph.storage.statements.composing import replacing
+from heliograph.storage.tables import schema
 from tests.storage.opened import Opened
 
 AWKWARD: list[dict[str, Any]] = [

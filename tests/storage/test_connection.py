@@ -9,11 +9,11 @@ import psutil
 import pytest
 from sqlalchemy import delete, insert, select, text
 
-from heliograph.storage import schema
-from heliograph.storage.connection import Connection
-from heliograph.storage.database import Database
+from heliograph.storage.databases.database import Database
 from heliograph.storage.location import locate
-from heliograph.storage.rendered import statements
+from heliograph.storage.statements.connection import Connection
+from heliograph.storage.statements.rendered import statements
+from heliograph.storage.tables import schema
 from tests.storage.opened import Opened
 
 COUNTS = schema.workflow_counts

@@ -16,8 +16,8 @@ import pytest
 from heliograph import workflow
 from heliograph.cli.app import run
 from heliograph.storage.location import locate
-from heliograph.storage.saving import save
 from heliograph.storage.store import Store
+from heliograph.storage.upkeep.saving import save
 from tests import postgresql, scripts
 from tests.conditions import until
 from tests.gates import Gate, Ledger

@@ -17,9 +17,9 @@ from heliograph.graph.plan import make_plan
 from heliograph.records.status import RunReason, TaskStatus, WorkflowStatus
 from heliograph.search.expressions import Name
 from heliograph.search.fields import asked
-from heliograph.storage import counts
 from heliograph.storage.entries import Accepted, Claim, Ending, RunChanges, Submission
-from heliograph.storage.journal import Batch
+from heliograph.storage.journal import counts
+from heliograph.storage.journal.journal import Batch
 from heliograph.storage.liveness import LEASE_SECONDS
 from tests.invariants import check_store
 from tests.storage.opened import NOBODY, Opened, chain, opened

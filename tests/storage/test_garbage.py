@@ -16,11 +16,11 @@ from heliograph.cli.app import run
 from heliograph.graph.node import Inputs
 from heliograph.graph.plan import make_plan
 from heliograph.records.status import WorkflowStatus
-from heliograph.storage.arguments import STAGED_SECONDS
 from heliograph.storage.entries import Submission, Unstored
-from heliograph.storage.garbage import LEAST_AGE
-from heliograph.storage.journal import Batch
+from heliograph.storage.journal.journal import Batch
 from heliograph.storage.location import locate
+from heliograph.storage.upkeep.garbage import LEAST_AGE
+from heliograph.storage.values.arguments import STAGED_SECONDS
 from tests.conditions import until
 from tests.gates import Gate
 from tests.invariants import check_store, connect

@@ -10,7 +10,7 @@ from heliograph.errors import StorageError, WorkflowStillActiveError
 from heliograph.records.attempt import Phases
 from heliograph.records.status import AttemptStatus, TaskStatus, WorkflowStatus
 from heliograph.storage.entries import Accepted, AttemptEntry, Ending, Refused, RunChanges
-from heliograph.storage.journal import Batch
+from heliograph.storage.journal.journal import Batch
 from heliograph.storage.liveness import LEASE_SECONDS
 from tests.invariants import connect
 from tests.storage.opened import Opened, value

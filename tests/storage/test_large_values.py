@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from heliograph import workflow
-from heliograph.storage.writing import INLINE_LIMIT
+from heliograph.storage.values.writing import INLINE_LIMIT
 from tests.gates import Ledger
 from tests.invariants import check_store, connect
 from tests.tasks import give

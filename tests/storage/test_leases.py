@@ -10,7 +10,7 @@ import pytest
 
 from heliograph.records.status import RunReason, TaskStatus, WorkflowStatus
 from heliograph.storage.entries import Accepted, Claim, Refused, RunChanges
-from heliograph.storage.journal import Batch
+from heliograph.storage.journal.journal import Batch
 from heliograph.storage.liveness import LEASE_SECONDS, Presence, derived_status, this_process
 from tests.storage.opened import NOBODY, Opened
 

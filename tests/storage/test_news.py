@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
-from heliograph.storage.news import News, Word
+from heliograph.storage.databases.news import News, Word
 from tests.conditions import DEADLINE, until
 from tests.postgresql import plain
 from tests.storage.opened import Opened, opened

@@ -12,9 +12,9 @@ import pytest
 from s3fs import S3FileSystem
 
 from heliograph import workflow
-from heliograph.storage.garbage import LEAST_AGE
 from heliograph.storage.location import locate
 from heliograph.storage.store import Store
+from heliograph.storage.upkeep.garbage import LEAST_AGE
 from tests import s3
 from tests.invariants import check_store
 

@@ -25,12 +25,12 @@ from heliograph.records.event import SendOrder
 from heliograph.records.status import WorkflowStatus
 from heliograph.search.fields import FieldAsked, FieldKind
 from heliograph.search.language import read
-from heliograph.storage import database
+from heliograph.storage.databases import database
+from heliograph.storage.databases.postgresql import PostgreSQL
 from heliograph.storage.entries import Accepted, Claim, Refused, Submission
-from heliograph.storage.journal import Batch
+from heliograph.storage.journal.journal import Batch
 from heliograph.storage.liveness import LEASE_SECONDS
 from heliograph.storage.location import locate
-from heliograph.storage.postgresql import PostgreSQL
 from heliograph.storage.searching.places import Order
 from tests import scripts
 from tests.conditions import until
@@ -640,7 +640,7 @@ def test_a_server_that_may_only_be_read(server: Server, tmp_path: Path) -> None:
 
 
 def test_a_server_that_is_too_old(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("heliograph.storage.postgresql._OLDEST", 99)
+    monkeypatch.setattr("heliograph.storage.databases.postgresql._OLDEST", 99)
     assert re.search(r"is PostgreSQL 1[678]: heliograph needs 99 or newer", refused(url))
 
 

@@ -15,10 +15,11 @@ import pytest
 from heliograph.graph.node import Inputs
 from heliograph.graph.plan import make_plan
 from heliograph.records.status import WorkflowStatus
-from heliograph.storage import postgresql_transaction, rendered
+from heliograph.storage.databases import postgresql_transaction
+from heliograph.storage.databases.postgresql_transaction import TerseConnection
 from heliograph.storage.entries import Accepted, Refused, Submission
-from heliograph.storage.journal import Batch
-from heliograph.storage.postgresql_transaction import TerseConnection
+from heliograph.storage.journal.journal import Batch
+from heliograph.storage.statements import rendered
 from tests.postgresql import Server, plain
 from tests.storage.opened import NOBODY, Opened, chain, opened
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from heliograph.storage import rendered, rendering
+from heliograph.storage import rendering
+from heliograph.storage.statements import rendered
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

@@ -10,7 +10,7 @@ import pytest
 from s3fs import S3FileSystem
 
 from heliograph import workflow
-from heliograph.storage.values import ValueStore
+from heliograph.storage.values.value_store import ValueStore
 from tests import s3
 from tests.gates import Ledger
 from tests.invariants import check_store
@@ -221,7 +221,7 @@ def test_without_the_extra_the_error_names_it(tmp_path: Path) -> None:
     code = """if True:
         import sys
         sys.modules["s3fs"] = None
-        from heliograph.storage.values import ValueStore
+        from heliograph.storage.values.value_store import ValueStore
         try:
             ValueStore("s3://anywhere").put(b"data", "1")
         except Exception as error:

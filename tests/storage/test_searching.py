@@ -11,10 +11,10 @@ from heliograph.records.status import WorkflowStatus
 from heliograph.search.expressions import Condition
 from heliograph.search.fields import FieldAsked, FieldKind
 from heliograph.search.language import read
-from heliograph.storage.compiling import compiled
-from heliograph.storage.labels import Labels
+from heliograph.storage.journal.labels import Labels
 from heliograph.storage.searching.places import Order
-from heliograph.storage.statement import Statement
+from heliograph.storage.statements.compiling import compiled
+from heliograph.storage.statements.statement import Statement
 from heliograph.workflow import field
 from tests.storage.opened import Opened
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from heliograph import workflow
-from heliograph.storage.views import VIEWS
+from heliograph.storage.versions.views import VIEWS
 from tests import postgresql
 
 

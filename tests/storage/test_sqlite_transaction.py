@@ -15,10 +15,10 @@ import pytest
 from heliograph.graph.node import Inputs
 from heliograph.graph.plan import make_plan
 from heliograph.records.status import WorkflowStatus
-from heliograph.storage.backend import NotAsHopedError
+from heliograph.storage.databases.backend import NotAsHopedError
+from heliograph.storage.databases.sqlite_transaction import MISSED, Gathered, ProgrammedConnection
 from heliograph.storage.entries import Accepted, Refused, Submission
-from heliograph.storage.journal import Batch, Journal
-from heliograph.storage.sqlite_transaction import MISSED, Gathered, ProgrammedConnection
+from heliograph.storage.journal.journal import Batch, Journal
 from tests.storage.opened import NOBODY, Opened, chain, opened
 
 FOREVER = float("inf")

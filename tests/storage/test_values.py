@@ -15,8 +15,8 @@ import pytest
 from heliograph.errors import NotPicklableError, StorageCorruptError, StorageError
 from heliograph.graph.pickling import dump, load
 from heliograph.records.attempt import StoredValue
-from heliograph.storage.values import ValueStore
-from heliograph.storage.writing import INLINE_LIMIT
+from heliograph.storage.values.value_store import ValueStore
+from heliograph.storage.values.writing import INLINE_LIMIT
 from tests.scripts import run
 
 
@@ -203,7 +203,7 @@ def test_a_large_array_is_never_copied(tmp_path: Path, flat: bool) -> None:
         import resource, sys
         import numpy
         from heliograph.graph.pickling import dump, load
-        from heliograph.storage.values import ValueStore
+        from heliograph.storage.values.value_store import ValueStore
 
         def peak():
             return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

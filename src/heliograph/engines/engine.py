@@ -6,12 +6,12 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from heliograph.engines.executor import Deliver, Executor
-from heliograph.engines.loop import Loop
+from heliograph.engines.attempts.executor import Deliver, Executor
+from heliograph.engines.loop.loop import Loop
+from heliograph.engines.loop.takeover import MOST_DEATHS, Appetite, TakeOver, default_own
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.provenance import provenance
 from heliograph.engines.settings import EngineSettings
-from heliograph.engines.takeover import MOST_DEATHS, Appetite, TakeOver, default_own
 from heliograph.graph.plan import Plan
 from heliograph.records.context import running
 from heliograph.records.status import WorkflowStatus

@@ -15,8 +15,8 @@ from heliograph.errors import EventNotAwaitedError, WorkflowNotFoundError
 from heliograph.graph.frozen import record
 from heliograph.graph.identifiers import check_identifier
 from heliograph.records.event import EventState, SendOrder, SentEvent
+from heliograph.storage.databases.news import Ear, Word
 from heliograph.storage.location import Location
-from heliograph.storage.news import Ear, Word
 from heliograph.storage.store import Store
 
 _SETTLED: Final = {EventState.CHECKPOINTED: "checkpointed", EventState.KEPT: "kept"}

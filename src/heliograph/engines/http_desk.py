@@ -16,8 +16,8 @@ from heliograph.engines import place
 from heliograph.engines.store_thread import POLL_SECONDS, StoreThread
 from heliograph.errors import WorkflowError
 from heliograph.records.event import Handed, Waiting
+from heliograph.storage.databases.news import Word
 from heliograph.storage.location import Location
-from heliograph.storage.news import Word
 
 _MOST_AT_ONCE: Final = 1_000  # in one transaction, so that a flood lets others write in between
 

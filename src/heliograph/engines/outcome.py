@@ -7,9 +7,9 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from typing import Any
 
+from heliograph.engines.attempts.failures import notes_of, text_of
 from heliograph.engines.callbacks import call_soon
 from heliograph.engines.compensation import compensated
-from heliograph.engines.failures import notes_of, text_of
 from heliograph.errors import (
     RemoteError,
     StorageCorruptError,
@@ -24,9 +24,9 @@ from heliograph.graph.pickling import load, loads
 from heliograph.records import type_names
 from heliograph.records.attempt import Failure, StoredValue
 from heliograph.records.status import WorkflowStatus
-from heliograph.storage.checkpoints import StoredError
 from heliograph.storage.liveness import LEASE_SECONDS
-from heliograph.storage.values import ValueStore
+from heliograph.storage.questions.checkpoints import StoredError
+from heliograph.storage.values.value_store import ValueStore
 
 
 class FailedBeforeError(WorkflowExecutionError, ValueError):

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from heliograph.engines import place
 from heliograph.engines.dags import needs_ray, uses_ray
 from heliograph.engines.engine import Engine, submission
-from heliograph.engines.entrance import NothingToResumeError, way_out
 from heliograph.engines.event_sender import EventSender
+from heliograph.engines.loop.entrance import NothingToResumeError, way_out
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.settings import Settings
 from heliograph.engines.waiting import Waiting, found, workflow_output_now

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
+from heliograph.storage.databases.news import Ear, Word
 from heliograph.storage.location import Location
-from heliograph.storage.news import Ear, Word
 from heliograph.storage.store import Store
 
 T = TypeVar("T")

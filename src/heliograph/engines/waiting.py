@@ -21,7 +21,7 @@ from heliograph.graph.identifiers import check_identifier
 from heliograph.records.attempt import StoredValue
 from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
-from heliograph.storage.news import Ear, Word
+from heliograph.storage.databases.news import Ear, Word
 from heliograph.storage.store import Store
 
 POLL_SECONDS: Final = 0.05

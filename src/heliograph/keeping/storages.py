@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from heliograph.errors import StorageError
 
 if TYPE_CHECKING:
-    from heliograph.storage.copying import Copied
     from heliograph.storage.location import Location
     from heliograph.storage.store import Store
+    from heliograph.storage.upkeep.copying import Copied
 
 DEFAULT_AGE = 3600.0
 """`collect_garbage` leaves younger files alone, in seconds."""
@@ -46,7 +46,7 @@ def collect_garbage(*, remove: bool = False, older_than: float = DEFAULT_AGE) ->
     """
     from heliograph.engines.settings import checked_seconds
     from heliograph.reading.opened import checked_flag, session
-    from heliograph.storage.garbage import LEAST_AGE
+    from heliograph.storage.upkeep.garbage import LEAST_AGE
 
     checked_flag("remove", remove)
     # Somebody may be about to submit what is younger than the least.
@@ -110,10 +110,10 @@ def upgrade_storage(storage: Place | None = None) -> dict[str, Any]:
         StorageVersionError: it comes from a newer heliograph.
         StorageError: it is in use, or can't be opened.
     """
-    from heliograph.storage import migrations
-    from heliograph.storage.database import Database
-    from heliograph.storage.layout import VERSION
+    from heliograph.storage.databases.database import Database
     from heliograph.storage.location import locate
+    from heliograph.storage.tables.layout import VERSION
+    from heliograph.storage.versions import migrations
 
     database = Database(locate(storage))
     try:

@@ -201,7 +201,7 @@ def sql_views() -> dict[str, dict[str, Any]]:
     >>> workflow.sql_views()["heliograph_tasks"]["columns"]["status"]
     'how it stands'
     """
-    from heliograph.storage.views import VIEWS
+    from heliograph.storage.versions.views import VIEWS
 
     return {
         name: {

@@ -200,7 +200,7 @@ def get_metrics(
 
 def _said(kind: str, workflow_id: str, task_id: str | None, limit: int, after: int | None) -> list[Any]:
     from heliograph.engines.waiting import found
-    from heliograph.storage.layout import SaidKind
+    from heliograph.storage.tables.layout import SaidKind
 
     most, task = checked_limit(limit), checked_task(task_id)
     if after is not None and (isinstance(after, bool) or not isinstance(after, int)):

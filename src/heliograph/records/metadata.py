@@ -134,8 +134,8 @@ def attempt_metadata(record: AttemptRecord, before: AttemptRecord | None = None)
 
 
 def _user_metadata(stored: str) -> dict[str, Any]:
-    # All else was looked at where it was read (`storage.soundness`). Each workflow may have metadata of its
-    # own, and that would parse them twice.
+    # All else was looked at where it was read (`storage.tables.soundness`). Each workflow may have metadata
+    # of its own, and that would parse them twice.
     try:
         given = _json(stored)[0]
     except ValueError:

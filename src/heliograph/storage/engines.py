@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from heliograph.records.status import WorkflowStatus
-from heliograph.storage.connection import Connection
 from heliograph.storage.liveness import Presence, derived_status
-from heliograph.storage.rendered import statements
+from heliograph.storage.statements.connection import Connection
+from heliograph.storage.statements.rendered import statements
 
 _KNOWN: Final = 1_024
 

@@ -1,4 +1,4 @@
-"""Writes `storage.rendered`: what SQLAlchemy makes of the tables, the views and the statements of rooms."""
+"""Writes `storage.statements.rendered`: what SQLAlchemy makes of tables, views and statements."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from heliograph.storage import composed, rendered, schema, views
-from heliograph.storage.compiling import worded
+from heliograph.storage import composed
+from heliograph.storage.statements import rendered
+from heliograph.storage.statements.compiling import worded
+from heliograph.storage.tables import schema
+from heliograph.storage.versions import views
 
 _DIALECTS: Final[dict[str, type[Dialect]]] = {
     "sqlite": SQLiteDialect_pysqlite,
@@ -23,7 +26,7 @@ _DIALECTS: Final[dict[str, type[Dialect]]] = {
 
 
 def texts(kind: str) -> str:
-    """The file of `storage.rendered` for a kind of database."""
+    """The file of `storage.statements.rendered` for a kind of database."""
     dialect = _DIALECTS[kind]()
     schema.say_where(kind)
     whole = {

@@ -31,8 +31,8 @@ from heliograph.records.workflow import (
     WorkflowRecord,
 )
 from heliograph.storage.entries import AttemptEntry
-from heliograph.storage.layout import Role
-from heliograph.storage.soundness import UnsoundError
+from heliograph.storage.tables.layout import Role
+from heliograph.storage.tables.soundness import UnsoundError
 
 if TYPE_CHECKING:
     from heliograph.storage.engines import Engines

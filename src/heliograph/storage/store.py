@@ -16,31 +16,31 @@ from heliograph.errors import StorageError
 from heliograph.graph.plan import Plan
 from heliograph.records.attempt import Failure, StoredValue
 from heliograph.records.workflow import Owner, WorkflowRecord
-from heliograph.storage import migrations
-from heliograph.storage.arguments import place_arguments
-from heliograph.storage.checkpoints import Checkpoints
-from heliograph.storage.database import Database
+from heliograph.storage.databases.database import Database
+from heliograph.storage.databases.news import News
 from heliograph.storage.entries import Submission
-from heliograph.storage.journal import Journal
+from heliograph.storage.journal.journal import Journal
 from heliograph.storage.location import Location
-from heliograph.storage.news import News
-from heliograph.storage.own_part import values_url
-from heliograph.storage.values import ValueStore
+from heliograph.storage.questions.checkpoints import Checkpoints
+from heliograph.storage.upkeep.own_part import values_url
+from heliograph.storage.values.arguments import place_arguments
+from heliograph.storage.values.value_store import ValueStore
+from heliograph.storage.versions import migrations
 
 if TYPE_CHECKING:
-    from heliograph.storage.checking import Checked
-    from heliograph.storage.copying import Copied, Told
-    from heliograph.storage.durations import Durations
-    from heliograph.storage.function_runs import FunctionRuns
-    from heliograph.storage.garbage import Collected
-    from heliograph.storage.handover import Handover
-    from heliograph.storage.health import Health
-    from heliograph.storage.mailbox import Mailbox
-    from heliograph.storage.queries import Queries
+    from heliograph.storage.questions.durations import Durations
+    from heliograph.storage.questions.function_runs import FunctionRuns
+    from heliograph.storage.questions.queries import Queries
+    from heliograph.storage.questions.sql import SQLReader
+    from heliograph.storage.questions.traces import Traces
+    from heliograph.storage.questions.watching import Watching
+    from heliograph.storage.requests.handover import Handover
+    from heliograph.storage.requests.mailbox import Mailbox
     from heliograph.storage.searching.search import Search
-    from heliograph.storage.sql import SQLReader
-    from heliograph.storage.traces import Traces
-    from heliograph.storage.watching import Watching
+    from heliograph.storage.upkeep.checking import Checked
+    from heliograph.storage.upkeep.copying import Copied, Told
+    from heliograph.storage.upkeep.garbage import Collected
+    from heliograph.storage.upkeep.health import Health
 
 T = TypeVar("T")
 
@@ -80,49 +80,49 @@ class Store:
     @cached_property
     def queries(self) -> Queries:
         """What people ask."""
-        from heliograph.storage.queries import Queries
+        from heliograph.storage.questions.queries import Queries
 
         return Queries(self._database, self.lease_clock)
 
     @cached_property
     def handover(self) -> Handover:
         """Workflows that no engine has."""
-        from heliograph.storage.handover import Handover
+        from heliograph.storage.requests.handover import Handover
 
         return Handover(self._database, self.clock, self.lease_clock)
 
     @cached_property
     def mailbox(self) -> Mailbox:
         """Events sent over HTTP."""
-        from heliograph.storage.mailbox import Mailbox
+        from heliograph.storage.requests.mailbox import Mailbox
 
         return Mailbox(self._database, self.clock, self.lease_clock)
 
     @cached_property
     def traces(self) -> Traces:
         """All that happened in a workflow at once."""
-        from heliograph.storage.traces import Traces
+        from heliograph.storage.questions.traces import Traces
 
         return Traces(self._database, self.queries, self.clock)
 
     @cached_property
     def durations(self) -> Durations:
         """How long tasks of a function take."""
-        from heliograph.storage.durations import Durations
+        from heliograph.storage.questions.durations import Durations
 
         return Durations(self._database)
 
     @cached_property
     def function_runs(self) -> FunctionRuns:
         """How a function's attempts went, by workflow."""
-        from heliograph.storage.function_runs import FunctionRuns
+        from heliograph.storage.questions.function_runs import FunctionRuns
 
         return FunctionRuns(self._database)
 
     @cached_property
     def sql(self) -> SQLReader:
         """Questions in SQL."""
-        from heliograph.storage.sql import SQLReader
+        from heliograph.storage.questions.sql import SQLReader
 
         return SQLReader(self._database)
 
@@ -136,7 +136,7 @@ class Store:
     @cached_property
     def watching(self) -> Watching:
         """What changes, and what tasks say."""
-        from heliograph.storage.watching import Watching
+        from heliograph.storage.questions.watching import Watching
 
         return Watching(self._database)
 
@@ -161,25 +161,25 @@ class Store:
 
     def cancel(self, workflow: WorkflowRecord) -> bool:
         """As `control.cancel`."""
-        from heliograph.storage import control
+        from heliograph.storage.requests import control
 
         return self._database.again(lambda: control.cancel(self._database, workflow, self.clock))
 
     def give_up(self, key: int, run: int, failure: Failure) -> bool:
         """As `control.give_up`."""
-        from heliograph.storage import control
+        from heliograph.storage.requests import control
 
         return self._database.again(lambda: control.give_up(self._database, key, run, failure, self.clock))
 
     def forget(self, workflow: WorkflowRecord) -> None:
         """As `control.forget`."""
-        from heliograph.storage import control
+        from heliograph.storage.requests import control
 
         control.forget(self._database, self.values, workflow)
 
     def health(self) -> Health:
         """As `health.examine`."""
-        from heliograph.storage.health import examine
+        from heliograph.storage.upkeep.health import examine
 
         return examine(self._database, self.lease_clock())
 
@@ -190,19 +190,19 @@ class Store:
 
     def collect_garbage(self, age: float, remove: bool) -> Collected:
         """As `garbage.Collector`."""
-        from heliograph.storage.garbage import Collector
+        from heliograph.storage.upkeep.garbage import Collector
 
         return Collector(self._database, self.values, self.clock, age, remove).collect()
 
     def check_values(self, forget: bool, told: Told) -> Checked:
         """As `checking.check`."""
-        from heliograph.storage.checking import check
+        from heliograph.storage.upkeep.checking import check
 
         return check(self._database, self.values, forget, told)
 
     def copy_to(self, other: Store, told: Told) -> Copied:
         """As `copying.copy`."""
-        from heliograph.storage.copying import copy
+        from heliograph.storage.upkeep.copying import copy
 
         return copy((self._database, self.values), (other._database, other.values), told)
 
@@ -212,7 +212,7 @@ class Store:
         Raises:
             StorageError: there is something already, or it can't be written.
         """
-        from heliograph.storage.copying import save_storage
+        from heliograph.storage.upkeep.copying import save_storage
 
         return save_storage(self._database, self.values, location, told)
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Collection
 from typing import Final
 
+from heliograph.engines.attempts.executor import GRACE_SECONDS, AttemptKey, Deliver, Running, Said, those_of
 from heliograph.engines.embedded.deaths import died, ended, never_ran
 from heliograph.engines.embedded.handle import Attempt, WorkerProcess
 from heliograph.engines.embedded.protocol import (
@@ -26,7 +27,6 @@ from heliograph.engines.embedded.protocol import (
     unpack_tickets,
 )
 from heliograph.engines.embedded.wire import watch
-from heliograph.engines.executor import GRACE_SECONDS, AttemptKey, Deliver, Running, Said, those_of
 
 START_FAILURES: Final = 3
 """After so many workers in a row that did not get to work, what waits for one fails."""

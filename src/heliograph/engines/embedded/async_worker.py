@@ -15,6 +15,7 @@ import socket
 import sys
 import threading
 
+from heliograph.engines.attempts.executor import Payload, Receipt
 from heliograph.engines.embedded.coroutines import Coroutines, end
 from heliograph.engines.embedded.lifeline import die_with
 from heliograph.engines.embedded.protocol import (
@@ -28,7 +29,6 @@ from heliograph.engines.embedded.protocol import (
 )
 from heliograph.engines.embedded.wire import Wire
 from heliograph.engines.embedded.worker import flush_streams
-from heliograph.engines.executor import Payload, Receipt
 from heliograph.records.attempt import Worker
 from heliograph.records.report import Report
 

@@ -18,8 +18,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 
-from heliograph.engines.attempt import Functions, run_attempt_async
-from heliograph.engines.executor import (
+from heliograph.engines.attempts.attempt import Functions, run_attempt_async
+from heliograph.engines.attempts.executor import (
     GRACE_SECONDS,
     AttemptKey,
     Deliver,

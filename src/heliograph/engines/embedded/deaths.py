@@ -7,9 +7,9 @@ import signal
 import time
 from typing import Final
 
-from heliograph.engines import receipts
+from heliograph.engines.attempts import receipts
+from heliograph.engines.attempts.executor import Receipt
 from heliograph.engines.embedded.handle import Attempt
-from heliograph.engines.executor import Receipt
 from heliograph.errors import WorkerDiedError
 from heliograph.records.attempt import Phases, Resources, Worker
 

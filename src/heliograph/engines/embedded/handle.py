@@ -13,10 +13,10 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
+from heliograph.engines.attempts.executor import AttemptKey, Work
 from heliograph.engines.embedded.lifeline import can_be_read
 from heliograph.engines.embedded.protocol import TICKETS, Setup, pack_order
 from heliograph.engines.embedded.wire import Wire
-from heliograph.engines.executor import AttemptKey, Work
 from heliograph.records.attempt import Worker
 from heliograph.storage.location import VARIABLE
 

@@ -19,13 +19,13 @@ from collections.abc import Collection
 from functools import partial
 from typing import Final
 
+from heliograph.engines.attempts.executor import AttemptKey, Deliver, Running, Said, Work
 from heliograph.engines.embedded.async_lane import AsyncLane
 from heliograph.engines.embedded.deaths import died, ended, never_ran
 from heliograph.engines.embedded.handle import Attempt, WorkerHandle
 from heliograph.engines.embedded.lines import Lines
 from heliograph.engines.embedded.protocol import READY, unpack_answer, unpack_report
 from heliograph.engines.embedded.wire import watch
-from heliograph.engines.executor import AttemptKey, Deliver, Running, Said, Work
 from heliograph.engines.lookout import Lookout
 
 CLOSE_SECONDS: Final = 0.5

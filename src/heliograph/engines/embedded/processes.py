@@ -6,8 +6,8 @@ import os
 import threading
 from collections.abc import Collection, Iterable
 
+from heliograph.engines.attempts.executor import AttemptKey, Deliver, Running, Work, most_for
 from heliograph.engines.embedded.pool import Pool
-from heliograph.engines.executor import AttemptKey, Deliver, Running, Work, most_for
 
 
 class ProcessExecutor:

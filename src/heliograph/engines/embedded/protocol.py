@@ -24,8 +24,8 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from heliograph.engines.executor import AttemptKey, Payload, Receipt, Work
-from heliograph.engines.packing import plain_receipt, plain_work, receipt_of, work_of
+from heliograph.engines.attempts.executor import AttemptKey, Payload, Receipt, Work
+from heliograph.engines.attempts.packing import plain_receipt, plain_work, receipt_of, work_of
 from heliograph.graph.frozen import record
 from heliograph.records.attempt import Worker
 from heliograph.records.report import Line, Point, Progress, Report

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from heliograph.engines.attempt import Functions, run_attempt
+from heliograph.engines.attempts.attempt import Functions, run_attempt
+from heliograph.engines.attempts.executor import AttemptKey, Deliver, Running, Said, Work, most_for, those_of
 from heliograph.engines.compensation import Place, hold
-from heliograph.engines.executor import AttemptKey, Deliver, Running, Said, Work, most_for, those_of
 from heliograph.records.attempt import Worker
 from heliograph.records.report import Report
 

@@ -17,11 +17,11 @@ import time
 from functools import partial
 from typing import Final
 
-from heliograph.engines.attempt import Functions, run_attempt
+from heliograph.engines.attempts.attempt import Functions, run_attempt
+from heliograph.engines.attempts.executor import Payload
 from heliograph.engines.embedded.lifeline import die_with
 from heliograph.engines.embedded.protocol import READY, Setup, pack_answer, pack_report, unpack_order
 from heliograph.engines.embedded.wire import LENGTH, message_at
-from heliograph.engines.executor import Payload
 from heliograph.engines.lookout import Lookout
 from heliograph.records.attempt import Worker
 from heliograph.records.report import Report

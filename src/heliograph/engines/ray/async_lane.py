@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import ray
 
-from heliograph.engines.attempt import Functions, Traffic, run_attempt_async
-from heliograph.engines.executor import GRACE_SECONDS, AttemptKey, Deliver, Running, Work, those_of
+from heliograph.engines.attempts.attempt import Functions, Traffic, run_attempt_async
+from heliograph.engines.attempts.executor import GRACE_SECONDS, AttemptKey, Deliver, Running, Work, those_of
 from heliograph.engines.ray.losses import lost
 from heliograph.engines.ray.order import (
     NAMESPACE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from heliograph.engines.executor import Receipt, Work
+from heliograph.engines.attempts.executor import Receipt, Work
 
 SHORT_SECONDS: Final = 0.005
 """An attempt that takes at most so long is short."""

@@ -20,8 +20,8 @@ import psutil
 import ray
 
 from heliograph.engines import place, waiting
-from heliograph.engines.executor import AttemptKey, Deliver
-from heliograph.engines.loop import Loop
+from heliograph.engines.attempts.executor import AttemptKey, Deliver
+from heliograph.engines.loop.loop import Loop
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.ray import convert, internals
 from heliograph.engines.ray.exceptions import on_ray

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ray.exceptions import RaySystemError, RayTaskError
 
-from heliograph.engines.failures import failure_of, notes_of
+from heliograph.engines.attempts.failures import failure_of, notes_of
 from heliograph.engines.outcome import FailedBeforeError, caused, rebuilt
 from heliograph.errors import WorkflowExecutionError
 

@@ -23,7 +23,7 @@ from ray.exceptions import (
     TaskCancelledError,
 )
 
-from heliograph.engines.executor import AttemptKey, Deliver, Receipt, Running, Said, Work
+from heliograph.engines.attempts.executor import AttemptKey, Deliver, Receipt, Running, Said, Work
 from heliograph.engines.ray import task_options, worker
 from heliograph.engines.ray.asking import Ask
 from heliograph.engines.ray.async_lane import AsyncLane

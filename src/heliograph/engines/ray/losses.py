@@ -13,8 +13,8 @@ from ray.exceptions import (
     TaskUnschedulableError,
 )
 
-from heliograph.engines import receipts
-from heliograph.engines.executor import Receipt, Running, Work
+from heliograph.engines.attempts import receipts
+from heliograph.engines.attempts.executor import Receipt, Running, Work
 from heliograph.errors import WorkerDiedError, WorkflowError, WorkflowTaskNotRecoverableError
 from heliograph.records.attempt import Phases
 

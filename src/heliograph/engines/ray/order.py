@@ -12,8 +12,8 @@ from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
-from heliograph.engines.executor import AttemptKey, Payload, Receipt, Work
-from heliograph.engines.packing import Plain, plain_receipt, plain_work, receipt_of, work_of
+from heliograph.engines.attempts.executor import AttemptKey, Payload, Receipt, Work
+from heliograph.engines.attempts.packing import Plain, plain_receipt, plain_work, receipt_of, work_of
 from heliograph.engines.ray.line import Place
 from heliograph.graph.function import Function
 from heliograph.graph.options import TaskOptions

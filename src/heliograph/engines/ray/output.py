@@ -9,7 +9,7 @@ from ray.exceptions import ObjectLostError
 
 from heliograph.engines.outcome import load_value
 from heliograph.records.attempt import StoredValue
-from heliograph.storage.values import ValueStore
+from heliograph.storage.values.value_store import ValueStore
 
 
 class Output:

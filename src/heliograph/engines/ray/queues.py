@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from heliograph.engines.executor import AttemptKey, Running, Work
+from heliograph.engines.attempts.executor import AttemptKey, Running, Work
 from heliograph.engines.ray import task_options
 from heliograph.engines.ray.asking import Ask
 from heliograph.engines.ray.batching import BATCH_SECONDS, MOST, Durations

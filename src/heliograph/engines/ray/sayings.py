@@ -6,7 +6,7 @@ from typing import Any
 
 import ray
 
-from heliograph.engines.executor import AttemptKey
+from heliograph.engines.attempts.executor import AttemptKey
 from heliograph.engines.ray.order import NAMESPACE, Address
 from heliograph.records.report import Report
 

@@ -19,9 +19,9 @@ from typing import Any, Final
 import ray
 
 from heliograph.engines import place
-from heliograph.engines.attempt import Functions, Traffic, run_attempt
+from heliograph.engines.attempts.attempt import Functions, Traffic, run_attempt
+from heliograph.engines.attempts.executor import AttemptKey, Receipt, Work
 from heliograph.engines.embedded.worker import flush_streams
-from heliograph.engines.executor import AttemptKey, Receipt, Work
 from heliograph.engines.ray import convert, internals
 from heliograph.engines.ray.line import Line
 from heliograph.engines.ray.order import (

@@ -1,11 +1,11 @@
-"""What `storage.changelog` says."""
+"""What `storage.journal.changelog` says."""
 
 from __future__ import annotations
 
 from sqlalchemy import Dialect, bindparam, func, insert, literal_column, select
 
-from heliograph.storage import schema
-from heliograph.storage.composing import Composed
+from heliograph.storage.statements.composing import Composed
+from heliograph.storage.tables import schema
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

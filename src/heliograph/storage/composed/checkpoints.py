@@ -1,4 +1,4 @@
-"""What `storage.checkpoints` says."""
+"""What `storage.questions.checkpoints` says."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import operator
 from sqlalchemy import BindParameter, Dialect, bindparam, func, select
 
 from heliograph.records.status import ACTIVE
-from heliograph.storage import schema
-from heliograph.storage.composing import Composed, among, constant, constants
-from heliograph.storage.layout import Role
+from heliograph.storage.statements.composing import Composed, among, constant, constants
+from heliograph.storage.tables import schema
+from heliograph.storage.tables.layout import Role
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

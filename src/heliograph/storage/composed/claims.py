@@ -1,14 +1,14 @@
-"""What `storage.claims` says."""
+"""What `storage.journal.claims` says."""
 
 from __future__ import annotations
 
 from sqlalchemy import BindParameter, Dialect, bindparam, exists, func, insert, select, update
 
 from heliograph.records.status import ACTIVE, AttemptStatus, TaskStatus, WorkflowStatus
-from heliograph.storage import schema
-from heliograph.storage.composing import Composed, constant, constants
-from heliograph.storage.layout import Role
-from heliograph.storage.owners import OWNER_COLUMNS, with_owner
+from heliograph.storage.statements.composing import Composed, constant, constants
+from heliograph.storage.statements.owners import OWNER_COLUMNS, with_owner
+from heliograph.storage.tables import schema
+from heliograph.storage.tables.layout import Role
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

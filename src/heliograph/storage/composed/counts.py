@@ -1,13 +1,13 @@
-"""What `storage.counts` says."""
+"""What `storage.journal.counts` says."""
 
 from __future__ import annotations
 
 from sqlalchemy import Dialect, delete, func, insert, literal_column, select
 
 from heliograph.records.status import ACTIVE
-from heliograph.storage import schema
-from heliograph.storage.composing import Composed, constants, inserting
-from heliograph.storage.owners import PRESENCE_COLUMNS, with_owner
+from heliograph.storage.statements.composing import Composed, constants, inserting
+from heliograph.storage.statements.owners import PRESENCE_COLUMNS, with_owner
+from heliograph.storage.tables import schema
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

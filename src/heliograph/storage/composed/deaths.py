@@ -1,12 +1,12 @@
-"""What `storage.deaths` says."""
+"""What `storage.journal.deaths` says."""
 
 from __future__ import annotations
 
 from sqlalchemy import BindParameter, Dialect, bindparam, func, select
 
 from heliograph.records.status import AttemptStatus, TaskStatus
-from heliograph.storage import schema
-from heliograph.storage.composing import Composed, constant, constants
+from heliograph.storage.statements.composing import Composed, constant, constants
+from heliograph.storage.tables import schema
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

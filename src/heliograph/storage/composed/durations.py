@@ -1,13 +1,13 @@
-"""What `storage.durations` says."""
+"""What `storage.questions.durations` says."""
 
 from __future__ import annotations
 
 from sqlalchemy import BindParameter, Dialect, bindparam, literal_column, select
 
 from heliograph.records.status import AttemptStatus
-from heliograph.storage import schema
-from heliograph.storage.composing import Composed, constant
-from heliograph.storage.durations import EACH, LOOKED_AT
+from heliograph.storage.questions.durations import EACH, LOOKED_AT
+from heliograph.storage.statements.composing import Composed, constant
+from heliograph.storage.tables import schema
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

@@ -1,13 +1,13 @@
-"""What `storage.function_runs` says."""
+"""What `storage.questions.function_runs` says."""
 
 from __future__ import annotations
 
 from sqlalchemy import BindParameter, Dialect, bindparam, literal_column, select
 
-from heliograph.storage import schema
 from heliograph.storage.composed.queries import limited
-from heliograph.storage.composing import Composed
-from heliograph.storage.function_runs import EACH
+from heliograph.storage.questions.function_runs import EACH
+from heliograph.storage.statements.composing import Composed
+from heliograph.storage.tables import schema
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

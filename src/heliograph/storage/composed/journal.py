@@ -1,13 +1,13 @@
-"""What `storage.journal` says."""
+"""What `storage.journal.journal` says."""
 
 from __future__ import annotations
 
 from sqlalchemy import Dialect, and_, bindparam, delete, select, update
 
 from heliograph.records.status import ACTIVE
-from heliograph.storage import schema
-from heliograph.storage.composing import Composed, among, constant, constants, inserting, replacing
-from heliograph.storage.layout import Role
+from heliograph.storage.statements.composing import Composed, among, constant, constants, inserting, replacing
+from heliograph.storage.tables import schema
+from heliograph.storage.tables.layout import Role
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

@@ -1,11 +1,11 @@
-"""What `storage.labels` says."""
+"""What `storage.journal.labels` says."""
 
 from __future__ import annotations
 
 from sqlalchemy import Dialect, bindparam, delete, insert
 
-from heliograph.storage import schema
-from heliograph.storage.composing import Composed
+from heliograph.storage.statements.composing import Composed
+from heliograph.storage.tables import schema
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

@@ -1,4 +1,4 @@
-"""What `storage.mailbox` says."""
+"""What `storage.requests.mailbox` says."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from sqlalchemy import (
 
 from heliograph.records.event import EventState
 from heliograph.records.status import ACTIVE, TASK_OVER, TaskStatus
-from heliograph.storage import schema
-from heliograph.storage.composing import Composed, among, constant, constants, replacing
-from heliograph.storage.owners import OWNER_COLUMNS, with_owner
+from heliograph.storage.statements.composing import Composed, among, constant, constants, replacing
+from heliograph.storage.statements.owners import OWNER_COLUMNS, with_owner
+from heliograph.storage.tables import schema
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

@@ -1,11 +1,11 @@
-"""What `storage.names` says."""
+"""What `storage.journal.names` says."""
 
 from __future__ import annotations
 
 from sqlalchemy import BindParameter, Dialect, bindparam, func, or_, select
 
-from heliograph.storage import schema
-from heliograph.storage.composing import Composed
+from heliograph.storage.statements.composing import Composed
+from heliograph.storage.tables import schema
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

@@ -1,4 +1,4 @@
-"""What `storage.queries` says."""
+"""What `storage.questions.queries` says."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from sqlalchemy import (
 )
 
 from heliograph.records.status import ACTIVE
-from heliograph.storage import schema
-from heliograph.storage.composing import Composed, among, constants
-from heliograph.storage.owners import OWNER_COLUMNS, lease, with_run
-from heliograph.storage.queries import ENDED
+from heliograph.storage.questions.queries import ENDED
+from heliograph.storage.statements.composing import Composed, among, constants
+from heliograph.storage.statements.owners import OWNER_COLUMNS, lease, with_run
+from heliograph.storage.tables import schema
 
 _FAILED: Final = schema.tasks.alias("failed")
 

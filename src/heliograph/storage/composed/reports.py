@@ -1,11 +1,11 @@
-"""What `storage.reports` says."""
+"""What `storage.journal.reports` says."""
 
 from __future__ import annotations
 
 from sqlalchemy import BindParameter, Dialect, bindparam, func, insert, select, update
 
-from heliograph.storage import schema
-from heliograph.storage.composing import Composed, inserting, replacing
+from heliograph.storage.statements.composing import Composed, inserting, replacing
+from heliograph.storage.tables import schema
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

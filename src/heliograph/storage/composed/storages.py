@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Dialect, insert, select, update
 
-from heliograph.storage import schema
-from heliograph.storage.composing import Composed
+from heliograph.storage.statements.composing import Composed
+from heliograph.storage.tables import schema
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

@@ -1,11 +1,11 @@
-"""What `storage.submissions` says."""
+"""What `storage.journal.submissions` says."""
 
 from __future__ import annotations
 
 from sqlalchemy import Dialect, insert
 
-from heliograph.storage import schema
-from heliograph.storage.composing import Composed, inserting
+from heliograph.storage.statements.composing import Composed, inserting
+from heliograph.storage.tables import schema
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

@@ -1,4 +1,4 @@
-"""What `storage.task_queries` says."""
+"""What `storage.questions.task_queries` says."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from sqlalchemy import BindParameter, ColumnElement, Dialect, and_, bindparam, literal_column, select
 
-from heliograph.storage import schema
 from heliograph.storage.composed.queries import limited
-from heliograph.storage.composing import Composed, constant, pair_among
-from heliograph.storage.layout import Role
-from heliograph.storage.task_queries import INPUTS_TOLD
+from heliograph.storage.questions.task_queries import INPUTS_TOLD
+from heliograph.storage.statements.composing import Composed, constant, pair_among
+from heliograph.storage.tables import schema
+from heliograph.storage.tables.layout import Role
 
 _ALL: Final[ColumnElement[int]] = literal_column(str(2**62))
 

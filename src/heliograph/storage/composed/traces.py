@@ -1,4 +1,4 @@
-"""What `storage.traces` says."""
+"""What `storage.questions.traces` says."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from sqlalchemy import BindParameter, Dialect, Table, bindparam, select
 
 from heliograph.records.trace import FACTS, AttemptColumns, OutputColumns, TaskColumns
 from heliograph.records.workflow import FunctionRecord
-from heliograph.storage import schema
-from heliograph.storage.composing import Composed, constant
-from heliograph.storage.layout import Role
+from heliograph.storage.statements.composing import Composed, constant
+from heliograph.storage.tables import schema
+from heliograph.storage.tables.layout import Role
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

@@ -1,12 +1,12 @@
-"""What `storage.watching` says."""
+"""What `storage.questions.watching` says."""
 
 from __future__ import annotations
 
 from sqlalchemy import BindParameter, Dialect, bindparam, literal_column, select
 
-from heliograph.storage import schema
 from heliograph.storage.composed.queries import limited
-from heliograph.storage.composing import Composed
+from heliograph.storage.statements.composing import Composed
+from heliograph.storage.tables import schema
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from heliograph.records.status import WorkflowStatus
-from heliograph.storage.connection import Connection
 from heliograph.storage.liveness import Presence
-from heliograph.storage.rendered import statements
+from heliograph.storage.statements.connection import Connection
+from heliograph.storage.statements.rendered import statements
 
 
 class ByStatus:

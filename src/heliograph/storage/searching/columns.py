@@ -26,10 +26,10 @@ from sqlalchemy.sql.expression import UnaryExpression
 
 from heliograph.records.status import ACTIVE, LEFT_TASK, TaskStatus, WorkflowStatus
 from heliograph.search.fields import OF_WORKFLOW
-from heliograph.storage import schema
-from heliograph.storage.composing import among_bound, constant, constants
-from heliograph.storage.layout import Role
 from heliograph.storage.searching.kept import filled
+from heliograph.storage.statements.composing import among_bound, constant, constants
+from heliograph.storage.tables import schema
+from heliograph.storage.tables.layout import Role
 
 Column = ColumnElement[Any]
 

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Exists, and_, false, func, literal_column,
 from heliograph.records.status import TaskStatus, WorkflowStatus
 from heliograph.search.expressions import Operator
 from heliograph.search.fields import METADATA, OF_WORKFLOW, FieldAsked, FieldKind
-from heliograph.storage import labels, schema
+from heliograph.storage.journal import labels
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.kept import Filled, label_number, label_text
 from heliograph.storage.searching.shapes import (
@@ -26,6 +26,7 @@ from heliograph.storage.searching.shapes import (
     Opposite,
     Shape,
 )
+from heliograph.storage.tables import schema
 
 Clause = ColumnElement[bool]
 

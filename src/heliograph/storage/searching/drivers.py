@@ -17,9 +17,6 @@ from sqlalchemy import ColumnElement, Dialect, Select, false, func, literal_colu
 from heliograph.records.status import ACTIVE, TaskStatus, WorkflowStatus
 from heliograph.search.expressions import Operator
 from heliograph.search.fields import FieldAsked, FieldKind
-from heliograph.storage import schema
-from heliograph.storage.composing import constant, constants
-from heliograph.storage.connection import Connection
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.conditions import (
     Label,
@@ -40,6 +37,9 @@ from heliograph.storage.searching.shapes import (
     Operand,
     Shape,
 )
+from heliograph.storage.statements.composing import constant, constants
+from heliograph.storage.statements.connection import Connection
+from heliograph.storage.tables import schema
 
 FEW: Final = 20_000
 """So many rows are taken together, and filtered and sorted."""

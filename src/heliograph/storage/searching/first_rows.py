@@ -25,16 +25,16 @@ from sqlalchemy.sql.elements import BooleanClauseList, UnaryExpression
 from sqlalchemy.sql.util import ClauseAdapter
 from sqlalchemy.sql.visitors import iterate
 
-from heliograph.storage import schema
 from heliograph.storage.composed import queries
-from heliograph.storage.connection import Connection
-from heliograph.storage.owners import is_newest
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.conditions import Clauses
 from heliograph.storage.searching.drivers import Driver, Drivers
 from heliograph.storage.searching.kept import Given, Kept, filled, most, type_of
 from heliograph.storage.searching.places import Found, Order, Place
 from heliograph.storage.searching.shapes import AllOf, Kind
+from heliograph.storage.statements.connection import Connection
+from heliograph.storage.statements.owners import is_newest
+from heliograph.storage.tables import schema
 
 Key = Sequence[ColumnElement[Any]]
 

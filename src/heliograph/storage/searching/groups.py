@@ -11,14 +11,15 @@ from sqlalchemy import ColumnElement, Select, case, func, literal, null, select
 
 from heliograph.records.status import WorkflowStatus
 from heliograph.search.fields import FieldAsked, FieldKind
-from heliograph.storage import labels, schema
-from heliograph.storage.connection import Connection
+from heliograph.storage.journal import labels
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.conditions import Clauses, label_path
 from heliograph.storage.searching.drivers import Drivers
 from heliograph.storage.searching.kept import Given, Kept
 from heliograph.storage.searching.pages import label_columns, order_column
 from heliograph.storage.searching.shapes import AllOf
+from heliograph.storage.statements.connection import Connection
+from heliograph.storage.tables import schema
 
 PERCENTILES: Final[Mapping[str, float]] = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 

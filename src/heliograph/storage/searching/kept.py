@@ -10,12 +10,12 @@ from sqlalchemy import BigInteger, BindParameter, Dialect, Float, Text, bindpara
 from sqlalchemy.sql import ClauseElement
 
 from heliograph.search.expressions import Value
-from heliograph.storage import labels
-from heliograph.storage.compiling import compiled, wording
-from heliograph.storage.connection import Connection
+from heliograph.storage.journal import labels
 from heliograph.storage.searching.places import Place
 from heliograph.storage.searching.shapes import Hole, Kind
-from heliograph.storage.statement import Answer, Statement
+from heliograph.storage.statements.compiling import compiled, wording
+from heliograph.storage.statements.connection import Connection
+from heliograph.storage.statements.statement import Answer, Statement
 
 _AFTER_ALL: Final = "\U0010ffff"
 

@@ -8,15 +8,15 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Select, case, cast, func, literal, literal_column, select
 
 from heliograph.records.status import WorkflowStatus
-from heliograph.storage import schema
-from heliograph.storage.composing import constant
-from heliograph.storage.connection import Connection
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.conditions import Clauses
 from heliograph.storage.searching.drivers import Drivers
 from heliograph.storage.searching.kept import Given, Kept
 from heliograph.storage.searching.shapes import AllOf
-from heliograph.storage.statement import Answer
+from heliograph.storage.statements.composing import constant
+from heliograph.storage.statements.connection import Connection
+from heliograph.storage.statements.statement import Answer
+from heliograph.storage.tables import schema
 
 _NARROWEST: Final = 1.0
 """Seconds of a part, at least."""

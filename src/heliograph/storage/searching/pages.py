@@ -18,8 +18,6 @@ from sqlalchemy import (
 )
 
 from heliograph.search.fields import FieldAsked, FieldKind
-from heliograph.storage import schema
-from heliograph.storage.connection import Connection
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.conditions import Clauses, label_path, label_table
 from heliograph.storage.searching.drivers import Driver, Drivers
@@ -27,6 +25,8 @@ from heliograph.storage.searching.first_rows import after, first_rows, older
 from heliograph.storage.searching.kept import Given, Kept, filled, most, type_of
 from heliograph.storage.searching.places import Found, Order, Place
 from heliograph.storage.searching.shapes import AllOf, Kind
+from heliograph.storage.statements.connection import Connection
+from heliograph.storage.tables import schema
 
 
 class Pages:

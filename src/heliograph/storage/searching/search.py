@@ -11,12 +11,9 @@ from sqlalchemy import bindparam, select
 from heliograph.records.workflow import TaskRecord, WorkflowRecord
 from heliograph.search.expressions import Condition, Value
 from heliograph.search.fields import FieldAsked, FieldKind
-from heliograph.storage import schema
-from heliograph.storage.compiling import Prepared
-from heliograph.storage.connection import Connection
-from heliograph.storage.database import Database, patient
+from heliograph.storage.databases.database import Database, patient
 from heliograph.storage.liveness import is_alive
-from heliograph.storage.queries import Queries
+from heliograph.storage.questions.queries import Queries
 from heliograph.storage.searching.by_status import ByStatus
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.groups import Group, groups, of_counts
@@ -25,7 +22,10 @@ from heliograph.storage.searching.over_time import Part, over_time
 from heliograph.storage.searching.pages import Pages
 from heliograph.storage.searching.places import Order, Place
 from heliograph.storage.searching.shapes import AllOf, Kind, kind_of, shape_of
-from heliograph.storage.statement import listed
+from heliograph.storage.statements.compiling import Prepared
+from heliograph.storage.statements.connection import Connection
+from heliograph.storage.statements.statement import listed
+from heliograph.storage.tables import schema
 
 _STATUS: Final = [FieldKind.STATUS]
 _SHAPES: Final = 128

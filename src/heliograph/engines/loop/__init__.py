@@ -1,0 +1,1 @@
+"""The loop: actions become work, receipts become events, and a commit stands between."""

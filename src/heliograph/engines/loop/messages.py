@@ -1,0 +1,38 @@
+"""What the loop finds in its inbox, besides what wants in."""
+
+from __future__ import annotations
+
+from heliograph.engines.loop.entrance import Entry
+from heliograph.graph.frozen import record
+
+
+@record(frozen=True, slots=True)
+class Lost:
+    """Cancelled from this process: look now, not at the next poll."""
+
+    key: int
+
+
+@record(frozen=True, slots=True)
+class Quit:
+    """End the loop."""
+
+
+@record(frozen=True, slots=True)
+class Hurry:
+    """Something is due sooner than the loop's thread knows."""
+
+
+@record(frozen=True, slots=True)
+class Awaited:
+    """Somebody waits for a workflow whose begin, or whose end, is held back."""
+
+
+@record(frozen=True, slots=True)
+class Fault:
+    """A fault of heliograph's own, in a thread that brought something."""
+
+    error: BaseException
+
+
+Message = Entry | Lost | Quit | Hurry | Awaited | Fault

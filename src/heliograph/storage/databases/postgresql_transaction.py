@@ -1,0 +1,201 @@
+"""A transaction that says as little as it can: few statements, and none before its answer is needed.
+
+A statement by itself costs driver and server a tenth of a millisecond, several times what its row costs, and
+a trip over the network besides. So changes that need nothing of each other travel as one: all but the last as
+``WITH`` queries of the last, which the server carries out to the end whether or not anything reads them
+(PostgreSQL's manual, 7.8.4, "Data-Modifying Statements in WITH"). They all see the moment before it; so a
+change that so much as names a table of one that waits goes after that one, unless it is known to be of other
+rows (`apart`).
+
+If that one statement is all there is to a transaction, it goes without BEGIN and COMMIT, since a statement by
+itself is one. So that it may be, a change that has to meet a row, or make one (`expect_one`), is not asked
+how many it met: the statement fails if it met none.
+
+Nothing is pipelined: in a pipeline the server does not take a client for idle that is stopped between two
+statements, and would keep what the transaction has locked from all others for as long.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import psycopg
+
+from heliograph.storage.statements.rendered import tables
+
+_BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"  # each statement sees what was committed before it
+_CHANGES: Final = ("INSERT ", "UPDATE ", "DELETE ")
+_PLACE: Final = re.compile(r"%\((\w+)\)s")
+_PLACE_OR_PERCENT: Final = re.compile(r"%\((\w+)\)s|%%")
+_NAMES_TABLE: Final = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+(\w+)")
+
+
+class TerseConnection(psycopg.Connection[Any]):
+    """A connection with such transactions, from `begin` to `commit_all` or `give_up`."""
+
+    _transaction: _Transaction | None = None
+
+    def begin(self) -> None:
+        """Begin one."""
+        self._transaction = _Transaction(self)
+
+    def commit_all(self) -> None:
+        """Make it last. An error is raised at the latest now, whichever statement it is of."""
+        if self._transaction is not None:
+            self._transaction.commit()
+        self._transaction = None
+
+    def give_up(self) -> None:
+        """It failed: say no more of it. What the server has of it is still to be rolled back."""
+        self._transaction = None
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        """As the driver's; within a transaction, a change may be said later, together with others."""
+        if self._transaction is None or options:
+            return super().execute(query, params, **options)
+        return self._transaction.take(query, params)
+
+    def expect_one(self, query: str, params: Mapping[str, Any]) -> None:
+        """A change within a transaction that has to change a row.
+
+        Raises:
+            psycopg.errors.DivisionByZero: it changed none; here or later, at the commit at the latest.
+        """
+        self.expect(query, params, 1)
+
+    def expect(self, query: str, params: Mapping[str, Any], count: int) -> None:
+        """As `expect_one`, where it has to change so many."""
+        assert self._transaction is not None
+        self._transaction.expect(query, params, count)
+
+    def apart(self) -> None:
+        """Within a transaction: what follows is of other rows than all that came before."""
+        assert self._transaction is not None
+        self._transaction.apart()
+
+    def cursor(self, *given: Any, **options: Any) -> Any:
+        """As the driver's; what was taken is done before."""
+        if self._transaction is not None:
+            self._transaction.settle()
+        return super().cursor(*given, **options)
+
+
+class _Transaction:
+    """One of a connection."""
+
+    def __init__(self, connection: TerseConnection) -> None:
+        self._connection = connection
+        self._has_begun = False
+        self._waiting: list[tuple[str, Mapping[str, Any]]] = []
+        self._named: frozenset[str] = frozenset()  # tables, by those that wait
+        self._expected: list[tuple[int, str]] = []  # which have to change rows; nothing, if they did not
+
+    def take(self, query: str, params: Mapping[str, Any] | None) -> Any:
+        """A statement; returns what has its answer."""
+        if params is None or not query.startswith(_CHANGES):
+            self._say_waiting()
+            return self._say(query, params)
+        self._add(query, params)
+        return self._say_waiting() if " RETURNING " in query else self
+
+    def expect(self, query: str, params: Mapping[str, Any], count: int) -> None:
+        """See `TerseConnection.expect`."""
+        if count == 1:
+            self._add(f"{query} RETURNING 1", params)
+            met = "count(*)"
+        else:
+            self._add(f"{query} RETURNING 1", {**params, "count": count})
+            met = f"(count(*) = %(s{len(self._waiting) - 1}_count)s::BIGINT)::INTEGER"
+        self._expected.append((len(self._waiting) - 1, met))
+
+    def apart(self) -> None:
+        """See `TerseConnection.apart`."""
+        self._named = frozenset()
+
+    def _add(self, query: str, params: Mapping[str, Any]) -> None:
+        named = _tables_in(query)
+        if not self._named.isdisjoint(named):
+            self._say_waiting()
+        self._waiting.append((query, params))
+        self._named |= named
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows the last change changed; to be asked before anything else is said."""
+        return int(self._say_waiting().rowcount)
+
+    def settle(self) -> None:
+        """Say all that waits: others go on."""
+        self._say_waiting()
+        self._begin()
+
+    def commit(self) -> None:
+        """Say all that waits, and commit."""
+        if self._has_begun:
+            self._say_waiting()
+            self._run("COMMIT", None)
+        else:
+            self._has_begun = True  # a statement by itself is a transaction
+            self._say_waiting()
+
+    def _say_waiting(self) -> Any:
+        if not self._waiting:
+            return None
+        waiting, self._waiting, self._named = self._waiting, [], frozenset()
+        expected, self._expected = tuple(self._expected), []
+        if len(waiting) == 1 and not expected:
+            return self._say(*waiting[0])
+        values = {
+            f"s{number}_{name}": value
+            for number, (_, given) in enumerate(waiting)
+            for name, value in given.items()
+        }
+        return self._say(_joined(tuple([query for query, _ in waiting]), expected), values)
+
+    def _say(self, query: str, params: Mapping[str, Any] | None) -> Any:
+        self._begin()
+        return self._run(query, params)
+
+    def _begin(self) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            self._run(_BEGIN, None)
+
+    def _run(self, query: str, params: Mapping[str, Any] | None) -> Any:
+        if params is None:
+            return psycopg.RawCursor(self._connection).execute(query)
+        numbered, names = _numbered(query)
+        return psycopg.RawCursor(self._connection).execute(numbered, [params[name] for name in names])
+
+
+@functools.lru_cache(1_000)
+def _numbered(query: str) -> tuple[str, Sequence[str]]:
+    """A statement as the server takes it, and the names of its values in their order.
+
+    The driver does as much, but keeps nothing of statements that are long or have more than 50 values, and
+    those that several were joined into are: it would take them apart anew each time.
+    """
+    numbers: dict[str, int] = {}
+
+    def place(found: re.Match[str]) -> str:
+        return f"${numbers.setdefault(found[1], len(numbers) + 1)}" if found[1] else "%"
+
+    numbered = _PLACE_OR_PERCENT.sub(place, query)
+    return numbered, tuple(numbers)
+
+
+@functools.cache  # there are some dozens of statements
+def _tables_in(query: str) -> frozenset[str]:
+    return frozenset(_NAMES_TABLE.findall(query)).intersection(tables("postgresql"))
+
+
+@functools.lru_cache(1_000)  # of all ways to join them, few ever occur
+def _joined(queries: tuple[str, ...], expected: tuple[tuple[int, str], ...]) -> str:
+    said = [_PLACE.sub(rf"%(s{number}_\1)s", query) for number, query in enumerate(queries)]
+    # An error is the only thing by which a statement can undo itself, and this one costs no function.
+    met = [f"1 / (SELECT {met} FROM s{number})" for number, met in expected]
+    last = f"SELECT {', '.join(met)}" if met else said.pop()
+    return f"WITH {', '.join([f's{number} AS ({query})' for number, query in enumerate(said)])} {last}"

@@ -1,0 +1,52 @@
+"""Engines that died with a workflow, one after the other: it may be what kills them."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+from heliograph.errors import WorkerDiedError
+from heliograph.records.status import RunReason
+from heliograph.records.workflow import Owner
+from heliograph.storage.statements.connection import Connection
+from heliograph.storage.statements.rendered import statements
+
+
+class Deaths:
+    """Counts them, within the transaction of a claim."""
+
+    def __init__(self, kind: str) -> None:
+        self._statements = statements(kind, "deaths")
+
+    def count(self, connection: Connection, key: int) -> int:
+        """How many engines died with a workflow in a row, the last one among them.
+
+        None where a task of it succeeded meanwhile, nor one that gave its lease up, as who ends well does. A
+        workflow that only sleeps or waits harms nobody.
+        """
+        if not self._statements.at_work.ask(connection, of_workflow=key).scalar_one():
+            return 0
+        last_good = self._statements.last_good.ask(connection, of_workflow=key).scalar_one() or 0
+        deaths = 0
+        for row in self._statements.runs.ask(connection, of_workflow=key, of_run=last_good).all():
+            if not row.lease_until:
+                break
+            deaths += 1
+            if row.reason != RunReason.RECOVERED:
+                break
+        return deaths
+
+    def error(self, last: Owner | None, deaths: int) -> dict[str, Any]:
+        """What the run that is given up failed with, as columns of its row."""
+        who = "" if last is None else f", the last of them process {last.pid} on {last.host}"
+        times = "time" if deaths == 1 else "times in a row"
+        message = (
+            f"the engine that had the workflow died {deaths} {times}{who}, and no task of it succeeded "
+            "meanwhile: it is not taken over any more. Look at what these processes said last (a task may "
+            "kill them); then `heliograph resume` goes on with it."
+        )
+        return {
+            "error_type": f"{WorkerDiedError.__module__}.{WorkerDiedError.__qualname__}",
+            "error_message": message,
+            "error": pickle.dumps(WorkerDiedError(message)),
+        }

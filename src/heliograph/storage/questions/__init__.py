@@ -1,0 +1,1 @@
+"""What engines and people ask of the store. Each question is answered from one moment."""

@@ -1,0 +1,218 @@
+"""Questions that people ask of the store. Each answers from one moment, and loads no value."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, Final
+
+from heliograph.records.attempt import AttemptRecord
+from heliograph.records.status import ACTIVE, LEFT_ATTEMPT, WorkflowStatus
+from heliograph.records.workflow import RunRecord, TaskRecord, WorkflowRecord, left
+from heliograph.storage import rows
+from heliograph.storage.databases.database import Database, patient
+from heliograph.storage.engines import KnownEngines
+from heliograph.storage.liveness import derived_status
+from heliograph.storage.questions.task_queries import TaskPage, TaskQueries
+from heliograph.storage.statements.connection import Connection
+from heliograph.storage.statements.rendered import statements
+from heliograph.storage.statements.statement import Statement, listed
+from heliograph.storage.tables.soundness import there
+
+ENDED: Final = sorted(set(WorkflowStatus) - ACTIVE - {WorkflowStatus.RESUMABLE})
+"""The statuses of workflows that have ended."""
+_MOST: Final = 2**62
+"""More than there can be: databases take no larger numbers."""
+_LISTINGS: Final = 64
+"""Of so many limits and sets of statuses statements are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A workflow and some of its tasks, at one moment.
+
+    Attributes:
+        workflow: it.
+        page: the tasks.
+        change: the number of the last change until then.
+    """
+
+    workflow: WorkflowRecord
+    page: TaskPage
+    change: int
+
+
+class Queries:
+    """Reads of one database.
+
+    Args:
+        database: where from.
+        clock: gives Unix seconds; a lease is measured against it.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._clock = clock
+        self._said = statements(database.kind, "queries")
+        self._task_queries = TaskQueries(database)
+        self._engines = KnownEngines(database.kind, clock)
+        self._listing = functools.lru_cache(_LISTINGS)(self._made)
+
+    def _made(self, name: str, values: tuple[tuple[str, Any], ...]) -> Statement:
+        made: Statement = getattr(self._said, name)
+        return made.saying(dict(values))
+
+    @patient
+    def workflow(self, workflow_id: str) -> WorkflowRecord | None:
+        """A workflow with its newest run; None: there is none of this id."""
+        with self._database.read() as connection:
+            return self.workflow_in(connection, workflow_id)
+
+    def workflow_in(self, connection: Connection, workflow_id: str) -> WorkflowRecord | None:
+        """As `workflow`, of the moment that the connection sees."""
+        row = self._said.workflow.row(connection, of_id=workflow_id)
+        return None if row is None else rows.workflow_record(row, self._engines.at_once(connection))
+
+    @patient
+    def workflows(
+        self,
+        statuses: Collection[WorkflowStatus] | None = None,
+        *,
+        newest_first: bool = False,
+        limit: int | None = None,
+    ) -> list[WorkflowRecord]:
+        """Workflows that have one of the statuses (None: any), in order of submission.
+
+        Args:
+            statuses: those that are wanted.
+            newest_first: the other way round.
+            limit: at most so many; None: all.
+        """
+        wanted = None if statuses is None else frozenset(statuses)
+        if wanted is not None and not wanted:
+            return []
+        values = _of_statuses(wanted) | {"most": _MOST if limit is None else limit}
+        name = f"{'newest' if newest_first else 'oldest'}{'' if wanted is None else '_of'}"
+        listing = self._listing(name, tuple(values.items()))
+        with self._database.read() as connection:
+            engines = self._engines.at_once(connection)
+            found = listing.ask(connection, **values).rows()
+            if wanted is None:
+                return [rows.workflow_record(row, engines) for row in found]
+            # Lazily: where the status is derived, SQL can't count to the limit.
+            records = (rows.workflow_record(row, engines) for row in found)
+            return list(islice((record for record in records if record.status in wanted), limit))
+
+    def records(self, connection: Connection, keys: Sequence[int]) -> list[WorkflowRecord]:
+        """Workflows by their keys, in the order of these; on a snapshot."""
+        if not keys:
+            return []
+        asked = self._said.of_keys.ask(connection, of_keys=listed(keys, self._database.kind)).rows()
+        found = {record.key: record for record in self.made(connection, asked)}
+        return [there(found, key, key, "runs") for key in keys]
+
+    def made(self, connection: Connection, found: Iterable[Sequence[Any]]) -> list[WorkflowRecord]:
+        """Workflows, of rows as the statements of this room have them; on a snapshot."""
+        engines = self._engines.at_once(connection)
+        return [rows.workflow_record(row, engines) for row in found]
+
+    def task_records(
+        self, connection: Connection, keys: Sequence[tuple[int, int]]
+    ) -> list[tuple[str, TaskRecord]]:
+        """Tasks by the keys of their workflows and their numbers, with the workflows' ids; on a snapshot."""
+        of = {record.key: record for record in self.records(connection, sorted({key for key, _ in keys}))}
+        found = self._task_queries.of_keys(connection, keys) if keys else {}
+        return [
+            (of[key].workflow_id, _as_read(of[key], there(found, (key, number), key, "functions")))
+            for key, number in keys
+        ]
+
+    @patient
+    def runs(self, key: int) -> list[RunRecord]:
+        """All runs of a workflow, oldest first; the newest reads RESUMABLE where its workflow does."""
+        with self._database.read() as connection:
+            return self.runs_in(connection, key)
+
+    def runs_in(self, connection: Connection, key: int) -> list[RunRecord]:
+        """As `runs`, of the moment that the connection sees."""
+        found = [rows.run_record(row) for row in self._said.runs.ask(connection, of_workflow=key)]
+        now = self._clock()
+        return [replace(run, status=derived_status(run.status, run.owner, now)) for run in found]
+
+    def task(self, of: WorkflowRecord, task_id: str) -> TaskRecord | None:
+        """A task of a workflow with its attempts; None: it has none of this id."""
+        found = self._task_queries.task(of.key, task_id)
+        return None if found is None else _as_read(of, found)
+
+    def downstream(self, key: int, task_id: str, limit: int) -> list[str] | None:
+        """See `TaskQueries.downstream`."""
+        return self._task_queries.downstream(key, task_id, limit)
+
+    def tasks(self, of: WorkflowRecord) -> list[TaskRecord]:
+        """All tasks of a workflow with their attempts, dependencies first; inputs without sizes."""
+        return [_as_read(of, task) for task in self._task_queries.tasks(of.key)]
+
+    @patient
+    def snapshot(self, workflow_id: str, after: str | None, limit: int) -> Snapshot | None:
+        """A workflow and some of its tasks, at one moment.
+
+        Args:
+            workflow_id: its id.
+            after: id of the task before the first of them; None: from the first one.
+            limit: at most so many.
+
+        Returns:
+            They; None: there is no such workflow, or no such task in it.
+        """
+        with self._database.snapshot() as connection:
+            record = self.workflow_in(connection, workflow_id)
+            if record is None:
+                return None
+            page = self._task_queries.page(connection, record.key, after, limit)
+            change = self._said.last_change.ask(connection, of_workflow=record.key).scalar_one()
+        if page is None:
+            return None
+        tasks = tuple(_as_read(record, task) for task in page.tasks)
+        return Snapshot(record, replace(page, tasks=tasks), change or 0)
+
+    @patient
+    def attempts(
+        self, of: WorkflowRecord, after: tuple[int, int], limit: int
+    ) -> list[tuple[int, str, AttemptRecord]]:
+        """Attempts of a workflow by task and number: number and id of the task, and the attempt.
+
+        Args:
+            of: the workflow.
+            after: numbers of the task and attempt before the first of them.
+            limit: at most so many.
+        """
+        with self._database.snapshot() as connection:
+            found = self._task_queries.attempts(connection, of.key, after, limit)
+            if not found:
+                return []
+            ids = self._task_queries.ids(connection, of.key, found[0][0], found[-1][0])
+            named = [(task, there(ids, task, of.key, "tasks"), attempt) for task, attempt in found]
+        if of.status is not WorkflowStatus.RESUMABLE:
+            return named
+        return [
+            (task, task_id, replace(one, status=LEFT_ATTEMPT.get(one.status, one.status)))
+            for task, task_id, one in named
+        ]
+
+
+def _of_statuses(wanted: frozenset[WorkflowStatus] | None) -> dict[str, Any]:
+    """What statements are told of the statuses that are wanted.
+
+    >>> _of_statuses(frozenset({WorkflowStatus.FAILED, WorkflowStatus.RUNNING}))
+    {'ended_0': None, 'ended_1': <WorkflowStatus.FAILED: 'FAILED'>, 'ended_2': None, 'active': 1}
+    """
+    if wanted is None:
+        return {}
+    ended = {f"ended_{place}": status if status in wanted else None for place, status in enumerate(ENDED)}
+    return ended | {"active": int(not wanted.issubset(ENDED))}
+
+
+def _as_read(of: WorkflowRecord, task: TaskRecord) -> TaskRecord:
+    return left(task) if of.status is WorkflowStatus.RESUMABLE else task

@@ -1,0 +1,180 @@
+"""Reading tasks with their attempts: one, all, or a page of them. Each of one moment; no value is loaded."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple
+
+from heliograph.records.attempt import AttemptRecord
+from heliograph.records.workflow import InputRecord, TaskRecord
+from heliograph.storage import rows
+from heliograph.storage.databases.database import Database
+from heliograph.storage.statements.connection import Connection
+from heliograph.storage.statements.rendered import statements
+from heliograph.storage.statements.statement import Statement, paired
+
+INPUTS_TOLD: Final = 1000
+"""Of so many of a task's inputs sizes and places are told; of further ones only the ids."""
+_FIRST: Final = 0
+_LAST: Final = 2**31 - 1  # there is no task with this number
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPage:
+    """Some tasks of a workflow, dependencies first.
+
+    Attributes:
+        tasks: they.
+        truncated: more come after them.
+    """
+
+    tasks: tuple[TaskRecord, ...]
+    truncated: bool
+
+
+class TaskQueries:
+    """Reads of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._said = statements(database.kind, "task_queries")
+
+    def task(self, key: int, task_id: str) -> TaskRecord | None:
+        """A task with its attempts; None: the workflow has none of this id."""
+        with self._database.snapshot() as connection:
+            row = self._said.task.ask(connection, of_workflow=key, of_task_id=task_id).first()
+            return None if row is None else self._records(connection, key, [row])[0]
+
+    def downstream(self, key: int, task_id: str, limit: int) -> list[str] | None:
+        """Ids of the tasks that take a task's output; None: the workflow has no such task."""
+        with self._database.snapshot() as connection:
+            number = self._said.number.ask(
+                connection, of_workflow=key, of_task_id=task_id
+            ).scalar_one_or_none()
+            if number is None:
+                return None
+            found = self._said.downstream.ask(connection, of_workflow=key, of_task=number, most=limit)
+            return [row.task_id for row in found]
+
+    def tasks(self, key: int) -> list[TaskRecord]:
+        """All tasks of a workflow with their attempts, dependencies first; inputs without sizes."""
+        with self._database.snapshot() as connection:
+            found = self._said.page.ask(connection, of_workflow=key, after=_FIRST - 1, most=_LAST).all()
+            return self._records(connection, key, found, with_inputs=False)
+
+    def page(self, connection: Connection, key: int, after: str | None, limit: int) -> TaskPage | None:
+        """Some tasks of a workflow.
+
+        Args:
+            connection: on a snapshot.
+            key: of the workflow.
+            after: id of the task before the first of them; None: from the first one.
+            limit: at most so many.
+
+        Returns:
+            They; None: there is no task `after`.
+        """
+        number: int | None = _FIRST - 1
+        if after is not None:
+            number = self._said.number.ask(connection, of_workflow=key, of_task_id=after).scalar_one_or_none()
+            if number is None:
+                return None
+        found = self._said.page.ask(connection, of_workflow=key, after=number, most=limit + 1).all()
+        here = found[:limit]
+        return TaskPage(tuple(self._records(connection, key, here)), len(found) > len(here))
+
+    def of_keys(
+        self, connection: Connection, keys: Sequence[tuple[int, int]]
+    ) -> dict[tuple[int, int], TaskRecord]:
+        """Tasks by the keys of their workflows and their numbers; on a snapshot."""
+        said, these = self._said, paired(keys, self._database.kind)
+        found = said.of_keys.ask(connection, **these).all()
+        parts = _Parts(
+            said.upstream_of_keys, said.inputs_of_keys, said.reports_of_keys, said.attempts_of_keys
+        )
+        made = _records(connection, parts, these, found)
+        return {(row.workflow, row.task): task for row, task in zip(found, made, strict=True)}
+
+    def attempts(
+        self, connection: Connection, key: int, after: tuple[int, int], limit: int
+    ) -> list[tuple[int, AttemptRecord]]:
+        """Attempts of a workflow by task and number, each with the number of its task.
+
+        Args:
+            connection: on a snapshot.
+            key: of the workflow.
+            after: numbers of the task and attempt before the first of them.
+            limit: at most so many.
+        """
+        task, attempt = after
+        found = self._said.attempt_page.ask(
+            connection, of_workflow=key, of_task=task, of_attempt=attempt, most=limit
+        )
+        return [(row.task, rows.attempt_record(row)) for row in found]
+
+    def ids(self, connection: Connection, key: int, first: int, last: int) -> dict[int, str]:
+        """The ids of tasks, by their numbers."""
+        found = self._said.ids.ask(connection, of_workflow=key, first=first, last=last)
+        return {row.task: row.task_id for row in found}
+
+    def _records(
+        self, connection: Connection, key: int, found: Sequence[Any], with_inputs: bool = True
+    ) -> list[TaskRecord]:
+        if not found:
+            return []
+        said = self._said
+        these = {"of_workflow": key, "first": found[0].task, "last": found[-1].task}
+        parts = _Parts(said.upstream, said.inputs if with_inputs else None, said.reports, said.attempts)
+        return _records(connection, parts, these, found)
+
+
+class _Parts(NamedTuple):
+    """Statements for what belongs to tasks; without inputs, nothing is told of these."""
+
+    upstream: Statement
+    inputs: Statement | None
+    reports: Statement
+    attempts: Statement
+
+
+def _records(
+    connection: Connection, parts: _Parts, these: Mapping[str, object], found: Sequence[Any]
+) -> list[TaskRecord]:
+    """The tasks of rows, with what belongs to them.
+
+    Args:
+        connection: on a snapshot.
+        parts: ask for that.
+        these: names the tasks to them.
+        found: the rows.
+    """
+    upstream: dict[tuple[int, int], list[str]] = defaultdict(list)
+    inputs: dict[tuple[int, int], list[InputRecord]] = defaultdict(list)
+    for row in parts.upstream.ask(connection, **these):
+        upstream[row.workflow, row.task].append(row.task_id)
+    for row in parts.inputs.ask(connection, **these) if parts.inputs and upstream else ():
+        value = rows.value_record(row, "input_")
+        assert value is not None
+        inputs[row.workflow, row.task].append(InputRecord(row.task_id, value))
+    reports = {
+        (row.workflow, row.task, row.attempt): rows.report_record(row)
+        for row in parts.reports.ask(connection, **these)
+    }
+    attempts: dict[tuple[int, int], list[AttemptRecord]] = defaultdict(list)
+    for row in parts.attempts.ask(connection, **these):
+        attempt = rows.attempt_record(row)
+        report = reports.get((row.workflow, row.task, row.attempt)) if reports else None
+        attempts[row.workflow, row.task].append(
+            attempt if report is None else replace(attempt, report=report)
+        )
+    return [
+        rows.task_record(
+            row,
+            tuple(upstream.get((row.workflow, row.task), ())),
+            tuple(attempts.get((row.workflow, row.task), ())),
+            tuple(inputs.get((row.workflow, row.task), ())),
+        )
+        for row in found
+    ]

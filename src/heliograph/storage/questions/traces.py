@@ -1,0 +1,137 @@
+"""Reads of all that happened in a workflow at once, in columns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any, Final
+
+from heliograph.records.status import LEFT_ATTEMPT, LEFT_TASK, AttemptStatus, TaskStatus, WorkflowStatus
+from heliograph.records.trace import FACTS, AttemptColumns, OutputColumns, TaskColumns, Trace
+from heliograph.records.workflow import FunctionRecord
+from heliograph.storage import rows
+from heliograph.storage.databases.database import Database
+from heliograph.storage.questions.queries import Queries
+from heliograph.storage.statements.rendered import statements
+from heliograph.storage.tables.soundness import UnsoundError, is_json
+
+_TASK_STATUS = {status.value: status for status in TaskStatus}
+_ATTEMPT_STATUS = {status.value: status for status in AttemptStatus}
+_LEFT_TASK = {status.value: LEFT_TASK.get(status, status) for status in TaskStatus}
+_LEFT_ATTEMPT = {status.value: LEFT_ATTEMPT.get(status, status) for status in AttemptStatus}
+_RECURRING: Final = frozenset(
+    (
+        "status",
+        "options",
+        "user_metadata",
+        "created",
+        "host",
+        "worker_id",
+        "error_type",
+        "error_message",
+        "kind",
+    )
+)
+"""Columns of which many rows have the same value."""
+
+
+class Traces:
+    """Reads of one database.
+
+    Args:
+        database: where from.
+        queries: reads workflows and runs of it.
+        clock: gives Unix seconds.
+    """
+
+    def __init__(self, database: Database, queries: Queries, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._queries = queries
+        self._clock = clock
+        self._said = statements(database.kind, "traces")
+
+    def trace(self, workflow_id: str, *, outputs: bool = False, facts: bool = True) -> Trace | None:
+        """All that happened in a workflow; None: there is none of this id.
+
+        Args:
+            workflow_id: the workflow.
+            outputs: read what is known of the stored outputs, too.
+            facts: read what tells no times, too. Else those columns are empty.
+        """
+        with self._database.snapshot() as connection:
+            workflow = self._queries.workflow_in(connection, workflow_id)
+            if workflow is None:
+                return None
+            of = {"of_workflow": workflow.key}
+            runs = self._queries.runs_in(connection, workflow.key)
+            functions = self._said.functions.ask(connection, **of).plain()
+            asked = self._said.tasks if facts else self._said.task_times
+            tasks = asked.ask(connection, **of).columns(_task_names(facts), _RECURRING)
+            needs = self._said.needs.ask(connection, **of).columns(("task", "upstream"))
+            asked = self._said.attempts if facts else self._said.attempt_times
+            attempts = asked.ask(connection, **of).columns(_attempt_names(facts), _RECURRING)
+            stored = (
+                self._said.outputs.ask(connection, **of).columns(_names(OutputColumns), _RECURRING)
+                if outputs
+                else dict[str, list[Any]].fromkeys(_names(OutputColumns), [])
+            )
+            rows.check_numbers(
+                workflow.key,
+                len(tasks["task_id"]),
+                len(functions),
+                calls=tasks["function"],
+                earlier=[tasks[name] for name in ("creator", "frame", "delivers_to")],
+                needs=(needs["task"], needs["upstream"]),
+                named=([workflow.output_task], attempts["task"], stored["task"]),
+            )
+            for text in {workflow.user_metadata, *tasks.get("user_metadata", ())}:
+                if not is_json(text, "object"):
+                    raise UnsoundError("tasks", f"user_metadata is {text[:100]!r}", workflow.key)
+            is_left = workflow.status is WorkflowStatus.RESUMABLE
+            return Trace(
+                workflow,
+                tuple(runs),
+                tuple(FunctionRecord(*row) for row in functions),
+                _task_columns(tasks, needs, _LEFT_TASK if is_left else _TASK_STATUS),
+                _attempt_columns(attempts, _LEFT_ATTEMPT if is_left else _ATTEMPT_STATUS),
+                OutputColumns(**stored),
+                self._clock(),
+            )
+
+
+def _names(record: type) -> list[str]:
+    return [field.name for field in fields(record)]
+
+
+def _task_names(facts: bool) -> list[str]:
+    return [name for name in _names(TaskColumns) if name != "upstream" and (facts or name not in FACTS)]
+
+
+def _attempt_names(facts: bool) -> list[str]:
+    return [name for name in _names(AttemptColumns) if facts or name not in FACTS]
+
+
+def _task_columns(
+    columns: dict[str, list[Any]], needs: Mapping[str, list[int]], statuses: Mapping[str, TaskStatus]
+) -> TaskColumns:
+    columns["status"] = [statuses[status] for status in columns["status"]]
+    whole = {options: rows.whole_options(options) for options in set(columns["options"])}
+    columns["options"] = [whole[options] for options in columns["options"]]
+    needed, counts, since = needs["upstream"], Counter(needs["task"]), 0
+    upstream: list[Sequence[int]] = []
+    for task in range(len(columns["task_id"])):  # both are ordered by task
+        until = since + counts.get(task, 0)
+        upstream.append(tuple(needed[since:until]))
+        since = until
+    return TaskColumns(**_complete(TaskColumns, columns | {"upstream": upstream}))
+
+
+def _attempt_columns(columns: dict[str, list[Any]], statuses: Mapping[str, AttemptStatus]) -> AttemptColumns:
+    columns["status"] = [statuses[status] for status in columns["status"]]
+    return AttemptColumns(**_complete(AttemptColumns, columns))
+
+
+def _complete(record: type, columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    """With a column that is empty for each that was not read."""
+    return {name: columns.get(name, ()) for name in _names(record)}

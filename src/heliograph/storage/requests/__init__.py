@@ -1,0 +1,1 @@
+"""What anybody may ask for, from any process that reaches the storage."""

@@ -1,0 +1,180 @@
+"""Cancelling and deleting: what anybody may ask for, from any process that reaches the storage."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy import delete, func, select, true, update
+
+from heliograph.errors import WorkflowNotFoundError, WorkflowStillActiveError
+from heliograph.records.attempt import Failure
+from heliograph.records.status import ACTIVE, TASK_OVER, AttemptStatus, TaskStatus, WorkflowStatus
+from heliograph.records.workflow import WorkflowRecord
+from heliograph.storage import rows
+from heliograph.storage.databases.database import Database
+from heliograph.storage.databases.news import Word
+from heliograph.storage.journal.changelog import Changelog, story_row
+from heliograph.storage.journal.counts import Counts, Tally
+from heliograph.storage.statements.composing import constant, constants
+from heliograph.storage.statements.connection import Connection
+from heliograph.storage.tables import schema
+from heliograph.storage.values.value_store import ValueStore
+
+
+def cancel(database: Database, workflow: WorkflowRecord, clock: Callable[[], float]) -> bool:
+    """Store that a workflow is cancelled; its engine finds that out and stops what runs.
+
+    Returns:
+        Whether it was active until now.
+    """
+    now = clock()
+    stopped = _Stopped(
+        WorkflowStatus.CANCELED,
+        TaskStatus.CANCELED,
+        {"status": AttemptStatus.CANCELED.value, "finished": now, "stored": now},
+        {"cancel_time": now},
+    )
+    return _stop(database, workflow.key, None, stopped, now)
+
+
+def give_up(database: Database, key: int, run: int, failure: Failure, clock: Callable[[], float]) -> bool:
+    """Store that a run failed, since what is stored of its workflow is damaged.
+
+    Args:
+        database: where.
+        key: of the workflow.
+        run: number of the run.
+        failure: what is wrong.
+        clock: gives Unix seconds.
+
+    Returns:
+        Whether it was active until now.
+    """
+    now = clock()
+    error = {
+        "error_type": failure.kind,
+        "error_message": rows.storable_text(failure.message),
+        "error": failure.error,
+    }
+    stopped = _Stopped(
+        WorkflowStatus.FAILED,
+        TaskStatus.PENDING,
+        {"status": AttemptStatus.LOST.value},
+        {"end_time": now} | error,
+    )
+    return _stop(database, key, run, stopped, now)
+
+
+class _Stopped(NamedTuple):
+    """What a workflow becomes that does not come to an end by itself.
+
+    Attributes:
+        status: of it and its run.
+        task: of its tasks that were not over.
+        attempt: columns of its attempts that ran.
+        run: further columns of its run.
+    """
+
+    status: WorkflowStatus
+    task: TaskStatus
+    attempt: Mapping[str, Any]
+    run: Mapping[str, Any]
+
+
+def _stop(database: Database, key: int, run: int | None, stopped: _Stopped, now: float) -> bool:
+    workflows, tasks, attempts = schema.workflows, schema.tasks, schema.attempts
+    with database.write() as connection:
+        database.lock(connection, keys=[key])
+        changed = connection.execute(
+            update(workflows)
+            .where(
+                workflows.c.key == key,
+                workflows.c.status.in_(constants(ACTIVE)),
+                true() if run is None else workflows.c.run == run,
+            )
+            .values(status=stopped.status.value)
+            .returning(workflows.c.run)
+        ).first()
+        if changed is None:
+            return False
+        connection.execute(
+            update(schema.runs)
+            .where(schema.runs.c.workflow == key, schema.runs.c.run == changed.run)
+            .values(status=stopped.status.value, **stopped.run)
+        )
+        ended = connection.execute(
+            update(tasks)
+            .where(tasks.c.workflow == key, tasks.c.status.not_in(constants(TASK_OVER)))
+            .values(status=stopped.task.value)
+            .returning(tasks.c.task)
+        )
+        told = [["tasks", sorted(ended.scalars()), stopped.task.value]]
+        story = json.dumps([*told, ["run", changed.run, stopped.status.value]])
+        Changelog(database.kind).note(connection, story_row(key, changed.run, now, story))
+        connection.execute(
+            update(attempts)
+            .where(attempts.c.workflow == key, attempts.c.status == constant(AttemptStatus.RUNNING))
+            .values(**stopped.attempt)
+        )
+        counted = connection.execute(
+            select(tasks.c.status, func.count()).where(tasks.c.workflow == key).group_by(tasks.c.status)
+        )
+        progress = {TaskStatus(status): count for status, count in counted}
+        connection.execute(
+            update(workflows).where(workflows.c.key == key).values(progress=rows.progress_json(progress))
+        )
+        _count(connection, None, stopped.status)
+    database.news.tell(Word(frozenset([key]), frozenset([key])))
+    return True
+
+
+def forget(database: Database, values: ValueStore, workflow: WorkflowRecord) -> None:
+    """Delete a workflow and all that was stored of it; a server that goes away meanwhile is waited for.
+
+    Raises:
+        WorkflowStillActiveError: an engine has it; it has to be cancelled first.
+        WorkflowNotFoundError: somebody deleted it meanwhile.
+    """
+    folders: set[str] = set()
+    database.again(lambda: _forget_rows(database, workflow, folders))
+    database.news.tell(Word(frozenset([workflow.key]), frozenset([workflow.key])))
+    for folder in folders:
+        values.delete_folder(folder)
+
+
+def _forget_rows(database: Database, workflow: WorkflowRecord, folders: set[str]) -> None:
+    """Delete all rows of a workflow; the folders of its values are added to these."""
+    with database.write() as connection:
+        database.lock(connection, keys=[workflow.key])
+        row = connection.execute(
+            delete(schema.workflows)
+            .where(schema.workflows.c.key == workflow.key, schema.workflows.c.run == workflow.run)
+            .returning(schema.workflows.c.status)
+        ).first()
+        if row is None and folders:
+            return  # an earlier try deleted it, and nobody heard of that
+        if row is None:
+            raise WorkflowNotFoundError(f"No such workflow_id {workflow.workflow_id!r}")
+        if WorkflowStatus(row.status) in ACTIVE and workflow.status is not WorkflowStatus.RESUMABLE:
+            raise WorkflowStillActiveError(
+                f"workflow {workflow.workflow_id!r} is {row.status}: cancel it before you delete it"
+            )
+        folders |= folders_of(connection, workflow.key)
+        for table in schema.OF_WORKFLOW:
+            connection.execute(delete(table).where(table.c.workflow == workflow.key))
+        _count(connection, WorkflowStatus(row.status), None)
+
+
+def _count(connection: Connection, before: WorkflowStatus | None, after: WorkflowStatus | None) -> None:
+    tally = Tally()
+    tally.move(before, after)
+    Counts(connection.dialect.name).add(connection, tally)
+
+
+def folders_of(connection: Connection, key: int) -> set[str]:
+    """The folders of the value store that are a workflow's, there or not."""
+    stored = schema.stored_values
+    named = select(stored.c.location).where(stored.c.workflow == key, stored.c.location.is_not(None))
+    return {str(key)} | {location.rpartition("/")[0] for location in connection.execute(named).scalars()}

@@ -1,0 +1,120 @@
+"""Workflows that no engine has: handed in for any of them to take, or left by one that is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from sqlalchemy import func, or_, select
+
+from heliograph.records.status import ACTIVE, WorkflowStatus
+from heliograph.storage import rows
+from heliograph.storage.databases.database import Database
+from heliograph.storage.databases.news import Word
+from heliograph.storage.entries import Accepted, Refused, Submission, Unstored
+from heliograph.storage.journal.submissions import Submissions
+from heliograph.storage.liveness import is_alive
+from heliograph.storage.statements.composing import constant, constants
+from heliograph.storage.statements.owners import OWNER_COLUMNS, with_owner
+from heliograph.storage.tables import schema
+
+_ENGINE: Final = "embedded"
+
+
+class Handover:
+    """Hands workflows from one engine, or from nobody, to the next.
+
+    Args:
+        database: where they are stored.
+        clock: gives Unix seconds.
+        lease_clock: gives Unix seconds; leases are measured against it.
+    """
+
+    def __init__(
+        self, database: Database, clock: Callable[[], float], lease_clock: Callable[[], float]
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._lease_clock = lease_clock
+        self._submissions = Submissions(database.kind)
+
+    def hand_in(
+        self, submission: Submission, most_pending: int | None
+    ) -> Accepted | Refused | Unstored | None:
+        """Store a workflow for any engine to take.
+
+        Args:
+            submission: the workflow; PENDING.
+            most_pending: how many may wait so; None: any number.
+
+        Returns:
+            As `Submissions.store`; None: so many wait already.
+
+        Raises:
+            StorageError: it can't be stored.
+        """
+        runs, workflows = schema.runs, schema.workflows
+        waiting = (
+            select(func.count())
+            .select_from(with_owner())
+            .where(workflows.c.status == constant(WorkflowStatus.PENDING), runs.c.owner.is_(None))
+        )
+        # Of a first try nobody may ever have heard whether it was committed: then the id is taken, by it.
+        mine = select(workflows.c.key).where(
+            workflows.c.workflow_id == submission.workflow_id,
+            workflows.c.created_time == submission.created_time,
+        )
+        tries = 0
+
+        def hand_in() -> Accepted | Refused | Unstored | None:
+            nonlocal tries
+            tries += 1
+            with self._database.write() as connection:
+                new = {submission.workflow_id}
+                self._database.lock(connection, new=new, queue=most_pending is not None)
+                if tries > 1 and (key := connection.execute(mine).scalar()) is not None:
+                    return Accepted(key, 1)
+                if most_pending is not None and connection.execute(waiting).scalar_one() >= most_pending:
+                    return None
+                return self._submissions.store(connection, submission, None, self._clock())
+
+        answer = self._database.again(hand_in)
+        self._database.news.tell(Word(unowned=True))
+        return answer
+
+    def unowned(self, most: int, *, handed_in: bool) -> list[str]:
+        """Ids of workflows that an engine may take: those that ran before those that waited, oldest first.
+
+        Args:
+            most: so many at most.
+            handed_in: those that were handed in too, and not only those that lost their engine.
+        """
+        workflows, runs, now = schema.workflows, schema.runs, self._lease_clock()
+        held: Any = (
+            select(*OWNER_COLUMNS)
+            .select_from(with_owner())
+            .where(workflows.c.status.in_(constants(ACTIVE)), runs.c.owner.is_not(None))
+            .group_by(*OWNER_COLUMNS)
+        )
+        with self._database.read() as connection:
+            owners = [rows.owner_record(row) for row in connection.execute(held)]
+            gone = [
+                owner.owner_id
+                for owner in owners
+                if owner is not None and owner.engine == _ENGINE and not is_alive(owner, now)
+            ]
+            if not gone and not handed_in:
+                return []
+            had_none = runs.c.owner.is_(None)
+            is_lost = runs.c.owner.in_(gone)
+            found = connection.execute(
+                select(workflows.c.workflow_id)
+                .select_from(with_owner())
+                .where(
+                    workflows.c.status.in_(constants(ACTIVE)),
+                    or_(is_lost, had_none) if handed_in else is_lost,
+                )
+                .order_by(workflows.c.status != constant(WorkflowStatus.RUNNING), workflows.c.key)
+                .limit(most)
+            )
+            return list(found.scalars())

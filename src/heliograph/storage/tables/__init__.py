@@ -1,0 +1,1 @@
+"""The tables: their columns, and what a row has to hold to be one of ours."""

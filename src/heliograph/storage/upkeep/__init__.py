@@ -1,0 +1,1 @@
+"""Looking after a storage: copies, health, damaged values, files that nothing needs."""

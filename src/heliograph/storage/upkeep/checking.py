@@ -1,0 +1,128 @@
+"""Values that are stored outside of the database, read one by one: which of them are damaged or gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import and_, delete, select
+
+from heliograph.errors import StorageCorruptError, StorageError
+from heliograph.records.status import ACTIVE
+from heliograph.storage import rows
+from heliograph.storage.databases.database import Database
+from heliograph.storage.tables import schema
+from heliograph.storage.tables.layout import Role
+from heliograph.storage.values.value_store import ValueStore
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedValue:
+    """A value that can't be read.
+
+    Attributes:
+        workflow_id: of the workflow it belongs to.
+        task_id: of the task.
+        role: what it is to that.
+        error: what is wrong.
+        is_forgotten: its row is gone: a resume makes it again.
+    """
+
+    workflow_id: str
+    task_id: str
+    role: Role
+    error: str
+    is_forgotten: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found: how many values there are, their bytes, and the damaged ones."""
+
+    values: int
+    values_bytes: int
+    damaged: Sequence[DamagedValue]
+
+
+def check(
+    database: Database, values: ValueStore, forget: bool, told: Callable[[str, int, int], None]
+) -> Checked:
+    """Read all values.
+
+    Args:
+        database: with the rows that name them.
+        values: where they are.
+        forget: forget outputs that are damaged, of tasks that may run again.
+        told: how far it is.
+
+    Raises:
+        StorageError: the storage can't be read.
+    """
+    stored, tasks, workflows = schema.stored_values, schema.tasks, schema.workflows
+    of_task = and_(tasks.c.workflow == stored.c.workflow, tasks.c.task == stored.c.task)
+    statement = (
+        select(
+            *(
+                stored.c.workflow,
+                stored.c.task,
+                stored.c.role,
+                stored.c.location,
+                stored.c.sha256,
+                stored.c.size,
+            ),
+            *(tasks.c.task_id, tasks.c.options, tasks.c.user_metadata, workflows.c.workflow_id),
+        )
+        .select_from(stored.join(tasks, of_task).join(workflows, workflows.c.key == stored.c.workflow))
+        .where(stored.c.location.is_not(None))
+    )
+    with database.read() as connection:
+        found = connection.execute(statement).all()
+    damaged: list[DamagedValue] = []
+    for number, row in enumerate(found):
+        told("values", number, len(found))
+        try:
+            with values.open(row.location, row.sha256):
+                pass
+        except StorageError as error:  # what can't be read now is named, and not forgotten: it may be well
+            if _is_there(database, row):
+                is_forgotten = forget and isinstance(error, StorageCorruptError) and _forget(database, row)
+                damaged.append(
+                    DamagedValue(row.workflow_id, row.task_id, Role(row.role), str(error), is_forgotten)
+                )
+    told("values", len(found), len(found))
+    return Checked(len(found), sum(row.size for row in found), damaged)
+
+
+def _is_there(database: Database, row: Any) -> bool:
+    """Whether the row still is, when its value is not: else somebody deleted both meanwhile."""
+    with database.read() as connection:
+        return (
+            connection.execute(select(schema.stored_values.c.size).where(_exactly(row))).first() is not None
+        )
+
+
+def _forget(database: Database, row: Any) -> bool:
+    options = rows.options_of(row.task_id, row.options, row.user_metadata)
+    if row.role != Role.OUTPUT or options.max_retries == 0:
+        return False
+    workflows = schema.workflows
+    with database.write() as connection:
+        database.lock(connection, keys=[row.workflow])
+        status = connection.execute(
+            select(workflows.c.status).where(workflows.c.key == row.workflow)
+        ).scalar()
+        if status in ACTIVE:  # its engine has what it needs of it in memory, and will see for itself
+            return False
+        forgotten = connection.execute(delete(schema.stored_values).where(_exactly(row)))
+        return bool(forgotten.rowcount == 1)
+
+
+def _exactly(row: Any) -> Any:
+    stored = schema.stored_values
+    return and_(
+        stored.c.workflow == row.workflow,
+        stored.c.role == row.role,
+        stored.c.task == row.task,
+        stored.c.location == row.location,
+    )

@@ -1,0 +1,61 @@
+"""The steps that bring an older store to this version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from sqlalchemy import inspect, select, text
+
+from heliograph.storage.journal import counts
+from heliograph.storage.journal.labels import EMPTY, Labels
+from heliograph.storage.statements.connection import Connection
+from heliograph.storage.tables import schema
+from heliograph.storage.versions import views
+
+
+def _from_1(connection: Connection) -> None:
+    """Tables for what tasks say, for changes, and for searching user metadata: which are laid out for it."""
+    schema.say_where(connection.dialect.name)
+    connection.execute(text("ALTER TABLE owners ADD COLUMN code TEXT NOT NULL DEFAULT '{}'"))
+    connection.execute(text("ALTER TABLE attempts ADD COLUMN ray TEXT"))
+    known = set(inspect(connection.alchemy).get_table_names())
+    for name in ("workflow_labels", "task_labels", "reports", "said", "changes"):
+        if name not in known:
+            schema.metadata.tables[name].create(connection.alchemy)
+    connection.execute(text("DROP INDEX IF EXISTS workflows_by_status"))
+    for table in (schema.workflows, schema.functions, schema.tasks):
+        there = {index["name"] for index in inspect(connection.alchemy).get_indexes(table.name)}
+        for index in table.indexes:
+            if index.name not in there:
+                index.create(connection.alchemy)
+    labels, workflows, tasks = Labels(connection.dialect.name), schema.workflows, schema.tasks
+    labelled = select(workflows.c.key, workflows.c.user_metadata).where(workflows.c.user_metadata != EMPTY)
+    for row in connection.execute(labelled).all():
+        labels.add(connection, row.key, row.user_metadata)
+    of_tasks = select(tasks.c.workflow, tasks.c.task, tasks.c.user_metadata)
+    for key, task, user_metadata in connection.execute(of_tasks.where(tasks.c.user_metadata != EMPTY)).all():
+        labels.add_of_tasks(connection, key, [(task, user_metadata)])
+
+
+def _from_2(connection: Connection) -> None:
+    """Options that most tasks have are left out from here on, which views have to know; these tell more."""
+    for name in views.VIEWS:
+        connection.execute(text(f"DROP VIEW IF EXISTS {name}"))
+    views.create(connection)
+
+
+def _from_3(connection: Connection) -> None:
+    """How many workflows there are of each status is kept from here on; values stay where they are."""
+    part = schema.schema_version.c.values_part
+    known = inspect(connection.alchemy).get_columns(schema.schema_version.name)
+    if part.name not in {column["name"] for column in known}:
+        kind = part.type.compile(dialect=connection.dialect)
+        connection.execute(text(f"ALTER TABLE heliograph_schema ADD COLUMN {part.name} {kind}"))
+    if not inspect(connection.alchemy).has_table(schema.workflow_counts.name):
+        schema.workflow_counts.create(connection.alchemy)
+    counts.recount(connection)
+
+
+STEPS: Final[dict[int, Callable[[Connection], None]]] = {1: _from_1, 2: _from_2, 3: _from_3}
+"""From each version to the next."""
