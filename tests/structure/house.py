@@ -31,6 +31,24 @@ FLOORS: Sequence[Sequence[str]] = (
 )
 """From the ground up. A floor imports itself and those below it."""
 
+ROOMS: Mapping[str, Sequence[Sequence[str]]] = {
+    "storage": (
+        ("entries", "liveness", "location"),
+        ("tables",),
+        ("statements",),
+        ("databases",),
+        ("values",),
+        ("journal",),
+        ("upkeep",),
+        ("versions",),
+        ("questions",),
+        ("requests", "searching"),
+        ("composed",),
+        ("store", "rendering"),
+    ),
+}
+"""Within a floor, from the ground up. A room imports itself and those below it."""
+
 PURE = ("graph", "records", "scheduling", "search", "insight")
 OUTSIDE_WORLD = frozenset(
     [
@@ -179,6 +197,7 @@ def problems(modules: list[Module]) -> list[Problem]:
     """Every rule that is broken, those in `ALLOWED` too."""
     return [
         *_upward(modules),
+        *_upstairs(modules),
         *_cycles(modules),
         *_strangers(modules),
         *_impure(modules),
@@ -199,6 +218,28 @@ def _upward(modules: list[Module]) -> Iterator[Problem]:
             floor = found.target.split(".")[1] if "." in found.target else NAME
             if height.get(floor, -1) > height[module.floor]:
                 yield Problem(module.path, found.target, f"line {found.line} imports upwards: {found.target}")
+
+
+def _upstairs(modules: list[Module]) -> Iterator[Problem]:
+    """As `_upward`, among the rooms of one floor."""
+    for floor, rooms in ROOMS.items():
+        height = {room: number for number, level in enumerate(rooms) for room in level}
+        inside = f"{NAME}.{floor}."
+        for module in modules:
+            if not module.name.startswith(inside):
+                continue
+            room = module.name.removeprefix(inside).split(".")[0]
+            if room not in height:
+                yield Problem(module.path, "room", f"{room!r} is no room of {floor}")
+                continue
+            for found in module.imports:
+                other = found.target.removeprefix(inside).split(".")[0]
+                if found.target.startswith(inside) and height.get(other, -1) > height[room]:
+                    yield Problem(
+                        module.path,
+                        found.target,
+                        f"line {found.line} imports from a room above: {found.target}",
+                    )
 
 
 def _cycles(modules: list[Module]) -> Iterator[Problem]:

@@ -141,7 +141,7 @@ PLANTED: dict[str, tuple[str, str, str]] = {
         f"line 2 {UP}",
     ),
     "up, in a method": (
-        "storage/a.py",
+        "storage/journal/a.py",
         "class A:\n    async def f(self):\n        if self:\n            import heliograph.engines.loop as x",
         f"line 4 {UP}",
     ),
@@ -151,7 +151,7 @@ PLANTED: dict[str, tuple[str, str, str]] = {
         f"line 3 {UP}",
     ),
     "up, by name": (
-        "storage/a.py",
+        "storage/journal/a.py",
         "import importlib\nimportlib.import_module('heliograph.engines.loop')",
         UP,
     ),
@@ -167,6 +167,12 @@ PLANTED: dict[str, tuple[str, str, str]] = {
         "upwards: heliograph.graph.node",
     ),
     "a floor nobody drew": ("cellar/__init__.py", "", "'cellar' is on no floor of the house"),
+    "up, among rooms": (
+        "storage/tables/a.py",
+        "def f():\n    from heliograph.storage.journal.labels import x",
+        "line 2 imports from a room above: heliograph.storage.journal",
+    ),
+    "a room nobody drew": ("storage/attic/__init__.py", "", "'attic' is no room of storage"),
     "ray elsewhere": ("engines/loop.py", "import ray.util", "imports ray, which only engines/ray knows"),
     "ray in a function": ("workflow.py", "def f():\n    from ray import get", "imports ray, which only"),
     "sqlalchemy elsewhere": ("engines/loop.py", "from sqlalchemy import select", "which only storage knows"),
@@ -194,7 +200,7 @@ PLANTED: dict[str, tuple[str, str, str]] = {
         "people's doors use",
     ),
     "a long module": ("engines/a.py", "x = 1\n" * 501, "has 501 lines"),
-    "utils": ("storage/utils.py", "", "'utils' says nothing"),
+    "utils": ("engines/utils.py", "", "'utils' says nothing"),
     "common": ("engines/common/__init__.py", "", "'common' says nothing"),
     "base": ("engines/base.py", "", "'base' says nothing"),
     "manager": ("engines/ray/manager.py", "", "'manager' says nothing"),
@@ -228,30 +234,30 @@ def test_a_package_that_imports_what_imports_it_is_found(tmp_path: Path) -> None
     found = built(
         tmp_path,
         {
-            "storage/__init__.py": "from heliograph.storage.inner.rows import x",
-            "storage/inner/__init__.py": "",
-            "storage/inner/rows.py": "from heliograph.storage import y",
+            "engines/__init__.py": "from heliograph.engines.inner.rows import x",
+            "engines/inner/__init__.py": "",
+            "engines/inner/rows.py": "from heliograph.engines import y",
         },
     )
-    way = "heliograph.storage -> heliograph.storage.inner.rows -> heliograph.storage"
-    assert found == [f"storage/__init__.py: imports itself by way of {way}"]
+    way = "heliograph.engines -> heliograph.engines.inner.rows -> heliograph.engines"
+    assert found == [f"engines/__init__.py: imports itself by way of {way}"]
 
 
 def test_a_way_round_through_a_package_is_found(tmp_path: Path) -> None:
     found = built(
         tmp_path,
         {
-            "storage/inner/__init__.py": "from heliograph.storage.rows import y",
-            "storage/inner/deep.py": "",
-            "storage/rows.py": "from heliograph.storage.inner.deep import z",
+            "engines/inner/__init__.py": "from heliograph.engines.rows import y",
+            "engines/inner/deep.py": "",
+            "engines/rows.py": "from heliograph.engines.inner.deep import z",
         },
     )
-    way = "heliograph.storage.inner -> heliograph.storage.rows -> heliograph.storage.inner"
-    assert found == [f"storage/inner/__init__.py: imports itself by way of {way}"]
+    way = "heliograph.engines.inner -> heliograph.engines.rows -> heliograph.engines.inner"
+    assert found == [f"engines/inner/__init__.py: imports itself by way of {way}"]
 
 
 def test_a_module_may_import_its_neighbours(tmp_path: Path) -> None:
-    assert built(tmp_path, {"storage/rows.py": "from heliograph.storage import store"}) == []
+    assert built(tmp_path, {"engines/rows.py": "from heliograph.engines import loop"}) == []
 
 
 @pytest.mark.parametrize(
