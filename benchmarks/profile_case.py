@@ -78,7 +78,7 @@ STAGES: Final = {
     ("engines/loop/performer.py", "_hand_out"): "an attempt: put together and handed to a worker",
     ("storage/journal/submissions.py", "store"): "rows of a new workflow",
     ("storage/journal/journal.py", "_write"): "rows of what happened: attempt, output, status, change",
-    ("storage/journal/journal.py", "_fence"): "the workflow's own row, and whether it is still ours",
+    ("storage/journal/journal.py", "_holds"): "the workflow's own row, and whether it is still ours",
     ("storage/databases/sqlite.py", "begin"): "BEGIN",
     ("storage/databases/sqlite.py", "commit"): "COMMIT: what SQLite and the disk take",
 }
