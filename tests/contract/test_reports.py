@@ -152,6 +152,8 @@ def test_other_processes_see_it_while_the_task_runs(engine: EngineUnderTest, gat
     running = workflow.run_async(talk.bind(gate), workflow_id="w", metadata={"k": 1})
     gate.until_waiting("said")
     until(lambda: len(workflow.get_logs("w")) == 2)
+    # What it said may be stored before it was seen to run.
+    until(lambda: workflow.get_metadata("w", tasks=True)["tasks"][0]["attempts"])
     whole, lines, points = json.loads(engine.elsewhere(SEEN))
     assert whole["status"] == "RUNNING"
     assert whole["user_metadata"] == {"k": 1, "owner": "Ada"}

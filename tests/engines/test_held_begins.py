@@ -31,7 +31,7 @@ async def note_async(number: int) -> int:
 def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An engine that hurries only where somebody waits; one workflow has just begun there."""
     for module in ("loop", "performer"):
-        monkeypatch.setattr(f"heliograph.engines.{module}.TICK_SECONDS", 3_600.0)
+        monkeypatch.setattr(f"heliograph.engines.loop.{module}.TICK_SECONDS", 3_600.0)
     ran.clear()
     workflow.init(storage=tmp_path, workers="threads")
     first = workflow.run_async(note.bind(0), workflow_id="0")

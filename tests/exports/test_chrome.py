@@ -73,10 +73,8 @@ def test_arrows_join_slices_that_are_there() -> None:
 
 def test_workers_have_lanes_with_their_names() -> None:
     names = [event["args"]["name"] for event in events("good") if event["name"] == "thread_name"]
-    assert [name.rstrip("0123456789") for name in names] == [
-        "heliograph-thread-",
-        "heliograph-thread-",
-        "waits",
-    ]
+    *threads, last = [name.rstrip("0123456789") for name in names]
+    assert set(threads) == {"heliograph-thread-"}  # two, or one that was done before the other had come
+    assert last == "waits"
     tasks = Counter(event["name"] for event in events("good") if event.get("cat") == "attempt")
     assert tasks["__main__.flaky"] == 2

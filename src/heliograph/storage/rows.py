@@ -372,7 +372,7 @@ def task_counts(progress: str, is_left: bool) -> TaskCounts:
         is_left: the engine of their workflow is gone, and nothing of it runs.
 
     >>> task_counts('{"SUCCESSFUL": 2, "RUNNING": 1}', True)
-    TaskCounts(by_status={'SUCCESSFUL': 2, 'PENDING': 1}, done=2, total=3)
+    TaskCounts(by_status={'SUCCESSFUL': 2, 'READY': 1}, done=2, total=3)
     """
     counts = {TaskStatus(name): count for name, count in json.loads(progress).items()}
     for running, reads in LEFT_TASK.items() if is_left else ():

@@ -202,6 +202,7 @@ class CoroutineThread:
         self._keys: dict[int, AttemptKey] = {}  # of attempts on the loop, cancelled ones too
         self._line: deque[_Entry] = deque()  # what has not begun, cancelled ones too
         self._lock = threading.Lock()  # of the line
+        self._is_called = False  # the loop, to begin the first of the line
         self._moved_at = 0.0  # when an attempt last began or ended, by the steady clock
         self._loop = asyncio.SelectorEventLoop()
         self._coroutines = Coroutines(self._loop, self._worker, self._ended, self._said)
@@ -216,7 +217,9 @@ class CoroutineThread:
         self._keys[entry.number] = work.key
         with self._lock:
             self._line.append(entry)
-            self._loop.call_soon_threadsafe(self._begin, entry)
+            if not self._is_called:
+                self._is_called = True
+                self._loop.call_soon_threadsafe(self._begin)
 
     def is_blocked(self) -> bool:
         """Whether an attempt has waited for long to begin, and none began or ended meanwhile."""
@@ -268,14 +271,25 @@ class CoroutineThread:
                 self._loop.run_forever()
         end(self._loop)
 
-    def _begin(self, entry: _Entry) -> None:
+    def _begin(self) -> None:
         with self._lock:
-            if not self._line or self._line[0] is not entry:
-                return  # given away
-            self._line.popleft()
-        self._moved_at = time.monotonic()
-        entry.started = time.time()
-        self._coroutines.start(entry.number, entry.work, entry.submitted)
+            if not self._line:  # given away
+                self._is_called = False
+                return
+            entry = self._line.popleft()
+            self._moved_at = time.monotonic()
+            is_wanted = self._entries.get(entry.work.key) is entry
+            if is_wanted:
+                entry.started = time.time()
+            else:  # cancelled meanwhile
+                del self._keys[entry.number]
+        if is_wanted:
+            self._coroutines.start(entry.number, entry.work, entry.submitted)
+        # Behind the first step of this one: if that blocks, the next has not begun.
+        with self._lock:
+            self._is_called = bool(self._line)
+            if self._is_called:
+                self._loop.call_soon(self._begin)
 
     def _ended(self, number: int, receipt: Receipt | None) -> None:
         self._moved_at = time.monotonic()
