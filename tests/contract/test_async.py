@@ -155,7 +155,9 @@ def test_resume(engine: EngineUnderTest, gate: Gate, ledger: Ledger) -> None:
     assert engine.value(futures[0]) == "output"
     assert len(workflow.get_metadata("mine", "add")["attempts"]) == 1
     (again,) = [task for task in workflow.get_tasks("mine") if task["name"] != "add"]
-    assert len({attempt["worker"]["worker_id"] for attempt in again["attempts"]}) == 1  # the loop, both times
+    loops = {attempt["worker"]["worker_id"] for attempt in again["attempts"]}
+    # On Ray the actor goes with its coordinator, which may have seen the first attempt run, or not.
+    assert len(loops) == (len(again["attempts"]) if engine.is_ray else 1)
 
 
 @workflow.task

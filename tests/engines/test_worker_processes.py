@@ -173,6 +173,23 @@ def test_the_other_workers_follow_the_first(
     until(lambda: len(children() - before) == 4)
 
 
+HOLDS = """
+import os, socket
+from heliograph.engines.embedded.worker import _Line
+ours, theirs = socket.socketpair()
+tickets, pool = os.pipe()
+os.set_blocking(tickets, False)
+line = _Line(theirs.fileno(), tickets, os.open(os.devnull, os.O_RDONLY))
+os.write(pool, bytes([12, 13]))
+print([line._begin(ticket) for ticket in (10, 11, 12)], list(os.read(tickets, 256)), line._begin(13))
+"""
+
+
+def test_a_worker_that_passes_over_several_holds_no_more_than_one_ticket() -> None:
+    told = subprocess.run([sys.executable, "-c", HOLDS], stdout=subprocess.PIPE, check=True, text=True)
+    assert told.stdout == "[False, False, True] [13] False\n"
+
+
 def short_then_long(path: str) -> str:
     return sleep_until(path) if path else path
 

@@ -57,7 +57,7 @@ class _Line:
         self._in = bytearray()
         self._tickets = tickets
         self._lifeline = lifeline
-        self._taken: set[int] = set()
+        self._held: int | None = None  # a ticket that was read, and whose attempt has not begun
         self._pid = os.getpid()
         self._writing = threading.Lock()  # a task reports from any of its threads
         os.register_at_fork(after_in_child=self._leave)
@@ -125,16 +125,17 @@ class _Line:
 
     def _begin(self, ticket: int) -> bool:
         """Whether the attempt is this worker's to run: not if the pool has taken its ticket back."""
-        if ticket in self._taken:
-            self._taken.remove(ticket)
-            return True
-        try:
-            first = os.read(self._tickets, 1)[0]
-        except BlockingIOError:
+        if self._held is None:
+            try:
+                self._held = os.read(self._tickets, 1)[0]
+            except BlockingIOError:
+                return False
+        # Tickets come in order: where a later one's is had already, this one's was taken back. One is enough
+        # to know that by, and its attempt can't be given to another worker any more.
+        if self._held != ticket:
             return False
-        if first != ticket:  # tickets come in order: this one's was taken back, and that is a later one's
-            self._taken.add(first)
-        return first == ticket
+        self._held = None
+        return True
 
     def _leave(self) -> None:
         """In the child of a task that forked: nothing of the worker's is the child's."""
