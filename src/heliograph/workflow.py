@@ -306,7 +306,8 @@ def run_async(
 ) -> Any:
     """Run a DAG; returns as soon as the workflow is stored.
 
-    Args and errors as `run`; those of the workflow itself come with the output.
+    Of many that are brought one after the other, those that nobody waits for yet begin together, up to 20 ms
+    later: not on Ray. Args and errors as `run`; those of the workflow itself come with the output.
 
     Args:
         dag: as `run`.

@@ -188,10 +188,9 @@ class Coordinator:
         try:
             return self._loop.enter(wanted)
         except StorageError:
+            # Another file has its name: the next life of this actor opens that, and takes the call.
             if _file_of(self._store.location) not in (None, self._file):
-                os._exit(
-                    1
-                )  # another file has its name: the next life of this actor opens that, and takes the call
+                os._exit(1)
             raise
         except RuntimeError:
             # Who brought it asks again if the answer did not come: then it is in already.

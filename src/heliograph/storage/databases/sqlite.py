@@ -132,9 +132,8 @@ class SQLite:
 
     @functools.cached_property
     def _alchemy(self) -> Alchemy:
-        from heliograph.storage.databases.alchemy import (
-            Alchemy,  # late: what only runs workflows never needs it
-        )
+        # Late: what only runs workflows never needs it.
+        from heliograph.storage.databases.alchemy import Alchemy
 
         return Alchemy("sqlite://", lambda: sqlite3.connect(":memory:"))
 
