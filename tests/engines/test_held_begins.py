@@ -74,6 +74,12 @@ def test_none_is_held_back_where_the_one_before_was_waited_for(storage: Path) ->
     until(lambda: ran == [0, 1, 2], what="it to begin at once")
 
 
+def test_none_is_held_back_where_the_one_before_had_ended_when_it_was_waited_for(storage: Path) -> None:
+    assert workflow.get_output("0") == 0
+    workflow.run_async(note.bind(1))
+    until(lambda: ran == [0, 1], what="it to begin at once")
+
+
 def test_what_is_awaited_itself_begins_at_once(storage: Path) -> None:
     workflow.run_async(note_async.bind(1))
     until(lambda: ran == [0, 1], what="a coroutine, of which any number runs")

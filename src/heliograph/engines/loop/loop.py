@@ -321,8 +321,7 @@ class Loop:
             case Lost(key):
                 self._look([run for run in (self._runs.get(key),) if run is not None])
             case Awaited():
-                self._performer.let_go(now)
-                self._performer.pending.urgent = bool(self._performer.pending)
+                self._performer.hurry(now)
             case Fault(error):
                 raise error
 

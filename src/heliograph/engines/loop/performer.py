@@ -284,15 +284,20 @@ class Performer:
 
     # -- handing out
 
-    def let_go(self, now: float) -> None:
-        """Begin the workflows that are held back."""
-        self._holds_until = math.inf
-        self._hand_out_more(now)
+    def hurry(self, now: float) -> None:
+        """Somebody waits for a workflow whose begin, or whose end, is held back."""
+        self.pending.urgent = bool(self.pending)
+        self._handed_out_at = -math.inf  # unless a begin was: then it is set as that is handed out
+        self._let_go(now)
 
     def let_go_if_due(self, now: float) -> None:
-        """As `let_go`, once they have waited for long enough."""
+        """Begin the workflows that are held back, once they have waited for long enough."""
         if self._holds_until <= now:
-            self.let_go(now)
+            self._let_go(now)
+
+    def _let_go(self, now: float) -> None:
+        self._holds_until = math.inf
+        self._hand_out_more(now)
 
     @property
     def holds_back(self) -> bool:
