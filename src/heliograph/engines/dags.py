@@ -56,9 +56,8 @@ def checked_dag(dag: Any, call: str) -> TaskNode:
 
 def plan_of(dag: Node, inputs: Inputs) -> Plan:
     """The plan of a DAG, as `make_plan`; nodes of Ray's may be among its arguments."""
-    from heliograph.graph.plan import (
-        make_plan,
-    )  # late: it brings pickling, and a module may only define tasks
+    # Late: it brings pickling, and a module may only define tasks.
+    from heliograph.graph.plan import make_plan
 
     if "ray.dag" in sys.modules:
         _know_ray()
