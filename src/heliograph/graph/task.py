@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn, overload
 from heliograph.graph.identifiers import safe_name
 from heliograph.graph.node import Node
 from heliograph.graph.options import TaskOptions
+from heliograph.graph.script import MAIN, module_name
 
 _DEFAULTS: Final = TaskOptions()
 
@@ -173,7 +174,7 @@ class TaskNode(Node):
 
 def module_of(function: Callable[..., Any]) -> str:
     """The name of the module a function was defined in; methods written in C don't tell."""
-    return getattr(function, "__module__", None) or "?"
+    return module_name(getattr(function, "__module__", None) or "?")
 
 
 def found(module: str | None, qualname: str | None) -> object:
@@ -181,7 +182,7 @@ def found(module: str | None, qualname: str | None) -> object:
 
     A worker can't import the main script: it would run the script again.
     """
-    if module is None or qualname is None or module == "__main__" or "<" in qualname:
+    if module is None or qualname is None or module_name(module) == MAIN or "<" in qualname:
         return None
     value: object = sys.modules.get(module)
     for part in qualname.split("."):
