@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from heliograph.reading.late import late
 from heliograph.reading.opened import (
     MOST,
     checked_flag,
@@ -72,7 +72,7 @@ def get_metadata(
     if wants_all and (tasks or opened.store.queries.task(record, "all") is None):
         return _with_tasks(workflow_id, limit, after)
     if task_id is None:
-        return _workflow_metadata()(record, opened.place)
+        return _workflow_metadata(record, opened.place)
     task_record = opened.store.queries.task(record, task_id)
     if task_record is None:
         raise no_task(workflow_id, task_id)
@@ -81,7 +81,7 @@ def get_metadata(
     return task_metadata(task_record)
 
 
-@functools.cache  # as `opened.session`
+@late
 def _workflow_metadata() -> Callable[[WorkflowRecord, str], dict[str, Any]]:
     from heliograph.records.metadata import workflow_metadata
 
