@@ -82,7 +82,6 @@ def run_metadata(run: RunRecord) -> dict[str, Any]:
 def task_metadata(record: TaskRecord) -> dict[str, Any]:
     """A task as a dict."""
     last = record.attempts[-1] if record.attempts else None
-    report = next((attempt.report for attempt in reversed(record.attempts) if attempt.report), None)
     before = [None, *record.attempts]
     return {
         "name": record.task_id,
@@ -99,7 +98,7 @@ def task_metadata(record: TaskRecord) -> dict[str, Any]:
             output=record.output and _reference(record.output),
             arguments=record.arguments and _reference(record.arguments),
             inputs_size=last and last.inputs_size,
-            **_report(report),
+            **_report(record.report),
         ),
         **_inputs(record.inputs),
         "attempts": [

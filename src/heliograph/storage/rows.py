@@ -366,6 +366,7 @@ def task_record(
     upstream: tuple[str, ...],
     attempts: tuple[AttemptRecord, ...],
     inputs: tuple[InputRecord, ...] = (),
+    report: ReportRecord | None = None,
 ) -> TaskRecord:
     """A task, from its row joined with its function, its output and its arguments."""
     return TaskRecord(
@@ -382,6 +383,7 @@ def task_record(
         arguments=value_record(row, "arguments_"),
         inputs=inputs,
         attempts=attempts,
+        report=report,
     )
 
 
