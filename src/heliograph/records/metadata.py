@@ -32,12 +32,11 @@ def workflow_metadata(record: WorkflowRecord, storage: str) -> dict[str, Any]:
     """
     tasks, engine = record.progress, record.engine
     start_time, end_time = record.start_time, record.end_time
-    plain = _plain_options(record.output_options)
     made: dict[str, Any] = {
         "workflow_id": record.workflow_id,
         "name": record.name,
         "status": record.status,
-        "task_options": _all_options(record.output_options) if plain is None else plain.copy(),
+        "task_options": _options(record.output_options),
         "user_metadata": _user_metadata(record.user_metadata),
         "progress": {"done": tasks.done, "total": tasks.total, "by_status": tasks.by_status.copy()},
         "runs": record.run,
