@@ -70,7 +70,7 @@ class Engine:
         return self._loop.enter(Claim(workflow_id, WorkflowStatus.RUNNING, provenance(), self._store.clock()))
 
     def take(self, own: int | None, most_deaths: int | None = None) -> None:
-        """Take workflows that were handed in, and those that lost their engine, until `drain`.
+        """Take workflows that were handed in, and those that lost their engine, until `stop_taking`.
 
         Args:
             own: only while it has fewer than so many itself; None: as suits its workers.
