@@ -47,6 +47,7 @@ from heliograph.errors import (
     WorkflowTakenOverError,
     WorkflowTaskNotRecoverableError,
 )
+from heliograph.graph.checks import checked_flag
 from heliograph.graph.identifiers import check_identifier
 from heliograph.graph.listener import EventListener
 from heliograph.graph.node import InputNode, Inputs, Node
@@ -82,7 +83,7 @@ from heliograph.reading.metadata import (
     list_all,
     list_metadata,
 )
-from heliograph.reading.opened import checked_flag, one_task, session
+from heliograph.reading.opened import one_task, session
 from heliograph.reading.searching import condition, field, over_time, search, search_fields, summarize
 from heliograph.reading.telemetry import live_spans, send_spans
 from heliograph.reading.watching import get_logs, get_metrics, watch

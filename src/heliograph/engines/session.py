@@ -115,7 +115,7 @@ class Session:
                 raise queue.Full("as many workflows wait as max_pending_workflows allows")
             case Refused():
                 self.store.withdraw(wanted)
-                status = found(self.store, workflow_id).status
+                status = self.found(workflow_id).status
                 raise RuntimeError(
                     f"workflow {workflow_id!r} is {status} already: {way_out(status)}, or take another id"
                 )
@@ -140,7 +140,7 @@ class Session:
         if self.settings.engine == "ray":
             return self.ray
         try:
-            last = found(self.store, workflow_id).engine
+            last = self.found(workflow_id).engine
         except WorkflowNotFoundError as error:
             raise NothingToResumeError(*error.args) from None
         return self.ray if last == "ray" else self.engine

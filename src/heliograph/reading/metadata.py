@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from heliograph.graph.checks import checked_flag, checked_int_or_none
 from heliograph.reading.late import late
 from heliograph.reading.opened import (
     MOST,
-    checked_flag,
     checked_limit,
     checked_task,
     found_key,
@@ -119,13 +119,12 @@ def list_metadata(
     from heliograph.insight.answers import Rows
     from heliograph.records.metadata import workflow_metadata
 
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
-        raise TypeError(f"limit must be an int or None, not {limit!r}")
-    if limit is not None and limit < 0:
-        raise ValueError(f"limit must be 0 or more, not {limit}")
+    most = checked_int_or_none("limit", limit)
+    if most is not None and most < 0:
+        raise ValueError(f"limit must be 0 or more, not {most}")
     statuses = None if status_filter is None else _statuses(status_filter)
     opened = session()
-    most = None if limit is None else min(limit, MOST)
+    most = None if most is None else min(most, MOST)
     records = opened.store.queries.workflows(statuses, newest_first=True, limit=most)
     place = opened.place
     return Rows([workflow_metadata(record, place) for record in records])

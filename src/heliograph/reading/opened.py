@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from heliograph.errors import WorkflowNotFoundError
+from heliograph.graph.checks import checked_int
 from heliograph.graph.identifiers import check_identifier
 from heliograph.reading.late import late
 
@@ -32,22 +33,10 @@ def checked_limit(limit: object) -> int:
         TypeError: not an int.
         ValueError: less than one.
     """
-    if isinstance(limit, bool) or not isinstance(limit, int):
-        raise TypeError(f"limit must be an int, not {limit!r}")
-    if limit < 1:
-        raise ValueError(f"limit must be 1 or more, not {limit}")
-    return min(limit, MOST)
-
-
-def checked_flag(name: str, value: object) -> bool:
-    """Yes or no. Not what is true to Python: the text "no" is.
-
-    Raises:
-        TypeError: not a bool.
-    """
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, not {value!r}")
-    return value
+    most = checked_int("limit", limit)
+    if most < 1:
+        raise ValueError(f"limit must be 1 or more, not {most}")
+    return min(most, MOST)
 
 
 def no_task(workflow_id: str, task_id: object) -> WorkflowNotFoundError:

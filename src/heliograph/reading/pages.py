@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from heliograph.graph.checks import checked_flag
 from heliograph.insight.answers import Page
 from heliograph.reading import questions
-from heliograph.reading.opened import checked_flag, checked_limit, session
+from heliograph.reading.opened import checked_limit, session
 from heliograph.records.metadata import task_metadata, workflow_metadata
 from heliograph.search.expressions import Condition
 from heliograph.storage.searching.places import Order
