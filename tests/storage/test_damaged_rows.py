@@ -256,3 +256,15 @@ def test_an_engine_survives_a_workflow_that_can_not_be_understood(database: Path
     with pytest.raises(workflow.StorageCorruptError, match="can't be understood"):
         workflow.resume("mine")
     assert workflow.run(give.bind(1)) == 1
+
+
+@pytest.mark.parametrize("location", ["x", "/x", "../x", "24/x"])
+def test_to_delete_a_workflow_deletes_no_files_of_others(database: Path, location: str) -> None:
+    workflow.init(storage=database.parent, workers="threads")
+    for number in range(2):
+        assert workflow.run(give.bind("x" * 300_000), workflow_id=f"large{number}") == "x" * 300_000
+    of_first = "workflow = (SELECT key FROM workflows WHERE workflow_id = 'large0') AND location IS NOT NULL"
+    change(database, f"UPDATE stored_values SET location = '{location}' WHERE {of_first}")
+    workflow.delete("large0")
+    assert workflow.get_output("large1") == "x" * 300_000
+    assert database.exists()

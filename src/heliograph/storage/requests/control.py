@@ -20,6 +20,7 @@ from heliograph.storage.journal.counts import Counts, Tally
 from heliograph.storage.statements.composing import constant, constants
 from heliograph.storage.statements.connection import Connection
 from heliograph.storage.tables import schema
+from heliograph.storage.values.arguments import is_staged
 from heliograph.storage.values.value_store import ValueStore
 
 
@@ -174,7 +175,11 @@ def _count(connection: Connection, before: WorkflowStatus | None, after: Workflo
 
 
 def folders_of(connection: Connection, key: int) -> set[str]:
-    """The folders of the value store that are a workflow's, there or not."""
+    """The folders of the value store that are a workflow's, there or not.
+
+    A damaged location may name another one's folder, or all of the store: what it names is left alone.
+    """
     stored = schema.stored_values
     named = select(stored.c.location).where(stored.c.workflow == key, stored.c.location.is_not(None))
-    return {str(key)} | {location.rpartition("/")[0] for location in connection.execute(named).scalars()}
+    folders = {str(location).rpartition("/")[0] for location in connection.execute(named).scalars()}
+    return {str(key)} | {folder for folder in folders if is_staged(folder)}
