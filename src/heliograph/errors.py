@@ -22,8 +22,16 @@ class WorkflowExecutionError(WorkflowError):
     # Until somebody asks for the error: loading the cause runs the code of its class.
 
 
+class FailedBeforeError(WorkflowExecutionError, ValueError):
+    """A workflow failed, and its output is asked for: what can't be had is a `ValueError`."""
+
+
 class WorkflowCancellationError(WorkflowError):
     """The output of a workflow was waited for, and the workflow was cancelled."""
+
+
+class CancelledBeforeError(WorkflowCancellationError, ValueError):
+    """A workflow was cancelled, and its output is asked for."""
 
 
 class WorkflowNotResumableError(WorkflowError):
@@ -36,6 +44,10 @@ class WorkflowTaskNotRecoverableError(WorkflowNotResumableError):
 
 class WorkflowNotFoundError(WorkflowError, ValueError):
     """No workflow (or no task of it) has the id that was asked for."""
+
+
+class NothingToResumeError(WorkflowNotFoundError, WorkflowNotResumableError):
+    """There is no workflow of the id that is to be resumed: who resumes may ask for either."""
 
 
 class WorkflowStillActiveError(WorkflowError):

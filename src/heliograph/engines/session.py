@@ -11,11 +11,11 @@ from heliograph.engines import place
 from heliograph.engines.dags import needs_ray, uses_ray
 from heliograph.engines.engine import Engine, submission
 from heliograph.engines.event_sender import EventSender
-from heliograph.engines.loop.entrance import NothingToResumeError, way_out
+from heliograph.engines.loop.entrance import way_out
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.settings import Settings
 from heliograph.engines.waiting import Waiting, found, workflow_output_now
-from heliograph.errors import WorkflowNotFoundError
+from heliograph.errors import NothingToResumeError, WorkflowNotFoundError
 from heliograph.graph.plan import Plan
 from heliograph.records.context import running
 from heliograph.records.status import ACTIVE, WorkflowStatus

@@ -9,14 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from heliograph.engines.outcome import (
-    CancelledBeforeError,
-    FailedBeforeError,
-    OutputFuture,
-    cancellation_error,
-    execution_error,
-)
-from heliograph.errors import StorageError, WorkflowNotFoundError
+from heliograph.engines.outcome import OutputFuture, cancellation_error, execution_error
+from heliograph.errors import CancelledBeforeError, FailedBeforeError, StorageError, WorkflowNotFoundError
 from heliograph.graph.identifiers import check_identifier
 from heliograph.records.attempt import StoredValue
 from heliograph.records.status import ACTIVE, WorkflowStatus
