@@ -23,6 +23,7 @@ from heliograph.engines.dags import DecoratingOptions, checked_dag, plan_of
 from heliograph.engines.event_listener import HTTPListener
 from heliograph.errors import (
     CancelledBeforeError,
+    DamagedWarning,
     EventNotAwaitedError,
     FailedBeforeError,
     InputMissingError,
@@ -82,7 +83,7 @@ from heliograph.reading.metadata import (
     list_all,
     list_metadata,
 )
-from heliograph.reading.opened import checked_flag, one_task
+from heliograph.reading.opened import checked_flag, one_task, warn_of
 from heliograph.reading.searching import condition, field, over_time, search, search_fields, summarize
 from heliograph.reading.telemetry import live_spans, send_spans
 from heliograph.reading.watching import get_logs, get_metrics, watch
@@ -108,6 +109,7 @@ __all__ = [
     "SUCCESSFUL",
     "CancelledBeforeError",
     "Current",
+    "DamagedWarning",
     "EventListener",
     "EventNotAwaitedError",
     "FailedBeforeError",
@@ -399,7 +401,8 @@ def resume_all(include_failed: bool = False) -> list[tuple[str, Any]]:
         include_failed: the FAILED ones too.
 
     Returns:
-        Ids and their outputs to come.
+        Ids and their outputs to come. Of one whose rows are damaged that is the error, and there is a
+        `DamagedWarning`; the others are resumed.
 
     Raises:
         TypeError: `include_failed` is not a bool.
@@ -407,9 +410,10 @@ def resume_all(include_failed: bool = False) -> list[tuple[str, Any]]:
     checked_flag("include_failed", include_failed)
     session = _opened()
     wanted = {WorkflowStatus.RESUMABLE} | ({WorkflowStatus.FAILED} if include_failed else set())
-    waiting = session.store.queries.workflows(wanted)
-    waiting.sort(key=lambda record: record.stored_status is WorkflowStatus.PENDING)
-    resumed: list[tuple[str, Any]] = []
+    listed, damaged = session.store.queries.workflows(wanted)
+    waiting = sorted(listed, key=lambda record: record.stored_status is WorkflowStatus.PENDING)
+    warn_of(damaged)
+    resumed: list[tuple[str, Any]] = [(one.workflow_id, _failed(one)) for one in damaged if one.workflow_id]
     for record in waiting:
         try:
             resumed.append(
@@ -418,11 +422,7 @@ def resume_all(include_failed: bool = False) -> list[tuple[str, Any]]:
         except WorkflowNotFoundError:
             continue  # deleted meanwhile
         except StorageCorruptError as error:  # of this one; the others are well
-            from concurrent.futures import Future
-
-            failed: Future[Any] = Future()
-            failed.set_exception(error)
-            resumed.append((record.workflow_id, failed))
+            resumed.append((record.workflow_id, _failed(error)))
         except RuntimeError:
             if session.store.queries.workflow(record.workflow_id) is None:
                 raise
@@ -629,10 +629,10 @@ def cancel(workflow_id: str) -> None:
         WorkflowNotFoundError: there is no such workflow.
         ValueError: it has ended by itself already.
     """
-    from heliograph.engines.waiting import found
+    from heliograph.engines.waiting import found, standing
 
     session = _opened()
-    while not session.store.cancel(record := found(session.store, workflow_id)):
+    while not session.store.cancel((known := standing(session.store, workflow_id)).key):
         status = found(session.store, workflow_id).status
         if status is WorkflowStatus.CANCELED:
             return
@@ -640,7 +640,7 @@ def cancel(workflow_id: str) -> None:
             raise ValueError(f"workflow {workflow_id!r} can't be cancelled: it is {status}")
         # It was over, and somebody resumed it in between.
     for engine in session.started:
-        engine.note_cancelled(record)
+        engine.note_cancelled(known)
 
 
 def delete(workflow_id: str) -> None:
@@ -650,10 +650,10 @@ def delete(workflow_id: str) -> None:
         WorkflowNotFoundError: there is no such workflow.
         WorkflowStillActiveError: it is running or pending: cancel it first.
     """
-    from heliograph.engines.waiting import found
+    from heliograph.engines.waiting import standing
 
     store = _opened().store
-    store.forget(found(store, workflow_id))
+    store.forget(standing(store, workflow_id))
 
 
 def options(**given: Any) -> GivenOptions:
@@ -691,6 +691,14 @@ def _planned(
     session, workflow_id = _opened(None if detach else plan), workflow_id or _new_id(plan.tasks[-1].task_id)
     engine = session if detach and not session.is_for_ray(plan) else session.for_plan(plan)
     return engine, plan, workflow_id, user_metadata
+
+
+def _failed(error: StorageCorruptError) -> Future[Any]:
+    from concurrent.futures import Future
+
+    failed: Future[Any] = Future()
+    failed.set_exception(error)
+    return failed
 
 
 def _opened(to_run: Plan | None = None) -> Session:

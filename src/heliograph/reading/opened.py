@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from heliograph.errors import WorkflowNotFoundError
+from heliograph.errors import DamagedWarning, StorageCorruptError, WorkflowNotFoundError
 from heliograph.graph.identifiers import check_identifier
 
 if TYPE_CHECKING:
@@ -53,6 +54,17 @@ def checked_flag(name: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"{name} must be True or False, not {value!r}")
     return value
+
+
+def warn_of(damaged: Iterable[StorageCorruptError], level: int = 3) -> None:
+    """Name what a listing leaves out.
+
+    Args:
+        damaged: what is wrong with each.
+        level: how far above this is the line of a user's program that asked.
+    """
+    for error in damaged:
+        warnings.warn(str(error), DamagedWarning, level)
 
 
 def no_task(workflow_id: str, task_id: object) -> WorkflowNotFoundError:
