@@ -93,3 +93,39 @@ def test_a_worker_imports_little() -> None:
     heavy = {"sqlalchemy", "rich", "typer", "fsspec", "psutil", "asyncio", "multiprocessing"}
     heavy |= {"heliograph.workflow", "heliograph.storage.store"}
     assert not heavy & set(out.split())
+
+
+CHILDREN = """
+import multiprocessing, sys
+from heliograph import workflow
+
+class Point:
+    def __init__(self, x):
+        self.x = x
+
+def doubled(x):
+    return 2 * x
+
+@workflow.task
+def make(x):
+    return Point(doubled(x))
+
+def submit(way, x):
+    workflow.init(storage=f"{sys.argv[1]}/{way}", workers="processes", num_workers=1)
+    point = workflow.run(make.bind(x), workflow_id="w")
+    assert type(point) is Point, type(point)
+    [task] = workflow.get_tasks("w")
+    return point.x, task["name"], task["function"]["module"]
+
+if __name__ == "__main__":
+    for way in ("spawn", "forkserver", "fork"):
+        with multiprocessing.get_context(way).Pool(1) as pool:
+            assert pool.apply(submit, (way, 3)) == (6, "__main__.make", "__main__"), way
+"""
+
+
+def test_a_child_of_multiprocessing_runs_what_the_main_script_defines(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(CHILDREN)
+    program = start(str(tmp_path / "script.py"), str(tmp_path))
+    _, stderr = program.communicate(timeout=DEADLINE)
+    assert program.returncode == 0, stderr

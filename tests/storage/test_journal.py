@@ -8,8 +8,9 @@ import pytest
 
 from heliograph.errors import StorageError, WorkflowStillActiveError
 from heliograph.records.attempt import Phases
+from heliograph.records.report import Progress, Report
 from heliograph.records.status import AttemptStatus, TaskStatus, WorkflowStatus
-from heliograph.storage.entries import Accepted, AttemptEntry, Ending, Refused, RunChanges
+from heliograph.storage.entries import Accepted, AttemptEntry, AttemptReport, Ending, Refused, RunChanges
 from heliograph.storage.journal.journal import Batch
 from heliograph.storage.liveness import LEASE_SECONDS
 from tests.invariants import connect
@@ -34,6 +35,21 @@ def test_all_of_a_batch_or_nothing(here: Opened) -> None:
     assert here.outputs("one") == here.outputs("two") == set()
     here.succeed(journal, one, 0)
     assert here.outputs("one") == {0}
+
+
+def test_what_is_said_before_an_attempt_is_seen_to_run_is_known_of_its_task(here: Opened) -> None:
+    journal = here.journal()
+    run = here.submit(journal, "mine")
+    said = [AttemptReport(0, attempt, Report(progress=Progress(done))) for attempt, done in ((2, 7), (1, 9))]
+    journal.commit(
+        Batch([], [RunChanges(run.key, run.run, {TaskStatus.READY: 1, TaskStatus.PENDING: 1}, said=said)])
+    )
+    first, second = here.store.queries.tasks(here.record("mine"))
+    assert first.attempts == ()
+    assert first.report is not None
+    assert first.report.progress is not None
+    assert first.report.progress.done == 7  # of the newest attempt
+    assert second.report is None
 
 
 def test_an_id_that_is_taken_is_refused(here: Opened) -> None:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -42,6 +43,7 @@ from tests.tasks import give
 
 T = TypeVar("T")
 SECRET = "s3/cr@t"
+ROWS = "SELECT * FROM workflows FOR UPDATE"
 
 
 @workflow.task
@@ -84,6 +86,16 @@ def waits_for_a_lock(url: str) -> bool:
             " WHERE datname = current_database() AND wait_event_type = 'Lock'"
         ).fetchone()
     return bool(found and found[0])
+
+
+@contextmanager
+def held_up(url: str, lock: str, call: Callable[[], T]) -> Iterator[tuple[Any, Future[T]]]:
+    """A call that waits for what another connection has locked, and that connection, to let it go on."""
+    with ThreadPoolExecutor(1) as pool, connect(url) as keeper:
+        keeper.execute(lock)
+        waiting = pool.submit(call)
+        until(lambda: waits_for_a_lock(url))
+        yield keeper, waiting
 
 
 # -- many that write at once
@@ -343,10 +355,8 @@ def test_a_connection_that_was_ended_meanwhile_is_replaced(url: str) -> None:
 
 
 def test_a_connection_that_ends_while_the_storage_is_opened_is_replaced(url: str) -> None:
-    with psycopg.connect(plain(url)) as keeper, ThreadPoolExecutor(1) as pool:
-        keeper.execute("LOCK TABLE heliograph_schema")  # which every process reads that opens it
-        opening = pool.submit(workflow.init, storage=url)
-        until(lambda: waits_for_a_lock(url))
+    lock = "LOCK TABLE heliograph_schema"  # which every process reads that opens it
+    with held_up(url, lock, partial(workflow.init, storage=url)) as (keeper, opening):
         end_connections(url)
         keeper.rollback()
         opening.result()
@@ -356,10 +366,8 @@ def test_a_connection_that_ends_while_the_storage_is_opened_is_replaced(url: str
 def test_a_search_whose_connection_ends_is_done_again(stores: list[Opened], url: str) -> None:
     here = stores[0]
     here.submit(here.journal(), "mine")
-    with psycopg.connect(plain(url)) as keeper, ThreadPoolExecutor(1) as pool:
-        keeper.execute("LOCK TABLE workflows")
-        search = pool.submit(here.store.search.workflows, None, Order(), None, 10)
-        until(lambda: waits_for_a_lock(url))
+    searching = partial(here.store.search.workflows, None, Order(), None, 10)
+    with held_up(url, "LOCK TABLE workflows", searching) as (keeper, search):
         end_connections(url)
         keeper.rollback()
         assert [record.workflow_id for record in search.result().listing.found] == ["mine"]
@@ -369,10 +377,7 @@ def test_a_commit_whose_connection_ends_is_done_again(stores: list[Opened], url:
     here = stores[0]
     journal = here.journal()
     run = here.submit(journal, "mine")
-    with ThreadPoolExecutor(1) as pool, connect(url) as other:
-        other.execute("SELECT * FROM workflows FOR UPDATE")
-        commit = pool.submit(here.succeed, journal, run, 0)
-        until(lambda: waits_for_a_lock(url))
+    with held_up(url, ROWS, partial(here.succeed, journal, run, 0)) as (other, commit):
         end_connections(url)
         other.rollback()
         assert commit.result().lost == frozenset()
@@ -468,10 +473,7 @@ def test_a_commit_that_had_to_wait_for_another_one_of_the_workflow(stores: list[
     journal = here.journal()
     run = here.submit(journal, "mine")
     here.succeed(journal, run, 0)
-    with ThreadPoolExecutor(1) as pool, connect(url) as other:
-        other.execute("SELECT * FROM workflows FOR UPDATE")
-        commit = pool.submit(here.succeed, journal, run, 1)
-        until(lambda: waits_for_a_lock(url))
+    with held_up(url, ROWS, partial(here.succeed, journal, run, 1)) as (other, commit):
         other.execute("INSERT INTO changes SELECT workflow, number + 1, run, time, what FROM changes")
         other.commit()
         assert commit.result().lost == frozenset()
@@ -483,10 +485,8 @@ def test_a_commit_that_had_to_wait_for_a_cancellation_is_told_so(stores: list[Op
     here = stores[0]
     journal = here.journal()
     run = here.submit(journal, "mine")
-    with ThreadPoolExecutor(1) as pool, connect(url) as other:
-        other.execute("UPDATE workflows SET status = 'CANCELED'")
-        commit = pool.submit(here.succeed, journal, run, 0)
-        until(lambda: waits_for_a_lock(url))
+    cancel = "UPDATE workflows SET status = 'CANCELED'"
+    with held_up(url, cancel, partial(here.succeed, journal, run, 0)) as (other, commit):
         other.commit()
         assert commit.result().lost == frozenset({(run.key, run.run)})
         assert here.outputs("mine") == set()
@@ -498,10 +498,7 @@ def test_a_server_that_stays_away_is_an_error_for_who_wants_to_leave(stores: lis
     here = stores[0]
     journal = here.journal()
     run = here.submit(journal, "mine")
-    with ThreadPoolExecutor(1) as pool, connect(url) as other:
-        other.execute("SELECT * FROM workflows FOR UPDATE")
-        commit = pool.submit(here.succeed, journal, run, 0)
-        until(lambda: waits_for_a_lock(url))
+    with held_up(url, ROWS, partial(here.succeed, journal, run, 0)) as (_, commit):
         here.store.lose_patience()
         end_connections(url)
         with pytest.raises(StorageError, match=r"can't be reached.*then resume"):
@@ -517,10 +514,7 @@ def test_a_commit_that_stood_still_for_longer_than_a_server_is_waited_for_is_tri
     here = stores[0]
     journal = here.journal()
     run = here.submit(journal, "mine")
-    with ThreadPoolExecutor(1) as pool, connect(url) as other:
-        other.execute("SELECT * FROM workflows FOR UPDATE")
-        commit = pool.submit(here.succeed, journal, run, 0)
-        until(lambda: waits_for_a_lock(url))
+    with held_up(url, ROWS, partial(here.succeed, journal, run, 0)) as (other, commit):
         enough = time.monotonic() + 1.0
         until(lambda: time.monotonic() > enough)
         end_connections(url)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from heliograph.errors import StorageCorruptError
+from heliograph.reading.late import late
 from heliograph.reading.opened import (
     MOST,
     checked_flag,
@@ -74,7 +74,7 @@ def get_metadata(
     if wants_all and (tasks or opened.store.queries.task(record, "all") is None):
         return _with_tasks(workflow_id, limit, after)
     if task_id is None:
-        return _workflow_metadata()(record, opened.place)
+        return _workflow_metadata(record, opened.place)
     task_record = opened.store.queries.task(record, task_id)
     if task_record is None:
         raise no_task(workflow_id, task_id)
@@ -83,7 +83,7 @@ def get_metadata(
     return task_metadata(task_record)
 
 
-@functools.cache  # as `opened.session`
+@late
 def _workflow_metadata() -> Callable[[WorkflowRecord, str], dict[str, Any]]:
     from heliograph.records.metadata import workflow_metadata
 
@@ -131,13 +131,13 @@ def list_metadata(
     statuses = None if status_filter is None else _statuses(status_filter)
     opened = session()
     most = None if limit is None else min(limit, MOST)
-    listing = opened.store.queries.workflows(statuses, newest_first=True, limit=most)
-    place, damaged = opened.place, listing.damaged
+    found, damaged = opened.store.queries.workflows(statuses, newest_first=True, limit=most)
+    place = opened.place
     try:
-        made = [workflow_metadata(record, place) for record in listing.found]
+        made = [workflow_metadata(record, place) for record in found]
     except StorageCorruptError:
-        read = one_by_one(listing.found, functools.partial(workflow_metadata, storage=place))
-        made, damaged = list(read.found), [*damaged, *read.damaged]
+        made, unread = one_by_one(found, lambda record: workflow_metadata(record, place))
+        damaged = [*damaged, *unread]
     warn_of(damaged)
     return Rows(made)
 
@@ -166,9 +166,9 @@ def list_all(
         ValueError: there is no status of this name.
     """
     statuses = None if status_filter is None else _statuses(status_filter)
-    listing = session().store.queries.workflows(statuses)
-    warn_of(listing.damaged)
-    return [(record.workflow_id, record.status) for record in listing.found]
+    found, damaged = session().store.queries.workflows(statuses)
+    warn_of(damaged)
+    return [(record.workflow_id, record.status) for record in found]
 
 
 def get_downstream(workflow_id: str, task_id: str, limit: int = PAGE) -> list[str]:

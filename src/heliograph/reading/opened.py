@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import warnings
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from heliograph.errors import DamagedWarning, StorageCorruptError, WorkflowNotFoundError
 from heliograph.graph.identifiers import check_identifier
+from heliograph.reading.late import late
 
 if TYPE_CHECKING:
     from heliograph.engines.session import Session
 
 
-def session() -> Session:
+@late
+def session() -> Callable[[], Session]:
     """The session of this process; opened with defaults where nobody has opened one."""
-    return _opening()()
-
-
-@functools.cache  # to import again what is there takes as long as the calls that it is for
-def _opening() -> Callable[[], Session]:
-    # Late: a module that only defines tasks, and a worker, don't wait for the storage to be imported.
     from heliograph.engines.opening import opened
 
     return opened

@@ -35,7 +35,7 @@ def page(
         (found, damaged), last = opened.store.search.workflows(asked_for, order, place, most)
         read = _read(found, functools.partial(workflow_metadata, storage=opened.place))
     damaged = [*damaged, *read.damaged]
-    warn_of(damaged, level=4)
+    warn_of(damaged, level=5)
     answer = {
         "found": read.found,
         **({"damaged": [_told(error) for error in damaged]} if damaged else {}),

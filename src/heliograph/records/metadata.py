@@ -32,12 +32,11 @@ def workflow_metadata(record: WorkflowRecord, storage: str) -> dict[str, Any]:
     """
     tasks, engine = record.progress, record.engine
     start_time, end_time = record.start_time, record.end_time
-    plain = _plain_options(record.output_options)
     made: dict[str, Any] = {
         "workflow_id": record.workflow_id,
         "name": record.name,
         "status": record.status,
-        "task_options": _all_options(record.output_options) if plain is None else plain.copy(),
+        "task_options": _options(record.output_options),
         "user_metadata": _user_metadata(record.user_metadata, "workflows", record.workflow_id),
         "progress": {"done": tasks.done, "total": tasks.total, "by_status": tasks.by_status.copy()},
         "runs": record.run,
@@ -82,7 +81,6 @@ def run_metadata(run: RunRecord) -> dict[str, Any]:
 def task_metadata(record: TaskRecord) -> dict[str, Any]:
     """A task as a dict."""
     last = record.attempts[-1] if record.attempts else None
-    report = next((attempt.report for attempt in reversed(record.attempts) if attempt.report), None)
     before = [None, *record.attempts]
     return {
         "name": record.task_id,
@@ -99,7 +97,7 @@ def task_metadata(record: TaskRecord) -> dict[str, Any]:
             output=record.output and _reference(record.output),
             arguments=record.arguments and _reference(record.arguments),
             inputs_size=last and last.inputs_size,
-            **_report(report),
+            **_report(record.report),
         ),
         **_inputs(record.inputs),
         "attempts": [

@@ -6,7 +6,7 @@ import functools
 import json
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from heliograph.graph.options import TaskOptions
 from heliograph.records.attempt import (
@@ -31,6 +31,7 @@ from heliograph.records.workflow import (
     WorkflowRecord,
 )
 from heliograph.storage.entries import AttemptEntry
+from heliograph.storage.remembering import by_identity
 from heliograph.storage.tables.layout import Role
 from heliograph.storage.tables.soundness import UnsoundError, gone
 
@@ -43,7 +44,6 @@ _NO_WORKER: Final = Worker("", 0, "")
 _ERROR_LIMIT: Final = 64 * 1024
 _STATUSES: Final = {status.value: status for status in WorkflowStatus}
 _REMEMBERED: Final = 256
-T = TypeVar("T")
 
 USUAL_OPTIONS: Final = (
     '{"task_type": "FUNCTION", "max_retries": 3, "retry_exceptions": false, "catch_exceptions": false, '
@@ -86,27 +86,7 @@ def attempt_row(key: int, run: int, stored: float, entry: AttemptEntry) -> tuple
     )
 
 
-def _remembered(write: Callable[[T], str]) -> Callable[[T], str]:
-    """Write of a record once what many tasks or attempts share.
-
-    It is known by its identity, since to compare it would take as long as all else of a row; it is held here,
-    so that its id stays its own.
-    """
-    known: dict[int, tuple[T, str]] = {}
-
-    @functools.wraps(write)
-    def written(record: T) -> str:
-        found = known.get(id(record))
-        if found is None:
-            if len(known) >= _REMEMBERED:
-                known.clear()
-            found = known[id(record)] = record, write(record)
-        return found[1]
-
-    return written
-
-
-@_remembered
+@by_identity(_REMEMBERED)  # many attempts share them
 def _ray_json(facts: RayFacts) -> str:
     # By hand: `asdict` copies deeply, and this is written with every attempt.
     return json.dumps(
@@ -135,7 +115,7 @@ def value_row(key: int, task: int, role: Role, value: StoredValue) -> tuple[Any,
     return key, str(role), task, value.size, value.sha256, value.kind, value.data, value.location
 
 
-@_remembered
+@by_identity(_REMEMBERED)  # many tasks share them
 def options_json(options: TaskOptions) -> str:
     """A task's options as they are stored: all but its id and its metadata, which have columns."""
     retried = options.retry_exceptions
@@ -386,6 +366,7 @@ def task_record(
     upstream: tuple[str, ...],
     attempts: tuple[AttemptRecord, ...],
     inputs: tuple[InputRecord, ...] = (),
+    report: ReportRecord | None = None,
 ) -> TaskRecord:
     """A task, from its row joined with its function, its output and its arguments."""
     return TaskRecord(
@@ -402,6 +383,7 @@ def task_record(
         arguments=value_record(row, "arguments_"),
         inputs=inputs,
         attempts=attempts,
+        report=report,
     )
 
 

@@ -130,9 +130,8 @@ class PostgreSQL:
 
     @functools.cached_property
     def _alchemy(self) -> Alchemy:
-        from heliograph.storage.databases.alchemy import (
-            Alchemy,  # late: what only runs workflows never needs it
-        )
+        # Late: what only runs workflows never needs it.
+        from heliograph.storage.databases.alchemy import Alchemy
 
         return Alchemy("postgresql+psycopg://", self._connect, use_native_hstore=False)
 

@@ -19,7 +19,7 @@ class Listing(NamedTuple, Generic[T]):
         damaged: what is wrong with each that can't be understood, and is not among them.
     """
 
-    found: Sequence[T]
+    found: list[T]
     damaged: Sequence[StorageCorruptError] = ()
 
 

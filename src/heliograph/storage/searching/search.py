@@ -16,6 +16,7 @@ from heliograph.storage.databases.database import Database, patient
 from heliograph.storage.liveness import is_alive
 from heliograph.storage.questions.listings import Listing, apart
 from heliograph.storage.questions.queries import Queries
+from heliograph.storage.remembering import by_identity
 from heliograph.storage.searching.by_status import ByStatus
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.groups import Group, groups, of_counts
@@ -64,7 +65,10 @@ class Search:
         held = select(schema.owners).where(schema.owners.c.lease_until >= bindparam("of_now"))
         self._held = Prepared(held, database.dialect)
         self._columns = {tasks: Columns(tasks, database.dialect) for tasks in (False, True)}
-        self._shapes: dict[tuple[int, bool], tuple[Condition | None, AllOf, list[Value]]] = {}
+        # Not by equality: to Python, a condition with 1 in it equals one with True.
+        self._shape_of = {
+            tasks: by_identity(_SHAPES)(functools.partial(shape_of, tasks=tasks)) for tasks in (False, True)
+        }
         self._pages = functools.lru_cache(_SHAPES)(self._made)
 
     @patient
@@ -138,18 +142,8 @@ class Search:
     def _asked(
         self, condition: Condition | None, tasks: bool, order: Order, after: Place | None
     ) -> tuple[Pages, list[Value]]:
-        shape, values = self._shape(condition, tasks)
+        shape, values = self._shape_of[tasks](condition)
         return self._pages(tasks, shape, order, None if after is None else kind_of(after.value)), values
-
-    def _shape(self, condition: Condition | None, tasks: bool) -> tuple[AllOf, list[Value]]:
-        # By identity: to compare conditions takes as long as this, and takes 1 for True. They are held here,
-        # so that an id stays theirs.
-        known = self._shapes.get((id(condition), tasks))
-        if known is None:
-            if len(self._shapes) >= _SHAPES:
-                self._shapes.clear()
-            known = self._shapes[id(condition), tasks] = condition, *shape_of(condition, tasks)
-        return known[1:]
 
     def _made(self, tasks: bool, shape: AllOf, order: Order, behind: Kind | None) -> Pages:
         return Pages(self._columns[tasks], shape, order, behind)
