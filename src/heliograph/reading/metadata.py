@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from heliograph.errors import StorageCorruptError
 from heliograph.graph.checks import checked_flag, checked_int_or_none
 from heliograph.reading.late import late
 from heliograph.reading.opened import (
@@ -15,6 +16,7 @@ from heliograph.reading.opened import (
     no_task,
     one_task,
     session,
+    warn_of,
 )
 from heliograph.records.status import WorkflowStatus
 
@@ -108,6 +110,8 @@ def list_metadata(
 ) -> Rows:
     """What is known of many workflows, newest first; each as `get_metadata` gives it.
 
+    One whose rows are damaged is left out, and named by a `DamagedWarning`.
+
     Args:
         status_filter: a status, its name, or a set of either; None: all.
         limit: at most so many; None: all.
@@ -118,6 +122,7 @@ def list_metadata(
     """
     from heliograph.insight.answers import Rows
     from heliograph.records.metadata import workflow_metadata
+    from heliograph.storage.questions.listings import one_by_one
 
     most = checked_int_or_none("limit", limit)
     if most is not None and most < 0:
@@ -125,9 +130,15 @@ def list_metadata(
     statuses = None if status_filter is None else _statuses(status_filter)
     opened = session()
     most = None if most is None else min(most, MOST)
-    records = opened.store.queries.workflows(statuses, newest_first=True, limit=most)
+    found, damaged = opened.store.queries.workflows(statuses, newest_first=True, limit=most)
     place = opened.place
-    return Rows([workflow_metadata(record, place) for record in records])
+    try:
+        made = [workflow_metadata(record, place) for record in found]
+    except StorageCorruptError:
+        made, unread = one_by_one(found, lambda record: workflow_metadata(record, place))
+        damaged = [*damaged, *unread]
+    warn_of(damaged)
+    return Rows(made)
 
 
 def get_status(workflow_id: str) -> WorkflowStatus:
@@ -144,6 +155,8 @@ def list_all(
 ) -> list[tuple[str, WorkflowStatus]]:
     """Ids and statuses of the stored workflows, oldest first.
 
+    One whose rows are damaged is left out, and named by a `DamagedWarning`.
+
     Args:
         status_filter: a status, its name, or a set of either; None: all.
 
@@ -152,8 +165,9 @@ def list_all(
         ValueError: there is no status of this name.
     """
     statuses = None if status_filter is None else _statuses(status_filter)
-    records = session().store.queries.workflows(statuses)
-    return [(record.workflow_id, record.status) for record in records]
+    found, damaged = session().store.queries.workflows(statuses)
+    warn_of(damaged)
+    return [(record.workflow_id, record.status) for record in found]
 
 
 def get_downstream(workflow_id: str, task_id: str, limit: int = PAGE) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from heliograph.errors import WorkflowNotFoundError
+from heliograph.errors import DamagedWarning, StorageCorruptError, WorkflowNotFoundError
 from heliograph.graph.checks import checked_int
 from heliograph.graph.identifiers import check_identifier
 from heliograph.reading.late import late
@@ -37,6 +38,17 @@ def checked_limit(limit: object) -> int:
     if most < 1:
         raise ValueError(f"limit must be 1 or more, not {most}")
     return min(most, MOST)
+
+
+def warn_of(damaged: Iterable[StorageCorruptError], level: int = 3) -> None:
+    """Name what a listing leaves out.
+
+    Args:
+        damaged: what is wrong with each.
+        level: how far above this is the line of a user's program that asked.
+    """
+    for error in damaged:
+        warnings.warn(str(error), DamagedWarning, level)
 
 
 def no_task(workflow_id: str, task_id: object) -> WorkflowNotFoundError:
