@@ -8,8 +8,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from heliograph.graph.node import Inputs, Node, TaskNode
+from heliograph.graph.node import Inputs, Node
 from heliograph.graph.options import GivenOptions
+from heliograph.graph.task import TaskNode
 
 if TYPE_CHECKING:
     from heliograph.graph.plan import Plan

@@ -1,4 +1,4 @@
-"""Tasks: plain functions that can also be bound into a DAG."""
+"""Tasks: plain functions that can also be bound into a DAG; and the nodes that come of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final, NoReturn, overload
 
 from heliograph.graph.identifiers import safe_name
-from heliograph.graph.node import Node, TaskNode
+from heliograph.graph.node import Node
 from heliograph.graph.options import TaskOptions
 from heliograph.graph.script import MAIN, module_name
 
@@ -134,6 +134,42 @@ class Task:
 
     def __repr__(self) -> str:
         return f"<task {self.default_name!r}>"
+
+
+class TaskNode(Node):
+    """One call of a task, bound to its arguments.
+
+    Attributes:
+        task: the task.
+        options: its options in this call.
+        args: positional arguments; nodes may be among them, at any depth.
+        kwargs: keyword arguments, likewise.
+    """
+
+    __slots__ = ("args", "kwargs", "options", "task")
+
+    task: Task
+    options: TaskOptions
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    def __init__(
+        self, task: Task, options: TaskOptions, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        set_once = object.__setattr__
+        set_once(self, "task", task)
+        set_once(self, "options", options)
+        set_once(self, "args", args)
+        set_once(self, "kwargs", kwargs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TaskNode, (self.task, self.options, self.args, self.kwargs)
+
+    def __getitem__(self, key: object) -> NoReturn:
+        self._refuse(f"[{key!r}]")
+
+    def __repr__(self) -> str:
+        return f"<node of task {self.options.name or self.task.default_name!r}>"
 
 
 def module_of(function: Callable[..., Any]) -> str:

@@ -33,7 +33,7 @@ from heliograph.records.workflow import (
 from heliograph.storage.entries import AttemptEntry
 from heliograph.storage.remembering import by_identity
 from heliograph.storage.tables.layout import Role
-from heliograph.storage.tables.soundness import UnsoundError
+from heliograph.storage.tables.soundness import UnsoundError, gone
 
 if TYPE_CHECKING:
     from heliograph.storage.engines import Engines
@@ -216,7 +216,7 @@ def _are_within(count: int, column: Sequence[int]) -> bool:
     return not column or (min(column) >= 0 and max(column) < count)
 
 
-def progress_json(progress: Mapping[TaskStatus, int]) -> str:
+def progress_json(progress: Mapping[TaskStatus, int] | Mapping[str, int]) -> str:
     """Counts of tasks by status, as they are stored."""
     # By hand: it is written with every commit, and statuses need no escaping.
     return "{" + ", ".join([f'"{status!s}": {count}' for status, count in progress.items()]) + "}"
@@ -310,7 +310,7 @@ def workflow_record(row: Sequence[Any], engines: Engines) -> WorkflowRecord:
         lease_until,
     ) = row
     if run is None:
-        raise UnsoundError("runs", "one that others belong to is gone", key, workflow_id)
+        raise gone("runs", key, workflow_id)
     stored = _STATUSES[status]
     reads = engines.status(stored, owner, lease_until) if stored in ACTIVE else stored
     return _workflow_record(
@@ -366,6 +366,7 @@ def task_record(
     upstream: tuple[str, ...],
     attempts: tuple[AttemptRecord, ...],
     inputs: tuple[InputRecord, ...] = (),
+    report: ReportRecord | None = None,
 ) -> TaskRecord:
     """A task, from its row joined with its function, its output and its arguments."""
     return TaskRecord(
@@ -382,6 +383,7 @@ def task_record(
         arguments=value_record(row, "arguments_"),
         inputs=inputs,
         attempts=attempts,
+        report=report,
     )
 
 
