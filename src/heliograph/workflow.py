@@ -22,9 +22,13 @@ from heliograph.engines import event_listener
 from heliograph.engines.dags import DecoratingOptions, checked_dag, plan_of
 from heliograph.engines.event_listener import HTTPListener
 from heliograph.errors import (
+    CancelledBeforeError,
+    DamagedWarning,
     EventNotAwaitedError,
+    FailedBeforeError,
     InputMissingError,
     MissingExtraError,
+    NothingToResumeError,
     NotPicklableError,
     RemoteError,
     SearchError,
@@ -44,6 +48,7 @@ from heliograph.errors import (
     WorkflowTakenOverError,
     WorkflowTaskNotRecoverableError,
 )
+from heliograph.graph.checks import checked_flag
 from heliograph.graph.identifiers import check_identifier
 from heliograph.graph.listener import EventListener
 from heliograph.graph.node import InputNode, Inputs, Node
@@ -79,7 +84,7 @@ from heliograph.reading.metadata import (
     list_all,
     list_metadata,
 )
-from heliograph.reading.opened import checked_flag, one_task
+from heliograph.reading.opened import one_task, session, warn_of
 from heliograph.reading.searching import condition, field, over_time, search, search_fields, summarize
 from heliograph.reading.telemetry import live_spans, send_spans
 from heliograph.reading.watching import get_logs, get_metrics, watch
@@ -92,9 +97,7 @@ if TYPE_CHECKING:
     import threading
     from concurrent.futures import Future
 
-    from heliograph.engines.session import Session
     from heliograph.graph.plan import Plan
-    from heliograph.records.workflow import WorkflowRecord
 
 __all__ = [
     "CANCELED",
@@ -103,15 +106,19 @@ __all__ = [
     "RESUMABLE",
     "RUNNING",
     "SUCCESSFUL",
+    "CancelledBeforeError",
     "Current",
+    "DamagedWarning",
     "EventListener",
     "EventNotAwaitedError",
+    "FailedBeforeError",
     "HTTPListener",
     "InputMissingError",
     "InputNode",
     "MissingExtraError",
     "Node",
     "NotPicklableError",
+    "NothingToResumeError",
     "RemoteError",
     "SearchError",
     "StorageCorruptError",
@@ -361,10 +368,10 @@ def work(
         if number == -1:  # elsewhere that is no limit, which a worker always has
             raise ValueError(f"{name} must be at least 1, or None, not -1")
     seconds = checked_seconds("grace", grace)
-    session = _opened()
-    if session.settings.engine == "ray":
+    opened = session()
+    if opened.settings.engine == "ray":
         raise ValueError("a worker is an embedded engine: on Ray, coordinators run what is submitted")
-    return work_with(session.engine, stop, at_once, seconds, max_deaths)
+    return work_with(opened.engine, stop, at_once, seconds, max_deaths)
 
 
 def resume(workflow_id: str) -> Any:
@@ -377,13 +384,13 @@ def resume(workflow_id: str) -> Any:
         RuntimeError: it is running or pending.
         WorkflowExecutionError, WorkflowCancellationError, StorageError: as `run`.
     """
-    engine = _opened().for_workflow(check_identifier("workflow_id", workflow_id))
+    engine = session().for_workflow(check_identifier("workflow_id", workflow_id))
     return engine.value(engine.resume(workflow_id))
 
 
 def resume_async(workflow_id: str) -> Any:
     """As `resume`, without waiting for the output; returns as `run_async` does."""
-    return _opened().for_workflow(check_identifier("workflow_id", workflow_id)).resume(workflow_id)
+    return session().for_workflow(check_identifier("workflow_id", workflow_id)).resume(workflow_id)
 
 
 def resume_all(include_failed: bool = False) -> list[tuple[str, Any]]:
@@ -393,34 +400,15 @@ def resume_all(include_failed: bool = False) -> list[tuple[str, Any]]:
         include_failed: the FAILED ones too.
 
     Returns:
-        Ids and their outputs to come.
+        Ids and their outputs to come. Of one whose rows are damaged that is the error, and there is a
+        `DamagedWarning`; the others are resumed.
 
     Raises:
         TypeError: `include_failed` is not a bool.
     """
     checked_flag("include_failed", include_failed)
-    session = _opened()
-    wanted = {WorkflowStatus.RESUMABLE} | ({WorkflowStatus.FAILED} if include_failed else set())
-    waiting = session.store.queries.workflows(wanted)
-    waiting.sort(key=lambda record: record.stored_status is WorkflowStatus.PENDING)
-    resumed: list[tuple[str, Any]] = []
-    for record in waiting:
-        try:
-            resumed.append(
-                (record.workflow_id, session.for_workflow(record.workflow_id).resume(record.workflow_id))
-            )
-        except WorkflowNotFoundError:
-            continue  # deleted meanwhile
-        except StorageCorruptError as error:  # of this one; the others are well
-            from concurrent.futures import Future
-
-            failed: Future[Any] = Future()
-            failed.set_exception(error)
-            resumed.append((record.workflow_id, failed))
-        except RuntimeError:
-            if session.store.queries.workflow(record.workflow_id) is None:
-                raise
-            # Another process resumed it first: then it is running, which is what was asked for.
+    resumed, damaged = session().resume_all(include_failed)
+    warn_of(damaged)
     return resumed
 
 
@@ -438,21 +426,8 @@ def get_output(workflow_id: str, *, task_id: str | None = None, name: str | None
         WorkflowExecutionError, WorkflowCancellationError: the workflow has ended so; if it had before, that
             is a `ValueError` too.
     """
-    from heliograph.engines.waiting import found
-
     task_id = one_task(task_id, name)
-    session = _opened()
-    try:
-        record = found(session.store, workflow_id)
-        if session.has_to_ask_ray(record):
-            return session.ray.value(get_output_async(workflow_id, task_id=task_id))
-        try:
-            return _stored_output(session, record, task_id).result()
-        except (WorkflowExecutionError, WorkflowCancellationError, ValueError) as error:
-            raise session.raised(error, record) from error.__cause__
-    except StorageCorruptError:
-        found(session.store, workflow_id)  # where somebody deleted it meanwhile, that is the error
-        raise
+    return session().output(workflow_id, task_id)
 
 
 def get_output_async(workflow_id: str, *, task_id: str | None = None, name: str | None = None) -> Any:
@@ -462,15 +437,8 @@ def get_output_async(workflow_id: str, *, task_id: str | None = None, name: str 
         A `concurrent.futures.Future`; an `ObjectRef` of a workflow of Ray's, where this process is connected
         to Ray, and of every workflow after ``init(engine="ray")``.
     """
-    from heliograph.engines.waiting import found
-
     task_id = one_task(task_id, name)
-    session = _opened()
-    record = found(session.store, workflow_id)
-    if session.is_referred_to(record):
-        ray = session.ray
-        return ray.output_of(record) if task_id is None else ray.task_output(workflow_id, task_id)
-    return _stored_output(session, record, task_id)
+    return session().output_to_come(workflow_id, task_id)
 
 
 def continuation(dag: Any) -> Any:
@@ -596,7 +564,7 @@ def send_event_async(
     from heliograph.engines.event_sender import send_order
 
     order = send_order(workflow_id, event_key, event_payload, keep, idempotency_key)
-    return _opened().sender.send(order)
+    return session().sender.send(order)
 
 
 def current() -> Current:
@@ -623,18 +591,7 @@ def cancel(workflow_id: str) -> None:
         WorkflowNotFoundError: there is no such workflow.
         ValueError: it has ended by itself already.
     """
-    from heliograph.engines.waiting import found
-
-    session = _opened()
-    while not session.store.cancel(record := found(session.store, workflow_id)):
-        status = found(session.store, workflow_id).status
-        if status is WorkflowStatus.CANCELED:
-            return
-        if status in (WorkflowStatus.SUCCESSFUL, WorkflowStatus.FAILED):
-            raise ValueError(f"workflow {workflow_id!r} can't be cancelled: it is {status}")
-        # It was over, and somebody resumed it in between.
-    for engine in session.started:
-        engine.note_cancelled(record)
+    session().cancel(workflow_id)
 
 
 def delete(workflow_id: str) -> None:
@@ -644,10 +601,8 @@ def delete(workflow_id: str) -> None:
         WorkflowNotFoundError: there is no such workflow.
         WorkflowStillActiveError: it is running or pending: cancel it first.
     """
-    from heliograph.engines.waiting import found
-
-    store = _opened().store
-    store.forget(found(store, workflow_id))
+    opened = session()
+    opened.store.forget(opened.standing(workflow_id))
 
 
 def options(**given: Any) -> GivenOptions:
@@ -682,31 +637,12 @@ def _planned(
     if workflow_id is not None:
         check_identifier("workflow_id", workflow_id)
     plan = plan_of(node, Inputs(args, kwargs))
-    session, workflow_id = _opened(None if detach else plan), workflow_id or _new_id(plan.tasks[-1].task_id)
-    engine = session if detach and not session.is_for_ray(plan) else session.for_plan(plan)
-    return engine, plan, workflow_id, user_metadata
+    from heliograph.engines.opening import opened  # late: as `session`
 
-
-def _opened(to_run: Plan | None = None) -> Session:
-    # Engines and storage are imported when they are needed: a module that only defines tasks, and a worker,
-    # don't wait for that.
-    from heliograph.engines.opening import opened
-
-    return opened(to_run)
+    here = opened(None if detach else plan)
+    engine = here if detach and not here.is_for_ray(plan) else here.for_plan(plan)
+    return engine, plan, workflow_id or _new_id(plan.tasks[-1].task_id), user_metadata
 
 
 def _new_id(name: str) -> str:
     return f"{name[:80]}-{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(4).hex()}"
-
-
-def _stored_output(session: Session, record: WorkflowRecord, task_id: str | None) -> Future[Any]:
-    from heliograph.engines import waiting
-
-    if task_id is not None:
-        return session.waiting.wait_for(
-            record.key, lambda: waiting.task_output_now(session.store, record.workflow_id, task_id)
-        )
-    mine = session.embedded and session.embedded.output_of(record)
-    return mine or session.waiting.wait_for(
-        record.key, lambda: waiting.workflow_output_now(session.store, record.workflow_id)
-    )

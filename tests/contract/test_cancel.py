@@ -208,7 +208,7 @@ def test_canceled_elsewhere_and_resumed_here_before_it_was_seen(
         with pytest.raises(workflow.WorkflowCancellationError):
             engine.value(output)
         assert not engine.is_done(resumed)
-        assert workflow.get_status(name) == "RUNNING"
+        until(lambda name=name: workflow.get_status(name) == "RUNNING")
         workflow.cancel(name)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from heliograph import workflow
+from heliograph.engines.session import Session
 from tests.conditions import DEADLINE, until
 from tests.gates import Gate
 from tests.tasks import give
@@ -227,7 +228,7 @@ def test_of_one_that_is_deleted_while_it_is_read(
     embedded_engine: EngineUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workflow.run(large.bind(), workflow_id="mine")
-    asked = workflow._stored_output
+    asked = Session._stored_output
 
     def asked_and_deleted(*arguments: Any) -> Any:
         output = asked(*arguments)
@@ -235,6 +236,6 @@ def test_of_one_that_is_deleted_while_it_is_read(
         workflow.delete("mine")
         return output
 
-    monkeypatch.setattr(workflow, "_stored_output", asked_and_deleted)
+    monkeypatch.setattr(Session, "_stored_output", asked_and_deleted)
     with pytest.raises(workflow.WorkflowNotFoundError, match="No such workflow_id 'mine'"):
         workflow.get_output("mine")

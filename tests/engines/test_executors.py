@@ -167,8 +167,11 @@ def test_close_with_a_task_running(make: Make, works: Works, inbox: Inbox, tmp_p
         executor.submit(works(add, 1, 1))
 
 
-def test_close_of_one_never_used(make: Make) -> None:
-    make().close()
+def test_close_of_one_never_used(make: Make, works: Works) -> None:
+    executor = make()
+    executor.close()
+    with pytest.raises(RuntimeError):
+        executor.submit(works(add, 1, 1))
 
 
 def test_a_hundred_megabytes(make: Make, works: Works, inbox: Inbox) -> None:
@@ -217,6 +220,8 @@ def test_a_warning_made_an_error_does_not_stop_the_engine(works: Works, inbox: I
     executor.submit(gate.work)
     gate.await_begun()
     executor.cancel(gate.work.key)  # warnings are errors in these tests
+    executor.submit(work := works(add, 1, 2))
+    assert output(inbox.of(work)) == 3
     gate.open()
     executor.close()
 

@@ -12,8 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heliograph.records.attempt import AttemptRecord, Failure, Phases, Resources, StoredValue, Worker
+from heliograph.records.attempt import (
+    AttemptRecord,
+    Failure,
+    Phases,
+    ReportRecord,
+    Resources,
+    StoredValue,
+    Worker,
+)
 from heliograph.records.metadata import attempt_metadata, run_metadata, task_metadata, workflow_metadata
+from heliograph.records.report import Progress
 from heliograph.records.status import AttemptStatus, RunReason, TaskStatus, WorkflowStatus
 from heliograph.records.workflow import (
     FunctionRecord,
@@ -379,6 +388,13 @@ def test_the_stats_of_a_task_are_those_of_its_last_attempt() -> None:
 def test_a_task_that_runs_has_a_start_and_no_end() -> None:
     running = replace(ATTEMPT, phases=Phases(ready=1.0, started=2.0))
     assert task_metadata(replace(TASK, attempts=(running,)))["stats"] == {"start_time": 2.0, "queue": 1.0}
+
+
+def test_what_a_task_says_is_told_before_it_is_seen_to_run() -> None:
+    report = ReportRecord(Progress(1, 2, "going", 5.0), 3, 0, 0, 0)
+    metadata = task_metadata(replace(TASK, report=report))
+    assert metadata["progress"] == {"done": 1, "total": 2, "message": "going", "time": 5.0}
+    assert metadata["events"] == {"lines": 3}
 
 
 def test_zero_is_known() -> None:

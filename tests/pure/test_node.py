@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from heliograph.errors import InputMissingError
-from heliograph.graph.node import InputNode, InputPart, Inputs, Node, TaskNode
+from heliograph.graph.node import InputNode, InputPart, Inputs, Node
 from heliograph.graph.pickling import dumps, loads
-from heliograph.graph.task import task
+from heliograph.graph.task import TaskNode, task
 from tests.shown import shown
 
 

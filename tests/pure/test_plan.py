@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from heliograph.errors import NotPicklableError
 from heliograph.graph.function import load
-from heliograph.graph.node import InputNode, Inputs, TaskNode
+from heliograph.graph.node import InputNode, Inputs
 from heliograph.graph.plan import Plan, make_plan, restore_arguments
-from heliograph.graph.task import task
+from heliograph.graph.task import TaskNode, task
 from tests.shown import shown
 
 Point = namedtuple("Point", "x y")

@@ -81,17 +81,30 @@ def nested(data: list[Any]) -> int:
 
 
 def remove_a_node(gate: Gate, ledger: Ledger) -> None:
-    """The node that runs a task goes away: it runs again on another one."""
-    made = cluster({"num_cpus": 1}, {"num_cpus": 1})
+    """The node that runs a task goes away: it runs again on another one. What was to run there waits."""
+    zones = [{"zone": "north"}, {"zone": "south"}]
+    made = cluster(*[{"num_cpus": 1, "labels": zone} for zone in zones])
     early = note.options(**workflow.options(name="early")).bind(ledger, "early")
     middle = hold.options(**workflow.options(name="held")).bind(gate, "held", early)
     output = workflow.run_async(note.bind(ledger, "late", middle), workflow_id="mine")
     worker = gate.until_waiting("held")
     running = until(lambda: (workflow.get_metadata("mine", "held")["attempts"] or [None])[0])
     gone = running["worker"]["node_id"]
+    (there,) = [
+        zone
+        for zone in zones
+        for node in ray.nodes()
+        if node["NodeID"] == gone and zone.items() <= node["Labels"].items()
+    ]
+    workflow.run_async(note.options(label_selector=there).bind(ledger, "never"), workflow_id="waits")
+    until(lambda: workflow.get_tasks("waits")[0]["status"] == "READY")
+    assert workflow.get_logs("waits") == []  # until the node has time for it
     (node,) = [node for node in made.list_all_nodes() if node.node_id == gone]
     made.remove_node(node, allow_graceful=False)
     until(lambda: is_gone(worker))  # it goes after its node
+    (said,) = until(lambda: workflow.get_logs("waits"))
+    assert said["text"] == f"waits for a node: none of the cluster has labels as {there}"
+    workflow.cancel("waits")
     gate.open()
     ray.get(output, timeout=60)
     assert ledger.counts() == {"early": 1, "late": 1}

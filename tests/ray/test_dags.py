@@ -228,7 +228,11 @@ def test_resources_and_labels_are_honoured_and_shown() -> None:
 
     nowhere = granted.options(label_selector={"ray.io/node-id": "elsewhere"})
     output = workflow.run_async(nowhere.bind(), workflow_id="waits")
-    until(lambda: workflow.get_tasks("waits")[0]["status"] == "READY")
+    (said,) = until(lambda: workflow.get_logs("waits"))
+    assert said["text"] == (
+        "waits for a node: none of the cluster has labels as {'ray.io/node-id': 'elsewhere'}"
+    )
+    assert workflow.get_tasks("waits")[0]["status"] == "READY"
     assert not ray.wait([output], timeout=0)[0]
     workflow.cancel("waits")
 
@@ -352,6 +356,46 @@ def test_a_strategy_that_there_is_not_is_refused_before_anything_ran(ledger: Led
     assert workflow.list_all() == []
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            {"label_selector": {"zone": None}},
+            r"label_selector has None for 'zone': give a string, such as 'gpu'",
+        ),
+        (
+            {"label_selector": {"zone": "a"}, "fallback_strategy": [{"label_selector": {"zone": None}}]},
+            r"label_selector has None for 'zone': give a string",
+        ),
+        (
+            {"_labels": {"team": 1}},
+            "_labels has 1 for 'team': give a string, such as 'blue', or leave it out",
+        ),
+        ({"_labels": {1: "team"}}, "_labels has a key 1, and keys are strings: write '1'"),
+        ({"resources": {1: 2}}, "resources has a key 1, and keys are strings: write '1'"),
+    ],
+)
+def test_keys_and_values_that_are_no_strings_are_refused_before_anything_ran(
+    options: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(TypeError, match=said):
+        workflow.run(give.options(**options).bind(give.bind(1)), workflow_id="mine")
+    assert workflow.list_all() == []
+
+
+def test_what_ray_does_not_know_of_an_environment_is_passed_on_with_a_warning() -> None:
+    @ray.remote(runtime_env={"env_var": {"GREETING": "hello"}})
+    def environment() -> Any:
+        return dict(ray.get_runtime_context().runtime_env)
+
+    with pytest.warns(UserWarning, match=r"runtime_env has 'env_var', .* Did you mean 'env_vars'\?"):
+        assert workflow.run(environment.bind(), workflow_id="mine") == {"env_var": {"GREETING": "hello"}}
+    with pytest.warns(
+        UserWarning, match=r"has 'quux', which Ray itself does not know: .* nothing comes of it$"
+    ):
+        workflow.run(give.options(runtime_env={"quux": 1}).bind(1))
+
+
 def test_generators_are_refused() -> None:
     @ray.remote
     def several() -> Any:
@@ -380,6 +424,19 @@ def test_a_task_that_no_node_can_have_says_why_it_waits(
     workflow.init(storage=one_storage)  # the command has closed what it had open
     for workflow_id in ("mine", "one after the other"):
         workflow.cancel(workflow_id)
+
+
+def test_a_task_whose_placement_group_has_no_room_says_so() -> None:
+    from ray.util import placement_group, remove_placement_group
+    from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+    group = placement_group([{"CPU": 99}])
+    inside = give.options(num_cpus=1, scheduling_strategy=PlacementGroupSchedulingStrategy(group))
+    workflow.run_async(inside.bind(1), workflow_id="mine")
+    (said,) = until(lambda: workflow.get_logs("mine"))
+    assert said["text"] == "waits for its placement group, which is PENDING"
+    workflow.cancel("mine")
+    remove_placement_group(group)
 
 
 def test_cancelling_a_task_that_waits_for_resources_frees_nothing_else() -> None:

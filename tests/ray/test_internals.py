@@ -59,6 +59,10 @@ def test_the_nodes_of_actors_have_their_names() -> None:
     assert hasattr(dag, "MultiOutputNode")
 
 
+def test_the_keys_of_an_environment() -> None:
+    assert {"env_vars", "working_dir", "pip"} <= internals.ENVIRONMENT
+
+
 def test_the_option_that_carries_ours_is_let_through_and_kept() -> None:
     carried = dict(workflow.options(name="mine"))
     node = REMOTE.options(**carried).bind(1, 2)

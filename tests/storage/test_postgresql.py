@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -42,6 +43,7 @@ from tests.tasks import give
 
 T = TypeVar("T")
 SECRET = "s3/cr@t"
+ROWS = "SELECT * FROM workflows FOR UPDATE"
 
 
 @workflow.task
@@ -84,6 +86,16 @@ def waits_for_a_lock(url: str) -> bool:
             " WHERE datname = current_database() AND wait_event_type = 'Lock'"
         ).fetchone()
     return bool(found and found[0])
+
+
+@contextmanager
+def held_up(url: str, lock: str, call: Callable[[], T]) -> Iterator[tuple[Any, Future[T]]]:
+    """A call that waits for what another connection has locked, and that connection, to let it go on."""
+    with ThreadPoolExecutor(1) as pool, connect(url) as keeper:
+        keeper.execute(lock)
+        waiting = pool.submit(call)
+        until(lambda: waits_for_a_lock(url))
+        yield keeper, waiting
 
 
 # -- many that write at once
@@ -153,7 +165,7 @@ def test_an_event_sent_while_its_workflow_is_deleted(stores: list[Opened]) -> No
         name = f"w{number}"
         journal = here.journal()
         here.submit(journal, name)
-        here.store.cancel(here.record(name))
+        here.store.cancel(here.record(name).key)
         record, order = here.record(name), SendOrder(name, "key", "1", keep=True)
         at_once(partial(here.store.forget, record), partial(there.store.mailbox.send, order))
         with pytest.raises(AssertionError):
@@ -163,12 +175,12 @@ def test_an_event_sent_while_its_workflow_is_deleted(stores: list[Opened]) -> No
 def test_one_that_is_deleted_by_two_at_once(stores: list[Opened]) -> None:
     here = stores[0]
     here.submit(here.journal(), "mine")
-    here.store.cancel(here.record("mine"))
-    record = here.record("mine")
+    here.store.cancel(here.record("mine").key)
+    standing = here.standing("mine")
 
     def forget(one: Opened) -> str:
         try:
-            one.store.forget(record)
+            one.store.forget(standing)
         except WorkflowNotFoundError:
             return "gone"
         return "deleted"
@@ -218,7 +230,7 @@ def test_reads_of_tasks_are_planned_for_their_values(url: str) -> None:
     for _ in range(20):
         assert here.store.queries.workflow("mine") is not None
         assert here.store.queries.snapshot("mine", None, 10) is not None
-        assert here.store.search.tasks(None, Order(), None, 10)
+        assert here.store.search.tasks(None, Order(), None, 10).listing.found
     with here.store.queries._database.read() as connection:
         kept = [row for (row,) in connection.raw.execute("SELECT statement FROM pg_prepared_statements")]
     pages = [statement for statement in kept if "FROM tasks" in statement and "unnest" not in statement]
@@ -232,8 +244,8 @@ def test_what_needs_one_plan_is_planned_once(url: str) -> None:
     here = opened(url)
     here.submit(here.journal(), "mine")
     for _ in range(10):
-        assert here.store.queries.workflows(newest_first=True, limit=50)
-        assert here.store.search.workflows(read("status = RUNNING"), Order(), None, 50)
+        assert here.store.queries.workflows(newest_first=True, limit=50).found
+        assert here.store.search.workflows(read("status = RUNNING"), Order(), None, 50).listing.found
         assert here.store.search.groups(None, [FieldAsked(FieldKind.STATUS, "status")], [], False)
     with here.store._database.read() as connection:
         asked = connection.raw.execute("SELECT statement FROM pg_prepared_statements WHERE generic_plans > 1")
@@ -291,7 +303,7 @@ def test_a_page_that_is_soon_full_gathers_no_labels(url: str, condition: str) ->
     for condition in ("team = red or user_metadata.n = 5", "team != red", "team contains re"):
         before = read_so_far()
         found = here.store.search.workflows(read(f"user_metadata.{condition}"), Order(), None, 50)
-        assert len(found) == 50
+        assert len(found.listing.found) == 50
         assert read_so_far() - before < many // 10, condition
     here.store.close()
 
@@ -343,10 +355,8 @@ def test_a_connection_that_was_ended_meanwhile_is_replaced(url: str) -> None:
 
 
 def test_a_connection_that_ends_while_the_storage_is_opened_is_replaced(url: str) -> None:
-    with psycopg.connect(plain(url)) as keeper, ThreadPoolExecutor(1) as pool:
-        keeper.execute("LOCK TABLE heliograph_schema")  # which every process reads that opens it
-        opening = pool.submit(workflow.init, storage=url)
-        until(lambda: waits_for_a_lock(url))
+    lock = "LOCK TABLE heliograph_schema"  # which every process reads that opens it
+    with held_up(url, lock, partial(workflow.init, storage=url)) as (keeper, opening):
         end_connections(url)
         keeper.rollback()
         opening.result()
@@ -356,23 +366,18 @@ def test_a_connection_that_ends_while_the_storage_is_opened_is_replaced(url: str
 def test_a_search_whose_connection_ends_is_done_again(stores: list[Opened], url: str) -> None:
     here = stores[0]
     here.submit(here.journal(), "mine")
-    with psycopg.connect(plain(url)) as keeper, ThreadPoolExecutor(1) as pool:
-        keeper.execute("LOCK TABLE workflows")
-        search = pool.submit(here.store.search.workflows, None, Order(), None, 10)
-        until(lambda: waits_for_a_lock(url))
+    searching = partial(here.store.search.workflows, None, Order(), None, 10)
+    with held_up(url, "LOCK TABLE workflows", searching) as (keeper, search):
         end_connections(url)
         keeper.rollback()
-        assert [record.workflow_id for _, record in search.result()] == ["mine"]
+        assert [record.workflow_id for record in search.result().listing.found] == ["mine"]
 
 
 def test_a_commit_whose_connection_ends_is_done_again(stores: list[Opened], url: str) -> None:
     here = stores[0]
     journal = here.journal()
     run = here.submit(journal, "mine")
-    with ThreadPoolExecutor(1) as pool, connect(url) as other:
-        other.execute("SELECT * FROM workflows FOR UPDATE")
-        commit = pool.submit(here.succeed, journal, run, 0)
-        until(lambda: waits_for_a_lock(url))
+    with held_up(url, ROWS, partial(here.succeed, journal, run, 0)) as (other, commit):
         end_connections(url)
         other.rollback()
         assert commit.result().lost == frozenset()
@@ -468,10 +473,7 @@ def test_a_commit_that_had_to_wait_for_another_one_of_the_workflow(stores: list[
     journal = here.journal()
     run = here.submit(journal, "mine")
     here.succeed(journal, run, 0)
-    with ThreadPoolExecutor(1) as pool, connect(url) as other:
-        other.execute("SELECT * FROM workflows FOR UPDATE")
-        commit = pool.submit(here.succeed, journal, run, 1)
-        until(lambda: waits_for_a_lock(url))
+    with held_up(url, ROWS, partial(here.succeed, journal, run, 1)) as (other, commit):
         other.execute("INSERT INTO changes SELECT workflow, number + 1, run, time, what FROM changes")
         other.commit()
         assert commit.result().lost == frozenset()
@@ -483,10 +485,8 @@ def test_a_commit_that_had_to_wait_for_a_cancellation_is_told_so(stores: list[Op
     here = stores[0]
     journal = here.journal()
     run = here.submit(journal, "mine")
-    with ThreadPoolExecutor(1) as pool, connect(url) as other:
-        other.execute("UPDATE workflows SET status = 'CANCELED'")
-        commit = pool.submit(here.succeed, journal, run, 0)
-        until(lambda: waits_for_a_lock(url))
+    cancel = "UPDATE workflows SET status = 'CANCELED'"
+    with held_up(url, cancel, partial(here.succeed, journal, run, 0)) as (other, commit):
         other.commit()
         assert commit.result().lost == frozenset({(run.key, run.run)})
         assert here.outputs("mine") == set()
@@ -498,10 +498,7 @@ def test_a_server_that_stays_away_is_an_error_for_who_wants_to_leave(stores: lis
     here = stores[0]
     journal = here.journal()
     run = here.submit(journal, "mine")
-    with ThreadPoolExecutor(1) as pool, connect(url) as other:
-        other.execute("SELECT * FROM workflows FOR UPDATE")
-        commit = pool.submit(here.succeed, journal, run, 0)
-        until(lambda: waits_for_a_lock(url))
+    with held_up(url, ROWS, partial(here.succeed, journal, run, 0)) as (_, commit):
         here.store.lose_patience()
         end_connections(url)
         with pytest.raises(StorageError, match=r"can't be reached.*then resume"):
@@ -517,10 +514,7 @@ def test_a_commit_that_stood_still_for_longer_than_a_server_is_waited_for_is_tri
     here = stores[0]
     journal = here.journal()
     run = here.submit(journal, "mine")
-    with ThreadPoolExecutor(1) as pool, connect(url) as other:
-        other.execute("SELECT * FROM workflows FOR UPDATE")
-        commit = pool.submit(here.succeed, journal, run, 0)
-        until(lambda: waits_for_a_lock(url))
+    with held_up(url, ROWS, partial(here.succeed, journal, run, 0)) as (other, commit):
         enough = time.monotonic() + 1.0
         until(lambda: time.monotonic() > enough)
         end_connections(url)
@@ -678,7 +672,7 @@ def test_two_processes_may_make_one_storage_at_once(server: Server, tmp_path: Pa
     url = server.database(tmp_path, empty=True)
     stores = at_once(*[lambda: opened(url)] * 4)
     for one in stores:
-        assert one.store.queries.workflows() == []
+        assert one.store.queries.workflows().found == []
         one.store.close()
     server.drop(url)
 

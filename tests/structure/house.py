@@ -33,7 +33,7 @@ FLOORS: Sequence[Sequence[str]] = (
 
 ROOMS: Mapping[str, Sequence[Sequence[str]]] = {
     "storage": (
-        ("entries", "liveness", "location"),
+        ("entries", "liveness", "location", "remembering"),
         ("tables",),
         ("statements",),
         ("engines",),

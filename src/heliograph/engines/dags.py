@@ -8,8 +8,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from heliograph.graph.node import Inputs, Node, TaskNode
+from heliograph.graph.node import Inputs, Node
 from heliograph.graph.options import GivenOptions
+from heliograph.graph.task import TaskNode
 
 if TYPE_CHECKING:
     from heliograph.graph.plan import Plan
@@ -56,9 +57,8 @@ def checked_dag(dag: Any, call: str) -> TaskNode:
 
 def plan_of(dag: Node, inputs: Inputs) -> Plan:
     """The plan of a DAG, as `make_plan`; nodes of Ray's may be among its arguments."""
-    from heliograph.graph.plan import (
-        make_plan,
-    )  # late: it brings pickling, and a module may only define tasks
+    # Late: it brings pickling, and a module may only define tasks.
+    from heliograph.graph.plan import make_plan
 
     if "ray.dag" in sys.modules:
         _know_ray()

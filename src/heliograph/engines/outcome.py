@@ -29,14 +29,6 @@ from heliograph.storage.questions.checkpoints import StoredError
 from heliograph.storage.values.value_store import ValueStore
 
 
-class FailedBeforeError(WorkflowExecutionError, ValueError):
-    """A workflow failed, and its output is asked for: what can't be had is a `ValueError`."""
-
-
-class CancelledBeforeError(WorkflowCancellationError, ValueError):
-    """A workflow was cancelled, and its output is asked for."""
-
-
 class OutputFuture(Future[Any]):
     """The output of a workflow, once it has one.
 

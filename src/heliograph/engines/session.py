@@ -5,22 +5,30 @@ from __future__ import annotations
 import atexit
 import queue
 import threading
-from typing import TYPE_CHECKING
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
 
 from heliograph.engines import place
 from heliograph.engines.dags import needs_ray, uses_ray
 from heliograph.engines.engine import Engine, submission
 from heliograph.engines.event_sender import EventSender
-from heliograph.engines.loop.entrance import NothingToResumeError, way_out
+from heliograph.engines.loop.entrance import way_out
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.settings import Settings
-from heliograph.engines.waiting import Waiting, found, workflow_output_now
-from heliograph.errors import WorkflowNotFoundError
+from heliograph.engines.waiting import Waiting, found, standing, task_output_now, workflow_output_now
+from heliograph.errors import (
+    NothingToResumeError,
+    StorageCorruptError,
+    WorkflowCancellationError,
+    WorkflowExecutionError,
+    WorkflowNotFoundError,
+)
 from heliograph.graph.plan import Plan
 from heliograph.records.context import running
 from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
-from heliograph.storage.entries import Accepted, Refused, Unstored
+from heliograph.storage.entries import Accepted, Refused, Standing, Unstored
+from heliograph.storage.questions.listings import Listing
 from heliograph.storage.store import Store
 
 if TYPE_CHECKING:
@@ -89,6 +97,10 @@ class Session:
                 self._ray = RayEngine(self.store, limits, self.settings.coordinators)
             return self._ray
 
+    def standing(self, workflow_id: str) -> Standing:
+        """As `waiting.standing`."""
+        return standing(self.store, workflow_id)
+
     def found(self, workflow_id: str) -> WorkflowRecord:
         """As `waiting.found`."""
         return found(self.store, workflow_id)
@@ -108,7 +120,7 @@ class Session:
                 raise queue.Full("as many workflows wait as max_pending_workflows allows")
             case Refused():
                 self.store.withdraw(wanted)
-                status = found(self.store, workflow_id).status
+                status = self.found(workflow_id).status
                 raise RuntimeError(
                     f"workflow {workflow_id!r} is {status} already: {way_out(status)}, or take another id"
                 )
@@ -133,42 +145,101 @@ class Session:
         if self.settings.engine == "ray":
             return self.ray
         try:
-            last = found(self.store, workflow_id).engine
+            last = self.found(workflow_id).engine
         except WorkflowNotFoundError as error:
             raise NothingToResumeError(*error.args) from None
         return self.ray if last == "ray" else self.engine
 
-    def is_referred_to(self, workflow: WorkflowRecord) -> bool:
+    def resume_all(self, include_failed: bool) -> Listing[tuple[str, Any]]:
+        """As `workflow.resume_all`; of the damaged ones also those whose ids can't be read."""
+        wanted = {WorkflowStatus.RESUMABLE} | ({WorkflowStatus.FAILED} if include_failed else set())
+        waiting, damaged = self.store.queries.workflows(wanted)
+        waiting.sort(key=lambda record: record.stored_status is WorkflowStatus.PENDING)
+        resumed: list[tuple[str, Any]] = [
+            (one.workflow_id, _failed(one)) for one in damaged if one.workflow_id is not None
+        ]
+        for record in waiting:
+            workflow_id = record.workflow_id
+            try:
+                resumed.append((workflow_id, self.for_workflow(workflow_id).resume(workflow_id)))
+            except WorkflowNotFoundError:
+                continue  # deleted meanwhile
+            except StorageCorruptError as error:  # of this one; the others are well
+                resumed.append((workflow_id, _failed(error)))
+            except RuntimeError:
+                if self.store.queries.workflow(workflow_id) is None:
+                    raise
+                # Another process resumed it first: then it is running, which is what was asked for.
+        return Listing(resumed, damaged)
+
+    def output(self, workflow_id: str, task_id: str | None) -> Any:
+        """As `workflow.get_output`."""
+        try:
+            record = self.found(workflow_id)
+            if self._has_to_ask_ray(record):
+                return self.ray.value(self.output_to_come(workflow_id, task_id))
+            try:
+                return self._stored_output(record, task_id).result()
+            except (WorkflowExecutionError, WorkflowCancellationError, ValueError) as error:
+                raise self._raised(error, record) from error.__cause__
+        except StorageCorruptError:
+            self.found(workflow_id)  # where somebody deleted it meanwhile, that is the error
+            raise
+
+    def output_to_come(self, workflow_id: str, task_id: str | None) -> Any:
+        """As `workflow.get_output_async`."""
+        record = self.found(workflow_id)
+        if self._is_referred_to(record):
+            return (
+                self.ray.output_of(record) if task_id is None else self.ray.task_output(workflow_id, task_id)
+            )
+        return self._stored_output(record, task_id)
+
+    def _stored_output(self, workflow: WorkflowRecord, task_id: str | None) -> OutputFuture:
+        key, workflow_id = workflow.key, workflow.workflow_id
+        if task_id is not None:
+            return self.waiting.wait_for(key, lambda: task_output_now(self.store, workflow_id, task_id))
+        mine = self._engine and self._engine.output_of(workflow)
+        return mine or self.waiting.wait_for(key, lambda: workflow_output_now(self.store, workflow_id))
+
+    def cancel(self, workflow_id: str) -> None:
+        """As `workflow.cancel`."""
+        while not self.store.cancel((known := self.standing(workflow_id)).key):
+            status = self.found(workflow_id).status
+            if status is WorkflowStatus.CANCELED:
+                return
+            if status in (WorkflowStatus.SUCCESSFUL, WorkflowStatus.FAILED):
+                raise ValueError(f"workflow {workflow_id!r} can't be cancelled: it is {status}")
+            # It was over, and somebody resumed it in between.
+        for engine in self._started:
+            engine.note_cancelled(known)
+
+    def _is_referred_to(self, workflow: WorkflowRecord) -> bool:
         """Whether an output to come is a reference of Ray's: `init` said so, or it is a workflow of Ray's.
 
         A process that is not connected to Ray need not be, to read what is stored.
         """
         return self.settings.engine == "ray" or (workflow.engine == "ray" and uses_ray())
 
-    def has_to_ask_ray(self, workflow: WorkflowRecord) -> bool:
+    def _has_to_ask_ray(self, workflow: WorkflowRecord) -> bool:
         """Whether only Ray can tell what becomes of it: a coordinator that died has another life in a moment.
 
         Of a workflow that is over, what is stored tells all.
         """
         return self.settings.engine == "ray" or (
-            workflow.stored_status in ACTIVE and self.is_referred_to(workflow)
+            workflow.stored_status in ACTIVE and self._is_referred_to(workflow)
         )
 
-    def raised(self, error: BaseException, workflow: WorkflowRecord) -> BaseException:
+    def _raised(self, error: BaseException, workflow: WorkflowRecord) -> BaseException:
         """An error that was found in the storage, as the engine of the workflow raises it."""
-        if not self.is_referred_to(workflow):
+        if not self._is_referred_to(workflow):
             return error
         from heliograph.engines.ray.exceptions import in_driver, on_ray
 
         return in_driver(on_ray(error))
 
     @property
-    def embedded(self) -> Engine | None:
-        """The embedded engine, if it was started."""
-        return self._engine
-
-    @property
-    def started(self) -> list[Engine | RayEngine]:
+    def _started(self) -> list[Engine | RayEngine]:
         """The engines that were started."""
         return [engine for engine in (self._engine, self._ray) if engine is not None]
 
@@ -180,8 +251,14 @@ class Session:
         self.waiting.close()
         self.sender.close()
         with self._starting:
-            for engine in self.started:
+            for engine in self._started:
                 engine.close()
             if self._early is not None:  # no engine may ever have taken them
                 self._early.close()
             self.store.close()
+
+
+def _failed(error: StorageCorruptError) -> Future[Any]:
+    failed: Future[Any] = Future()
+    failed.set_exception(error)
+    return failed

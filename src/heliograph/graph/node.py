@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import Any, NoReturn, Self
 
 from heliograph.errors import InputMissingError
-from heliograph.graph.options import TaskOptions
-
-if TYPE_CHECKING:
-    from heliograph.graph.task import Task
 
 
 class Node:
@@ -44,42 +40,6 @@ class Node:
     def __call__(self, *_args: object, **_kwargs: object) -> NoReturn:
         """Refused: a node is not a function."""
         self._refuse("a call")
-
-
-class TaskNode(Node):
-    """One call of a task, bound to its arguments.
-
-    Attributes:
-        task: the task.
-        options: its options in this call.
-        args: positional arguments; nodes may be among them, at any depth.
-        kwargs: keyword arguments, likewise.
-    """
-
-    __slots__ = ("args", "kwargs", "options", "task")
-
-    task: Task
-    options: TaskOptions
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-
-    def __init__(
-        self, task: Task, options: TaskOptions, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
-        set_once = object.__setattr__
-        set_once(self, "task", task)
-        set_once(self, "options", options)
-        set_once(self, "args", args)
-        set_once(self, "kwargs", kwargs)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return TaskNode, (self.task, self.options, self.args, self.kwargs)
-
-    def __getitem__(self, key: object) -> NoReturn:
-        self._refuse(f"[{key!r}]")
-
-    def __repr__(self) -> str:
-        return f"<node of task {self.options.name or self.task.default_name!r}>"
 
 
 class InputNode(Node):

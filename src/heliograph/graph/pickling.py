@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Final
 import cloudpickle
 
 from heliograph.errors import NotPicklableError, StorageError
+from heliograph.graph.script import CHILDS_MAIN
 
 PROTOCOL: Final = 5
 
@@ -187,6 +188,12 @@ class _CloudPickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no typ
     # Left to itself, it reads a text file to its end, and puts a copy of all that in the place of the file,
     # and (from 3.1.3 on) forgets which file code is from, which tracebacks tell.
     dispatch_table = cloudpickle.Pickler.dispatch_table.new_child({io.TextIOWrapper: _file, CodeType: _code})
+
+    def __init__(self, file: Any, protocol: int) -> None:
+        # Left to itself, it takes that for a module which every process can import.
+        if CHILDS_MAIN in sys.modules:
+            cloudpickle.register_pickle_by_value(sys.modules[CHILDS_MAIN])
+        super().__init__(file, protocol)
 
     def reducer_override(self, value: Any) -> Any:
         reducer = _REDUCERS.get(type(value))

@@ -11,7 +11,7 @@ from heliograph.graph.foreign import node_of
 from heliograph.graph.frozen import record
 from heliograph.graph.function import Function, describe
 from heliograph.graph.identifiers import UniqueNames
-from heliograph.graph.node import InputNode, InputPart, Inputs, Node, TaskNode
+from heliograph.graph.node import InputNode, InputPart, Inputs, Node
 from heliograph.graph.options import TaskOptions
 from heliograph.graph.pickling import (
     BUILT_IN,
@@ -22,6 +22,7 @@ from heliograph.graph.pickling import (
     load_with_references,
     unpicklable,
 )
+from heliograph.graph.task import TaskNode
 
 
 @record(frozen=True, slots=True)

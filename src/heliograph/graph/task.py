@@ -1,4 +1,4 @@
-"""Tasks: plain functions that can also be bound into a DAG."""
+"""Tasks: plain functions that can also be bound into a DAG; and the nodes that come of it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Any, Final, NoReturn, overload
 
 from heliograph.graph.identifiers import safe_name
-from heliograph.graph.node import TaskNode
+from heliograph.graph.node import Node
 from heliograph.graph.options import TaskOptions
+from heliograph.graph.script import MAIN, module_name
 
 _DEFAULTS: Final = TaskOptions()
 
@@ -33,7 +34,7 @@ class Task:
     """Nodes that are nested in its arguments arrive as references, not as values: Ray's way."""
 
     def __init__(self, function: Callable[..., Any], options: TaskOptions = _DEFAULTS) -> None:
-        if isinstance(function, type | Task) or not callable(function):
+        if isinstance(function, type | Task | Node) or not callable(function):
             raise TypeError(f"@workflow.task goes on a function, not on {function!r}")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(f"a task returns one output: {function!r} is a generator, return a list instead")
@@ -135,9 +136,45 @@ class Task:
         return f"<task {self.default_name!r}>"
 
 
+class TaskNode(Node):
+    """One call of a task, bound to its arguments.
+
+    Attributes:
+        task: the task.
+        options: its options in this call.
+        args: positional arguments; nodes may be among them, at any depth.
+        kwargs: keyword arguments, likewise.
+    """
+
+    __slots__ = ("args", "kwargs", "options", "task")
+
+    task: Task
+    options: TaskOptions
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    def __init__(
+        self, task: Task, options: TaskOptions, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        set_once = object.__setattr__
+        set_once(self, "task", task)
+        set_once(self, "options", options)
+        set_once(self, "args", args)
+        set_once(self, "kwargs", kwargs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TaskNode, (self.task, self.options, self.args, self.kwargs)
+
+    def __getitem__(self, key: object) -> NoReturn:
+        self._refuse(f"[{key!r}]")
+
+    def __repr__(self) -> str:
+        return f"<node of task {self.options.name or self.task.default_name!r}>"
+
+
 def module_of(function: Callable[..., Any]) -> str:
     """The name of the module a function was defined in; methods written in C don't tell."""
-    return getattr(function, "__module__", None) or "?"
+    return module_name(getattr(function, "__module__", None) or "?")
 
 
 def found(module: str | None, qualname: str | None) -> object:
@@ -145,7 +182,7 @@ def found(module: str | None, qualname: str | None) -> object:
 
     A worker can't import the main script: it would run the script again.
     """
-    if module is None or qualname is None or module == "__main__" or "<" in qualname:
+    if module is None or qualname is None or module_name(module) == MAIN or "<" in qualname:
         return None
     value: object = sys.modules.get(module)
     for part in qualname.split("."):

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from heliograph.graph.identifiers import safe_name
 from heliograph.graph.listener import EventListener
-from heliograph.graph.node import Node, TaskNode
+from heliograph.graph.node import Node
 from heliograph.graph.options import TaskOptions, seconds
-from heliograph.graph.task import Task
+from heliograph.graph.task import Task, TaskNode
 
 
 def sleep_node(duration: float | Node) -> TaskNode:

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from heliograph.insight.bottlenecks import Bottleneck, bottlenecks
 from heliograph.insight.causes import Causes, causes, latest_ends
 from heliograph.insight.extent import PARTS, Parts, dotted_names, picked, run_extent, the_run
+from heliograph.insight.named import Named
 from heliograph.insight.path import Link, links
 from heliograph.insight.savings import ways_around
 from heliograph.insight.stragglers import Straggler, stragglers
@@ -56,7 +57,7 @@ class TaskProfile(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Profile(Tabular):
+class Profile(Named, Tabular):
     """Where the time of one run went.
 
     Attributes:
@@ -105,24 +106,7 @@ class Profile(Tabular):
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""
-        return {
-            "workflow_id": self.workflow_id,
-            "run": self.run,
-            "status": self.status,
-            "begin": self.begin,
-            "end": self.end,
-            "wall": self.wall,
-            "bottlenecks": [bottleneck.to_dict() for bottleneck in self.bottlenecks],
-            "path": [link.to_dict() for link in self.path],
-            "tail": self.tail,
-            "parts": self.parts.to_dict(),
-            "tasks": [task.to_dict() for task in self.tasks],
-            "stragglers": [straggler.to_dict() for straggler in self.stragglers],
-            "parallelism": self.parallelism.to_dict(),
-            "memory": list(self.memory),
-            "workers": [worker.to_dict() for worker in self.workers],
-            "efficiency": self.efficiency,
-        }
+        return Named.to_dict(self) | {"wall": self.wall}
 
 
 def profile(trace: Trace, run: int | None = None) -> Profile:

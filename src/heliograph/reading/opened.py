@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from heliograph.errors import WorkflowNotFoundError
+from heliograph.errors import DamagedWarning, StorageCorruptError, WorkflowNotFoundError
+from heliograph.graph.checks import checked_int
 from heliograph.graph.identifiers import check_identifier
+from heliograph.reading.late import late
 
 if TYPE_CHECKING:
     from heliograph.engines.session import Session
 
 
-def session() -> Session:
+@late
+def session() -> Callable[[], Session]:
     """The session of this process; opened with defaults where nobody has opened one."""
-    return _opening()()
-
-
-@functools.cache  # to import again what is there takes as long as the calls that it is for
-def _opening() -> Callable[[], Session]:
-    # Late: a module that only defines tasks, and a worker, don't wait for the storage to be imported.
     from heliograph.engines.opening import opened
 
     return opened
@@ -37,22 +34,21 @@ def checked_limit(limit: object) -> int:
         TypeError: not an int.
         ValueError: less than one.
     """
-    if isinstance(limit, bool) or not isinstance(limit, int):
-        raise TypeError(f"limit must be an int, not {limit!r}")
-    if limit < 1:
-        raise ValueError(f"limit must be 1 or more, not {limit}")
-    return min(limit, MOST)
+    most = checked_int("limit", limit)
+    if most < 1:
+        raise ValueError(f"limit must be 1 or more, not {most}")
+    return min(most, MOST)
 
 
-def checked_flag(name: str, value: object) -> bool:
-    """Yes or no. Not what is true to Python: the text "no" is.
+def warn_of(damaged: Iterable[StorageCorruptError], level: int = 3) -> None:
+    """Name what a listing leaves out.
 
-    Raises:
-        TypeError: not a bool.
+    Args:
+        damaged: what is wrong with each.
+        level: how far above this is the line of a user's program that asked.
     """
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, not {value!r}")
-    return value
+    for error in damaged:
+        warnings.warn(str(error), DamagedWarning, level)
 
 
 def no_task(workflow_id: str, task_id: object) -> WorkflowNotFoundError:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from heliograph.reading.opened import checked_flag, checked_limit, session
+from heliograph.graph.checks import checked_flag
+from heliograph.reading.late import late
+from heliograph.reading.opened import checked_limit, session
 
 if TYPE_CHECKING:
     from heliograph.insight.answers import Page, Rows
@@ -56,10 +57,10 @@ def search(
     >>> [found["workflow_id"] for found in page["found"]], page["truncated"]
     (['search_example'], False)
     """
-    return _page()(where, order_by, limit, after, tasks)
+    return _page(where, order_by, limit, after, tasks)
 
 
-@functools.cache  # as `opened.session`
+@late
 def _page() -> Callable[[Condition | str | None, str | None, int, str | None, bool], Page]:
     from heliograph.reading.pages import page
 

@@ -32,13 +32,12 @@ def workflow_metadata(record: WorkflowRecord, storage: str) -> dict[str, Any]:
     """
     tasks, engine = record.progress, record.engine
     start_time, end_time = record.start_time, record.end_time
-    plain = _plain_options(record.output_options)
     made: dict[str, Any] = {
         "workflow_id": record.workflow_id,
         "name": record.name,
         "status": record.status,
-        "task_options": _all_options(record.output_options) if plain is None else plain.copy(),
-        "user_metadata": _user_metadata(record.user_metadata),
+        "task_options": _options(record.output_options),
+        "user_metadata": _user_metadata(record.user_metadata, "workflows", record.workflow_id),
         "progress": {"done": tasks.done, "total": tasks.total, "by_status": tasks.by_status.copy()},
         "runs": record.run,
     }
@@ -82,14 +81,13 @@ def run_metadata(run: RunRecord) -> dict[str, Any]:
 def task_metadata(record: TaskRecord) -> dict[str, Any]:
     """A task as a dict."""
     last = record.attempts[-1] if record.attempts else None
-    report = next((attempt.report for attempt in reversed(record.attempts) if attempt.report), None)
     before = [None, *record.attempts]
     return {
         "name": record.task_id,
         "task_id": record.task_id,
         "status": record.status,
         "task_options": _options(record.options),
-        "user_metadata": _user_metadata(record.user_metadata),
+        "user_metadata": _user_metadata(record.user_metadata, "tasks"),
         "workflow_refs": list(record.upstream),
         "function": _function(record.function),
         "reused": record.reused_in is not None and record.status is TaskStatus.SUCCESSFUL,
@@ -99,7 +97,7 @@ def task_metadata(record: TaskRecord) -> dict[str, Any]:
             output=record.output and _reference(record.output),
             arguments=record.arguments and _reference(record.arguments),
             inputs_size=last and last.inputs_size,
-            **_report(report),
+            **_report(record.report),
         ),
         **_inputs(record.inputs),
         "attempts": [
@@ -133,7 +131,7 @@ def attempt_metadata(record: AttemptRecord, before: AttemptRecord | None = None)
     }
 
 
-def _user_metadata(stored: str) -> dict[str, Any]:
+def _user_metadata(stored: str, table: str, workflow_id: str | None = None) -> dict[str, Any]:
     # All else was looked at where it was read (`storage.tables.soundness`). Each workflow may have metadata
     # of its own, and that would parse them twice.
     try:
@@ -141,7 +139,7 @@ def _user_metadata(stored: str) -> dict[str, Any]:
     except ValueError:
         given = None
     if not isinstance(given, dict):
-        raise StorageCorruptError(f"stored metadata can't be understood: {stored[:100]!r}")
+        raise StorageCorruptError.of_row(table, f"user_metadata is {stored[:100]!r}", workflow_id)
     return given
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from heliograph.graph.frozen import record
-from heliograph.records.attempt import AttemptRecord, StoredValue
+from heliograph.records.attempt import AttemptRecord, ReportRecord, StoredValue
 from heliograph.records.status import LEFT_ATTEMPT, LEFT_TASK, RunReason, TaskStatus, WorkflowStatus
 
 
@@ -184,6 +184,7 @@ class TaskRecord:
         arguments: size and place of its pickled arguments, without its inputs.
         inputs: size, type and place of those outputs that are stored; empty where nobody asked.
         attempts: oldest first.
+        report: what it said last while it ran; an attempt may say something before it is seen to run.
     """
 
     number: int
@@ -199,6 +200,7 @@ class TaskRecord:
     attempts: tuple[AttemptRecord, ...]
     arguments: StoredValue | None = None
     inputs: tuple[InputRecord, ...] = ()
+    report: ReportRecord | None = None
 
 
 def left(task: TaskRecord) -> TaskRecord:

@@ -105,6 +105,23 @@ class Refused:
 
 
 @record(frozen=True, slots=True)
+class Standing:
+    """As much of a workflow as it takes to cancel or delete it, however damaged the rest is.
+
+    Attributes:
+        key: of it.
+        workflow_id: its id.
+        run: number of its newest run, as it is stored.
+        is_left: an engine should have it, and none does, as far as is known.
+    """
+
+    key: int
+    workflow_id: str
+    run: int
+    is_left: bool
+
+
+@record(frozen=True, slots=True)
 class Unstored:
     """Nothing of the submission is stored, since it came too late: its large arguments may be gone."""
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from heliograph.graph.options import TaskOptions
 from heliograph.records.attempt import (
@@ -32,8 +32,9 @@ from heliograph.records.workflow import (
     WorkflowRecord,
 )
 from heliograph.storage.entries import AttemptEntry
+from heliograph.storage.remembering import by_identity
 from heliograph.storage.tables.layout import Role
-from heliograph.storage.tables.soundness import UnsoundError
+from heliograph.storage.tables.soundness import UnsoundError, gone
 
 if TYPE_CHECKING:
     from heliograph.storage.engines import Engines
@@ -44,7 +45,6 @@ _NO_WORKER: Final = Worker("", 0, "")
 _ERROR_LIMIT: Final = 64 * 1024
 _STATUSES: Final = {status.value: status for status in WorkflowStatus}
 _REMEMBERED: Final = 256
-T = TypeVar("T")
 
 USUAL_OPTIONS: Final = (
     '{"task_type": "FUNCTION", "max_retries": 3, "retry_exceptions": false, "catch_exceptions": false, '
@@ -87,27 +87,7 @@ def attempt_row(key: int, run: int, stored: float, entry: AttemptEntry) -> tuple
     )
 
 
-def _remembered(write: Callable[[T], str]) -> Callable[[T], str]:
-    """Write of a record once what many tasks or attempts share.
-
-    It is known by its identity, since to compare it would take as long as all else of a row; it is held here,
-    so that its id stays its own.
-    """
-    known: dict[int, tuple[T, str]] = {}
-
-    @functools.wraps(write)
-    def written(record: T) -> str:
-        found = known.get(id(record))
-        if found is None:
-            if len(known) >= _REMEMBERED:
-                known.clear()
-            found = known[id(record)] = record, write(record)
-        return found[1]
-
-    return written
-
-
-@_remembered
+@by_identity(_REMEMBERED)  # many attempts share them
 def _ray_json(facts: RayFacts) -> str:
     # By hand: `asdict` copies deeply, and this is written with every attempt.
     return json.dumps(
@@ -138,7 +118,7 @@ def value_row(key: int, task: int, role: Role, value: bytes | StoredValue) -> tu
     return key, str(role), task, value.size, value.sha256, value.kind, value.data, value.location
 
 
-@_remembered
+@by_identity(_REMEMBERED)  # many tasks share them
 def options_json(options: TaskOptions) -> str:
     """A task's options as they are stored: all but its id and its metadata, which have columns."""
     retried = options.retry_exceptions
@@ -239,7 +219,7 @@ def _are_within(count: int, column: Sequence[int]) -> bool:
     return not column or (min(column) >= 0 and max(column) < count)
 
 
-def progress_json(progress: Mapping[TaskStatus, int]) -> str:
+def progress_json(progress: Mapping[TaskStatus, int] | Mapping[str, int]) -> str:
     """Counts of tasks by status, as they are stored."""
     # By hand: it is written with every commit, and statuses need no escaping.
     return "{" + ", ".join([f'"{status!s}": {count}' for status, count in progress.items()]) + "}"
@@ -333,7 +313,7 @@ def workflow_record(row: Sequence[Any], engines: Engines) -> WorkflowRecord:
         lease_until,
     ) = row
     if run is None:
-        raise UnsoundError("runs", "one that others belong to is gone", key, workflow_id)
+        raise gone("runs", key, workflow_id)
     stored = _STATUSES[status]
     reads = engines.status(stored, owner, lease_until) if stored in ACTIVE else stored
     return _workflow_record(
@@ -389,6 +369,7 @@ def task_record(
     upstream: tuple[str, ...],
     attempts: tuple[AttemptRecord, ...],
     inputs: tuple[InputRecord, ...] = (),
+    report: ReportRecord | None = None,
 ) -> TaskRecord:
     """A task, from its row joined with its function, its output and its arguments."""
     return TaskRecord(
@@ -405,6 +386,7 @@ def task_record(
         arguments=value_record(row, "arguments_"),
         inputs=inputs,
         attempts=attempts,
+        report=report,
     )
 
 

@@ -34,6 +34,13 @@ THEMES: dict[str, dict[str, Any]] = {
     "dark": {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}},
 }
 
+TOO_WIDE = """
+    [...document.querySelectorAll(".wide")]
+        .filter((part) => part.scrollWidth > part.clientWidth)
+        .map((part) => part.innerText)
+"""
+"""Tables of which a part can only be seen by scrolling to the side."""
+
 
 def settled(page: Page) -> None:
     page.wait_for_function(
@@ -70,7 +77,15 @@ def test_on_a_phone_no_page_is_wider_than_the_screen(browser: Browser, address: 
         page.goto(view)
         settled(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, view
+        assert page.evaluate(TOO_WIDE) == [], view
     context.close()
+
+
+def test_in_half_a_window_the_list_shows_all_its_columns(page: Page) -> None:
+    page.set_viewport_size({"width": 900, "height": 800})
+    page.goto("/")
+    settled(page)
+    assert page.evaluate(TOO_WIDE) == []
 
 
 def test_an_unknown_id_leads_to_those_like_it(page: Page) -> None:

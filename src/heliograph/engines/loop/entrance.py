@@ -11,15 +11,11 @@ from typing import Protocol
 
 from heliograph.engines.loop.live import LiveRun, resumed_run, submitted_run
 from heliograph.engines.outcome import OutputFuture
-from heliograph.errors import WorkflowNotFoundError, WorkflowNotResumableError
+from heliograph.errors import NothingToResumeError
 from heliograph.records.status import WorkflowStatus
 from heliograph.scheduling.admission import Admission
 from heliograph.storage.entries import Accepted, Claim, Refused, Submission, Unstored
 from heliograph.storage.store import Store
-
-
-class NothingToResumeError(WorkflowNotFoundError, WorkflowNotResumableError):
-    """There is no workflow of the id that is to be resumed: who resumes may ask for either."""
 
 
 class Reply(Protocol):

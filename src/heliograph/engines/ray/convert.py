@@ -11,8 +11,8 @@ from ray.remote_function import RemoteFunction
 
 from heliograph.engines.ray import internals, task_options
 from heliograph.graph import foreign, pickling
-from heliograph.graph.node import InputNode, InputPart, TaskNode
-from heliograph.graph.task import Task
+from heliograph.graph.node import InputNode, InputPart
+from heliograph.graph.task import Task, TaskNode
 
 _converted: Final[weakref.WeakKeyDictionary[Any, TaskNode]] = weakref.WeakKeyDictionary()
 _tasks: Final[weakref.WeakKeyDictionary[Callable[..., Any], RayTask]] = weakref.WeakKeyDictionary()

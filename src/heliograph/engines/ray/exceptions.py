@@ -14,8 +14,8 @@ from typing import Any, Final
 from ray.exceptions import RaySystemError, RayTaskError
 
 from heliograph.engines.attempts.failures import failure_of, notes_of
-from heliograph.engines.outcome import FailedBeforeError, caused, rebuilt
-from heliograph.errors import WorkflowExecutionError
+from heliograph.engines.outcome import caused, rebuilt
+from heliograph.errors import FailedBeforeError, WorkflowExecutionError
 
 _CAUSE: Final[Any] = BaseException.__dict__["__cause__"]
 

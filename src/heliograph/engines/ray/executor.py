@@ -24,7 +24,7 @@ from ray.exceptions import (
 )
 
 from heliograph.engines.attempts.executor import AttemptKey, Deliver, Receipt, Running, Said, Work
-from heliograph.engines.ray import task_options, worker
+from heliograph.engines.ray import placing, task_options, worker
 from heliograph.engines.ray.asking import Ask
 from heliograph.engines.ray.async_lane import AsyncLane
 from heliograph.engines.ray.batching import Durations
@@ -35,7 +35,6 @@ from heliograph.engines.ray.placing import Placing
 from heliograph.engines.ray.queues import Entry, Flight, Queues
 from heliograph.records.report import Line, Report
 
-_CPUS_SECONDS: Final = 5.0
 _TALK_SECONDS: Final = 1.0  # then Ray is asked for a CPU again, and others have their chance
 _LINGER_SECONDS: Final = 0.03  # a worker that asks waits so long for more, unless somebody needs its CPU
 _GRACE_SECONDS: Final = 0.1  # a cancelled attempt that is not known to run gets so long to end by itself
@@ -64,7 +63,7 @@ class RayExecutor:
         self._placing = Placing()
         self._async = AsyncLane(deliver, sender)
         self._cpus = 1.0
-        self._cpus_at = 0.0
+        self._look_at = 0.0
         self._is_closed = False
         self._thread = threading.Thread(target=self._send_all, name="heliograph-sender", daemon=True)
         self._thread.start()
@@ -199,16 +198,25 @@ class RayExecutor:
         while True:
             with self._lock:
                 ready = self._take()
-                while not ready and not self._is_closed:
-                    self._news.wait()
+                if not ready and not self._is_closed:
+                    self._news.wait(placing.LOOK_SECONDS)
                     ready = self._take()
                 if self._is_closed:
                     return
             for flight in ready:
                 self._send(flight)
-            if time.monotonic() >= self._cpus_at:
-                self._cpus_at = time.monotonic() + _CPUS_SECONDS
-                self._cpus = max(1.0, ray.cluster_resources().get("CPU", 1.0))
+            if time.monotonic() >= self._look_at:
+                self._look_at = time.monotonic() + placing.LOOK_SECONDS
+                self._look_at_nodes()
+
+    def _look_at_nodes(self) -> None:
+        """They come and go, and tasks wait for them; while none does, nothing is asked of Ray."""
+        with self._lock:
+            waiting = self._queues.waiting()
+        if waiting:
+            self._cpus = self._placing.cpus
+        for flight in waiting:
+            self._say_why_it_waits(flight)
 
     def _take(self) -> list[Flight]:
         """The next tasks of Ray. Called under the lock."""
@@ -248,10 +256,18 @@ class RayExecutor:
         future.add_done_callback(functools.partial(self._done, flight))
         if flight.is_killed:  # while it was on its way
             self._kill(flight)
-        lacks = self._placing.refusal(flight.group.options)
-        if lacks is not None:
-            for entry in entries:
-                self._deliver(Said(entry.work.key, Report(said=(Line(lacks, time.time()),))))
+        if not placing.is_modest(flight.group.options):
+            self._say_why_it_waits(flight)
+
+    def _say_why_it_waits(self, flight: Flight) -> None:
+        """If no node can have it, its attempts say so."""
+        was_lacking, flight.lacks = flight.lacks, self._placing.refusal(flight.group.options)
+        if flight.lacks is None or flight.lacks == was_lacking:
+            return
+        with self._lock:
+            keys = [entry.work.key for entry in flight.entries.values() if self._is_in(entry, flight)]
+        for key in keys:
+            self._deliver(Said(key, Report(said=(Line(flight.lacks, time.time()),))))
 
     # -- what comes back, in a thread of Ray's
 

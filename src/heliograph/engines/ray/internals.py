@@ -17,12 +17,15 @@ from typing import Any, Final
 import ray
 from ray._private.ray_constants import LOG_PREFIX_TASK_NAME
 from ray.remote_function import RemoteFunction
+from ray.runtime_env import RuntimeEnv
 
 from heliograph.errors import WorkflowCancellationError
 from heliograph.graph.options import CARRIED, CARRIER
 
 _CANCELLATION: Final = f"{WorkflowCancellationError.__module__}.{WorkflowCancellationError.__qualname__}"
 _CONNECT_SECONDS: Final = 5.0
+ENVIRONMENT: Final = frozenset(RuntimeEnv.known_fields)
+"""The keys of a `runtime_env` that Ray itself knows; others are for plugins."""
 HEAD: Final = "node:__internal_head__"
 """The resource that only the head node has; a little of it is for everybody."""
 CLASS_NODES: Final = ("ClassNode", "ClassMethodNode")

@@ -54,7 +54,7 @@ class Flight:
         entries: those in it without a receipt.
         receipts: the reference to their receipts.
         output: the reference to the output of the only attempt.
-        waits: it is not known to run.
+        lacks: why it waits, as was said of it.
         is_killed: it was cancelled.
         is_quick: its worker has asked for more, and was not seen to be long about it since.
         talks_until: when its worker is not to be given more, by the monotonic clock.
@@ -66,7 +66,7 @@ class Flight:
     entries: dict[AttemptKey, Entry]
     receipts: Any = None
     output: Any = None
-    waits: bool = True
+    lacks: str | None = None
     is_killed: bool = False
     is_quick: bool = False
     talks_until: float = 0.0
@@ -81,14 +81,14 @@ class Group:
         options: as the plan stores them.
         is_sociable: its attempts may share a task of Ray.
         queue: those that wait here, in order of submission.
-        waiting: tasks that wait in Ray.
+        waiting: tasks that wait in Ray: they are not known to run.
         idle: flights whose workers wait for more.
     """
 
     options: str
     is_sociable: bool
     queue: deque[Entry] = field(default_factory=deque)
-    waiting: int = 0
+    waiting: set[Flight] = field(default_factory=set)
     idle: list[Flight] = field(default_factory=list)
 
 
@@ -137,7 +137,7 @@ class Queues:
         if group.is_sociable and not self.is_wanted_by_others(group):
             flight.talks_until = now + seconds
             self.talking[flight.number] = flight
-        group.waiting += 1
+        group.waiting.add(flight)
         return flight
 
     def is_wanted_by_others(self, group: Group) -> bool:
@@ -148,11 +148,13 @@ class Queues:
         """Flights whose workers wait for more."""
         return [flight for group in self._groups.values() for flight in group.idle]
 
+    def waiting(self) -> list[Flight]:
+        """Flights that wait in Ray."""
+        return [flight for group in self._groups.values() for flight in group.waiting]
+
     def stops_waiting(self, flight: Flight) -> None:
         """It runs, or is over."""
-        if flight.waits:
-            flight.waits = False
-            flight.group.waiting -= 1
+        flight.group.waiting.discard(flight)
 
     def ready(self, cpus: float, is_wanted: Callable[[Entry], bool]) -> Iterator[list[Entry]]:
         """What the next tasks of Ray should have: few, so that what comes meanwhile gathers.
@@ -164,7 +166,7 @@ class Queues:
         window = max(WINDOW, 4 * cpus)
         taken = 0
         for group in list(self._groups.values()):
-            while group.queue and group.waiting < window and taken < WINDOW:
+            while group.queue and len(group.waiting) < window and taken < WINDOW:
                 if self._is_for_talkers(group, cpus):
                     break
                 entries = self.next_of(group, cpus, is_wanted)

@@ -6,12 +6,15 @@ import base64
 import functools
 import json
 import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any, Final
 
 import cloudpickle
 
+from heliograph.engines.ray import internals
 from heliograph.graph.options import CARRIED, CARRIER, TaskOptions
 
 NONE: Final = "{}"
@@ -30,9 +33,9 @@ def split(given: Mapping[str, Any]) -> TaskOptions:
     """
     ours = {name: given[name] for name in _OURS if given.get(name) is not None}
     rest = {name: value for name, value in given.items() if name not in _OURS}
-    _check_strategy(rest.get("scheduling_strategy"))
     labels = dict(rest.pop(CARRIER, None) or {})
     ours[CARRIER] = {CARRIED: labels.pop(CARRIED, "{}")}
+    _check_late(rest | {CARRIER: labels})
     if labels:
         rest[CARRIER] = labels
     return replace(_DEFAULTS.merged(ours), ray=json.dumps(dict(map(_stored, rest.items()))))
@@ -57,13 +60,34 @@ def is_sociable(stored: str) -> bool:
 _DEFAULTS: Final = TaskOptions()
 
 
-def _check_strategy(given: Any) -> None:
-    """Ray itself refuses a word only when the task goes to it, which is after others have run."""
-    if isinstance(given, str) and given not in _STRATEGIES:
+def _check_late(given: Mapping[str, Any]) -> None:
+    """Refuse what Ray itself refuses only when the task goes to it, which is after others have run."""
+    strategy = given.get("scheduling_strategy")
+    if isinstance(strategy, str) and strategy not in _STRATEGIES:
         raise ValueError(
             f"scheduling_strategy must be {' or '.join(map(repr, _STRATEGIES))}, or one of "
-            f"ray.util.scheduling_strategies, not {given!r}"
+            f"ray.util.scheduling_strategies, not {strategy!r}"
         )
+    _check_entries("resources", given.get("resources"), int | float, "a number, such as 1 or 0.5")
+    _check_entries(CARRIER, given.get(CARRIER), str, "a string, such as 'blue'")
+    selectors = [given, *(given.get("fallback_strategy") or ())]
+    for selector in [one.get("label_selector") for one in selectors]:
+        _check_entries("label_selector", selector, str, "a string, such as 'gpu', '!gpu' or 'in(gpu, tpu)'")
+    for key in (given.get("runtime_env") or {}).keys() - internals.ENVIRONMENT:
+        (meant,) = get_close_matches(key, internals.ENVIRONMENT, n=1) or [""]
+        warnings.warn(  # not refused: it may be a plugin's, and of those only the cluster knows
+            f"runtime_env has {key!r}, which Ray itself does not know: unless the cluster has a plugin of "
+            f"that name, nothing comes of it{meant and f'. Did you mean {meant!r}?'}",
+            stacklevel=2,
+        )
+
+
+def _check_entries(option: str, given: Mapping[Any, Any] | None, kind: Any, wanted: str) -> None:
+    for key, value in (given or {}).items():
+        if not isinstance(key, str):
+            raise TypeError(f"{option} has a key {key!r}, and keys are strings: write {str(key)!r}")
+        if not isinstance(value, kind):
+            raise TypeError(f"{option} has {value!r} for {key!r}: give {wanted}, or leave it out")
 
 
 def _stored(option: tuple[str, Any]) -> tuple[str, Any]:

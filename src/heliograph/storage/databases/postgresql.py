@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from heliograph.errors import StorageError, StorageUnreachableError
 from heliograph.storage.databases.backend import NotAsHopedError, UndoneError
 from heliograph.storage.databases.clocks import ServerClock
+from heliograph.storage.databases.idle import IdleConnections
 from heliograph.storage.databases.news import Bell, Word
 from heliograph.storage.location import Location
 from heliograph.storage.statements.connection import Connection
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from heliograph.storage.databases.alchemy import Alchemy
 
 _OLDEST: Final = 16
-_KEPT: Final = 8  # connections that nobody uses
 _PREPARED_AFTER: Final = 1
 """Times that a statement is run before its plan is kept."""
 _PATIENCE: Final = {
@@ -93,8 +93,7 @@ class PostgreSQL:
         self._location = location
         self._snapshot_seen = ""
         self._changes = 0
-        self._idle: list[Connection] = []
-        self._is_closed = False
+        self._idle = IdleConnections()
         self._clock = ServerClock(self._asked_time, psycopg.Error)
         try:
             self._given = conninfo_to_dict(location.url)
@@ -111,39 +110,28 @@ class PostgreSQL:
 
     def close(self) -> None:
         """As `Backend.close`."""
-        self._is_closed = True
-        self._close_idle()
-
-    def _close_idle(self) -> None:
-        with contextlib.suppress(IndexError):  # another thread may take the last one
-            while True:
-                self._idle.pop().close()
+        self._idle.close()
 
     def connect(self) -> Connection:
-        """As `Backend.connect`: the one that was used last, unless the server closed it meanwhile."""
-        with contextlib.suppress(IndexError):
-            while True:
-                kept = self._idle.pop()
-                if self.is_good(kept):
-                    return kept
-                kept.close()
+        """As `Backend.connect`; one that the server closed meanwhile is passed over."""
+        while (kept := self._idle.take()) is not None:
+            if self.is_good(kept):
+                return kept
+            kept.close()
         raw = self._connect()
         return Connection(raw, lambda: self._alchemy.over(raw))
 
     def release(self, connection: Connection) -> None:
         """As `Backend.release`."""
-        if len(self._idle) < _KEPT and not connection.raw.closed:
-            self._idle.append(connection)
-            if self._is_closed:
-                self._close_idle()
-        else:
+        if connection.raw.closed:
             connection.close()
+        else:
+            self._idle.put(connection)
 
     @functools.cached_property
     def _alchemy(self) -> Alchemy:
-        from heliograph.storage.databases.alchemy import (
-            Alchemy,  # late: what only runs workflows never needs it
-        )
+        # Late: what only runs workflows never needs it.
+        from heliograph.storage.databases.alchemy import Alchemy
 
         return Alchemy("postgresql+psycopg://", self._connect, use_native_hstore=False)
 
@@ -229,6 +217,9 @@ class PostgreSQL:
         """
         connection.raw.prepare_threshold = None
         connection.raw.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+    def take_any_text(self, connection: Connection, wanted: bool) -> None:
+        """The server takes no text that is none."""
 
     def keep_plans(self, connection: Connection) -> None:
         """As `Backend.keep_plans`: for a small question, to plan takes longer than to answer."""

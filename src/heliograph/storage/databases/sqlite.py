@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from heliograph.errors import StorageCorruptError, StorageError
 from heliograph.storage.databases.backend import NotAsHopedError
+from heliograph.storage.databases.idle import IdleConnections
 from heliograph.storage.databases.news import Word
 from heliograph.storage.databases.sqlite_transaction import MISSED, Gathered, ProgrammedConnection
 from heliograph.storage.location import Location
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from heliograph.storage.databases.alchemy import Alchemy
 
 _BUSY_SECONDS: Final = 60.0
-_KEPT: Final = 8  # connections that nobody uses
 _STATEMENTS: Final = 256
 _LOG_BYTES: Final = 1_000 * 4_096  # SQLite starts over at the beginning of the log after so many pages
 _SPARE_BYTES: Final = 64 * 1024 * 1024  # a disk with less has no room to give away
@@ -55,10 +55,9 @@ class SQLite:
         self._identity: tuple[int, int] | None = None  # tells the file from another one under its name
         self._opening = threading.Lock()
         self._is_held = False  # that lock, by a fork
-        self._idle: list[Connection] = []
+        self._idle = IdleConnections()
         self._used: set[object] = set()  # connections that somebody has
         self._forks = 0
-        self._is_closed = False
 
     def open(self) -> None:
         """Folder and file are made where there are none."""
@@ -69,18 +68,12 @@ class SQLite:
 
     def close(self) -> None:
         """As `Backend.close`."""
-        self._is_closed = True
-        self._close_idle()
-
-    def _close_idle(self) -> None:
-        with contextlib.suppress(IndexError):  # another thread may take the last one
-            while True:
-                self._idle.pop().close()
+        self._idle.close()
 
     def connect(self) -> Connection:
-        """As `Backend.connect`: the one that was used last, whose cache is warmest."""
+        """As `Backend.connect`."""
         with self._opening:
-            connection = self._idle.pop() if self._idle else self._opened()
+            connection = self._idle.take() or self._opened()
             self._used.add(connection)
         return connection
 
@@ -102,12 +95,7 @@ class SQLite:
 
     def release(self, connection: Connection) -> None:
         """As `Backend.release`."""
-        if len(self._idle) < _KEPT:
-            self._idle.append(connection)
-            if self._is_closed:
-                self._close_idle()
-        else:
-            connection.close()
+        self._idle.put(connection)
         self._used.discard(connection)
 
     def abandon(self, connection: Connection) -> None:
@@ -121,7 +109,7 @@ class SQLite:
         end = time.monotonic() + seconds
         while self._used and time.monotonic() < end:
             time.sleep(0.001)
-        self._close_idle()
+        self._idle.clear()
 
     def go_on(self) -> None:
         """As `Backend.go_on`."""
@@ -188,6 +176,10 @@ class SQLite:
     def begin_snapshot(self, connection: Connection) -> None:
         """In WAL mode every transaction reads from one moment."""
         connection.raw.execute("BEGIN")
+
+    def take_any_text(self, connection: Connection, wanted: bool) -> None:
+        """As `Backend.take_any_text`; a function of Python's for each text is slow."""
+        connection.raw.text_factory = _text_if_it_is if wanted else str
 
     def keep_plans(self, connection: Connection) -> None:
         """They are: it never plans for values."""
@@ -297,7 +289,7 @@ class SQLite:
         where = f"storage {self._path}"
         if text == MISSED or "UNIQUE constraint failed" in text:  # a row that is there already
             return NotAsHopedError(f"{where}: {text}")
-        if "not a database" in text or "malformed" in text:
+        if "not a database" in text or "malformed" in text or "Could not decode" in text:
             return StorageCorruptError(f"{where}: {text}. Name another file, or put a backup in its place.")
         if "full" in text:
             return StorageError(f"{where}: {text}. Free some space, then resume the workflows.")
@@ -312,6 +304,13 @@ def _configure(connection: sqlite3.Connection) -> None:
     """WAL lets readers read while one writes; ``synchronous=FULL`` makes a commit survive a power cut."""
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _text_if_it_is(data: bytes) -> str | bytes:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
 
 
 def _authorized(action: int, *_: str | None) -> int:

@@ -162,6 +162,7 @@ def _records(
         (row.workflow, row.task, row.attempt): rows.report_record(row)
         for row in parts.reports.ask(connection, **these)
     }
+    newest = {(workflow, task): report for (workflow, task, _), report in sorted(reports.items())}
     attempts: dict[tuple[int, int], list[AttemptRecord]] = defaultdict(list)
     for row in parts.attempts.ask(connection, **these):
         attempt = rows.attempt_record(row)
@@ -175,6 +176,7 @@ def _records(
             tuple(upstream.get((row.workflow, row.task), ())),
             tuple(attempts.get((row.workflow, row.task), ())),
             tuple(inputs.get((row.workflow, row.task), ())),
+            newest.get((row.workflow, row.task)),
         )
         for row in found
     ]

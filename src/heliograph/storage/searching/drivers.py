@@ -59,17 +59,17 @@ class Driver:
 
     Attributes:
         key: the key of rows that may be found: of workflows, or of tasks (with their numbers).
-        table: where they are read; None: from the table that is searched.
-        clauses: what of that table's rows.
+        clauses: what has to hold of the rows that they are read from.
+        table: where those are; None: in the table that is searched.
         is_ordered: along the index, they come in the order of the table's key.
         is_single: there is one row at most.
         assured: what holds for all of its rows, and need not be looked at again; None: nothing for certain.
     """
 
     key: Sequence[ColumnElement[Any]]
-    table: Any
     clauses: Sequence[ColumnElement[bool]]
-    is_ordered: bool
+    table: Any = None
+    is_ordered: bool = False
     is_single: bool = False
     assured: Shape | None = None
 
@@ -145,7 +145,7 @@ def _drivers(shapes: Sequence[Shape], tasks: bool) -> Iterator[Driver]:
                 for driver in _of_comparison(field, how, operand, tasks):
                     yield replace(driver, assured=shape) if _is_whole(driver, shape) else driver
             case IsThere(field) if field.kind is FieldKind.METADATA:
-                yield _of_labels(field, label_table(field, tasks), true(), False)
+                yield _of_labels(field, label_table(field, tasks), true())
             case IsOneOf(field, operands):
                 yield from _of_values(field, operands, tasks)
             case AnyOf([Compared(field, Operator.EQUAL), *_] as parts):
@@ -170,14 +170,14 @@ def _of_values(field: FieldAsked, operands: Sequence[Operand], tasks: bool) -> I
     workflows = schema.workflows
     if field.kind is FieldKind.METADATA:
         table = label_table(field, tasks)
-        yield _of_labels(field, table, is_one_of(_label(table), operands), False)
+        yield _of_labels(field, table, is_one_of(_label(table), operands))
     elif field.kind is FieldKind.STATUS and not (tasks and field.name == "status"):
         statuses = {WorkflowStatus(operand) for operand in operands if isinstance(operand, str)}
         stored = statuses | ACTIVE if WorkflowStatus.RESUMABLE in statuses else statuses
-        yield _of_table(workflows, workflows.c.key, [_in(workflows.c.status, constants(stored))], False)
+        yield _of_workflows(_in(workflows.c.status, constants(stored)))
     elif field.name == "workflow_id":
         values = [Filled(operand).plain() for operand in operands if isinstance(operand, Hole)]
-        yield _of_table(workflows, workflows.c.key, [_in(workflows.c.workflow_id, values)], False)
+        yield _of_workflows(_in(workflows.c.workflow_id, values))
 
 
 def _in(column: ColumnElement[Any], values: Sequence[ColumnElement[Any]]) -> ColumnElement[bool]:
@@ -197,46 +197,43 @@ def _of_comparison(field: FieldAsked, how: Operator, operand: Operand, tasks: bo
             in_order = (table is schema.task_labels) == tasks
             yield _of_labels(field, table, is_one_of(_label(table), [operand]), in_order)
         elif how in (Operator.LESS, Operator.AT_MOST, Operator.GREATER, Operator.AT_LEAST, Operator.PREFIX):
-            yield _of_labels(field, table, ordered(_label(table), how, operand, plain=False), False)
+            yield _of_labels(field, table, ordered(_label(table), how, operand, plain=False))
         return
     workflows, functions, value = schema.workflows, schema.functions, Filled(operand)
     if how is Operator.EQUAL and field.name == "workflow_id":
-        yield _of_table(workflows, workflows.c.key, [workflows.c.workflow_id == value.plain()], not tasks)
+        yield _of_workflows(workflows.c.workflow_id == value.plain(), in_order=not tasks)
     elif how is Operator.PREFIX and field.name == "workflow_id":
-        clause = begins_with(workflows.c.workflow_id, value, plain=False)
-        yield _of_table(workflows, workflows.c.key, [clause], False)
+        yield _of_workflows(begins_with(workflows.c.workflow_id, value, plain=False))
     elif field.name.endswith("created_time") and how in _OF_TIMES:
-        clause = _OF_TIMES[how](workflows.c.created_time, value.plain())
-        yield _of_table(workflows, workflows.c.key, [clause], False)
+        yield _of_workflows(_OF_TIMES[how](workflows.c.created_time, value.plain()))
     elif how is Operator.EQUAL and field.name == "function.qualname":
-        yield _of_table(functions, functions.c.workflow, [functions.c.qualname == value.plain()], False)
+        yield Driver([functions.c.workflow], [functions.c.qualname == value.plain()])
 
 
 def _label(table: Any) -> Label:
     return Label(table.c.text, table.c.number)
 
 
-def _of_labels(field: FieldAsked, table: Any, clause: ColumnElement[bool], in_order: bool) -> Driver:
+def _of_labels(field: FieldAsked, table: Any, clause: ColumnElement[bool], in_order: bool = False) -> Driver:
     key = [table.c.workflow, *([table.c.task] if table is schema.task_labels else [])]
-    clauses = [table.c.path == label_path(field), clause]
-    return Driver(key, table, clauses, in_order)
+    return Driver(key, [table.c.path == label_path(field), clause], table, in_order)
 
 
-def _of_table(table: Any, key: Any, clauses: Sequence[ColumnElement[bool]], in_order: bool) -> Driver:
-    return Driver([key], None, clauses, in_order)
+def _of_workflows(clause: ColumnElement[bool], in_order: bool = False) -> Driver:
+    return Driver([schema.workflows.c.key], [clause], is_ordered=in_order)
 
 
 def _of_status(status: WorkflowStatus, in_order: bool) -> Driver:
     column = schema.workflows.c.status
     if status is WorkflowStatus.RESUMABLE:
-        return _of_table(schema.workflows, schema.workflows.c.key, [column.in_(constants(ACTIVE))], False)
-    return _of_table(schema.workflows, schema.workflows.c.key, [column == constant(status)], in_order)
+        return _of_workflows(column.in_(constants(ACTIVE)))
+    return _of_workflows(column == constant(status), in_order)
 
 
 def _of_task_status(status: TaskStatus) -> Iterator[Driver]:
-    tasks, workflows = schema.tasks, schema.workflows
+    tasks = schema.tasks
     if status is TaskStatus.FAILED:
         clauses = [tasks.c.status == constant(status)]
-        yield Driver([tasks.c.workflow, tasks.c.task], None, clauses, True)
+        yield Driver([tasks.c.workflow, tasks.c.task], clauses, is_ordered=True)
     elif status is TaskStatus.RUNNING:  # its workflow is active, or was when its engine went
-        yield _of_table(workflows, workflows.c.key, [workflows.c.status.in_(constants(ACTIVE))], False)
+        yield _of_workflows(schema.workflows.c.status.in_(constants(ACTIVE)))

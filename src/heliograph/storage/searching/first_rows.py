@@ -42,7 +42,7 @@ _FIRST: Final = 1_000
 """So many rows more than a page has are looked at."""
 _INDEXED: Final = {"created_time": (Kind.WHOLE, Kind.REAL), "workflow_id": (Kind.TEXT,)}
 """Fields of workflows that have an index and always a value, and of which kinds that is."""
-_ALL: Final = Driver([schema.workflows.c.key], None, [], is_ordered=True)
+_ALL: Final = Driver([schema.workflows.c.key], [], is_ordered=True)
 """All workflows, as they were submitted."""
 
 

@@ -60,38 +60,6 @@ def groups(
     is_plain = not shape.parts and not of and not columns.tasks
     if is_plain and [field.kind for field in by] == [FieldKind.METADATA]:
         return _by_label(connection, by[0])
-    return _grouped(connection, columns, shape, given, by, of)
-
-
-def of_counts(counted: Mapping[WorkflowStatus, int]) -> list[Group]:
-    """Groups by status, of what `ByStatus` counted."""
-    return _largest_first([Group((status.value,), count) for status, count in counted.items()])
-
-
-def _by_label(connection: Connection, field: FieldAsked) -> list[Group]:
-    """Along the index of labels, which has all workflows but those that have no such value."""
-    table = schema.workflow_labels
-    made: list[Group] = []
-    for column in (table.c.text, table.c.number):
-        found = connection.execute(
-            select(column, func.count())
-            .where(table.c.path == label_path(field), table.c.place == 0, column.is_not(null()))
-            .group_by(column)
-        )
-        made += [Group((_value(value, None),), count) for value, count in found]
-    total = connection.execute(select(func.count()).select_from(schema.workflows)).scalar_one()
-    without = total - sum(group.count for group in made)
-    return _largest_first([*made, *([Group((None,), without)] if without else [])])
-
-
-def _grouped(
-    connection: Connection,
-    columns: Columns,
-    shape: AllOf,
-    given: Given,
-    by: Sequence[FieldAsked],
-    of: Sequence[FieldAsked],
-) -> list[Group]:
     clauses = Clauses(columns)
     parts = [part for field in by for part in _parts(field, columns)]
     rows = (
@@ -135,6 +103,27 @@ def _grouped(
                 )
             )
     return _largest_first(found)
+
+
+def of_counts(counted: Mapping[WorkflowStatus, int]) -> list[Group]:
+    """Groups by status, of what `ByStatus` counted."""
+    return _largest_first([Group((status.value,), count) for status, count in counted.items()])
+
+
+def _by_label(connection: Connection, field: FieldAsked) -> list[Group]:
+    """Along the index of labels, which has all workflows but those that have no such value."""
+    table = schema.workflow_labels
+    made: list[Group] = []
+    for column in (table.c.text, table.c.number):
+        found = connection.execute(
+            select(column, func.count())
+            .where(table.c.path == label_path(field), table.c.place == 0, column.is_not(null()))
+            .group_by(column)
+        )
+        made += [Group((_value(value, None),), count) for value, count in found]
+    total = connection.execute(select(func.count()).select_from(schema.workflows)).scalar_one()
+    without = total - sum(group.count for group in made)
+    return _largest_first([*made, *([Group((None,), without)] if without else [])])
 
 
 def _parts(field: FieldAsked, columns: Columns) -> Sequence[ColumnElement[Any]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from heliograph.errors import StorageError
+from heliograph.storage.values.folder import sync
 
 _PAGES: Final = 4_096  # between two words on how far it is
 
@@ -36,9 +37,9 @@ def save(path: Path, target: Path, told: Callable[[int, int], None] = lambda _do
             source.execute("SELECT count(*) FROM sqlite_master").fetchone()  # from here on, one moment
             with contextlib.closing(sqlite3.connect(temporary)) as made:
                 source.backup(made, pages=_PAGES, progress=lambda _, left, total: told(total - left, total))
-        _sync(temporary)
+        sync(temporary)
         os.replace(temporary, target)
-        _sync(target.parent)
+        sync(target.parent)
     except (sqlite3.Error, OSError) as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -48,11 +49,3 @@ def save(path: Path, target: Path, told: Callable[[int, int], None] = lambda _do
 def _logs(path: Path) -> list[Path]:
     """The files that SQLite keeps beside a database, and would take for those of another one of its name."""
     return [path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm", "-journal")]
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -17,6 +17,7 @@ STAGED_SECONDS: Final = 300.0
 
 `heliograph gc` takes folders for garbage that no row names and that are older than twice that, at least.
 """
+_STAGED: Final = "submitted-"
 
 
 def place_arguments(
@@ -36,7 +37,7 @@ def place_arguments(
     """
     if max([len(planned.arguments) for planned in plan.tasks]) <= INLINE_LIMIT:
         return plan, tuple([planned.arguments for planned in plan.tasks]), None
-    part = folder or f"submitted-{uuid.uuid4().hex}"
+    part = folder or f"{_STAGED}{uuid.uuid4().hex}"
     put = functools.cache(lambda data: values.put(data, part))  # the same for many tasks is written once
     placed = tuple(
         [
@@ -49,3 +50,12 @@ def place_arguments(
         for planned, value in zip(plan.tasks, placed, strict=True)
     ]
     return replace(plan, tasks=tuple(tasks)), placed, part
+
+
+def is_staged(folder: str) -> bool:
+    """Whether it is a folder of arguments that were written before their workflow had a key.
+
+    >>> is_staged("submitted-0123456789abcdef0123456789abcdef"), is_staged("17"), is_staged("")
+    (True, False, False)
+    """
+    return folder.startswith(_STAGED) and folder.removeprefix(_STAGED).isalnum()

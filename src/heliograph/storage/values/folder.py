@@ -94,7 +94,7 @@ class LocalFolder:
         path = self.path(folder)
         if not os.path.isdir(path):
             os.makedirs(path, exist_ok=True)
-            _sync_folder(self._root)
+            sync(self._root)
         return _LocalDraft(self, path)
 
     def open(self, name: str) -> BinaryIO:
@@ -166,7 +166,7 @@ class _LocalDraft:
         os.close(self._file)
         self._file = -1
         os.replace(self._temporary, self._parent.path(name))
-        _sync_folder(self._folder)
+        sync(self._folder)
 
     def drop(self) -> None:
         if self._file >= 0:
@@ -175,8 +175,8 @@ class _LocalDraft:
             os.unlink(self._temporary)
 
 
-def _sync_folder(path: str) -> None:
-    """Make renames into a folder last: without it a power cut may take back the name."""
+def sync(path: str | os.PathLike[str]) -> None:
+    """Make a file last; or a folder's names: without it a power cut may take back a rename."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

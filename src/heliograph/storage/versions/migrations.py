@@ -73,9 +73,8 @@ def upgrade(database: Database) -> Upgraded:
             return Upgraded(version, None)
         _check_unused(connection, database)
         kept = _keep(database, version)
-        from heliograph.storage.versions.upgrading import (
-            STEPS,  # late: most stores are new, or of this version
-        )
+        # Late: most stores are new, or of this version.
+        from heliograph.storage.versions.upgrading import STEPS
 
         for older in range(version, VERSION):
             STEPS[older](connection)

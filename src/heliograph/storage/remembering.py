@@ -1,0 +1,36 @@
+"""What is remembered by what it was made from."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TypeVar
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+def by_identity(most: int) -> Callable[[Callable[[Given], Made]], Callable[[Given], Made]]:
+    """Decorates a function: of an object that comes again, it makes nothing again.
+
+    An object is known by its identity, where to compare it would take as long as to make that.
+
+    Args:
+        most: of so many objects; with one more, all are forgotten.
+    """
+
+    def remembering(make: Callable[[Given], Made]) -> Callable[[Given], Made]:
+        known: dict[int, tuple[Given, Made]] = {}
+
+        @functools.wraps(make)
+        def remembered(given: Given) -> Made:
+            found = known.get(id(given))
+            if found is None:
+                if len(known) >= most:
+                    known.clear()
+                found = known[id(given)] = given, make(given)  # it is held here, so that its id stays its own
+            return found[1]
+
+        return remembered
+
+    return remembering
