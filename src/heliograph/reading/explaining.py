@@ -131,7 +131,7 @@ def export(workflow_id: str, format: str, run: int | None = None) -> Export:
     Raises:
         WorkflowNotFoundError: there is no such workflow.
         ValueError: there is no such format, or no such run.
-        TypeError: the run is not an int.
+        TypeError: the format is no text, or the run is not an int.
 
     >>> from heliograph import workflow
     >>> workflow.run(workflow.sleep(0), workflow_id="export_example")

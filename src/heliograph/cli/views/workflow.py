@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
@@ -188,6 +189,10 @@ def runs_table(status: str, history: Sequence[dict[str, Any]], now: float, width
         owner = run.get("owner")
         return f"{shown(owner['host'])}/{owner['pid']}" if owner else NOTHING
 
+    def called(run: dict[str, Any]) -> str:
+        program, *arguments = run.get("argv") or [""]
+        return shown(shlex.join([PurePath(program).name, *arguments])) if program else NOTHING
+
     return fitted(
         [
             Column("RUN", [str(run["run"]) for run in history], is_number=True),
@@ -196,10 +201,12 @@ def runs_table(status: str, history: Sequence[dict[str, Any]], now: float, width
             Column("STARTED", [moment(run.get("start_time"), now) for run in history]),
             Column("TOOK", [took(run) for run in history], is_number=True),
             Column("REUSED", [str(run["reused"]) for run in history], is_number=True),
+            Column("BY", [shown(run.get("user", NOTHING)) for run in history], least=8),
             Column("HOST/PID", [place(run) for run in history], least=8),
+            Column("COMMAND", [called(run) for run in history], least=12),
         ],
         width,
-        dropped_first=("HOST/PID", "REASON", "REUSED"),
+        dropped_first=("HOST/PID", "COMMAND", "BY", "REASON", "REUSED"),
     )
 
 
