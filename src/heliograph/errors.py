@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Self
 
 
 class WorkflowError(Exception):
@@ -107,6 +108,27 @@ class StorageCorruptError(StorageError):
         super().__init__(message)
         self.location = location
         self.workflow_id = workflow_id
+
+    @classmethod
+    def of_row(cls, table: str, what: str, workflow_id: str | None, storage: str | None = None) -> Self:
+        """A row that heliograph never wrote.
+
+        Args:
+            table: the row's.
+            what: is wrong with it.
+            workflow_id: that it belongs to; None: to none, or that is not known.
+            storage: where it is; None: who asks knows.
+        """
+        of, way_out = "", ""
+        if workflow_id is not None:
+            of, way_out = f" of workflow {workflow_id!r}", ", or delete the workflow"
+        where = "" if storage is None else f"storage {storage}: "
+        said = f"{where}a row of table {table}{of} can't be understood: {what}"
+        return cls(f"{said}. Put a backup in its place{way_out}.", workflow_id=workflow_id)
+
+
+class DamagedWarning(UserWarning):
+    """A listing leaves out a workflow or task whose rows are damaged; `workflow.delete` works by its id."""
 
 
 class TelemetryError(WorkflowError):

@@ -23,6 +23,7 @@ from heliograph.engines.dags import DecoratingOptions, checked_dag, plan_of
 from heliograph.engines.event_listener import HTTPListener
 from heliograph.errors import (
     CancelledBeforeError,
+    DamagedWarning,
     EventNotAwaitedError,
     FailedBeforeError,
     InputMissingError,
@@ -47,6 +48,7 @@ from heliograph.errors import (
     WorkflowTakenOverError,
     WorkflowTaskNotRecoverableError,
 )
+from heliograph.graph.checks import checked_flag
 from heliograph.graph.identifiers import check_identifier
 from heliograph.graph.listener import EventListener
 from heliograph.graph.node import InputNode, Inputs, Node
@@ -82,7 +84,7 @@ from heliograph.reading.metadata import (
     list_all,
     list_metadata,
 )
-from heliograph.reading.opened import checked_flag, one_task, session
+from heliograph.reading.opened import one_task, session, warn_of
 from heliograph.reading.searching import condition, field, over_time, search, search_fields, summarize
 from heliograph.reading.telemetry import live_spans, send_spans
 from heliograph.reading.watching import get_logs, get_metrics, watch
@@ -106,6 +108,7 @@ __all__ = [
     "SUCCESSFUL",
     "CancelledBeforeError",
     "Current",
+    "DamagedWarning",
     "EventListener",
     "EventNotAwaitedError",
     "FailedBeforeError",
@@ -397,13 +400,16 @@ def resume_all(include_failed: bool = False) -> list[tuple[str, Any]]:
         include_failed: the FAILED ones too.
 
     Returns:
-        Ids and their outputs to come.
+        Ids and their outputs to come. Of one whose rows are damaged that is the error, and there is a
+        `DamagedWarning`; the others are resumed.
 
     Raises:
         TypeError: `include_failed` is not a bool.
     """
     checked_flag("include_failed", include_failed)
-    return session().resume_all(include_failed)
+    resumed, damaged = session().resume_all(include_failed)
+    warn_of(damaged)
+    return resumed
 
 
 def get_output(workflow_id: str, *, task_id: str | None = None, name: str | None = None) -> Any:
@@ -596,7 +602,7 @@ def delete(workflow_id: str) -> None:
         WorkflowStillActiveError: it is running or pending: cancel it first.
     """
     opened = session()
-    opened.store.forget(opened.found(workflow_id))
+    opened.store.forget(opened.standing(workflow_id))
 
 
 def options(**given: Any) -> GivenOptions:

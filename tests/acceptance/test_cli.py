@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import struct
 import subprocess
 import sys
@@ -188,6 +189,16 @@ def test_show_a_workflow(storage: Path) -> None:
     ):
         assert words in text
     assert all(f"part.{number} " in text for number in (1, 20, 300))
+
+
+def test_the_runs_say_who_ran_what(storage: Path) -> None:
+    [run] = json.loads(printed("history", "good", "--json", storage=storage))["runs"]
+    _, head, row, *_ = printed("history", "good", storage=storage).splitlines()
+    assert head.split()[-3:] == ["BY", "HOST/PID", "COMMAND"]
+    assert f"  {run['user']}  " in row
+    command = row.split(f"/{run['owner']['pid']} ")[1].strip()
+    assert command.startswith("-c '[bold red]x[/] \\x1b[31m"), "what a terminal would obey is written out"
+    assert command.endswith(f" {shlex.quote(HOSTILE_TASK)}")
 
 
 def test_show_a_workflow_without_an_engine(storage: Path) -> None:

@@ -178,7 +178,7 @@ def test_a_cancelled_workflow_makes_room_for_the_next(flows: Flows) -> None:
     second = flows.begin(number.options(name="later").bind(2), "second")
     record = flows.store.queries.workflow("wide")
     assert record is not None
-    flows.store.cancel(record)
+    flows.store.cancel(record.key)
     flows.loop.note_cancelled(record.key)
     with pytest.raises(WorkflowCancellationError):
         output.result(10)

@@ -180,7 +180,7 @@ def test_an_id_that_somebody_deletes_just_now_begins_anew(flows: Flows, commits:
     def delete() -> None:
         refused.append(len(commits.sizes))
         if len(refused) == 1:  # the id is taken, and what has it is to be claimed next
-            found = flows.store.queries.workflow("flow-1")
+            found = flows.store.standing("flow-1")
             assert found is not None
             flows.store.forget(found)
 

@@ -129,3 +129,46 @@ def test_a_child_of_multiprocessing_runs_what_the_main_script_defines(tmp_path: 
     program = start(str(tmp_path / "script.py"), str(tmp_path))
     _, stderr = program.communicate(timeout=DEADLINE)
     assert program.returncode == 0, stderr
+
+
+OUTLIVING = """
+import os, sys, threading, time
+from heliograph import workflow
+
+@workflow.task
+def large():
+    return os.urandom(10_000_000)
+
+@workflow.task
+def size(value):
+    return len(value)
+
+class Sync(workflow.EventListener):
+    async def poll_for_event(self):
+        return "heard"
+
+def serve():
+    while main.is_alive():
+        time.sleep(0.01)
+    assert workflow.run(size.bind(large.bind())) == 10_000_000
+    assert workflow.run(workflow.wait_for_event(Sync)) == "heard"
+    waiting = workflow.run_async(workflow.wait_for_event(workflow.HTTPListener, "key"), workflow_id="w")
+    assert workflow.send_event("w", "key", 1, keep=True) in ("checkpointed", "kept")
+    assert waiting.result() == ("key", 1)
+    workflow.run_async(workflow.wait_for_event(workflow.HTTPListener, "never"), workflow_id="left")
+    while "RUNNING" not in str(workflow.get_tasks("left")[0]["status"]):
+        time.sleep(0.01)
+    print("served")
+
+main = threading.main_thread()
+workflow.init(storage=sys.argv[1], workers=sys.argv[2], num_workers=1)
+threading.Thread(target=serve).start()
+"""
+
+
+@pytest.mark.parametrize("workers", ["threads", "processes"])
+def test_a_thread_that_outlives_the_main_thread_runs_workflows(workers: str, tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(OUTLIVING)
+    program = start(str(tmp_path / "script.py"), str(tmp_path), workers)
+    assert program.communicate(timeout=DEADLINE) == ("served\n", "")
+    assert program.returncode == 0

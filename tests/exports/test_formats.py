@@ -10,6 +10,8 @@ from heliograph import workflow
 def test_a_format_that_there_is_not() -> None:
     with pytest.raises(ValueError, match="there is no format 'pdf'; there are chrome, otlp, openlineage"):
         workflow.export("good", "pdf")
+    with pytest.raises(TypeError, match="format must be a str, not int"):
+        workflow.export("good", 5)  # type: ignore[arg-type]
 
 
 def test_a_workflow_and_a_run_that_there_are_not() -> None:

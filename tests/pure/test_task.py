@@ -88,7 +88,7 @@ def test_the_decorator_takes_options_or_none() -> None:
     assert task()(plain).bind(1).options.max_retries == 3
 
 
-@pytest.mark.parametrize("thing", [5, "f", None, [], House, int, add], ids=shown)
+@pytest.mark.parametrize("thing", [5, "f", None, [], House, int, add, add.bind(1, 2)], ids=shown)
 def test_what_is_no_function_is_no_task(thing: Any) -> None:
     with pytest.raises(TypeError, match=r"^@workflow\.task goes on a function, not on "):
         Task(thing)

@@ -21,6 +21,7 @@ from heliograph.storage.entries import (
     Provenance,
     Refused,
     RunChanges,
+    Standing,
     Submission,
 )
 from heliograph.storage.journal.journal import Batch, Committed, Journal
@@ -115,6 +116,11 @@ class Opened:
         record = self.store.queries.workflow(workflow_id)
         assert record is not None
         return record
+
+    def standing(self, workflow_id: str) -> Standing:
+        standing = self.store.standing(workflow_id)
+        assert standing is not None
+        return standing
 
     def status(self, workflow_id: str) -> str:
         return self.record(workflow_id).status

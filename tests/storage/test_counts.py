@@ -35,7 +35,7 @@ def counted(here: Opened) -> dict[str, int]:
 
 def listed(here: Opened) -> dict[str, int]:
     """One by one."""
-    return dict(Counter(str(record.status) for record in here.store.queries.workflows()))
+    return dict(Counter(str(record.status) for record in here.store.queries.workflows().found))
 
 
 def failure(run: Accepted, task: int) -> RunChanges:
@@ -76,10 +76,10 @@ class Engines:
             case "fail" if run := self.runs.get((engine, workflow_id)):
                 journal.commit(Batch([], [failure(run, 0)]))
             case "cancel" if record := self.here.store.queries.workflow(workflow_id):
-                self.here.store.cancel(record)
-            case "delete" if record := self.here.store.queries.workflow(workflow_id):
+                self.here.store.cancel(record.key)
+            case "delete" if standing := self.here.store.standing(workflow_id):
                 with contextlib.suppress(WorkflowStillActiveError):
-                    self.here.store.forget(record)
+                    self.here.store.forget(standing)
             case "lose":  # the other one was not heard of for too long
                 self.here.clock.now += LEASE_SECONDS + 1
                 self.here.renew(journal)
@@ -129,7 +129,7 @@ def test_two_engines_that_end_many_at_once(here: Opened, monkeypatch: pytest.Mon
             runs = [one.submit(journal, f"{number}-{round_}-{place}") for place in range(many)]
             journal.commit(Batch([], [one.success(run, 0) for run in runs]))
             journal.commit(Batch([], [endings[place % 2](run, 1) for place, run in enumerate(runs)]))
-            one.store.forget(one.record(f"{number}-{round_}-0"))
+            one.store.forget(one.standing(f"{number}-{round_}-0"))
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(work, range(2)))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 import shutil
 import sqlite3
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -90,14 +92,14 @@ def ask_all(database: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
     for name, ask in ASKED.items():
         try:
             ask()
-        except (workflow.WorkflowNotFoundError, workflow.StorageError):
+        except (workflow.WorkflowNotFoundError, workflow.StorageError, workflow.DamagedWarning):
             unanswered.append(name)
     workflow.shutdown()
     for command in COMMANDS:
         code = heliograph(["--storage", str(database.parent), *command])
         if code:
             unanswered.append(command[0])
-            assert capsys.readouterr().err.startswith("error: ")
+            assert "error: " in capsys.readouterr().err
     return unanswered
 
 
@@ -256,3 +258,133 @@ def test_an_engine_survives_a_workflow_that_can_not_be_understood(database: Path
     with pytest.raises(workflow.StorageCorruptError, match="can't be understood"):
         workflow.resume("mine")
     assert workflow.run(give.bind(1)) == 1
+
+
+@pytest.mark.parametrize("location", ["x", "/x", "../x", "24/x"])
+def test_to_delete_a_workflow_deletes_no_files_of_others(database: Path, location: str) -> None:
+    workflow.init(storage=database.parent, workers="threads")
+    for number in range(2):
+        assert workflow.run(give.bind("x" * 300_000), workflow_id=f"large{number}") == "x" * 300_000
+    of_first = "workflow = (SELECT key FROM workflows WHERE workflow_id = 'large0') AND location IS NOT NULL"
+    change(database, f"UPDATE stored_values SET location = '{location}' WHERE {of_first}")
+    workflow.delete("large0")
+    assert workflow.get_output("large1") == "x" * 300_000
+    assert database.exists()
+
+
+DAMAGED = {
+    "status": "UPDATE workflows SET status = 'SUCC1SSFUL' WHERE key = 1",
+    "progress": "UPDATE workflows SET progress = '[1]' WHERE key = 1",
+    "metadata": "UPDATE workflows SET user_metadata = '[' WHERE key = 1",
+    "text": "UPDATE workflows SET name = CAST(x'ff' AS TEXT) WHERE key = 1",
+    "run": "UPDATE workflows SET run = 77 WHERE key = 1",
+    "run that is none": "UPDATE workflows SET run = 'x' WHERE key = 1",
+    "end": "UPDATE runs SET end_time = 'noon' WHERE workflow = 1",
+    "a run that is gone": "DELETE FROM runs WHERE workflow = 1",
+    "engine": "UPDATE owners SET engine = x'00'",
+}
+OTHERS = [f"w{number}" for number in range(20)] + ["failed"]
+
+
+@contextlib.contextmanager
+def warned_of(workflow_id: str) -> Iterator[None]:
+    """A warning names the workflow, and the line that asked."""
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        yield
+    told = f"of workflow {workflow_id!r} can't be understood"
+    found = next(one for one in warned if told in str(one.message))
+    assert found.category is workflow.DamagedWarning
+    assert found.filename == __file__
+
+
+@pytest.mark.parametrize("damage", DAMAGED.values(), ids=DAMAGED.keys())
+def test_a_listing_goes_without_the_damaged_one_and_names_it(
+    database: Path, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(database, damage)
+    others = [] if "owners" in damage else OTHERS
+    workflow.init(storage=database.parent, workers="threads")
+    if "user_metadata" not in damage:  # which are not looked at where nobody asks for them
+        with warned_of("mine"):
+            assert [one for one, _ in workflow.list_all()] == others
+    with warned_of("mine"):
+        listed = workflow.list_metadata()
+    assert [one["workflow_id"] for one in listed] == others[::-1]
+    found, damaged, after = [], set(), None
+    while True:  # pages with and without it
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            page = workflow.search(limit=5, after=after)
+        found += [one["workflow_id"] for one in page["found"]]
+        told = {one["workflow_id"] for one in page.get("damaged", ())}
+        assert len(told) == len({str(one.message) for one in warned})
+        damaged |= told
+        if not page["truncated"]:
+            break
+        after = page["after"]
+    assert found == others[::-1]
+    assert "mine" in damaged
+    workflow.shutdown()
+    assert heliograph(["--storage", str(database.parent), "ls", "--json"]) == 1
+    told = capsys.readouterr()
+    assert [one["workflow_id"] for one in json.loads(told.out)] == others[::-1]
+    assert "of workflow 'mine' can't be understood" in told.err
+
+
+@pytest.mark.parametrize("damage", DAMAGED.values(), ids=DAMAGED.keys())
+def test_a_damaged_workflow_can_be_deleted(database: Path, damage: str) -> None:
+    change(database, damage)
+    workflow.init(storage=database.parent, workers="threads")
+    workflow.delete("mine")
+    with pytest.raises(workflow.WorkflowNotFoundError):
+        workflow.get_status("mine")
+    for table in ("tasks", "attempts", "runs", "stored_values"):
+        with contextlib.closing(sqlite3.connect(database)) as connection:
+            (count,) = connection.execute(f"SELECT count(*) FROM {table} WHERE workflow = 1").fetchone()
+        assert count == 0
+    if "owners" in damage:
+        return
+    assert [one for one, _ in workflow.list_all()] == OTHERS
+    counted = {group["by"]["status"]: group["count"] for group in workflow.summarize("status")}
+    assert counted == {"SUCCESSFUL": 20, "FAILED": 1}
+
+
+@pytest.mark.parametrize("damage", [DAMAGED["progress"], DAMAGED["text"], DAMAGED["end"]])
+def test_a_damaged_workflow_that_runs_is_cancelled_before_it_is_deleted(
+    database: Path, tmp_path: Path, damage: str
+) -> None:
+    workflow.init(storage=database.parent, workers="threads")
+    gate = Gate(tmp_path / "gate")
+    output = workflow.run_async(hold.bind(gate), workflow_id="runs")
+    gate.until_waiting()
+    change(database, damage.replace("= 1", "= 23"))
+    with pytest.raises(workflow.WorkflowStillActiveError):
+        workflow.delete("runs")
+    workflow.cancel("runs")
+    gate.open()
+    with pytest.raises(workflow.WorkflowCancellationError):
+        output.result(DEADLINE)
+    workflow.delete("runs")
+    assert len(workflow.list_all()) == len(OTHERS) + 1
+
+
+def test_resume_all_says_which_it_could_not(database: Path) -> None:
+    change(database, "UPDATE workflows SET status = 'FAILED' WHERE workflow_id IN ('mine', 'w1')")
+    change(database, "UPDATE workflows SET progress = '[1]' WHERE workflow_id = 'mine'")
+    workflow.init(storage=database.parent, workers="threads")
+    with warned_of("mine"):
+        resumed = dict(workflow.resume_all(include_failed=True))
+    with pytest.raises(workflow.StorageCorruptError, match="progress is"):
+        resumed["mine"].result(DEADLINE)
+    assert resumed["w1"].result(DEADLINE) == 1
+
+
+def test_a_search_for_tasks_goes_without_the_damaged_ones(database: Path) -> None:
+    workflow.init(storage=database.parent, workers="threads")
+    all_tasks = len(workflow.search(tasks=True, limit=100)["found"])
+    change(database, "UPDATE tasks SET options = '[]' WHERE workflow = 1 AND task = 1")
+    with warned_of("mine"):
+        page = workflow.search(tasks=True, limit=100)
+    assert len(page["found"]) == all_tasks - 1
+    assert [one["workflow_id"] for one in page["damaged"]] == ["mine"]

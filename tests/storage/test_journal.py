@@ -64,7 +64,7 @@ def test_a_canceled_run_can_not_write(here: Opened) -> None:
     journal = here.journal()
     run = here.submit(journal, "mine")
     here.succeed(journal, run, 0)
-    assert here.store.cancel(here.record("mine"))
+    assert here.store.cancel(here.record("mine").key)
     committed = here.succeed(journal, run, 1)
     assert committed.lost == {(run.key, run.run)}
     assert here.status("mine") == "CANCELED"
@@ -76,7 +76,7 @@ def test_a_canceled_run_can_not_write(here: Opened) -> None:
 def test_of_a_canceled_run_the_end_of_an_attempt_is_kept(here: Opened) -> None:
     journal = here.journal()
     run = here.submit(journal, "mine")
-    assert here.store.cancel(here.record("mine"))
+    assert here.store.cancel(here.record("mine").key)
     stopped = RunChanges(run.key, run.run, {TaskStatus.CANCELED: 2})
     stopped.attempts[0, 1] = AttemptEntry(0, 1, AttemptStatus.CANCELED, here.clock(), here.clock(), Phases())
     assert journal.commit(Batch([], [stopped])).lost == {(run.key, run.run)}
@@ -109,7 +109,7 @@ def test_a_run_that_was_taken_over_can_not_write(here: Opened) -> None:
 def test_of_one_batch_only_the_lost_run_is_left_out(here: Opened) -> None:
     journal = here.journal()
     lost, kept = here.submit(journal, "lost"), here.submit(journal, "kept")
-    assert here.store.cancel(here.record("lost"))
+    assert here.store.cancel(here.record("lost").key)
     committed = journal.commit(Batch([], [here.success(lost, 0), here.success(kept, 0)]))
     assert committed.lost == {(lost.key, lost.run)}
     assert (here.outputs("lost"), here.outputs("kept")) == (set(), {0})
@@ -130,9 +130,9 @@ def test_a_deleted_run_can_not_write(here: Opened) -> None:
     journal = here.journal()
     run = here.submit(journal, "mine")
     with pytest.raises(WorkflowStillActiveError):
-        here.store.forget(here.record("mine"))
-    assert here.store.cancel(here.record("mine"))
-    here.store.forget(here.record("mine"))
+        here.store.forget(here.standing("mine"))
+    assert here.store.cancel(here.record("mine").key)
+    here.store.forget(here.standing("mine"))
     assert here.succeed(journal, run, 0).lost == {(run.key, run.run)}
     assert here.store.queries.workflow("mine") is None
 
@@ -183,8 +183,8 @@ def test_a_takeover_closes_what_was_open(here: Opened) -> None:
 def test_the_key_of_a_deleted_workflow_does_not_come_back(here: Opened) -> None:
     journal = here.journal()
     first = here.submit(journal, "first")
-    assert here.store.cancel(here.record("first"))
-    here.store.forget(here.record("first"))
+    assert here.store.cancel(here.record("first").key)
+    here.store.forget(here.standing("first"))
     assert here.submit(journal, "second").key > first.key
 
 

@@ -28,10 +28,10 @@ def test_a_lease_that_ran_out_reads_resumable(
     assert here.status("mine") == status
     here.clock.now += 2
     assert here.status("mine") == "RESUMABLE"
-    assert [record.status for record in here.store.queries.workflows({WorkflowStatus.RESUMABLE})] == [
+    assert [record.status for record in here.store.queries.workflows({WorkflowStatus.RESUMABLE}).found] == [
         "RESUMABLE"
     ]
-    assert here.store.queries.workflows({status}) == []
+    assert here.store.queries.workflows({status}).found == []
 
 
 def test_a_lease_that_is_renewed_goes_on(here: Opened) -> None:
@@ -95,7 +95,7 @@ def test_what_has_ended_needs_no_lease(here: Opened) -> None:
     here.succeed(journal, run, 0)
     here.succeed(journal, run, 1)
     here.submit(journal, "canceled")
-    here.store.cancel(here.record("canceled"))
+    here.store.cancel(here.record("canceled").key)
     here.clock.now += 10 * LEASE_SECONDS
     assert here.status("done") == "SUCCESSFUL"
     assert here.status("canceled") == "CANCELED"
@@ -104,8 +104,8 @@ def test_what_has_ended_needs_no_lease(here: Opened) -> None:
 def test_a_resumable_one_may_be_canceled_or_deleted(here: Opened) -> None:
     here.submit(here.journal(pid=gone()), "one")
     here.submit(here.journal(pid=gone()), "two")
-    assert here.store.cancel(here.record("one"))
-    here.store.forget(here.record("two"))
+    assert here.store.cancel(here.record("one").key)
+    here.store.forget(here.standing("two"))
     assert here.status("one") == "CANCELED"
     assert here.store.queries.workflow("two") is None
 

@@ -51,7 +51,7 @@ def test_a_process_hears_what_another_one_stored(two: list[Opened]) -> None:
     run = there.submit(journal, "mine")
     there.succeed(journal, run, 0)
     heard.until(lambda word: run.key in word.changed and not word.lost)
-    there.store.cancel(there.record("mine"))
+    there.store.cancel(there.record("mine").key)
     heard.until(lambda word: run.key in word.lost)
     journal.close()
     heard.until(lambda word: word.unowned)
@@ -68,7 +68,7 @@ def test_who_waits_is_woken_and_does_not_look_before(two: list[Opened]) -> None:
     ear.wait(0.0)
     waiting = threading.Thread(target=lambda: until(lambda: ear.wait(DEADLINE)))
     waiting.start()
-    there.store.cancel(there.record("mine"))
+    there.store.cancel(there.record("mine").key)
     waiting.join(DEADLINE)
     assert not waiting.is_alive()
 

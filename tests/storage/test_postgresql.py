@@ -165,7 +165,7 @@ def test_an_event_sent_while_its_workflow_is_deleted(stores: list[Opened]) -> No
         name = f"w{number}"
         journal = here.journal()
         here.submit(journal, name)
-        here.store.cancel(here.record(name))
+        here.store.cancel(here.record(name).key)
         record, order = here.record(name), SendOrder(name, "key", "1", keep=True)
         at_once(partial(here.store.forget, record), partial(there.store.mailbox.send, order))
         with pytest.raises(AssertionError):
@@ -175,12 +175,12 @@ def test_an_event_sent_while_its_workflow_is_deleted(stores: list[Opened]) -> No
 def test_one_that_is_deleted_by_two_at_once(stores: list[Opened]) -> None:
     here = stores[0]
     here.submit(here.journal(), "mine")
-    here.store.cancel(here.record("mine"))
-    record = here.record("mine")
+    here.store.cancel(here.record("mine").key)
+    standing = here.standing("mine")
 
     def forget(one: Opened) -> str:
         try:
-            one.store.forget(record)
+            one.store.forget(standing)
         except WorkflowNotFoundError:
             return "gone"
         return "deleted"
@@ -230,7 +230,7 @@ def test_reads_of_tasks_are_planned_for_their_values(url: str) -> None:
     for _ in range(20):
         assert here.store.queries.workflow("mine") is not None
         assert here.store.queries.snapshot("mine", None, 10) is not None
-        assert here.store.search.tasks(None, Order(), None, 10)
+        assert here.store.search.tasks(None, Order(), None, 10).listing.found
     with here.store.queries._database.read() as connection:
         kept = [row for (row,) in connection.raw.execute("SELECT statement FROM pg_prepared_statements")]
     pages = [statement for statement in kept if "FROM tasks" in statement and "unnest" not in statement]
@@ -244,8 +244,8 @@ def test_what_needs_one_plan_is_planned_once(url: str) -> None:
     here = opened(url)
     here.submit(here.journal(), "mine")
     for _ in range(10):
-        assert here.store.queries.workflows(newest_first=True, limit=50)
-        assert here.store.search.workflows(read("status = RUNNING"), Order(), None, 50)
+        assert here.store.queries.workflows(newest_first=True, limit=50).found
+        assert here.store.search.workflows(read("status = RUNNING"), Order(), None, 50).listing.found
         assert here.store.search.groups(None, [FieldAsked(FieldKind.STATUS, "status")], [], False)
     with here.store._database.read() as connection:
         asked = connection.raw.execute("SELECT statement FROM pg_prepared_statements WHERE generic_plans > 1")
@@ -303,7 +303,7 @@ def test_a_page_that_is_soon_full_gathers_no_labels(url: str, condition: str) ->
     for condition in ("team = red or user_metadata.n = 5", "team != red", "team contains re"):
         before = read_so_far()
         found = here.store.search.workflows(read(f"user_metadata.{condition}"), Order(), None, 50)
-        assert len(found) == 50
+        assert len(found.listing.found) == 50
         assert read_so_far() - before < many // 10, condition
     here.store.close()
 
@@ -370,7 +370,7 @@ def test_a_search_whose_connection_ends_is_done_again(stores: list[Opened], url:
     with held_up(url, "LOCK TABLE workflows", searching) as (keeper, search):
         end_connections(url)
         keeper.rollback()
-        assert [record.workflow_id for _, record in search.result()] == ["mine"]
+        assert [record.workflow_id for record in search.result().listing.found] == ["mine"]
 
 
 def test_a_commit_whose_connection_ends_is_done_again(stores: list[Opened], url: str) -> None:
@@ -672,7 +672,7 @@ def test_two_processes_may_make_one_storage_at_once(server: Server, tmp_path: Pa
     url = server.database(tmp_path, empty=True)
     stores = at_once(*[lambda: opened(url)] * 4)
     for one in stores:
-        assert one.store.queries.workflows() == []
+        assert one.store.queries.workflows().found == []
         one.store.close()
     server.drop(url)
 

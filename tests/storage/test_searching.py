@@ -54,7 +54,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 def found(of: Opened, where: str | Condition, order: Order = NEWEST) -> list[str]:
     condition = read(where) if isinstance(where, str) else where
-    return [record.workflow_id for _, record in of.store.search.workflows(condition, order, None, 50)]
+    page = of.store.search.workflows(condition, order, None, 50)
+    return [record.workflow_id for record in page.listing.found]
 
 
 @pytest.mark.parametrize("order", [NEWEST, BY_ID])
@@ -77,12 +78,12 @@ def test_a_question_of_a_known_shape_makes_no_statement(
 def test_pages_behind_a_row_are_of_one_shape(filled: Opened, made: list[object]) -> None:
     for order in (NEWEST, BY_ID):
         ids, after = list[str](), None
-        for number in range(13):
+        for number in range(12):
             made_before = len(made)
-            page = filled.store.search.workflows(None, order, after, 1)
+            page, after = filled.store.search.workflows(None, order, after, 1)
             assert number < 2 or len(made) == made_before
-            ids += [record.workflow_id for _, record in page]
-            after = page[-1][0] if page else None
+            ids += [record.workflow_id for record in page.found]
+        assert after is None
         assert sorted(ids) == [f"w-{number:02}" for number in range(12)]
 
 
@@ -119,14 +120,14 @@ def test_tasks_of_many_workflows_are_asked_for_at_once(
     counts = []
     for limit in (2, 24):  # of 12 workflows, each with two
         asked.clear()
-        page = filled.store.search.tasks(None, NEWEST, None, limit)
+        page = filled.store.search.tasks(None, NEWEST, None, limit).listing.found
         assert len(page) == limit
-        assert [(workflow_id, task.task_id) for _, workflow_id, task in page[:3]] == [
+        assert [(workflow_id, task.task_id) for workflow_id, task in page[:3]] == [
             ("w-11", "second"),
             ("w-11", "first"),
             ("w-10", "second"),
         ][:limit]
-        assert page[0][2].upstream == ("first",)
+        assert page[0][1].upstream == ("first",)
         counts.append(len(asked))
     assert counts[0] == counts[1]
 

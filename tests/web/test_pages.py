@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import sqlite3
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -268,3 +270,20 @@ def test_of_a_very_large_workflow_another_process_tells_the_same(
     assert (apart.status_code, apart.text) == (here.status_code, here.text)
     assert apart.headers["content-type"] == here.headers["content-type"]
     assert "default-src 'none'" in apart.headers["content-security-policy"]
+
+
+@pytest.mark.filterwarnings("ignore::heliograph.errors.DamagedWarning")
+def test_a_damaged_workflow_is_on_the_list_and_can_be_deleted(storage: Path) -> None:
+    with contextlib.closing(sqlite3.connect(storage / "heliograph.db", isolation_level=None)) as database:
+        database.execute("UPDATE workflows SET progress = '[1]' WHERE workflow_id = 'good'")
+    with TestClient(web.app(storage), base_url="http://localhost") as client:
+        page = client.get("/", headers=PAGE).text
+        assert "of workflow &#39;good&#39; can&#39;t be understood: progress is" in page
+        assert 'name="id" value="good"' in page
+        assert "<script>alert" not in page
+        answer = client.get("/api/workflows").json()
+        assert [one["workflow_id"] for one in answer["found"]] == [HOSTILE]
+        assert [one["workflow_id"] for one in answer["damaged"]] == ["good"]
+        form = {"do": "delete", "id": "good", "csrf": csrf(page), "confirmed": "yes"}
+        assert "deleted" in client.post("/act", data=form, headers=PAGE).text
+        assert "damaged" not in client.get("/api/workflows").json()

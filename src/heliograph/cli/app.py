@@ -1,15 +1,18 @@
 """The commands put together, and what an error becomes: one line on stderr and an exit code.
 
 Exit codes: 0 all went well; 1 an error of heliograph or its storage, a workflow that failed, something that
-`doctor` found; 2 the command line or a search is wrong; 3 there is no such workflow or task; 130 interrupted.
+`doctor` found, a listing that leaves out what is damaged; 2 the command line or a search is wrong; 3 there is
+no such workflow or task; 130 interrupted.
 """
 
 from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Sequence
-from typing import Annotated, Final
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -39,7 +42,7 @@ from heliograph.cli.tasks import tasks
 from heliograph.cli.timeline import timeline
 from heliograph.cli.watch import watch
 from heliograph.cli.worker import worker
-from heliograph.errors import SearchError, WorkflowError, WorkflowNotFoundError
+from heliograph.errors import DamagedWarning, SearchError, WorkflowError, WorkflowNotFoundError
 
 ERROR: Final = 1
 USAGE: Final = 2
@@ -93,6 +96,14 @@ def run(arguments: Sequence[str]) -> int:
         The exit code; see the top of this module.
     """
     _take_any_character()
+    with _damage() as damage:
+        code = _run(arguments)
+    for text in damage:
+        _tell(text)
+    return code or (ERROR if damage else 0)
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         app(args=list(arguments), prog_name="heliograph")
     except SystemExit as leaving:
@@ -113,11 +124,33 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
+@contextmanager
+def _damage() -> Iterator[list[str]]:
+    """What a command's listings leave out: gathered, to be told behind them, and once."""
+    found: list[str] = []
+    show = warnings.showwarning
+
+    def note(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if not issubclass(category, DamagedWarning):
+            show(message, category, *where, **more)
+        elif (text := str(message)) not in found:
+            found.append(text)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DamagedWarning)
+        warnings.showwarning = note
+        yield found
+
+
 def _told(error: Exception, code: int) -> int:
+    _tell(str(error) or type(error).__name__)
+    return code
+
+
+def _tell(text: str) -> None:
     from heliograph.cli.rendering import error_line, stderr
 
-    stderr().print(error_line(str(error) or type(error).__name__), soft_wrap=True)
-    return code
+    stderr().print(error_line(text), soft_wrap=True)
 
 
 def _take_any_character() -> None:

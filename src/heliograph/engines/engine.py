@@ -17,7 +17,7 @@ from heliograph.records.context import running
 from heliograph.records.status import WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
 from heliograph.scheduling.admission import Admission
-from heliograph.storage.entries import Claim, Submission
+from heliograph.storage.entries import Claim, Standing, Submission
 from heliograph.storage.liveness import this_process
 from heliograph.storage.store import Store
 
@@ -70,7 +70,7 @@ class Engine:
         return self._loop.enter(Claim(workflow_id, WorkflowStatus.RUNNING, provenance(), self._store.clock()))
 
     def take(self, own: int | None, most_deaths: int | None = None) -> None:
-        """Take workflows that were handed in, and those that lost their engine, until `drain`.
+        """Take workflows that were handed in, and those that lost their engine, until `stop_taking`.
 
         Args:
             own: only while it has fewer than so many itself; None: as suits its workers.
@@ -108,7 +108,7 @@ class Engine:
         """What `submit` and its like give, once it is there."""
         return output.result()
 
-    def note_cancelled(self, workflow: WorkflowRecord) -> None:
+    def note_cancelled(self, workflow: Standing) -> None:
         """Its cancellation was just stored: stop what runs of it."""
         self._loop.note_cancelled(workflow.key)
 

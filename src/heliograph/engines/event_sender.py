@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from heliograph.engines.store_thread import POLL_SECONDS
 from heliograph.errors import EventNotAwaitedError, WorkflowNotFoundError
+from heliograph.graph.checks import checked_flag
 from heliograph.graph.frozen import record
 from heliograph.graph.identifiers import check_identifier
 from heliograph.records.event import EventState, SendOrder, SentEvent
@@ -31,8 +32,7 @@ def send_order(
         TypeError: an id or a key that is no str, or `keep` that is no bool.
         ValueError: one that can't be, or a payload that JSON can't hold.
     """
-    if not isinstance(keep, bool):
-        raise TypeError(f"keep must be True or False, not {keep!r}")
+    checked_flag("keep", keep)
     try:
         # In ASCII: halves of characters and zero bytes, which not every database takes, stay escaped.
         payload = json.dumps(event_payload, allow_nan=False)

@@ -25,11 +25,11 @@ def open_session(given: Mapping[str, Any]) -> None:
     """Open the session as told; if it is open already, hold what is told against it.
 
     Args:
-        given: arguments of `session.settings`, by name; None: the default, or what is in force.
+        given: arguments of `settings.settings`, by name; None: the default, or what is in force.
 
     Raises:
         ValueError: a value that can't be, or that is not the one in force; the message names both.
-        TypeError, StorageError: as `session.settings` and `Session`.
+        TypeError, StorageError: as `settings.settings` and `Session`.
     """
     global _session
     wanted = settings(**given)

@@ -15,7 +15,7 @@ from heliograph.engines.event_sender import EventSender
 from heliograph.engines.loop.entrance import way_out
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.settings import Settings
-from heliograph.engines.waiting import Waiting, found, task_output_now, workflow_output_now
+from heliograph.engines.waiting import Waiting, found, standing, task_output_now, workflow_output_now
 from heliograph.errors import (
     NothingToResumeError,
     StorageCorruptError,
@@ -27,7 +27,8 @@ from heliograph.graph.plan import Plan
 from heliograph.records.context import running
 from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
-from heliograph.storage.entries import Accepted, Refused, Unstored
+from heliograph.storage.entries import Accepted, Refused, Standing, Unstored
+from heliograph.storage.questions.listings import Listing
 from heliograph.storage.store import Store
 
 if TYPE_CHECKING:
@@ -96,6 +97,10 @@ class Session:
                 self._ray = RayEngine(self.store, limits, self.settings.coordinators)
             return self._ray
 
+    def standing(self, workflow_id: str) -> Standing:
+        """As `waiting.standing`."""
+        return standing(self.store, workflow_id)
+
     def found(self, workflow_id: str) -> WorkflowRecord:
         """As `waiting.found`."""
         return found(self.store, workflow_id)
@@ -115,7 +120,7 @@ class Session:
                 raise queue.Full("as many workflows wait as max_pending_workflows allows")
             case Refused():
                 self.store.withdraw(wanted)
-                status = found(self.store, workflow_id).status
+                status = self.found(workflow_id).status
                 raise RuntimeError(
                     f"workflow {workflow_id!r} is {status} already: {way_out(status)}, or take another id"
                 )
@@ -140,17 +145,19 @@ class Session:
         if self.settings.engine == "ray":
             return self.ray
         try:
-            last = found(self.store, workflow_id).engine
+            last = self.found(workflow_id).engine
         except WorkflowNotFoundError as error:
             raise NothingToResumeError(*error.args) from None
         return self.ray if last == "ray" else self.engine
 
-    def resume_all(self, include_failed: bool) -> list[tuple[str, Any]]:
-        """As `workflow.resume_all`."""
+    def resume_all(self, include_failed: bool) -> Listing[tuple[str, Any]]:
+        """As `workflow.resume_all`; of the damaged ones also those whose ids can't be read."""
         wanted = {WorkflowStatus.RESUMABLE} | ({WorkflowStatus.FAILED} if include_failed else set())
-        waiting = self.store.queries.workflows(wanted)
+        waiting, damaged = self.store.queries.workflows(wanted)
         waiting.sort(key=lambda record: record.stored_status is WorkflowStatus.PENDING)
-        resumed: list[tuple[str, Any]] = []
+        resumed: list[tuple[str, Any]] = [
+            (one.workflow_id, _failed(one)) for one in damaged if one.workflow_id is not None
+        ]
         for record in waiting:
             workflow_id = record.workflow_id
             try:
@@ -158,14 +165,12 @@ class Session:
             except WorkflowNotFoundError:
                 continue  # deleted meanwhile
             except StorageCorruptError as error:  # of this one; the others are well
-                failed: Future[Any] = Future()
-                failed.set_exception(error)
-                resumed.append((workflow_id, failed))
+                resumed.append((workflow_id, _failed(error)))
             except RuntimeError:
                 if self.store.queries.workflow(workflow_id) is None:
                     raise
                 # Another process resumed it first: then it is running, which is what was asked for.
-        return resumed
+        return Listing(resumed, damaged)
 
     def output(self, workflow_id: str, task_id: str | None) -> Any:
         """As `workflow.get_output`."""
@@ -199,7 +204,7 @@ class Session:
 
     def cancel(self, workflow_id: str) -> None:
         """As `workflow.cancel`."""
-        while not self.store.cancel(record := self.found(workflow_id)):
+        while not self.store.cancel((known := self.standing(workflow_id)).key):
             status = self.found(workflow_id).status
             if status is WorkflowStatus.CANCELED:
                 return
@@ -207,7 +212,7 @@ class Session:
                 raise ValueError(f"workflow {workflow_id!r} can't be cancelled: it is {status}")
             # It was over, and somebody resumed it in between.
         for engine in self._started:
-            engine.note_cancelled(record)
+            engine.note_cancelled(known)
 
     def _is_referred_to(self, workflow: WorkflowRecord) -> bool:
         """Whether an output to come is a reference of Ray's: `init` said so, or it is a workflow of Ray's.
@@ -251,3 +256,9 @@ class Session:
             if self._early is not None:  # no engine may ever have taken them
                 self._early.close()
             self.store.close()
+
+
+def _failed(error: StorageCorruptError) -> Future[Any]:
+    failed: Future[Any] = Future()
+    failed.set_exception(error)
+    return failed

@@ -6,6 +6,7 @@ import os
 from typing import Any, Literal
 
 from heliograph.engines import place
+from heliograph.graph.checks import checked_flag, checked_int_or_none
 from heliograph.graph.frozen import record
 from heliograph.storage.location import Location, locate
 
@@ -125,30 +126,20 @@ def settings(
             checked_number("num_workers", num_workers, least=1),
             checked_number("max_running_workflows", max_running_workflows, least=1),
             checked_number("max_pending_workflows", max_pending_workflows, least=0),
-            _switch("recover", recover),
+            recover is not None and checked_flag("recover", recover),
         ),
         count,
     )
 
 
-def _switch(name: str, value: bool | None) -> bool:
-    """Yes or no; None: no."""
-    if value is not None and not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, not {value!r}")
-    return bool(value)
-
-
 def checked_number(name: str, value: int | None, least: int) -> int | None:
     """A limit; None where there is none."""
-    if value is None:
+    number = checked_int_or_none(name, value)
+    if number is None or number == -1:
         return None
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an int or None, not {value!r}")
-    if value == -1:
-        return None
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, or -1 for no limit, not {value}")
-    return value
+    if number < least:
+        raise ValueError(f"{name} must be at least {least}, or -1 for no limit, not {number}")
+    return number
 
 
 def checked_seconds(name: str, value: float, least: float = 0.0) -> float:

@@ -5,8 +5,10 @@ All it does is done by one thread of its own, so that no event loop ever waits f
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
+from queue import SimpleQueue
 from typing import Final, TypeVar
 
 from heliograph.storage.databases.news import Ear, Word
@@ -32,7 +34,9 @@ class StoreThread:
         self._hear = hear
         self._ear: Ear | None = None
         self._store: Store | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="heliograph-store")
+        # An executor's threads end with the main thread, before the program's others and the engine do.
+        self._thread = threading.Thread(target=self._serve, name="heliograph-store", daemon=True)
+        self._questions: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._changes_seen = -1
 
     async def ask(self, question: Callable[[Store], T]) -> T:
@@ -43,7 +47,10 @@ class StoreThread:
         """
         import asyncio  # late: who asks is a coroutine, so it is there already; others need none of it
 
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, question)
+        answer = self._put(lambda: self._answer(question))
+        if self._thread.ident is None:
+            self._thread.start()
+        return await asyncio.wrap_future(answer)
 
     def patience(self, poll: float) -> float:
         """How long who waits to be told may wait without asking; see `News.patience`."""
@@ -59,10 +66,21 @@ class StoreThread:
         Args:
             last: a question to be asked before; what comes of it is nobody's concern any more.
         """
-        self._thread.submit(self._close, last)
-        self._thread.shutdown()
+        if self._thread.ident is not None:
+            self._put(lambda: self._close(last))
+            self._questions.put(None)
+            self._thread.join()
+
+    def _put(self, question: Callable[[], T]) -> Future[T]:
+        answer: Future[T] = Future()
+        self._questions.put(lambda: _fulfil(answer, question))
+        return answer
 
     # In the thread.
+
+    def _serve(self) -> None:
+        while (question := self._questions.get()) is not None:
+            question()
 
     def _answer(self, question: Callable[[Store], T]) -> T:
         if self._store is None:
@@ -86,3 +104,14 @@ class StoreThread:
                 last(self._store)
         finally:
             self._store.close()
+
+
+def _fulfil(answer: Future[T], question: Callable[[], T]) -> None:
+    if not answer.set_running_or_notify_cancel():
+        return
+    try:
+        found = question()
+    except BaseException as error:  # whoever asked gets it
+        answer.set_exception(error)
+    else:
+        answer.set_result(found)

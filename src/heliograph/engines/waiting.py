@@ -16,6 +16,7 @@ from heliograph.records.attempt import StoredValue
 from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
 from heliograph.storage.databases.news import Ear, Word
+from heliograph.storage.entries import Standing
 from heliograph.storage.store import Store
 
 POLL_SECONDS: Final = 0.05
@@ -33,8 +34,20 @@ def found(store: Store, workflow_id: str) -> WorkflowRecord:
     """
     record = store.queries.workflow(check_identifier("workflow_id", workflow_id))
     if record is None:
-        raise WorkflowNotFoundError(f"No such workflow_id {workflow_id!r}")
+        raise _not_found(workflow_id)
     return record
+
+
+def standing(store: Store, workflow_id: str) -> Standing:
+    """As `found`, of a damaged workflow too: how it stands."""
+    known = store.standing(check_identifier("workflow_id", workflow_id))
+    if known is None:
+        raise _not_found(workflow_id)
+    return known
+
+
+def _not_found(workflow_id: str) -> WorkflowNotFoundError:
+    return WorkflowNotFoundError(f"No such workflow_id {workflow_id!r}")
 
 
 def workflow_output_now(store: Store, workflow_id: str, is_handed_in: bool = False) -> StoredValue | None:

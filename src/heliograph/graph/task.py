@@ -34,7 +34,7 @@ class Task:
     """Nodes that are nested in its arguments arrive as references, not as values: Ray's way."""
 
     def __init__(self, function: Callable[..., Any], options: TaskOptions = _DEFAULTS) -> None:
-        if isinstance(function, type | Task) or not callable(function):
+        if isinstance(function, type | Task | Node) or not callable(function):
             raise TypeError(f"@workflow.task goes on a function, not on {function!r}")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(f"a task returns one output: {function!r} is a generator, return a list instead")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from heliograph.errors import StorageError
+from heliograph.graph.checks import checked_flag
 
 if TYPE_CHECKING:
     from heliograph.storage.location import Location
@@ -45,7 +46,7 @@ def collect_garbage(*, remove: bool = False, older_than: float = DEFAULT_AGE) ->
     ['bytes', 'files', 'kept', 'kept_bytes']
     """
     from heliograph.engines.settings import checked_seconds
-    from heliograph.reading.opened import checked_flag, session
+    from heliograph.reading.opened import session
     from heliograph.storage.upkeep.garbage import LEAST_AGE
 
     checked_flag("remove", remove)
@@ -77,7 +78,7 @@ def check_values(*, forget: bool = False, progress: Told | None = None) -> dict[
         TypeError: `forget` is not a bool.
         StorageError: the storage can't be read.
     """
-    from heliograph.reading.opened import checked_flag, session
+    from heliograph.reading.opened import session
 
     checked_flag("forget", forget)
     found = session().store.check_values(forget, progress or _untold)

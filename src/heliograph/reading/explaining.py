@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from heliograph.errors import WorkflowNotFoundError
+from heliograph.graph.checks import checked_int_or_none
 from heliograph.graph.identifiers import check_identifier
 from heliograph.reading.opened import session
 
@@ -58,7 +59,7 @@ def profile(workflow_id: str, run: int | None = None) -> Profile:
     """
     from heliograph.insight.profile import profile as profiled
 
-    return profiled(trace_of(workflow_id, facts=False), _run_number(run))
+    return profiled(trace_of(workflow_id, facts=False), checked_int_or_none("run", run))
 
 
 @much_is_made()
@@ -74,7 +75,7 @@ def timeline(workflow_id: str, run: int | None = None) -> Timeline:
     """
     from heliograph.insight.timeline import timeline as drawn
 
-    return drawn(trace_of(workflow_id, facts=False), _run_number(run))
+    return drawn(trace_of(workflow_id, facts=False), checked_int_or_none("run", run))
 
 
 @much_is_made()
@@ -130,7 +131,7 @@ def export(workflow_id: str, format: str, run: int | None = None) -> Export:
     Raises:
         WorkflowNotFoundError: there is no such workflow.
         ValueError: there is no such format, or no such run.
-        TypeError: the run is not an int.
+        TypeError: the format is no text, or the run is not an int.
 
     >>> from heliograph import workflow
     >>> workflow.run(workflow.sleep(0), workflow_id="export_example")
@@ -139,7 +140,7 @@ def export(workflow_id: str, format: str, run: int | None = None) -> Export:
     """
     from heliograph.insight.exports.formats import export as exported
 
-    return exported(trace_of(workflow_id, outputs=True), format, _run_number(run))
+    return exported(trace_of(workflow_id, outputs=True), format, checked_int_or_none("run", run))
 
 
 @much_is_made()
@@ -187,9 +188,8 @@ def sql(query: str, limit: int | None = None) -> Table:
 
     if not isinstance(query, str):
         raise TypeError(f"an SQL query must be a str, not {query!r}")
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
-        raise TypeError(f"limit must be an int or None, not {limit!r}")
-    names, found = session().store.sql.ask(query, limit)
+    most = checked_int_or_none("limit", limit)
+    names, found = session().store.sql.ask(query, most)
     columns = zip(*found, strict=True) if found else [()] * len(names)
     return Table(dict(zip(names, columns, strict=True)), {})
 
@@ -228,9 +228,3 @@ def trace_of(workflow_id: str, outputs: bool = False, facts: bool = True) -> Tra
     if trace is None:
         raise WorkflowNotFoundError(f"No such workflow_id {workflow_id!r}")
     return trace
-
-
-def _run_number(run: int | None) -> int | None:
-    if run is not None and (isinstance(run, bool) or not isinstance(run, int)):
-        raise TypeError(f"run must be an int or None, not {run!r}")
-    return run

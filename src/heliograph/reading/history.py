@@ -29,13 +29,12 @@ def history(workflow_id: str, *, limit: int = PAGE, after: str | None = None) ->
         WorkflowNotFoundError: there is no such workflow.
         TypeError, ValueError: a limit, or an `after`, that can't be.
     """
-    from heliograph.engines.waiting import found
     from heliograph.insight.answers import Page
     from heliograph.records.metadata import attempt_metadata, run_metadata
 
     most, place = checked_limit(limit), _BEFORE_ALL if after is None else _place(after)
-    store = session().store
-    record = found(store, workflow_id)
+    opened = session()
+    store, record = opened.store, opened.found(workflow_id)
     attempts = store.queries.attempts(record, place, most + 1)
     here = attempts[:most]
     truncated = len(attempts) > len(here)
@@ -57,12 +56,11 @@ def get_history(workflow_id: str) -> Rows:
     Raises:
         WorkflowNotFoundError: there is no such workflow.
     """
-    from heliograph.engines.waiting import found
     from heliograph.insight.answers import Rows
     from heliograph.records.metadata import run_metadata
 
-    store = session().store
-    return Rows(run_metadata(run) for run in store.queries.runs(found(store, workflow_id).key))
+    opened = session()
+    return Rows(run_metadata(run) for run in opened.store.queries.runs(opened.found(workflow_id).key))
 
 
 def _place(after: object) -> tuple[int, int]:

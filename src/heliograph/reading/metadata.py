@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from heliograph.errors import StorageCorruptError
+from heliograph.graph.checks import checked_flag, checked_int_or_none
 from heliograph.reading.late import late
 from heliograph.reading.opened import (
     MOST,
-    checked_flag,
     checked_limit,
     checked_task,
     found_key,
     no_task,
     one_task,
     session,
+    warn_of,
 )
 from heliograph.records.status import WorkflowStatus
 
@@ -108,6 +110,8 @@ def list_metadata(
 ) -> Rows:
     """What is known of many workflows, newest first; each as `get_metadata` gives it.
 
+    One whose rows are damaged is left out, and named by a `DamagedWarning`.
+
     Args:
         status_filter: a status, its name, or a set of either; None: all.
         limit: at most so many; None: all.
@@ -118,17 +122,23 @@ def list_metadata(
     """
     from heliograph.insight.answers import Rows
     from heliograph.records.metadata import workflow_metadata
+    from heliograph.storage.questions.listings import one_by_one
 
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
-        raise TypeError(f"limit must be an int or None, not {limit!r}")
-    if limit is not None and limit < 0:
-        raise ValueError(f"limit must be 0 or more, not {limit}")
+    most = checked_int_or_none("limit", limit)
+    if most is not None and most < 0:
+        raise ValueError(f"limit must be 0 or more, not {most}")
     statuses = None if status_filter is None else _statuses(status_filter)
     opened = session()
-    most = None if limit is None else min(limit, MOST)
-    records = opened.store.queries.workflows(statuses, newest_first=True, limit=most)
+    most = None if most is None else min(most, MOST)
+    found, damaged = opened.store.queries.workflows(statuses, newest_first=True, limit=most)
     place = opened.place
-    return Rows([workflow_metadata(record, place) for record in records])
+    try:
+        made = [workflow_metadata(record, place) for record in found]
+    except StorageCorruptError:
+        made, unread = one_by_one(found, lambda record: workflow_metadata(record, place))
+        damaged = [*damaged, *unread]
+    warn_of(damaged)
+    return Rows(made)
 
 
 def get_status(workflow_id: str) -> WorkflowStatus:
@@ -145,6 +155,8 @@ def list_all(
 ) -> list[tuple[str, WorkflowStatus]]:
     """Ids and statuses of the stored workflows, oldest first.
 
+    One whose rows are damaged is left out, and named by a `DamagedWarning`.
+
     Args:
         status_filter: a status, its name, or a set of either; None: all.
 
@@ -153,8 +165,9 @@ def list_all(
         ValueError: there is no status of this name.
     """
     statuses = None if status_filter is None else _statuses(status_filter)
-    records = session().store.queries.workflows(statuses)
-    return [(record.workflow_id, record.status) for record in records]
+    found, damaged = session().store.queries.workflows(statuses)
+    warn_of(damaged)
+    return [(record.workflow_id, record.status) for record in found]
 
 
 def get_downstream(workflow_id: str, task_id: str, limit: int = PAGE) -> list[str]:

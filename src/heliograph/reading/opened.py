@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from heliograph.errors import WorkflowNotFoundError
+from heliograph.errors import DamagedWarning, StorageCorruptError, WorkflowNotFoundError
+from heliograph.graph.checks import checked_int
 from heliograph.graph.identifiers import check_identifier
 from heliograph.reading.late import late
 
@@ -32,22 +34,21 @@ def checked_limit(limit: object) -> int:
         TypeError: not an int.
         ValueError: less than one.
     """
-    if isinstance(limit, bool) or not isinstance(limit, int):
-        raise TypeError(f"limit must be an int, not {limit!r}")
-    if limit < 1:
-        raise ValueError(f"limit must be 1 or more, not {limit}")
-    return min(limit, MOST)
+    most = checked_int("limit", limit)
+    if most < 1:
+        raise ValueError(f"limit must be 1 or more, not {most}")
+    return min(most, MOST)
 
 
-def checked_flag(name: str, value: object) -> bool:
-    """Yes or no. Not what is true to Python: the text "no" is.
+def warn_of(damaged: Iterable[StorageCorruptError], level: int = 3) -> None:
+    """Name what a listing leaves out.
 
-    Raises:
-        TypeError: not a bool.
+    Args:
+        damaged: what is wrong with each.
+        level: how far above this is the line of a user's program that asked.
     """
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, not {value!r}")
-    return value
+    for error in damaged:
+        warnings.warn(str(error), DamagedWarning, level)
 
 
 def no_task(workflow_id: str, task_id: object) -> WorkflowNotFoundError:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
+from heliograph.errors import StorageCorruptError
+from heliograph.graph.checks import checked_flag
 from heliograph.insight.answers import Page
 from heliograph.reading import questions
-from heliograph.reading.opened import checked_flag, checked_limit, session
+from heliograph.reading.opened import checked_limit, session, warn_of
 from heliograph.records.metadata import task_metadata, workflow_metadata
+from heliograph.records.workflow import TaskRecord
 from heliograph.search.expressions import Condition
+from heliograph.storage.questions.listings import Listing, one_by_one
 from heliograph.storage.searching.places import Order
+
+R = TypeVar("R")
 
 
 def page(
@@ -20,20 +28,39 @@ def page(
     most, asked_for = checked_limit(limit), questions.condition(where, tasks)
     place, order = questions.place(after, tasks), Order(*questions.order(order_by, tasks))
     opened = session()
-    found: list[dict[str, Any]]
+    read: Listing[dict[str, Any]]
     if tasks:
-        tasks_found = opened.store.search.tasks(asked_for, order, place, most + 1)
-        places = [one[0] for one in tasks_found]
-        found = [{"workflow_id": one[1], **task_metadata(one[2])} for one in tasks_found[:most]]
+        (tasks_found, damaged), last = opened.store.search.tasks(asked_for, order, place, most)
+        read = _read(tasks_found, _task)
     else:
-        workflows_found = opened.store.search.workflows(asked_for, order, place, most + 1)
-        places = [one[0] for one in workflows_found]
-        storage = opened.place
-        found = [workflow_metadata(one[1], storage) for one in workflows_found[:most]]
-    truncated = len(places) > most
+        (found, damaged), last = opened.store.search.workflows(asked_for, order, place, most)
+        read = _read(found, functools.partial(workflow_metadata, storage=opened.place))
+    damaged = [*damaged, *read.damaged]
+    warn_of(damaged, level=5)
     answer = {
-        "found": found,
-        "truncated": truncated,
-        **({"after": questions.cursor(places[most - 1])} if truncated else {}),
+        "found": read.found,
+        **({"damaged": [_told(error) for error in damaged]} if damaged else {}),
+        "truncated": last is not None,
+        **({"after": questions.cursor(last)} if last is not None else {}),
     }
     return Page(answer)
+
+
+def _read(found: Sequence[R], read: Callable[[R], dict[str, Any]]) -> Listing[dict[str, Any]]:
+    try:
+        return Listing([read(one) for one in found])
+    except StorageCorruptError:
+        return one_by_one(found, read)
+
+
+def _task(found: tuple[str, TaskRecord]) -> dict[str, Any]:
+    workflow_id, task = found
+    try:
+        return {"workflow_id": workflow_id, **task_metadata(task)}
+    except StorageCorruptError as error:
+        raise StorageCorruptError(f"workflow {workflow_id!r}: {error}", workflow_id=workflow_id) from error
+
+
+def _told(error: StorageCorruptError) -> dict[str, Any]:
+    whose = {} if error.workflow_id is None else {"workflow_id": error.workflow_id}
+    return whose | {"error": str(error)}

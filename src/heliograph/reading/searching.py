@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from heliograph.graph.checks import checked_flag
 from heliograph.reading.late import late
-from heliograph.reading.opened import checked_flag, checked_limit, session
+from heliograph.reading.opened import checked_limit, session
 
 if TYPE_CHECKING:
     from heliograph.insight.answers import Page, Rows

@@ -102,7 +102,6 @@ class _Followed:
 
     def look(self) -> str | None:
         """The spans that have ended since the look before; None: there are none, or it is too early."""
-        from heliograph.engines.waiting import found
         from heliograph.insight.exports.opentelemetry import document, ended_spans
         from heliograph.insight.exports.pieces import whole
         from heliograph.records.status import ACTIVE
@@ -110,9 +109,9 @@ class _Followed:
         begun = time.monotonic()
         if begun < self._due:
             return None
-        store = session().store
-        record = found(store, self._workflow_id)
-        seen = (record.status, record.run, store.watching.last_change(record.key))
+        opened = session()
+        record = opened.found(self._workflow_id)
+        seen = (record.status, record.run, opened.store.watching.last_change(record.key))
         if seen == self._seen:
             return None
         self._seen = seen

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from heliograph.errors import WorkflowNotFoundError
+from heliograph.graph.checks import checked_flag
 from heliograph.reading.lifetime import Lifetime
 from heliograph.reading.opened import (
     MOST,
-    checked_flag,
     checked_limit,
     checked_task,
     found_key,
@@ -86,11 +86,9 @@ class Watch:
 
     def _look(self) -> bool:
         """Look for changes; whether there is anything to give, or no use in looking again."""
-        from heliograph.engines.waiting import found
-
         # First how it stands, then the changes: the last one is stored with the status that ends the watch.
-        store = session().store
-        record = found(store, self._workflow_id)
+        opened = session()
+        store, record = opened.store, opened.found(self._workflow_id)
         if record.key != self._key:  # another one has its id now
             raise WorkflowNotFoundError(f"workflow {self._workflow_id!r} was deleted while it was watched")
         changes = store.watching.changes(self._key, *self._place)
@@ -199,15 +197,14 @@ def get_metrics(
 
 
 def _said(kind: str, workflow_id: str, task_id: str | None, limit: int, after: int | None) -> list[Any]:
-    from heliograph.engines.waiting import found
     from heliograph.storage.tables.layout import SaidKind
 
     most, task = checked_limit(limit), checked_task(task_id)
     if after is not None and (isinstance(after, bool) or not isinstance(after, int)):
         raise TypeError(f"after must be the number of one that was given, not {after!r}")
     behind = -1 if after is None else max(-1, min(after, MOST))
-    store = session().store
-    record = found(store, workflow_id)
+    opened = session()
+    store, record = opened.store, opened.found(workflow_id)
     if task is not None and store.queries.task(record, task) is None:
         raise no_task(workflow_id, task)
     return store.watching.said(record.key, SaidKind[kind], task, behind, most)

@@ -37,7 +37,7 @@ def workflow_metadata(record: WorkflowRecord, storage: str) -> dict[str, Any]:
         "name": record.name,
         "status": record.status,
         "task_options": _options(record.output_options),
-        "user_metadata": _user_metadata(record.user_metadata),
+        "user_metadata": _user_metadata(record.user_metadata, "workflows", record.workflow_id),
         "progress": {"done": tasks.done, "total": tasks.total, "by_status": tasks.by_status.copy()},
         "runs": record.run,
     }
@@ -87,7 +87,7 @@ def task_metadata(record: TaskRecord) -> dict[str, Any]:
         "task_id": record.task_id,
         "status": record.status,
         "task_options": _options(record.options),
-        "user_metadata": _user_metadata(record.user_metadata),
+        "user_metadata": _user_metadata(record.user_metadata, "tasks"),
         "workflow_refs": list(record.upstream),
         "function": _function(record.function),
         "reused": record.reused_in is not None and record.status is TaskStatus.SUCCESSFUL,
@@ -131,7 +131,7 @@ def attempt_metadata(record: AttemptRecord, before: AttemptRecord | None = None)
     }
 
 
-def _user_metadata(stored: str) -> dict[str, Any]:
+def _user_metadata(stored: str, table: str, workflow_id: str | None = None) -> dict[str, Any]:
     # All else was looked at where it was read (`storage.tables.soundness`). Each workflow may have metadata
     # of its own, and that would parse them twice.
     try:
@@ -139,7 +139,7 @@ def _user_metadata(stored: str) -> dict[str, Any]:
     except ValueError:
         given = None
     if not isinstance(given, dict):
-        raise StorageCorruptError(f"stored metadata can't be understood: {stored[:100]!r}")
+        raise StorageCorruptError.of_row(table, f"user_metadata is {stored[:100]!r}", workflow_id)
     return given
 
 

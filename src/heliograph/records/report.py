@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Any, Final, Protocol
 
+from heliograph.graph.checks import checked_int_or_none
 from heliograph.graph.frozen import record
 
 LINES_LIMIT: Final = 100_000
@@ -129,11 +130,10 @@ def checked_point(key: object, value: object, step: object = None) -> Point:
     name = _text("key", key)
     if not name or len(name) > NAME_LIMIT:
         raise ValueError(f"key must have 1 to {NAME_LIMIT} characters, not {len(name)}")
-    if step is not None and (isinstance(step, bool) or not isinstance(step, int)):
-        raise TypeError(f"step must be an int or None, not {step!r}")
-    if step is not None and not -(2**63) <= step < 2**63:
-        raise ValueError(f"step must have at most 64 bits, not {step}")
-    return Point(name, _number("value", value), step)
+    number = checked_int_or_none("step", step)
+    if number is not None and not -(2**63) <= number < 2**63:
+        raise ValueError(f"step must have at most 64 bits, not {number}")
+    return Point(name, _number("value", value), number)
 
 
 def checked_line(text: object) -> Line:

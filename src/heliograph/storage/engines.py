@@ -52,7 +52,7 @@ class KnownEngines:
         """One of them, who is known from now on; None: it is not stored."""
         engine = self._known.get(owner_id)
         if engine is None:
-            row = self._said.row(connection, of_id=owner_id)
+            row = self._said.row(connection, of_owner=owner_id)
             if row is None:
                 return None
             engine = _Engine(*row)

@@ -49,7 +49,7 @@ class Submission:
 
     workflow_id: str
     plan: Plan
-    arguments: tuple[StoredValue, ...]
+    arguments: tuple[bytes | StoredValue, ...]
     user_metadata: str
     status: WorkflowStatus
     provenance: Provenance
@@ -102,6 +102,23 @@ class Refused:
 
     status: WorkflowStatus | None
     output: StoredValue | None = None
+
+
+@record(frozen=True, slots=True)
+class Standing:
+    """As much of a workflow as it takes to cancel or delete it, however damaged the rest is.
+
+    Attributes:
+        key: of it.
+        workflow_id: its id.
+        run: number of its newest run, as it is stored.
+        is_left: an engine should have it, and none does, as far as is known.
+    """
+
+    key: int
+    workflow_id: str
+    run: int
+    is_left: bool
 
 
 @record(frozen=True, slots=True)
@@ -177,7 +194,7 @@ class Expansion:
     frame: int
     first: int
     plan: Plan
-    arguments: tuple[StoredValue, ...]
+    arguments: tuple[bytes | StoredValue, ...]
     functions: tuple[int, ...]
     new_functions: frozenset[int]
 

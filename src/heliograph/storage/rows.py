@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,7 +34,7 @@ from heliograph.records.workflow import (
 from heliograph.storage.entries import AttemptEntry
 from heliograph.storage.remembering import by_identity
 from heliograph.storage.tables.layout import Role
-from heliograph.storage.tables.soundness import UnsoundError
+from heliograph.storage.tables.soundness import UnsoundError, gone
 
 if TYPE_CHECKING:
     from heliograph.storage.engines import Engines
@@ -110,8 +111,10 @@ def storable_text(text: str) -> str:
     return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
-def value_row(key: int, task: int, role: Role, value: StoredValue) -> tuple[Any, ...]:
+def value_row(key: int, task: int, role: Role, value: bytes | StoredValue) -> tuple[Any, ...]:
     """A stored value, as the journal writes it: in the order of the table's columns."""
+    if isinstance(value, bytes):
+        return key, str(role), task, len(value), hashlib.sha256(value).hexdigest(), None, value, None
     return key, str(role), task, value.size, value.sha256, value.kind, value.data, value.location
 
 
@@ -216,7 +219,7 @@ def _are_within(count: int, column: Sequence[int]) -> bool:
     return not column or (min(column) >= 0 and max(column) < count)
 
 
-def progress_json(progress: Mapping[TaskStatus, int]) -> str:
+def progress_json(progress: Mapping[TaskStatus, int] | Mapping[str, int]) -> str:
     """Counts of tasks by status, as they are stored."""
     # By hand: it is written with every commit, and statuses need no escaping.
     return "{" + ", ".join([f'"{status!s}": {count}' for status, count in progress.items()]) + "}"
@@ -310,7 +313,7 @@ def workflow_record(row: Sequence[Any], engines: Engines) -> WorkflowRecord:
         lease_until,
     ) = row
     if run is None:
-        raise UnsoundError("runs", "one that others belong to is gone", key, workflow_id)
+        raise gone("runs", key, workflow_id)
     stored = _STATUSES[status]
     reads = engines.status(stored, owner, lease_until) if stored in ACTIVE else stored
     return _workflow_record(

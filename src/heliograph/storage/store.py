@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, TypeVar
 from heliograph.errors import StorageError
 from heliograph.graph.plan import Plan
 from heliograph.records.attempt import Failure, StoredValue
-from heliograph.records.workflow import Owner, WorkflowRecord
+from heliograph.records.workflow import Owner
 from heliograph.storage.databases.database import Database
 from heliograph.storage.databases.news import News
-from heliograph.storage.entries import Submission
+from heliograph.storage.entries import Standing, Submission
 from heliograph.storage.journal.journal import Journal
 from heliograph.storage.location import Location
 from heliograph.storage.questions.checkpoints import Checkpoints
@@ -149,7 +149,7 @@ class Store:
         """As `Database.is_remote`."""
         return self._database.is_remote
 
-    def with_arguments(self, plan: Plan) -> tuple[Plan, tuple[StoredValue, ...], str | None]:
+    def with_arguments(self, plan: Plan) -> tuple[Plan, tuple[bytes | StoredValue, ...], str | None]:
         """As `place_arguments`, for a plan to be submitted."""
         return place_arguments(plan, self.values)
 
@@ -159,11 +159,17 @@ class Store:
             with contextlib.suppress(StorageError):
                 self.values.delete_folder(submission.folder)
 
-    def cancel(self, workflow: WorkflowRecord) -> bool:
+    def standing(self, workflow_id: str) -> Standing | None:
+        """As `control.standing`."""
+        from heliograph.storage.requests import control
+
+        return self._database.again(lambda: control.standing(self._database, self.queries, workflow_id))
+
+    def cancel(self, key: int) -> bool:
         """As `control.cancel`."""
         from heliograph.storage.requests import control
 
-        return self._database.again(lambda: control.cancel(self._database, workflow, self.clock))
+        return self._database.again(lambda: control.cancel(self._database, key, self.clock))
 
     def give_up(self, key: int, run: int, failure: Failure) -> bool:
         """As `control.give_up`."""
@@ -171,7 +177,7 @@ class Store:
 
         return self._database.again(lambda: control.give_up(self._database, key, run, failure, self.clock))
 
-    def forget(self, workflow: WorkflowRecord) -> None:
+    def forget(self, workflow: Standing) -> None:
         """As `control.forget`."""
         from heliograph.storage.requests import control
 

@@ -225,7 +225,7 @@ class Coordinator:
 
     def _left(self) -> bool:
         """Resume what can be had; whether there is more that the storage does not give up yet."""
-        records = [record for record in self._store.queries.workflows(_ACTIVE) if self._was_mine(record)]
+        records = [one for one in self._store.queries.workflows(_ACTIVE).found if self._was_mine(one)]
         records.sort(key=lambda record: record.stored_status is WorkflowStatus.PENDING)
         claims = [
             self._loop.entering(

@@ -24,7 +24,7 @@ from heliograph.graph.plan import Plan
 from heliograph.records.attempt import StoredValue
 from heliograph.records.status import WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
-from heliograph.storage.entries import Claim, Provenance, Submission
+from heliograph.storage.entries import Claim, Provenance, Standing, Submission
 from heliograph.storage.store import Store
 
 _LOOK_SECONDS: Final = 2.0  # how often who waits for a workflow looks whether the cluster still is there
@@ -107,7 +107,7 @@ class RayEngine:
         """Whether this process still is connected to the cluster that it was connected to."""
         return ray.is_initialized() and bool(ray.get_runtime_context().gcs_address == self._cluster)
 
-    def note_cancelled(self, workflow: WorkflowRecord) -> None:
+    def note_cancelled(self, workflow: Standing) -> None:
         """Its cancellation was just stored: stop what runs of it."""
         if self.is_connected:  # else its coordinator sees in a moment what was stored
             self._coordinators.of(workflow.workflow_id).ask.remote("note_cancelled", workflow.key)

@@ -89,11 +89,14 @@ def format_named(name: str) -> str:
     """The name of a format, which may be given by that of a program that reads it.
 
     Raises:
+        TypeError: it is no text.
         ValueError: there is no such format.
 
     >>> format_named("Perfetto"), format_named("html")
     ('chrome', 'html')
     """
+    if not isinstance(name, str):
+        raise TypeError(f"format must be a str, not {type(name).__name__}")
     found = _PROGRAMS.get(name.lower(), name.lower())
     if found not in FORMATS:
         raise ValueError(f"there is no format {name!r}; there are {', '.join(FORMATS)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Dialect, delete, func, insert, literal_column, select
 
 from heliograph.records.status import ACTIVE
+from heliograph.storage.questions.queries import ENDED
 from heliograph.storage.statements.composing import Composed, constants, inserting
 from heliograph.storage.statements.owners import PRESENCE_COLUMNS, with_owner
 from heliograph.storage.tables import schema
@@ -16,7 +17,7 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
     add = inserting(counts, dialect)
     counted = (
         select(literal_column("0"), workflows.c.status, func.count())
-        .where(workflows.c.status.not_in(constants(ACTIVE)))
+        .where(workflows.c.status.in_(constants(ENDED)))
         .group_by(workflows.c.status)
     )
     summed = func.sum(counts.c.workflows).label("workflows")

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from heliograph.records.status import ACTIVE
 from heliograph.storage.questions.queries import ENDED
 from heliograph.storage.statements.composing import Composed, among, constants
-from heliograph.storage.statements.owners import OWNER_COLUMNS, lease, with_run
+from heliograph.storage.statements.owners import OWNER_COLUMNS, is_newest, lease, with_run
 from heliograph.storage.tables import schema
 
 _FAILED: Final = schema.tasks.alias("failed")
@@ -61,7 +61,9 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
     """By name."""
     workflows, runs, owners, changes = schema.workflows, schema.runs, schema.owners, schema.changes
     of_workflow: BindParameter[int] = bindparam("of_workflow")
-    workflow = select(*recorded()).select_from(with_failed(with_run()))
+    # One without its newest run is damaged, and is to be seen; whoever asks by keys knows which are to come.
+    workflow = select(*recorded()).select_from(with_failed(workflows.outerjoin(runs, is_newest())))
+    with_its_run = select(*recorded()).select_from(with_failed(with_run()))
     run_columns = (
         runs.c.run,
         runs.c.reason,
@@ -81,7 +83,7 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
     oldest, newest = workflows.c.key.asc(), workflows.c.key.desc()  # keys count up
     return {
         "workflow": Composed(workflow.where(workflows.c.workflow_id == bindparam("of_id"))),
-        "of_keys": Composed(workflow.where(among(workflows.c.key, "of_keys", dialect))),
+        "of_keys": Composed(with_its_run.where(among(workflows.c.key, "of_keys", dialect))),
         "oldest": Composed(limited(workflow.order_by(oldest))),
         "newest": Composed(limited(workflow.order_by(newest))),
         "oldest_of": Composed(_of_statuses(workflow, oldest)),
@@ -94,7 +96,7 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
         ),
         "owner": Composed(
             select(owners.c.machine, owners.c.pid, owners.c.process_start, owners.c.engine).where(
-                owners.c.owner_id == bindparam("of_id")
+                owners.c.owner_id == bindparam("of_owner")
             )
         ),
         "last_change": Composed(select(func.max(changes.c.number)).where(changes.c.workflow == of_workflow)),

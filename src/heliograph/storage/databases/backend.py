@@ -96,6 +96,9 @@ class Backend(Protocol):
     def begin_snapshot(self, connection: Connection) -> None:
         """Begin a transaction that only reads, all of it from one moment."""
 
+    def take_any_text(self, connection: Connection, wanted: bool) -> None:
+        """Whether text that is none is given as bytes from now on, and is no error."""
+
     def keep_plans(self, connection: Connection) -> None:
         """From now on until the snapshot ends, how a statement is gone about may be found out once for all.
 

@@ -69,6 +69,21 @@ class Database:
         return Snapshot(self._backend, self._translate)
 
     @contextmanager
+    def careful(self) -> Iterator[Connection]:
+        """As `snapshot`, for who looks at damage: see `any_text`."""
+        with self.snapshot() as connection, self.any_text(connection):
+            yield connection
+
+    @contextmanager
+    def any_text(self, connection: Connection) -> Iterator[None]:
+        """Text that is none comes as bytes meanwhile, and is no error of the driver's; that is slower."""
+        self._backend.take_any_text(connection, True)
+        try:
+            yield
+        finally:
+            self._backend.take_any_text(connection, False)
+
+    @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction, committed at the end, undone by an exception.
 
@@ -309,20 +324,16 @@ class Database:
             case UnicodeDecodeError():  # what SQLite says of a damaged schema holds pieces of it
                 raise StorageCorruptError(f"storage {self.location.shown}: {error}") from error
             case UnsoundError():
-                raise self._damage(error) from error
+                raise self.damage(error) from error
             case OSError():
                 raise StorageError(f"storage {self.location.shown}: {error.strerror or error}") from error
 
-    def _damage(self, row: UnsoundError) -> StorageCorruptError:
+    def damage(self, row: UnsoundError) -> StorageCorruptError:
+        """What a row that is not sound means to a user, and the way out."""
         workflow_id = row.workflow_id
         if workflow_id is None and row.key is not None:
             workflow_id = self._id_of(row.key)
-        of = f" of workflow {workflow_id!r}" if workflow_id is not None else ""
-        return StorageCorruptError(
-            f"storage {self.location.shown}: a row of table {row.table}{of} can't be understood: {row.what}. "
-            "Put a backup in its place.",
-            workflow_id=workflow_id,
-        )
+        return StorageCorruptError.of_row(row.table, row.what, workflow_id, self.location.shown)
 
     def _id_of(self, key: int) -> str | None:
         """The id of a workflow, for an error; None: that can't be read either."""

@@ -218,6 +218,9 @@ class PostgreSQL:
         connection.raw.prepare_threshold = None
         connection.raw.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
+    def take_any_text(self, connection: Connection, wanted: bool) -> None:
+        """The server takes no text that is none."""
+
     def keep_plans(self, connection: Connection) -> None:
         """As `Backend.keep_plans`: for a small question, to plan takes longer than to answer."""
         connection.raw.prepare_threshold = _PREPARED_AFTER

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
 
+from heliograph.errors import StorageCorruptError
 from heliograph.records.attempt import AttemptRecord
 from heliograph.records.status import ACTIVE, LEFT_ATTEMPT, WorkflowStatus
 from heliograph.records.workflow import RunRecord, TaskRecord, WorkflowRecord, left
 from heliograph.storage import rows
 from heliograph.storage.databases.database import Database, patient
-from heliograph.storage.engines import KnownEngines
+from heliograph.storage.engines import Engines, KnownEngines
 from heliograph.storage.liveness import derived_status
+from heliograph.storage.questions.listings import Listing, apart
 from heliograph.storage.questions.task_queries import TaskPage, TaskQueries
 from heliograph.storage.statements.connection import Connection
 from heliograph.storage.statements.rendered import statements
-from heliograph.storage.statements.statement import Statement, listed
-from heliograph.storage.tables.soundness import there
+from heliograph.storage.statements.statement import Answer, Statement, listed
+from heliograph.storage.tables.soundness import UnsoundError, gone, there
 
 ENDED: Final = sorted(set(WorkflowStatus) - ACTIVE - {WorkflowStatus.RESUMABLE})
 """The statuses of workflows that have ended."""
@@ -82,28 +84,34 @@ class Queries:
         *,
         newest_first: bool = False,
         limit: int | None = None,
-    ) -> list[WorkflowRecord]:
+    ) -> Listing[WorkflowRecord]:
         """Workflows that have one of the statuses (None: any), in order of submission.
 
         Args:
             statuses: those that are wanted.
             newest_first: the other way round.
-            limit: at most so many; None: all.
+            limit: at most so many, the damaged among them; None: all.
         """
         wanted = None if statuses is None else frozenset(statuses)
         if wanted is not None and not wanted:
-            return []
+            return Listing([])
         values = _of_statuses(wanted) | {"most": _MOST if limit is None else limit}
         name = f"{'newest' if newest_first else 'oldest'}{'' if wanted is None else '_of'}"
         listing = self._listing(name, tuple(values.items()))
-        with self._database.read() as connection:
-            engines = self._engines.at_once(connection)
-            found = listing.ask(connection, **values).rows()
-            if wanted is None:
-                return [rows.workflow_record(row, engines) for row in found]
-            # Lazily: where the status is derived, SQL can't count to the limit.
-            records = (rows.workflow_record(row, engines) for row in found)
-            return list(islice((record for record in records if record.status in wanted), limit))
+        try:
+            with self._database.read() as connection:
+                engines = self._engines.at_once(connection)
+                found = listing.ask(connection, **values).rows()
+                if wanted is None:
+                    return Listing([rows.workflow_record(row, engines) for row in found])
+                # Lazily: where the status is derived, SQL can't count to the limit.
+                records = (rows.workflow_record(row, engines) for row in found)
+                return Listing(list(islice((one for one in records if one.status in wanted), limit)))
+        except StorageCorruptError:
+            with self._database.careful() as connection:
+                each = self._each(connection, listing.ask(connection, **values))
+                looked_at = islice((one for _, one in each if wanted is None or _reads(one, wanted)), limit)
+                return apart(looked_at)
 
     def records(self, connection: Connection, keys: Sequence[int]) -> list[WorkflowRecord]:
         """Workflows by their keys, in the order of these; on a snapshot."""
@@ -112,6 +120,28 @@ class Queries:
         asked = self._said.of_keys.ask(connection, of_keys=listed(keys, self._database.kind)).rows()
         found = {record.key: record for record in self.made(connection, asked)}
         return [there(found, key, key, "runs") for key in keys]
+
+    def carefully(
+        self, connection: Connection, keys: Sequence[int]
+    ) -> list[WorkflowRecord | StorageCorruptError]:
+        """As `records`, on a careful snapshot; in the place of one that is damaged, what is wrong with it."""
+        asked = self._said.of_keys.ask(connection, of_keys=listed(keys, self._database.kind))
+        found = dict(self._each(connection, asked))
+        return [found.get(key) or self._database.damage(gone("runs", key)) for key in keys]
+
+    def _each(
+        self, connection: Connection, answer: Answer
+    ) -> Iterator[tuple[int | None, WorkflowRecord | StorageCorruptError]]:
+        """The workflows of an answer by their keys, each looked at by itself."""
+        engines = self._engines.at_once(connection)
+        while True:
+            try:
+                for row in answer.rows():
+                    yield row[0], _record(row, engines)
+            except UnsoundError as error:  # the answer goes on behind that row
+                yield error.key, self._database.damage(error)
+            else:
+                return
 
     def made(self, connection: Connection, found: Iterable[Sequence[Any]]) -> list[WorkflowRecord]:
         """Workflows, of rows as the statements of this room have them; on a snapshot."""
@@ -128,6 +158,18 @@ class Queries:
             (of[key].workflow_id, _as_read(of[key], there(found, (key, number), key, "functions")))
             for key, number in keys
         ]
+
+    def tasks_carefully(
+        self, connection: Connection, keys: Sequence[tuple[int, int]]
+    ) -> list[tuple[str, TaskRecord] | StorageCorruptError]:
+        """As `task_records`, on a careful snapshot; in the place of a damaged one, what is wrong with it."""
+        found: list[tuple[str, TaskRecord] | StorageCorruptError] = []
+        for key in keys:
+            try:
+                found += self.task_records(connection, [key])
+            except UnsoundError as error:
+                found.append(self._database.damage(error))
+        return found
 
     @patient
     def runs(self, key: int) -> list[RunRecord]:
@@ -216,3 +258,16 @@ def _of_statuses(wanted: frozenset[WorkflowStatus] | None) -> dict[str, Any]:
 
 def _as_read(of: WorkflowRecord, task: TaskRecord) -> TaskRecord:
     return left(task) if of.status is WorkflowStatus.RESUMABLE else task
+
+
+def _record(row: Sequence[Any], engines: Engines) -> WorkflowRecord:
+    try:
+        return rows.workflow_record(row, engines)
+    except UnsoundError as error:  # it may be of another table, and then it does not say whose it is
+        key, workflow_id, *_ = row
+        raise UnsoundError(error.table, error.what, key, workflow_id) from error
+
+
+def _reads(one: WorkflowRecord | StorageCorruptError, wanted: Collection[WorkflowStatus]) -> bool:
+    """Whether a workflow has one of the statuses, as far as that is known."""
+    return isinstance(one, StorageCorruptError) or one.status in wanted

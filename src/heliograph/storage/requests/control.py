@@ -8,22 +8,39 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import delete, func, select, true, update
 
-from heliograph.errors import WorkflowNotFoundError, WorkflowStillActiveError
+from heliograph.errors import StorageCorruptError, WorkflowNotFoundError, WorkflowStillActiveError
 from heliograph.records.attempt import Failure
 from heliograph.records.status import ACTIVE, TASK_OVER, AttemptStatus, TaskStatus, WorkflowStatus
-from heliograph.records.workflow import WorkflowRecord
 from heliograph.storage import rows
 from heliograph.storage.databases.database import Database
 from heliograph.storage.databases.news import Word
+from heliograph.storage.entries import Standing
 from heliograph.storage.journal.changelog import Changelog, story_row
-from heliograph.storage.journal.counts import Counts, Tally
+from heliograph.storage.journal.counts import Counts, Tally, recount
+from heliograph.storage.questions.queries import Queries
 from heliograph.storage.statements.composing import constant, constants
 from heliograph.storage.statements.connection import Connection
 from heliograph.storage.tables import schema
+from heliograph.storage.values.arguments import is_staged
 from heliograph.storage.values.value_store import ValueStore
 
 
-def cancel(database: Database, workflow: WorkflowRecord, clock: Callable[[], float]) -> bool:
+def standing(database: Database, queries: Queries, workflow_id: str) -> Standing | None:
+    """How a workflow stands; None: there is none of this id."""
+    try:
+        record = queries.workflow(workflow_id)
+    except StorageCorruptError:
+        workflows = schema.workflows
+        asked = select(workflows.c.key, workflows.c.run).where(workflows.c.workflow_id == workflow_id)
+        with database.careful() as connection:
+            row = connection.execute(asked).first()
+        return None if row is None else Standing(row.key, workflow_id, row.run, is_left=False)
+    if record is None:
+        return None
+    return Standing(record.key, workflow_id, record.run, record.status is WorkflowStatus.RESUMABLE)
+
+
+def cancel(database: Database, key: int, clock: Callable[[], float]) -> bool:
     """Store that a workflow is cancelled; its engine finds that out and stops what runs.
 
     Returns:
@@ -36,7 +53,7 @@ def cancel(database: Database, workflow: WorkflowRecord, clock: Callable[[], flo
         {"status": AttemptStatus.CANCELED.value, "finished": now, "stored": now},
         {"cancel_time": now},
     )
-    return _stop(database, workflow.key, None, stopped, now)
+    return _stop(database, key, None, stopped, now)
 
 
 def give_up(database: Database, key: int, run: int, failure: Failure, clock: Callable[[], float]) -> bool:
@@ -110,7 +127,9 @@ def _stop(database: Database, key: int, run: int | None, stopped: _Stopped, now:
             .values(status=stopped.task.value)
             .returning(tasks.c.task)
         )
-        told = [["tasks", sorted(ended.scalars()), stopped.task.value]]
+        # A key of a task may be anything in a damaged row.
+        numbers = sorted([task for task in ended.scalars() if isinstance(task, int)])
+        told = [["tasks", numbers, stopped.task.value]]
         story = json.dumps([*told, ["run", changed.run, stopped.status.value]])
         Changelog(database.kind).note(connection, story_row(key, changed.run, now, story))
         connection.execute(
@@ -121,7 +140,8 @@ def _stop(database: Database, key: int, run: int | None, stopped: _Stopped, now:
         counted = connection.execute(
             select(tasks.c.status, func.count()).where(tasks.c.workflow == key).group_by(tasks.c.status)
         )
-        progress = {TaskStatus(status): count for status, count in counted}
+        # A status that is none goes along: who reads the counts sees it.
+        progress: dict[str, int] = {row[0]: row[1] for row in counted}
         connection.execute(
             update(workflows).where(workflows.c.key == key).values(progress=rows.progress_json(progress))
         )
@@ -130,7 +150,7 @@ def _stop(database: Database, key: int, run: int | None, stopped: _Stopped, now:
     return True
 
 
-def forget(database: Database, values: ValueStore, workflow: WorkflowRecord) -> None:
+def forget(database: Database, values: ValueStore, workflow: Standing) -> None:
     """Delete a workflow and all that was stored of it; a server that goes away meanwhile is waited for.
 
     Raises:
@@ -144,9 +164,9 @@ def forget(database: Database, values: ValueStore, workflow: WorkflowRecord) -> 
         values.delete_folder(folder)
 
 
-def _forget_rows(database: Database, workflow: WorkflowRecord, folders: set[str]) -> None:
+def _forget_rows(database: Database, workflow: Standing, folders: set[str]) -> None:
     """Delete all rows of a workflow; the folders of its values are added to these."""
-    with database.write() as connection:
+    with database.write() as connection, database.any_text(connection):
         database.lock(connection, keys=[workflow.key])
         row = connection.execute(
             delete(schema.workflows)
@@ -157,14 +177,17 @@ def _forget_rows(database: Database, workflow: WorkflowRecord, folders: set[str]
             return  # an earlier try deleted it, and nobody heard of that
         if row is None:
             raise WorkflowNotFoundError(f"No such workflow_id {workflow.workflow_id!r}")
-        if WorkflowStatus(row.status) in ACTIVE and workflow.status is not WorkflowStatus.RESUMABLE:
+        if row.status in ACTIVE and not workflow.is_left:
             raise WorkflowStillActiveError(
                 f"workflow {workflow.workflow_id!r} is {row.status}: cancel it before you delete it"
             )
         folders |= folders_of(connection, workflow.key)
         for table in schema.OF_WORKFLOW:
             connection.execute(delete(table).where(table.c.workflow == workflow.key))
-        _count(connection, WorkflowStatus(row.status), None)
+        if row.status in set(WorkflowStatus):
+            _count(connection, WorkflowStatus(row.status), None)
+        else:  # nobody knows as what it was counted
+            recount(connection)
 
 
 def _count(connection: Connection, before: WorkflowStatus | None, after: WorkflowStatus | None) -> None:
@@ -174,7 +197,11 @@ def _count(connection: Connection, before: WorkflowStatus | None, after: Workflo
 
 
 def folders_of(connection: Connection, key: int) -> set[str]:
-    """The folders of the value store that are a workflow's, there or not."""
+    """The folders of the value store that are a workflow's, there or not.
+
+    A damaged location may name another one's folder, or all of the store: what it names is left alone.
+    """
     stored = schema.stored_values
     named = select(stored.c.location).where(stored.c.workflow == key, stored.c.location.is_not(None))
-    return {str(key)} | {location.rpartition("/")[0] for location in connection.execute(named).scalars()}
+    folders = {str(location).rpartition("/")[0] for location in connection.execute(named).scalars()}
+    return {str(key)} | {folder for folder in folders if is_staged(folder)}

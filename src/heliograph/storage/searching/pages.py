@@ -58,11 +58,13 @@ class Pages:
             given: what is asked for.
         """
         first = None if self._first is None else self._first.found(connection, given)
-        if first is not None:
-            return first
+        return first or Found(self.places(connection, given))
+
+    def places(self, connection: Connection, given: Given) -> list[Place]:
+        """As `found`, without a look at what else is in the rows."""
         found = self._best(connection, given).ask(connection, given).plain()
         width = len(self._columns.key)
-        return Found([Place(row[:width], row[width] if len(row) > width else None) for row in found])
+        return [Place(row[:width], row[width] if len(row) > width else None) for row in found]
 
     def told(self, connection: Connection, given: Given) -> tuple[str, Any]:
         """What the database is asked where a page is not full at once, for who wants it explained."""

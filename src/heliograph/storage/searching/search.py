@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import bindparam, select
 
+from heliograph.errors import StorageCorruptError
 from heliograph.records.workflow import TaskRecord, WorkflowRecord
 from heliograph.search.expressions import Condition, Value
 from heliograph.search.fields import FieldAsked, FieldKind
 from heliograph.storage.databases.database import Database, patient
 from heliograph.storage.liveness import is_alive
+from heliograph.storage.questions.listings import Listing, apart
 from heliograph.storage.questions.queries import Queries
 from heliograph.storage.remembering import by_identity
 from heliograph.storage.searching.by_status import ByStatus
@@ -28,9 +30,22 @@ from heliograph.storage.statements.connection import Connection
 from heliograph.storage.statements.statement import listed
 from heliograph.storage.tables import schema
 
+T = TypeVar("T")
 _STATUS: Final = [FieldKind.STATUS]
 _SHAPES: Final = 128
 """Of so many shapes of questions statements are kept."""
+
+
+class Sought(NamedTuple, Generic[T]):
+    """A page of what was searched for.
+
+    Attributes:
+        listing: what is on it.
+        last: the place behind which the next one begins; None: there is none.
+    """
+
+    listing: Listing[T]
+    last: Place | None
 
 
 class Search:
@@ -59,30 +74,41 @@ class Search:
     @patient
     def workflows(
         self, condition: Condition | None, order: Order, after: Place | None, limit: int
-    ) -> list[tuple[Place, WorkflowRecord]]:
-        """Workflows for which a condition holds; each with its place, to go on behind."""
+    ) -> Sought[WorkflowRecord]:
+        """Workflows for which a condition holds, so many at most, the damaged among them."""
         pages, values = self._asked(condition, False, order, after)
-        with self._database.snapshot() as connection:
-            found = pages.found(connection, self._given(connection, values, after, limit))
-            self._database.keep_plans(connection)
-            if found.recorded is None:
-                records = self._queries.records(connection, [place.key[0] for place in found.places])
-            else:
-                records = self._queries.made(connection, found.recorded)
-        return list(zip(found.places, records, strict=True))
+        try:
+            with self._database.snapshot() as connection:
+                found = pages.found(connection, self._given(connection, values, after, limit + 1))
+                self._database.keep_plans(connection)
+                if found.recorded is None:
+                    records = self._queries.records(connection, [place.key[0] for place in found.places])
+                else:
+                    records = self._queries.made(connection, found.recorded)
+            return Sought(Listing(records[:limit]), _last(found.places, limit))
+        except StorageCorruptError:
+            with self._database.careful() as connection:
+                places = pages.places(connection, self._given(connection, values, after, limit + 1))
+                keys = [place.key[0] for place in places[:limit]]
+                return Sought(apart(self._queries.carefully(connection, keys)), _last(places, limit))
 
     @patient
     def tasks(
         self, condition: Condition | None, order: Order, after: Place | None, limit: int
-    ) -> list[tuple[Place, str, TaskRecord]]:
-        """Tasks, with their places and the ids of their workflows."""
+    ) -> Sought[tuple[str, TaskRecord]]:
+        """Tasks with the ids of their workflows; otherwise as `workflows`."""
         pages, values = self._asked(condition, True, order, after)
-        with self._database.snapshot() as connection:
-            found = pages.found(connection, self._given(connection, values, after, limit)).places
-            keys = [(place.key[0], place.key[1]) for place in found]
-            self._database.keep_plans(connection)
-            records = self._queries.task_records(connection, keys)
-        return [(place, *record) for place, record in zip(found, records, strict=True)]
+        try:
+            with self._database.snapshot() as connection:
+                places = pages.found(connection, self._given(connection, values, after, limit + 1)).places
+                self._database.keep_plans(connection)
+                records = self._queries.task_records(connection, _tasks(places[:limit]))
+            return Sought(Listing(records), _last(places, limit))
+        except StorageCorruptError:
+            with self._database.careful() as connection:
+                places = pages.places(connection, self._given(connection, values, after, limit + 1))
+                looked_at = self._queries.tasks_carefully(connection, _tasks(places[:limit]))
+                return Sought(apart(looked_at), _last(places, limit))
 
     @patient
     def groups(
@@ -131,6 +157,14 @@ class Search:
         now = self._clock()
         held = self._held.ask(connection, of_now=now)
         return listed([row.owner_id for row in held if is_alive(row, now)], self._database.kind)
+
+
+def _last(places: Sequence[Place], limit: int) -> Place | None:
+    return places[limit - 1] if len(places) > limit else None
+
+
+def _tasks(places: Sequence[Place]) -> list[tuple[int, int]]:
+    return [(place.key[0], place.key[1]) for place in places]
 
 
 class _Alive:

@@ -45,6 +45,11 @@ class UnsoundError(Exception):
         self.table, self.what, self.key, self.workflow_id = table, what, key, workflow_id
 
 
+def gone(table: str, key: int, workflow_id: str | None = None) -> UnsoundError:
+    """A row is not there that others of its workflow name."""
+    return UnsoundError(table, "one that others belong to is gone", key, workflow_id)
+
+
 def there(found: Mapping[K, V], named: K, key: int, table: str) -> V:
     """What was found for a row, if all that belongs to the row is there.
 
@@ -52,7 +57,7 @@ def there(found: Mapping[K, V], named: K, key: int, table: str) -> V:
         UnsoundError: it is not.
     """
     if named not in found:
-        raise UnsoundError(table, "one that others belong to is gone", key)
+        raise gone(table, key)
     return found[named]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import uuid
 from dataclasses import replace
 from typing import Final
@@ -18,12 +17,15 @@ STAGED_SECONDS: Final = 300.0
 
 `heliograph gc` takes folders for garbage that no row names and that are older than twice that, at least.
 """
+_STAGED: Final = "submitted-"
 
 
 def place_arguments(
     plan: Plan, values: ValueStore, folder: str | None = None
-) -> tuple[Plan, tuple[StoredValue, ...], str | None]:
+) -> tuple[Plan, tuple[bytes | StoredValue, ...], str | None]:
     """The plan without large arguments; its arguments, by task; the folder of large ones, if there are any.
+
+    Small ones stay bytes: of many tasks, records would be what Python's garbage collector is busy with.
 
     Args:
         plan: what was captured.
@@ -34,21 +36,26 @@ def place_arguments(
         StorageError: they can't be written.
     """
     if max([len(planned.arguments) for planned in plan.tasks]) <= INLINE_LIMIT:
-        return plan, tuple([_inline(planned.arguments) for planned in plan.tasks]), None
-    part = folder or f"submitted-{uuid.uuid4().hex}"
+        return plan, tuple([planned.arguments for planned in plan.tasks]), None
+    part = folder or f"{_STAGED}{uuid.uuid4().hex}"
     put = functools.cache(lambda data: values.put(data, part))  # the same for many tasks is written once
     placed = tuple(
         [
-            _inline(planned.arguments) if len(planned.arguments) <= INLINE_LIMIT else put(planned.arguments)
+            planned.arguments if len(planned.arguments) <= INLINE_LIMIT else put(planned.arguments)
             for planned in plan.tasks
         ]
     )
     tasks = [
-        planned if value.location is None else replace(planned, arguments=b"")
+        planned if isinstance(value, bytes) else replace(planned, arguments=b"")
         for planned, value in zip(plan.tasks, placed, strict=True)
     ]
     return replace(plan, tasks=tuple(tasks)), placed, part
 
 
-def _inline(data: bytes) -> StoredValue:
-    return StoredValue(len(data), hashlib.sha256(data).hexdigest(), None, data=data)
+def is_staged(folder: str) -> bool:
+    """Whether it is a folder of arguments that were written before their workflow had a key.
+
+    >>> is_staged("submitted-0123456789abcdef0123456789abcdef"), is_staged("17"), is_staged("")
+    (True, False, False)
+    """
+    return folder.startswith(_STAGED) and folder.removeprefix(_STAGED).isalnum()

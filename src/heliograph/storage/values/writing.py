@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -96,13 +97,10 @@ class _Stream:
     """A value on its way into a draft, hashed beside the writing: each takes as long as the other."""
 
     def __init__(self, place: Folder, folder: str, is_compressed: bool) -> None:
-        from concurrent.futures import ThreadPoolExecutor  # late: most workers never need it
-
         self._folder = folder
         self._hash = hashlib.sha256()
         self._compressor = compression.compressor() if is_compressed else None
         self._draft: Draft | None = place.draft(folder)
-        self._beside = ThreadPoolExecutor(1, thread_name_prefix="heliograph-hash")
 
     def write(self, part: bytes | memoryview) -> None:
         for start in range(0, len(part), _AT_ONCE):
@@ -111,13 +109,17 @@ class _Stream:
                 self._hash.update(piece)
                 self._write(piece)
                 continue
-            hashed = self._beside.submit(self._hash.update, piece)
+            # Not one of an executor: those end when the main thread does, before the tasks in other threads.
+            hashing = threading.Thread(
+                target=self._hash.update, args=(piece,), name="heliograph-hash", daemon=True
+            )
+            hashing.start()
             try:
                 self._write(piece)
                 if len(piece) == _AT_ONCE:
                     self._the_draft.sync()
             finally:
-                hashed.result()
+                hashing.join()
 
     def finish(self) -> tuple[str, str]:
         """The checksum and the location of what was written."""
@@ -131,7 +133,6 @@ class _Stream:
         return digest, location
 
     def close(self) -> None:
-        self._beside.shutdown()
         if self._draft is not None:
             self._draft.drop()
             self._draft = None

@@ -80,6 +80,7 @@ def show(request: Request) -> Response:
         400 if wrong else 200,
         view=view,
         rows=rows,
+        damaged=found.get("damaged", ()),
         after=found.get("after"),
         wrong=wrong,
         keys=_keys(rows),
