@@ -15,7 +15,7 @@ from heliograph.storage.statements.connection import Connection
 from heliograph.storage.statements.rendered import statements
 from heliograph.storage.statements.statement import listed
 from heliograph.storage.tables.layout import Role
-from heliograph.storage.tables.soundness import UnsoundError
+from heliograph.storage.tables.soundness import UnsoundError, counted
 
 
 @record(frozen=True, slots=True)
@@ -77,7 +77,8 @@ class Checkpoints:
             functions = self._statements.functions.ask(connection, **of_workflow).all()
             stored = frozenset(self._statements.stored.ask(connection, **of_workflow).scalars())
             attempts = tuple(
-                (row.task, row.attempts) for row in self._statements.attempts.ask(connection, **of_workflow)
+                (row.task, counted(row.attempts, "attempts", "attempt", key))
+                for row in self._statements.attempts.ask(connection, **of_workflow)
             )
             rows.check_numbers(
                 key,
