@@ -18,7 +18,7 @@ _PHASES: Final = ("wait", "backoff", "queue", "load", "compute", "store")
 
 def show(request: Request) -> Response:
     """The page."""
-    workflow_id, task_id = asking.needed(request, "id"), asking.needed(request, "task")
+    workflow_id, task_id = asking.identifier(request, "id"), asking.identifier(request, "task")
     after = asking.number(request, "after")
     task = workflow.get_metadata(workflow_id, name=task_id)
     lines = workflow.get_logs(workflow_id, task_id, limit=_LINES, after=after)
