@@ -34,7 +34,7 @@ class Works:
         self,
         function: Callable[..., Any],
         *args: Any,
-        inputs: tuple[StoredValue, ...] = (),
+        inputs: tuple[bytes | StoredValue, ...] = (),
         catch: bool = False,
         arguments: bytes | None = None,
     ) -> Work:

@@ -15,11 +15,11 @@ import pytest
 from heliograph.engines.attempts.attempt import Functions, run_attempt
 from heliograph.engines.attempts.executor import Payload, Receipt, Work
 from heliograph.errors import RemoteError
-from heliograph.graph.pickling import loads
+from heliograph.graph.pickling import dumps, loads
 from heliograph.records.attempt import Phases, Worker
 from heliograph.storage.values.value_store import ValueStore
 from heliograph.storage.values.writing import INLINE_LIMIT
-from tests.engines.harness import Input, Works, output, stored, value
+from tests.engines.harness import Input, Works, output, value
 
 WORKER = Worker("host", os.getpid(), "here")
 
@@ -56,7 +56,9 @@ def test_inputs_inline_and_by_location(works: Works) -> None:
     assert big.data is not None
     far = ValueStore(str(works.values)).put(big.data, "7")
     receipt = run(
-        works(lambda *args: [len(arg) for arg in args], Input(1), Input(0), inputs=(far, value("ab")))
+        works(
+            lambda *args: [len(arg) for arg in args], Input(1), Input(0), inputs=(far, dumps("ab", "a value"))
+        )
     )
     assert output(receipt) == [2, 100_000]
 
@@ -232,7 +234,7 @@ def test_what_cant_be_loaded_is_said(works: Works) -> None:
     assert failure is not None
     assert failure.kind == "heliograph.errors.WorkflowTaskNotRecoverableError"
     assert "its arguments can't be loaded in the worker: ModuleNotFoundError" in failure.message
-    failure = run(works(math.sqrt, Input(0), inputs=(stored(gone),))).failure
+    failure = run(works(math.sqrt, Input(0), inputs=(gone,))).failure
     assert failure is not None
     assert "its arguments" in failure.message
 

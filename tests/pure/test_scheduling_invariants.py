@@ -75,7 +75,7 @@ BREAKS: dict[str, tuple[Callable[[Machine], object], str]] = {
         "task 1 is READY, and has no live attempt",
     ),
     "an attempt of a task that waits": (
-        lambda machine: (machine._live.update({3: 1}), setattr(machine._states[3], "attempts", 1)),
+        lambda machine: (machine._live.update({3: 1}), machine._states.attempts.__setitem__(3, 1)),
         "attempt 1 of task 3 lives, and the task is PENDING",
     ),
     "an attempt nobody began": (
@@ -83,7 +83,7 @@ BREAKS: dict[str, tuple[Callable[[Machine], object], str]] = {
         "attempt 1 of task 3 lives, and its last is 0",
     ),
     "an attempt of a task that is gone": (
-        lambda machine: machine._states.pop(1),
+        lambda machine: machine._states.let_go(1),
         "attempt 1 of task 1 lives, and the task has left memory",
     ),
     "running without an attempt": (
@@ -91,7 +91,7 @@ BREAKS: dict[str, tuple[Callable[[Machine], object], str]] = {
         "task 1 is RUNNING, and has no live attempt",
     ),
     "an old attempt": (
-        lambda machine: setattr(machine._states[1], "attempts", 2),
+        lambda machine: machine._states.attempts.__setitem__(1, 2),
         "attempt 1 of task 1 lives, and its last is 2",
     ),
     "stored without success": (
@@ -103,11 +103,11 @@ BREAKS: dict[str, tuple[Callable[[Machine], object], str]] = {
         r"task 1 is READY before its inputs \[0\] are stored",
     ),
     "users miscounted": (
-        lambda machine: setattr(machine._states[0], "users", 1),
+        lambda machine: machine._states.users.__setitem__(0, 1),
         "task 0 has 2 users left, and the machine counts 1",
     ),
     "missing inputs miscounted": (
-        lambda machine: setattr(machine._states[3], "missing", 1),
+        lambda machine: machine._states.missing.__setitem__(3, 1),
         "task 3 lacks 2 inputs, and the machine counts 1",
     ),
     "not started though it could": (

@@ -143,6 +143,42 @@ def test_who_waits_for_an_output_does_not_notice_a_killed_coordinator(
         assert [output.result(DEADLINE) for output in outputs] == ["late", "held"] * 2
 
 
+def test_who_runs_a_workflow_does_not_notice_a_killed_coordinator(
+    storage: Path, gate: Gate, ledger: Ledger
+) -> None:
+    with ThreadPoolExecutor() as threads:
+        output = threads.submit(workflow.run, held(gate, ledger), workflow_id="mine")
+        gate.until_waiting("held")
+        os.kill(coordinator(), signal.SIGKILL)
+        until(lambda: workflow.get_metadata("mine")["runs"] == 2)
+        gate.open()
+        assert output.result(DEADLINE) == "late"
+    assert ledger.counts() == {"early": 1, "late": 1}
+
+
+INTERRUPTED = """
+import sys
+from pathlib import Path
+from heliograph import workflow
+from tests.gates import Gate, Ledger
+from tests.ray.test_faults import held
+try:
+    workflow.run(held(Gate(Path(sys.argv[1])), Ledger(Path(sys.argv[2]))), workflow_id="mine")
+except KeyboardInterrupt:
+    print("interrupted", workflow.get_status("mine"))
+"""
+
+
+def test_who_waits_for_a_workflow_can_be_interrupted(storage: Path, gate: Gate, ledger: Ledger) -> None:
+    with scripts.start(INTERRUPTED, storage, gate.folder, ledger.path) as driver:
+        gate.until_waiting("held", driver)
+        driver.send_signal(signal.SIGINT)
+        printed, _ = driver.communicate(timeout=DEADLINE)
+    assert printed == "interrupted RUNNING\n"
+    gate.open()
+    assert workflow.get_output("mine") == "late"
+
+
 PROGRAM = """
 import sys
 from pathlib import Path

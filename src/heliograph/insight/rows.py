@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Final, get_type_hints
+from typing import Any, Final, get_type_hints
 
 from heliograph.insight.extent import dotted_names
 from heliograph.insight.table import Table, kind_of
+from heliograph.records.attempt import Phases
+from heliograph.records.metadata import durations
 from heliograph.records.trace import AttemptColumns, Trace
 
 TABLES: Final = ("tasks", "attempts")
@@ -29,6 +32,17 @@ def rows(trace: Trace, what: str) -> Table:
             return _attempts(trace)
         case _:
             raise ValueError(f"there is no table {what!r} of a workflow; there are {', '.join(TABLES)}")
+
+
+def durations_of(attempts: Mapping[str, Sequence[Any]], at: int) -> dict[str, float]:
+    """Seconds from phase to phase of an attempt, as `get_metadata` has them.
+
+    Args:
+        attempts: the columns of a table of attempts.
+        at: the attempt's place in them.
+    """
+    phases = Phases._make(attempts[name][at] for name in Phases._fields)
+    return durations(phases, attempts["backoff"][at])
 
 
 def _tasks(trace: Trace) -> Table:

@@ -20,13 +20,14 @@ checkpoint stays as it is where nobody needs its output any more.
 A stored output may turn out to be damaged when a task is to take it. Then its task is woken, as by a resume,
 with what it needs itself; who needs it, and is not at work already, waits for it as for the first time.
 
-What is over leaves memory: all that is kept of a task then is its status.
+What is over leaves memory: all that is kept of a task then are its status and a few numbers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from itertools import groupby
 from typing import Any, Final
 
 from heliograph.records.status import TASK_OVER, AttemptStatus, TaskStatus, WorkflowStatus
@@ -59,7 +60,7 @@ from heliograph.scheduling.events import (
 )
 from heliograph.scheduling.needs import Needs, needs
 from heliograph.scheduling.retry import backoff, is_retried
-from heliograph.scheduling.standing import Standing, TaskState
+from heliograph.scheduling.standing import Standing
 from heliograph.scheduling.transitions import TASK_MOVES, IllegalMoveError, initial_status
 
 Do = Callable[[Action], None]
@@ -113,6 +114,7 @@ class Machine(Standing):
         ]
         for status in self._status:
             self._counts[status] = self._counts.get(status, 0) + 1
+        self._states.make_room(len(self._status))
         wanted = needs(event.tasks, self._output, event.stored, event.unkept)
         for task in wanted.ended:
             do(self._move(task, TaskStatus.CANCELED))
@@ -134,7 +136,7 @@ class Machine(Standing):
         if not self._end(task, event.attempt):
             return
         do(Close(task, event.attempt, AttemptStatus.SUCCESSFUL))
-        rule, first = self._states[task].rule, len(self._status)
+        rule, first = self._states.rules[task], len(self._status)
         if rule.delivers_to is None or rule.options.catch_exceptions:
             frame = task
             do(self._move(task, TaskStatus.WAITING))
@@ -144,10 +146,11 @@ class Machine(Standing):
             self._let_go(task, do)
         last = first + len(event.tasks) - 1
         self._delegates[frame] = last
+        self._states.make_room(last + 1)
         for number, new in enumerate(event.tasks, first):
             upstream = tuple([first + place for place in new.upstream])
             delivers_to = frame if number == last else None
-            self._states[number] = TaskState(TaskRule(upstream, new.options, frame, delivers_to))
+            self._states.hold(number, TaskRule(upstream, new.options, frame, delivers_to))
             status = initial_status(upstream)
             self._status.append(status)
             self._counts[status] = self._counts.get(status, 0) + 1
@@ -159,16 +162,16 @@ class Machine(Standing):
             return
         # Tasks whose frame ended meanwhile are gone.
         for task in range(event.first, event.first + event.count):
-            if task in self._states and not self._states[task].missing:
+            if task in self._states.rules and not self._states.missing[task]:
                 self._begin(task, event.now, do)
 
     def _failed(self, event: Failed, do: Do) -> None:
         task = event.task
         if not self._end(task, event.attempt):
             return
-        state = self._states[task]
         do(Close(task, event.attempt, AttemptStatus.FAILED))
-        if is_retried(state.rule.options, state.tries, event.died, event.lineage):
+        options = self._states.rules[task].options
+        if is_retried(options, self._states.tries[task], event.died, event.lineage):
             self._retry(task, event, do)
             return
         catcher = self.catcher(task)
@@ -178,7 +181,7 @@ class Machine(Standing):
         do(self._move(task, TaskStatus.FAILED))
         if catcher is None:
             self._stop(self._live, do)
-            for other in self._states:  # what waits; or is READY, and its continuation not committed
+            for other in self._states.rules:  # what waits; or is READY, and its continuation not committed
                 if self._status[other] in (TaskStatus.WAITING, TaskStatus.READY):
                     do(self._move(other, TaskStatus.CANCELED))
             do(self._finish(WorkflowStatus.FAILED, task))
@@ -190,11 +193,10 @@ class Machine(Standing):
         task, source = event.task, event.source
         if not self._end(task, event.attempt):
             return
-        state = self._states[task]
-        state.tries -= 1  # it is no fault of its own
+        self._states.tries[task] -= 1  # it is no fault of its own
         do(Close(task, event.attempt, AttemptStatus.FAILED))
         # Else another one found that out before; or the attempt had the old one, and there is a new one.
-        if self.is_stored(source) and source not in self._remade[state.seen :]:
+        if self.is_stored(source) and source not in self._remade[self._states.seen.get(task, 0) :]:
             do(self._reset(task))
             self._make_again(event, do)
         else:
@@ -205,12 +207,12 @@ class Machine(Standing):
         self._remade.append(source)
         do(Forget(source))
         waiting: list[int] = []
-        for user, state in self._states.items():
-            if count := state.rule.upstream.count(source) * (not self.is_stored(user)):
-                state.missing += count
+        for user, rule in self._states.rules.items():
+            if count := rule.upstream.count(source) * (not self.is_stored(user)):
+                self._states.missing[user] += count
                 waiting += [user] * count
-        self._states[source].dependents += tuple(waiting)
-        there = event.stored.union(self._states) - {source}
+        self._wait_for(source, waiting)
+        there = event.stored.union(self._states.rules) - {source}
         self._wake(needs(event.tasks, source, there), event, do)
 
     def _task_stored(self, event: Stored, do: Do) -> None:
@@ -218,17 +220,16 @@ class Machine(Standing):
         if task not in self._asked:
             raise IllegalMoveError(f"task {task} is {self._status[task]}: it can't be stored now")
         self._asked.remove(task)
-        state = self._states.get(task)
-        if state is None or self.status is not WorkflowStatus.RUNNING:  # its frame or its run ended meanwhile
+        rules, missing = self._states.rules, self._states.missing
+        # Else its frame or its run ended meanwhile.
+        if task not in rules or self.status is not WorkflowStatus.RUNNING:
             return
-        dependents, state.dependents = state.dependents, ()
         ready = []
-        for dependent in dependents:
-            waiting = self._states.get(dependent)
-            if waiting is not None:  # else its frame ended
-                waiting.missing -= 1
+        for dependent in self._states.dependents.pop(task, ()):
+            if dependent in rules:  # else its frame ended
+                missing[dependent] -= 1
                 # One that had begun before its input turned out to be damaged is at work already.
-                if not waiting.missing and self._status[dependent] is TaskStatus.PENDING:
+                if not missing[dependent] and self._status[dependent] is TaskStatus.PENDING:
                     ready.append(dependent)
         for dependent in ready:
             self._make_ready(dependent, do)
@@ -241,10 +242,11 @@ class Machine(Standing):
             return
         if task in self._delegates:  # it waits for that, and no more for a time
             return
-        if self._states[task].rule.options.sleep is None:  # the delay before another attempt
+        attempts = self._states.attempts[task]
+        if self._states.rules[task].options.sleep is None:  # the delay before another attempt
             self._again(task, do)
-        elif self._end(task, self._states[task].attempts):
-            do(Close(task, self._states[task].attempts, AttemptStatus.SUCCESSFUL))
+        elif self._end(task, attempts):
+            do(Close(task, attempts, AttemptStatus.SUCCESSFUL))
             self._deliver(task, do, caught=False)
 
     def _canceled(self, _event: Canceled, do: Do) -> None:
@@ -261,28 +263,29 @@ class Machine(Standing):
     def _wake(self, wanted: Needs, event: Submitted | Damaged, do: Do) -> None:
         """Wake tasks whose outputs are needed and not there."""
         self._delegates |= wanted.delegates
-        attempts, due = dict(event.attempts), dict(event.due)
+        attempts, due, states = dict(event.attempts), dict(event.due), self._states
         for task in wanted.tasks:
             rule = event.tasks[task]
             if task in wanted.delegates:  # a frame: it has had its inputs, and waits for its delegate now
                 rule = replace(rule, upstream=())
-            if task in self._states:  # its output was damaged
-                self._states[task].rule = rule
+            if task in states.rules:  # its output was damaged
+                states.rules[task] = rule
             else:
-                self._states[task] = TaskState(rule)
-            self._states[task].attempts = max(self._states[task].attempts, attempts.get(task, 0))
-            self._states[task].due = due.get(task)
+                states.hold(task, rule)
+            states.attempts[task] = max(states.attempts[task], attempts.get(task, 0))
+            if task in due:
+                states.due[task] = due[task]
+            else:
+                states.due.pop(task, None)
             if self._status[task] is TaskStatus.SUCCESSFUL:  # its output is not there: it has to run again
                 do(self._reset(task))
             for upstream in rule.upstream:
-                if upstream not in self._states:
-                    self._states[upstream] = TaskState(event.tasks[upstream])
+                if upstream not in states.rules:
+                    states.hold(upstream, event.tasks[upstream])
         self._link(wanted.tasks)
         for frame in wanted.delegates:
             do(self._move(frame, TaskStatus.WAITING))
-        ready = [
-            task for task in wanted.tasks if not self._states[task].missing and task not in wanted.delegates
-        ]
+        ready = [task for task in wanted.tasks if not states.missing[task] and task not in wanted.delegates]
         for task in ready:
             self._make_ready(task, do)
         for task in ready:
@@ -290,16 +293,24 @@ class Machine(Standing):
 
     def _link(self, tasks: Iterable[int]) -> None:
         """Tasks take the outputs of their upstream tasks; for those that are not there they wait."""
-        waiting: dict[int, list[int]] = {}
+        rules, users, missing = self._states.rules, self._states.users, self._states.missing
+        sources: list[int] = []
+        waiting: list[int] = []
         for task in tasks:
-            state = self._states[task]
-            for upstream in state.rule.upstream:
-                self._states[upstream].users += 1
+            for upstream in rules[task].upstream:
+                users[upstream] += 1
                 if not self.is_stored(upstream):
-                    state.missing += 1
-                    waiting.setdefault(upstream, []).append(task)
-        for upstream, dependents in waiting.items():
-            self._states[upstream].dependents += tuple(dependents)
+                    missing[task] += 1
+                    sources.append(upstream)
+                    waiting.append(task)
+        if sources:
+            places = sorted(range(len(sources)), key=sources.__getitem__)  # numbers, not pairs
+            for source, its in groupby(places, sources.__getitem__):
+                self._wait_for(source, map(waiting.__getitem__, its))
+
+    def _wait_for(self, source: int, tasks: Iterable[int]) -> None:
+        dependents = self._states.dependents
+        dependents[source] = (*dependents.get(source, ()), *tasks)
 
     def _make_ready(self, task: int, do: Do) -> None:
         if self._status[task] is not TaskStatus.READY:  # a plan's first tasks are stored as READY
@@ -307,28 +318,26 @@ class Machine(Standing):
 
     def _begin(self, task: int, now: float, do: Do) -> None:
         """Start a ready task, or put it to sleep if that is what it is for."""
-        state = self._states[task]
-        seconds = state.rule.options.sleep
+        seconds = self._states.rules[task].options.sleep
         if seconds is None:
             do(self._start(task))
             return
-        state.due = now + seconds if state.due is None else state.due
-        state.attempts += 1
-        self._live[task] = state.attempts
+        due = self._states.due.setdefault(task, now + seconds)
+        self._states.attempts[task] += 1
+        self._live[task] = self._states.attempts[task]
         do(self._move(task, TaskStatus.WAITING))
-        do(Wake(task, state.due, lasting=True))
+        do(Wake(task, due, lasting=True))
 
     def _start(self, task: int) -> Start:
-        state = self._states[task]
-        state.attempts += 1
-        state.tries += 1
-        state.seen = len(self._remade)
-        self._live[task] = state.attempts
-        return Start(task, state.attempts)
+        states = self._states
+        attempt = self._live[task] = states.attempts[task] = states.attempts[task] + 1
+        states.tries[task] += 1
+        if self._remade:
+            states.seen[task] = len(self._remade)
+        return Start(task, attempt)
 
     def _retry(self, task: int, event: Failed, do: Do) -> None:
-        state = self._states[task]
-        delay = backoff(state.rule.options, state.tries, event.jitter)
+        delay = backoff(self._states.rules[task].options, self._states.tries[task], event.jitter)
         if delay:
             do(self._move(task, TaskStatus.WAITING))
             do(Wake(task, event.now + delay))
@@ -336,7 +345,7 @@ class Machine(Standing):
         self._again(task, do)
 
     def _again(self, task: int, do: Do) -> None:
-        if self._states[task].missing:  # an input was damaged, and is being made again
+        if self._states.missing[task]:  # an input was damaged, and is being made again
             do(self._reset(task))
             return
         self._make_ready(task, do)
@@ -351,7 +360,7 @@ class Machine(Standing):
 
     def _deliver(self, task: int, do: Do, caught: bool) -> None:
         """The task has an output: it is that of the frame it stands for, and of the one around that."""
-        while (frame := self._states[task].rule.delivers_to) is not None:
+        while (frame := self._states.rules[task].delivers_to) is not None:
             do(self._move(task, TaskStatus.SUCCESSFUL))
             self._let_go(task, do)
             del self._delegates[frame]
@@ -364,20 +373,19 @@ class Machine(Standing):
 
     def _let_go(self, task: int, do: Do) -> None:
         """A task is over: what it took is needed once less, and it leaves memory if nobody takes its own."""
-        state = self._states[task]
-        for upstream in state.rule.upstream:
-            source = self._states[upstream]
-            source.users -= 1
-            if not source.users:
-                del self._states[upstream]
+        states, users = self._states, self._states.users
+        for upstream in states.rules[task].upstream:
+            users[upstream] -= 1
+            if not users[upstream]:
+                states.let_go(upstream)
                 do(Release(upstream))
-        if not state.users and task != self._output:
-            del self._states[task]
+        if not users[task] and task != self._output:
+            states.let_go(task)
             do(Release(task))
 
     def _end_within(self, frame: int, do: Do) -> None:
         """End all tasks of a frame's continuation: somebody's exception is its output now."""
-        within = [task for task in self._states if self._is_within(task, frame)]
+        within = [task for task in self._states.rules if self._is_within(task, frame)]
         self._stop([task for task in within if task in self._live], do)
         del self._delegates[frame]
         for task in within:
@@ -385,13 +393,13 @@ class Machine(Standing):
                 do(self._move(task, TaskStatus.CANCELED))
             self._delegates.pop(task, None)
         for task in within:
-            del self._states[task]
+            self._states.let_go(task)
             do(Release(task))
 
     def _is_within(self, task: int, frame: int) -> bool:
-        around = self._states[task].rule.frame
+        around = self._states.rules[task].frame
         while around is not None and around != frame:
-            around = self._states[around].rule.frame
+            around = self._states.rules[around].frame
         return around is not None
 
     def _stop(self, tasks: Iterable[int], do: Do) -> None:

@@ -4,35 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 
 from heliograph.records.status import TaskStatus, WorkflowStatus
 from heliograph.scheduling.events import TaskRule
-
-
-@dataclass(slots=True)
-class TaskState:
-    """What is kept of a task that is not over, or whose output is still needed.
-
-    Attributes:
-        rule: what was told of it.
-        missing: how many upstream outputs are not stored yet.
-        users: how many tasks will still take its output.
-        dependents: tasks that wait for it; the garbage collector doesn't look into a tuple of numbers.
-        attempts: the number of its last attempt, over all runs.
-        tries: attempts in this run.
-        due: when its sleep ends, where it began to.
-        seen: how many outputs had been made again when its last attempt began.
-    """
-
-    rule: TaskRule
-    missing: int = 0
-    users: int = 0
-    dependents: tuple[int, ...] = ()
-    attempts: int = 0
-    tries: int = 0
-    due: float | None = None
-    seen: int = 0
+from heliograph.scheduling.states import States, TaskState
 
 
 class Standing:
@@ -54,7 +29,7 @@ class Standing:
         self.status = WorkflowStatus.PENDING
         self._output = -1
         self._status: list[TaskStatus] = []
-        self._states: dict[int, TaskState] = {}
+        self._states = States()
         self._delegates: dict[int, int] = {}  # frame to the task that will give its output
         self._asked: set[int] = set()  # checkpoints that were asked for and are not committed yet
         self._live: dict[int, int] = {}  # attempts that have not ended, sleeps among them: task to attempt
@@ -102,7 +77,7 @@ class Standing:
 
     def rule_of(self, task: int) -> TaskRule:
         """What the machine was told of a task that is not over."""
-        return self._states[task].rule
+        return self._states.rules[task]
 
     def is_stored(self, task: int) -> bool:
         """Whether the task was successful, and that is committed."""
@@ -110,33 +85,32 @@ class Standing:
 
     def is_asleep(self, task: int) -> bool:
         """Whether the task is a sleep that has begun and not ended."""
-        return task in self._live and self._states[task].rule.options.sleep is not None
+        return task in self._live and self._states.rules[task].options.sleep is not None
 
     def keeps(self, task: int) -> bool:
         """Whether the task's output is to be stored."""
-        return self._states[task].rule.options.checkpoint is not False
+        return self._states.rules[task].options.checkpoint is not False
 
     def wraps(self, task: int) -> int:
         """How often the task's output is wrapped as ``(output, None)``: once for each that catches."""
-        rule = self._states[task].rule
+        rule = self._states.rules[task]
         count = int(rule.options.catch_exceptions)
         while rule.delivers_to is not None:
-            rule = self._states[rule.delivers_to].rule
+            rule = self._states.rules[rule.delivers_to]
             count += rule.options.catch_exceptions
         return count
 
     def catcher(self, task: int) -> int | None:
         """The task that catches what this one raises: itself, or a frame around it; None: nobody does."""
         catching: int | None = task
-        while catching is not None and not self._states[catching].rule.options.catch_exceptions:
-            catching = self._states[catching].rule.frame
+        while catching is not None and not self._states.rules[catching].options.catch_exceptions:
+            catching = self._states.rules[catching].frame
         return catching
 
     def is_made_again(self, task: int) -> bool:
         """Whether a task whose stored output is damaged may run again; one that does so already, may."""
-        state = self._states[task]
-        most = state.rule.options.max_retries
-        return not self.is_stored(task) or (most != 0 and (most == -1 or state.tries <= most))
+        most = self._states.rules[task].options.max_retries
+        return not self.is_stored(task) or (most != 0 and (most == -1 or self._states.tries[task] <= most))
 
     @property
     def remade(self) -> AbstractSet[int]:

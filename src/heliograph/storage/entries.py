@@ -49,7 +49,7 @@ class Submission:
 
     workflow_id: str
     plan: Plan
-    arguments: tuple[StoredValue, ...]
+    arguments: tuple[bytes | StoredValue, ...]
     user_metadata: str
     status: WorkflowStatus
     provenance: Provenance
@@ -194,7 +194,7 @@ class Expansion:
     frame: int
     first: int
     plan: Plan
-    arguments: tuple[StoredValue, ...]
+    arguments: tuple[bytes | StoredValue, ...]
     functions: tuple[int, ...]
     new_functions: frozenset[int]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -110,8 +111,10 @@ def storable_text(text: str) -> str:
     return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
-def value_row(key: int, task: int, role: Role, value: StoredValue) -> tuple[Any, ...]:
+def value_row(key: int, task: int, role: Role, value: bytes | StoredValue) -> tuple[Any, ...]:
     """A stored value, as the journal writes it: in the order of the table's columns."""
+    if isinstance(value, bytes):
+        return key, str(role), task, len(value), hashlib.sha256(value).hexdigest(), None, value, None
     return key, str(role), task, value.size, value.sha256, value.kind, value.data, value.location
 
 

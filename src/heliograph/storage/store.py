@@ -149,7 +149,7 @@ class Store:
         """As `Database.is_remote`."""
         return self._database.is_remote
 
-    def with_arguments(self, plan: Plan) -> tuple[Plan, tuple[StoredValue, ...], str | None]:
+    def with_arguments(self, plan: Plan) -> tuple[Plan, tuple[bytes | StoredValue, ...], str | None]:
         """As `place_arguments`, for a plan to be submitted."""
         return place_arguments(plan, self.values)
 

@@ -28,17 +28,11 @@ from heliograph.cli.rendering import (
 from heliograph.cli.storage import command
 from heliograph.cli.views.drawing import bar_width, phase_bar, phase_legend, progress_bar
 from heliograph.cli.views.tables import Column, facts, fitted, framed
+from heliograph.insight.rows import durations_of
 from heliograph.records.status import AttemptStatus, WorkflowStatus
 
 SLOWEST: Final = 10
 _BUSY: Final = ("load", "compute", "store")
-_SPANS: Final = {
-    "wait": ("created", "ready"),
-    "queue": ("ready", "started"),
-    "load": ("started", "loaded"),
-    "compute": ("loaded", "finished"),
-    "store": ("finished", "stored"),
-}
 _ERROR_LINES: Final = 12
 _NAMED_RUNNING: Final = 5
 
@@ -229,19 +223,8 @@ def _busy(attempts: Mapping[str, Sequence[Any]], at: int) -> float:
     return float((attempts["finished"][at] if end is None else end) - attempts["started"][at])
 
 
-def _durations(attempts: Mapping[str, Sequence[Any]], at: int) -> dict[str, float]:
-    """As `get_metadata` has them."""
-    moment = {name: attempts[name][at] for name in ("created", "ready", "started", "finished", "stored")}
-    moment["loaded"] = attempts["loaded"][at] or moment["started"]
-    spans = {name: (moment[begin], moment[end]) for name, (begin, end) in _SPANS.items()}
-    known = {name: end - begin for name, (begin, end) in spans.items() if None not in (begin, end)}
-    if "wait" in known:
-        known["wait"] -= attempts["backoff"][at]
-    return {name: max(seconds, 0.0) for name, seconds in known.items()}
-
-
 def _task_table(attempts: Mapping[str, Sequence[Any]], places: Sequence[int], width: int) -> RenderableType:
-    durations = [_durations(attempts, at) for at in places]
+    durations = [durations_of(attempts, at) for at in places]
     longest = _busy(attempts, places[0])
     bars = [
         phase_bar({phase: one.get(phase, 0.0) for phase in _BUSY}, bar_width(width), longest)

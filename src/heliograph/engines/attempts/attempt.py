@@ -51,10 +51,10 @@ class Functions:
 class Traffic:
     """How inputs come to an attempt and its output leaves: as bytes, unless an engine knows a shorter way."""
 
-    def input(self, _place: int, value: StoredValue, work: Work) -> Any:
+    def input(self, _place: int, value: bytes | StoredValue, work: Work) -> Any:
         """The input at a place."""
-        if value.data is not None:
-            return loads(value.data)
+        if isinstance(value, bytes):
+            return loads(value)
         with _opened(value, work) as file:
             return load(file)
 
@@ -122,7 +122,7 @@ class _Attempt:
         self._finished: float | None = None
         self._output: StoredValue | None = None
         self._continuation: Plan | None = None
-        self._arguments: tuple[StoredValue, ...] = ()
+        self._arguments: tuple[bytes | StoredValue, ...] = ()
         self._outlet = Outlet(send)
         key = work.key
         self._context = running.set(
@@ -326,8 +326,6 @@ def _value_store(url: str) -> ValueStore:
 
 
 def _opened(value: StoredValue, work: Work) -> AbstractContextManager[BinaryIO]:
-    if value.data is not None:
-        return io.BytesIO(value.data)
     if value.location is None:
         raise StorageError(f"an input of task {work.task_id!r} is neither inline nor in the value store")
     return _value_store(work.values).open(value.location, value.sha256)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from heliograph.graph.frozen import record
 from heliograph.graph.options import TaskOptions
@@ -54,7 +54,7 @@ class Work(NamedTuple):
         task_id: id of its task.
         function: what to call.
         arguments: pickled, with numbers in place of inputs; or where they are, if they are large.
-        inputs: outputs of upstream tasks, in the order of those numbers.
+        inputs: outputs of upstream tasks, likewise, in the order of those numbers.
         wraps: how often the output is wrapped as ``(output, None)``, for those that catch exceptions.
         caught_wraps: how often ``(None, exception)`` is wrapped so; None: nobody catches what it raises.
         values: URL of the folder where large outputs go.
@@ -68,13 +68,22 @@ class Work(NamedTuple):
     task_id: str
     function: Payload
     arguments: bytes | StoredValue
-    inputs: tuple[StoredValue, ...]
+    inputs: tuple[bytes | StoredValue, ...]
     wraps: int
     caught_wraps: int | None
     values: str
     goes_first: bool = False
     options: TaskOptions = _NO_OPTIONS
     depth: int = 0
+
+    @property
+    def handles(self) -> dict[int, Any]:
+        """Inputs that the engine holds in memory as objects: their handles, by place."""
+        return {
+            place: value.handle
+            for place, value in enumerate(self.inputs)
+            if not isinstance(value, bytes) and value.handle is not None
+        }
 
 
 class Receipt(NamedTuple):
@@ -100,7 +109,7 @@ class Receipt(NamedTuple):
     failure: Failure | None = None
     caught: StoredValue | None = None
     continuation: Plan | None = None
-    arguments: tuple[StoredValue, ...] = ()
+    arguments: tuple[bytes | StoredValue, ...] = ()
 
 
 @record(frozen=True, slots=True)

@@ -20,14 +20,13 @@ _failure: Final = attrgetter(*Failure.__match_args__)
 
 def plain_work(work: Work) -> Plain:
     """An attempt, with its function's token alone; without its options, which no worker needs."""
-    arguments = work.arguments
     return (
         tuple(work.key),
         work.workflow_id,
         work.task_id,
         work.function.token,
-        arguments if isinstance(arguments, bytes) else _value(arguments),
-        [_value(value) for value in work.inputs],
+        _bare(work.arguments),
+        [_bare(value) for value in work.inputs],
         work.wraps,
         work.caught_wraps,
         work.values,
@@ -42,10 +41,18 @@ def work_of(plain: Plain, functions: Mapping[int, Payload]) -> Work:
         workflow_id,
         task_id,
         functions[token],
-        arguments if isinstance(arguments, bytes) else StoredValue(*arguments),
-        tuple([StoredValue(*value) for value in inputs]),
+        _whole(arguments),
+        tuple([_whole(value) for value in inputs]),
         *rest,
     )
+
+
+def _bare(value: bytes | StoredValue) -> bytes | Plain:
+    return value if isinstance(value, bytes) else _value(value)
+
+
+def _whole(value: bytes | Plain) -> bytes | StoredValue:
+    return value if isinstance(value, bytes) else StoredValue(*value)
 
 
 def plain_receipt(receipt: Receipt) -> Plain:
@@ -58,7 +65,7 @@ def plain_receipt(receipt: Receipt) -> Plain:
         None if failure is None else _failure(failure),
         None if caught is None else _value(caught),
         receipt.continuation,
-        [_value(value) for value in receipt.arguments],
+        [_bare(value) for value in receipt.arguments],
     )
 
 
@@ -74,5 +81,5 @@ def receipt_of(plain: Plain, key: AttemptKey, worker: Worker) -> Receipt:
         None if failure is None else Failure(*failure),
         None if caught is None else StoredValue(*caught),
         continuation,
-        tuple([StoredValue(*value) for value in arguments]),
+        tuple([_whole(value) for value in arguments]),
     )

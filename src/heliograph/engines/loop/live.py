@@ -52,7 +52,8 @@ class LiveRun:
         arguments: of tasks that are not done, or where they are if they are large; those of a resumed run are
             read when they are needed.
         machine: decides.
-        outputs: that tasks still need, as far as they were made or read since the run began.
+        outputs: that tasks still need, as far as they were made or read since the run began; as `arguments`.
+        output: of the workflow.
         waiting: attempts that wait to be handed out: since when, by task.
         begun: attempts that were handed out, or sleep, and have not ended.
         backoffs: seconds that the next attempts of tasks wait, because of those before.
@@ -73,7 +74,8 @@ class LiveRun:
     submitted: Callable[[float], Submitted] | None
     arguments: dict[int, bytes | StoredValue] = field(default_factory=dict)
     machine: Machine = field(default_factory=Machine)
-    outputs: dict[int, StoredValue] = field(default_factory=dict)
+    outputs: dict[int, bytes | StoredValue] = field(default_factory=dict)
+    output: StoredValue | None = None
     waiting: dict[int, float] = field(default_factory=dict)
     begun: dict[int, Begun] = field(default_factory=dict)
     backoffs: dict[int, float] = field(default_factory=dict)
@@ -100,13 +102,13 @@ class LiveRun:
         if arguments is None:
             stored = self._required(checkpoints.arguments(self.key, task), task)
             arguments = self.arguments[task] = _bare(stored)
-        inputs: list[StoredValue] = []
-        inputs_size = len(arguments) if isinstance(arguments, bytes) else arguments.size
+        inputs: list[bytes | StoredValue] = []
+        inputs_size = _size(arguments)
         if rule.upstream:
             if missing := set(rule.upstream).difference(self.outputs):
                 self._recall(sorted(missing), checkpoints)
             inputs += map(self.outputs.__getitem__, rule.upstream)
-            inputs_size += sum([value.size for value in inputs])
+            inputs_size += sum(map(_size, inputs))
         backoff = self.backoffs.pop(task, 0.0)
         self.begun[task] = Begun(self.created[task], ready, inputs_size, backoff=backoff)
         return Work(
@@ -154,7 +156,7 @@ class LiveRun:
     def expansion(
         self,
         plan: Plan,
-        arguments: tuple[StoredValue, ...],
+        arguments: tuple[bytes | StoredValue, ...],
         action: Expand,
         tokens: Iterator[int],
         now: float,
@@ -172,7 +174,7 @@ class LiveRun:
             self.task_ids[task] = planned.task_id
             self.functions_of[task] = numbers[planned.function]
             self.created[task] = now
-        self.arguments.update(enumerate(map(_bare, arguments), action.first))
+        self.arguments.update(enumerate(arguments, action.first))
         return Expansion(
             action.creator, action.frame, action.first, plan, arguments, tuple(numbers), frozenset(new)
         )
@@ -182,6 +184,13 @@ class LiveRun:
         for task, task_id in enumerate(task_ids, first):
             if task in self.task_ids:
                 self.task_ids[task] = task_id
+
+    def keep(self, task: int, output: StoredValue) -> None:
+        """A task gave its output."""
+        self.arguments.pop(task, None)
+        self.outputs[task] = _bare(output)
+        if task == self.machine.output:
+            self.output = output
 
     def release(self, task: int) -> None:
         """Nobody needs the task, nor its output, any more."""
@@ -196,13 +205,11 @@ class LiveRun:
         upstream = self.machine.rule_of(task).upstream
         if self.damaged.get(location) in upstream:  # another task could not read it either
             return self.damaged[location]
-        return next(
-            (one for one in upstream if one in self.outputs and self.outputs[one].location == location), None
-        )
+        return next((one for one in upstream if _location(self.outputs.get(one)) == location), None)
 
     def forget(self, task: int) -> str:
         """A task's output is damaged; where it was."""
-        location = self.outputs.pop(task).location
+        location = _location(self.outputs.pop(task))
         assert location is not None
         self.damaged[location] = task
         return location
@@ -219,7 +226,7 @@ class LiveRun:
         """What tells who waits the output of the workflow; or that it can't be read."""
         last = self.machine.output
         try:
-            output = self.outputs.get(last) or self._required(checkpoints.output(self.key, last), last)
+            output = self.output or self._required(checkpoints.output(self.key, last), last)
         except StorageCorruptError as error:
             return partial(self.future.fail, error)
         return partial(self.future.give, output)
@@ -236,7 +243,7 @@ class LiveRun:
     def _recall(self, tasks: Sequence[int], checkpoints: Checkpoints) -> None:
         """Read outputs that were made before this run began."""
         for task, value in zip(tasks, checkpoints.outputs(self.key, tasks), strict=True):
-            self.outputs[task] = self._required(value, task)
+            self.outputs[task] = _bare(self._required(value, task))
 
     def _required(self, value: StoredValue | None, task: int) -> StoredValue:
         if value is None:
@@ -265,7 +272,7 @@ def submitted_run(
         function_numbers={function.payload: number for number, function in enumerate(plan.functions)},
         future=future,
         submitted=lambda now: Submitted(now, rules_of(plan)),
-        arguments=dict(enumerate(map(_bare, submission.arguments))),
+        arguments=dict(enumerate(submission.arguments)),
     )
 
 
@@ -313,6 +320,14 @@ def rules_of(plan: Plan) -> tuple[TaskRule, ...]:
 def _bare(value: StoredValue) -> bytes | StoredValue:
     """The bytes of a value by themselves, where they are kept inline."""
     return value if value.data is None else value.data
+
+
+def _size(value: bytes | StoredValue) -> int:
+    return len(value) if isinstance(value, bytes) else value.size
+
+
+def _location(value: bytes | StoredValue | None) -> str | None:
+    return None if value is None or isinstance(value, bytes) else value.location
 
 
 def _payload(function: Function, tokens: Iterator[int]) -> Payload:

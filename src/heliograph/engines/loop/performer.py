@@ -367,8 +367,7 @@ class Performer:
         assert receipt is not None
         task, output = action.task, receipt.caught if action.caught else receipt.output
         assert output is not None
-        run.arguments.pop(task, None)
-        run.outputs[task] = output
+        run.keep(task, output)
         self.pending.checkpoint(run, task, output if action.keep else None, now)
         self.awaiting.append((run, Stored(now, task)))
 

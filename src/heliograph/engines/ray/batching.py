@@ -48,7 +48,7 @@ class Durations:
 
         An attempt that may not be tried again, or whose inputs do not travel with the order, goes alone.
         """
-        if work.options.max_retries == 0 or any(value.handle is not None for value in work.inputs):
+        if work.options.max_retries == 0 or work.handles:
             return None
         return self._short(work)
 

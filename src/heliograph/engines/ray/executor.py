@@ -236,12 +236,12 @@ class RayExecutor:
         referred: dict[int, Any] = {}
         if first.needs_objects:
             references = first.work.options.references
-            for place, value in enumerate(first.work.inputs):
-                if value.handle is not None and place in references:
-                    referred[place] = value.handle
-                elif value.handle is not None:
+            for place, handle in first.work.handles.items():
+                if place in references:
+                    referred[place] = handle
+                else:
                     given.append(place)
-                    objects.append(value.handle)
+                    objects.append(handle)
         more = f" and {len(entries) - 1} more" if len(entries) > 1 else ""
         with self._lock:
             order = self._order(flight, entries, tuple(given))

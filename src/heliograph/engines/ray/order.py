@@ -189,9 +189,10 @@ def unpack_entered(data: bytes) -> Entered:
 
 def bare(work: Work) -> Work:
     """The attempt without what Ray has to carry itself."""
-    if all(value.handle is None for value in work.inputs):
+    if not work.handles:
         return work
-    return work._replace(inputs=tuple([replace(value, handle=None) for value in work.inputs]))
+    inputs = [value if isinstance(value, bytes) else replace(value, handle=None) for value in work.inputs]
+    return work._replace(inputs=tuple(inputs))
 
 
 _address: Final = attrgetter(*Address.__match_args__)

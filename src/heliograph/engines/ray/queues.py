@@ -41,7 +41,7 @@ class Entry:
     @property
     def needs_objects(self) -> bool:
         """Whether objects of Ray's have to travel with it, as arguments of a task."""
-        return not self.from_storage and any(value.handle is not None for value in self.work.inputs)
+        return not self.from_storage and bool(self.work.handles)
 
 
 @dataclass(slots=True, eq=False)

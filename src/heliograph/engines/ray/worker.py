@@ -112,7 +112,7 @@ class ObjectTraffic(Traffic):
         self._referred = referred
         self.left: Any = None
 
-    def input(self, place: int, value: StoredValue, work: Work) -> Any:
+    def input(self, place: int, value: bytes | StoredValue, work: Work) -> Any:
         """See `Traffic.input`."""
         if place in self._objects:
             return self._objects[place]

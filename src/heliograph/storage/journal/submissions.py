@@ -116,7 +116,7 @@ class Submissions:
         functions: Sequence[tuple[int, Function]],
         tasks: Sequence[tuple[Any, ...]],
         plan: Plan,
-        arguments: Sequence[StoredValue],
+        arguments: Sequence[bytes | StoredValue],
         first: int,
     ) -> None:
         self._statements.function.tell(connection, *[_function_row(key, *function) for function in functions])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import uuid
 from dataclasses import replace
 from typing import Final
@@ -23,8 +22,10 @@ _STAGED: Final = "submitted-"
 
 def place_arguments(
     plan: Plan, values: ValueStore, folder: str | None = None
-) -> tuple[Plan, tuple[StoredValue, ...], str | None]:
+) -> tuple[Plan, tuple[bytes | StoredValue, ...], str | None]:
     """The plan without large arguments; its arguments, by task; the folder of large ones, if there are any.
+
+    Small ones stay bytes: of many tasks, records would be what Python's garbage collector is busy with.
 
     Args:
         plan: what was captured.
@@ -35,17 +36,17 @@ def place_arguments(
         StorageError: they can't be written.
     """
     if max([len(planned.arguments) for planned in plan.tasks]) <= INLINE_LIMIT:
-        return plan, tuple([_inline(planned.arguments) for planned in plan.tasks]), None
+        return plan, tuple([planned.arguments for planned in plan.tasks]), None
     part = folder or f"{_STAGED}{uuid.uuid4().hex}"
     put = functools.cache(lambda data: values.put(data, part))  # the same for many tasks is written once
     placed = tuple(
         [
-            _inline(planned.arguments) if len(planned.arguments) <= INLINE_LIMIT else put(planned.arguments)
+            planned.arguments if len(planned.arguments) <= INLINE_LIMIT else put(planned.arguments)
             for planned in plan.tasks
         ]
     )
     tasks = [
-        planned if value.location is None else replace(planned, arguments=b"")
+        planned if isinstance(value, bytes) else replace(planned, arguments=b"")
         for planned, value in zip(plan.tasks, placed, strict=True)
     ]
     return replace(plan, tasks=tuple(tasks)), placed, part
@@ -58,7 +59,3 @@ def is_staged(folder: str) -> bool:
     (True, False, False)
     """
     return folder.startswith(_STAGED) and folder.removeprefix(_STAGED).isalnum()
-
-
-def _inline(data: bytes) -> StoredValue:
-    return StoredValue(len(data), hashlib.sha256(data).hexdigest(), None, data=data)
