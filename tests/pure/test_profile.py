@@ -338,7 +338,8 @@ def test_bottlenecks_are_sentences_with_their_figures() -> None:
         "would have saved 30.0 s.",
         "20.0 s (20% of the run) went into the code of module.merge, in task b; twice as fast, it would have "
         "saved 10.0 s.",
-        "10.0 s (10% of the run) went into waiting for a worker: 1 worker ran at most 1 attempt of it at once.",
+        "10.0 s (10% of the run) went into waiting for a worker: 1 worker ran at most 1 attempt of it at "
+        "once.",
     ]
 
 
