@@ -10,7 +10,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from heliograph.errors import WorkflowError
-from heliograph.graph.identifiers import check_identifier
 
 MOST: Final = 1000
 """Of anything, so many at most in one answer."""
@@ -51,16 +50,6 @@ def needed(request: Request, name: str) -> str:
     if given is None:
         raise HTTPException(400, f"the parameter {name!r} is missing: ?{name}=…")
     return given
-
-
-def identifier(request: Request, name: str) -> str:
-    """The id of a workflow or a task, which has to be there.
-
-    Raises:
-        HTTPException: 400, it isn't, or nothing can be called so.
-    """
-    with wrong_is_400():
-        return check_identifier(name, needed(request, name))
 
 
 def number(request: Request, name: str, *, most: int = 10**15) -> int | None:

@@ -16,7 +16,7 @@ from heliograph.web.answers import answer
 def data(request: Request) -> Response:
     """Times are milliseconds from the run's beginning; names stand once."""
     with asking.wrong_is_400():
-        drawn = workflow.timeline(asking.identifier(request, "id"), asking.number(request, "run"))
+        drawn = workflow.timeline(asking.needed(request, "id"), asking.number(request, "run"))
     bars, begin = drawn.bars, drawn.begin
     functions, statuses = (tuple(dict.fromkeys(map(attrgetter(of), bars))) for of in ("function", "status"))
     return answer(

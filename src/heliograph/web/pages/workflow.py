@@ -23,8 +23,9 @@ _LONGEST_PATH: Final = 12
 
 def show(request: Request) -> Response:
     """The page."""
-    workflow_id = asking.identifier(request, "id")
-    found = workflow.get_metadata(workflow_id, tasks=True, limit=1)
+    workflow_id = asking.needed(request, "id")
+    with asking.wrong_is_400():
+        found = workflow.get_metadata(workflow_id, tasks=True, limit=1)
     runs = workflow.get_history(workflow_id)
     run = asking.number(request, "run")
     wanted = {
@@ -58,7 +59,7 @@ def show(request: Request) -> Response:
 
 def insight(request: Request) -> Response:
     """Where the time went, in words and drawings: a part of the page, loaded behind it."""
-    workflow_id, run = asking.identifier(request, "id"), asking.number(request, "run")
+    workflow_id, run = asking.needed(request, "id"), asking.number(request, "run")
     with asking.wrong_is_400():
         profile = workflow.profile(workflow_id, run)
     estimate = None
@@ -80,7 +81,7 @@ def insight(request: Request) -> Response:
 
 def live(request: Request) -> Response:
     """Says when the workflow has changed."""
-    workflow_id = asking.identifier(request, "id")
+    workflow_id = asking.needed(request, "id")
     return site_of(request).live.stream(request, f"workflow {workflow_id}", lambda: _mark(workflow_id))
 
 
