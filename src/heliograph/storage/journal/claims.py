@@ -9,7 +9,7 @@ from heliograph.records.status import ACTIVE, AttemptStatus, RunReason, TaskStat
 from heliograph.records.workflow import Owner
 from heliograph.storage import rows
 from heliograph.storage.entries import Accepted, Claim, Refused
-from heliograph.storage.journal.changelog import Changelog, story_row
+from heliograph.storage.journal.changelog import Changelog
 from heliograph.storage.journal.counts import Tally
 from heliograph.storage.journal.deaths import Deaths
 from heliograph.storage.journal.submissions import run_row
@@ -92,8 +92,7 @@ class Claims:
                 reused=reused,
             ),
         )
-        begun = f'[["run",{run},"{claim.status.value}"]]'
-        self._changelog.note(connection, story_row(found.key, run, claim.created_time, begun))
+        self._changelog.note_run(connection, found.key, run, claim.status, claim.created_time)
         return Accepted(found.key, run)
 
     def _give_up(self, connection: Connection, found: Any, claim: Claim, deaths: int) -> None:
@@ -107,8 +106,7 @@ class Claims:
             connection, failed | of_workflow | error | {"end_time": claim.created_time}
         )
         self._close(connection, found.key)
-        story = f'[["run",{found.run},"{WorkflowStatus.FAILED.value}"]]'
-        self._changelog.note(connection, story_row(found.key, found.run, claim.created_time, story))
+        self._changelog.note_run(connection, found.key, found.run, WorkflowStatus.FAILED, claim.created_time)
 
     def _close(self, connection: Connection, key: int) -> None:
         """Nothing runs of it any more; what did not succeed is to do."""
@@ -135,8 +133,7 @@ class Claims:
         adopted = {"of_workflow": found.key, "owner": owner.owner_id, "start_time": start_time}
         self._statements.adopt_run.tell(connection, of_run | adopted)
         if is_running:
-            begun = f'[["run",{found.run},"{claim.status.value}"]]'
-            self._changelog.note(connection, story_row(found.key, found.run, claim.created_time, begun))
+            self._changelog.note_run(connection, found.key, found.run, claim.status, claim.created_time)
         return Accepted(found.key, found.run)
 
     def _running_now(self, connection: Connection, now: float) -> int:

@@ -15,6 +15,7 @@ from heliograph.storage.statements.connection import Connection
 from heliograph.storage.statements.rendered import statements
 from heliograph.storage.statements.statement import listed
 from heliograph.storage.tables.layout import Role
+from heliograph.storage.tables.numbers import check_numbers
 from heliograph.storage.tables.soundness import UnsoundError
 
 
@@ -79,7 +80,7 @@ class Checkpoints:
             attempts = tuple(
                 (row.task, row.attempts) for row in self._statements.attempts.ask(connection, **of_workflow)
             )
-            rows.check_numbers(
+            check_numbers(
                 key,
                 len(tasks),
                 len(functions),
