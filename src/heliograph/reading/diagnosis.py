@@ -75,7 +75,7 @@ def _storage() -> list[dict[str, Any]]:
             "; ".join(health.problems) or "no damage found",
             "put a backup in its place; what is left can be saved with sqlite3's .recover",
         ),
-        _check("leases", True, f"{health.engines} engines have it open for running workflows"),
+        _check("leases", True, f"engines that have it open for running workflows: {health.engines}"),
     ]
     path = opened.settings.location.path
     if path is not None:
