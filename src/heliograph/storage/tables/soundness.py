@@ -24,8 +24,6 @@ V = TypeVar("V")
 
 LATEST: Final = 253_370_764_800.0
 """The year 9999 as Unix seconds: of a later time nobody can say the date."""
-MOST_COUNTED: Final = 2**31 - 1
-"""As far as PostgreSQL's columns count; nobody runs or tries anything so often."""
 _REMEMBERED: Final = 1024
 _FIRST: Final[set[str | None]] = {None}
 _KEY: Final = ("workflows", "key")
@@ -61,17 +59,6 @@ def there(found: Mapping[K, V], named: K, key: int, table: str) -> V:
     if named not in found:
         raise gone(table, key)
     return found[named]
-
-
-def counted(number: object, table: str, column: str, key: int) -> int:
-    """A number from which is counted on, if there may be one behind it.
-
-    Raises:
-        UnsoundError: nobody counted so far.
-    """
-    if not isinstance(number, int) or not 0 <= number < MOST_COUNTED:
-        raise UnsoundError(table, f"{column} is {reprlib.repr(number)}", key)
-    return number
 
 
 class Held(NamedTuple):

@@ -14,7 +14,8 @@ from heliograph.storage.databases.database import Database
 from heliograph.storage.statements.compiling import worded
 from heliograph.storage.statements.connection import Connection
 from heliograph.storage.tables import schema
-from heliograph.storage.tables.soundness import MOST_COUNTED, Soundness, UnsoundError, is_json, read
+from heliograph.storage.tables.numbers import MOST_COUNTED
+from heliograph.storage.tables.soundness import Soundness, UnsoundError, is_json, read
 
 TABLES: Final = (schema.owners, schema.workflows, *schema.OF_WORKFLOW)
 _AT_ONCE: Final = 1_000
