@@ -468,3 +468,16 @@ def test_a_version_that_there_never_was(database: Path) -> None:
     change(database, "UPDATE heliograph_schema SET version = -1")
     with pytest.raises(workflow.StorageCorruptError, match="says that it has version -1"):
         workflow.init(storage=database.parent)
+
+
+@pytest.mark.parametrize("column", ["status", "progress", "output_options", "user_metadata"])
+def test_a_search_meets_no_value_where_there_has_to_be_one(database: Path, column: str) -> None:
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(
+            "UPDATE sqlite_master SET sql = replace(sql, ' NOT NULL', '') WHERE name = 'workflows'"
+        )
+    change(database, f"UPDATE workflows SET {column} = NULL WHERE key = 1")
+    workflow.init(storage=database.parent, workers="threads")
+    with warned_of("mine"):
+        assert [one["workflow_id"] for one in workflow.search()["found"]] == OTHERS[::-1]

@@ -136,10 +136,10 @@ def _user_metadata(stored: str, table: str, workflow_id: str | None = None) -> d
     # of its own, and that would parse them twice.
     try:
         given = _json(stored)[0]
-    except ValueError:
+    except (ValueError, TypeError):  # no JSON, or no text
         given = None
     if not isinstance(given, dict):
-        raise StorageCorruptError.of_row(table, f"user_metadata is {stored[:100]!r}", workflow_id)
+        raise StorageCorruptError.of_row(table, f"user_metadata is {stored!r:.100}", workflow_id)
     return given
 
 

@@ -33,7 +33,7 @@ from heliograph.records.workflow import (
 from heliograph.storage.entries import AttemptEntry
 from heliograph.storage.remembering import by_identity
 from heliograph.storage.tables.layout import Role
-from heliograph.storage.tables.soundness import gone
+from heliograph.storage.tables.soundness import UnsoundError, gone
 
 if TYPE_CHECKING:
     from heliograph.storage.engines import Engines
@@ -270,6 +270,8 @@ def workflow_record(row: Sequence[Any], engines: Engines) -> WorkflowRecord:
     ) = row
     if run is None:
         raise gone("runs", key, workflow_id)
+    if status is None or progress is None or output_options is None:  # where it is joined, that may be
+        raise UnsoundError("workflows", "a column has no value", key, workflow_id)
     stored = _STATUSES[status]
     reads = engines.status(stored, owner, lease_until) if stored in ACTIVE else stored
     return _workflow_record(
