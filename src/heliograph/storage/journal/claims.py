@@ -16,6 +16,7 @@ from heliograph.storage.journal.submissions import run_row
 from heliograph.storage.liveness import derived_status, is_alive
 from heliograph.storage.statements.connection import Connection
 from heliograph.storage.statements.rendered import statements
+from heliograph.storage.tables.numbers import counted_so_far
 
 
 class Claims:
@@ -69,7 +70,7 @@ class Claims:
         self, connection: Connection, found: Any, claim: Claim, owner: Owner
     ) -> Accepted | Refused:
         """Begin another run, and close the one before."""
-        run = found.run + 1
+        run = counted_so_far(found.run, "workflows", "run", found.key) + 1
         take = {"of_key": found.key, "of_run": found.run, "of_status": found.status}
         # Nobody could get in between; if one did, it stays theirs.
         if self._statements.take.changed(connection, take | {"run": run, "status": claim.status.value}) != 1:

@@ -1,11 +1,16 @@
-"""Numbers by which the rows of a workflow name each other."""
+"""Numbers by which the rows of a workflow name each other, and from which is counted on."""
 
 from __future__ import annotations
 
 import operator
+import reprlib
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from heliograph.storage.tables.soundness import UnsoundError
+
+MOST_COUNTED: Final = 2**31 - 1
+"""As far as PostgreSQL's columns count; nobody runs or tries anything so often."""
 
 
 def check_numbers(
@@ -49,3 +54,14 @@ def check_numbers(
 
 def _are_within(count: int, column: Sequence[int]) -> bool:
     return not column or (min(column) >= 0 and max(column) < count)
+
+
+def counted_so_far(number: object, table: str, column: str, key: int) -> int:
+    """A number from which is counted on, if there may be one behind it.
+
+    Raises:
+        UnsoundError: nobody counted so far.
+    """
+    if not isinstance(number, int) or not 0 <= number < MOST_COUNTED:
+        raise UnsoundError(table, f"{column} is {reprlib.repr(number)}", key)
+    return number
