@@ -338,7 +338,8 @@ def test_bottlenecks_are_sentences_with_their_figures() -> None:
         "would have saved 30.0 s.",
         "20.0 s (20% of the run) went into the code of module.merge, in task b; twice as fast, it would have "
         "saved 10.0 s.",
-        "10.0 s (10% of the run) went into waiting for a worker: 1 worker ran at most 1 attempt at once.",
+        "10.0 s (10% of the run) went into waiting for a worker: 1 worker ran at most 1 attempt of it at "
+        "once.",
     ]
 
 
@@ -358,4 +359,4 @@ def test_workers_that_were_not_there_at_once_are_not_too_few() -> None:
     from heliograph.insight.bottlenecks import _sentence
 
     assert "though 12 workers took part" in _sentence("queue", (), 6, 12)
-    assert "6 workers ran at most 6 attempts at once" in _sentence("queue", (), 6, 6)
+    assert "6 workers ran at most 6 attempts of it at once" in _sentence("queue", (), 6, 6)

@@ -143,6 +143,65 @@ def test_who_waits_for_an_output_does_not_notice_a_killed_coordinator(
         assert [output.result(DEADLINE) for output in outputs] == ["late", "held"] * 2
 
 
+def test_who_runs_a_workflow_does_not_notice_a_killed_coordinator(
+    storage: Path, gate: Gate, ledger: Ledger
+) -> None:
+    with ThreadPoolExecutor() as threads:
+        output = threads.submit(workflow.run, held(gate, ledger), workflow_id="mine")
+        gate.until_waiting("held")
+        os.kill(coordinator(), signal.SIGKILL)
+        until(lambda: workflow.get_metadata("mine")["runs"] == 2)
+        gate.open()
+        assert output.result(DEADLINE) == "late"
+    assert ledger.counts() == {"early": 1, "late": 1}
+
+
+@ray.remote(num_cpus=0)
+def run_inside(gate: Gate, ledger: Ledger) -> Any:
+    output = workflow.run_async(held(gate, ledger, num_cpus=0), workflow_id="inner")
+    ledger.note("outer")
+    return ray.get(output)
+
+
+@pytest.mark.parametrize("dies", ["worker", "coordinator"])
+def test_a_task_that_is_tried_again_takes_up_the_workflow_that_it_began(
+    storage: Path, gate: Gate, ledger: Ledger, dies: str
+) -> None:
+    output = workflow.run_async(run_inside.bind(gate, ledger), workflow_id="outer")
+    gate.until_waiting("held")
+    (outer,) = until(lambda: workflow.get_tasks("outer")[0]["attempts"])
+    os.kill(outer["worker"]["pid"] if dies == "worker" else coordinator(), signal.SIGKILL)
+    until(lambda: ledger.counts()["outer"] == 2)
+    with pytest.raises(RuntimeError, match="'inner' is RUNNING already"):
+        workflow.run(note.bind(ledger, "never"), workflow_id="inner")  # for all others it is taken
+    gate.open()
+    assert ray.get(output, timeout=DEADLINE) == "late"
+    assert ledger.counts() == {"outer": 2, "early": 1, "late": 1}
+
+
+INTERRUPTED = """
+import sys
+from pathlib import Path
+from heliograph import workflow
+from tests.gates import Gate, Ledger
+from tests.ray.test_faults import held
+try:
+    workflow.run(held(Gate(Path(sys.argv[1])), Ledger(Path(sys.argv[2]))), workflow_id="mine")
+except KeyboardInterrupt:
+    print("interrupted", workflow.get_status("mine"))
+"""
+
+
+def test_who_waits_for_a_workflow_can_be_interrupted(storage: Path, gate: Gate, ledger: Ledger) -> None:
+    with scripts.start(INTERRUPTED, storage, gate.folder, ledger.path) as driver:
+        gate.until_waiting("held", driver)
+        driver.send_signal(signal.SIGINT)
+        printed, _ = driver.communicate(timeout=DEADLINE)
+    assert printed == "interrupted RUNNING\n"
+    gate.open()
+    assert workflow.get_output("mine") == "late"
+
+
 PROGRAM = """
 import sys
 from pathlib import Path

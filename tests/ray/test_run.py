@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ LARGE = 1_000_000
 
 
 @ray.remote
-def double(number: int) -> int:
+def double(number: int, seconds: float = 0) -> int:
+    time.sleep(seconds)
     return 2 * number
 
 
@@ -61,10 +63,11 @@ def waited(storage: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return references
 
 
-def test_a_small_output_comes_with_the_answer(waited: list[Any]) -> None:
+@pytest.mark.parametrize("seconds", [0, 0.2])
+def test_a_small_output_comes_with_the_answer(waited: list[Any], seconds: float) -> None:
     def is_given_without_a_reference() -> bool:  # unless the machine is so busy that it takes longer
         waited.clear()
-        assert workflow.run(double.bind(3)) == 6
+        assert workflow.run(double.bind(3, seconds)) == 6
         return not waited
 
     until(is_given_without_a_reference, what="an output to come with the answer")

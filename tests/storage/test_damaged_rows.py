@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+import re
 import shutil
 import sqlite3
 import warnings
@@ -15,6 +16,7 @@ import pytest
 
 from heliograph import workflow
 from heliograph.cli.app import run as heliograph
+from heliograph.reading.opened import session
 from heliograph.storage import rows
 from tests.conditions import DEADLINE
 from tests.gates import Gate
@@ -388,3 +390,81 @@ def test_a_search_for_tasks_goes_without_the_damaged_ones(database: Path) -> Non
         page = workflow.search(tasks=True, limit=100)
     assert len(page["found"]) == all_tasks - 1
     assert [one["workflow_id"] for one in page["damaged"]] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        ("UPDATE functions SET payload = 5 WHERE workflow = 1 AND function = 0", "payload is 5"),
+        ("UPDATE functions SET is_async = 7 WHERE workflow = 1 AND function = 0", "is_async is 7"),
+        ("UPDATE tasks SET task_id = CAST(x'ff' AS TEXT) WHERE workflow = 1 AND task = 0", "task_id is b'"),
+        (
+            "UPDATE tasks SET user_metadata = '[]' WHERE workflow = 1 AND task = 0",
+            "user_metadata is '\\[\\]'",
+        ),
+        ("UPDATE stored_values SET size = 'x' WHERE workflow = 1 AND task = 0", "size is 'x'"),
+        ("UPDATE workflows SET status = 'x' WHERE key = 1", "status is 'x'"),
+        ("UPDATE attempts SET run = 4611686018427387904 WHERE workflow = 1 AND task = 0", "run is 46"),
+    ],
+)
+def test_tools_name_a_damaged_row_and_go_on(
+    database: Path, tmp_path: Path, damage: str, named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(database, damage)
+    workflow.init(storage=database.parent, workers="threads")
+    for found in workflow.check_values()["damaged_rows"]:
+        assert found["workflow_id"] == "mine"
+        assert re.search(named, found["error"])
+    assert workflow.collect_garbage()["files"] == []
+    copied = workflow.copy_storage(database.parent, tmp_path / "copy")
+    assert copied["damaged"]
+    assert all(re.search(named, one) for one in copied["damaged"])
+    if "status" in damage:  # SQLite itself sees that
+        with pytest.raises(workflow.StorageError, match="storage copy"):
+            workflow.backup_storage(tmp_path / "backup", database.parent)
+    else:
+        workflow.backup_storage(tmp_path / "backup", database.parent)
+    workflow.shutdown()
+    assert heliograph(["--storage", str(database.parent), "storage", "check"]) == 1
+    assert re.search(f"of workflow 'mine' can't be understood: {named}", capsys.readouterr().out)
+    assert heliograph(["--storage", str(database.parent), "doctor"]) == (1 if "workflows" in damage else 0)
+    capsys.readouterr()
+    workflow.init(storage=tmp_path / "copy")
+    assert [one for one, _ in workflow.list_all()] == OTHERS
+    assert workflow.check_values()["damaged_rows"] == []
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        ("UPDATE workflows SET run = 9223372036854775807", "table workflows .* run is 9223372036854775807"),
+        ("UPDATE attempts SET attempt = 9223372036854775807", "table attempts .* attempt is 922337"),
+        ("UPDATE attempts SET attempt = 'x'", "table attempts .* attempt is 'x'"),
+    ],
+)
+def test_what_counts_on_meets_a_number_that_nobody_counted(database: Path, damage: str, named: str) -> None:
+    whose = "(SELECT key FROM workflows WHERE workflow_id = 'failed')"
+    change(database, f"{damage} WHERE {'key' if 'workflows' in damage else 'workflow'} = {whose}")
+    if "workflows" in damage:
+        change(database, f"UPDATE runs SET run = 9223372036854775807 WHERE workflow = {whose}")
+    workflow.init(storage=database.parent, workers="threads")
+    with pytest.raises(workflow.StorageCorruptError, match=named):
+        workflow.resume("failed")
+    assert workflow.run(give.bind(1)) == 1
+
+
+def test_a_lease_that_is_none_is_named(database: Path) -> None:
+    change(database, "UPDATE owners SET lease_until = 'x'")
+    change(database, "UPDATE workflows SET status = 'RUNNING' WHERE workflow_id = 'mine'")
+    workflow.init(storage=database.parent, workers="threads")
+    with warned_of("mine"):
+        assert [one for one, _ in workflow.list_all()] == OTHERS
+    store = session().store
+    assert store.handover.unowned(5, handed_in=True) == []
+    assert "lease_until is 'x'" in "".join(store.health().problems)
+
+
+def test_a_version_that_there_never_was(database: Path) -> None:
+    change(database, "UPDATE heliograph_schema SET version = -1")
+    with pytest.raises(workflow.StorageCorruptError, match="says that it has version -1"):
+        workflow.init(storage=database.parent)

@@ -97,6 +97,26 @@ def test_nothing_of_a_tasks_own_reaches_a_page_unescaped(
     assert "49" not in re.findall(r"onerror=alert\(2\)&gt;(\S{2})", answer.text)
 
 
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/workflow", {}),
+        ("/workflow/insight", {}),
+        ("/graph", {}),
+        ("/data/graph", {}),
+        ("/data/timeline", {}),
+        ("/task", {"task": "sum"}),
+    ],
+)
+@pytest.mark.parametrize("wrong", ["a\x00b", "a\nb", "x" * 513])
+def test_an_id_that_nothing_can_have_is_refused(
+    client: TestClient, path: str, query: dict[str, str], wrong: str
+) -> None:
+    assert client.get(path, params={"id": wrong} | query, headers=PAGE).status_code == 400
+    if "task" in query:
+        assert client.get(path, params={"id": "good", "task": wrong}, headers=PAGE).status_code == 400
+
+
 def test_a_page_of_another_site_may_lead_here_and_read_nothing(client: TestClient) -> None:
     def asked(site: str, mode: str) -> int:
         headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode}

@@ -75,11 +75,11 @@ def check(
     as_json: _JSON = False,
     storage: StorageOption = None,
 ) -> None:
-    """Read every large value, and name those that are damaged or gone. Exits with 1 if there are any."""
+    """Read every row and every large value, and name what is damaged or gone. Exits with 1 if anything is."""
     from heliograph.cli import rendering
 
     place = chosen(context, storage)
-    found: dict[str, Any] = {"values": 0, "bytes": 0, "damaged": []}
+    found: dict[str, Any] = {"values": 0, "bytes": 0, "damaged": [], "rows": 0, "damaged_rows": []}
     if open_to_read(place):
         with _progress() as told:
             found = workflow.check_values(forget=forget, progress=told)
@@ -92,9 +92,12 @@ def check(
             if one["forgotten"]:
                 again = command(place, "resume", one["workflow_id"])
                 rendering.write(f"  forgotten: {rendering.shown(again)} makes it again")
+        for one in found["damaged_rows"]:
+            rendering.write(rendering.shown(one["error"]))
+        rendering.note(f"{found['rows']} rows, {len(found['damaged_rows'])} damaged")
         said = f"{found['values']} values, {rendering.size(found['bytes'])}, {len(found['damaged'])} damaged"
         rendering.note(said)
-    if found["damaged"]:
+    if found["damaged"] or found["damaged_rows"]:
         raise typer.Exit(UNWELL)
 
 

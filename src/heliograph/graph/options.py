@@ -223,9 +223,10 @@ def seconds(what: str, value: object) -> float:
 
 def positive_seconds(what: str, value: object) -> float:
     """As `seconds`, and more than 0."""
-    if seconds(what, value) == 0:
+    given = seconds(what, value)
+    if given == 0:
         raise ValueError(f"{what} must be more than 0 seconds")
-    return seconds(what, value)
+    return given
 
 
 def _num_returns(key: str, value: object) -> dict[str, Any]:

@@ -135,7 +135,7 @@ def _sentence(kind: str, path: Sequence[Link], at_once: int, workers: int) -> st
                     f"went into waiting for a worker: at most {what} ran at once, though {who} took part; "
                     "others were starting, or had been replaced."
                 )
-            return f"went into waiting for a worker: {who} ran at most {what} at once."
+            return f"went into waiting for a worker: {who} ran at most {what} of it at once."
         case "load":
             return "went into bringing functions and inputs to the workers."
         case "store":

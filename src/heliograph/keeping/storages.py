@@ -63,7 +63,7 @@ def collect_garbage(*, remove: bool = False, older_than: float = DEFAULT_AGE) ->
 
 
 def check_values(*, forget: bool = False, progress: Told | None = None) -> dict[str, Any]:
-    """Read every value that is stored outside of the database, and find those that are damaged or gone.
+    """Read every row, and every value outside of the database, and find what is damaged or gone.
 
     Args:
         forget: forget outputs that are: then `resume` makes them again. Not those of tasks with
@@ -72,7 +72,8 @@ def check_values(*, forget: bool = False, progress: Told | None = None) -> dict[
 
     Returns:
         How many ``values`` there are, how many ``bytes``, and the ``damaged``: ``workflow_id``, ``task_id``,
-        ``role``, ``error``, and whether it was ``forgotten``.
+        ``role``, ``error``, and whether it was ``forgotten``. How many ``rows`` there are, and the
+        ``damaged_rows``: ``error``, and ``workflow_id`` where that is known.
 
     Raises:
         TypeError: `forget` is not a bool.
@@ -92,7 +93,17 @@ def check_values(*, forget: bool = False, progress: Told | None = None) -> dict[
         }
         for one in found.damaged
     ]
-    return {"values": found.values, "bytes": found.values_bytes, "damaged": damaged}
+    damaged_rows = [
+        {"error": str(error)} | ({} if error.workflow_id is None else {"workflow_id": error.workflow_id})
+        for error in found.damaged_rows
+    ]
+    return {
+        "values": found.values,
+        "bytes": found.values_bytes,
+        "damaged": damaged,
+        "rows": found.rows,
+        "damaged_rows": damaged_rows,
+    }
 
 
 def upgrade_storage(storage: Place | None = None) -> dict[str, Any]:

@@ -73,9 +73,10 @@ def _storage() -> list[dict[str, Any]]:
             "database",
             not health.problems,
             "; ".join(health.problems) or "no damage found",
-            "put a backup in its place; what is left can be saved with sqlite3's .recover",
+            "put a backup in its place, or `heliograph delete` workflows with damaged rows, all of which "
+            "`heliograph storage check` names; of damaged pages, sqlite3's .recover saves what is left",
         ),
-        _check("leases", True, f"{health.engines} engines have it open for running workflows"),
+        _check("leases", True, f"engines that have it open for running workflows: {health.engines}"),
     ]
     path = opened.settings.location.path
     if path is not None:

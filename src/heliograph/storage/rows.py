@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from heliograph.graph.options import TaskOptions
@@ -34,7 +33,7 @@ from heliograph.records.workflow import (
 from heliograph.storage.entries import AttemptEntry
 from heliograph.storage.remembering import by_identity
 from heliograph.storage.tables.layout import Role
-from heliograph.storage.tables.soundness import UnsoundError, gone
+from heliograph.storage.tables.soundness import gone
 
 if TYPE_CHECKING:
     from heliograph.storage.engines import Engines
@@ -174,49 +173,6 @@ def options_of(task_id: str, options: str, user_metadata: str) -> TaskOptions:
 def _parsed(options: str) -> Mapping[str, Any]:
     parsed: dict[str, Any] = json.loads(options)
     return parsed
-
-
-def check_numbers(
-    key: int,
-    tasks: int,
-    functions: int,
-    *,
-    calls: Sequence[int],
-    earlier: Iterable[Sequence[int | None]],
-    needs: tuple[Sequence[int], Sequence[int]],
-    named: Iterable[Sequence[int]],
-) -> None:
-    """What the rows of a workflow say of each other has to be so: who follows them comes to an end.
-
-    Args:
-        key: of the workflow.
-        tasks: how many there are.
-        functions: how many there are.
-        calls: numbers of functions.
-        earlier: columns of tasks, which name others that were there before them.
-        needs: tasks, and those before them that they need, pair by pair.
-        named: columns of numbers of tasks.
-
-    Raises:
-        UnsoundError: it is not.
-    """
-    needing, needed = needs
-    is_sound = (
-        _are_within(functions, calls)
-        and all(_are_within(tasks, column) for column in (*named, needing, needed))
-        and all(map(operator.lt, needed, needing))
-        and all(
-            column.count(None) == len(column)
-            or all(before is None or 0 <= before < task for task, before in enumerate(column))
-            for column in earlier
-        )
-    )
-    if not is_sound:
-        raise UnsoundError("tasks", "tasks name others that are not there", key)
-
-
-def _are_within(count: int, column: Sequence[int]) -> bool:
-    return not column or (min(column) >= 0 and max(column) < count)
 
 
 def progress_json(progress: Mapping[TaskStatus, int] | Mapping[str, int]) -> str:

@@ -38,9 +38,10 @@ if TYPE_CHECKING:
     from heliograph.storage.requests.mailbox import Mailbox
     from heliograph.storage.searching.search import Search
     from heliograph.storage.upkeep.checking import Checked
-    from heliograph.storage.upkeep.copying import Copied, Told
+    from heliograph.storage.upkeep.copying import Copied
     from heliograph.storage.upkeep.garbage import Collected
     from heliograph.storage.upkeep.health import Health
+    from heliograph.storage.upkeep.looking import Told
 
 T = TypeVar("T")
 

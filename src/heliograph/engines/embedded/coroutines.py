@@ -12,7 +12,6 @@ import itertools
 import os
 import threading
 import time
-import warnings
 from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from heliograph.engines.attempts.executor import (
     Work,
     those_of,
 )
+from heliograph.engines.embedded.warning import warn
 from heliograph.records.attempt import Worker
 from heliograph.records.report import Report
 
@@ -171,15 +171,11 @@ class CoroutineThreads:
         for entry in blocked.give_away():
             other.submit(entry.work, entry.submitted)
         self._threads.append(other)
-        # A program may have made warnings errors: that must not stop the engine.
-        with contextlib.suppress(RuntimeWarning):
-            warnings.warn(
-                f"a coroutine blocks its event loop for longer than {GRACE_SECONDS:.0f} s: one of {begun} "
-                "async tasks that run there, or one that was cancelled. A thread can't be stopped; what had "
-                "not begun goes on in another one. Worker processes can be stopped.",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+        warn(
+            f"a coroutine blocks its event loop for longer than {GRACE_SECONDS:.0f} s: one of {begun} "
+            "async tasks that run there, or one that was cancelled. A thread can't be stopped; what had "
+            "not begun goes on in another one. Worker processes can be stopped."
+        )
 
 
 class CoroutineThread:
@@ -313,15 +309,11 @@ class CoroutineThread:
     def _warn_of(self, entry: _Entry) -> None:
         if entry.number not in self._coroutines or self._is_closing:
             return
-        # A program may have made warnings errors: that must not stop the engine.
-        with contextlib.suppress(RuntimeWarning):
-            warnings.warn(
-                f"task {entry.work.task_id!r} of workflow {entry.work.workflow_id!r} is to stop, but its "
-                "coroutine goes on after asyncio.CancelledError: it is left to run to its end, and its "
-                "output is dropped. Worker processes can be stopped.",
-                RuntimeWarning,
-                stacklevel=1,
-            )
+        warn(
+            f"task {entry.work.task_id!r} of workflow {entry.work.workflow_id!r} is to stop, but its "
+            "coroutine goes on after asyncio.CancelledError: it is left to run to its end, and its "
+            "output is dropped. Worker processes can be stopped."
+        )
 
     def _shut_down(self) -> None:
         self._is_closing = True

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import time
-import warnings
 from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from heliograph.engines.attempts.attempt import Functions, run_attempt
 from heliograph.engines.attempts.executor import AttemptKey, Deliver, Running, Said, Work, most_for, those_of
 from heliograph.engines.compensation import Place, hold
+from heliograph.engines.embedded.warning import warn
 from heliograph.records.attempt import Worker
 from heliograph.records.report import Report
 
@@ -104,15 +103,11 @@ class ThreadExecutor:
             self._waiting &= self._threads
             if self._line:
                 self._call_one()
-        # A program may have made warnings errors: that must not stop the engine.
-        with contextlib.suppress(RuntimeWarning):
-            warnings.warn(
-                f"task {entry.work.task_id!r} of workflow {entry.work.workflow_id!r} is to stop, but a "
-                "thread can't be stopped: it is left to run to its end, and its output is dropped. Worker "
-                "processes can be stopped.",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+        warn(
+            f"task {entry.work.task_id!r} of workflow {entry.work.workflow_id!r} is to stop, but a "
+            "thread can't be stopped: it is left to run to its end, and its output is dropped. Worker "
+            "processes can be stopped."
+        )
 
     def running(self, of: Collection[AttemptKey] | None = None) -> Iterable[Running]:
         """See `Executor.running`."""

@@ -27,8 +27,7 @@ from heliograph.records.workflow import WorkflowRecord
 from heliograph.storage.entries import Claim, Provenance, Standing, Submission
 from heliograph.storage.store import Store
 
-_PATIENCE_SECONDS: Final = 0.05  # who waits for a workflow anyway lets the one who stores it wait so long
-_LOOK_SECONDS: Final = 2.0  # how often who waits looks whether the cluster still is there
+_LOOK_SECONDS: Final = 2.0  # how often who waits for a workflow looks whether the cluster still is there
 
 
 class RayEngine:
@@ -65,7 +64,7 @@ class RayEngine:
         wanted, request = self._submission(plan, workflow_id, user_metadata), uuid.uuid4().hex
         actor = self._coordinators.of(workflow_id)
         # A task of Ray that waits lends its CPU to others, but only where Ray sees it wait.
-        patience = _PATIENCE_SECONDS if wanted.parent is None else 0.0
+        patience = _LOOK_SECONDS if wanted.parent is None else 0.0
         output = self._enter(actor, Entering(request, wanted, patience))
         if output is not None:
             return functools.partial(load_value, output, self._store.values)

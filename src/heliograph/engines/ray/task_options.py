@@ -26,11 +26,24 @@ _STRATEGIES: Final = ("DEFAULT", "SPREAD")
 
 
 def split(given: Mapping[str, Any]) -> TaskOptions:
-    """The options of a node of Ray's as a task's.
+    """The options of a node of Ray's as a task's; of equal ones, one object.
 
     Raises:
         ValueError, TypeError: one that a workflow's task can't have.
     """
+    try:
+        known = pickle.dumps(given)  # by value, with the types: most nodes of a DAG have the same few
+    except (pickle.PicklingError, TypeError, AttributeError):  # there is a lambda among them
+        return _split(given)
+    return _split_pickled(known)
+
+
+@functools.lru_cache(maxsize=1024)
+def _split_pickled(given: bytes) -> TaskOptions:
+    return _split(pickle.loads(given))
+
+
+def _split(given: Mapping[str, Any]) -> TaskOptions:
     ours = {name: given[name] for name in _OURS if given.get(name) is not None}
     rest = {name: value for name, value in given.items() if name not in _OURS}
     labels = dict(rest.pop(CARRIER, None) or {})

@@ -37,6 +37,12 @@ class Changelog:
         """Changes of workflows, each of another one; see `story_row`."""
         self._statements.note.tell(connection, *stories)
 
+    def note_run(
+        self, connection: Connection, key: int, run: int, status: WorkflowStatus, now: float
+    ) -> None:
+        """A run has another status, and nothing else is new."""
+        self.note(connection, story_row(key, run, now, f'[["run",{run},"{status!s}"]]'))
+
 
 def story_row(key: int, run: int, now: float, what: str) -> Row:
     """Changes of a workflow, as JSON."""

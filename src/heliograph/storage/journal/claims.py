@@ -9,13 +9,14 @@ from heliograph.records.status import ACTIVE, AttemptStatus, RunReason, TaskStat
 from heliograph.records.workflow import Owner
 from heliograph.storage import rows
 from heliograph.storage.entries import Accepted, Claim, Refused
-from heliograph.storage.journal.changelog import Changelog, story_row
+from heliograph.storage.journal.changelog import Changelog
 from heliograph.storage.journal.counts import Tally
 from heliograph.storage.journal.deaths import Deaths
 from heliograph.storage.journal.submissions import run_row
 from heliograph.storage.liveness import derived_status, is_alive
 from heliograph.storage.statements.connection import Connection
 from heliograph.storage.statements.rendered import statements
+from heliograph.storage.tables.numbers import counted_so_far
 
 
 class Claims:
@@ -69,7 +70,7 @@ class Claims:
         self, connection: Connection, found: Any, claim: Claim, owner: Owner
     ) -> Accepted | Refused:
         """Begin another run, and close the one before."""
-        run = found.run + 1
+        run = counted_so_far(found.run, "workflows", "run", found.key) + 1
         take = {"of_key": found.key, "of_run": found.run, "of_status": found.status}
         # Nobody could get in between; if one did, it stays theirs.
         if self._statements.take.changed(connection, take | {"run": run, "status": claim.status.value}) != 1:
@@ -92,8 +93,7 @@ class Claims:
                 reused=reused,
             ),
         )
-        begun = f'[["run",{run},"{claim.status.value}"]]'
-        self._changelog.note(connection, story_row(found.key, run, claim.created_time, begun))
+        self._changelog.note_run(connection, found.key, run, claim.status, claim.created_time)
         return Accepted(found.key, run)
 
     def _give_up(self, connection: Connection, found: Any, claim: Claim, deaths: int) -> None:
@@ -107,8 +107,7 @@ class Claims:
             connection, failed | of_workflow | error | {"end_time": claim.created_time}
         )
         self._close(connection, found.key)
-        story = f'[["run",{found.run},"{WorkflowStatus.FAILED.value}"]]'
-        self._changelog.note(connection, story_row(found.key, found.run, claim.created_time, story))
+        self._changelog.note_run(connection, found.key, found.run, WorkflowStatus.FAILED, claim.created_time)
 
     def _close(self, connection: Connection, key: int) -> None:
         """Nothing runs of it any more; what did not succeed is to do."""
@@ -135,8 +134,7 @@ class Claims:
         adopted = {"of_workflow": found.key, "owner": owner.owner_id, "start_time": start_time}
         self._statements.adopt_run.tell(connection, of_run | adopted)
         if is_running:
-            begun = f'[["run",{found.run},"{claim.status.value}"]]'
-            self._changelog.note(connection, story_row(found.key, found.run, claim.created_time, begun))
+            self._changelog.note_run(connection, found.key, found.run, claim.status, claim.created_time)
         return Accepted(found.key, found.run)
 
     def _running_now(self, connection: Connection, now: float) -> int:

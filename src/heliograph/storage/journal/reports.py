@@ -13,6 +13,7 @@ from heliograph.storage.rows import storable_text
 from heliograph.storage.statements.connection import Connection
 from heliograph.storage.statements.rendered import statements
 from heliograph.storage.tables.layout import SaidKind
+from heliograph.storage.tables.numbers import counted_so_far
 from heliograph.storage.tables.soundness import UnsoundError, is_json
 
 
@@ -68,7 +69,7 @@ class Reports:
         self, connection: Connection, key: int, one: AttemptReport, said: tuple[Line | Point, ...]
     ) -> int:
         last = self._statements.last.ask(connection, of_workflow=key).scalar_one()
-        first = 0 if last is None else last + 1
+        first = 0 if last is None else counted_so_far(last, "said", "number", key) + 1
         of_attempt = {"workflow": key, "task": one.task, "attempt": one.attempt}
         self._statements.said.tell(
             connection,

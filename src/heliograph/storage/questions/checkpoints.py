@@ -15,6 +15,7 @@ from heliograph.storage.statements.connection import Connection
 from heliograph.storage.statements.rendered import statements
 from heliograph.storage.statements.statement import listed
 from heliograph.storage.tables.layout import Role
+from heliograph.storage.tables.numbers import check_numbers, counted_so_far
 from heliograph.storage.tables.soundness import UnsoundError
 
 
@@ -77,9 +78,10 @@ class Checkpoints:
             functions = self._statements.functions.ask(connection, **of_workflow).all()
             stored = frozenset(self._statements.stored.ask(connection, **of_workflow).scalars())
             attempts = tuple(
-                (row.task, row.attempts) for row in self._statements.attempts.ask(connection, **of_workflow)
+                (row.task, counted_so_far(row.attempts, "attempts", "attempt", key))
+                for row in self._statements.attempts.ask(connection, **of_workflow)
             )
-            rows.check_numbers(
+            check_numbers(
                 key,
                 len(tasks),
                 len(functions),

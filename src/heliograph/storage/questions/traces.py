@@ -14,6 +14,7 @@ from heliograph.storage import rows
 from heliograph.storage.databases.database import Database
 from heliograph.storage.questions.queries import Queries
 from heliograph.storage.statements.rendered import statements
+from heliograph.storage.tables.numbers import check_numbers
 from heliograph.storage.tables.soundness import UnsoundError, is_json
 
 _TASK_STATUS = {status.value: status for status in TaskStatus}
@@ -76,7 +77,7 @@ class Traces:
                 if outputs
                 else dict[str, list[Any]].fromkeys(_names(OutputColumns), [])
             )
-            rows.check_numbers(
+            check_numbers(
                 workflow.key,
                 len(tasks["task_id"]),
                 len(functions),

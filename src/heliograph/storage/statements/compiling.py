@@ -28,6 +28,7 @@ from sqlalchemy.sql.selectable import ReturnsRows
 from sqlalchemy.sql.visitors import iterate
 
 from heliograph.storage.statements.bulk import in_bulk
+from heliograph.storage.statements.owners import ALWAYS_OF
 from heliograph.storage.statements.statement import Statement, Wording
 from heliograph.storage.tables import schema
 from heliograph.storage.tables.soundness import Held, written
@@ -97,11 +98,15 @@ def _joined(part: FromClause) -> Iterator[FromClause]:
 def _held(column: ColumnElement[Any], outer: Collection[FromClause]) -> Held | None:
     [root] = column.base_columns
     if not isinstance(root, Column) or not isinstance(root.table, Table):
-        return None
+        always_of = ALWAYS_OF.get(column.key or "")
+        return None if always_of is None else _of(always_of, is_known=False)
     near = getattr(column, "element", column).table
     is_joined = near in outer if isinstance(near, Table | Alias) else bool(outer)
-    is_known = not root.nullable and not is_joined
-    return Held(root.table.name, root.name, _kind(root, root.table), is_known)
+    return _of(root, not root.nullable and not is_joined)
+
+
+def _of(column: Column[Any], is_known: bool) -> Held:
+    return Held(column.table.name, column.name, _kind(column, column.table), is_known)
 
 
 def _kind(column: Column[Any], table: Table) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, case, select
 
@@ -29,6 +29,10 @@ PRESENCE_COLUMNS = (
     schema.owners.c.lease_until,
 )
 """Whose a run is, and as much of that owner as tells whether it is there."""
+
+
+ALWAYS_OF: Final = {"lease_until": schema.owners.c.lease_until}
+"""Columns by whose name an answer has their values, or none, where they are computed too: see `lease`."""
 
 
 def with_run() -> Any:

@@ -7,6 +7,7 @@ comes from is told by `storage.statements.rendered` and `storage.statements.comp
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import namedtuple
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from heliograph.storage.statements.bulk import LEAST, Bulk, Rows
 from heliograph.storage.statements.connection import Connection
-from heliograph.storage.tables.soundness import Soundness, read
+from heliograph.storage.tables.soundness import Soundness, UnsoundError, read
 
 Row = Mapping[str, Any]
 PAIRS: Final = "pairs"
@@ -113,6 +114,14 @@ class Answer:
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """All of them without names, read as they are taken."""
         return self._soundness.seen(self._cursor, self._asked)
+
+    def sound(self) -> Iterator[Any]:
+        """Those that are sound: for who can do without the others, and without a word on them."""
+        is_over = False
+        while not is_over:
+            with contextlib.suppress(UnsoundError):  # the others are behind it
+                yield from self
+                is_over = True
 
     def close(self) -> None:
         """No more of them are wanted."""

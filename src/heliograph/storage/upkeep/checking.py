@@ -1,4 +1,4 @@
-"""Values that are stored outside of the database, read one by one: which of them are damaged or gone."""
+"""Rows, and values that are stored outside of the database, read one by one: which are damaged or gone."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from sqlalchemy import and_, delete, select
 
 from heliograph.errors import StorageCorruptError, StorageError
 from heliograph.records.status import ACTIVE
-from heliograph.storage import rows
 from heliograph.storage.databases.database import Database
+from heliograph.storage.rows import options_of
 from heliograph.storage.tables import schema
 from heliograph.storage.tables.layout import Role
+from heliograph.storage.upkeep import looking
 from heliograph.storage.values.value_store import ValueStore
 
 
@@ -38,17 +39,19 @@ class DamagedValue:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was found: how many values there are, their bytes, and the damaged ones."""
+    """What was found: how many values there are, their bytes, and the damaged ones; of rows the same."""
 
     values: int
     values_bytes: int
     damaged: Sequence[DamagedValue]
+    rows: int
+    damaged_rows: Sequence[StorageCorruptError]
 
 
 def check(
     database: Database, values: ValueStore, forget: bool, told: Callable[[str, int, int], None]
 ) -> Checked:
-    """Read all values.
+    """Read all rows and all values.
 
     Args:
         database: with the rows that name them.
@@ -76,8 +79,9 @@ def check(
         .select_from(stored.join(tasks, of_task).join(workflows, workflows.c.key == stored.c.workflow))
         .where(stored.c.location.is_not(None))
     )
-    with database.read() as connection:
-        found = connection.execute(statement).all()
+    rows, damaged_rows = looking.damaged_rows(database, looking.TABLES, told)
+    with database.careful() as connection:
+        found = list(looking.looked_at(statement, connection, []))  # the others were just named
     damaged: list[DamagedValue] = []
     for number, row in enumerate(found):
         told("values", number, len(found))
@@ -91,7 +95,7 @@ def check(
                     DamagedValue(row.workflow_id, row.task_id, Role(row.role), str(error), is_forgotten)
                 )
     told("values", len(found), len(found))
-    return Checked(len(found), sum(row.size for row in found), damaged)
+    return Checked(len(found), sum(row.size for row in found), damaged, rows, damaged_rows)
 
 
 def _is_there(database: Database, row: Any) -> bool:
@@ -103,7 +107,7 @@ def _is_there(database: Database, row: Any) -> bool:
 
 
 def _forget(database: Database, row: Any) -> bool:
-    options = rows.options_of(row.task_id, row.options, row.user_metadata)
+    options = options_of(row.task_id, row.options, row.user_metadata)
     if row.role != Role.OUTPUT or options.max_retries == 0:
         return False
     workflows = schema.workflows

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,16 +17,14 @@ from heliograph.storage.journal import counts
 from heliograph.storage.location import Location
 from heliograph.storage.statements.connection import Connection
 from heliograph.storage.tables import schema
+from heliograph.storage.tables.soundness import UnsoundError
 from heliograph.storage.upkeep import own_part
+from heliograph.storage.upkeep.looking import TABLES, Told, looked_at, rows_of
 from heliograph.storage.upkeep.saving import save
 from heliograph.storage.values.value_store import ValueStore
 
 _AT_ONCE: Final = 1_000
-_TABLES: Final = (schema.owners, schema.workflows, *schema.OF_WORKFLOW)
 _COUNTED_UP: Final = ((schema.workflows, "key"), (schema.http_events, "event"))
-
-Told = Callable[[str, int, int], None]
-"""Is told how far it is: of what, how many are done, and how many there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,8 @@ class Copied:
         rows: how many, by table.
         values: how many files of values.
         values_bytes: their size.
-        damaged: values that could not be read, and are not in the copy: what is wrong with each.
+        damaged: values that could not be read, and rows that can't be understood: what is wrong with each.
+            The values, and the workflows of the rows, are not in the copy.
     """
 
     rows: Mapping[str, int]
@@ -56,17 +56,18 @@ def copy(source: tuple[Database, ValueStore], target: tuple[Database, ValueStore
     """
     (database, values), (other, other_values) = source, target
     _check_apart(values, other_values)
-    with database.snapshot() as here, other.write() as there:
+    damaged: list[UnsoundError] = []
+    with database.careful() as here, other.write() as there:
         other.lock_schema(there)
         for connection in (here, there):
             _wait_for_values(connection)
         check_empty(there, other)
         taken = copy_values(here, database, values, other_values, told)
-        rows = {table.name: _copy_table(table, here, there, told) for table in _TABLES}
-        leave_out(there, taken.deleted)
+        rows = {table.name: _copy_table(table, here, there, told, damaged) for table in TABLES}
+        leave_out(there, taken.deleted | {error.key for error in damaged if error.key is not None})
         counts.recount(there)
         _count_on(there)
-    return Copied(rows, taken.files, taken.size, taken.damaged)
+    return Copied(rows, taken.files, taken.size, (*taken.damaged, *_said(database, damaged)))
 
 
 def save_storage(database: Database, values: ValueStore, target: Location, told: Told) -> Copied:
@@ -87,19 +88,22 @@ def save_storage(database: Database, values: ValueStore, target: Location, told:
     save(path, unfinished, lambda done, total: told("database", done, total))
     saved = Database(Location(f"sqlite:///{unfinished}", target.values, unfinished))
     try:
-        with saved.write() as connection:
+        with saved.write() as connection, saved.any_text(connection):
             give_up_leases(connection)
             there = ValueStore(own_part.move(connection, target))
             _check_apart(values, there)
             taken = copy_values(connection, database, values, there, told)
             leave_out(connection, taken.deleted)
             counts.recount(connection)
-            rows = {table.name: _count(connection, table) for table in _TABLES}
+            rows = {table.name: _count(connection, table) for table in TABLES}
             problems = saved.problems(connection)
     finally:
         saved.close()
     if problems:
-        raise StorageError(f"the copy of {path} is damaged, as the original may be: {'; '.join(problems)}")
+        raise StorageError(
+            f"the copy of {path} is damaged, as the original may be: {'; '.join(problems)}. "
+            "`heliograph storage copy` takes along what is sound"
+        )
     os.replace(unfinished, place)
     return Copied(rows, taken.files, taken.size, taken.damaged)
 
@@ -167,7 +171,7 @@ def copy_values(
     """
     stored = schema.stored_values
     named = select(stored.c.workflow, stored.c.location, stored.c.sha256, stored.c.size)
-    found = rows.execute(named.where(stored.c.location.is_not(None)))
+    found = looked_at(named.where(stored.c.location.is_not(None)), rows, [])  # who copies rows names others
     files = list({row.location: row for row in found}.values())
     damaged: list[str] = []
     deleted: set[int] = set()
@@ -206,9 +210,15 @@ def _is_there(database: Database, key: int) -> bool:
         return connection.execute(there).first() is not None
 
 
-def _copy_table(table: Table, here: Connection, there: Connection, told: Told) -> int:
+def _said(database: Database, damaged: Iterable[UnsoundError]) -> Iterator[str]:
+    return (str(database.damage(error)) for error in damaged)
+
+
+def _copy_table(
+    table: Table, here: Connection, there: Connection, told: Told, damaged: list[UnsoundError]
+) -> int:
     total, copied, sent = _count(here, table), 0, hashlib.sha256()
-    for rows in _rows(table, here):
+    for rows in _rows(table, here, damaged):
         if table is schema.owners:
             rows = [row | {"lease_until": 0.0} for row in rows]
         there.execute(insert(table), rows)
@@ -217,7 +227,7 @@ def _copy_table(table: Table, here: Connection, there: Connection, told: Told) -
         told(table.name, copied, total)
     received = hashlib.sha256()
     arrived = 0
-    for rows in _rows(table, there):
+    for rows in _rows(table, there, []):
         arrived += len(rows)
         _digest(received, rows)
     if arrived != copied or received.digest() != sent.digest():
@@ -228,12 +238,13 @@ def _copy_table(table: Table, here: Connection, there: Connection, told: Told) -
     return copied
 
 
-def _rows(table: Table, connection: Connection) -> Iterator[list[dict[str, Any]]]:
-    """All rows in the order of their keys, some at a time."""
-    statement = select(table).order_by(*table.primary_key.columns)
-    with connection.execute(statement, execution_options={"yield_per": _AT_ONCE}) as result:
-        for some in result.mappings().partitions():
-            yield [dict(row) for row in some]
+def _rows(
+    table: Table, connection: Connection, damaged: list[UnsoundError]
+) -> Iterator[list[dict[str, Any]]]:
+    """All sound rows in the order of their keys, some at a time; what is wrong with others goes to a list."""
+    sound = rows_of(table, connection, damaged)
+    while some := list(itertools.islice(sound, _AT_ONCE)):
+        yield [dict(row._mapping) for row in some]
 
 
 def _digest(digest: Any, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -243,6 +254,8 @@ def _digest(digest: Any, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, bool):
+        return int(value)
     return bytes(value) if isinstance(value, memoryview | bytearray) else value
 
 

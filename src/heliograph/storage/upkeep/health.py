@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
+from heliograph.records.status import WorkflowStatus
 from heliograph.storage import rows
 from heliograph.storage.databases.database import Database
 from heliograph.storage.liveness import is_alive
 from heliograph.storage.statements.owners import OWNER_COLUMNS
 from heliograph.storage.tables import schema
+from heliograph.storage.upkeep.looking import damaged_rows, looked_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,7 @@ class Health:
 
     Attributes:
         version: of the schema.
-        problems: damages, in the database's own words.
+        problems: damages, in the database's own words; and damaged rows of workflows, runs and engines.
         statuses: how many workflows are stored with each status.
         engines: how many engines are there that hold a lease.
     """
@@ -38,11 +40,12 @@ def examine(database: Database, now: float) -> Health:
         StorageError: it can't be read.
     """
     workflows, owners = schema.workflows, schema.owners
-    with database.read() as connection:
+    _, damaged = damaged_rows(database, (owners, workflows, schema.runs))
+    with database.careful() as connection:
         version = connection.execute(select(schema.schema_version.c.version)).scalar_one()
         counted = connection.execute(select(workflows.c.status, func.count()).group_by(workflows.c.status))
-        statuses: dict[str, int] = {row[0]: row[1] for row in counted}
-        held = connection.execute(select(*OWNER_COLUMNS).where(owners.c.lease_until >= now))
+        statuses: dict[str, int] = {row[0]: row[1] for row in counted if row[0] in set(WorkflowStatus)}
+        held = looked_at(select(*OWNER_COLUMNS).where(owners.c.lease_until >= now), connection, [])
         engines = sum(is_alive(rows.owner_record(row), now) for row in held)
         problems = database.problems(connection)
-    return Health(version, problems, statuses, engines)
+    return Health(version, (*problems, *map(str, damaged)), statuses, engines)

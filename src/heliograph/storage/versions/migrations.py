@@ -45,7 +45,7 @@ def prepare(database: Database) -> None:
         version = _version(connection, database)
     if version == VERSION:
         return
-    _check_not_newer(database, version)
+    _check_known(database, version)
     if version is not None and database.location.path is None:
         raise StorageVersionError(
             f"storage {database.location.shown} has version {version}, and this heliograph needs "
@@ -68,7 +68,7 @@ def upgrade(database: Database) -> Upgraded:
         if version is None:
             _create(connection, database)
             return Upgraded(None, None)
-        _check_not_newer(database, version)
+        _check_known(database, version)
         if version == VERSION:
             return Upgraded(version, None)
         _check_unused(connection, database)
@@ -82,7 +82,12 @@ def upgrade(database: Database) -> Upgraded:
     return Upgraded(version, kept)
 
 
-def _check_not_newer(database: Database, version: int | None) -> None:
+def _check_known(database: Database, version: int | None) -> None:
+    if version is not None and version < 1:
+        raise StorageCorruptError(
+            f"storage {database.location.shown} says that it has version {version}, which there never was: "
+            "put a backup in its place"
+        )
     if version is not None and version > VERSION:
         raise StorageVersionError(
             f"storage {database.location.shown} has version {version} and this heliograph knows versions "

@@ -21,7 +21,8 @@ MOST_NODES: Final = 5000
 def show(request: Request) -> Response:
     """The page."""
     workflow_id = asking.needed(request, "id")
-    found = workflow.get_metadata(workflow_id)
+    with asking.wrong_is_400():
+        found = workflow.get_metadata(workflow_id)
     return rendering.page(request, "graph.html", found=found)
 
 
@@ -33,7 +34,8 @@ def data(request: Request) -> Response:
 def graph(request: Request) -> dict[str, Any]:
     """They, of what a request asks for."""
     workflow_id = asking.needed(request, "id")
-    columns = workflow.table(workflow_id).columns
+    with asking.wrong_is_400():
+        columns = workflow.table(workflow_id).columns
     wanted = set(request.query_params.getlist("open"))
     if not wanted and len(columns["task_id"]) <= FEW and asking.text(request, "by") != "function":
         wanted = set(columns["function"])

@@ -20,7 +20,8 @@ def show(request: Request) -> Response:
     """The page."""
     workflow_id, task_id = asking.needed(request, "id"), asking.needed(request, "task")
     after = asking.number(request, "after")
-    task = workflow.get_metadata(workflow_id, name=task_id)
+    with asking.wrong_is_400():
+        task = workflow.get_metadata(workflow_id, name=task_id)
     lines = workflow.get_logs(workflow_id, task_id, limit=_LINES, after=after)
     points = workflow.get_metrics(workflow_id, task_id, limit=_POINTS)
     return rendering.page(

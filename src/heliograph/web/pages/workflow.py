@@ -24,7 +24,8 @@ _LONGEST_PATH: Final = 12
 def show(request: Request) -> Response:
     """The page."""
     workflow_id = asking.needed(request, "id")
-    found = workflow.get_metadata(workflow_id, tasks=True, limit=1)
+    with asking.wrong_is_400():
+        found = workflow.get_metadata(workflow_id, tasks=True, limit=1)
     runs = workflow.get_history(workflow_id)
     run = asking.number(request, "run")
     wanted = {
