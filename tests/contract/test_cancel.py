@@ -202,7 +202,7 @@ def test_canceled_elsewhere_and_resumed_here_before_it_was_seen(
         other = Store(locate(engine.storage))
         record = other.queries.workflow(name)
         assert record is not None
-        assert other.cancel(record)
+        assert other.cancel(record.key)
         resumed = workflow.resume_async(name)
         other.close()
         with pytest.raises(workflow.WorkflowCancellationError):
