@@ -108,7 +108,7 @@ def test_a_cancellation_by_another_process_is_seen(flows: Flows, gate: Gate, tmp
     gate.until_waiting()
     flows.clock.set_by = -HOUR
     other = Store(locate(tmp_path), clock=flows.clock)
-    other.cancel(found(other, "held"))
+    other.cancel(found(other, "held").key)
     other.close()
     with pytest.raises(workflow.WorkflowCancellationError):
         output.result(timeout=DEADLINE)
