@@ -52,7 +52,10 @@ def done() -> float:
 
 def drawn() -> str:
     metadata = workflow.get_metadata(WORKFLOW) | {"storage": "build/demo/heliograph.db"}
-    history = [run | {"owner": run["owner"] | {"host": "laptop"}} for run in workflow.get_history(WORKFLOW)]
+    here = {"user": "ann", "argv": ["examples/stdlib_index.py"]}
+    history = [
+        run | here | {"owner": run["owner"] | {"host": "laptop"}} for run in workflow.get_history(WORKFLOW)
+    ]
     attempts = workflow.table(WORKFLOW, "attempts").columns
     console = Console(
         record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor"

@@ -132,8 +132,16 @@ def test_a_child_of_multiprocessing_runs_what_the_main_script_defines(tmp_path: 
 
 
 OUTLIVING = """
-import os, sys, threading, time
+import functools, os, sys, threading, time
 from heliograph import workflow
+
+def decorated(function):
+    return functools.wraps(function)(lambda *args: function(*args))
+
+@workflow.task
+@decorated
+async def awaited():
+    return "awaited"
 
 @workflow.task
 def large():
@@ -151,6 +159,7 @@ def serve():
     while main.is_alive():
         time.sleep(0.01)
     assert workflow.run(size.bind(large.bind())) == 10_000_000
+    assert workflow.run(awaited.bind()) == "awaited"
     assert workflow.run(workflow.wait_for_event(Sync)) == "heard"
     waiting = workflow.run_async(workflow.wait_for_event(workflow.HTTPListener, "key"), workflow_id="w")
     assert workflow.send_event("w", "key", 1, keep=True) in ("checkpointed", "kept")

@@ -156,6 +156,29 @@ def test_who_runs_a_workflow_does_not_notice_a_killed_coordinator(
     assert ledger.counts() == {"early": 1, "late": 1}
 
 
+@ray.remote(num_cpus=0)
+def run_inside(gate: Gate, ledger: Ledger) -> Any:
+    output = workflow.run_async(held(gate, ledger, num_cpus=0), workflow_id="inner")
+    ledger.note("outer")
+    return ray.get(output)
+
+
+@pytest.mark.parametrize("dies", ["worker", "coordinator"])
+def test_a_task_that_is_tried_again_takes_up_the_workflow_that_it_began(
+    storage: Path, gate: Gate, ledger: Ledger, dies: str
+) -> None:
+    output = workflow.run_async(run_inside.bind(gate, ledger), workflow_id="outer")
+    gate.until_waiting("held")
+    (outer,) = until(lambda: workflow.get_tasks("outer")[0]["attempts"])
+    os.kill(outer["worker"]["pid"] if dies == "worker" else coordinator(), signal.SIGKILL)
+    until(lambda: ledger.counts()["outer"] == 2)
+    with pytest.raises(RuntimeError, match="'inner' is RUNNING already"):
+        workflow.run(note.bind(ledger, "never"), workflow_id="inner")  # for all others it is taken
+    gate.open()
+    assert ray.get(output, timeout=DEADLINE) == "late"
+    assert ledger.counts() == {"outer": 2, "early": 1, "late": 1}
+
+
 INTERRUPTED = """
 import sys
 from pathlib import Path

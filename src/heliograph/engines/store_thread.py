@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Final, TypeVar
 
+from heliograph.engines.attempts.threads import fulfil
 from heliograph.storage.databases.news import Ear, Word
 from heliograph.storage.location import Location
 from heliograph.storage.store import Store
@@ -73,7 +74,7 @@ class StoreThread:
 
     def _put(self, question: Callable[[], T]) -> Future[T]:
         answer: Future[T] = Future()
-        self._questions.put(lambda: _fulfil(answer, question))
+        self._questions.put(lambda: fulfil(answer, question))
         return answer
 
     # In the thread.
@@ -104,14 +105,3 @@ class StoreThread:
                 last(self._store)
         finally:
             self._store.close()
-
-
-def _fulfil(answer: Future[T], question: Callable[[], T]) -> None:
-    if not answer.set_running_or_notify_cancel():
-        return
-    try:
-        found = question()
-    except BaseException as error:  # whoever asked gets it
-        answer.set_exception(error)
-    else:
-        answer.set_result(found)

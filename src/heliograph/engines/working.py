@@ -46,8 +46,8 @@ def work(
     while not stop.wait(_LOOK_SECONDS):
         if engine.is_closed:
             raise WorkflowError("the engine ended by itself; its last words are above")
-    engine.stop_taking()
     end = time.monotonic() + grace
+    engine.stop_taking()  # may take a while: what is being taken comes in first
     while engine.count and time.monotonic() < end:
         time.sleep(_DRAIN_LOOK_SECONDS)
     return engine.count

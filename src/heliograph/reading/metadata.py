@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from heliograph.errors import StorageCorruptError
 from heliograph.graph.checks import checked_flag, checked_int_or_none
 from heliograph.reading.late import late
 from heliograph.reading.opened import (
@@ -122,7 +121,7 @@ def list_metadata(
     """
     from heliograph.insight.answers import Rows
     from heliograph.records.metadata import workflow_metadata
-    from heliograph.storage.questions.listings import one_by_one
+    from heliograph.storage.questions.listings import each_read
 
     most = checked_int_or_none("limit", limit)
     if most is not None and most < 0:
@@ -132,12 +131,8 @@ def list_metadata(
     most = None if most is None else min(most, MOST)
     found, damaged = opened.store.queries.workflows(statuses, newest_first=True, limit=most)
     place = opened.place
-    try:
-        made = [workflow_metadata(record, place) for record in found]
-    except StorageCorruptError:
-        made, unread = one_by_one(found, lambda record: workflow_metadata(record, place))
-        damaged = [*damaged, *unread]
-    warn_of(damaged)
+    made, unread = each_read(found, lambda record: workflow_metadata(record, place))
+    warn_of([*damaged, *unread])
     return Rows(made)
 
 

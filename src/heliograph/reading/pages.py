@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from heliograph.errors import StorageCorruptError
 from heliograph.graph.checks import checked_flag
@@ -14,10 +13,8 @@ from heliograph.reading.opened import checked_limit, session, warn_of
 from heliograph.records.metadata import task_metadata, workflow_metadata
 from heliograph.records.workflow import TaskRecord
 from heliograph.search.expressions import Condition
-from heliograph.storage.questions.listings import Listing, one_by_one
+from heliograph.storage.questions.listings import Listing, each_read
 from heliograph.storage.searching.places import Order
-
-R = TypeVar("R")
 
 
 def page(
@@ -31,10 +28,10 @@ def page(
     read: Listing[dict[str, Any]]
     if tasks:
         (tasks_found, damaged), last = opened.store.search.tasks(asked_for, order, place, most)
-        read = _read(tasks_found, _task)
+        read = each_read(tasks_found, _task)
     else:
         (found, damaged), last = opened.store.search.workflows(asked_for, order, place, most)
-        read = _read(found, functools.partial(workflow_metadata, storage=opened.place))
+        read = each_read(found, functools.partial(workflow_metadata, storage=opened.place))
     damaged = [*damaged, *read.damaged]
     warn_of(damaged, level=5)
     answer = {
@@ -44,13 +41,6 @@ def page(
         **({"after": questions.cursor(last)} if last is not None else {}),
     }
     return Page(answer)
-
-
-def _read(found: Sequence[R], read: Callable[[R], dict[str, Any]]) -> Listing[dict[str, Any]]:
-    try:
-        return Listing([read(one) for one in found])
-    except StorageCorruptError:
-        return one_by_one(found, read)
 
 
 def _task(found: tuple[str, TaskRecord]) -> dict[str, Any]:

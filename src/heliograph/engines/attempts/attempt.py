@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from types import CoroutineType
 from typing import Any, BinaryIO, Final, Literal
 
@@ -17,6 +18,7 @@ from heliograph.engines.attempts.failures import dotted, failure_of, rebuildable
 from heliograph.engines.attempts.measure import Meter
 from heliograph.engines.attempts.receipts import wrapped
 from heliograph.engines.attempts.reporting import Outlet, Send, unheard
+from heliograph.engines.attempts.threads import in_thread
 from heliograph.engines.dags import plan_of
 from heliograph.errors import StorageError, WorkflowTaskNotRecoverableError
 from heliograph.graph.function import load as load_function
@@ -249,7 +251,7 @@ async def run_attempt_async(
             if inspect.iscoroutinefunction(function):
                 value = await function(*args, **kwargs)
             else:  # a wrapper of such a function may do anything before there is something to await
-                value = await _in_thread(function, args, kwargs)
+                value = await in_thread(partial(function, *args, **kwargs))
                 if inspect.isawaitable(value):
                     value = await value
         finally:
@@ -264,12 +266,6 @@ async def run_attempt_async(
 
 
 _UNMEASURED: Final = Resources(measured="shared")
-
-
-async def _in_thread(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    import asyncio  # late: see `_run_coroutine`
-
-    return await asyncio.to_thread(function, *args, **kwargs)
 
 
 def _load_function(work: Work, functions: Functions) -> Callable[..., Any]:

@@ -318,8 +318,8 @@ class Loop:
         match message:
             case Entry():
                 self._entrance.add(message)
-            case Lost(key):
-                self._look([run for run in (self._runs.get(key),) if run is not None])
+            case Lost(key) if key in self._runs:
+                self._look([self._runs[key]])
             case Awaited():
                 self._performer.hurry(now)
             case Fault(error):

@@ -96,6 +96,8 @@ class TakeOver:
         if room <= 0 or self._stopping.is_set():
             return False
         found = self._store.handover.unowned(room, handed_in=self._appetite.handed_in)
+        if self._stopping.is_set():  # meanwhile: who waits for that has not long
+            return False
         taken = [self._enter(self._claim(workflow_id)) for workflow_id in found]
         return sum(map(_is_in, taken)) > 0  # all are waited for: what is in counts
 

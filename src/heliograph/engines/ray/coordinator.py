@@ -193,12 +193,21 @@ class Coordinator:
                 os._exit(1)
             raise
         except RuntimeError:
-            # Who brought it asks again if the answer did not come: then it is in already.
             record = self._store.queries.workflow(wanted.workflow_id)
             mine = None if record is None else self._loop.future_of(record.key)
-            if record is None or mine is None or not _is_of(self._store.queries.runs(record.key), wanted):
+            if record is None or mine is None or not self._is_again(record, wanted):
                 raise
             return mine
+
+    def _is_again(self, record: WorkflowRecord, wanted: Submission | Claim) -> bool:
+        """Whether a workflow that is in already was brought in by the one who asks for it.
+
+        Who gets no answer asks again. And a task that runs a workflow is tried again if its worker or the
+        coordinator dies: what it began goes on meanwhile.
+        """
+        if isinstance(wanted, Submission) and wanted.parent == record.parent is not None:
+            return True
+        return _is_of(self._store.queries.runs(record.key), wanted)
 
     async def _recovered(self) -> None:
         if not self._has_recovered.is_set():

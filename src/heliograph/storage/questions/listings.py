@@ -35,8 +35,8 @@ def apart(looked_at: Iterable[T | StorageCorruptError]) -> Listing[T]:
     return Listing(found, damaged)
 
 
-def one_by_one(records: Iterable[R], read: Callable[[R], T]) -> Listing[T]:
-    """What is read of records of which some are damaged."""
+def each_read(records: Sequence[R], read: Callable[[R], T]) -> Listing[T]:
+    """What is read of records, of which some may be damaged."""
 
     def tried(record: R) -> T | StorageCorruptError:
         try:
@@ -44,4 +44,7 @@ def one_by_one(records: Iterable[R], read: Callable[[R], T]) -> Listing[T]:
         except StorageCorruptError as error:
             return error
 
-    return apart(map(tried, records))
+    try:
+        return Listing([read(record) for record in records])  # as nearly always
+    except StorageCorruptError:
+        return apart(map(tried, records))

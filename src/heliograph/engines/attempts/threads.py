@@ -1,0 +1,36 @@
+"""Calls in threads of heliograph's own.
+
+Those of executors end with the main thread: before the program's other threads do, and the engine.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def fulfil(answer: Future[T], question: Callable[[], T]) -> None:
+    """Give a future what the question returns or raises, unless it was cancelled before."""
+    if not answer.set_running_or_notify_cancel():
+        return
+    try:
+        found = question()
+    except BaseException as error:  # whoever asked gets it
+        answer.set_exception(error)
+    else:
+        answer.set_result(found)
+
+
+async def in_thread(call: Callable[[], T]) -> T:
+    """Call a function in a thread, with the context of the one who awaits it."""
+    import asyncio  # late: who awaits has an event loop, so it is there already; others need none of it
+
+    answer: Future[T] = Future()
+    question = contextvars.copy_context().run
+    threading.Thread(target=fulfil, args=(answer, lambda: question(call)), daemon=True).start()
+    return await asyncio.wrap_future(answer)
