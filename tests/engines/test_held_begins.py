@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 from heliograph import workflow
-from heliograph.engines.attempts.executor import Work
-from heliograph.engines.embedded.threads import ThreadExecutor
 from tests.conditions import until
 from tests.invariants import check_store
 
@@ -103,25 +101,3 @@ def test_one_that_had_not_begun_when_the_engine_was_closed_can_be_resumed(storag
     assert workflow.get_status("1") == "RESUMABLE"
     assert workflow.resume("1") == 1
     assert ran == [0, 1]
-
-
-def handed_out(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Of each attempt, in order, whether its workflow was known to be waited for."""
-    told: list[bool] = []
-    submit = ThreadExecutor.submit
-
-    def noted(executor: ThreadExecutor, work: Work) -> None:
-        told.append(work.is_awaited)
-        submit(executor, work)
-
-    monkeypatch.setattr(ThreadExecutor, "submit", noted)
-    return told
-
-
-def test_workers_know_that_nobody_waits(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = handed_out(monkeypatch)
-    workflow.run_async(note.bind(1))
-    assert workflow.run(note.bind(2)) == 2
-    assert told == [False, True]
-    assert workflow.run_async(note.bind(3)).result() == 3  # as the one before was waited for, it will be
-    assert told == [False, True, True]

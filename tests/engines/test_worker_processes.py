@@ -33,25 +33,6 @@ def processes(inbox: Inbox, closing: list[Any]) -> Make:
     return processes
 
 
-@pytest.mark.parametrize("is_awaited", [True, False])
-def test_nobody_looks_out_for_what_nobody_waits_for(
-    processes: Make, works: Works, inbox: Inbox, monkeypatch: pytest.MonkeyPatch, is_awaited: bool
-) -> None:
-    told: list[bool] = []
-    feed = Lines.feed
-
-    def noted(lines: Lines, is_alone: bool) -> None:
-        told.append(is_alone)
-        feed(lines, is_alone)
-
-    monkeypatch.setattr(Lines, "feed", noted)
-    executor = processes()
-    work = works(add, 1, 2)._replace(is_awaited=is_awaited)
-    executor.submit(work)
-    assert output(inbox.of(work)) == 3
-    assert (True in told) is is_awaited
-
-
 def died(receipt: Receipt) -> Any:
     failure = receipt.failure
     assert failure is not None

@@ -71,11 +71,6 @@ class OutputFuture(Future[Any]):
         """As `set_result`."""
         self.set_result(exception)
 
-    @property
-    def is_awaited(self) -> bool:
-        """Whether somebody began to wait."""
-        return self._is_awaited
-
     def hold(self) -> bool:
         """The workflow could begin, or end: whether that may wait for others, since nobody waits for it."""
         self._is_held = True  # first: who begins to wait right now sees this, or is seen

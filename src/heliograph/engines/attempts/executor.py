@@ -60,7 +60,6 @@ class Work(NamedTuple):
         values: URL of the folder where large outputs go.
         goes_first: it has waited for its time already, and passes those that wait for a worker.
         depth: how many tasks, each of a workflow that the one before runs, may wait for it; the deepest pass.
-        is_awaited: somebody waits for its workflow, as far as is known.
         options: the task's.
     """
 
@@ -76,7 +75,6 @@ class Work(NamedTuple):
     goes_first: bool = False
     options: TaskOptions = _NO_OPTIONS
     depth: int = 0
-    is_awaited: bool = True
 
     @property
     def handles(self) -> dict[int, Any]:

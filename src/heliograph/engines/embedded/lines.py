@@ -55,7 +55,7 @@ class Lines:
         """Hand out what can be; to each worker all at once.
 
         Args:
-            is_alone: see `protocol.Order`.
+            is_alone: the pool has one attempt, and no other.
         """
         self._hand_out(is_alone)
         for handle in self._given:

@@ -146,25 +146,21 @@ class Pool:
         self._open_box()
         self._async.kill_overdue()
         self._start_workers()
-        self._lines.feed(self._is_to_be_quick)
+        self._lines.feed(self._has_only_one)
 
     def _wait(self) -> list[tuple[selectors.SelectorKey, int]]:
         select = self._selector.select
         if not self._is_asleep:
             return select(0)
         patience = self._async.patience()
-        if not self._is_to_be_quick:
+        if not self._has_only_one:  # several workers are at work: they need the processors
             return select(patience)
         found: list[tuple[selectors.SelectorKey, int]] = self._lookout.wait(select, patience)
         return found
 
     @property
-    def _is_to_be_quick(self) -> bool:
-        """Whether to look out for the next message, which takes a processor.
-
-        Several workers need the processors, and so does who begins one workflow after the other.
-        """
-        return len(self._attempts) == 1 and next(iter(self._attempts.values())).work.is_awaited
+    def _has_only_one(self) -> bool:
+        return len(self._attempts) == 1
 
     def _on_wake(self, _mask: int) -> None:
         os.read(self._wake_in, 4096)

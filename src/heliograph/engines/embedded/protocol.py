@@ -51,8 +51,7 @@ class Order:
     Attributes:
         ticket: the byte that must be had to begin it; for the async worker, its number.
         forget: forget all functions before this one.
-        is_alone: the pool has no other attempt, and somebody waits for its workflow: what comes next, if
-            anything, comes soon after the answer, and should.
+        is_alone: the pool has no other attempt: what comes next, if anything, comes soon after the answer.
         submitted: when the executor got it, Unix seconds.
         work: the attempt.
     """

@@ -60,7 +60,6 @@ class LiveRun:
         damaged: locations of outputs that could not be read, with the tasks that made them.
         depth: 0: no task in a thread of this engine runs it; else one more than that task's own.
         is_patient: until somebody waits for its output, it may begin a moment later, with others.
-        is_held_back: it does.
     """
 
     key: int
@@ -83,7 +82,6 @@ class LiveRun:
     damaged: dict[str, int] = field(default_factory=dict)
     depth: int = 0
     is_patient: bool = False
-    is_held_back: bool = False
 
     def attempt_key(self, task: int, attempt: int) -> AttemptKey:
         """The engine-wide name of an attempt."""
@@ -126,7 +124,6 @@ class LiveRun:
             goes_first=backoff > 0,
             options=rule.options,
             depth=self.depth,
-            is_awaited=not self.is_patient or self.future.is_awaited,
         )
 
     def is_async(self, task: int) -> bool:

@@ -109,10 +109,9 @@ class Performer:
         submitted, run.submitted = run.submitted(now), None
         if run.is_patient:
             is_late = now >= self._handed_out_at + TICK_SECONDS
-            run.is_patient = not is_late
-            run.is_held_back = not (is_late or self._is_full) and run.future.hold()
+            run.is_patient = not (is_late or self._is_full) and run.future.hold()
         self.tell(run, submitted, now)
-        run.is_held_back = False
+        run.is_patient = False
 
     def tell(self, run: LiveRun, event: Event, now: float, receipt: Receipt | None = None) -> None:
         """Tell the machine, and do what it asks for.
@@ -337,7 +336,7 @@ class Performer:
         task = action.task
         has_room = len(self._handed_out) < self._most and not self._backlog.stretches
         # A retry that has waited for its time passes those that wait for a worker; async tasks wait for none.
-        if run.is_held_back and not run.is_async(task):
+        if run.is_patient and not run.is_async(task):
             self._backlog.put(run, task, now)
             self._holds_until = min(self._holds_until, self._handed_out_at + TICK_SECONDS)
         elif has_room or task in run.backoffs or run.is_async(task):
