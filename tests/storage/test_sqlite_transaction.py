@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from heliograph.storage.databases.backend import NotAsHopedError
 from heliograph.storage.databases.sqlite_transaction import MISSED, Gathered, ProgrammedConnection
 from heliograph.storage.entries import Accepted, Refused, Submission
 from heliograph.storage.journal.journal import Batch, Journal
+from tests.conditions import until
 from tests.storage.opened import NOBODY, Opened, chain, opened
 
 FOREVER = float("inf")
@@ -42,7 +44,7 @@ def rows(connection: sqlite3.Connection) -> tuple[list[Any], list[Any]]:
     return things, [text for (text,) in connection.execute("SELECT text FROM notes ORDER BY rowid")]
 
 
-def told(connection: ProgrammedConnection, work: Callable[[], None]) -> list[str]:
+def told(connection: ProgrammedConnection, work: Callable[[], object]) -> list[str]:
     """What SQLite was told meanwhile; it says one that sets off a trigger again for each step of that."""
     said: list[str] = []
     connection.set_trace_callback(said.append)
@@ -210,23 +212,21 @@ def test_beside_a_thread_that_computes_a_commit_is_one_statement(tmp_path: Path)
     store = opened(tmp_path / "crowded.db")
     journal = store.journal()
     raw = store.store._database._the_writer().raw
-    is_over = False
+    is_over, numbers = False, itertools.count()
 
     def compute() -> None:
         while not is_over:
             sum(range(100))
 
+    def is_one_statement() -> bool:
+        run = store.submit(journal, f"w{next(numbers)}")
+        return len(told(raw, lambda: store.succeed(journal, run, 0))) == 1
+
     thread = threading.Thread(target=compute)
     thread.start()
     try:
-        said = 0
-        for number in range(30):
-            run = store.submit(journal, f"w{number}")
-            said = len(told(raw, lambda run=run: store.succeed(journal, run, 0)))  # type: ignore[misc]
-            if said == 1:
-                break
+        until(is_one_statement, what="a commit to be slow, which it is where the thread is at work")
     finally:
         is_over = True
         thread.join()
-    assert said == 1
     store.store.close()

@@ -13,6 +13,7 @@ from heliograph.errors import StorageCorruptError
 from heliograph.graph.function import Function
 from heliograph.graph.plan import Plan
 from heliograph.records.attempt import Phases, StoredValue, Worker
+from heliograph.records.status import RunReason
 from heliograph.scheduling.actions import Expand
 from heliograph.scheduling.events import Submitted, TaskRule
 from heliograph.scheduling.machine import Machine
@@ -60,6 +61,7 @@ class LiveRun:
         damaged: locations of outputs that could not be read, with the tasks that made them.
         depth: 0: no task in a thread of this engine runs it; else one more than that task's own.
         is_patient: until somebody waits for its output, it may begin a moment later, with others.
+        is_recovered: it was taken unasked: its engine may have died with it. False once it has begun.
     """
 
     key: int
@@ -82,6 +84,7 @@ class LiveRun:
     damaged: dict[str, int] = field(default_factory=dict)
     depth: int = 0
     is_patient: bool = False
+    is_recovered: bool = False
 
     def attempt_key(self, task: int, attempt: int) -> AttemptKey:
         """The engine-wide name of an attempt."""
@@ -300,6 +303,7 @@ def resumed_run(
             unkept=plan.unkept,
             due=plan.due,
         ),
+        is_recovered=claim.reason is RunReason.RECOVERED,
     )
 
 

@@ -388,6 +388,7 @@ class Loop:
             if lease is not None:
                 self._renew_at = now + _RENEW_SECONDS
             now = self._now()
+            performer.written(now)
             for entry, answer in zip(entries, committed.answers, strict=True):
                 if isinstance(answer, Accepted):
                     self._let_in(entry, answer, now)

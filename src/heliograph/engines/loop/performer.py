@@ -79,6 +79,7 @@ class Performer:
         self.timers = Timers()
         self._observe_at = 0.0
         self._backlog = Backlog()
+        self._unwritten = Backlog()  # with which recovered runs begin, until the next commit says so
         self._handed_out: set[AttemptKey] = set()  # those of `unseen` that take room
         self._handed_out_at = -math.inf  # the last one; long ago: an end was waited for since then
         self._holds_until = math.inf  # when workflows that are held back begin at the latest; none are
@@ -103,7 +104,8 @@ class Performer:
         """It is the run's turn.
 
         One that nobody waits for is held back where another began a moment ago: for so many of them a worker
-        is woken once.
+        is woken once. One that lost its engine may be what kills engines: with what it begins is stored
+        before it does, else none of these deaths would be held against it (`storage.journal.deaths`).
         """
         assert run.submitted is not None
         submitted, run.submitted = run.submitted(now), None
@@ -112,6 +114,11 @@ class Performer:
             run.is_patient = not (is_late or self._is_full) and run.future.hold()
         self.tell(run, submitted, now)
         run.is_patient = False
+        if run.is_recovered:
+            run.is_recovered = False
+            self.pending.urgent = bool(self.pending)
+            if not self.pending:  # it was handed in, and all was stored then
+                self.written(now)
 
     def tell(self, run: LiveRun, event: Event, now: float, receipt: Receipt | None = None) -> None:
         """Tell the machine, and do what it asks for.
@@ -271,6 +278,7 @@ class Performer:
         for task, attempt in run.machine.live.items():
             if task not in run.waiting:
                 self._executor.cancel(run.attempt_key(task, attempt))
+        run.waiting.clear()
 
     def clear(self) -> None:
         """Forget everything: all runs were dropped."""
@@ -280,9 +288,16 @@ class Performer:
         self.unseen.clear()
         self._handed_out.clear()
         self._backlog.clear()
+        self._unwritten.clear()
         self._holds_until = math.inf
 
     # -- handing out
+
+    def written(self, now: float) -> None:
+        """All is stored that was pending: what waited for that begins."""
+        while (taken := self._unwritten.take()) is not None:
+            run, task, ready = taken
+            self._take_in(run, task, ready, now)
 
     def hurry(self, now: float) -> None:
         """Somebody waits for a workflow whose begin, or whose end, is held back."""
@@ -333,16 +348,22 @@ class Performer:
     # -- the actions
 
     def _start(self, run: LiveRun, action: Start, now: float, _receipt: Receipt | None) -> None:
-        task = action.task
+        if run.is_recovered:
+            self._unwritten.put(run, action.task, now)
+        else:
+            self._take_in(run, action.task, now, now)
+
+    def _take_in(self, run: LiveRun, task: int, ready: float, now: float) -> None:
+        """Hand the attempt out, or have it wait until there is room for it."""
         has_room = len(self._handed_out) < self._most and not self._backlog.stretches
         # A retry that has waited for its time passes those that wait for a worker; async tasks wait for none.
         if run.is_patient and not run.is_async(task):
-            self._backlog.put(run, task, now)
+            self._backlog.put(run, task, ready)
             self._holds_until = min(self._holds_until, self._handed_out_at + TICK_SECONDS)
         elif has_room or task in run.backoffs or run.is_async(task):
-            self._hand_out(run, run.attempt_key(task, action.attempt), now, now)
+            self._hand_out(run, run.attempt_key(task, run.machine.live[task]), ready, now)
         else:
-            self._backlog.put(run, task, now)
+            self._backlog.put(run, task, ready)
             self._holds_until = math.inf  # what is held back is in front of it
 
     def _stop(self, run: LiveRun, action: Stop, _now: float, _receipt: Receipt | None) -> None:
