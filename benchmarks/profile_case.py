@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import heliograph
 from benchmarks.floors import Workers
 from benchmarks.tasks import increment, total
 from benchmarks.work import engine
@@ -83,7 +84,8 @@ STAGES: Final = {
     ("storage/databases/sqlite.py", "commit"): "COMMIT: what SQLite and the disk take",
 }
 """Stretches of the work, by the function that does them."""
-_WITHIN: Final = {("engines/loop/performer.py", "_hand_out_more"): ("engines/loop/performer.py", "ended")}
+_HOME: Final = Path(heliograph.__file__).parent
+WITHIN: Final = {("engines/loop/performer.py", "_hand_out_more"): ("engines/loop/performer.py", "ended")}
 """Who does one of these within another one: it counts as the inner one alone."""
 
 
@@ -172,12 +174,12 @@ def _print_stages(plain: Threads, profiled: Threads, tasks: int) -> None:
         rest[kind] = plain.seconds[kind] / tasks * 1e6
         stats: dict[Any, Any] = pstats.Stats(*profiles).stats  # type: ignore[attr-defined]
         for (file, _, name), (_, _, _, cumulative, _) in stats.items():
-            stage = (f"{Path(file).parent.name}/{Path(file).name}", name)
+            stage = (_place(file), name)
             if stage in STAGES:
                 found[stage] += cumulative * scale
                 rest[kind] -= cumulative * scale
-            if stage in _WITHIN:
-                found[_WITHIN[stage]] -= cumulative * scale
+            if stage in WITHIN:
+                found[WITHIN[stage]] -= cumulative * scale
                 rest[kind] += cumulative * scale
     for stage, said in STAGES.items():
         if found[stage] >= 0.05:
@@ -187,13 +189,19 @@ def _print_stages(plain: Threads, profiled: Threads, tasks: int) -> None:
             print(f"{left:9.1f}  all else in {kind}")
 
 
+def _place(file: str) -> str:
+    """The file within heliograph; of another one its name and folder."""
+    path = Path(file)
+    return str(path.relative_to(_HOME)) if path.is_relative_to(_HOME) else f"{path.parent.name}/{path.name}"
+
+
 def _print_top(kind: str, profiles: list[cProfile.Profile], tasks: int, top: int) -> None:
     print(f"\n{kind}: functions by their own time, profiled (so all are slower than they are)")
     print("   calls    own us    all us  each of the work")
     stats = pstats.Stats(*profiles)
     functions: list[tuple[Any, Any]] = sorted(stats.stats.items(), key=lambda item: -item[1][2])  # type: ignore[attr-defined]
     for (file, line, name), (_, calls, own, cumulative, _) in functions[:top]:
-        place = name if file == "~" else f"{Path(file).parent.name}/{Path(file).name}:{line} {name}"
+        place = name if file == "~" else f"{_place(file)}:{line} {name}"
         print(f"{calls / tasks:8.2f} {own / tasks * 1e6:9.2f} {cumulative / tasks * 1e6:9.2f}  {place}")
 
 

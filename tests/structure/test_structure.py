@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import heliograph
+from benchmarks import profile_case
 from tests.structure.house import ALLOWED, Problem, closed_doors, problems, read
 
 PACKAGE = Path(heliograph.__file__).parent
@@ -45,6 +46,12 @@ def test_the_examples_use_what_is_public() -> None:
     public = ("heliograph", "heliograph.workflow", "heliograph.errors")
     closed = [str(problem) for module in examples for problem in closed_doors(module, public)]
     assert not closed, "\n".join(closed)
+
+
+def test_a_profile_tells_of_functions_that_there_are() -> None:
+    house = Path(heliograph.__file__).parent
+    told = [*profile_case.STAGES, *profile_case.WITHIN]
+    assert [(file, name) for file, name in told if f"def {name}(" not in (house / file).read_text()] == []
 
 
 def test_the_import_of_heliograph_loads_nothing_heavy() -> None:
