@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import contextvars
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
+
+MOST: Final = 32
+"""So many calls of an event loop's at once, as many as asyncio would have threads for: others wait."""
+_room: Final[weakref.WeakKeyDictionary[Any, Any]] = weakref.WeakKeyDictionary()  # by loop
 
 
 def fulfil(answer: Future[T], question: Callable[[], T]) -> None:
@@ -32,5 +37,9 @@ async def in_thread(call: Callable[[], T]) -> T:
 
     answer: Future[T] = Future()
     question = contextvars.copy_context().run
-    threading.Thread(target=fulfil, args=(answer, lambda: question(call)), daemon=True).start()
-    return await asyncio.wrap_future(answer)
+    thread = threading.Thread(
+        target=fulfil, args=(answer, lambda: question(call)), name="heliograph-call", daemon=True
+    )
+    async with _room.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(MOST)):
+        thread.start()
+        return await asyncio.wrap_future(answer)

@@ -1,0 +1,40 @@
+"""Calls in threads of heliograph's own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+from heliograph.engines.attempts.threads import MOST, in_thread
+from tests.conditions import until
+
+
+def test_no_more_calls_than_there_is_room_for_run_at_once() -> None:
+    lock, go_on = threading.Lock(), threading.Event()
+    running: list[int] = []
+    most = 0
+
+    def call() -> int:
+        nonlocal most
+        with lock:
+            running.append(1)
+            most = max(most, len(running))
+        go_on.wait()
+        with lock:
+            running.pop()
+        return 1
+
+    async def all_of_them() -> list[int]:
+        return await asyncio.gather(*[in_thread(call) for _ in range(3 * MOST)])
+
+    def let_go() -> None:
+        try:
+            until(lambda: len(running) >= MOST, what="as many calls as there is room for")
+        finally:
+            go_on.set()
+
+    letting = threading.Thread(target=let_go)
+    letting.start()
+    assert asyncio.run(all_of_them()) == [1] * 3 * MOST
+    letting.join()
+    assert most == MOST
