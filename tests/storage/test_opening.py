@@ -5,14 +5,17 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
 
 from heliograph import workflow
-from heliograph.storage.location import locate
+from heliograph.storage.databases.sqlite import SQLite
+from heliograph.storage.location import Location, locate
 from tests import scripts
 from tests.conditions import until
 
@@ -187,6 +190,23 @@ def test_two_processes_may_make_one_storage_at_once(tmp_path: Path) -> None:
     start.touch()
     said = [process.communicate(timeout=60) for process in processes]
     assert [printed for printed, _ in said] == ["[]\n"] * 4, said
+
+
+def test_who_opens_a_new_file_beside_others_is_not_refused(tmp_path: Path) -> None:
+    crowd = 6
+
+    def open_it(location: Location, together: Barrier) -> None:
+        assert location.path is not None
+        together.wait()
+        database = SQLite(location, location.path)
+        database.open()
+        database.close()
+
+    with ThreadPoolExecutor(crowd) as threads:
+        for number in range(100):  # of 100 such crowds there were 15 with one that was refused
+            location, together = locate(tmp_path / str(number)), Barrier(crowd)
+            for opened in [threads.submit(open_it, location, together) for _ in range(crowd)]:
+                opened.result()
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from heliograph.storage.databases.alchemy import Alchemy
 
 _BUSY_SECONDS: Final = 60.0
+_TURN_SECONDS: Final = 0.002
 _STATEMENTS: Final = 256
 _LOG_BYTES: Final = 1_000 * 4_096  # SQLite starts over at the beginning of the log after so many pages
 _SPARE_BYTES: Final = 64 * 1024 * 1024  # a disk with less has no room to give away
@@ -302,8 +303,27 @@ class SQLite:
 
 def _configure(connection: sqlite3.Connection) -> None:
     """WAL lets readers read while one writes; ``synchronous=FULL`` makes a commit survive a power cut."""
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY"):
+    _write_ahead(connection)
+    for pragma in ("synchronous=FULL", "temp_store=MEMORY"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Make the file one with a write-ahead log, if it is none yet.
+
+    Of two that do so at once, SQLite refuses one without having it wait: each reads the file and wants to be
+    the only one that does, and so neither could wait for the other.
+    """
+    end = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(_TURN_SECONDS)
+        else:
+            return
 
 
 def _text_if_it_is(data: bytes) -> str | bytes:
