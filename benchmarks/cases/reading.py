@@ -93,7 +93,7 @@ def _asked(stores: Stores, scale: Scale, ask: Callable[[], None], calls: int) ->
 
 
 def _warm(storage: Path | str) -> None:
-    """Read a store's files, so that what is measured is not the disk: peers ask stores that were just written."""
+    """Read a store's files, so that not the disk is measured: peers ask stores that were just written."""
     if isinstance(storage, Path):
         folder = storage
     else:
