@@ -14,7 +14,7 @@ from heliograph.storage.databases.news import Word
 from heliograph.storage.entries import Accepted, Refused, Submission, Unstored
 from heliograph.storage.journal.submissions import Submissions
 from heliograph.storage.liveness import is_alive
-from heliograph.storage.statements.compiling import Prepared
+from heliograph.storage.statements.compiling import prepared
 from heliograph.storage.statements.composing import constant, constants
 from heliograph.storage.statements.owners import OWNER_COLUMNS, with_owner
 from heliograph.storage.tables import schema
@@ -47,7 +47,7 @@ class Handover:
             )
             .group_by(*OWNER_COLUMNS)
         )
-        self._held = Prepared(held, database.dialect)
+        self._held = prepared(held, database.dialect)
 
     def hand_in(
         self, submission: Submission, most_pending: int | None

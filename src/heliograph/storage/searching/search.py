@@ -25,7 +25,7 @@ from heliograph.storage.searching.over_time import Part, over_time
 from heliograph.storage.searching.pages import Pages
 from heliograph.storage.searching.places import Order, Place
 from heliograph.storage.searching.shapes import kind_of, shape_of
-from heliograph.storage.statements.compiling import Prepared
+from heliograph.storage.statements.compiling import prepared
 from heliograph.storage.statements.connection import Connection
 from heliograph.storage.statements.statement import listed
 from heliograph.storage.tables import schema
@@ -62,7 +62,7 @@ class Search:
         self._queries = queries
         self._clock = clock
         held = select(schema.owners).where(schema.owners.c.lease_until >= bindparam("of_now"))
-        self._held = Prepared(held, database.dialect)
+        self._held = prepared(held, database.dialect)
         self._columns = {tasks: Columns(tasks, database.dialect) for tasks in (False, True)}
         # Not by equality: to Python, a condition with 1 in it equals one with True.
         self._shape_of = {

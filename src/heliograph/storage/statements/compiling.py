@@ -34,7 +34,7 @@ from heliograph.storage.tables import schema
 from heliograph.storage.tables.soundness import Held, written
 
 
-class Prepared(Statement):
+def prepared(statement: ClauseElement, dialect: Dialect, columns: Sequence[str] = ()) -> Statement:
     """A statement that is compiled when it is first run.
 
     Args:
@@ -42,22 +42,16 @@ class Prepared(Statement):
         dialect: of the database.
         columns: for an insert, the columns that rows will give.
     """
-
-    __slots__ = ()
-
-    def __init__(
-        self, statement: ClauseElement, dialect: Dialect, columns: Sequence[str] | None = None
-    ) -> None:
-        super().__init__(partial(worded, statement, columns or (), dialect))
+    return Statement(partial(worded, statement, columns, dialect))
 
 
 def worded(statement: ClauseElement, columns: Sequence[str], dialect: Dialect) -> Wording:
-    """What a database is told for a statement; see `Prepared`."""
+    """What a database is told for a statement; see `prepared`."""
     return wording(statement, compiled(statement, columns, dialect), columns, dialect)
 
 
 def compiled(statement: ClauseElement, columns: Sequence[str], dialect: Dialect) -> SQLCompiler:
-    """What SQLAlchemy makes of a statement; see `Prepared`."""
+    """What SQLAlchemy makes of a statement; see `prepared`."""
     return cast("SQLCompiler", statement.compile(dialect=dialect, column_keys=list(columns) or None))
 
 
