@@ -91,22 +91,18 @@ def make_plan(dag: Node, inputs: Inputs) -> Plan:
 
 
 def restore_arguments(
-    arguments: BinaryIO, output: Callable[[int], Any], reference: Callable[[int], Any] | None = None
+    arguments: BinaryIO, output: Callable[[int], Any], reference: Callable[[int], Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """A task's ``(args, kwargs)``, with the outputs of its upstream tasks in their places.
 
     Args:
         arguments: as captured, in a file.
         output: gives the output of an upstream task, by its place among them.
-        reference: gives a reference to it; None: no task here takes any.
+        reference: gives a reference to it, for tasks that take such.
     """
 
     def resolve(place: int) -> Any:
-        if place >= 0:
-            return output(place)
-        if reference is None:
-            raise TypeError("the task takes references to outputs: it runs on Ray only")
-        return reference(-1 - place)
+        return output(place) if place >= 0 else reference(-1 - place)
 
     restored: tuple[tuple[Any, ...], dict[str, Any]] = load_with_references(arguments, resolve)
     return restored
