@@ -58,7 +58,7 @@ def with_failed(joined: Any) -> Any:
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:
-    """By name."""
+    """The statements of the room, by name."""
     workflows, runs, owners, changes = schema.workflows, schema.runs, schema.owners, schema.changes
     of_workflow: BindParameter[int] = bindparam("of_workflow")
     # One without its newest run is damaged, and is to be seen; whoever asks by keys knows which are to come.
