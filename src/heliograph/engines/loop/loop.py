@@ -45,6 +45,7 @@ _POLL_SECONDS: Final = 0.1  # how soon a cancellation by another process is seen
 _POLL_SHARE: Final = 10  # after a look that took long, so many times as long there is none
 _RENEW_SECONDS: Final = LEASE_SECONDS / 3
 _FOREVER: Final = 3600.0
+_CLOSED: Final = "the engine was closed; `workflow.resume` goes on"
 _MOST_AT_ONCE: Final = 2_000  # messages before a commit, so that a flood can't put commits off for ever
 
 
@@ -219,7 +220,7 @@ class Loop:
         try:
             while self._turn():
                 pass
-            self._leave_off(RuntimeError("the engine was closed; `workflow.resume` goes on"))
+            self._leave_off(RuntimeError(_CLOSED))
         except BaseException as error:
             with self._entering:
                 self._running = False
@@ -391,7 +392,10 @@ class Loop:
             performer.written(now)
             for entry, answer in zip(entries, committed.answers, strict=True):
                 if isinstance(answer, Accepted):
-                    self._let_in(entry, answer, now)
+                    if self._running or isinstance(entry.wanted, Submission):
+                        self._let_in(entry, answer, now)
+                    else:  # closed meanwhile: to read what there is to do would hold up who waits for the end
+                        self._entrance.fail(entry, RuntimeError(_CLOSED))
                 else:
                     self._entrance.refuse(entry, answer)
             for key, number in committed.lost:
