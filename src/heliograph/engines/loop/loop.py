@@ -45,7 +45,6 @@ _POLL_SECONDS: Final = 0.1  # how soon a cancellation by another process is seen
 _POLL_SHARE: Final = 10  # after a look that took long, so many times as long there is none
 _RENEW_SECONDS: Final = LEASE_SECONDS / 3
 _FOREVER: Final = 3600.0
-_CLOSED: Final = "the engine was closed; `workflow.resume` goes on"
 _MOST_AT_ONCE: Final = 2_000  # messages before a commit, so that a flood can't put commits off for ever
 
 
@@ -220,7 +219,7 @@ class Loop:
         try:
             while self._turn():
                 pass
-            self._leave_off(RuntimeError(_CLOSED))
+            self._leave_off(RuntimeError("the engine was closed; `workflow.resume` goes on"))
         except BaseException as error:
             with self._entering:
                 self._running = False
@@ -392,10 +391,7 @@ class Loop:
             performer.written(now)
             for entry, answer in zip(entries, committed.answers, strict=True):
                 if isinstance(answer, Accepted):
-                    if self._running or isinstance(entry.wanted, Submission):
-                        self._let_in(entry, answer, now)
-                    else:  # closed meanwhile: to read what there is to do would hold up who waits for the end
-                        self._entrance.fail(entry, RuntimeError(_CLOSED))
+                    self._let_in(entry, answer, now)
                 else:
                     self._entrance.refuse(entry, answer)
             for key, number in committed.lost:
@@ -427,7 +423,7 @@ class Loop:
         before = self._runs.get(accepted.key)
         if before is not None:  # another process cancelled it, and this one resumed it before it looked
             self._lost_to_others(before)
-        run = self._batches.accept(entry, accepted)
+        run = self._batches.accept(entry, accepted, is_closing=not self._running)
         if run is None:
             return
         self._runs[accepted.key] = run
