@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import Dialect, bindparam, insert, update
+from sqlalchemy.sql import ClauseElement
 
 from heliograph.storage.statements.bulk import LEAST
-from heliograph.storage.statements.compiling import prepared
+from heliograph.storage.statements.compiling import worded
 from heliograph.storage.statements.composing import replacing
+from heliograph.storage.statements.statement import Statement
 from heliograph.storage.tables import schema
 from tests.storage.opened import Opened
 
@@ -18,6 +22,10 @@ AWKWARD: list[dict[str, Any]] = [
     {"kind": "ü \\ \" ' \n \t %s {} \u2028", "data": b"", "location": None, "size": 0},
     {"kind": "😀", "data": None, "location": "a/b", "size": 1},
 ]
+
+
+def prepared(statement: ClauseElement, dialect: Dialect, columns: Sequence[str] = ()) -> Statement:
+    return Statement(partial(worded, statement, columns, dialect))
 
 
 @pytest.mark.parametrize("count", [1, LEAST - 1, LEAST, 2 * LEAST + 3, 2_500])

@@ -99,6 +99,7 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
                 owners.c.owner_id == bindparam("of_owner")
             )
         ),
+        "holding": Composed(select(owners).where(owners.c.lease_until >= bindparam("of_now"))),
         "last_change": Composed(select(func.max(changes.c.number)).where(changes.c.workflow == of_workflow)),
     }
 
