@@ -640,7 +640,7 @@ def _planned(
     from heliograph.engines.opening import opened  # late: as `session`
 
     here = opened(None if detach else plan)
-    engine = here if detach and not here.is_for_ray(plan) else here.for_plan(plan)
+    engine = here if detach and not here.settings.is_for_ray(plan) else here.for_plan(plan)
     return engine, plan, workflow_id or _new_id(plan.tasks[-1].task_id), user_metadata
 
 
