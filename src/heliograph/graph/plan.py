@@ -85,7 +85,8 @@ def make_plan(dag: Node, inputs: Inputs) -> Plan:
     if (inputs.args or inputs.kwargs) and not inputs.were_asked_for:
         raise TypeError(
             f"the DAG has no InputNode, and was given {len(inputs.args)} positional and the names "
-            f"{sorted(inputs.kwargs)}: bind them, or correct an option's name"
+            f"{sorted(inputs.kwargs)}: bind them, or correct an option's name; an id is given by name, as "
+            "workflow_id=..."
         )
     return plan
 
