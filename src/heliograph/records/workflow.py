@@ -93,7 +93,7 @@ class TaskCounts:
 
     @classmethod
     def of(cls, counts: Mapping[TaskStatus, int]) -> TaskCounts:
-        """They, summed up."""
+        """Counts by status, summed up."""
         by_status = {str(status): count for status, count in counts.items()}
         return cls(by_status, counts.get(TaskStatus.SUCCESSFUL, 0), sum(counts.values()))
 
