@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Final
 
 from heliograph.records import type_names
@@ -58,3 +59,24 @@ def type_name(stored: str) -> str:
     'OSError'
     """
     return type_names.said(stored)
+
+
+def visible(text: str) -> str:
+    r"""Text of anybody's with what no page may hold, or would turn lines round, as Python writes it.
+
+    Blanks of all widths stay: they part words in many languages, and thousands in numbers.
+
+    >>> visible("a\x1b[31m\u202eb"), visible("two\nlines"), visible("1\u202f000") == "1\u202f000"
+    ('a\\x1b[31m\\u202eb', 'two\nlines', True)
+    """
+    if text.isprintable():
+        return text
+    return "".join(letter if _is_visible(letter) else _written(letter) for letter in text)
+
+
+def _is_visible(letter: str) -> bool:
+    return letter.isprintable() or letter in "\n\t" or unicodedata.category(letter) == "Zs"
+
+
+def _written(letter: str) -> str:
+    return letter.encode("unicode_escape", "surrogatepass").decode()

@@ -42,19 +42,12 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
 
 
 def visible(value: Any) -> Any:
-    r"""Text with what no page may hold, or would turn lines round, as Python writes it.
+    r"""Text as `wording.visible` has it; what is none, or markup already, as it is.
 
-    >>> visible("a\x1b[31m\u202eb"), visible("two\nlines"), visible(3)
-    ('a\\x1b[31m\\u202eb', 'two\nlines', 3)
+    >>> visible("a\x1b[31m"), visible(3)
+    ('a\\x1b[31m', 3)
     """
-    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
-        return value
-    return "".join(
-        letter
-        if letter.isprintable() or letter in "\n\t"
-        else letter.encode("unicode_escape", "surrogatepass").decode()
-        for letter in value
-    )
+    return wording.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 @cache
