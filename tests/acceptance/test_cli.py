@@ -330,7 +330,7 @@ def test_head_may_leave_early(storage: Path) -> None:
     ],
 )
 def test_a_standard_output_that_takes_nothing(storage: Path, arguments: str, target: str) -> None:
-    line = f'exec "$0" -m heliograph.cli --storage "$1" {arguments} >{target}'
+    line = f'exec "$0" -m heliograph --storage "$1" {arguments} >{target}'
     done = subprocess.run(
         ["/bin/sh", "-c", line, sys.executable, str(storage)], stderr=subprocess.PIPE, text=True, timeout=60
     )

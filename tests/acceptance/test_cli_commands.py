@@ -172,7 +172,7 @@ def test_watch_and_cancel_one_that_runs(storage: Path, tmp_path: Path) -> None:
         command = [
             sys.executable,
             "-m",
-            "heliograph.cli",
+            "heliograph",
             "--storage",
             str(storage),
             "watch",

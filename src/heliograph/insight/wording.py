@@ -1,4 +1,4 @@
-"""Numbers, and names of types, as people read them."""
+"""Numbers and names of types as people read them, and text that is safe to look at."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def type_name(stored: str) -> str:
 
 
 def visible(text: str) -> str:
-    r"""Text of anybody's with what no page may hold, or would turn lines round, as Python writes it.
+    r"""Text with what no page may hold, or would turn lines round, as Python writes it.
 
     Blanks of all widths stay: they part words in many languages, and thousands in numbers.
 

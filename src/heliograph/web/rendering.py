@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from heliograph.insight import wording
+from heliograph.insight.wording import visible
 from heliograph.web.site import site_of
 from heliograph.web.writing import literal
 
@@ -41,13 +42,8 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
     return HTMLResponse(text, status)
 
 
-def visible(value: Any) -> Any:
-    r"""Text as `wording.visible` has it; what is none, or markup already, as it is.
-
-    >>> visible("a\x1b[31m"), visible(3)
-    ('a\\x1b[31m', 3)
-    """
-    return wording.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+def _finished(value: Any) -> Any:
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 @cache
@@ -55,7 +51,7 @@ def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("heliograph.web", "templates"),
         autoescape=True,
-        finalize=visible,
+        finalize=_finished,
         undefined=ChainableUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
