@@ -25,7 +25,7 @@ from heliograph.graph.pickling import (
 from heliograph.graph.task import TaskNode
 
 
-@record(frozen=True, slots=True)
+@record
 class PlannedTask:
     """One task of a plan.
 
@@ -45,7 +45,7 @@ class PlannedTask:
     arguments: bytes
 
 
-@record(frozen=True, slots=True)
+@record
 class Plan:
     """What a workflow will do, as data: it is stored as it is.
 
@@ -92,22 +92,18 @@ def make_plan(dag: Node, inputs: Inputs) -> Plan:
 
 
 def restore_arguments(
-    arguments: BinaryIO, output: Callable[[int], Any], reference: Callable[[int], Any] | None = None
+    arguments: BinaryIO, output: Callable[[int], Any], reference: Callable[[int], Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """A task's ``(args, kwargs)``, with the outputs of its upstream tasks in their places.
 
     Args:
         arguments: as captured, in a file.
         output: gives the output of an upstream task, by its place among them.
-        reference: gives a reference to it; None: no task here takes any.
+        reference: gives a reference to it, for tasks that take such.
     """
 
     def resolve(place: int) -> Any:
-        if place >= 0:
-            return output(place)
-        if reference is None:
-            raise TypeError("the task takes references to outputs: it runs on Ray only")
-        return reference(-1 - place)
+        return output(place) if place >= 0 else reference(-1 - place)
 
     restored: tuple[tuple[Any, ...], dict[str, Any]] = load_with_references(arguments, resolve)
     return restored
@@ -182,7 +178,7 @@ class _Walk:
         return number
 
 
-@record(frozen=True, slots=True)
+@record
 class _Direct:
     """An argument of a task that `refers`, as it was given: what is not within one of these is nested."""
 

@@ -12,7 +12,7 @@ from heliograph.graph.user_metadata import metadata_json
 from heliograph.records.report import Reporter, checked_line, checked_point, checked_progress
 
 
-@record(frozen=True, slots=True)
+@record
 class Current:
     """The attempt that runs this code.
 
@@ -84,7 +84,7 @@ class Current:
         """Log a line; all are kept, up to 100,000 and 16 MiB an attempt. One over 16 KiB is cut.
 
         Args:
-            text: it.
+            text: of the line.
 
         Raises:
             TypeError: not a str.
