@@ -577,6 +577,40 @@ def test_history_has_all_runs_and_attempts(engine: EngineUnderTest, tmp_path: Pa
         workflow.history("mine", after="x")
 
 
+@workflow.task(max_retries=2, retry_exceptions=[OSError], retry_delay=0.01)
+def tell_and_fail(ledger: Ledger) -> int:
+    current = workflow.current()
+    current.log("trying")
+    current.progress(current.attempt, 3)
+    return ledger.note("try") if current.attempt > 2 else raised(OSError(f"try {current.attempt}"))
+
+
+def raised(error: Exception) -> int:
+    raise error
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+def test_history_tells_of_attempts_what_their_tasks_do(
+    engine: EngineUnderTest, ledger: Ledger, limit: int
+) -> None:
+    tasks = [tell_and_fail.options(name=name).bind(ledger) for name in ("a", "b")]
+    workflow.run(give.bind(1, *tasks), workflow_id="mine")
+    page = workflow.history("mine", limit=limit)
+    told = page["attempts"]
+    while page["truncated"]:
+        page = workflow.history("mine", limit=limit, after=page["after"])
+        told += page["attempts"]
+    by_task = [
+        {"task_id": task["task_id"], **attempt}
+        for task in workflow.get_tasks("mine")
+        for attempt in task["attempts"]
+    ]
+    assert told == by_task
+    third = told[2]
+    assert (third["backoff_reason"], third["progress"]["done"]) == ("builtins.OSError: try 2", 3)
+    assert third["events"] == {"lines": 1}
+
+
 def test_the_pause_before_a_retry_has_a_reason(engine: EngineUnderTest, tmp_path: Path) -> None:
     task = succeed_at.options(retry_delay=0.01, name="task").bind(Ledger(tmp_path / "ledger"), 2)
     workflow.run(task, workflow_id="mine")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
-from heliograph.records.attempt import AttemptRecord
+from heliograph.records.attempt import AttemptRecord, ReportRecord
 from heliograph.records.workflow import InputRecord, TaskRecord
 from heliograph.storage import rows
 from heliograph.storage.databases.database import Database
@@ -111,8 +111,12 @@ class TaskQueries:
         task, attempt = after
         found = self._said.attempt_page.ask(
             connection, of_workflow=key, of_task=task, of_attempt=attempt, most=limit
-        )
-        return [(row.task, rows.attempt_record(row)) for row in found]
+        ).all()
+        if not found:
+            return []
+        these = {"of_workflow": key, "first": found[0].task, "last": found[-1].task}
+        reports = _reports(self._said.reports, connection, these)
+        return [(row.task, _attempt(row, reports)) for row in found]
 
     def ids(self, connection: Connection, key: int, first: int, last: int) -> dict[int, str]:
         """The ids of tasks, by their numbers."""
@@ -158,18 +162,11 @@ def _records(
         value = rows.value_record(row, "input_")
         assert value is not None
         inputs[row.workflow, row.task].append(InputRecord(row.task_id, value))
-    reports = {
-        (row.workflow, row.task, row.attempt): rows.report_record(row)
-        for row in parts.reports.ask(connection, **these)
-    }
+    reports = _reports(parts.reports, connection, these)
     newest = {(workflow, task): report for (workflow, task, _), report in sorted(reports.items())}
     attempts: dict[tuple[int, int], list[AttemptRecord]] = defaultdict(list)
     for row in parts.attempts.ask(connection, **these):
-        attempt = rows.attempt_record(row)
-        report = reports.get((row.workflow, row.task, row.attempt)) if reports else None
-        attempts[row.workflow, row.task].append(
-            attempt if report is None else replace(attempt, report=report)
-        )
+        attempts[row.workflow, row.task].append(_attempt(row, reports))
     return [
         rows.task_record(
             row,
@@ -180,3 +177,20 @@ def _records(
         )
         for row in found
     ]
+
+
+def _reports(
+    said: Statement, connection: Connection, these: Mapping[str, object]
+) -> dict[tuple[int, int, int], ReportRecord]:
+    """What attempts said, by workflow, task and number."""
+    return {
+        (row.workflow, row.task, row.attempt): rows.report_record(row)
+        for row in said.ask(connection, **these)
+    }
+
+
+def _attempt(row: Any, reports: Mapping[tuple[int, int, int], ReportRecord]) -> AttemptRecord:
+    """The attempt of a row, with what it said."""
+    attempt = rows.attempt_record(row)
+    report = reports.get((row.workflow, row.task, row.attempt)) if reports else None
+    return attempt if report is None else replace(attempt, report=report)
