@@ -519,6 +519,7 @@ def test_tasks_in_pages(engine: EngineUnderTest) -> None:
     assert whole["truncated"] is False
     assert "after" not in whole
     assert whole["tasks"] == workflow.get_metadata("mine", tasks=True, limit=6)["tasks"]
+    assert whole["tasks"] == workflow.get_tasks("mine")
     assert whole["tasks"] == [
         workflow.get_metadata("mine", name=name) for name in [*[f"part-{n}" for n in range(5)], "all"]
     ]

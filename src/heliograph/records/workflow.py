@@ -182,7 +182,7 @@ class TaskRecord:
         creator: id of the task whose continuation it is a part of.
         output: size, type and place of its stored output.
         arguments: size and place of its pickled arguments, without its inputs.
-        inputs: size, type and place of those outputs that are stored; empty where nobody asked.
+        inputs: size, type and place of those outputs that are stored.
         attempts: oldest first.
         report: what it said last while it ran; an attempt may say something before it is seen to run.
     """

@@ -209,7 +209,7 @@ class Queries:
         return self._task_queries.downstream(key, task_id, limit)
 
     def tasks(self, of: WorkflowRecord) -> list[TaskRecord]:
-        """All tasks of a workflow with their attempts, dependencies first; inputs without sizes."""
+        """All tasks of a workflow with their attempts, dependencies first."""
         return [_as_read(of, task) for task in self._task_queries.tasks(of.key)]
 
     @patient

@@ -59,10 +59,10 @@ class TaskQueries:
             return [row.task_id for row in found]
 
     def tasks(self, key: int) -> list[TaskRecord]:
-        """All tasks of a workflow with their attempts, dependencies first; inputs without sizes."""
+        """All tasks of a workflow with their attempts, dependencies first."""
         with self._database.snapshot() as connection:
             found = self._said.page.ask(connection, of_workflow=key, after=_FIRST - 1, most=_LAST).all()
-            return self._records(connection, key, found, with_inputs=False)
+            return self._records(connection, key, found)
 
     def page(self, connection: Connection, key: int, after: str | None, limit: int) -> TaskPage | None:
         """Some tasks of a workflow.
@@ -123,22 +123,20 @@ class TaskQueries:
         found = self._said.ids.ask(connection, of_workflow=key, first=first, last=last)
         return {row.task: row.task_id for row in found}
 
-    def _records(
-        self, connection: Connection, key: int, found: Sequence[Any], with_inputs: bool = True
-    ) -> list[TaskRecord]:
+    def _records(self, connection: Connection, key: int, found: Sequence[Any]) -> list[TaskRecord]:
         if not found:
             return []
         said = self._said
         these = {"of_workflow": key, "first": found[0].task, "last": found[-1].task}
-        parts = _Parts(said.upstream, said.inputs if with_inputs else None, said.reports, said.attempts)
+        parts = _Parts(said.upstream, said.inputs, said.reports, said.attempts)
         return _records(connection, parts, these, found)
 
 
 class _Parts(NamedTuple):
-    """Statements for what belongs to tasks; without inputs, nothing is told of these."""
+    """Statements for what belongs to tasks."""
 
     upstream: Statement
-    inputs: Statement | None
+    inputs: Statement
     reports: Statement
     attempts: Statement
 
@@ -158,7 +156,7 @@ def _records(
     inputs: dict[tuple[int, int], list[InputRecord]] = defaultdict(list)
     for row in parts.upstream.ask(connection, **these):
         upstream[row.workflow, row.task].append(row.task_id)
-    for row in parts.inputs.ask(connection, **these) if parts.inputs and upstream else ():
+    for row in parts.inputs.ask(connection, **these) if upstream else ():
         value = rows.value_record(row, "input_")
         assert value is not None
         inputs[row.workflow, row.task].append(InputRecord(row.task_id, value))
