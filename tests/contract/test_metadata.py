@@ -510,6 +510,15 @@ def test_a_workflow_that_a_task_starts_has_a_parent(engine: EngineUnderTest) -> 
     assert "parent" not in workflow.get_metadata("mine")
 
 
+def test_a_workflow_that_a_task_starts_is_of_the_same_program(engine: EngineUnderTest) -> None:
+    """Also on Ray, whose workers have command lines of their own."""
+    workflow.run(start_another.bind("child"), workflow_id="mine")
+    (mine,), (child,) = workflow.get_history("mine"), workflow.get_history("child")
+    assert (child["argv"], child["user"]) == (mine["argv"], mine["user"])
+    for fact in ("entry_point", "git_commit", "packages_hash"):
+        assert child["code"].get(fact) == mine["code"].get(fact)
+
+
 def test_tasks_in_pages(engine: EngineUnderTest) -> None:
     parts = [give.options(name=f"part-{n}").bind(n) for n in range(5)]
     workflow.run(give.options(name="all").bind(parts), workflow_id="mine", metadata={"team": "blue"})
