@@ -69,7 +69,7 @@ PAN = """async () => {
 
 @contextmanager
 def serving(folder: Path) -> Iterator[tuple[str, psutil.Process]]:
-    command = [sys.executable, "-m", "heliograph.cli", "--storage", str(folder), "serve", "--port", "0"]
+    command = [sys.executable, "-m", "heliograph", "--storage", str(folder), "serve", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:

@@ -75,7 +75,7 @@ def serving(folder: Path) -> Iterator[str]:
     runs = subprocess.Popen(
         store.program(folder, "running"), env=store.environment(folder), start_new_session=True
     )
-    command = [sys.executable, "-m", "heliograph.cli", "--storage", str(folder), "serve", "--port", "0"]
+    command = [sys.executable, "-m", "heliograph", "--storage", str(folder), "serve", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         address = server.stdout.readline().split()[-1]

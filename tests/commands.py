@@ -13,7 +13,7 @@ from typing import Final
 from tests import forked
 from tests.conditions import DEADLINE
 
-COMMAND: Final = [sys.executable, "-m", "heliograph.cli"]
+COMMAND: Final = [sys.executable, "-m", "heliograph"]
 _READ_AT_START: Final = ("PYTHON", "LANG", "LC_")  # variables that Python itself looks at, once
 
 

@@ -143,7 +143,7 @@ def test_json_of_hostile_text_holds_no_control_character(storage: Path) -> None:
 
 def test_ls_in_a_pipe_is_whole_and_one_line_each(storage: Path) -> None:
     lines = printed("ls", storage=storage).splitlines()
-    assert lines[0].split() == ["ID", "STATUS", "TASKS", "PROGRESS", "STARTED", "TOOK", "NAME", "METADATA"]
+    assert lines[0].split() == ["ID", "STATUS", "TASKS", "PROGRESS", "STARTED", "TOOK", "NAME", "METADATA", "ERROR"]
     assert len(lines) == 5
     assert lines[2].startswith("long-" + "0123456789" * 20 + "  SUCCESSFUL")
     assert "team=blue size=3" in lines[4]
@@ -291,7 +291,7 @@ def test_head_may_leave_early(storage: Path) -> None:
     ],
 )
 def test_a_standard_output_that_takes_nothing(storage: Path, arguments: str, target: str) -> None:
-    line = f'exec "$0" -m heliograph.cli --storage "$1" {arguments} >{target}'
+    line = f'exec "$0" -m heliograph --storage "$1" {arguments} >{target}'
     done = subprocess.run(
         ["/bin/sh", "-c", line, sys.executable, str(storage)], stderr=subprocess.PIPE, text=True, timeout=60
     )

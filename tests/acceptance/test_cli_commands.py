@@ -113,6 +113,15 @@ def test_search(storage: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "command", ["ls --status FAILED", "ls", "search status=FAILED", "search --tasks status=FAILED", "tasks bad"]
+)
+def test_lists_say_what_failed_and_why(storage: Path, command: str) -> None:
+    head, first, *_ = printed(*command.split(), storage=storage).splitlines()
+    assert head.split()[-1] == "ERROR"
+    assert first.endswith("  ValueError: broken")
+
+
 def test_a_search_that_is_wrong(storage: Path) -> None:
     done = heliograph("search", "status = FAILD and x = 1", storage=storage)
     assert done.returncode == 2
@@ -172,7 +181,7 @@ def test_watch_and_cancel_one_that_runs(storage: Path, tmp_path: Path) -> None:
         command = [
             sys.executable,
             "-m",
-            "heliograph.cli",
+            "heliograph",
             "--storage",
             str(storage),
             "watch",

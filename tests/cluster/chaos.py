@@ -71,7 +71,7 @@ class Cluster:
                 [
                     sys.executable,
                     "-m",
-                    "heliograph.cli",
+                    "heliograph",
                     "worker",
                     "--workers",
                     "threads",

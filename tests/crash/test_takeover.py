@@ -73,7 +73,7 @@ def ended(process: forked.Program) -> str:
 def told(*command: str, storage: Any) -> str:
     """What a command prints, in one line."""
     environment = scripts.environment(storage) | {"COLUMNS": "400"}
-    line = [sys.executable, "-m", "heliograph.cli", *command]
+    line = [sys.executable, "-m", "heliograph", *command]
     return " ".join(
         subprocess.run(line, env=environment, capture_output=True, text=True, check=True).stdout.split()
     )

@@ -14,24 +14,13 @@ from typing import Any
 import pytest
 
 from heliograph.engines.attempts.executor import AttemptKey, Work
-from heliograph.engines.embedded.processes import ProcessExecutor
 from heliograph.engines.embedded.threads import ThreadExecutor
 from heliograph.graph.pickling import loads
 from heliograph.records.context import running as running_here
 from tests.conditions import is_gone, until
+from tests.engines.conftest import Make
 from tests.engines.coroutines import Gate, add, begun, opened, take_no_hint
 from tests.engines.harness import Inbox, Works, output
-
-Make = Callable[..., Any]
-
-
-@pytest.fixture(params=[ThreadExecutor, ProcessExecutor], ids=["threads", "processes"])
-def make(request: pytest.FixtureRequest, inbox: Inbox, closing: list[Any]) -> Make:
-    def make(count: int | None = 1) -> Any:
-        closing.append(request.param(inbox, count))
-        return closing[-1]
-
-    return make
 
 
 def plain_add(a: int, b: int) -> int:
@@ -46,7 +35,7 @@ def kinds(inbox: Inbox, *works: Work) -> list[str]:
 
 
 def test_an_output(make: Make, works: Works, inbox: Inbox) -> None:
-    executor = make()
+    executor = make(1)
     work = works(add, 1, 2)
     executor.submit(work)
     receipt = inbox.of(work)
@@ -61,7 +50,7 @@ def test_an_output(make: Make, works: Works, inbox: Inbox) -> None:
 
 
 def test_every_attempt_gives_one_receipt(make: Make, works: Works, inbox: Inbox) -> None:
-    executor = make()
+    executor = make(1)
     given = [works(add, i, 1) for i in range(3_000)]
     for work in given:
         executor.submit(work)
@@ -75,7 +64,7 @@ def test_every_attempt_gives_one_receipt(make: Make, works: Works, inbox: Inbox)
 def test_many_wait_in_one_worker_and_end_in_any_order(
     make: Make, works: Works, inbox: Inbox, tmp_path: Path
 ) -> None:
-    executor = make()
+    executor = make(1)
     gates = [Gate(tmp_path, works, f"{i}") for i in range(20)]
     for gate in gates:
         executor.submit(gate.work)
@@ -121,7 +110,7 @@ def asked_plainly() -> str:
 
 
 def test_each_coroutine_has_its_own_context(make: Make, works: Works, inbox: Inbox, tmp_path: Path) -> None:
-    executor = make()
+    executor = make(1)
     gates = [Gate(tmp_path, works, f"{i}", who) for i in range(5)]
     for gate in gates:
         executor.submit(gate.work)
@@ -163,7 +152,7 @@ async def leave_in_a_task_of_its_own() -> str:
 
 
 def test_failures_and_leaving(make: Make, works: Works, inbox: Inbox, tmp_path: Path) -> None:
-    executor = make()
+    executor = make(1)
     bystander = Gate(tmp_path, works, "bystander")
     executor.submit(bystander.work)
     given = [works(function) for function in (fail, leave, cancel_myself, give_a_loop)]
@@ -184,7 +173,7 @@ def test_failures_and_leaving(make: Make, works: Works, inbox: Inbox, tmp_path: 
 
 def test_an_exception_that_is_caught(make: Make, works: Works, inbox: Inbox) -> None:
     work = works(fail, catch=True)
-    make().submit(work)
+    make(1).submit(work)
     caught = inbox.of(work).caught
     assert caught is not None
     assert caught.data is not None
@@ -242,7 +231,7 @@ def test_what_is_async_is_seen_through_what_is_around_it(
 ) -> None:
     work = works(function, 2)
     assert work.function.is_async
-    make().submit(work)
+    make(1).submit(work)
     assert output(inbox.of(work)) == 3
 
 
@@ -264,7 +253,7 @@ async def note_the_end(path: str) -> None:
 def test_cancel_ends_one_coroutine_and_no_other(
     make: Make, works: Works, inbox: Inbox, tmp_path: Path
 ) -> None:
-    executor = make()
+    executor = make(1)
     other, gate = Gate(tmp_path, works, "other"), Gate(tmp_path, works, "gate", note_the_end)
     for one in (other, gate):
         executor.submit(one.work)
@@ -278,7 +267,7 @@ def test_cancel_ends_one_coroutine_and_no_other(
 
 
 def test_cancel_before_it_begins_and_after_it_ended(make: Make, works: Works, inbox: Inbox) -> None:
-    executor = make()
+    executor = make(1)
     executor.cancel(AttemptKey(1, 1, 1, 1))
     dropped, kept = [], []
     for i in range(1_000):
@@ -299,7 +288,7 @@ def test_cancel_before_it_begins_and_after_it_ended(make: Make, works: Works, in
 
 
 def test_ten_thousand_at_once(make: Make, works: Works, inbox: Inbox, tmp_path: Path) -> None:
-    executor = make()
+    executor = make(1)
     path = str(tmp_path / "gate")
     given = [works(wait_for_all, path) for _ in range(10_000)]
     for work in given:
@@ -339,7 +328,7 @@ async def let_go(path: str) -> None:
 
 
 def test_close_ends_what_waits(make: Make, works: Works, inbox: Inbox, tmp_path: Path) -> None:
-    executor = make()
+    executor = make(1)
     gate = Gate(tmp_path, works, "gate", note_the_end)
     executor.submit(gate.work)
     pid = gate.until_begun()
@@ -356,7 +345,7 @@ async def large(data: bytes) -> bytes:
 
 
 def test_large_arguments_and_outputs(make: Make, works: Works, inbox: Inbox) -> None:
-    executor = make()
+    executor = make(1)
     given = [works(large, bytes(20_000_000)) for _ in range(3)]
     for work in given:
         executor.submit(work)

@@ -7,28 +7,16 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from heliograph.engines.embedded import handle as handles
-from heliograph.engines.embedded.processes import ProcessExecutor
 from tests.conditions import is_gone, until
+from tests.engines.conftest import Make
 from tests.engines.coroutines import Gate, add, begun, opened, take_no_hint
 from tests.engines.harness import Inbox, Works, output, start
-
-Make = Callable[..., Any]
-
-
-@pytest.fixture
-def processes(inbox: Inbox, closing: list[Any]) -> Make:
-    def processes(count: int | None = 1) -> ProcessExecutor:
-        closing.append(ProcessExecutor(inbox, count))
-        return closing[-1]
-
-    return processes
 
 
 async def kill_me(path: str) -> None:
@@ -39,7 +27,7 @@ async def kill_me(path: str) -> None:
 def test_a_worker_that_dies_fails_all_it_had_and_is_replaced(
     processes: Make, works: Works, inbox: Inbox, tmp_path: Path
 ) -> None:
-    executor = processes()
+    executor = processes(1)
     gates = [Gate(tmp_path, works, f"{i}") for i in range(5)]
     killer = works(kill_me, str(tmp_path / "kill"))
     for work in (killer, *(gate.work for gate in gates)):
@@ -72,7 +60,7 @@ async def block(path: str) -> None:
 def test_one_that_does_not_end_costs_the_worker_and_the_others_begin_again(
     processes: Make, works: Works, inbox: Inbox, tmp_path: Path, how: Any
 ) -> None:
-    executor = processes()
+    executor = processes(1)
     others = [Gate(tmp_path, works, f"{i}") for i in range(5)]
     stuck = Gate(tmp_path, works, "stuck", how)
     for gate in others:
@@ -92,7 +80,7 @@ def test_one_that_does_not_end_costs_the_worker_and_the_others_begin_again(
 def test_close_with_one_that_blocks_the_loop(
     processes: Make, works: Works, inbox: Inbox, tmp_path: Path
 ) -> None:
-    executor = processes()
+    executor = processes(1)
     stuck = Gate(tmp_path, works, "stuck", block)
     executor.submit(stuck.work)
     pid = stuck.until_begun()
@@ -112,7 +100,7 @@ async def fork_and_wait() -> int:
 
 
 def test_a_coroutine_that_forks(processes: Make, works: Works, inbox: Inbox, tmp_path: Path) -> None:
-    executor = processes()
+    executor = processes(1)
     bystander = Gate(tmp_path, works, "bystander")
     executor.submit(bystander.work)
     bystander.until_begun()
@@ -134,7 +122,7 @@ async def talk_nonsense() -> None:
 
 
 def test_a_coroutine_that_writes_into_the_workers_line(processes: Make, works: Works, inbox: Inbox) -> None:
-    executor = processes()
+    executor = processes(1)
     work = works(talk_nonsense)
     executor.submit(work)
     failure = inbox.of(work).failure
@@ -148,7 +136,7 @@ def test_a_coroutine_that_writes_into_the_workers_line(processes: Make, works: W
 def test_a_worker_that_cant_start_is_said(
     processes: Make, works: Works, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    executor = processes()
+    executor = processes(1)
     executor.warm()
     monkeypatch.setattr(handles, "_BOOT", "import sys; sys.exit(3)")
     given = [works(add, 1, 2) for _ in range(5)]
@@ -168,7 +156,7 @@ def test_a_worker_that_cant_start_is_said(
 def test_a_next_worker_that_cant_start_is_said_once(
     processes: Make, works: Works, inbox: Inbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    executor = processes()
+    executor = processes(1)
     others = [Gate(tmp_path, works, f"{i}") for i in range(5)]
     stuck = Gate(tmp_path, works, "stuck", block)
     for gate in (*others, stuck):

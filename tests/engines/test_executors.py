@@ -5,28 +5,16 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from heliograph.engines.attempts.executor import AttemptKey
-from heliograph.engines.embedded.processes import ProcessExecutor
 from heliograph.engines.embedded.threads import ThreadExecutor
 from tests.conditions import until
+from tests.engines.conftest import Make
 from tests.engines.harness import Gate, Inbox, Works, add, output
-
-Make = Callable[..., Any]
-
-
-@pytest.fixture(params=[ThreadExecutor, ProcessExecutor], ids=["threads", "processes"])
-def make(request: pytest.FixtureRequest, inbox: Inbox, closing: list[Any]) -> Make:
-    def make(count: int | None = 2) -> Any:
-        closing.append(request.param(inbox, count))
-        return closing[-1]
-
-    return make
 
 
 def zeros(count: int) -> bytes:

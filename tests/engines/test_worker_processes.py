@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +18,8 @@ from heliograph.engines.embedded.lines import AHEAD, Lines
 from heliograph.engines.embedded.processes import ProcessExecutor
 from heliograph.graph.pickling import loads
 from tests.conditions import is_gone, until
+from tests.engines.conftest import Make
 from tests.engines.harness import Inbox, Works, add, children, output, sleep_until
-
-Make = Callable[..., Any]
-
-
-@pytest.fixture
-def processes(inbox: Inbox, closing: list[Any]) -> Make:
-    def processes(count: int | None = 2) -> ProcessExecutor:
-        closing.append(ProcessExecutor(inbox, count))
-        return closing[-1]
-
-    return processes
 
 
 def died(receipt: Receipt) -> Any:

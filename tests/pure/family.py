@@ -13,7 +13,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from heliograph.graph.options import TaskOptions
-from heliograph.scheduling.events import TaskRule
+from heliograph.scheduling.actions import Action
+from heliograph.scheduling.events import Event, TaskRule
+from heliograph.scheduling.invariants import check
 from heliograph.scheduling.machine import Machine
 
 OS_ERROR = ("some.NetworkError", "builtins.OSError", "builtins.Exception", "builtins.BaseException")
@@ -56,6 +58,15 @@ def delay_after(options: TaskOptions, tries: int, jitter: float) -> float:
     for _ in range(tries - 1):
         delay *= 2
     return min(delay, options.retry_delay_max) * (1 - jitter / 2)
+
+
+def told(machine: Machine, *events: Event) -> list[Action]:
+    """Tell it all of these; what the last one asked for."""
+    actions: list[Action] = []
+    for event in events:
+        actions = machine.handle(event)
+        check(machine)
+    return actions
 
 
 def state_of(machine: Machine) -> dict[str, Any]:

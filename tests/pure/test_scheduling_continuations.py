@@ -24,7 +24,6 @@ from heliograph.scheduling.events import (
     Canceled,
     Continued,
     Due,
-    Event,
     Expanded,
     Failed,
     Stored,
@@ -36,6 +35,7 @@ from heliograph.scheduling.invariants import check
 from heliograph.scheduling.machine import Machine
 from heliograph.scheduling.needs import needs
 from heliograph.scheduling.retry import backoff
+from tests.pure.family import told
 
 READY, WAITING = TaskStatus.READY, TaskStatus.WAITING
 SUCCESSFUL, FAILED, CANCELED = TaskStatus.SUCCESSFUL, TaskStatus.FAILED, TaskStatus.CANCELED
@@ -50,15 +50,6 @@ def task(
 
 def catching(*upstream: int, **given: Any) -> TaskRule:
     return task(*upstream, catch_exceptions=True, **given)
-
-
-def told(machine: Machine, *events: Event) -> list[Action]:
-    """Tell it all of these; what the last one asked for."""
-    actions: list[Action] = []
-    for event in events:
-        actions = machine.handle(event)
-        check(machine)
-    return actions
 
 
 def submitted(*tasks: TaskRule, **given: Any) -> Machine:

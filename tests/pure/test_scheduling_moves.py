@@ -9,7 +9,7 @@ import pytest
 
 from heliograph.graph.options import TaskOptions
 from heliograph.records.status import AttemptStatus, TaskStatus, WorkflowStatus
-from heliograph.scheduling.actions import Action, Checkpoint, Close, Finish, Mark, Release, Start, Stop
+from heliograph.scheduling.actions import Checkpoint, Close, Finish, Mark, Release, Start, Stop
 from heliograph.scheduling.events import (
     Canceled,
     Event,
@@ -23,7 +23,7 @@ from heliograph.scheduling.events import (
 from heliograph.scheduling.invariants import check
 from heliograph.scheduling.machine import Machine
 from heliograph.scheduling.transitions import TASK_MOVES, IllegalMoveError, initial_status
-from tests.pure.family import state_of
+from tests.pure.family import state_of, told
 from tests.shown import shown
 
 READY, RUNNING, PENDING = TaskStatus.READY, TaskStatus.RUNNING, TaskStatus.PENDING
@@ -35,15 +35,6 @@ def rules(*upstream: tuple[int, ...], **options: dict[str, Any]) -> tuple[TaskRu
     return tuple(
         TaskRule(needs, TaskOptions(**options.get(f"t{task}", {}))) for task, needs in enumerate(upstream)
     )
-
-
-def told(machine: Machine, *events: Event) -> list[Action]:
-    """Tell it all of these; what the last one asked for."""
-    actions: list[Action] = []
-    for event in events:
-        actions = machine.handle(event)
-        check(machine)
-    return actions
 
 
 def submitted(tasks: tuple[TaskRule, ...], *events: Event, **given: Any) -> Machine:

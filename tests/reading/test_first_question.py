@@ -45,6 +45,20 @@ for question in sys.argv[1:]:
     eval(question)
     print(question, "sqlalchemy" in sys.modules)
 """
+WORK = """
+import sys, threading
+from heliograph import workflow
+
+workflow.init(workers="threads")
+output = workflow.run_async(workflow.task(lambda: 3).bind(), detach=True)
+stop = threading.Event()
+worker = threading.Thread(target=workflow.work, args=[stop])
+worker.start()
+print(output.result())
+stop.set()
+worker.join()
+print("sqlalchemy" in sys.modules)
+"""
 COMMAND = """
 import atexit, runpy, sys
 
@@ -85,6 +99,11 @@ def said(storage: Path | str, program: str, *args: str) -> subprocess.CompletedP
 def test_questions_need_no_sqlalchemy(storage: Path | str) -> None:
     lines = said(storage, ASK, *QUESTIONS).stdout.splitlines()
     assert lines == [f"{question} False" for question in QUESTIONS]
+
+
+def test_handing_in_and_taking_need_no_sqlalchemy(storage: Path | str) -> None:
+    """Who is told to stop as it begins would wait for the import."""
+    assert said(storage, WORK).stdout.splitlines() == ["3", "False"]
 
 
 def test_searches_may(storage: Path | str) -> None:

@@ -136,7 +136,7 @@ def test_all_that_run_from_a_command_of_its_own(collector: Collector, tmp_path: 
     command = [
         sys.executable,
         "-m",
-        "heliograph.cli",
+        "heliograph",
         "--storage",
         str(storage),
         "spans",
@@ -187,7 +187,7 @@ def test_a_collector_that_refuses(collector: Collector) -> None:
 
 def test_without_a_collector_they_are_printed(storage: Path) -> None:
     workflow.run(give.bind(1), workflow_id="w")
-    command = [sys.executable, "-m", "heliograph.cli", "--storage", str(storage), "spans", "w"]
+    command = [sys.executable, "-m", "heliograph", "--storage", str(storage), "spans", "w"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     (line,) = done.stdout.splitlines()
     assert len(json.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"]) == 3

@@ -687,7 +687,7 @@ def test_the_command(url: str) -> None:
     given = url.replace("postgres@", "postgres:s3cret@")
 
     def told(*arguments: str) -> str:
-        command = [sys.executable, "-m", "heliograph.cli", "--storage", given, *arguments]
+        command = [sys.executable, "-m", "heliograph", "--storage", given, *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert "s3cret" not in done.stdout + done.stderr

@@ -23,7 +23,7 @@ from tests.web.sending import Server, serving
 def refused(storage: Path, *arguments: str, **more: str) -> tuple[int, str]:
     """The exit code and what is said by one that does not start."""
     done = subprocess.run(
-        [sys.executable, "-m", "heliograph.cli", "serve", *arguments],
+        [sys.executable, "-m", "heliograph", "serve", *arguments],
         env=environment(storage) | {"COLUMNS": "200"} | more,
         cwd=ROOT,
         capture_output=True,
@@ -37,7 +37,7 @@ def refused(storage: Path, *arguments: str, **more: str) -> tuple[int, str]:
 
 def test_where_others_can_reach_it_a_token_is_made_and_shown_once(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "heliograph.cli", "serve", "--host", "0.0.0.0", "--port", "0"],
+        [sys.executable, "-m", "heliograph", "serve", "--host", "0.0.0.0", "--port", "0"],
         env=environment(tmp_path),
         cwd=ROOT,
         stdout=subprocess.PIPE,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -151,6 +151,16 @@ def status_text(status: str) -> Text:
 def hint(what: str, command: str) -> Text:
     """A command to paste: in one line, however narrow the terminal."""
     return Text(f"{what}: {shown(command)}", "dim", no_wrap=True, overflow="ignore")
+
+
+def some(names: Sequence[str], most: int) -> str:
+    """The first of some names, and how many more there are.
+
+    >>> some(["a", "b", "c"], 2), some(["a"], 2)
+    ('a, b and 1 more', 'a')
+    """
+    rest = len(names) - most
+    return ", ".join(map(shown, names[:most])) + (f" and {rest} more" if rest > 0 else "")
 
 
 def kind_of_error(name: str) -> str:

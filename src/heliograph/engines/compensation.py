@@ -49,8 +49,7 @@ def _after_fork() -> None:
     _own.place = None  # the child's one thread is no worker of the child's
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def depth() -> int:

@@ -76,16 +76,17 @@ class Engine:
             own: only while it has fewer than so many itself; None: as suits its workers.
             most_deaths: none with which so many engines in a row died; None: `MOST_DEATHS`.
         """
-        self.stop_taking()
+        if self._takeover is not None:
+            self._takeover.stop(0)
+            self._takeover.join()
         own, limit = own or default_own(self._settings.count), self._settings.max_running
         appetite = Appetite(True, own, limit, most_deaths or MOST_DEATHS)
         self._takeover = self._taking(appetite)
 
-    def stop_taking(self) -> None:
-        """Take no more workflows unasked."""
-        takeover, self._takeover = self._takeover, None
-        if takeover is not None:
-            takeover.stop()
+    def stop_taking(self, patience: float) -> None:
+        """Take no more workflows unasked; what is being taken is waited for, for so many seconds."""
+        if self._takeover is not None:
+            self._takeover.stop(patience)
 
     @property
     def is_closed(self) -> bool:
@@ -115,8 +116,10 @@ class Engine:
     def close(self) -> None:
         """Stop all work; what ran reads RESUMABLE."""
         self._store.lose_patience()
-        self.stop_taking()
+        self.stop_taking(0)  # what comes in now goes at once
         self._loop.close()
+        if self._takeover is not None:
+            self._takeover.join()
 
 
 def submission(

@@ -103,5 +103,4 @@ def _after_fork() -> None:
     _session, _opening = None, threading.RLock()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(after_in_child=_after_fork)

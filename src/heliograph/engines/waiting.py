@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from heliograph.engines.outcome import OutputFuture, cancellation_error, execution_error
+from heliograph.engines.store_thread import POLL_SECONDS
 from heliograph.errors import CancelledBeforeError, FailedBeforeError, StorageError, WorkflowNotFoundError
 from heliograph.graph.identifiers import check_identifier
 from heliograph.records.attempt import StoredValue
@@ -19,7 +20,6 @@ from heliograph.storage.databases.news import Ear, Word
 from heliograph.storage.entries import Standing
 from heliograph.storage.store import Store
 
-POLL_SECONDS: Final = 0.05
 _ALL_SECONDS: Final = 1.0
 """How soon it is seen that an engine is gone."""
 _SHARE: Final = 10

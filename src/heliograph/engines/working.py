@@ -47,7 +47,7 @@ def work(
         if engine.is_closed:
             raise WorkflowError("the engine ended by itself; its last words are above")
     end = time.monotonic() + grace
-    engine.stop_taking()  # may take a while: what is being taken comes in first
+    engine.stop_taking(grace)
     while engine.count and time.monotonic() < end:
         time.sleep(_DRAIN_LOOK_SECONDS)
     return engine.count

@@ -83,6 +83,11 @@ class Bar(NamedTuple):
     critical: bool
     causes: Sequence[int]
 
+    @property
+    def name(self) -> str:
+        """It, for people."""
+        return f"{self.task_id} #{self.attempt}" if self.attempt > 1 else self.task_id
+
 
 @dataclass(frozen=True, slots=True)
 class Timeline(Tabular):

@@ -1,4 +1,4 @@
-"""Numbers, and names of types, as people read them."""
+"""Numbers and names of types as people read them, and text that is safe to look at."""
 
 from __future__ import annotations
 
@@ -58,3 +58,19 @@ def type_name(stored: str) -> str:
     'OSError'
     """
     return type_names.said(stored)
+
+
+def visible(text: str) -> str:
+    r"""Text with what no page may hold, or would turn lines round, as Python writes it.
+
+    >>> visible("a\x1b[31m\u202eb"), visible("two\nlines")
+    ('a\\x1b[31m\\u202eb', 'two\nlines')
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        letter
+        if letter.isprintable() or letter in "\n\t"
+        else letter.encode("unicode_escape", "surrogatepass").decode()
+        for letter in text
+    )

@@ -110,7 +110,7 @@ def estimate(workflow_id: str) -> Estimate:
     from heliograph.insight.extent import dotted_names
 
     trace = trace_of(workflow_id, facts=False)
-    earlier = session().store.durations.of(trace.workflow.key, set(dotted_names(trace)), trace.now)
+    earlier = session().store.durations(trace.workflow.key, set(dotted_names(trace)), trace.now)
     return estimated(trace, earlier)
 
 
@@ -189,7 +189,7 @@ def sql(query: str, limit: int | None = None) -> Table:
     if not isinstance(query, str):
         raise TypeError(f"an SQL query must be a str, not {query!r}")
     most = checked_int_or_none("limit", limit)
-    names, found = session().store.sql.ask(query, most)
+    names, found = session().store.sql(query, most)
     columns = zip(*found, strict=True) if found else [()] * len(names)
     return Table(dict(zip(names, columns, strict=True)), {})
 
@@ -224,7 +224,7 @@ def trace_of(workflow_id: str, outputs: bool = False, facts: bool = True) -> Tra
         WorkflowNotFoundError: there is no such workflow.
     """
     whose = check_identifier("workflow_id", workflow_id)
-    trace = session().store.traces.trace(whose, outputs=outputs, facts=facts)
+    trace = session().store.trace(whose, outputs=outputs, facts=facts)
     if trace is None:
         raise WorkflowNotFoundError(f"No such workflow_id {workflow_id!r}")
     return trace

@@ -127,7 +127,7 @@ class OutputColumns:
 class Trace:
     """A workflow with all that happened in it, as of one moment.
 
-    Columns that nobody asked for are empty: see `Traces.trace`.
+    Columns that nobody asked for are empty: see `storage.questions.traces`.
 
     Attributes:
         workflow: itself.

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from heliograph.errors import StorageError
 from heliograph.graph.plan import Plan
@@ -28,11 +28,9 @@ from heliograph.storage.values.value_store import ValueStore
 from heliograph.storage.versions import migrations
 
 if TYPE_CHECKING:
-    from heliograph.storage.questions.durations import Durations
+    from heliograph.records.trace import Trace
     from heliograph.storage.questions.function_runs import FunctionRuns
     from heliograph.storage.questions.queries import Queries
-    from heliograph.storage.questions.sql import SQLReader
-    from heliograph.storage.questions.traces import Traces
     from heliograph.storage.questions.watching import Watching
     from heliograph.storage.requests.handover import Handover
     from heliograph.storage.requests.mailbox import Mailbox
@@ -100,32 +98,11 @@ class Store:
         return Mailbox(self._database, self.clock, self.lease_clock)
 
     @cached_property
-    def traces(self) -> Traces:
-        """All that happened in a workflow at once."""
-        from heliograph.storage.questions.traces import Traces
-
-        return Traces(self._database, self.queries, self.clock)
-
-    @cached_property
-    def durations(self) -> Durations:
-        """How long tasks of a function take."""
-        from heliograph.storage.questions.durations import Durations
-
-        return Durations(self._database)
-
-    @cached_property
     def function_runs(self) -> FunctionRuns:
         """How a function's attempts went, by workflow."""
         from heliograph.storage.questions.function_runs import FunctionRuns
 
         return FunctionRuns(self._database)
-
-    @cached_property
-    def sql(self) -> SQLReader:
-        """Questions in SQL."""
-        from heliograph.storage.questions.sql import SQLReader
-
-        return SQLReader(self._database)
 
     @cached_property
     def search(self) -> Search:
@@ -140,6 +117,24 @@ class Store:
         from heliograph.storage.questions.watching import Watching
 
         return Watching(self._database)
+
+    def trace(self, workflow_id: str, *, outputs: bool, facts: bool) -> Trace | None:
+        """As `traces.trace`."""
+        from heliograph.storage.questions.traces import trace
+
+        return trace(self._database, self.queries, self.clock, workflow_id, outputs=outputs, facts=facts)
+
+    def durations(self, key: int, functions: Collection[str], now: float) -> dict[str, list[float]]:
+        """As `durations.durations`."""
+        from heliograph.storage.questions.durations import durations
+
+        return durations(self._database, key, functions, now)
+
+    def sql(self, query: str, limit: int | None) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """As `sql.ask`."""
+        from heliograph.storage.questions.sql import ask
+
+        return ask(self._database, query, limit)
 
     def journal(self, owner: Owner, facts: Callable[[], str | None] = lambda: None) -> Journal:
         """The writer of an engine; see `Journal`."""

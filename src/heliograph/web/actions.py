@@ -129,7 +129,7 @@ def _resume(site: Site, workflow_id: str) -> None:
     if before["status"] in (workflow.RUNNING, workflow.PENDING):
         raise workflow.WorkflowNotResumableError(f"workflow {workflow_id!r} is {before['status']} already")
     storage = str(site.storage) if site.storage is not None else before["storage"]
-    command = [sys.executable, "-m", "heliograph.cli", "--storage", storage, "resume", "--", workflow_id]
+    command = [sys.executable, "-m", "heliograph", "--storage", storage, "resume", "--", workflow_id]
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True

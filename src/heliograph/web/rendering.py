@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from heliograph.insight import wording
+from heliograph.insight.wording import visible
 from heliograph.web.site import site_of
 from heliograph.web.writing import literal
 
@@ -41,20 +42,8 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
     return HTMLResponse(text, status)
 
 
-def visible(value: Any) -> Any:
-    r"""Text with what no page may hold, or would turn lines round, as Python writes it.
-
-    >>> visible("a\x1b[31m\u202eb"), visible("two\nlines"), visible(3)
-    ('a\\x1b[31m\\u202eb', 'two\nlines', 3)
-    """
-    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
-        return value
-    return "".join(
-        letter
-        if letter.isprintable() or letter in "\n\t"
-        else letter.encode("unicode_escape", "surrogatepass").decode()
-        for letter in value
-    )
+def _finished(value: Any) -> Any:
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 @cache
@@ -62,7 +51,7 @@ def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("heliograph.web", "templates"),
         autoescape=True,
-        finalize=visible,
+        finalize=_finished,
         undefined=ChainableUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

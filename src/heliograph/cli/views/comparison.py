@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from heliograph.cli.rendering import NOTHING, duration, shown, size, status_text
+from heliograph.cli.rendering import NOTHING, duration, shown, size, some, status_text
 from heliograph.cli.views.tables import Column, fitted
 from heliograph.insight.comparison import Comparison, Difference, Side, TaskComparison
 
@@ -41,7 +41,7 @@ def view(found: Comparison, width: int) -> RenderableType:
     for title, names in (("Only in A", found.only_a), ("Only in B", found.only_b)):
         if names:
             many = "1 task" if len(names) == 1 else f"{len(names)} tasks"
-            parts += [Text(), Text(f"{title}: {many}", "bold"), _names(names)]
+            parts += [Text(), Text(f"{title}: {many}", "bold"), Text(some(names, _NAMES))]
     wall = max(found.a.wall, found.b.wall)
     changed = [task for task in found.tasks if _matters(task, wall)]
     if changed:
@@ -130,11 +130,6 @@ def _value(value: Any) -> str:
     if value is None:
         return NOTHING
     return shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-
-
-def _names(names: Sequence[str]) -> RenderableType:
-    rest = len(names) - _NAMES
-    return Text(", ".join(map(shown, names[:_NAMES])) + (f" and {rest} more" if rest > 0 else ""))
 
 
 def _tasks(tasks: Sequence[TaskComparison], width: int) -> RenderableType:

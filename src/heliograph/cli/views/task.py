@@ -20,6 +20,7 @@ from heliograph.cli.rendering import (
     shown,
     shown_lines,
     size,
+    some,
     status_text,
 )
 from heliograph.cli.views.drawing import PHASES, phase_bar, phase_legend, task_progress
@@ -89,21 +90,13 @@ def _head(workflow_id: str, of_workflow: str, metadata: dict[str, Any]) -> Rende
                 ("progress", task_progress(metadata["progress"], 20) if "progress" in metadata else None),
                 ("options", compact(metadata["task_options"])),
                 ("metadata", compact(metadata["user_metadata"]) or None),
-                ("takes", _upstream(metadata["workflow_refs"])),
+                ("takes", some(metadata["workflow_refs"], _NAMED_UPSTREAM) or None),
                 ("inputs", size(metadata["inputs_size"]) if "inputs_size" in metadata else None),
                 ("output", _output(metadata.get("output"))),
             ]
         ),
         style=STYLES.get(status, "dim"),
     )
-
-
-def _upstream(task_ids: list[str]) -> str | None:
-    if not task_ids:
-        return None
-    rest = len(task_ids) - _NAMED_UPSTREAM
-    named = ", ".join(shown(task_id) for task_id in task_ids[:_NAMED_UPSTREAM])
-    return f"{named} and {rest} more" if rest > 0 else named
 
 
 def _output(output: dict[str, Any] | None) -> Text | None:

@@ -30,9 +30,8 @@ def view(found: Timeline, limit: int, width: int) -> RenderableType:
     if limit and len(bars) > limit:
         bars = heapq.nlargest(limit, bars, key=lambda bar: (bar.critical, bar.finished - bar.loaded))
     bars = sorted(bars, key=lambda bar: (bar.ready, bar.started, bar.task, bar.attempt))
-    names = [_name(bar) for bar in bars]
     lanes = [lane.name for lane in found.lanes]
-    room = min(max(map(len, [*map(shown, names), *lanes])), _NAMES, max(width // 3, 8))
+    room = min(max(map(len, [*(shown(bar.name) for bar in bars), *lanes])), _NAMES, max(width // 3, 8))
     drawn = width - room - 2 - _TOOK
     title = Text.assemble(
         (shown(found.workflow_id), "bold"), "  ", status_text(found.status), f"  run {found.run}"
@@ -43,8 +42,7 @@ def view(found: Timeline, limit: int, width: int) -> RenderableType:
         legend,
         Text(" " * (room + 2)) + axis(found.end - found.begin, drawn),
     ]
-    for bar, name in zip(bars, names, strict=True):
-        parts.append(_row(found, bar, name, room, drawn))
+    parts += [_row(found, bar, room, drawn) for bar in bars]
     parts += [Text(), *_workers(found, room, drawn)]
     took = duration(found.end - found.begin)
     many = "1 attempt" if len(found.bars) == 1 else f"{len(found.bars)} attempts"
@@ -52,12 +50,8 @@ def view(found: Timeline, limit: int, width: int) -> RenderableType:
     return Group(*parts)
 
 
-def _name(bar: Bar) -> str:
-    return f"{bar.task_id} #{bar.attempt}" if bar.attempt > 1 else bar.task_id
-
-
-def _row(found: Timeline, bar: Bar, name: str, room: int, drawn: int) -> RenderableType:
-    label = Text(shown(name), "" if bar.status == "SUCCESSFUL" else STYLES.get(bar.status, ""))
+def _row(found: Timeline, bar: Bar, room: int, drawn: int) -> RenderableType:
+    label = Text(shown(bar.name), "" if bar.status == "SUCCESSFUL" else STYLES.get(bar.status, ""))
     label.truncate(room, overflow="ellipsis", pad=True)
     moments = (bar.ready, bar.started, bar.loaded, bar.finished, bar.stored)
     row = Text.assemble(label, ("◆ " if bar.critical else "  ", "bold yellow"))

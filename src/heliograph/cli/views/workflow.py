@@ -23,6 +23,7 @@ from heliograph.cli.rendering import (
     shown,
     shown_lines,
     size,
+    some,
     status_text,
 )
 from heliograph.cli.storage import command
@@ -124,11 +125,8 @@ def _head(
 def _running(attempts: Mapping[str, Sequence[Any]], run: int, status: AttemptStatus) -> str | None:
     """Tasks of a run that have, or had when its engine went, an attempt under way."""
     columns = zip(attempts["task_id"], attempts["run"], attempts["status"], strict=True)
-    found = [shown(task) for task, of_run, reads in columns if of_run == run and reads is status]
-    if not found:
-        return None
-    rest = len(found) - _NAMED_RUNNING
-    return ", ".join(found[:_NAMED_RUNNING]) + (f" and {rest} more" if rest > 0 else "")
+    found = [task for task, of_run, reads in columns if of_run == run and reads is status]
+    return some(found, _NAMED_RUNNING) or None
 
 
 def _retried(attempts: Mapping[str, Sequence[Any]]) -> str | None:

@@ -17,7 +17,7 @@ from heliograph.engines.attempts.executor import Payload, Receipt, Work
 from heliograph.engines.attempts.failures import dotted, failure_of, rebuildable
 from heliograph.engines.attempts.measure import Meter
 from heliograph.engines.attempts.receipts import wrapped
-from heliograph.engines.attempts.reporting import Outlet, Send, unheard
+from heliograph.engines.attempts.reporting import Outlet, Send
 from heliograph.engines.attempts.threads import in_thread
 from heliograph.engines.dags import plan_of
 from heliograph.errors import StorageError, WorkflowTaskNotRecoverableError
@@ -89,18 +89,20 @@ class _Attempt:
     """
 
     __slots__ = (
-        *(
-            "_anchor",
-            "_arguments",
-            "_context",
-            "_continuation",
-            "_finished",
-            "_loaded",
-            "_meter",
-            "_outlet",
-            "_output",
-        ),
-        *("_started", "_submitted", "_traffic", "_work", "_worker"),
+        "_anchor",
+        "_arguments",
+        "_context",
+        "_continuation",
+        "_finished",
+        "_loaded",
+        "_meter",
+        "_outlet",
+        "_output",
+        "_started",
+        "_submitted",
+        "_traffic",
+        "_work",
+        "_worker",
     )
 
     def __init__(
@@ -190,7 +192,7 @@ def run_attempt(
     submitted: float,
     measured: Literal["exclusive", "shared"],
     functions: Functions,
-    send: Send = unheard,
+    send: Send,
     traffic: Traffic = _AS_BYTES,
 ) -> Receipt:
     """Run an attempt and say how it went; whatever the task raises ends up in the receipt.
@@ -225,7 +227,7 @@ async def run_attempt_async(
     submitted: float,
     functions: Functions,
     is_wanted: Callable[[], bool],
-    send: Send = unheard,
+    send: Send,
     traffic: Traffic = _AS_BYTES,
 ) -> Receipt | None:
     """As `run_attempt`, for one that waits on an event loop beside others; it has to be a task of its own.

@@ -204,11 +204,6 @@ class _Flusher:
             desk.flush()
 
 
-def unheard(_report: Report) -> None:
-    """Of an engine that takes no reports."""
-    raise RuntimeError("what a task says is not taken by the engine that runs it")
-
-
 def _refuse(_report: Report | None = None) -> None:
     raise RuntimeError("the attempt is over: nothing can be said of it any more")
 
@@ -221,5 +216,4 @@ def _start_anew() -> None:
 
 _flusher = _Flusher()
 _opening = threading.Lock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_anew)
+os.register_at_fork(after_in_child=_start_anew)

@@ -8,7 +8,7 @@ from heliograph.engines.attempts.failures import failure_of
 from heliograph.engines.loop.entrance import Entrance, Entry
 from heliograph.engines.loop.live import LiveRun
 from heliograph.errors import StorageCorruptError
-from heliograph.storage.entries import Accepted, RunChanges
+from heliograph.storage.entries import Accepted, Claim, RunChanges
 from heliograph.storage.journal.journal import Batch, Committed, Journal
 from heliograph.storage.store import Store
 
@@ -58,8 +58,14 @@ class Batches:
                     changes[:] = [change for change in changes if change.key != run.key]
                     self._fail(run, error)
 
-    def accept(self, entry: Entry, accepted: Accepted) -> LiveRun | None:
-        """As `Entrance.accept`; None: it is damaged, and has failed."""
+    def accept(self, entry: Entry, accepted: Accepted, is_closing: bool) -> LiveRun | None:
+        """As `Entrance.accept`; None: it is damaged, and has failed, or it was taken in vain.
+
+        To read what was taken would hold up who waits for the engine's end; the next one that takes it does.
+        """
+        if is_closing and isinstance(entry.wanted, Claim):
+            self._entrance.fail(entry, RuntimeError("the engine is closed"))
+            return None
         try:
             return self._entrance.accept(entry, accepted)
         except StorageCorruptError as error:

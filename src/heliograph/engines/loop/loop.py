@@ -423,7 +423,7 @@ class Loop:
         before = self._runs.get(accepted.key)
         if before is not None:  # another process cancelled it, and this one resumed it before it looked
             self._lost_to_others(before)
-        run = self._batches.accept(entry, accepted)
+        run = self._batches.accept(entry, accepted, is_closing=not self._running)
         if run is None:
             return
         self._runs[accepted.key] = run

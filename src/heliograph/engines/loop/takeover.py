@@ -6,7 +6,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Final
 
 from heliograph.engines.outcome import OutputFuture
@@ -63,17 +63,27 @@ class TakeOver:
         self._enter = enter
         self._count = count
         self._appetite = appetite
+        self._entering = threading.Lock()
         self._stopping = threading.Event()
+        self._taken: list[Future[OutputFuture]] = []  # the last ones that were brought in
         self._woken = threading.Event()
         # Room for another one comes with the end of one, its own or any other.
         self._ear = store.news.ear(lambda word: word.unowned, lambda _: self._woken.set())
         self._thread = threading.Thread(target=self._main, name="heliograph-takeover", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        """Take nothing more; returns when what was being taken is in."""
-        self._stopping.set()
+    def stop(self, patience: float) -> None:
+        """Take nothing more; what is being taken is waited for, for so many seconds.
+
+        A look that is under way is not: it may take long, and nothing comes of it.
+        """
+        with self._entering:
+            self._stopping.set()
         self._woken.set()
+        wait(self._taken, patience)
+
+    def join(self) -> None:
+        """After `stop`: wait for the end of that look, before the storage is closed."""
         self._thread.join()
 
     def _main(self) -> None:
@@ -96,10 +106,12 @@ class TakeOver:
         if room <= 0 or self._stopping.is_set():
             return False
         found = self._store.handover.unowned(room, handed_in=self._appetite.handed_in)
-        if self._stopping.is_set():  # meanwhile: who waits for that has not long
-            return False
-        taken = [self._enter(self._claim(workflow_id)) for workflow_id in found]
-        return sum(map(_is_in, taken)) > 0  # all are waited for: what is in counts
+        claims = [self._claim(workflow_id) for workflow_id in found]
+        with self._entering:
+            if self._stopping.is_set():  # meanwhile: who waits for that has not long
+                return False
+            self._taken = [self._enter(claim) for claim in claims]
+        return sum(map(_is_in, self._taken)) > 0  # all are waited for: what is in counts
 
     def _claim(self, workflow_id: str) -> Claim:
         return Claim(

@@ -29,7 +29,7 @@ from heliograph.engines.ray.executor import RayExecutor
 from heliograph.engines.ray.line import Switchboard
 from heliograph.engines.ray.order import Address, Entered, Limits, Standing, unpack_entering
 from heliograph.engines.ray.output import Output
-from heliograph.engines.store_thread import StoreThread
+from heliograph.engines.store_thread import POLL_SECONDS, StoreThread
 from heliograph.errors import StorageError, WorkflowError
 from heliograph.records.attempt import StoredValue
 from heliograph.records.report import Report
@@ -216,7 +216,7 @@ class Coordinator:
     async def _waited(self, look: Callable[[Store], StoredValue | None]) -> Output:
         try:
             while (value := await self._asked.ask(look)) is None:
-                await asyncio.sleep(waiting.POLL_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
         except WorkflowError as error:
             raise on_ray(error) from error.__cause__
         return self._given(value)

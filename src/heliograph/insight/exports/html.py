@@ -16,7 +16,7 @@ from heliograph.insight.exports.dag import COLOURS
 from heliograph.insight.exports.identity import iso
 from heliograph.insight.profile import Profile, profile
 from heliograph.insight.timeline import Bar, Timeline, timeline
-from heliograph.insight.wording import duration, size
+from heliograph.insight.wording import duration, size, visible
 from heliograph.records import type_names
 from heliograph.records.status import TaskStatus
 from heliograph.records.trace import Trace
@@ -83,19 +83,12 @@ def html(trace: Trace, run: int | None = None) -> Iterator[str]:
 
 
 def escape(text: str) -> str:
-    r"""Text of anybody's as HTML; with what no page may hold, or would turn lines round, as Python writes it.
+    r"""Text of anybody's as HTML; see `visible`.
 
     >>> print(escape("<b>\x1b[31m\u202ex"))
     &lt;b&gt;\x1b[31m\u202ex
     """
-    return escaped(
-        "".join(
-            letter
-            if letter.isprintable() or letter == "\n"
-            else letter.encode("unicode_escape", "surrogatepass").decode()
-            for letter in text
-        )
-    )
+    return escaped(visible(text))
 
 
 def _status(status: str) -> str:
@@ -188,12 +181,11 @@ def _drawn(drawn: Timeline, bar: Bar, y: int) -> list[str]:
     def x(moment: float) -> float:
         return _NAMES + (moment - drawn.begin) * scale
 
-    label = f"{bar.task_id} #{bar.attempt}" if bar.attempt > 1 else bar.task_id
-    short = label if len(label) <= 32 else f"{label[:31]}…"
+    short = bar.name if len(bar.name) <= 32 else f"{bar.name[:31]}…"
     moments = (bar.ready, bar.started, bar.loaded, bar.finished, bar.stored)
     spans = zip(_PHASES, moments, moments[1:], strict=False)
     words = ", ".join(f"{name} {duration(until - since)}" for (name, _), since, until in spans)
-    lines = [f"<g><title>{escape(f'{label}: {bar.status}, {words}')}</title>"]
+    lines = [f"<g><title>{escape(f'{bar.name}: {bar.status}, {words}')}</title>"]
     lines.append(f'<text x="0" y="{y + 13}">{escape(short)}</text>')
     for (_, colour), since, until in zip(_PHASES, moments, moments[1:], strict=False):
         if until > since:

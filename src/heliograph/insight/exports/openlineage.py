@@ -6,13 +6,13 @@ Each is what is posted to a lineage backend. Outputs of tasks are datasets.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from heliograph.insight.exports.identity import iso, uuid
 from heliograph.insight.extent import extents, run_extent
-from heliograph.records.status import AttemptStatus, WorkflowStatus
+from heliograph.records.status import AttemptStatus
 from heliograph.records.trace import Trace
 from heliograph.records.workflow import RunRecord
 
@@ -27,10 +27,7 @@ _FACETS: Final = {
     "jobType": "2-0-4/JobTypeJobFacet",
     "outputStatistics": "1-0-2/OutputStatisticsOutputDatasetFacet",
 }
-_OVER: Final = {
-    WorkflowStatus.SUCCESSFUL: "COMPLETE",
-    WorkflowStatus.FAILED: "FAIL",
-    WorkflowStatus.CANCELED: "ABORT",
+_OVER: Final[Mapping[str, str]] = {  # runs have the same words for it, but for the last
     AttemptStatus.SUCCESSFUL: "COMPLETE",
     AttemptStatus.FAILED: "FAIL",
     AttemptStatus.CANCELED: "ABORT",

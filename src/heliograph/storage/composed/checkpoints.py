@@ -8,6 +8,7 @@ from sqlalchemy import BindParameter, Dialect, bindparam, func, select
 
 from heliograph.records.status import ACTIVE
 from heliograph.storage.statements.composing import Composed, among, constant, constants
+from heliograph.storage.statements.owners import with_run
 from heliograph.storage.tables import schema
 from heliograph.storage.tables.layout import Role
 
@@ -92,9 +93,7 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
         "error": Composed(
             select(runs.c.error_type, runs.c.error_message, runs.c.error, failed, raised_in)
             .select_from(
-                workflows.join(
-                    runs, (runs.c.workflow == workflows.c.key) & (runs.c.run == workflows.c.run)
-                ).outerjoin(
+                with_run().outerjoin(
                     tasks, (tasks.c.workflow == runs.c.workflow) & (tasks.c.task == runs.c.error_task)
                 )
             )

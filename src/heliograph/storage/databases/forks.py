@@ -49,5 +49,4 @@ def _after() -> None:
     _lock.release()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before, after_in_parent=_after, after_in_child=_after)
+os.register_at_fork(before=_before, after_in_parent=_after, after_in_child=_after)

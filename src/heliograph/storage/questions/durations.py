@@ -16,30 +16,25 @@ _USED: Final = 50  # of those that have some
 EACH: Final = 1_000  # attempts of each
 
 
-class Durations:
-    """Reads of one database."""
+def durations(database: Database, key: int, functions: Collection[str], now: float) -> dict[str, list[float]]:
+    """Seconds from a worker having an attempt to its being stored, by dotted name of the function.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._said = statements(database.kind, "durations")
-
-    def of(self, key: int, functions: Collection[str], now: float) -> dict[str, list[float]]:
-        """Seconds from a worker having an attempt to its being stored, by dotted name of the function.
-
-        Args:
-            key: the workflow that is not to be looked at.
-            functions: dotted names.
-            now: workflows up to this time, in Unix seconds.
-        """
-        found: dict[str, list[float]] = defaultdict(list)
-        wanted: dict[int, dict[int, str]] = defaultdict(dict)
-        with self._database.snapshot() as connection:
-            for row in self._said.functions.ask(connection, of_workflow=key, of_time=now):
-                name = f"{row.module}.{row.qualname}"
-                if name in functions and (row.workflow in wanted or len(wanted) < _USED):
-                    wanted[row.workflow][row.function] = name
-            for workflow, names in wanted.items():
-                for row in self._said.took.ask(connection, of_workflow=workflow):
-                    if row.function in names and row.started is not None:
-                        found[names[row.function]].append(max(row.stored - row.started, 0.0))
-        return dict(found)
+    Args:
+        database: where they are stored.
+        key: the workflow that is not to be looked at.
+        functions: dotted names.
+        now: workflows up to this time, in Unix seconds.
+    """
+    said = statements(database.kind, "durations")
+    found: dict[str, list[float]] = defaultdict(list)
+    wanted: dict[int, dict[int, str]] = defaultdict(dict)
+    with database.snapshot() as connection:
+        for row in said.functions.ask(connection, of_workflow=key, of_time=now):
+            name = f"{row.module}.{row.qualname}"
+            if name in functions and (row.workflow in wanted or len(wanted) < _USED):
+                wanted[row.workflow][row.function] = name
+        for workflow, names in wanted.items():
+            for row in said.took.ask(connection, of_workflow=workflow):
+                if row.function in names and row.started is not None:
+                    found[names[row.function]].append(max(row.stored - row.started, 0.0))
+    return dict(found)

@@ -8,33 +8,24 @@ from heliograph.storage.databases.database import Database
 from heliograph.storage.versions import views
 
 
-class SQLReader:
-    """Asks one database.
+def ask(database: Database, query: str, limit: int | None) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Names of the columns, and rows.
 
     Args:
-        database: which.
+        database: which is asked.
+        query: one SELECT, in the database's own dialect.
+        limit: at most so many rows; None: all.
+
+    Raises:
+        ValueError: the query is wrong, or would change something.
+        StorageError: the database can't be read.
     """
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def ask(self, query: str, limit: int | None = None) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Names of the columns, and rows.
-
-        Args:
-            query: one SELECT, in the database's own dialect.
-            limit: at most so many rows; None: all.
-
-        Raises:
-            ValueError: the query is wrong, or would change something.
-            StorageError: the database can't be read.
-        """
-        views.ensure(self._database)
-        try:
-            columns, rows = self._database.ask(query, limit)
-        except UnicodeEncodeError as error:
-            raise ValueError(f"the SQL query is no valid text: {error.reason}") from error
-        return _unique(columns), rows
+    views.ensure(database)
+    try:
+        columns, rows = database.ask(query, limit)
+    except UnicodeEncodeError as error:
+        raise ValueError(f"the SQL query is no valid text: {error.reason}") from error
+    return _unique(columns), rows
 
 
 def _unique(names: list[str]) -> list[str]:

@@ -37,68 +37,65 @@ _RECURRING: Final = frozenset(
 """Columns of which many rows have the same value."""
 
 
-class Traces:
-    """Reads of one database.
+def trace(
+    database: Database,
+    queries: Queries,
+    clock: Callable[[], float],
+    workflow_id: str,
+    *,
+    outputs: bool,
+    facts: bool,
+) -> Trace | None:
+    """All that happened in a workflow; None: there is none of this id.
 
     Args:
-        database: where from.
-        queries: reads workflows and runs of it.
+        database: where it is stored.
+        queries: reads workflows and runs there.
         clock: gives Unix seconds.
+        workflow_id: the workflow.
+        outputs: read what is known of the stored outputs, too.
+        facts: read what tells no times, too. Else those columns are empty.
     """
-
-    def __init__(self, database: Database, queries: Queries, clock: Callable[[], float]) -> None:
-        self._database = database
-        self._queries = queries
-        self._clock = clock
-        self._said = statements(database.kind, "traces")
-
-    def trace(self, workflow_id: str, *, outputs: bool = False, facts: bool = True) -> Trace | None:
-        """All that happened in a workflow; None: there is none of this id.
-
-        Args:
-            workflow_id: the workflow.
-            outputs: read what is known of the stored outputs, too.
-            facts: read what tells no times, too. Else those columns are empty.
-        """
-        with self._database.snapshot() as connection:
-            workflow = self._queries.workflow_in(connection, workflow_id)
-            if workflow is None:
-                return None
-            of = {"of_workflow": workflow.key}
-            runs = self._queries.runs_in(connection, workflow.key)
-            functions = self._said.functions.ask(connection, **of).plain()
-            asked = self._said.tasks if facts else self._said.task_times
-            tasks = asked.ask(connection, **of).columns(_task_names(facts), _RECURRING)
-            needs = self._said.needs.ask(connection, **of).columns(("task", "upstream"))
-            asked = self._said.attempts if facts else self._said.attempt_times
-            attempts = asked.ask(connection, **of).columns(_attempt_names(facts), _RECURRING)
-            stored = (
-                self._said.outputs.ask(connection, **of).columns(_names(OutputColumns), _RECURRING)
-                if outputs
-                else dict[str, list[Any]].fromkeys(_names(OutputColumns), [])
-            )
-            check_numbers(
-                workflow.key,
-                len(tasks["task_id"]),
-                len(functions),
-                calls=tasks["function"],
-                earlier=[tasks[name] for name in ("creator", "frame", "delivers_to")],
-                needs=(needs["task"], needs["upstream"]),
-                named=([workflow.output_task], attempts["task"], stored["task"]),
-            )
-            for text in {workflow.user_metadata, *tasks.get("user_metadata", ())}:
-                if not is_json(text, "object"):
-                    raise UnsoundError("tasks", f"user_metadata is {text[:100]!r}", workflow.key)
-            is_left = workflow.status is WorkflowStatus.RESUMABLE
-            return Trace(
-                workflow,
-                tuple(runs),
-                tuple(FunctionRecord(*row) for row in functions),
-                _task_columns(tasks, needs, _LEFT_TASK if is_left else _TASK_STATUS),
-                _attempt_columns(attempts, _LEFT_ATTEMPT if is_left else _ATTEMPT_STATUS),
-                OutputColumns(**stored),
-                self._clock(),
-            )
+    said = statements(database.kind, "traces")
+    with database.snapshot() as connection:
+        workflow = queries.workflow_in(connection, workflow_id)
+        if workflow is None:
+            return None
+        of = {"of_workflow": workflow.key}
+        runs = queries.runs_in(connection, workflow.key)
+        functions = said.functions.ask(connection, **of).plain()
+        asked = said.tasks if facts else said.task_times
+        tasks = asked.ask(connection, **of).columns(_task_names(facts), _RECURRING)
+        needs = said.needs.ask(connection, **of).columns(("task", "upstream"))
+        asked = said.attempts if facts else said.attempt_times
+        attempts = asked.ask(connection, **of).columns(_attempt_names(facts), _RECURRING)
+        stored = (
+            said.outputs.ask(connection, **of).columns(_names(OutputColumns), _RECURRING)
+            if outputs
+            else dict[str, list[Any]].fromkeys(_names(OutputColumns), [])
+        )
+        check_numbers(
+            workflow.key,
+            len(tasks["task_id"]),
+            len(functions),
+            calls=tasks["function"],
+            earlier=[tasks[name] for name in ("creator", "frame", "delivers_to")],
+            needs=(needs["task"], needs["upstream"]),
+            named=([workflow.output_task], attempts["task"], stored["task"]),
+        )
+        for text in {workflow.user_metadata, *tasks.get("user_metadata", ())}:
+            if not is_json(text, "object"):
+                raise UnsoundError("tasks", f"user_metadata is {text[:100]!r}", workflow.key)
+        is_left = workflow.status is WorkflowStatus.RESUMABLE
+        return Trace(
+            workflow,
+            tuple(runs),
+            tuple(FunctionRecord(*row) for row in functions),
+            _task_columns(tasks, needs, _LEFT_TASK if is_left else _TASK_STATUS),
+            _attempt_columns(attempts, _LEFT_ATTEMPT if is_left else _ATTEMPT_STATUS),
+            OutputColumns(**stored),
+            clock(),
+        )
 
 
 def _names(record: type) -> list[str]:

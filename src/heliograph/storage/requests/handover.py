@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import func, or_, select
-
-from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.storage import rows
 from heliograph.storage.databases.database import Database
 from heliograph.storage.databases.news import Word
 from heliograph.storage.entries import Accepted, Refused, Submission, Unstored
 from heliograph.storage.journal.submissions import Submissions
 from heliograph.storage.liveness import is_alive
-from heliograph.storage.statements.compiling import Prepared
-from heliograph.storage.statements.composing import constant, constants
-from heliograph.storage.statements.owners import OWNER_COLUMNS, with_owner
-from heliograph.storage.tables import schema
+from heliograph.storage.statements.rendered import statements
+from heliograph.storage.statements.statement import listed
 
 _ENGINE: Final = "embedded"
 
@@ -38,16 +33,7 @@ class Handover:
         self._clock = clock
         self._lease_clock = lease_clock
         self._submissions = Submissions(database.kind)
-        held: Any = (
-            select(*OWNER_COLUMNS)
-            .select_from(with_owner())
-            .where(
-                schema.workflows.c.status.in_(constants(ACTIVE)),
-                schema.runs.c.owner.is_not(None),
-            )
-            .group_by(*OWNER_COLUMNS)
-        )
-        self._held = Prepared(held, database.dialect)
+        self._statements = statements(database.kind, "handover")
 
     def hand_in(
         self, submission: Submission, most_pending: int | None
@@ -64,17 +50,9 @@ class Handover:
         Raises:
             StorageError: it can't be stored.
         """
-        runs, workflows = schema.runs, schema.workflows
-        waiting = (
-            select(func.count())
-            .select_from(with_owner())
-            .where(workflows.c.status == constant(WorkflowStatus.PENDING), runs.c.owner.is_(None))
-        )
+        ask = self._statements
         # Of a first try nobody may ever have heard whether it was committed: then the id is taken, by it.
-        mine = select(workflows.c.key).where(
-            workflows.c.workflow_id == submission.workflow_id,
-            workflows.c.created_time == submission.created_time,
-        )
+        mine = {"of_id": submission.workflow_id, "of_time": submission.created_time}
         tries = 0
 
         def hand_in() -> Accepted | Refused | Unstored | None:
@@ -83,9 +61,9 @@ class Handover:
             with self._database.write() as connection:
                 new = {submission.workflow_id}
                 self._database.lock(connection, new=new, queue=most_pending is not None)
-                if tries > 1 and (key := connection.execute(mine).scalar()) is not None:
+                if tries > 1 and (key := ask.mine.ask(connection, **mine).scalar_one_or_none()) is not None:
                     return Accepted(key, 1)
-                if most_pending is not None and connection.execute(waiting).scalar_one() >= most_pending:
+                if most_pending is not None and ask.waiting.ask(connection).scalar_one() >= most_pending:
                     return None
                 return self._submissions.store(connection, submission, None, self._clock())
 
@@ -100,10 +78,10 @@ class Handover:
             most: so many at most.
             handed_in: those that were handed in too, and not only those that lost their engine.
         """
-        workflows, runs, now = schema.workflows, schema.runs, self._lease_clock()
+        now = self._lease_clock()
         with self._database.read() as connection:
             # Whether an engine is gone that can't be understood nobody knows: what it has is not taken over.
-            owners = [rows.owner_record(row) for row in self._held.ask(connection).sound()]
+            owners = [rows.owner_record(row) for row in self._statements.held.ask(connection).sound()]
             gone = [
                 owner.owner_id
                 for owner in owners
@@ -111,16 +89,6 @@ class Handover:
             ]
             if not gone and not handed_in:
                 return []
-            had_none = runs.c.owner.is_(None)
-            is_lost = runs.c.owner.in_(gone)
-            found = connection.execute(
-                select(workflows.c.workflow_id)
-                .select_from(with_owner())
-                .where(
-                    workflows.c.status.in_(constants(ACTIVE)),
-                    or_(is_lost, had_none) if handed_in else is_lost,
-                )
-                .order_by(workflows.c.status != constant(WorkflowStatus.RUNNING), workflows.c.key)
-                .limit(most)
-            )
-            return list(found.scalars())
+            wanted = self._statements.unowned if handed_in else self._statements.lost
+            found = wanted.ask(connection, gone=listed(gone, self._database.kind), most=most)
+            return [row.workflow_id for row in found.sound()]

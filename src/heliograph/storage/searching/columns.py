@@ -28,6 +28,7 @@ from heliograph.records.status import ACTIVE, LEFT_TASK, TaskStatus, WorkflowSta
 from heliograph.search.fields import OF_WORKFLOW
 from heliograph.storage.searching.kept import filled
 from heliograph.storage.statements.composing import among_bound, constant, constants
+from heliograph.storage.statements.owners import is_newest
 from heliograph.storage.tables import schema
 from heliograph.storage.tables.layout import Role
 
@@ -162,32 +163,26 @@ class Columns:
 
 def _of_run(name: str) -> Callable[[], Column]:
     def made() -> Column:
-        runs, workflows = schema.runs, schema.workflows
-        return _one(select(runs.c[name]).where(*_newest(runs)), workflows)
+        return _one(select(schema.runs.c[name]).where(is_newest()), schema.workflows)
 
     return made
 
 
-def _newest(runs: Any) -> list[Column]:
-    workflows = schema.workflows
-    return [runs.c.workflow == workflows.c.key, runs.c.run == workflows.c.run]
-
-
 def _duration() -> Column:
     runs = schema.runs
-    return _one(select(runs.c.end_time - runs.c.start_time).where(*_newest(runs)), schema.workflows)
+    return _one(select(runs.c.end_time - runs.c.start_time).where(is_newest()), schema.workflows)
 
 
 def _engine() -> Column:
     runs, owners = schema.runs, schema.owners
-    chosen = select(owners.c.engine).where(*_newest(runs), owners.c.owner_id == runs.c.owner)
+    chosen = select(owners.c.engine).where(is_newest(), owners.c.owner_id == runs.c.owner)
     return _one(chosen, schema.workflows)
 
 
 def _error_task() -> Column:
     runs, tasks = schema.runs, schema.tasks
     its = [tasks.c.workflow == runs.c.workflow, tasks.c.task == runs.c.error_task]
-    return _one(select(tasks.c.task_id).where(*_newest(runs), *its), schema.workflows)
+    return _one(select(tasks.c.task_id).where(is_newest(), *its), schema.workflows)
 
 
 def _of_attempts(name: str, aggregate: Any) -> Callable[[], Column]:

@@ -30,7 +30,7 @@ from heliograph.storage.tables import schema
 
 Clause = ColumnElement[bool]
 
-_ORDERS: Final[Mapping[Operator, Callable[[Any, Any], Clause]]] = {
+ORDERS: Final[Mapping[Operator, Callable[[Any, Any], Clause]]] = {
     Operator.LESS: operator.lt,
     Operator.AT_MOST: operator.le,
     Operator.GREATER: operator.gt,
@@ -111,7 +111,7 @@ class Clauses:
                 return begins_with(column, value, self._columns.is_plain)
             if how is Operator.CONTAINS:
                 return self._holds(column, value)
-            return _ORDERS[how](column, value.plain())
+            return ORDERS[how](column, value.plain())
 
         return self._columns.compared(field.name, compare)
 
@@ -129,19 +129,14 @@ class Clauses:
 
     def _labelled(self, field: FieldAsked, also: Sequence[Clause], item: bool = False) -> Clause:
         """There is a value of this path of which that holds."""
-        table, columns = self._table(field), self._columns
-        its = [table.c.workflow == columns.workflow, table.c.path == label_path(field, item)]
-        if table is schema.task_labels:
-            its.append(table.c.task == columns.key[1])
-        found = select(table.c.place).where(*its, *also).correlate(columns.table)
+        table, its = labels_of(field, self._columns, item)
+        found = select(table.c.place).where(*its, *also).correlate(self._columns.table)
         # PostgreSQL makes neither a join nor a hash table of a query with an offset.
         return (found.offset(literal_column("0")) if self._one_by_one else found).exists()
 
-    def _table(self, field: FieldAsked) -> Any:
-        return label_table(field, self._columns.tasks)
-
     def _label(self, field: FieldAsked) -> Label:
-        table, columns = self._table(field), self._columns
+        columns = self._columns
+        table = label_table(field, columns.tasks)
         return Label(columns.unindexed(table.c.text), columns.unindexed(table.c.number))
 
     def _holds(self, column: ColumnElement[Any], text: Filled) -> Clause:
@@ -160,6 +155,15 @@ def label_table(field: FieldAsked, tasks: bool) -> Any:
 def label_path(field: FieldAsked, item: bool = False) -> str:
     """The path of a field's values there; of the items, where it is a list."""
     return labels.kept_path(".".join(labels.key_path(key) for key in field.path) + ("[]" if item else ""))
+
+
+def labels_of(field: FieldAsked, columns: Columns, item: bool = False) -> tuple[Any, list[Clause]]:
+    """That table, and which of its rows are those of a field, for a row of workflows or of tasks."""
+    table = label_table(field, columns.tasks)
+    its = [table.c.workflow == columns.workflow, table.c.path == label_path(field, item)]
+    if table is schema.task_labels:
+        its.append(table.c.task == columns.key[1])
+    return table, its
 
 
 def is_one_of(label: Label, operands: Sequence[Operand]) -> Clause:
@@ -181,8 +185,8 @@ def ordered(label: Label, how: Operator, hole: Hole, plain: bool) -> Clause:
         prefix = label_text(hole)
         return and_(begins_with(label.text, prefix, plain), label.text >= prefix.not_before(_FIRST_TEXT))
     if hole.kind is Kind.TEXT:
-        return and_(_ORDERS[how](label.text, label_text(hole).plain()), label.text >= _FIRST_TEXT)
-    return _ORDERS[how](label.number, Filled(hole).plain())
+        return and_(ORDERS[how](label.text, label_text(hole).plain()), label.text >= _FIRST_TEXT)
+    return ORDERS[how](label.number, Filled(hole).plain())
 
 
 def begins_with(column: ColumnElement[Any], prefix: Filled, plain: bool) -> Clause:

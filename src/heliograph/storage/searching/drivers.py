@@ -19,6 +19,7 @@ from heliograph.search.expressions import Operator
 from heliograph.search.fields import FieldAsked, FieldKind
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.conditions import (
+    ORDERS,
     Label,
     begins_with,
     is_one_of,
@@ -45,10 +46,7 @@ FEW: Final = 20_000
 """So many rows are taken together, and filtered and sorted."""
 _OF_TIMES: Final[Mapping[Operator, Callable[[Any, Any], ColumnElement[bool]]]] = {
     Operator.EQUAL: operator.eq,
-    Operator.LESS: operator.lt,
-    Operator.AT_MOST: operator.le,
-    Operator.GREATER: operator.gt,
-    Operator.AT_LEAST: operator.ge,
+    **ORDERS,
 }
 """How an index of times can be gone along."""
 
@@ -130,6 +128,16 @@ class Drivers:
         return chosen
 
 
+def along_best(
+    connection: Connection, columns: Columns, shape: AllOf, given: Given
+) -> list[ColumnElement[bool]]:
+    """What has the rows that are wanted read along an index, if one suits; a server chooses by itself."""
+    if columns.is_plain:
+        return []
+    driver = Drivers(shape, columns.tasks, columns.dialect).best(connection, given)
+    return [columns.workflow.in_(driver.rows)] if driver is not None and len(driver.key) == 1 else []
+
+
 def _counting(driver: Driver, dialect: Dialect) -> Kept:
     """Counts its rows, up to a limit."""
     counted: Select[Any] = (
@@ -196,7 +204,7 @@ def _of_comparison(field: FieldAsked, how: Operator, operand: Operand, tasks: bo
         if how is Operator.EQUAL:
             in_order = (table is schema.task_labels) == tasks
             yield _of_labels(field, table, is_one_of(_label(table), [operand]), in_order)
-        elif how in (Operator.LESS, Operator.AT_MOST, Operator.GREATER, Operator.AT_LEAST, Operator.PREFIX):
+        elif how in ORDERS or how is Operator.PREFIX:
             yield _of_labels(field, table, ordered(_label(table), how, operand, plain=False))
         return
     workflows, functions, value = schema.workflows, schema.functions, Filled(operand)

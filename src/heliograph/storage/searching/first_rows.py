@@ -114,7 +114,7 @@ class _Read:
         tells: int,
         found: Callable[[list[tuple[Any, ...]]], Found],
     ) -> None:
-        self._kept = [_limited(one, columns) for one in statements]
+        self._kept = [limited(one, columns) for one in statements]
         self._tells = tells
         self._found = found
 
@@ -162,7 +162,7 @@ class _Bounded:
             for part in key
         ]
         made = made.where(*wanted, *further_back, _not_older(key, bounds)).order_by(*newest)
-        self._kept = _limited(made, columns)
+        self._kept = limited(made, columns)
 
     def found(self, connection: Connection, given: Given) -> Found | None:
         found = self._kept.ask(connection, given).plain()
@@ -231,7 +231,8 @@ def _wanted(columns: Columns, shape: AllOf, driver: Driver | None) -> ColumnElem
     return and_(true(), *[clauses.of(part) for part in shape.parts if part is not assured])
 
 
-def _limited(made: Select[Any], columns: Columns) -> Kept:
+def limited(made: Select[Any], columns: Columns) -> Kept:
+    """A statement for rows that is asked for as many as are wanted."""
     return Kept(made.limit(most()).offset(literal_column("0")), columns.dialect)
 
 

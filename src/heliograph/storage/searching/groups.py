@@ -14,7 +14,7 @@ from heliograph.search.fields import FieldAsked, FieldKind
 from heliograph.storage.journal import labels
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.conditions import Clauses, label_path
-from heliograph.storage.searching.drivers import Drivers
+from heliograph.storage.searching.drivers import along_best
 from heliograph.storage.searching.kept import Given, Kept
 from heliograph.storage.searching.pages import label_columns, order_column
 from heliograph.storage.searching.shapes import AllOf
@@ -68,12 +68,8 @@ def groups(
             *[_number(field, columns).label(f"of_{place}") for place, field in enumerate(of)],
         )
         .select_from(columns.table)
-        .where(*[clauses.of(part) for part in shape.parts])
+        .where(*[clauses.of(part) for part in shape.parts], *along_best(connection, columns, shape, given))
     )
-    if not columns.is_plain:
-        driver = Drivers(shape, columns.tasks, columns.dialect).best(connection, given)
-        if driver is not None and len(driver.key) == 1:
-            rows = rows.where(columns.workflow.in_(driver.rows))
     # A row of nothing still counts: where nothing else is asked, the table itself is what is counted.
     table = (rows if parts or of else rows.add_columns(literal(1))).subquery()
     keys = [table.c[f"by_{place}"] for place in range(len(parts))]
@@ -106,7 +102,7 @@ def groups(
 
 
 def of_counts(counted: Mapping[WorkflowStatus, int]) -> list[Group]:
-    """Groups by status, of what `ByStatus` counted."""
+    """Groups by status, of what `counted_by_status` gives."""
     return _largest_first([Group((status.value,), count) for status, count in counted.items()])
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Select, case, cast, func, literal, literal_co
 from heliograph.records.status import WorkflowStatus
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.conditions import Clauses
-from heliograph.storage.searching.drivers import Drivers
+from heliograph.storage.searching.drivers import along_best
 from heliograph.storage.searching.kept import Given, Kept
 from heliograph.storage.searching.shapes import AllOf
 from heliograph.storage.statements.composing import constant
@@ -50,11 +50,7 @@ def over_time(connection: Connection, columns: Columns, shape: AllOf, given: Giv
         parts: how many; fewer where they would be shorter than a second.
     """
     workflows, holds = schema.workflows, Clauses(columns)
-    clauses = [holds.of(part) for part in shape.parts]
-    if not columns.is_plain:
-        driver = Drivers(shape, columns.tasks, columns.dialect).best(connection, given)
-        if driver is not None and len(driver.key) == 1:
-            clauses.append(columns.workflow.in_(driver.rows))
+    clauses = [holds.of(part) for part in shape.parts] + along_best(connection, columns, shape, given)
 
     def ask(statement: Select[Any]) -> Answer:
         return Kept(statement, columns.dialect).ask(connection, given)

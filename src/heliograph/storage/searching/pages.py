@@ -19,14 +19,13 @@ from sqlalchemy import (
 
 from heliograph.search.fields import FieldAsked, FieldKind
 from heliograph.storage.searching.columns import Columns
-from heliograph.storage.searching.conditions import Clauses, label_path, label_table
+from heliograph.storage.searching.conditions import Clauses, labels_of
 from heliograph.storage.searching.drivers import Driver, Drivers
-from heliograph.storage.searching.first_rows import after, first_rows, older
-from heliograph.storage.searching.kept import Given, Kept, filled, most, type_of
+from heliograph.storage.searching.first_rows import after, first_rows, limited, older
+from heliograph.storage.searching.kept import Given, Kept, filled, type_of
 from heliograph.storage.searching.places import Found, Order, Place
 from heliograph.storage.searching.shapes import AllOf, Kind
 from heliograph.storage.statements.connection import Connection
-from heliograph.storage.tables import schema
 
 
 class Pages:
@@ -74,12 +73,8 @@ class Pages:
         driver = None if self._drivers is None else self._drivers.best(connection, given)
         kept = self._along.get(driver)
         if kept is None:
-            kept = self._along[driver] = self._kept(self._statement(driver))
+            kept = self._along[driver] = limited(self._statement(driver), self._columns)
         return kept
-
-    def _kept(self, statement: Select[Any]) -> Kept:
-        limited = statement.limit(most()).offset(literal_column("0"))
-        return Kept(limited, self._columns.dialect)
 
     def _statement(self, driver: Driver | None) -> Select[Any]:
         columns, order = self._columns, self._order
@@ -137,11 +132,8 @@ def _in_order(number: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def _label(field: FieldAsked, columns: Columns, name: str) -> ColumnElement[Any]:
-    table = label_table(field, columns.tasks)
-    its = [table.c.workflow == columns.workflow, table.c.path == label_path(field), table.c.place == 0]
-    if table is schema.task_labels:
-        its.append(table.c.task == columns.key[1])
-    return select(table.c[name]).where(*its).correlate(columns.table).scalar_subquery()
+    table, its = labels_of(field, columns)
+    return select(table.c[name]).where(*its, table.c.place == 0).correlate(columns.table).scalar_subquery()
 
 
 def label_columns(field: FieldAsked, columns: Columns) -> tuple[ColumnElement[Any], ColumnElement[Any]]:

@@ -17,14 +17,14 @@ from heliograph.storage.liveness import is_alive
 from heliograph.storage.questions.listings import Listing, apart
 from heliograph.storage.questions.queries import Queries
 from heliograph.storage.remembering import by_identity
-from heliograph.storage.searching.by_status import ByStatus
+from heliograph.storage.searching.by_status import counted_by_status
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.groups import Group, groups, of_counts
 from heliograph.storage.searching.kept import Given
 from heliograph.storage.searching.over_time import Part, over_time
 from heliograph.storage.searching.pages import Pages
 from heliograph.storage.searching.places import Order, Place
-from heliograph.storage.searching.shapes import AllOf, Kind, kind_of, shape_of
+from heliograph.storage.searching.shapes import kind_of, shape_of
 from heliograph.storage.statements.compiling import Prepared
 from heliograph.storage.statements.connection import Connection
 from heliograph.storage.statements.statement import listed
@@ -61,7 +61,6 @@ class Search:
         self._database = database
         self._queries = queries
         self._clock = clock
-        self._by_status = ByStatus(database.kind, clock)
         held = select(schema.owners).where(schema.owners.c.lease_until >= bindparam("of_now"))
         self._held = Prepared(held, database.dialect)
         self._columns = {tasks: Columns(tasks, database.dialect) for tasks in (False, True)}
@@ -69,7 +68,7 @@ class Search:
         self._shape_of = {
             tasks: by_identity(_SHAPES)(functools.partial(shape_of, tasks=tasks)) for tasks in (False, True)
         }
-        self._pages = functools.lru_cache(_SHAPES)(self._made)
+        self._pages = functools.lru_cache(_SHAPES)(Pages)
 
     @patient
     def workflows(
@@ -119,7 +118,7 @@ class Search:
         with self._database.snapshot() as connection:
             if condition is None and not of and not tasks and [field.kind for field in by] == _STATUS:
                 self._database.keep_plans(connection)
-                return of_counts(self._by_status.counted(connection))
+                return of_counts(counted_by_status(connection, self._database.kind, self._clock))
             given = self._given(connection, values)
             return groups(connection, self._columns[tasks], shape, given, by, of)
 
@@ -143,10 +142,8 @@ class Search:
         self, condition: Condition | None, tasks: bool, order: Order, after: Place | None
     ) -> tuple[Pages, list[Value]]:
         shape, values = self._shape_of[tasks](condition)
-        return self._pages(tasks, shape, order, None if after is None else kind_of(after.value)), values
-
-    def _made(self, tasks: bool, shape: AllOf, order: Order, behind: Kind | None) -> Pages:
-        return Pages(self._columns[tasks], shape, order, behind)
+        behind = None if after is None else kind_of(after.value)
+        return self._pages(self._columns[tasks], shape, order, behind), values
 
     def _given(
         self, connection: Connection, values: Sequence[Value], after: Place | None = None, most: int = 0

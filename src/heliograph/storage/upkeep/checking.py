@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,9 +48,7 @@ class Checked:
     damaged_rows: Sequence[StorageCorruptError]
 
 
-def check(
-    database: Database, values: ValueStore, forget: bool, told: Callable[[str, int, int], None]
-) -> Checked:
+def check(database: Database, values: ValueStore, forget: bool, told: looking.Told) -> Checked:
     """Read all rows and all values.
 
     Args:
@@ -66,15 +64,16 @@ def check(
     of_task = and_(tasks.c.workflow == stored.c.workflow, tasks.c.task == stored.c.task)
     statement = (
         select(
-            *(
-                stored.c.workflow,
-                stored.c.task,
-                stored.c.role,
-                stored.c.location,
-                stored.c.sha256,
-                stored.c.size,
-            ),
-            *(tasks.c.task_id, tasks.c.options, tasks.c.user_metadata, workflows.c.workflow_id),
+            stored.c.workflow,
+            stored.c.task,
+            stored.c.role,
+            stored.c.location,
+            stored.c.sha256,
+            stored.c.size,
+            tasks.c.task_id,
+            tasks.c.options,
+            tasks.c.user_metadata,
+            workflows.c.workflow_id,
         )
         .select_from(stored.join(tasks, of_task).join(workflows, workflows.c.key == stored.c.workflow))
         .where(stored.c.location.is_not(None))

@@ -16,6 +16,7 @@ from heliograph.storage import rows
 from heliograph.storage.databases.database import Database
 from heliograph.storage.statements.composing import constant
 from heliograph.storage.statements.connection import Connection
+from heliograph.storage.statements.owners import with_owner
 from heliograph.storage.tables import schema
 from heliograph.storage.tables.layout import Role, SaidKind
 
@@ -71,14 +72,12 @@ _WHO: Final = {
     "number": (_S.c.number, "counts all that was said in the workflow, in order"),
     "time": (_S.c.time, "when, Unix seconds"),
 }
-_RUN_WITH_ERROR: Final = _R.outerjoin(_E, and_(_E.c.workflow == _R.c.workflow, _E.c.task == _R.c.error_task))
+_FAILED_BY: Final = and_(_E.c.workflow == _R.c.workflow, _E.c.task == _R.c.error_task)
 
 VIEWS: Final[Mapping[str, View]] = {
     "heliograph_workflows": View(
         "a workflow, with its newest run",
-        _W.join(_R, and_(_R.c.workflow == _W.c.key, _R.c.run == _W.c.run))
-        .outerjoin(_O, _O.c.owner_id == _R.c.owner)
-        .outerjoin(_E, and_(_E.c.workflow == _R.c.workflow, _E.c.task == _R.c.error_task)),
+        with_owner().outerjoin(_E, _FAILED_BY),
         {
             "workflow_id": (_W.c.workflow_id, "its id"),
             "name": (_W.c.name, "the function of the task that gives its output"),
@@ -100,7 +99,7 @@ VIEWS: Final[Mapping[str, View]] = {
     ),
     "heliograph_runs": View(
         "a start or a resume of a workflow",
-        _RUN_WITH_ERROR.join(_W, _W.c.key == _R.c.workflow),
+        _R.outerjoin(_E, _FAILED_BY).join(_W, _W.c.key == _R.c.workflow),
         {
             "workflow_id": (_W.c.workflow_id, "the workflow"),
             "run": (_R.c.run, "its number, from 1"),
