@@ -114,7 +114,8 @@ def test_search(storage: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["ls --status FAILED", "ls", "search status=FAILED", "search --tasks status=FAILED", "tasks bad"]
+    "command",
+    ["ls --status FAILED", "ls", "search status=FAILED", "search --tasks status=FAILED", "tasks bad"],
 )
 def test_lists_say_what_failed_and_why(storage: Path, command: str) -> None:
     head, first, *_ = printed(*command.split(), storage=storage).splitlines()
