@@ -357,6 +357,7 @@ def task_record(
         inputs=inputs,
         attempts=attempts,
         report=report,
+        wake_time=row.due,
     )
 
 
