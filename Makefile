@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-newest test-ray-oldest test-cluster lint sql bench bench-quick profile peers lock clean
+.PHONY: help venv demo test test-newest test-ray-oldest test-cluster lint sql bench bench-quick profile peers lock clean another
 
 VENV := .venv
 PY   := $(VENV)/bin/python
@@ -20,7 +20,7 @@ export PYTHON
 help: ## list the targets
 	@echo "heliograph: durable workflows that write down everything they did"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
-	@echo "demo, test, bench and lock hand ARGS on: make test ARGS='-k resume -x'; JOBS=0 runs tests one by one. PYTHON=... names the Python to build .venv with."
+	@echo "demo, test, bench and lock hand ARGS on: make test ARGS='-k resume -x'; JOBS=0 runs tests one by one. PYTHON=... names the Python of .venv."
 
 venv: $(VENV)/.ready ## make .venv ready (the targets below do it themselves)
 
@@ -95,10 +95,15 @@ clean: ## remove all that make made: .venv, caches, builds
 
 # Stamps, not the files they stand for: a stamp is written last, so a bootstrap cut short is done again.
 # So is one whose Python is gone or another, say after an upgrade of the system: its link leads nowhere, or to a newer file.
-$(VENV)/.uv: locks/uv.txt scripts/bootstrap $(VENV)/bin/python
-	@scripts/bootstrap uv
+# And so is one whose Python is not the one that PYTHON=... names; to test-newest that names another environment's.
+ANOTHER := $(if $(filter test-newest,$(MAKECMDGOALS)),,$(if $(PYTHON),$(shell PYTHON='$(PYTHON)' scripts/bootstrap another)))
+
+$(VENV)/.uv: locks/uv.txt scripts/bootstrap $(VENV)/bin/python $(ANOTHER)
+	@scripts/bootstrap uv $(ANOTHER)
 
 $(VENV)/bin/python: ;
+
+another: ;
 
 $(VENV)/.ready: $(VENV)/.uv locks/dev.txt pyproject.toml
 	@scripts/bootstrap packages

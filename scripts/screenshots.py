@@ -1,4 +1,6 @@
-"""Take pictures of every page into docs/images: light and dark, on a desk and on a phone.
+"""Take pictures of every page: light and dark, on a desk and on a phone.
+
+Those that a document shows go to docs/images, all others, which are to be looked at, to build/pictures.
 
     .venv/bin/python scripts/screenshots.py [--store FOLDER] [VIEW ...]
 
@@ -11,6 +13,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -32,6 +35,12 @@ import store  # noqa: E402
 from tests.web.browser.chromium import launched  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
+OTHERS = ROOT / "build" / "pictures"
+SHOWN = {
+    name
+    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+    for name in re.findall(r"images/([\w-]+)\.png", document.read_text())
+}
 VIEWS = {
     "workflows": "/",
     "search": "/?q=user_metadata.team+%3D+%22orders%22+and+stats.duration+%3E+1min+and+statsu+%3D+FAILED",
@@ -94,6 +103,13 @@ def say_error(said: ConsoleMessage) -> None:
         print("console:", said.text)
 
 
+# In every text of a page: the folder of the shop, on the machine that the store says it is of.
+RENAME = """([from, to]) => {
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) texts.currentNode.data = texts.currentNode.data.replaceAll(from, to);
+}"""
+
+
 def picture(page: Page, name: str, width: int, most: int) -> None:
     """One of them, with few colours; of a long page the beginning."""
     height = min(page.evaluate("document.documentElement.scrollHeight"), most)
@@ -102,7 +118,7 @@ def picture(page: Page, name: str, width: int, most: int) -> None:
     )
     image = Image.open(io.BytesIO(data)).convert("RGB")
     few = image.quantize(COLOURS, kmeans=1, dither=Image.Dither.NONE)
-    few.save(IMAGES / f"{name}.png", optimize=True)
+    few.save((IMAGES if name in SHOWN else OTHERS) / f"{name}.png", optimize=True)
 
 
 def settled(page: Page) -> None:
@@ -114,7 +130,7 @@ def settled(page: Page) -> None:
     )
 
 
-def take(browser: Browser, address: str, wanted: list[str]) -> None:
+def take(browser: Browser, address: str, store_folder: Path, wanted: list[str]) -> None:
     """All of them."""
     dates = {"yesterday": day(1), "before": day(7), "failed": day(9)}
     for theme in ("light", "dark"):
@@ -134,6 +150,7 @@ def take(browser: Browser, address: str, wanted: list[str]) -> None:
             for view in wanted:
                 page.goto(address + VIEWS[view].format(**dates))
                 settled(page)
+                page.evaluate(RENAME, [str(store_folder), "/srv/shop"])
                 picture(page, f"{view}-{device}-{theme}", width, LONGEST)
             context.close()
 
@@ -148,7 +165,8 @@ def main() -> None:
         store.make(given.store)
     with serving(given.store) as address, sync_playwright() as playwright:
         browser = launched(playwright)
-        take(browser, address, given.views or list(VIEWS))
+        OTHERS.mkdir(parents=True, exist_ok=True)
+        take(browser, address, given.store, given.views or list(VIEWS))
         browser.close()
 
 

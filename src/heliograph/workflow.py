@@ -199,7 +199,23 @@ __all__ = [
 ]
 
 # Old programs say `from ray.workflow.exceptions import ...` too, though this is no package.
-sys.modules.update({f"{__name__}.exceptions": exceptions, f"{__name__}.event_listener": event_listener})
+_modules = {
+    "common": sys.modules[WorkflowStatus.__module__],
+    "event_listener": event_listener,
+    "exceptions": exceptions,
+    "http_event_provider": event_listener,
+}
+sys.modules.update({f"{__name__}.{name}": module for name, module in _modules.items()})
+
+if not TYPE_CHECKING:  # else any name would do for who checks types
+
+    def __getattr__(name: str) -> Any:
+        if name in _modules:
+            return _modules[name]
+        from heliograph.engines.former_names import said_of
+
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{said_of(name)}")
+
 
 PENDING = WorkflowStatus.PENDING
 RUNNING = WorkflowStatus.RUNNING
@@ -421,7 +437,8 @@ def get_output(workflow_id: str, *, task_id: str | None = None, name: str | None
         name: the same as `task_id`.
 
     Raises:
-        WorkflowNotFoundError: no such workflow, or no such task in it.
+        WorkflowNotFoundError: no such workflow; or it is over and had no such task: while it runs, a
+            continuation may bring one.
         ValueError: there is no output and none will come; the message says why.
         WorkflowExecutionError, WorkflowCancellationError: the workflow has ended so; if it had before, that
             is a `ValueError` too.
@@ -640,7 +657,7 @@ def _planned(
     from heliograph.engines.opening import opened  # late: as `session`
 
     here = opened(None if detach else plan)
-    engine = here if detach and not here.is_for_ray(plan) else here.for_plan(plan)
+    engine = here if detach and not here.settings.is_for_ray(plan) else here.for_plan(plan)
     return engine, plan, workflow_id or _new_id(plan.tasks[-1].task_id), user_metadata
 
 

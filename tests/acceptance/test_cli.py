@@ -258,6 +258,45 @@ def test_fits_the_terminal(storage: Path, width: int) -> None:
             assert cell_len(line.rstrip()) <= width or line.startswith(uncut), line
 
 
+DEEP = """
+from heliograph import workflow
+
+workflow.init(workers="threads")
+
+@workflow.task
+def add(*numbers):
+    return sum(numbers)
+
+parts = [add.options(name=f"{'a/folder/of/many/' * 5}part-{n}").bind(n) for n in (1, 2, 3)]
+workflow.run(add.options(name="all").bind(*parts), workflow_id="deep", metadata={"team": "blue"})
+workflow.run(add.options(name="all").bind(*parts[:2]), workflow_id="flat")
+"""
+
+
+def test_names_that_are_cut_are_told_apart_and_nothing_is_wrapped(tmp_path: Path) -> None:
+    storage = tmp_path / "storage"
+    scripts.run(DEEP, storage)
+    for command in ("timeline", "dag", "profile"):
+        drawn = COLOURS.sub("", on_terminal(command, "deep", storage=storage, width=60))
+        names = set(re.findall(r"a/fol\S*…\S*/part-[123]", drawn))
+        assert len(names) == (1 if command == "profile" else 3), drawn
+        lines = drawn.splitlines()
+        assert max(cell_len(line.rstrip()) for line in lines) <= 60
+        assert not [line for line in lines if line in ("store", "▓▓ store")]
+    running = next(at for at, line in enumerate(lines) if line.startswith("│ running"))
+    assert "at once on average" in lines[running + 1]
+    lines = printed("compare", "deep", "flat", storage=storage).splitlines()
+    assert lines[lines.index("User metadata") + 1].split() == ["A", "B"]
+    assert "team  blue  -" in lines
+
+
+def test_a_title_that_has_no_room_in_its_frame_is_above_it(storage: Path) -> None:
+    workflow_id = "long-" + "0123456789" * 20
+    lines = COLOURS.sub("", on_terminal("show", workflow_id, storage=storage, width=80)).splitlines()
+    assert lines[0] == workflow_id
+    assert set(lines[1]) == set("╭─╮")
+
+
 @pytest.mark.parametrize("width", [60, 140])
 def test_nothing_of_a_task_is_obeyed(storage: Path, width: int) -> None:
     for arguments in (["ls"], ["show", HOSTILE_ID], ["show", HOSTILE_ID, HOSTILE_TASK]):
@@ -401,6 +440,8 @@ def test_help_and_version() -> None:
     for arguments in ([], ["--help"], ["ls", "--help"], ["show", "-h"]):
         done = heliograph(*arguments, storage=None)
         assert "Exit codes: 0 well" in done.stdout + done.stderr
+    _, commands_told = heliograph("--help", storage=None, COLUMNS="80").stdout.split("Commands:")
+    assert "..." not in commands_told, "a summary is cut"
     assert heliograph("--version", storage=None).stdout.startswith("heliograph ")
     entry_point = Path(sys.executable).with_name("heliograph")
     assert (

@@ -101,7 +101,7 @@ def test_a_chain_of_any_depth_is_drawn(tmp_path: Path) -> None:
         {"task_id": f"t{n}", "status": "SUCCESSFUL", "stats": {}, "workflow_refs": [f"t{n - 1}"] if n else []}
         for n in range(3000)
     ]
-    _, cut = view(tasks, 200)
+    _, cut = view(tasks, 200, width=80)
     assert cut
 
 

@@ -83,9 +83,33 @@ def test_the_code_of_a_page_prints_what_the_page_says(page: Path, tmp_path: Path
 
 @pytest.mark.parametrize("page", PAGES, ids=names)
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
+    for target in re.findall(r"\]\(([^)\s]+)[^)]*\)", page.read_text()):
         if "://" not in target:
-            assert (page.parent / target).exists(), target
+            name, _, anchor = target.partition("#")
+            led_to = page.parent / name if name else page
+            assert led_to.exists(), target
+            assert not anchor or anchor in anchors(led_to), target
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link may name of a page: its titles, as forges spell them in addresses."""
+    titles = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_picture_is_shown() -> None:
+    shown = {
+        (page.parent / target).resolve()
+        for page in PAGES
+        for target in re.findall(r"!\[[^]]*\]\(([^)]+)\)", page.read_text())
+    }
+    assert set((ROOT / "docs" / "images").iterdir()) == shown
+
+
+def test_every_public_name_is_in_the_documents() -> None:
+    told = "\n".join(page.read_text() for page in [ROOT / "README.md", *ROOT.glob("docs/*.md")])
+    for name in set(workflow.__all__) - set(WorkflowStatus):  # those have a test of their own
+        assert re.search(rf"(?:workflow\.|`){name}\b", told), name
 
 
 def test_the_first_lines_are_the_two_commands() -> None:

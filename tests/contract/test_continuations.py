@@ -208,6 +208,32 @@ def test_catch_exceptions_wraps_the_output_of_the_continuation(engine: EngineUnd
     assert workflow.run(caught.bind(5)) == (120, None)
 
 
+@workflow.options(catch_exceptions=True)
+@workflow.task
+def countdown(number: int, last: Any) -> Any:
+    return workflow.continuation(countdown.bind(number - 1, last)) if number else last()
+
+
+def lift_off() -> str:
+    return "lift-off"
+
+
+def explode() -> None:
+    raise LookupError("boom")
+
+
+def test_where_several_catch_whose_output_it_is_it_is_wrapped_once(engine: EngineUnderTest) -> None:
+    assert workflow.run(countdown.bind(3, lift_off), workflow_id="up") == ("lift-off", None)
+    value, error = workflow.run(countdown.bind(3, explode), workflow_id="down")
+    assert value is None
+    assert isinstance(error, LookupError)
+    for name in ("up", "down"):
+        for task in workflow.get_tasks(name):
+            assert len(workflow.get_output(name, task_id=task["task_id"])) == 2
+    engine.restart()
+    assert workflow.get_output("up") == ("lift-off", None)
+
+
 @workflow.task
 def unstored(ledger: Ledger) -> Any:
     ledger.note("outer")

@@ -94,6 +94,11 @@ def test_options_are_merged_and_the_later_call_wins_key_by_key(engine: EngineUnd
     assert described(decorated.bind()) == DECORATED  # each call makes another task
 
 
+def test_none_is_as_if_it_was_not_given(engine: EngineUnderTest) -> None:
+    nothing = workflow.options(name=None, metadata=None, catch_exceptions=None, checkpoint=None)
+    assert described(plain.options(**nothing).bind()) == described(plain.bind())
+
+
 def test_a_decorator_over_a_decorator(engine: EngineUnderTest) -> None:
     both = workflow.options(name="outer")(workflow.options(name="inner", metadata={"k": 1})(plain))
     assert described(both.bind()) == DEFAULTS | {"name": "outer", "metadata": {"k": 1}}

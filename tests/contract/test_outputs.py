@@ -162,6 +162,26 @@ def test_of_a_resumable_workflow_it_cannot_be_had_and_says_what_to_do(
     assert workflow.get_output("mine", task_id="early") == "early value"
 
 
+@workflow.task
+def go_on(gate: Gate) -> Any:
+    return workflow.continuation(give.options(name="late").bind(wait.bind(gate, "late value")))
+
+
+def test_a_task_that_a_continuation_has_yet_to_make_is_waited_for(
+    engine: EngineUnderTest, gate: Gate
+) -> None:
+    early = wait.options(name="early").bind(gate, gate)
+    output = workflow.run_async(go_on.bind(early), workflow_id="mine")
+    gate.until_waiting()
+    late, never = (workflow.get_output_async("mine", task_id=name) for name in ("late", "never"))
+    assert not engine.is_done(late)
+    gate.open()
+    assert engine.value(late) == "late value"
+    assert engine.value(output) == "late value"
+    with pytest.raises(ValueError, match="No such task_id 'never' in workflow 'mine'"):
+        engine.value(never)
+
+
 @pytest.mark.parametrize("call", [workflow.get_output, workflow.get_output_async])
 def test_of_an_unknown_workflow_or_task_is_a_value_error(engine: EngineUnderTest, call: object) -> None:
     workflow.run(give.options(name="known").bind(1), workflow_id="mine")

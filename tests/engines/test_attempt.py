@@ -19,13 +19,13 @@ from heliograph.graph.pickling import dumps, loads
 from heliograph.records.attempt import Phases, Worker
 from heliograph.storage.values.value_store import ValueStore
 from heliograph.storage.values.writing import INLINE_LIMIT
-from tests.engines.harness import Input, Works, output, value
+from tests.engines.harness import Input, Works, output, unheard, value
 
 WORKER = Worker("host", os.getpid(), "here")
 
 
 def run(work: Work, measured: Any = "exclusive") -> Receipt:
-    return run_attempt(work, WORKER, time.time(), measured, Functions())
+    return run_attempt(work, WORKER, time.time(), measured, Functions(), unheard)
 
 
 def order(phases: Phases) -> list[float]:
@@ -47,7 +47,7 @@ def test_phases_never_go_back_though_the_clock_does(works: Works, monkeypatch: p
     submitted = time.time()
     clock = iter(range(10_000, 0, -1))
     monkeypatch.setattr(time, "time", lambda: next(clock))
-    receipt = run_attempt(works(math.hypot, 3, 4), WORKER, submitted, "shared", Functions())
+    receipt = run_attempt(works(math.hypot, 3, 4), WORKER, submitted, "shared", Functions(), unheard)
     assert order(receipt.phases) == sorted(order(receipt.phases))
 
 
@@ -360,7 +360,7 @@ def test_nothing_of_a_failed_task_is_kept_alive(works: Works) -> None:
     try:
         functions = Functions()
         functions._loaded[works.payload(fails).token] = fails  # itself, not a copy by value
-        receipt = run_attempt(works(fails), WORKER, 0.0, "shared", functions)
+        receipt = run_attempt(works(fails), WORKER, 0.0, "shared", functions, unheard)
         assert receipt.failure is not None
         assert seen[0]() is None
     finally:

@@ -24,6 +24,7 @@ from heliograph.storage.liveness import this_process
 from heliograph.storage.location import locate
 from heliograph.storage.store import Store
 from tests.conditions import until
+from tests.engines.harness import unheard
 
 
 class ByHand:
@@ -50,7 +51,8 @@ class ByHand:
 
     def run(self, place: int = 0) -> None:
         work = self.works.pop(place)
-        self.deliver(run_attempt(work, Worker("here", 1, "by-hand"), time.time(), "shared", Functions()))
+        worker = Worker("here", 1, "by-hand")
+        self.deliver(run_attempt(work, worker, time.time(), "shared", Functions(), unheard))
 
 
 class Flows:

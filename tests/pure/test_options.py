@@ -56,7 +56,7 @@ NOT_BOOL = (0, 1, "True", [], 1.0)
 BAD_TYPE = [
     *wrong("name", 5, b"x", ["f"], True, object()),
     *wrong("task_id", 5, b"x", ("f",)),
-    *wrong("catch_exceptions", None, *NOT_BOOL),
+    *wrong("catch_exceptions", *NOT_BOOL),
     *wrong("checkpoint", *NOT_BOOL),
 ]
 BAD_VALUE = [

@@ -51,11 +51,16 @@ def plan_of(dag: TaskNode, *args: Any, **kwargs: Any) -> Plan:
     return make_plan(dag, Inputs(args, kwargs))
 
 
+def restored(arguments: bytes, output: Callable[[int], Any]) -> Any:
+    """A task's arguments; it takes no references."""
+    return restore_arguments(BytesIO(arguments), output, [].__getitem__)
+
+
 def arrived(dag: TaskNode, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
     """What the last task of a DAG is called with, when each other task gives its id as its output."""
     plan = plan_of(dag, *args, **kwargs)
     last = plan.tasks[-1]
-    return restore_arguments(BytesIO(last.arguments), lambda place: plan.tasks[last.upstream[place]].task_id)
+    return restored(last.arguments, lambda place: plan.tasks[last.upstream[place]].task_id)
 
 
 def run(plan: Plan) -> Any:
@@ -64,7 +69,7 @@ def run(plan: Plan) -> Any:
     outputs: list[Any] = []
     for planned in plan.tasks:
         inputs = [outputs[upstream] for upstream in planned.upstream]
-        args, kwargs = restore_arguments(BytesIO(planned.arguments), inputs.__getitem__)
+        args, kwargs = restored(planned.arguments, inputs.__getitem__)
         outputs.append(functions[planned.function](*args, **kwargs))
     return outputs[-1]
 
@@ -191,7 +196,7 @@ def test_arguments_are_captured_when_the_plan_is_made() -> None:
     mutable["box"].content = 2
     mutable["new"] = True
     keywords["x"].clear()
-    assert restore_arguments(BytesIO(plan.tasks[0].arguments), [].__getitem__) == (
+    assert restored(plan.tasks[0].arguments, [].__getitem__) == (
         ({"list": [1], "box": Box(1)},),
         {"x": [1]},
     )
@@ -208,7 +213,7 @@ def test_inputs_are_captured_too() -> None:
     mutable = [1]
     plan = plan_of(give.bind(InputNode()), mutable)
     mutable.append(2)
-    assert restore_arguments(BytesIO(plan.tasks[0].arguments), [].__getitem__) == (([1],), {})
+    assert restored(plan.tasks[0].arguments, [].__getitem__) == (([1],), {})
 
 
 def test_a_plan_can_be_made_again_and_is_the_same() -> None:
@@ -431,9 +436,7 @@ def shapes(draw: st.DrawFn) -> Shape:
 @given(shapes())
 def test_a_plan_of_any_dag_holds_what_is_reached_dependencies_first(shape: Shape) -> None:
     plan = plan_of(shape.node())
-    number_at = [
-        restore_arguments(BytesIO(planned.arguments), lambda _: None)[0][0] for planned in plan.tasks
-    ]
+    number_at = [restored(planned.arguments, lambda _: None)[0][0] for planned in plan.tasks]
 
     assert sorted(number_at) == sorted(shape.reached())  # each once, and nothing else
     assert number_at[-1] == len(shape.needs) - 1

@@ -356,6 +356,16 @@ def test_bottlenecks_are_sentences_with_their_figures() -> None:
     ]
 
 
+def test_where_no_worker_ever_was_no_figures_of_workers_are_told() -> None:
+    lost = replace(
+        tried(0.0, queue=9.0), status=AttemptStatus.LOST, started=None, loaded=None, finished=None, stored=9.0
+    )
+    found = profile(trace_of([Made("a", attempts=[lost])], [run_of(end=9.0)]))
+    assert [bottleneck.sentence for bottleneck in found.bottlenecks] == [
+        "9.00 s (100% of the run) went into waiting for a worker: there was none yet."
+    ]
+
+
 def test_a_run_that_is_not_there() -> None:
     with pytest.raises(ValueError, match="workflow 'w' has no run 7: it has runs 1 to 1"):
         profile(trace_of([Made("a")], [run_of(end=1.0)]), 7)

@@ -238,16 +238,30 @@ def test_nobody_catches_what_is_raised_beside_the_catching_task() -> None:
     assert raised(machine, 2)[-1] == Finish(WorkflowStatus.FAILED, 2)
 
 
-def test_an_output_is_wrapped_once_for_each_that_catches_and_whose_output_it_is() -> None:
-    machine = submitted(catching())
+def test_an_output_is_wrapped_once_however_many_catch_whose_output_it_is() -> None:
+    machine = submitted(task())
+    assert machine.wraps(0) == 0
     continued(machine, 0, catching(), catching(0))  # 1 is no delegate: its output is its own
-    assert [machine.wraps(number) for number in range(3)] == [1, 1, 2]
+    assert [machine.wraps(number) for number in range(3)] == [0, 1, 1]
     succeeded(machine, 1)
     told(machine, Stored(NOW, 1))
     continued(machine, 2, task())
-    assert (machine.wraps(3), machine.catcher(3)) == (2, 2)
+    assert (machine.wraps(3), machine.catcher(3)) == (1, 2)
     continued(machine, 3, catching())  # a tail call: 3 is gone
-    assert (machine.wraps(4), machine.catcher(4)) == (3, 4)
+    assert (machine.wraps(4), machine.catcher(4)) == (1, 4)
+
+
+def test_a_loop_of_catching_tasks_has_one_frame() -> None:
+    machine = submitted(catching())
+    for number in range(5):
+        continued(machine, number, catching())
+    assert machine.delegates == {0: 5}
+    assert set(machine.states) == {0, 5}
+    assert machine.wraps(5) == 1
+    assert raised(machine, 5)[-2:] == [
+        Checkpoint(0, keep=True, caught=True),
+        Finish(WorkflowStatus.SUCCESSFUL),
+    ]
 
 
 def test_a_tail_call_does_not_lose_who_catches() -> None:
@@ -344,7 +358,7 @@ def test_a_resume_within_frames_within_frames_keeps_who_catches() -> None:
     assert machine.delegates == {0: 1, 1: 3, 2: 4}
     assert machine.live == {4: 1}
     assert machine.catcher(4) == 1
-    assert machine.wraps(1) == 2
+    assert machine.wraps(1) == 1
     assert raised(machine, 4)[-2:] == [
         Checkpoint(0, keep=True, caught=True),
         Finish(WorkflowStatus.SUCCESSFUL),

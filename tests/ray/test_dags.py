@@ -388,12 +388,14 @@ def test_what_ray_does_not_know_of_an_environment_is_passed_on_with_a_warning() 
     def environment() -> Any:
         return dict(ray.get_runtime_context().runtime_env)
 
-    with pytest.warns(UserWarning, match=r"runtime_env has 'env_var', .* Did you mean 'env_vars'\?"):
+    with pytest.warns(UserWarning, match=r"runtime_env has 'env_var', .* Did you mean 'env_vars'\?") as said:
         assert workflow.run(environment.bind(), workflow_id="mine") == {"env_var": {"GREETING": "hello"}}
+    assert said[0].filename == __file__
     with pytest.warns(
         UserWarning, match=r"has 'quux', which Ray itself does not know: .* nothing comes of it$"
-    ):
-        workflow.run(give.options(runtime_env={"quux": 1}).bind(1))
+    ) as said:
+        workflow.run(give.bind(give.options(runtime_env={"quux": 1}).bind(1)))
+    assert said[0].filename == __file__
 
 
 def test_generators_are_refused() -> None:

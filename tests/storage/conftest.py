@@ -24,6 +24,15 @@ def url(server: postgresql.Server, tmp_path: Path) -> Iterator[str]:
     server.drop(made)
 
 
+@pytest.fixture
+def stores(url: str) -> Iterator[list[Opened]]:
+    """One storage, opened twice, as by two processes."""
+    made = [opened(url), opened(url)]
+    yield made
+    for one in made:
+        one.store.close()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def here(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opened]:
     """A store with a set clock."""

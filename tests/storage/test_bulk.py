@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import Dialect, bindparam, insert, update
+from sqlalchemy.sql import ClauseElement
 
 from heliograph.storage.statements.bulk import LEAST
-from heliograph.storage.statements.compiling import Prepared
+from heliograph.storage.statements.compiling import worded
 from heliograph.storage.statements.composing import replacing
+from heliograph.storage.statements.statement import Statement
 from heliograph.storage.tables import schema
 from tests.storage.opened import Opened
 
@@ -20,10 +24,14 @@ AWKWARD: list[dict[str, Any]] = [
 ]
 
 
+def prepared(statement: ClauseElement, dialect: Dialect, columns: Sequence[str] = ()) -> Statement:
+    return Statement(partial(worded, statement, columns, dialect))
+
+
 @pytest.mark.parametrize("count", [1, LEAST - 1, LEAST, 2 * LEAST + 3, 2_500])
 def test_rows_in_the_order_of_their_columns(here: Opened, count: int) -> None:
     database, table = here.store._database, schema.stored_values
-    statement = Prepared(replacing(table, database.dialect), database.dialect, table.c.keys())
+    statement = prepared(replacing(table, database.dialect), database.dialect, table.c.keys())
     columns = [column.name for column in table.columns]
     rows = [
         {"workflow": 1, "role": "output", "task": task, "sha256": f"{task}", **AWKWARD[task % 3]}
@@ -43,7 +51,7 @@ def test_rows_in_the_order_of_their_columns(here: Opened, count: int) -> None:
 def test_inserts_that_replace(here: Opened, count: int) -> None:
     database = here.store._database
     columns = list(schema.stored_values.c.keys())
-    statement = Prepared(replacing(schema.stored_values, database.dialect), database.dialect, columns)
+    statement = prepared(replacing(schema.stored_values, database.dialect), database.dialect, columns)
     rows = [
         {"workflow": 1, "role": "output", "task": task, "sha256": f"{task}", **AWKWARD[task % 3]}
         for task in range(count)
@@ -64,8 +72,8 @@ def stored(connection: Any) -> list[dict[str, Any]]:
 
 def test_updates_change_what_they_name_and_nothing_else(here: Opened) -> None:
     database, tasks = here.store._database, schema.tasks
-    make = Prepared(insert(tasks), database.dialect, tasks.c.keys())
-    due = Prepared(
+    make = prepared(insert(tasks), database.dialect, tasks.c.keys())
+    due = prepared(
         update(tasks).where(
             tasks.c.workflow == bindparam("of_workflow"), tasks.c.task == bindparam("of_task")
         ),
@@ -95,7 +103,7 @@ def test_updates_change_what_they_name_and_nothing_else(here: Opened) -> None:
 
 def test_what_json_can_not_hold_is_told_one_by_one(here: Opened) -> None:
     database, labels = here.store._database, schema.workflow_labels
-    statement = Prepared(insert(labels), database.dialect, labels.c.keys())
+    statement = prepared(insert(labels), database.dialect, labels.c.keys())
     rows = [
         {"workflow": 1, "path": f"p{place}", "place": place, "text": None, "number": float("inf")}
         for place in range(LEAST)

@@ -334,6 +334,22 @@ def test_a_listing_goes_without_the_damaged_one_and_names_it(
     assert "of workflow 'mine' can't be understood" in told.err
 
 
+def test_ls_does_not_take_what_is_damaged_for_nothing(
+    database: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(database, "UPDATE workflows SET progress = '[1]' WHERE workflow_id = 'failed'")  # the newest
+    listing = ["--storage", str(database.parent), "ls"]
+    assert heliograph([*listing, "--limit", "21"]) == 1
+    said = capsys.readouterr().err
+    assert "the newest 21 are shown" in said  # of 22; the damaged one is among them
+    assert "of workflow 'failed' can't be understood" in said
+    change(database, "UPDATE workflows SET progress = '[1]'")
+    assert heliograph(listing) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("no workflow that can be read\n")
+    assert said.count("can't be understood") == 22
+
+
 @pytest.mark.parametrize("damage", DAMAGED.values(), ids=DAMAGED.keys())
 def test_a_damaged_workflow_can_be_deleted(database: Path, damage: str) -> None:
     change(database, damage)

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import psycopg
-import pytest
 
 from heliograph.storage.databases.news import News, Word
 from tests.conditions import DEADLINE, until
 from tests.postgresql import plain
-from tests.storage.opened import Opened, opened
-
-
-@pytest.fixture
-def two(url: str) -> Iterator[list[Opened]]:
-    """One storage, opened twice, as by two processes."""
-    made = [opened(url), opened(url)]
-    yield made
-    for one in made:
-        one.store.close()
+from tests.storage.opened import Opened
 
 
 class Heard:
@@ -43,8 +33,8 @@ def is_connected(one: Opened) -> bool:
     return one.store.news.patience(0.0) > 0
 
 
-def test_a_process_hears_what_another_one_stored(two: list[Opened]) -> None:
-    here, there = two
+def test_a_process_hears_what_another_one_stored(stores: list[Opened]) -> None:
+    here, there = stores
     heard = Heard(here.store.news, lambda _: True)
     until(lambda: is_connected(here))
     journal = there.journal()
@@ -60,8 +50,8 @@ def test_a_process_hears_what_another_one_stored(two: list[Opened]) -> None:
     heard.until(lambda word: run.key in word.lost and word is not heard.words[0])
 
 
-def test_who_waits_is_woken_and_does_not_look_before(two: list[Opened]) -> None:
-    here, there = two
+def test_who_waits_is_woken_and_does_not_look_before(stores: list[Opened]) -> None:
+    here, there = stores
     run = there.submit(there.journal(), "mine")
     ear = here.store.news.ear(lambda word: run.key in word.lost)
     until(lambda: is_connected(here))
@@ -73,8 +63,8 @@ def test_who_waits_is_woken_and_does_not_look_before(two: list[Opened]) -> None:
     assert not waiting.is_alive()
 
 
-def test_after_a_connection_broke_who_waits_looks(two: list[Opened], url: str) -> None:
-    here, _ = two
+def test_after_a_connection_broke_who_waits_looks(stores: list[Opened], url: str) -> None:
+    here, _ = stores
     heard = Heard(here.store.news, lambda _: False)
     until(lambda: is_connected(here))
     before = len(heard.words)

@@ -58,15 +58,6 @@ def _closed() -> Iterator[None]:
     workflow.shutdown()
 
 
-@pytest.fixture
-def stores(url: str) -> Iterator[list[Opened]]:
-    """One storage, opened twice, as by two processes."""
-    made = [opened(url), opened(url)]
-    yield made
-    for one in made:
-        one.store.close()
-
-
 def at_once(*calls: Callable[[], T]) -> list[T]:
     """What they return; they begin together, each in a thread."""
     line = threading.Barrier(len(calls))

@@ -16,7 +16,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from heliograph import web, workflow
-from heliograph.web import handling
+from heliograph.web import handling, rendering
 from tests.conditions import until
 
 HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{7*7}}"""
@@ -307,3 +307,11 @@ def test_a_damaged_workflow_is_on_the_list_and_can_be_deleted(storage: Path) -> 
         form = {"do": "delete", "id": "good", "csrf": csrf(page), "confirmed": "yes"}
         assert "deleted" in client.post("/act", data=form, headers=PAGE).text
         assert "damaged" not in client.get("/api/workflows").json()
+
+
+def test_blanks_are_shown_whatever_their_width() -> None:
+    """A narrow one parts the thousands of a number, a wide one words in Japanese: neither is escaped."""
+    template = rendering._environment().from_string("{{ count|whole }} {{ name }}")
+    assert template.render(count=5001, name="\u6771\u4eac\u3000\u5e97\x1b") == (
+        "5\u202f001 \u6771\u4eac\u3000\u5e97\\x1b"
+    )

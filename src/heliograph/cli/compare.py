@@ -20,7 +20,7 @@ def compare(
     ] = False,
     storage: StorageOption = None,
 ) -> None:
-    """Show what differs between two workflows, the biggest changes first."""
+    """Show what differs between two workflows. The biggest changes come first."""
     from heliograph.cli import rendering
     from heliograph.cli.views.comparison import view
 

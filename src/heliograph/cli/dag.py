@@ -28,7 +28,7 @@ def dag(
     ] = False,
     storage: StorageOption = None,
 ) -> None:
-    """Show the DAG: every task above the tasks it needs, with status and time."""
+    """Show every task above the tasks it needs, with status and time."""
     from heliograph.cli import rendering
     from heliograph.cli.views.dag import view
 
@@ -43,7 +43,7 @@ def dag(
         rendering.print_json([_fact(task) for task in tasks])
         return
     console = rendering.stdout()
-    tree, left_out = view(tasks, limit)
+    tree, left_out = view(tasks, limit, console.width)
     rendering.output(tree, console)
     if left_out:
         words = f"the tree is cut after {limit} lines; --limit 0 shows all of it"

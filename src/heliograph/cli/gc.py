@@ -22,7 +22,7 @@ def gc(
     as_json: Annotated[bool, typer.Option("--json", help="What workflow.collect_garbage returns.")] = False,
     storage: StorageOption = None,
 ) -> None:
-    """Remove files of large values that nothing names: of attempts that were killed, of what was deleted.
+    """Remove files of large values that nothing names. Of killed attempts, or of what was deleted.
 
     Without --yes nothing is removed: what would be is shown. Engines may run meanwhile.
     """

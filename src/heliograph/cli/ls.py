@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
@@ -18,6 +19,20 @@ if TYPE_CHECKING:
 DEFAULT_LIMIT: Final = 50
 _PAGE: Final = 500
 _REFRESH_SECONDS: Final = 0.5
+
+
+class _Listing(NamedTuple):
+    """Workflows to be shown.
+
+    Attributes:
+        found: the newest of those that are wanted.
+        is_cut: there are more.
+        has_damage: there are some that can't be read; they are told behind the command's output.
+    """
+
+    found: list[dict[str, Any]]
+    is_cut: bool = False
+    has_damage: bool = False
 
 
 def ls(
@@ -51,32 +66,37 @@ def ls(
     if watch and not as_json:
         _watch(names, condition, limit, is_there)
         return
-    found, cut = _found(names, condition, limit) if is_there else ([], False)
+    listing = _listed(names, condition, limit) if is_there else _Listing([])
     if as_json:
-        rendering.print_json(found)
-    elif found:
+        rendering.print_json(listing.found)
+    elif listing.found:
         console = rendering.stdout()
-        rendering.output(table(found, time.time(), console.width), console)
+        rendering.output(table(listing.found, time.time(), console.width), console)
+    elif names or condition is not None:
+        rendering.note("no workflows")
     else:
-        rendering.note("no workflows" if names or condition is not None else "no workflows yet")
-    if cut:
+        rendering.note("no workflow that can be read" if listing.has_damage else "no workflows yet")
+    if listing.is_cut:
         rendering.note(f"the newest {limit} are shown; --limit 0 shows all of them")
 
 
-def _found(
-    statuses: Sequence[WorkflowStatus], condition: Any, limit: int
-) -> tuple[list[dict[str, Any]], bool]:
-    """The newest of those that are wanted, and whether there are more."""
+def _listed(statuses: Sequence[WorkflowStatus], condition: Any, limit: int) -> _Listing:
+    """The newest of those that are wanted."""
     if condition is None:  # without what a search has to import first
-        listed = workflow.list_metadata(statuses or None, limit + 1 if limit else None)
-        return (listed[:limit], len(listed) > limit) if limit else (listed, False)
+        with warnings.catch_warnings(record=True) as left_out:
+            listed = workflow.list_metadata(statuses or None, limit + 1 if limit else None)
+        for one in left_out:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+        is_cut = 0 < limit < len(listed) + len(left_out)
+        return _Listing(listed[:limit] if limit else listed, is_cut, bool(left_out))
     wanted = condition & workflow.field("status").is_in(statuses) if statuses else condition
     page = workflow.search(wanted, limit=limit or _PAGE)
-    found: list[dict[str, Any]] = page["found"]
+    found, has_damage = page["found"], "damaged" in page
     while not limit and page["truncated"]:
         page = workflow.search(wanted, limit=_PAGE, after=page["after"])
         found += page["found"]
-    return found, page["truncated"]
+        has_damage |= "damaged" in page
+    return _Listing(found, page["truncated"], has_damage)
 
 
 def _watch(statuses: Sequence[WorkflowStatus], condition: Any, limit: int, is_there: bool) -> None:
@@ -86,7 +106,7 @@ def _watch(statuses: Sequence[WorkflowStatus], condition: Any, limit: int, is_th
     from heliograph.cli.views.workflows import table
 
     def view(most: int) -> RenderableType:
-        found, _cut = _found(statuses, condition, most) if is_there else ([], False)
+        found = _listed(statuses, condition, most).found if is_there else []
         return table(found, time.time(), console.width) if found else "no workflows"
 
     console = rendering.stdout()

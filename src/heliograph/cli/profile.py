@@ -22,7 +22,7 @@ def profile(
     ] = False,
     storage: StorageOption = None,
 ) -> None:
-    """Show where the time of a workflow went: bottlenecks, critical path, what would have saved time."""
+    """Show where a workflow's time went: bottlenecks, critical path."""
     from heliograph.cli import rendering
     from heliograph.cli.views.profile import view
 

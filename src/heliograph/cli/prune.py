@@ -28,9 +28,9 @@ def prune(
     as_json: Annotated[bool, typer.Option("--json", help="The ids, as a JSON list.")] = False,
     storage: StorageOption = None,
 ) -> None:
-    """Delete workflows that are SUCCESSFUL, FAILED or CANCELED, and old or found by a condition.
+    """Delete workflows that have ended, and are old or found.
 
-    Without --yes nothing is deleted: what would be is shown.
+    Those are SUCCESSFUL, FAILED or CANCELED. Without --yes nothing is deleted: what would be is shown.
     """
     from heliograph.cli import rendering
 

@@ -19,7 +19,7 @@ def resume(
     ] = False,
     storage: StorageOption = None,
 ) -> None:
-    """Go on with a workflow from its checkpoints, and wait for its end. Stopped, it can be resumed again."""
+    """Go on with a workflow from its checkpoints, until its end. Stopped, it can be resumed again."""
     from heliograph.cli import rendering
 
     open_for(context, storage, workflow_id)

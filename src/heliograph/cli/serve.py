@@ -48,7 +48,7 @@ def serve(
     ] = False,
     storage: StorageOption = None,
 ) -> None:
-    """Show what is stored on web pages, live; receive events for workflows that wait for them."""
+    """Show what is stored on web pages, live, and receive events. Workflows wait for those."""
     try:
         import uvicorn
     except ImportError as error:

@@ -32,7 +32,7 @@ def spans(
     ] = None,
     storage: StorageOption = None,
 ) -> None:
-    """Tell OpenTelemetry what runs, as live spans: each attempt, run and workflow as soon as it has ended."""
+    """Tell OpenTelemetry what runs, as live spans. Each attempt, run and workflow, once it has ended."""
     from heliograph.cli import rendering
 
     if workflow_id is None:

@@ -21,7 +21,7 @@ _TARGET = Annotated[str, typer.Argument(metavar="TARGET", help="A new folder, fi
 
 @storages.command()
 def upgrade(context: typer.Context, as_json: _JSON = False, storage: StorageOption = None) -> None:
-    """Bring a storage of an older heliograph to this version: one in a file keeps a copy of it as it was.
+    """Bring a storage of an older heliograph to this version. One in a file keeps a copy of it as it was.
 
     Files are upgraded when they are opened, too. On a server, end what uses it, and make a backup first.
     """
@@ -47,7 +47,7 @@ def copy(
     target: _TARGET,
     as_json: _JSON = False,
 ) -> None:
-    """Copy all of a storage into an empty one of any kind, and compare the two. The source stays as it is."""
+    """Copy all of a storage into an empty one, and compare the two. Both of any kind; the source stays."""
     require(source)
     with _progress() as told:
         done = workflow.copy_storage(source, target, progress=told)
@@ -75,7 +75,7 @@ def check(
     as_json: _JSON = False,
     storage: StorageOption = None,
 ) -> None:
-    """Read every row and every large value, and name what is damaged or gone. Exits with 1 if anything is."""
+    """Read every row and value, and name what is damaged or gone. Exits with 1 if anything is."""
     from heliograph.cli import rendering
 
     place = chosen(context, storage)

@@ -57,7 +57,9 @@ def worker(
     ] = 20.0,
     storage: StorageOption = None,
 ) -> None:
-    """Run workflows that were handed in (run_async(..., detach=True)) or lost their engine.
+    """Run workflows that were handed in, or lost their engine.
+
+    They are handed in by workflow.run_async(..., detach=True).
 
     SIGTERM and Ctrl-C let it take no more, finish what it has or hand it back to others, and exit with 0;
     the second one lets it hand back at once.

@@ -70,6 +70,11 @@ def needs_ray(plan: Plan) -> bool:
     return {planned.options.ray for planned in plan.tasks} != {None}
 
 
+def only_waits(plan: Plan) -> bool:
+    """Whether the plan is made of sleeps and events alone, which any engine can wait for."""
+    return all(task.options.is_wait or task.options.sleep is not None for task in plan.tasks)
+
+
 def uses_ray() -> bool:
     """Whether this process is connected to a cluster of Ray's."""
     ray = sys.modules.get("ray")

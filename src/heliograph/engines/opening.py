@@ -7,7 +7,6 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from heliograph.engines.dags import needs_ray
 from heliograph.engines.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def opened(to_run: Plan | None = None) -> Session:
 
 
 def _new_session(wanted: Settings, to_run: Plan | None = None) -> Session:
-    early = None if to_run is None or needs_ray(to_run) else _early_workers(wanted)
+    early = None if to_run is None or wanted.is_for_ray(to_run) else _early_workers(wanted)
     try:
         from heliograph.engines.session import Session  # late: it takes as long as a worker takes to start
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from heliograph.engines import place
-from heliograph.engines.dags import needs_ray, uses_ray
+from heliograph.engines.dags import uses_ray
 from heliograph.engines.engine import Engine, submission
 from heliograph.engines.event_sender import EventSender
 from heliograph.engines.loop.entrance import way_out
@@ -136,12 +136,8 @@ class Session:
         )
 
     def for_plan(self, plan: Plan) -> Engine | RayEngine:
-        """The engine that runs it: Ray where a task of it is a function of ``@ray.remote``."""
-        return self.ray if self.is_for_ray(plan) else self.engine
-
-    def is_for_ray(self, plan: Plan) -> bool:
-        """Whether Ray runs it: for it was told so, or a task of it is a function of ``@ray.remote``."""
-        return self.settings.engine == "ray" or needs_ray(plan)
+        """The engine that runs it."""
+        return self.ray if self.settings.is_for_ray(plan) else self.engine
 
     def for_workflow(self, workflow_id: str) -> Engine | RayEngine:
         """The engine that goes on with a stored workflow: Ray where that had it last."""

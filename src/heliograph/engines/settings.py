@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from heliograph.engines import place
+from heliograph.engines.dags import needs_ray, only_waits, uses_ray
 from heliograph.graph.checks import checked_flag, checked_int_or_none
 from heliograph.graph.frozen import record
 from heliograph.storage.location import Location, locate
+
+if TYPE_CHECKING:
+    from heliograph.graph.plan import Plan
 
 EngineName = Literal["embedded", "ray"]
 WorkerKind = Literal["processes", "threads"]
@@ -42,12 +46,24 @@ class Settings:
         engine: ``embedded`` or ``ray``.
         workers: what the embedded engine runs tasks in, and how much any engine takes on.
         coordinators: on Ray, how many share the workflows; None: one.
+        is_settled: whether the engine was named, or something that only the embedded one has.
     """
 
     location: Location
     engine: EngineName
     workers: EngineSettings
     coordinators: int | None = None
+    is_settled: bool = False
+
+    def is_for_ray(self, plan: Plan) -> bool:
+        """Whether Ray runs it: for it was told so, or a task of the plan is a function of ``@ray.remote``.
+
+        One that only waits is Ray's too where that is in use and nothing says otherwise, so that `ray.get`
+        takes what `run_async` gives.
+        """
+        if self.engine == "ray" or needs_ray(plan):
+            return True
+        return not self.is_settled and uses_ray() and only_waits(plan)
 
     def shown(self) -> dict[str, Any]:
         """By the names that `workflow.init` has for them."""
@@ -80,7 +96,8 @@ def settings(
         ValueError: a value that can't be.
     """
     name: EngineName
-    match engine or place.engine_here():
+    named = engine or place.engine_here()
+    match named:
         case None | "embedded":
             name = "embedded"
         case "ray":
@@ -129,6 +146,7 @@ def settings(
             recover is not None and checked_flag("recover", recover),
         ),
         count,
+        is_settled=any(given is not None for given in (named, workers, num_workers)),
     )
 
 

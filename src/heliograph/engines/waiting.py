@@ -92,11 +92,13 @@ def task_output_now(store: Store, workflow_id: str, task_id: str) -> StoredValue
     """The output of a task; None: not yet.
 
     Raises:
-        WorkflowNotFoundError: there is no such workflow, or no such task in it.
+        WorkflowNotFoundError: there is no such workflow, or it is over and had no such task.
         ValueError: there will be none: the workflow is over, or no engine has it.
     """
     record = found(store, workflow_id)
     number = store.checkpoints.source_of(record.key, task_id)
+    if number is None and record.status in ACTIVE:
+        return None  # a continuation may bring it
     if number is None:
         raise WorkflowNotFoundError(f"No such task_id {task_id!r} in workflow {workflow_id!r}")
     # First how things stand, then the output: what is stored between the two reads is seen.

@@ -170,8 +170,8 @@ def _metadata(_key: str, value: object) -> dict[str, Any]:
 
 
 def _flag(key: str, value: object) -> dict[str, Any]:
-    if value is None and key == "checkpoint":
-        return {key: None}
+    if value is None:  # as if it was not given
+        return {key: None if key == "checkpoint" else False}
     if not isinstance(value, bool):
         raise TypeError(f"{key} must be True or False, not {_shown(value)}")
     return {key: value}

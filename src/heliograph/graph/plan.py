@@ -85,28 +85,25 @@ def make_plan(dag: Node, inputs: Inputs) -> Plan:
     if (inputs.args or inputs.kwargs) and not inputs.were_asked_for:
         raise TypeError(
             f"the DAG has no InputNode, and was given {len(inputs.args)} positional and the names "
-            f"{sorted(inputs.kwargs)}: bind them, or correct an option's name"
+            f"{sorted(inputs.kwargs)}: bind them, or correct an option's name; an id is given by name, as "
+            "workflow_id=..."
         )
     return plan
 
 
 def restore_arguments(
-    arguments: BinaryIO, output: Callable[[int], Any], reference: Callable[[int], Any] | None = None
+    arguments: BinaryIO, output: Callable[[int], Any], reference: Callable[[int], Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """A task's ``(args, kwargs)``, with the outputs of its upstream tasks in their places.
 
     Args:
         arguments: as captured, in a file.
         output: gives the output of an upstream task, by its place among them.
-        reference: gives a reference to it; None: no task here takes any.
+        reference: gives a reference to it, for tasks that take such.
     """
 
     def resolve(place: int) -> Any:
-        if place >= 0:
-            return output(place)
-        if reference is None:
-            raise TypeError("the task takes references to outputs: it runs on Ray only")
-        return reference(-1 - place)
+        return output(place) if place >= 0 else reference(-1 - place)
 
     restored: tuple[tuple[Any, ...], dict[str, Any]] = load_with_references(arguments, resolve)
     return restored

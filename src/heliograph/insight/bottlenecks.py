@@ -133,6 +133,8 @@ def _computing(on_path: Sequence[Link], saved: float, slow: Sequence[Straggler])
 
 def _sentence(kind: str, path: Sequence[Link], at_once: int, workers: int) -> str:
     match kind:
+        case "queue" if not workers:
+            return "went into waiting for a worker: there was none yet."
         case "queue":
             who = "1 worker" if workers == 1 else f"{workers} workers"
             what = "1 attempt" if at_once == 1 else f"{at_once} attempts"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Final
 
 from heliograph.records import type_names
@@ -63,14 +64,19 @@ def type_name(stored: str) -> str:
 def visible(text: str) -> str:
     r"""Text with what no page may hold, or would turn lines round, as Python writes it.
 
-    >>> visible("a\x1b[31m\u202eb"), visible("two\nlines")
-    ('a\\x1b[31m\\u202eb', 'two\nlines')
+    Blanks of all widths stay: they part words in many languages, and thousands in numbers.
+
+    >>> visible("a\x1b[31m\u202eb"), visible("two\nlines"), visible("1\u202f000") == "1\u202f000"
+    ('a\\x1b[31m\\u202eb', 'two\nlines', True)
     """
     if text.isprintable():
         return text
-    return "".join(
-        letter
-        if letter.isprintable() or letter in "\n\t"
-        else letter.encode("unicode_escape", "surrogatepass").decode()
-        for letter in text
-    )
+    return "".join(letter if _is_visible(letter) else _written(letter) for letter in text)
+
+
+def _is_visible(letter: str) -> bool:
+    return letter.isprintable() or letter in "\n\t" or unicodedata.category(letter) == "Zs"
+
+
+def _written(letter: str) -> str:
+    return letter.encode("unicode_escape", "surrogatepass").decode()

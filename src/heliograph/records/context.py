@@ -84,7 +84,7 @@ class Current:
         """Log a line; all are kept, up to 100,000 and 16 MiB an attempt. One over 16 KiB is cut.
 
         Args:
-            text: it.
+            text: of the line.
 
         Raises:
             TypeError: not a str.

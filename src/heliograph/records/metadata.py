@@ -113,7 +113,7 @@ def attempt_metadata(record: AttemptRecord, before: AttemptRecord | None = None)
     """An attempt as a dict.
 
     Args:
-        record: it.
+        record: the attempt.
         before: the attempt before it: why there was to be a pause between them.
     """
     return {

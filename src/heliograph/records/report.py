@@ -61,7 +61,7 @@ class Line:
     """A line of a log.
 
     Attributes:
-        text: it.
+        text: of the line.
         time: when it was said, Unix seconds.
     """
 

@@ -10,8 +10,8 @@ Continuations. An attempt may return a DAG instead of an output. Its task then i
 DAG's tasks run, and the output of their last one, the delegate, becomes its own. A delegate that returns a
 DAG in turn is done with that: the new DAG's last task takes its place in the same frame, so a loop of
 continuations has one frame, however long it is. Only a delegate that catches exceptions becomes a frame
-itself, since the exceptions of its continuation are its to catch. A failure goes up from frame to frame to
-the first that catches it, which ends all tasks within that frame.
+itself, since the exceptions of its continuation are its to catch; unless its frame catches them just so. A
+failure goes up from frame to frame to the first that catches it, which ends all tasks within that frame.
 
 A resume is the same machine told `Submitted` with what is stored. It goes back from the output task and wakes
 only tasks whose outputs are needed and not stored; for a frame, its delegate. A task that succeeded without a
@@ -137,11 +137,12 @@ class Machine(Standing):
             return
         do(Close(task, event.attempt, AttemptStatus.SUCCESSFUL))
         rule, first = self._states.rules[task], len(self._status)
-        if rule.delivers_to is None or rule.options.catch_exceptions:
+        outer = rule.delivers_to
+        if outer is None or (rule.options.catch_exceptions and self.catcher(outer) != outer):
             frame = task
             do(self._move(task, TaskStatus.WAITING))
         else:  # a tail call: the frame it would deliver to waits for the new tasks instead
-            frame = rule.delivers_to
+            frame = outer
             do(self._move(task, TaskStatus.SUCCESSFUL))
             self._let_go(task, do)
         last = first + len(event.tasks) - 1

@@ -92,13 +92,11 @@ class Standing:
         return self._states.rules[task].options.checkpoint is not False
 
     def wraps(self, task: int) -> int:
-        """How often the task's output is wrapped as ``(output, None)``: once for each that catches."""
+        """How often the task's output is wrapped as ``(output, None)``: once, if any catches whose it is."""
         rule = self._states.rules[task]
-        count = int(rule.options.catch_exceptions)
-        while rule.delivers_to is not None:
+        while not rule.options.catch_exceptions and rule.delivers_to is not None:
             rule = self._states.rules[rule.delivers_to]
-            count += rule.options.catch_exceptions
-        return count
+        return int(rule.options.catch_exceptions)
 
     def catcher(self, task: int) -> int | None:
         """The task that catches what this one raises: itself, or a frame around it; None: nobody does."""

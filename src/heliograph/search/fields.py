@@ -124,7 +124,7 @@ def asked(name: Name, tasks: bool, text: str | None = None) -> FieldAsked:
     """The field of a name.
 
     Args:
-        name: it.
+        name: as it was written.
         tasks: tasks are searched, not workflows.
         text: what the name was read from.
 
@@ -162,7 +162,7 @@ def check(condition: Condition, tasks: bool, text: str | None = None) -> None:
     """See that a condition can be asked.
 
     Args:
-        condition: it.
+        condition: what is to be searched for.
         tasks: tasks are searched, not workflows.
         text: what it was read from.
 

@@ -1,4 +1,4 @@
-"""Whose workflows are: of which kind that engine is, and whether it is there."""
+"""The engines that own workflows: of which kind each is, and whether it is there."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ class _Engine(NamedTuple):
 
 
 class KnownEngines:
-    """What never changes of the owners of workflows: read once, however often these are looked at.
+    """A cache of what never changes about the owners of workflows.
 
     Args:
         kind: of database.
         clock: gives Unix seconds; a lease is measured against it.
 
     Attributes:
-        kinds: of which kind those are that are known, by their ids.
+        kinds: `embedded` or `ray`, by the ids of the owners that are known so far.
     """
 
     def __init__(self, kind: str, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._said = statements(kind, "queries").owner
+        self._statements = statements(kind, "queries").owner
         self._known: dict[str, _Engine] = {}
         self.kinds: dict[str | None, str] = {}
 
     def at_once(self, connection: Connection) -> Engines:
-        """They, for one answer."""
+        """The same, for one answer."""
         return Engines(self, connection)
 
     def presence(self) -> Presence:
-        """Which of them are there, as of one look."""
+        """Finds out which of them are there."""
         return Presence(self._clock)
 
     def get(self, owner_id: str, connection: Connection) -> _Engine | None:
-        """One of them, who is known from now on; None: it is not stored."""
+        """An owner, read if it is not known yet; None: it is not stored."""
         engine = self._known.get(owner_id)
         if engine is None:
-            row = self._said.row(connection, of_owner=owner_id)
+            row = self._statements.row(connection, of_owner=owner_id)
             if row is None:
                 return None
             engine = _Engine(*row)
@@ -67,11 +67,11 @@ class Engines:
     """The owners of the workflows of one answer.
 
     Args:
-        known: all of them.
-        connection: where those are read that are not known yet.
+        known: the cache.
+        connection: on which those are read that are not in it yet.
 
     Attributes:
-        kinds: of those that are known, see `KnownEngines`.
+        kinds: as in `KnownEngines`.
     """
 
     __slots__ = ("_connection", "_known", "_presence", "kinds")
@@ -83,7 +83,7 @@ class Engines:
         self.kinds: Mapping[str | None, str] = known.kinds
 
     def kind(self, owner_id: str | None) -> str | None:
-        """Of which kind an owner is, who may not be known yet; None: there is none."""
+        """Of which kind an owner is; None: there is no owner."""
         engine = None if owner_id is None else self._known.get(owner_id, self._connection)
         return None if engine is None else engine.kind
 
@@ -94,8 +94,8 @@ class Engines:
 
         Args:
             stored: its status.
-            owner_id: who has it.
-            lease_until: until when; None: that is not known any more.
+            owner_id: of its owner; None: it has none.
+            lease_until: when the owner's lease ends; None: the owner is not stored any more.
         """
         engine = None if owner_id is None else self._known.get(owner_id, self._connection)
         if owner_id is None or engine is None or lease_until is None:

@@ -60,7 +60,7 @@ class Process(Protocol):
 
     @property
     def pid(self) -> int:
-        """Which it is there."""
+        """Its number there."""
 
     @property
     def process_start(self) -> float:
@@ -103,7 +103,7 @@ class Presence:
         Args:
             stored: the workflow's status.
             owner_id: id of its owner; None: it has none.
-            owner: where that runs; nothing where it has none, or where that owner is not known any more.
+            owner: the process of that owner; all None where there is no owner, or it is not stored any more.
         """
         if stored not in ACTIVE:
             return stored

@@ -56,7 +56,7 @@ class Location:
 
     @property
     def shown(self) -> str:
-        """It for people: never with a password.
+        """The storage as people are shown it: never with a password.
 
         >>> locate("postgresql://ann:s3cret@db/flows").shown
         'postgresql://ann@db/flows'

@@ -36,7 +36,7 @@ class Done:
     """What became of one workflow.
 
     Attributes:
-        workflow_id: it.
+        workflow_id: its id.
         ok: whether what was asked for was done.
         told: why not, or what.
     """

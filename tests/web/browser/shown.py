@@ -14,6 +14,8 @@ HOSTILE = (
 )
 """Would run, if a page took it for HTML; would hide the page, if it took it for CSS."""
 LINK = "javascript:window.hacked=1"
+LONG = "folder/" * 30
+"""A name that has nowhere a blank to be wrapped at."""
 TURNED = "abc\u202egnp.exe"
 """Would be read the other way round."""
 
@@ -58,6 +60,7 @@ def make(folder: Path) -> None:
     """Store it all."""
     workflow.init(storage=folder, workers="threads", num_workers=2)
     try:
+        workflow.run(load.options(name=LONG).bind(1), workflow_id=LONG, metadata={"path": LONG})
         for number, team in enumerate(("blue", "blue", "red")):
             workflow.run(sum_of(3), workflow_id=f"good-{number}", metadata={"team": team})
         workflow.run(sum_of(60), workflow_id="wide", metadata={"team": "red"})

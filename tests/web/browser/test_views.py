@@ -10,6 +10,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from tests.web.browser.shown import LONG
+
 VIEWS = {
     "/": "good-2",
     "/?q=statsu+%3D+1": "did you mean status?",
@@ -73,7 +75,12 @@ def test_on_a_phone_no_page_is_wider_than_the_screen(browser: Browser, address: 
         base_url=address, viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True
     )
     page = context.new_page()
-    for view in VIEWS:
+    for view in [
+        *VIEWS,
+        f"/workflow?id={LONG}",
+        f"/task?id={LONG}&task={LONG}",
+        f"/compare?a={LONG}&b=good-0",
+    ]:
         page.goto(view)
         settled(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, view

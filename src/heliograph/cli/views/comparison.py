@@ -118,11 +118,12 @@ def _readable(functions: Sequence[Difference]) -> list[Difference]:
 def _differences(differences: Sequence[Difference], width: int) -> RenderableType:
     return fitted(
         [
-            Column("", [shown(one.name) for one in differences], least=12),
+            Column("", [shown(one.name) for one in differences], least=12, is_name=True),
             Column("A", [_value(one.a) for one in differences], least=12),
             Column("B", [_value(one.b) for one in differences], least=12),
         ],
         width,
+        keep_empty=True,
     )
 
 
@@ -153,7 +154,7 @@ def _tasks(tasks: Sequence[TaskComparison], width: int) -> RenderableType:
 
     return fitted(
         [
-            Column("TASK", [shown(task.task_id) for task in tasks], least=16),
+            Column("TASK", [shown(task.task_id) for task in tasks], least=16, is_name=True),
             Column("A", [duration(task.a.took) for task in tasks], is_number=True),
             Column("B", [duration(task.b.took) for task in tasks], is_number=True),
             Column("TIME", [change(task) for task in tasks], is_number=True),

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from heliograph.cli.rendering import duration, shown, status_text
+from heliograph.cli.views.tables import shortened
+
+_LEAST_NAME: Final = 16
 
 
-def view(tasks: Sequence[dict[str, Any]], limit: int) -> tuple[RenderableType, bool]:
+def view(tasks: Sequence[dict[str, Any]], limit: int, width: int) -> tuple[RenderableType, bool]:
     """The DAG as a tree: the output on top, below each task what it needs; what was shown is named again.
 
     Args:
         tasks: what `workflow.get_tasks` returns.
         limit: at most so many lines; 0: all.
+        width: the room there is.
 
     Returns:
         The tree, and whether it was cut.
@@ -37,7 +41,7 @@ def view(tasks: Sequence[dict[str, Any]], limit: int) -> tuple[RenderableType, b
             return Group(*lines), True
         task_id, lead, below, continues = rest.pop()
         line = Text(lead, "dim", no_wrap=True, overflow="ellipsis")
-        line.append_text(_line(by_id[task_id], continues))
+        line.append_text(_line(by_id[task_id], continues, width - line.cell_len))
         children = [(need, False) for need in by_id[task_id]["workflow_refs"]]
         children += [(part, True) for part in parts.get(task_id, ()) if part not in needed]
         if task_id in seen:
@@ -55,12 +59,13 @@ def view(tasks: Sequence[dict[str, Any]], limit: int) -> tuple[RenderableType, b
     return Group(*lines), False
 
 
-def _line(task: dict[str, Any], continues: bool) -> Text:
+def _line(task: dict[str, Any], continues: bool, room: int) -> Text:
     stats = task["stats"]
-    line = Text("↳ " if continues else "", "dim").append(shown(task["task_id"]), "default")
-    line.append("  ").append_text(status_text(task["status"]))
+    what = Text("  ").append_text(status_text(task["status"]))
     if "compute" in stats:
-        line.append(
+        what.append(
             f"  {duration(sum(stats.get(part, 0.0) for part in ('load', 'compute', 'store')))}", "dim"
         )
-    return line
+    line = Text("↳ " if continues else "", "dim")
+    name = shortened(shown(task["task_id"]), max(room - line.cell_len - what.cell_len, _LEAST_NAME))
+    return line.append(name, "default").append_text(what)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from heliograph.cli.rendering import duration, shown
@@ -71,6 +72,16 @@ def levels(values: Sequence[float], full: float, style: str) -> Text:
         max(round(top * min(value, full) / full), 1) if value > 0 and full > 0 else 0 for value in values
     ]
     return Text("".join(_LEVELS[height] for height in heights), style)
+
+
+def narrowed(values: Sequence[float], room: int) -> list[float]:
+    """No more values than there is room for: each the highest of its neighbours.
+
+    >>> narrowed([1, 2, 3, 4, 5], 3), narrowed([1, 2], 3)
+    ([2, 4, 5], [1, 2])
+    """
+    by = max(-(-len(values) // max(room, 1)), 1)
+    return [max(values[at : at + by]) for at in range(0, len(values), by)]
 
 
 def shares(spans: Sequence[tuple[float, float]], begin: float, end: float, width: int) -> list[float]:
@@ -145,6 +156,13 @@ def bar_width(width: int) -> int:
 def is_roomy(width: int) -> bool:
     """Whether a line has room for a bar and words beside it."""
     return width >= 100
+
+
+def with_legend(title: str, width: int, phases: Iterable[str] = PHASES) -> Text:
+    """A title, and behind it, or below where room is short, what the glyphs of `phase_bar` mean."""
+    legend = phase_legend(phases)
+    gap = "  " if cell_len(title) + 2 + legend.cell_len <= width else "\n"
+    return Text.assemble((title, "bold"), gap, legend)
 
 
 def phase_legend(phases: Iterable[str] = PHASES) -> Text:

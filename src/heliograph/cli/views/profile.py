@@ -10,14 +10,22 @@ from rich.table import Table
 from rich.text import Text
 
 from heliograph.cli.rendering import NOTHING, STYLES, duration, shown, status_text
-from heliograph.cli.views.drawing import PHASES, bar_width, is_roomy, levels, phase_bar, phase_legend
+from heliograph.cli.views.drawing import (
+    PHASES,
+    bar_width,
+    is_roomy,
+    levels,
+    narrowed,
+    phase_bar,
+    with_legend,
+)
 from heliograph.cli.views.tables import Column, facts, fitted, framed
 from heliograph.insight.profile import Profile
 
 _LINKS: Final = 12
 _TASKS: Final = 5
-
-
+_BESIDE: Final = 13
+"""What a frame and the names of its facts take of the width."""
 _LEAST_GAIN: Final = 0.01  # of the wall time; less is not worth a line
 
 
@@ -38,7 +46,7 @@ def view(found: Profile, width: int) -> RenderableType:
         title = f"Critical path: {steps}"
         if len(found.path) > _LINKS:
             title += f", the {_LINKS} longest of them"
-        parts += [Text(), Text.assemble((title, "bold"), "  ", phase_legend()), _path(found, width)]
+        parts += [Text(), with_legend(title, width), _path(found, width)]
     worth = [task for task in found.tasks if task.saved >= _LEAST_GAIN * found.wall > 0]
     gains = heapq.nlargest(_TASKS, worth, key=lambda task: task.saved)
     if gains:
@@ -60,7 +68,7 @@ def _head(found: Profile, width: int) -> RenderableType:
     at_once = found.parallelism
     row: Any = None
     if at_once.over_time:
-        row = levels(at_once.over_time, max(at_once.peak, 1), "green")
+        row = levels(narrowed(at_once.over_time, width - _BESIDE), max(at_once.peak, 1), "green")
         row.append("  " if is_roomy(width) else "\n")
         row.append(f"{at_once.mean:.1f} at once on average, {at_once.peak} at most", "default")
     workers = f"{len(found.workers)}, busy {found.efficiency:.0%} of the time" if found.workers else None
@@ -98,7 +106,7 @@ def _path(found: Profile, width: int) -> RenderableType:
     return fitted(
         [
             Column("AT", [duration(link.begin - found.begin) for link in links], is_number=True),
-            Column("TASK", [shown(link.task_id) for link in links], least=16),
+            Column("TASK", [shown(link.task_id) for link in links], least=16, is_name=True),
             Column("TRY", [str(link.attempt) if link.attempt > 1 else "" for link in links], is_number=True),
             Column("", [status_text(link.status) if link.status != "SUCCESSFUL" else "" for link in links]),
             Column("TOOK", [duration(part.total) for part in parts], is_number=True),
@@ -122,8 +130,8 @@ def _gains(gains: list[Any], width: int) -> RenderableType:
         [
             Column("SAVED", [duration(task.saved) for task in gains], is_number=True),
             Column("COMPUTE", [duration(task.compute) for task in gains], is_number=True),
-            Column("TASK", [shown(task.task_id) for task in gains], least=16),
-            Column("FUNCTION", [shown(task.function) for task in gains], least=12),
+            Column("TASK", [shown(task.task_id) for task in gains], least=16, is_name=True),
+            Column("FUNCTION", [shown(task.function) for task in gains], least=12, is_name=True),
         ],
         width,
         dropped_first=("FUNCTION", "COMPUTE"),
@@ -136,8 +144,8 @@ def _stragglers(found: Profile, width: int) -> RenderableType:
         [
             Column("COMPUTE", [duration(one.compute) for one in worst], is_number=True),
             Column("USUALLY", [duration(one.median) for one in worst], is_number=True),
-            Column("TASK", [shown(one.task_id) for one in worst], least=16),
-            Column("FUNCTION", [shown(one.function) for one in worst], least=12),
+            Column("TASK", [shown(one.task_id) for one in worst], least=16, is_name=True),
+            Column("FUNCTION", [shown(one.function) for one in worst], least=12, is_name=True),
         ],
         width,
         dropped_first=("FUNCTION", "USUALLY"),

@@ -8,7 +8,7 @@ from typing import Final
 
 from rich import box
 from rich.cells import cell_len
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -25,12 +25,14 @@ class Column:
         cells: one a row.
         least: it is shown with at least so many characters, or not at all; None: it can't be cut.
         is_number: aligned to the right.
+        is_name: its cells are cut in the middle, and not at the end.
     """
 
     title: str
     cells: Sequence[Text | str]
     least: int | None = None
     is_number: bool = False
+    is_name: bool = False
 
     @property
     def natural(self) -> int:
@@ -93,7 +95,7 @@ def fitted(
     return Group(*lines)
 
 
-_LEAST_WHOLE: Final = 16
+_LEAST_WHOLE: Final = 20
 GAP: Final = 2
 """Between two columns."""
 
@@ -105,7 +107,7 @@ def _line(cells: Sequence[Text], columns: Sequence[Column], rooms: Sequence[int]
     """
     fitting = []
     for cell, column, room in zip(cells, columns, rooms, strict=True):
-        cut = cell.copy()
+        cut = Text(shortened(cell.plain, room), cell.style) if column.is_name else cell.copy()
         cut.truncate(max(room, 1), overflow="ellipsis")
         blanks = max(room, 1) - cut.cell_len
         pad = cut.pad_left if column.is_number else cut.pad_right
@@ -114,6 +116,26 @@ def _line(cells: Sequence[Text], columns: Sequence[Column], rooms: Sequence[int]
     line = Text(" " * GAP, no_wrap=True, overflow="ignore").join(fitting)
     line.rstrip()
     return line
+
+
+def shortened(name: str, room: int) -> str:
+    """A name, without its middle where there is no room for all of it: beginnings and ends tell names apart.
+
+    >>> shortened("shop.orders.price", 12), shortened("price", 12), shortened("\N{SNOWMAN}" * 9, 7)
+    ('sho…rs.price', 'price', '☃☃…☃☃☃☃')
+    """
+    if cell_len(name) <= room:
+        return name
+    head, tail = "", ""
+    for letter in name:
+        if cell_len(head + letter) > (room - 1) // 3:
+            break
+        head += letter
+    for letter in reversed(name):
+        if cell_len(head + letter + tail) > room - 1:
+            break
+        tail = letter + tail
+    return f"{head}…{tail}"
 
 
 def _shared_out(least: Sequence[int], natural: Sequence[int], width: int) -> list[int]:
@@ -146,8 +168,25 @@ def facts(pairs: Sequence[tuple[str, RenderableType | None]]) -> Table:
     return table
 
 
-def framed(title: Text, *content: RenderableType, style: str = "dim") -> Panel:
-    """Content in a frame with a title."""
-    return Panel(
-        Group(*content), title=title, title_align="left", box=box.ROUNDED, border_style=style, expand=False
-    )
+def framed(title: Text, *content: RenderableType, style: str = "dim") -> RenderableType:
+    """Content in a frame with a title; one that is too long for that stands above it."""
+    return _Framed(title, Group(*content), style)
+
+
+@dataclass(frozen=True, slots=True)
+class _Framed:
+    title: Text
+    content: RenderableType
+    style: str
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        frame = Panel(self.content, box=box.ROUNDED, border_style=self.style, expand=False)
+        if self.title.cell_len + _AROUND_TITLE <= options.max_width:
+            frame.title, frame.title_align = self.title, "left"
+        else:
+            yield Text(str(self.title), self.title.style, no_wrap=True, overflow="ignore")
+        yield frame
+
+
+_AROUND_TITLE: Final = 6
+"""What a frame has to the left and to the right of its title."""

@@ -23,7 +23,7 @@ from heliograph.cli.rendering import (
     some,
     status_text,
 )
-from heliograph.cli.views.drawing import PHASES, phase_bar, phase_legend, task_progress
+from heliograph.cli.views.drawing import PHASES, phase_bar, task_progress, with_legend
 from heliograph.cli.views.tables import facts, framed
 from heliograph.insight.wording import type_name
 from heliograph.records.status import TASK_OVER, AttemptStatus, TaskStatus, WorkflowStatus
@@ -58,8 +58,7 @@ def view(
         parts += [Text(f"{moment(line['time'], now)}  {shown(line['text'])}") for line in logged]
         return Group(*parts)
     left_out = len(attempts) - LAST_ATTEMPTS
-    title = Text.assemble(("Attempts", "bold"), "  ", phase_legend())
-    parts += [Text(), title]
+    parts += [Text(), with_legend("Attempts", width)]
     if left_out > 0:
         parts.append(Text(f"{left_out} earlier ones are left out; --json has them all", "dim"))
     failed = [attempt for attempt in attempts if "traceback" in attempt.get("error", {})]

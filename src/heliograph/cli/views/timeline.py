@@ -6,11 +6,13 @@ import heapq
 from collections.abc import Sequence
 from typing import Final
 
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from heliograph.cli.rendering import STYLES, duration, shown, status_text
 from heliograph.cli.views.drawing import axis, levels, phase_legend, placed_bar, shares
+from heliograph.cli.views.tables import shortened
 from heliograph.insight.timeline import Bar, Timeline
 
 _NAMES: Final = 32
@@ -31,7 +33,8 @@ def view(found: Timeline, limit: int, width: int) -> RenderableType:
         bars = heapq.nlargest(limit, bars, key=lambda bar: (bar.critical, bar.finished - bar.loaded))
     bars = sorted(bars, key=lambda bar: (bar.ready, bar.started, bar.task, bar.attempt))
     lanes = [lane.name for lane in found.lanes]
-    room = min(max(map(len, [*(shown(bar.name) for bar in bars), *lanes])), _NAMES, max(width // 3, 8))
+    names = [*(shown(bar.name) for bar in bars), *lanes]
+    room = min(max(map(cell_len, names)), _NAMES, max(width // 3, 8))
     drawn = width - room - 2 - _TOOK
     title = Text.assemble(
         (shown(found.workflow_id), "bold"), "  ", status_text(found.status), f"  run {found.run}"
@@ -51,7 +54,8 @@ def view(found: Timeline, limit: int, width: int) -> RenderableType:
 
 
 def _row(found: Timeline, bar: Bar, room: int, drawn: int) -> RenderableType:
-    label = Text(shown(bar.name), "" if bar.status == "SUCCESSFUL" else STYLES.get(bar.status, ""))
+    style = "" if bar.status == "SUCCESSFUL" else STYLES.get(bar.status, "")
+    label = Text(shortened(shown(bar.name), room), style)
     label.truncate(room, overflow="ellipsis", pad=True)
     moments = (bar.ready, bar.started, bar.loaded, bar.finished, bar.stored)
     row = Text.assemble(label, ("◆ " if bar.critical else "  ", "bold yellow"))

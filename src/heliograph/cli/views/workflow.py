@@ -27,7 +27,7 @@ from heliograph.cli.rendering import (
     status_text,
 )
 from heliograph.cli.storage import command
-from heliograph.cli.views.drawing import bar_width, phase_bar, phase_legend, progress_bar
+from heliograph.cli.views.drawing import bar_width, phase_bar, progress_bar, with_legend
 from heliograph.cli.views.tables import Column, facts, fitted, framed
 from heliograph.cli.views.task import waits_for
 from heliograph.insight.rows import durations_of
@@ -69,7 +69,7 @@ def view(
         title = "Tasks" if len(over) == len(slowest) else f"The slowest {len(slowest)} of {len(over)} tasks"
         parts += [
             Text(),
-            Text.assemble((title, "bold"), "  ", phase_legend(_BUSY)),
+            with_legend(title, width, _BUSY),
             _task_table(attempts, slowest, width),
         ]
         if not error:

@@ -36,7 +36,7 @@ def table(found: Sequence[dict[str, Any]], now: float, width: int) -> Renderable
             Column("PROGRESS", bars),
             Column("STARTED", [rendering.moment(_start(metadata), now) for metadata in found]),
             Column("TOOK", [rendering.duration(_took(metadata, now)) for metadata in found], is_number=True),
-            Column("NAME", [rendering.shown(metadata["name"]) for metadata in found], least=12),
+            Column("NAME", [rendering.shown(one["name"]) for one in found], least=12, is_name=True),
             Column(
                 "METADATA", [rendering.compact(metadata["user_metadata"]) for metadata in found], least=12
             ),

@@ -93,7 +93,7 @@ class _PeakMemory:
                 self._clear = -1
 
     def peak(self, counted: int) -> int | None:
-        """In bytes.
+        """The peak, in bytes.
 
         Args:
             counted: what `getrusage` says, in KiB: the peak too, but no less than that of who started this

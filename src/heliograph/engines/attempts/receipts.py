@@ -27,7 +27,7 @@ def failed(
     worker: Worker | None = None,
     resources: Resources = _NO_RESOURCES,
 ) -> Receipt:
-    """Of an attempt that was ended from outside.
+    """The receipt of an attempt that was ended from outside.
 
     Args:
         key: which attempt.
@@ -43,7 +43,7 @@ def failed(
 
 
 def slept(key: AttemptKey, began: float, ended: float, wraps: int) -> Receipt:
-    """Of a sleep that has come to its end.
+    """The receipt of a sleep that has come to its end.
 
     Args:
         key: which attempt.

@@ -14,7 +14,7 @@ from heliograph.storage.store import Store
 
 
 class Batches:
-    """Writes them. All of it is called by the loop's thread.
+    """Commits batches. All of it is called by the loop's thread.
 
     Args:
         store: where it is stored that a run failed.

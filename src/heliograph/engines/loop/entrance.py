@@ -22,13 +22,13 @@ class Reply(Protocol):
     """What tells who brought a workflow what became of it; a `Future` is one."""
 
     def set_result(self, result: OutputFuture, /) -> None:
-        """It is in."""
+        """The workflow is in."""
 
     def set_exception(self, error: BaseException, /) -> None:
-        """It is not."""
+        """It is not in, for this reason."""
 
     def done(self) -> bool:
-        """Whether it was told."""
+        """Whether who brought it was told."""
 
 
 class Told:
@@ -110,7 +110,7 @@ class Entrance:
         self.tokens = itertools.count()
 
     def add(self, entry: Entry) -> None:
-        """Somebody came."""
+        """A workflow wants in."""
         self.waiting.append(entry)
 
     def take(self) -> list[Entry]:

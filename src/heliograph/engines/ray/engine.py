@@ -52,6 +52,7 @@ class RayEngine:
         convert.install()
         internals.leave_cancellations_unsaid()
         self._cluster = ray.get_runtime_context().gcs_address
+        self._job = ray.get_runtime_context().get_job_id()
         self._of_runs = functools.lru_cache(_RUNS)(self._of_run)
         self._coordinators = Coordinators(store.location, limits, coordinators or 1, self._provenance())
         self._doors: dict[Any, Door] = {}
@@ -109,8 +110,14 @@ class RayEngine:
 
     @property
     def is_connected(self) -> bool:
-        """Whether this process still is connected to the cluster that it was connected to."""
-        return ray.is_initialized() and bool(ray.get_runtime_context().gcs_address == self._cluster)
+        """Whether this process still has the connection that it had.
+
+        One that is made anew, to the same cluster, is another job, which knows nothing of this one's actors.
+        """
+        if not ray.is_initialized():
+            return False
+        here = ray.get_runtime_context()
+        return (here.gcs_address, here.get_job_id()) == (self._cluster, self._job)
 
     def note_cancelled(self, workflow: Standing) -> None:
         """Its cancellation was just stored: stop what runs of it."""

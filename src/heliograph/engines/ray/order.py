@@ -220,10 +220,7 @@ def _reducer(kind: type) -> Callable[[Any], tuple[type, tuple[Any, ...]]]:
     return lambda record: (kind, values(record))
 
 
-_RECORDS: Final = (
-    *(Submission, Claim, Provenance),
-    *(Plan, PlannedTask, Function, TaskOptions, StoredValue),
-)
+_RECORDS: Final = (Submission, Claim, Provenance, Plan, PlannedTask, Function, TaskOptions, StoredValue)
 
 
 class _Pickler(pickle.Pickler):

@@ -6,10 +6,12 @@ import base64
 import functools
 import json
 import pickle
+import sys
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from difflib import get_close_matches
+from types import FrameType
 from typing import Any, Final
 
 import cloudpickle
@@ -91,8 +93,20 @@ def _check_late(given: Mapping[str, Any]) -> None:
         warnings.warn(  # not refused: it may be a plugin's, and of those only the cluster knows
             f"runtime_env has {key!r}, which Ray itself does not know: unless the cluster has a plugin of "
             f"that name, nothing comes of it{meant and f'. Did you mean {meant!r}?'}",
-            stacklevel=2,
+            stacklevel=_level_of_program(),
         )
+
+
+def _level_of_program() -> int:
+    """How far above who asks the line is that called heliograph: further, the deeper a node is in its DAG."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and _is_ours(frame):
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).startswith("heliograph.")
 
 
 def _check_entries(option: str, given: Mapping[Any, Any] | None, kind: Any, wanted: str) -> None:

@@ -32,16 +32,23 @@ _PHASES: Final = (
     ("store", "#60a5fa"),
 )
 _STYLE: Final = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #111827; margin: 2em auto; padding: 0 1em }
-body { max-width: 1240px }
-h1 { font-size: 1.5em } h2 { font-size: 1.15em; margin-top: 2em }
+:root { color-scheme: light dark }
+:root { --back: #fff; --text: #111827; --soft: #6b7280; --line: #e5e7eb; --pre: #f3f4f6 }
+@media (prefers-color-scheme: dark) {
+:root { --back: #101318; --text: #e8ebf0; --soft: #a0a9b8; --line: #2b313b; --pre: #1b2028 }
+}
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var(--back) }
+body { max-width: 1240px; margin: 2em auto; padding: 0 1em }
+h1 { font-size: 1.5em } h2 { font-size: 1.15em; margin-top: 2em } h1, h2 { overflow-wrap: anywhere }
 table { border-collapse: collapse }
 td, th { padding: .15em 1em .15em 0; text-align: left; vertical-align: top }
-th { color: #6b7280; font-weight: normal } td.n { text-align: right; font-variant-numeric: tabular-nums }
-.status { padding: .1em .6em; border-radius: 1em; border: 1px solid }
-pre { background: #f3f4f6; padding: .8em; white-space: pre-wrap; overflow-wrap: anywhere }
-.drawn { overflow-x: auto } svg { width: 100%; min-width: 760px; max-width: 1220px }
-svg text { font: 11px system-ui, sans-serif; fill: #111827 }
+th { color: var(--soft); font-weight: normal } td.n { text-align: right; font-variant-numeric: tabular-nums }
+td.n, th { white-space: nowrap } td:not(.n) { min-width: 9em; max-width: 40em }
+td:not(.n), li { overflow-wrap: anywhere }
+.status { padding: .1em .6em; border-radius: 1em; border: 1px solid; color: #111827; white-space: nowrap }
+pre { background: var(--pre); padding: .8em; white-space: pre-wrap; overflow-wrap: anywhere }
+.wide { overflow-x: auto } svg { width: 100%; min-width: 760px; max-width: 1220px }
+svg text { font: 11px system-ui, sans-serif; fill: var(--text) } svg line { stroke: var(--line) }
 .key span { display: inline-block; width: .9em; height: .9em; margin: 0 .3em 0 1em; vertical-align: -.1em }
 """.strip()
 
@@ -98,7 +105,7 @@ def _status(status: str) -> str:
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[int] = ()) -> list[str]:
     """A table; cells are HTML already."""
-    lines = ["<table>"]
+    lines = ['<div class="wide"><table>']
     if heads:
         lines.append("<tr>" + "".join(f"<th>{escape(head)}</th>" for head in heads) + "</tr>")
     for row in rows:
@@ -107,7 +114,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequenc
             for at, cell in enumerate(row)
         )
         lines.append("<tr>" + "".join(cells) + "</tr>")
-    return [*lines, "</table>"]
+    return [*lines, "</table></div>"]
 
 
 def _facts(trace: Trace, found: Profile) -> list[str]:
@@ -162,13 +169,13 @@ def _timeline(drawn: Timeline) -> list[str]:
     lines = [
         f"<h2>Timeline{cut}</h2>",
         f'<p class="key">{key}<span style="border:2px solid #b91c1c"></span>critical path</p>',
-        f'<div class="drawn"><svg viewBox="0 0 {_WIDTH + _NAMES} {height}" role="img">',
+        f'<div class="wide"><svg viewBox="0 0 {_WIDTH + _NAMES} {height}" role="img">',
         "<title>When each attempt went through its phases</title>",
     ]
     whole = drawn.end - drawn.begin
     for quarter in range(5):
         x = _NAMES + quarter * (_WIDTH - 60) / 4
-        lines.append(f'<line x1="{x:.1f}" y1="{_ROW}" x2="{x:.1f}" y2="{height}" stroke="#e5e7eb"/>')
+        lines.append(f'<line x1="{x:.1f}" y1="{_ROW}" x2="{x:.1f}" y2="{height}"/>')
         lines.append(f'<text x="{x:.1f}" y="12">{duration(whole * quarter / 4)}</text>')
     for number, bar in enumerate(bars, 1):
         lines += _drawn(drawn, bar, number * _ROW)

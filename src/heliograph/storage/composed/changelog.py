@@ -9,7 +9,7 @@ from heliograph.storage.tables import schema
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:
-    """By name."""
+    """The statements of the room, by name."""
     changes = schema.changes
     last = select(func.max(changes.c.number)).where(changes.c.workflow == bindparam("of_workflow"))
     number = func.coalesce(last.scalar_subquery(), literal_column("0")) + literal_column("1")

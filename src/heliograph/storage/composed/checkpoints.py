@@ -14,7 +14,7 @@ from heliograph.storage.tables.layout import Role
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:
-    """By name."""
+    """The statements of the room, by name."""
     tasks, functions, needs = schema.tasks, schema.functions, schema.dependencies
     attempts, values, workflows, runs = (
         schema.attempts,

@@ -12,7 +12,7 @@ from heliograph.storage.tables.layout import Role
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:
-    """By name."""
+    """The statements of the room, by name."""
     workflows, runs, tasks, attempts = schema.workflows, schema.runs, schema.tasks, schema.attempts
     values = schema.stored_values
     of_workflow: BindParameter[int] = bindparam("of_workflow")

@@ -12,7 +12,7 @@ from heliograph.storage.tables import schema
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:
-    """By name."""
+    """The statements of the room, by name."""
     counts, workflows = schema.workflow_counts, schema.workflows
     add = inserting(counts, dialect)
     counted = (

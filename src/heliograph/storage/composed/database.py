@@ -9,6 +9,6 @@ from heliograph.storage.tables import schema
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:
-    """By name."""
+    """The statements of the room, by name."""
     workflows = schema.workflows
     return {"id": Composed(select(workflows.c.workflow_id).where(workflows.c.key == bindparam("damaged")))}

@@ -10,7 +10,7 @@ from heliograph.storage.tables import schema
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:
-    """By name."""
+    """The statements of the room, by name."""
     runs, owners, tasks, attempts = schema.runs, schema.owners, schema.tasks, schema.attempts
     of_workflow: BindParameter[int] = bindparam("of_workflow")
     succeeded = attempts.c.status == constant(AttemptStatus.SUCCESSFUL)

@@ -11,7 +11,7 @@ from heliograph.storage.tables import schema
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:
-    """By name."""
+    """The statements of the room, by name."""
     workflows, functions = schema.workflows, schema.functions
     tasks, attempts = schema.tasks, schema.attempts
     of_workflow: BindParameter[int] = bindparam("of_workflow")

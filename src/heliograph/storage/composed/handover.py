@@ -12,7 +12,7 @@ from heliograph.storage.tables import schema
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:
-    """By name."""
+    """The statements of the room, by name."""
     workflows, runs = schema.workflows, schema.runs
     is_active = workflows.c.status.in_(constants(ACTIVE))
     had_none = runs.c.owner.is_(None)

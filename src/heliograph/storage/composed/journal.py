@@ -11,7 +11,7 @@ from heliograph.storage.tables.layout import Role
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:
-    """By name."""
+    """The statements of the room, by name."""
     workflows, runs, tasks = schema.workflows, schema.runs, schema.tasks
     register = inserting(schema.owners, dialect).on_conflict_do_nothing()
     fenced = update(workflows).where(

@@ -9,7 +9,7 @@ from heliograph.storage.tables import schema
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:
-    """By name."""
+    """The statements of the room, by name."""
     of_workflow, of_task = schema.workflow_labels, schema.task_labels
     return {
         "add_of_workflow": Composed(insert(of_workflow), of_workflow.c.keys()),

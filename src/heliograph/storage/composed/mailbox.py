@@ -25,7 +25,7 @@ from heliograph.storage.tables import schema
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:
-    """By name."""
+    """The statements of the room, by name."""
     events, listeners = schema.http_events, schema.http_listeners
     workflows, tasks = schema.workflows, schema.tasks
     of_workflow: BindParameter[int] = bindparam("of_workflow")

@@ -9,7 +9,7 @@ from heliograph.storage.tables import schema
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:
-    """By name."""
+    """The statements of the room, by name."""
     tasks = schema.tasks
     key: BindParameter[int] = bindparam("of_workflow")
     base: BindParameter[str] = bindparam("base")

@@ -58,7 +58,7 @@ def with_failed(joined: Any) -> Any:
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:
-    """By name."""
+    """The statements of the room, by name."""
     workflows, runs, owners, changes = schema.workflows, schema.runs, schema.owners, schema.changes
     of_workflow: BindParameter[int] = bindparam("of_workflow")
     # One without its newest run is damaged, and is to be seen; whoever asks by keys knows which are to come.
@@ -99,6 +99,7 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
                 owners.c.owner_id == bindparam("of_owner")
             )
         ),
+        "holding": Composed(select(owners).where(owners.c.lease_until >= bindparam("of_now"))),
         "last_change": Composed(select(func.max(changes.c.number)).where(changes.c.workflow == of_workflow)),
     }
 

@@ -9,7 +9,7 @@ from heliograph.storage.tables import schema
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:
-    """By name."""
+    """The statements of the room, by name."""
     workflows, tasks, reports, said = schema.workflows, schema.tasks, schema.reports, schema.said
     of_workflow: BindParameter[int] = bindparam("of_workflow")
     is_task = (tasks.c.workflow == of_workflow) & (tasks.c.task == bindparam("of_task"))

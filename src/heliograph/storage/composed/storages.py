@@ -9,7 +9,7 @@ from heliograph.storage.tables import schema
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:
-    """By name."""
+    """The statements of the room, by name."""
     version = schema.schema_version
     return {
         "create": Composed(insert(version), version.c.keys()),

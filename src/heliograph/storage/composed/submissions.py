@@ -9,7 +9,7 @@ from heliograph.storage.tables import schema
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:
-    """By name."""
+    """The statements of the room, by name."""
     made = inserting(schema.workflows, dialect).on_conflict_do_nothing(index_elements=["workflow_id"])
     keyed = made.returning(schema.workflows.c.key) if dialect.name == "postgresql" else made
     columns = [column.name for column in schema.workflows.c if column.name != "key"]

@@ -18,7 +18,7 @@ _ALL: Final[ColumnElement[int]] = literal_column(str(2**62))
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:
-    """By name."""
+    """The statements of the room, by name."""
     tasks, attempts, needs = schema.tasks, schema.attempts, schema.dependencies
     of_workflow: BindParameter[int] = bindparam("of_workflow")
     task = _task(tasks).where(tasks.c.workflow == of_workflow)

@@ -15,7 +15,7 @@ from heliograph.storage.tables.layout import Role
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:
-    """By name."""
+    """The statements of the room, by name."""
     tasks, values, needs = schema.tasks, schema.stored_values, schema.dependencies
     functions, attempts = schema.functions, schema.attempts
     key: BindParameter[int] = bindparam("of_workflow")

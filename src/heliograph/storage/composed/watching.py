@@ -10,7 +10,7 @@ from heliograph.storage.tables import schema
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:
-    """By name."""
+    """The statements of the room, by name."""
     changes, said, tasks, runs = schema.changes, schema.said, schema.tasks, schema.runs
     of_workflow: BindParameter[int] = bindparam("of_workflow")
     of_task = (tasks.c.workflow == said.c.workflow) & (tasks.c.task == said.c.task)

@@ -50,7 +50,7 @@ class Word:
         )
 
     def written(self) -> str:
-        """It as a short text."""
+        """The word as a short text."""
         if self.anything or len(self.changed) + len(self.lost) > _MOST_KEYS:
             return "[]"
         return json.dumps([sorted(self.changed), sorted(self.lost), self.unowned, self.events])
@@ -81,8 +81,8 @@ class Ear:
     """Somebody who waits for news.
 
     Args:
-        news: of what.
-        concerns: whether a word is for him.
+        news: what he listens to.
+        concerns: tells whether a word is for him.
         call: called with such a word, in any thread; it must not wait for anything.
     """
 
@@ -96,7 +96,7 @@ class Ear:
         self._seen: int | None = None  # of `News.changes`
 
     def hear(self, word: Word) -> None:
-        """Somebody says something."""
+        """A word was said."""
         if word.anything or self._concerns(word):
             self._heard.set()
             if self._call is not None:
@@ -131,14 +131,11 @@ class Ear:
 
 
 class News:
-    """Of one open database.
+    """Who listens to what is stored in one open database, and who tells them.
 
     Args:
-        hang: hangs up the bell, which hands on what it hears; None comes of it where there is none.
-        changes: gives a number that differs after others stored something.
-
-    Attributes:
-        changes: as given.
+        hang: makes the bell, given what to call with each word that others say; None: there is none.
+        changes: gives a number that differs after others stored something. Also an attribute.
     """
 
     def __init__(

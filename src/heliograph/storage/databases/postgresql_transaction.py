@@ -84,7 +84,7 @@ class TerseConnection(psycopg.Connection[Any]):
 
 
 class _Transaction:
-    """One of a connection."""
+    """One transaction of a connection."""
 
     def __init__(self, connection: TerseConnection) -> None:
         self._connection = connection

@@ -13,7 +13,7 @@ from heliograph.storage.statements.connection import Connection
 
 
 class Reading:
-    """Each statement on it sees a snapshot of its own.
+    """A connection on which each statement sees a snapshot of its own.
 
     Args:
         backend: of the database.
@@ -52,7 +52,7 @@ class Reading:
 
 
 class Snapshot(Reading):
-    """All statements on it see the same moment."""
+    """A connection on which all statements see the same moment."""
 
     __slots__ = ()
 

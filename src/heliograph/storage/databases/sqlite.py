@@ -137,7 +137,7 @@ class SQLite:
         return {name for (name,) in found}
 
     def is_good(self, connection: Connection) -> bool:
-        """No server can end it."""
+        """Always: no server can end it."""
         return True
 
     def now(self) -> float:
@@ -183,7 +183,7 @@ class SQLite:
         connection.raw.text_factory = _text_if_it_is if wanted else str
 
     def keep_plans(self, connection: Connection) -> None:
-        """They are: it never plans for values."""
+        """It keeps them anyway: it never plans for values."""
 
     def end_snapshot(self, connection: Connection) -> None:
         """As `Backend.end_snapshot`."""

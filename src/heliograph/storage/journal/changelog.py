@@ -28,7 +28,7 @@ from heliograph.storage.statements.statement import Row
 
 
 class Changelog:
-    """Writes it, each entry within the transaction that makes the changes."""
+    """Writes the log, each entry within the transaction that makes the changes."""
 
     def __init__(self, kind: str) -> None:
         self._statements = statements(kind, "changelog")

@@ -31,7 +31,7 @@ class Tally(dict[WorkflowStatus, int]):
 
 
 class Counts:
-    """Keeps them, in one shard.
+    """Keeps the counts, in one shard.
 
     Args:
         kind: of database.
@@ -50,7 +50,7 @@ class Counts:
 
 
 def recount(connection: Connection) -> None:
-    """Count them all anew: where many came in at once."""
-    said = statements(connection.dialect.name, "counts")
-    said.clear.tell(connection, {})
-    said.recount.tell(connection, {})
+    """Count all workflows anew, after many came in at once."""
+    write = statements(connection.dialect.name, "counts")
+    write.clear.tell(connection, {})
+    write.recount.tell(connection, {})

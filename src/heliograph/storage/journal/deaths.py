@@ -13,7 +13,7 @@ from heliograph.storage.statements.rendered import statements
 
 
 class Deaths:
-    """Counts them, within the transaction of a claim."""
+    """Counts deaths of engines, within the transaction of a claim."""
 
     def __init__(self, kind: str) -> None:
         self._statements = statements(kind, "deaths")

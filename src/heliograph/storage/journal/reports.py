@@ -18,7 +18,7 @@ from heliograph.storage.tables.soundness import UnsoundError, is_json
 
 
 class Reports:
-    """Stores them."""
+    """Stores reports."""
 
     def __init__(self, kind: str) -> None:
         self._statements = statements(kind, "reports")

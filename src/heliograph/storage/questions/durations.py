@@ -25,16 +25,16 @@ def durations(database: Database, key: int, functions: Collection[str], now: flo
         functions: dotted names.
         now: workflows up to this time, in Unix seconds.
     """
-    said = statements(database.kind, "durations")
+    read = statements(database.kind, "durations")
     found: dict[str, list[float]] = defaultdict(list)
     wanted: dict[int, dict[int, str]] = defaultdict(dict)
     with database.snapshot() as connection:
-        for row in said.functions.ask(connection, of_workflow=key, of_time=now):
+        for row in read.functions.ask(connection, of_workflow=key, of_time=now):
             name = f"{row.module}.{row.qualname}"
             if name in functions and (row.workflow in wanted or len(wanted) < _USED):
                 wanted[row.workflow][row.function] = name
         for workflow, names in wanted.items():
-            for row in said.took.ask(connection, of_workflow=workflow):
+            for row in read.took.ask(connection, of_workflow=workflow):
                 if row.function in names and row.started is not None:
                     found[names[row.function]].append(max(row.stored - row.started, 0.0))
     return dict(found)

@@ -37,11 +37,11 @@ class FunctionRun:
 
 
 class FunctionRuns:
-    """Reads of one database."""
+    """Reads functions and their attempts from one database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._said = statements(database.kind, "function_runs")
+        self._statements = statements(database.kind, "function_runs")
 
     def names(self) -> list[str]:
         """The dotted names of all functions: of each name, of the modules that have had it of late.
@@ -51,9 +51,9 @@ class FunctionRuns:
         found: set[str] = set()
         before = ""
         with self._database.snapshot() as connection:
-            while (row := self._said.next.ask(connection, before=before).first()) is not None:
+            while (row := self._statements.next.ask(connection, before=before).first()) is not None:
                 before = row.qualname
-                newest = self._said.newest.ask(connection, of_name=before, most=_MODULES)
+                newest = self._statements.newest.ask(connection, of_name=before, most=_MODULES)
                 found.update(f"{one.module}.{before}" for one in newest)
         return sorted(found)
 
@@ -69,14 +69,14 @@ class FunctionRuns:
         with self._database.snapshot() as connection:
             for split in range(1, len(parts)):
                 module, qualname = ".".join(parts[:split]), ".".join(parts[split:])
-                rows = self._said.newest.ask(connection, of_name=qualname, most=4 * limit)
+                rows = self._statements.newest.ask(connection, of_name=qualname, most=4 * limit)
                 found += [(row.workflow, row.function) for row in rows if row.module == module]
             runs = []
             for workflow, function in sorted(found)[-limit:]:
-                whose = self._said.workflow.ask(connection, of_workflow=workflow).first()
+                whose = self._statements.workflow.ask(connection, of_workflow=workflow).first()
                 if whose is None:
                     raise UnsoundError("functions", "its workflow is gone", workflow)
-                attempts = self._said.attempts.ask(
+                attempts = self._statements.attempts.ask(
                     connection, of_workflow=workflow, of_function=function
                 ).all()
                 runs.append(_run(whose.workflow_id, whose.created_time, attempts))

@@ -12,11 +12,11 @@ T = TypeVar("T")
 
 
 class Listing(NamedTuple, Generic[T]):
-    """Workflows or tasks.
+    """Workflows or tasks, and which are left out since they are damaged.
 
     Attributes:
-        found: they.
-        damaged: what is wrong with each that can't be understood, and is not among them.
+        found: those that can be read.
+        damaged: what is wrong with each of the others.
     """
 
     found: list[T]

@@ -36,9 +36,9 @@ class Snapshot:
     """A workflow and some of its tasks, at one moment.
 
     Attributes:
-        workflow: it.
+        workflow: the workflow.
         page: the tasks.
-        change: the number of the last change until then.
+        change: number of the last change before that moment.
     """
 
     workflow: WorkflowRecord
@@ -63,7 +63,7 @@ class Tried(NamedTuple):
 
 
 class Queries:
-    """Reads of one database.
+    """Reads workflows, runs and tasks of one database.
 
     Args:
         database: where from.
@@ -73,13 +73,13 @@ class Queries:
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database = database
         self._clock = clock
-        self._said = statements(database.kind, "queries")
+        self._statements = statements(database.kind, "queries")
         self._task_queries = TaskQueries(database)
         self._engines = KnownEngines(database.kind, clock)
         self._listing = functools.lru_cache(_LISTINGS)(self._made)
 
     def _made(self, name: str, values: tuple[tuple[str, Any], ...]) -> Statement:
-        made: Statement = getattr(self._said, name)
+        made: Statement = getattr(self._statements, name)
         return made.saying(dict(values))
 
     @patient
@@ -90,7 +90,7 @@ class Queries:
 
     def workflow_in(self, connection: Connection, workflow_id: str) -> WorkflowRecord | None:
         """As `workflow`, of the moment that the connection sees."""
-        row = self._said.workflow.row(connection, of_id=workflow_id)
+        row = self._statements.workflow.row(connection, of_id=workflow_id)
         return None if row is None else rows.workflow_record(row, self._engines.at_once(connection))
 
     @patient
@@ -133,7 +133,7 @@ class Queries:
         """Workflows by their keys, in the order of these; on a snapshot."""
         if not keys:
             return []
-        asked = self._said.of_keys.ask(connection, of_keys=listed(keys, self._database.kind)).rows()
+        asked = self._statements.of_keys.ask(connection, of_keys=listed(keys, self._database.kind)).rows()
         found = {record.key: record for record in self.made(connection, asked)}
         return [there(found, key, key, "runs") for key in keys]
 
@@ -141,7 +141,7 @@ class Queries:
         self, connection: Connection, keys: Sequence[int]
     ) -> list[WorkflowRecord | StorageCorruptError]:
         """As `records`, on a careful snapshot; in the place of one that is damaged, what is wrong with it."""
-        asked = self._said.of_keys.ask(connection, of_keys=listed(keys, self._database.kind))
+        asked = self._statements.of_keys.ask(connection, of_keys=listed(keys, self._database.kind))
         found = dict(self._each(connection, asked))
         return [found.get(key) or self._database.damage(gone("runs", key)) for key in keys]
 
@@ -195,7 +195,7 @@ class Queries:
 
     def runs_in(self, connection: Connection, key: int) -> list[RunRecord]:
         """As `runs`, of the moment that the connection sees."""
-        found = [rows.run_record(row) for row in self._said.runs.ask(connection, of_workflow=key)]
+        found = [rows.run_record(row) for row in self._statements.runs.ask(connection, of_workflow=key)]
         now = self._clock()
         return [replace(run, status=derived_status(run.status, run.owner, now)) for run in found]
 
@@ -222,14 +222,14 @@ class Queries:
             limit: at most so many.
 
         Returns:
-            They; None: there is no such workflow, or no such task in it.
+            Both; None: there is no such workflow, or no such task in it.
         """
         with self._database.snapshot() as connection:
             record = self.workflow_in(connection, workflow_id)
             if record is None:
                 return None
             page = self._task_queries.page(connection, record.key, after, limit)
-            change = self._said.last_change.ask(connection, of_workflow=record.key).scalar_one()
+            change = self._statements.last_change.ask(connection, of_workflow=record.key).scalar_one()
         if page is None:
             return None
         tasks = tuple(_as_read(record, task) for task in page.tasks)
@@ -251,12 +251,12 @@ class Queries:
             if not found:
                 return []
             ids = self._task_queries.ids(connection, of.key, found[0][0], found[-1][0])
-        is_left = of.status is WorkflowStatus.RESUMABLE
-        tried: list[Tried] = []
-        for number, one in found:
-            read = replace(one, status=LEFT_ATTEMPT.get(one.status, one.status)) if is_left else one
-            before = tried[-1].attempt if tried and tried[-1].task == number else None
-            tried.append(Tried(number, there(ids, number, of.key, "tasks"), read, before))
+            is_left = of.status is WorkflowStatus.RESUMABLE
+            tried: list[Tried] = []
+            for number, one in found:
+                read = replace(one, status=LEFT_ATTEMPT.get(one.status, one.status)) if is_left else one
+                before = tried[-1].attempt if tried and tried[-1].task == number else None
+                tried.append(Tried(number, there(ids, number, of.key, "tasks"), read, before))
         return [one for one in tried if (one.task, one.attempt.attempt) > after][:limit]
 
 

@@ -26,7 +26,7 @@ class TaskPage:
     """Some tasks of a workflow, dependencies first.
 
     Attributes:
-        tasks: they.
+        tasks: the tasks.
         truncated: more come after them.
     """
 
@@ -35,33 +35,33 @@ class TaskPage:
 
 
 class TaskQueries:
-    """Reads of one database."""
+    """Reads tasks of one database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._said = statements(database.kind, "task_queries")
+        self._statements = statements(database.kind, "task_queries")
 
     def task(self, key: int, task_id: str) -> TaskRecord | None:
         """A task with its attempts; None: the workflow has none of this id."""
         with self._database.snapshot() as connection:
-            row = self._said.task.ask(connection, of_workflow=key, of_task_id=task_id).first()
+            row = self._statements.task.ask(connection, of_workflow=key, of_task_id=task_id).first()
             return None if row is None else self._records(connection, key, [row])[0]
 
     def downstream(self, key: int, task_id: str, limit: int) -> list[str] | None:
         """Ids of the tasks that take a task's output; None: the workflow has no such task."""
         with self._database.snapshot() as connection:
-            number = self._said.number.ask(
+            number = self._statements.number.ask(
                 connection, of_workflow=key, of_task_id=task_id
             ).scalar_one_or_none()
             if number is None:
                 return None
-            found = self._said.downstream.ask(connection, of_workflow=key, of_task=number, most=limit)
+            found = self._statements.downstream.ask(connection, of_workflow=key, of_task=number, most=limit)
             return [row.task_id for row in found]
 
     def tasks(self, key: int) -> list[TaskRecord]:
         """All tasks of a workflow with their attempts, dependencies first."""
         with self._database.snapshot() as connection:
-            found = self._said.page.ask(connection, of_workflow=key, after=_FIRST - 1, most=_LAST).all()
+            found = self._statements.page.ask(connection, of_workflow=key, after=_FIRST - 1, most=_LAST).all()
             return self._records(connection, key, found)
 
     def page(self, connection: Connection, key: int, after: str | None, limit: int) -> TaskPage | None:
@@ -74,14 +74,16 @@ class TaskQueries:
             limit: at most so many.
 
         Returns:
-            They; None: there is no task `after`.
+            The page; None: there is no task `after`.
         """
         number: int | None = _FIRST - 1
         if after is not None:
-            number = self._said.number.ask(connection, of_workflow=key, of_task_id=after).scalar_one_or_none()
+            number = self._statements.number.ask(
+                connection, of_workflow=key, of_task_id=after
+            ).scalar_one_or_none()
             if number is None:
                 return None
-        found = self._said.page.ask(connection, of_workflow=key, after=number, most=limit + 1).all()
+        found = self._statements.page.ask(connection, of_workflow=key, after=number, most=limit + 1).all()
         here = found[:limit]
         return TaskPage(tuple(self._records(connection, key, here)), len(found) > len(here))
 
@@ -89,10 +91,10 @@ class TaskQueries:
         self, connection: Connection, keys: Sequence[tuple[int, int]]
     ) -> dict[tuple[int, int], TaskRecord]:
         """Tasks by the keys of their workflows and their numbers; on a snapshot."""
-        said, these = self._said, paired(keys, self._database.kind)
-        found = said.of_keys.ask(connection, **these).all()
+        read, these = self._statements, paired(keys, self._database.kind)
+        found = read.of_keys.ask(connection, **these).all()
         parts = _Parts(
-            said.upstream_of_keys, said.inputs_of_keys, said.reports_of_keys, said.attempts_of_keys
+            read.upstream_of_keys, read.inputs_of_keys, read.reports_of_keys, read.attempts_of_keys
         )
         made = _records(connection, parts, these, found)
         return {(row.workflow, row.task): task for row, task in zip(found, made, strict=True)}
@@ -109,26 +111,26 @@ class TaskQueries:
             limit: at most so many.
         """
         task, attempt = after
-        found = self._said.attempt_page.ask(
+        found = self._statements.attempt_page.ask(
             connection, of_workflow=key, of_task=task, of_attempt=attempt, most=limit
         ).all()
         if not found:
             return []
         these = {"of_workflow": key, "first": found[0].task, "last": found[-1].task}
-        reports = _reports(self._said.reports, connection, these)
+        reports = _reports(self._statements.reports, connection, these)
         return [(row.task, _attempt(row, reports)) for row in found]
 
     def ids(self, connection: Connection, key: int, first: int, last: int) -> dict[int, str]:
         """The ids of tasks, by their numbers."""
-        found = self._said.ids.ask(connection, of_workflow=key, first=first, last=last)
+        found = self._statements.ids.ask(connection, of_workflow=key, first=first, last=last)
         return {row.task: row.task_id for row in found}
 
     def _records(self, connection: Connection, key: int, found: Sequence[Any]) -> list[TaskRecord]:
         if not found:
             return []
-        said = self._said
+        read = self._statements
         these = {"of_workflow": key, "first": found[0].task, "last": found[-1].task}
-        parts = _Parts(said.upstream, said.inputs, said.reports, said.attempts)
+        parts = _Parts(read.upstream, read.inputs, read.reports, read.attempts)
         return _records(connection, parts, these, found)
 
 
@@ -178,12 +180,12 @@ def _records(
 
 
 def _reports(
-    said: Statement, connection: Connection, these: Mapping[str, object]
+    statement: Statement, connection: Connection, these: Mapping[str, object]
 ) -> dict[tuple[int, int, int], ReportRecord]:
     """What attempts said, by workflow, task and number."""
     return {
         (row.workflow, row.task, row.attempt): rows.report_record(row)
-        for row in said.ask(connection, **these)
+        for row in statement.ask(connection, **these)
     }
 
 

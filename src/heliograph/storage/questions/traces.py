@@ -56,21 +56,21 @@ def trace(
         outputs: read what is known of the stored outputs, too.
         facts: read what tells no times, too. Else those columns are empty.
     """
-    said = statements(database.kind, "traces")
+    read = statements(database.kind, "traces")
     with database.snapshot() as connection:
         workflow = queries.workflow_in(connection, workflow_id)
         if workflow is None:
             return None
         of = {"of_workflow": workflow.key}
         runs = queries.runs_in(connection, workflow.key)
-        functions = said.functions.ask(connection, **of).plain()
-        asked = said.tasks if facts else said.task_times
+        functions = read.functions.ask(connection, **of).plain()
+        asked = read.tasks if facts else read.task_times
         tasks = asked.ask(connection, **of).columns(_task_names(facts), _RECURRING)
-        needs = said.needs.ask(connection, **of).columns(("task", "upstream"))
-        asked = said.attempts if facts else said.attempt_times
+        needs = read.needs.ask(connection, **of).columns(("task", "upstream"))
+        asked = read.attempts if facts else read.attempt_times
         attempts = asked.ask(connection, **of).columns(_attempt_names(facts), _RECURRING)
         stored = (
-            said.outputs.ask(connection, **of).columns(_names(OutputColumns), _RECURRING)
+            read.outputs.ask(connection, **of).columns(_names(OutputColumns), _RECURRING)
             if outputs
             else dict[str, list[Any]].fromkeys(_names(OutputColumns), [])
         )

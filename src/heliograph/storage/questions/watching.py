@@ -44,12 +44,12 @@ class SaidRecord:
 
 
 class Watching:
-    """Reads of one database."""
+    """Reads what changed, and what tasks said, from one database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._tasks = TaskQueries(database)
-        self._said = statements(database.kind, "watching")
+        self._statements = statements(database.kind, "watching")
         self._last_change = statements(database.kind, "queries").last_change
 
     def changes(self, key: int, number: int, place: int) -> list[Change]:
@@ -61,7 +61,7 @@ class Watching:
             place: so many of that commit's changes are known.
         """
         with self._database.snapshot() as connection:
-            found = self._said.changes.ask(
+            found = self._statements.changes.ask(
                 connection, of_workflow=key, first=number, most=_COMMITS_AT_ONCE
             ).all()
             stories = [(row.number, row.run, row.time, json.loads(row.what)) for row in found]
@@ -102,9 +102,9 @@ class Watching:
             after: those behind the one with this number.
             limit: at most so many.
         """
-        page, of_task = self._said.page, dict[str, str]()
+        page, of_task = self._statements.page, dict[str, str]()
         if task_id is not None:
-            page, of_task = self._said.page_of_task, {"of_task_id": task_id}
+            page, of_task = self._statements.page_of_task, {"of_task_id": task_id}
         with self._database.snapshot() as connection:
             found = page.ask(
                 connection, of_workflow=key, of_kind=kind, first=after + 1, most=limit, **of_task
@@ -112,7 +112,7 @@ class Watching:
             return [_said_record(row) for row in found]
 
     def _submission(self, connection: Connection, key: int) -> list[Change]:
-        row = self._said.first_run.ask(connection, of_workflow=key).first()
+        row = self._statements.first_run.ask(connection, of_workflow=key).first()
         if row is None:
             return []
         at_once = row.start_time is not None and row.start_time == row.created_time
@@ -142,7 +142,7 @@ class Watching:
                 standing = {"done": done, "total": total, "message": message}
                 yield ChangeKind.PROGRESS, standing, task, attempt, time
             case ["said", first, last]:
-                for row in self._said.said.ask(connection, of_workflow=key, first=first, last=last):
+                for row in self._statements.said.ask(connection, of_workflow=key, first=first, last=last):
                     if row.kind == SaidKind.LINE:
                         yield ChangeKind.LINE, {"text": row.text}, row.task, row.attempt, row.time
                     else:
@@ -162,7 +162,7 @@ class Watching:
                 case ["task" | "attempt" | "metadata" | "progress", int(task), *_]:
                     numbers.append(task)
                 case ["said", first, last]:
-                    said = self._said.said.ask(connection, of_workflow=key, first=first, last=last)
+                    said = self._statements.said.ask(connection, of_workflow=key, first=first, last=last)
                     numbers += {row.task for row in said}
         if not numbers:
             return {}

@@ -20,12 +20,12 @@ def counted_by_status(
         kind: of database.
         clock: gives Unix seconds; a lease is measured against it.
     """
-    said = statements(kind, "counts")
+    read = statements(kind, "counts")
     presence, counted = Presence(clock), dict[WorkflowStatus, int]()
-    for row in said.active.ask(connection):
+    for row in read.active.ask(connection):
         status = presence.status(WorkflowStatus(row.status), row.owner, row)
         counted[status] = counted.get(status, 0) + row.workflows
-    for row in said.ended.ask(connection):
+    for row in read.ended.ask(connection):
         if row.workflows:  # a sum of what many added and took away
             counted[WorkflowStatus(row.status)] = int(row.workflows)
     return counted

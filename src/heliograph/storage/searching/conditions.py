@@ -47,7 +47,7 @@ class Label(NamedTuple):
 
 
 class Clauses:
-    """Makes them, for one kind of row.
+    """Makes clauses for one kind of row.
 
     Args:
         columns: of the rows.
@@ -128,7 +128,7 @@ class Clauses:
         return self._labelled(field, [ordered(label, how, hole, self._columns.is_plain)])
 
     def _labelled(self, field: FieldAsked, also: Sequence[Clause], item: bool = False) -> Clause:
-        """There is a value of this path of which that holds."""
+        """The row has a label of the field for which all of `also` holds."""
         table, its = labels_of(field, self._columns, item)
         found = select(table.c.place).where(*its, *also).correlate(self._columns.table)
         # PostgreSQL makes neither a join nor a hash table of a query with an offset.
@@ -146,7 +146,7 @@ class Clauses:
 
 
 def label_table(field: FieldAsked, tasks: bool) -> Any:
-    """Where the metadata are that a field means."""
+    """The table of the labels that a field means."""
     of_task = tasks and field.name == METADATA
     assert of_task or field.name in (METADATA, f"{OF_WORKFLOW}.{METADATA}")
     return schema.task_labels if of_task else schema.workflow_labels
@@ -158,7 +158,7 @@ def label_path(field: FieldAsked, item: bool = False) -> str:
 
 
 def labels_of(field: FieldAsked, columns: Columns, item: bool = False) -> tuple[Any, list[Clause]]:
-    """That table, and which of its rows are those of a field, for a row of workflows or of tasks."""
+    """That table, and which of its rows are the labels of a row of workflows or of tasks."""
     table = label_table(field, columns.tasks)
     its = [table.c.workflow == columns.workflow, table.c.path == label_path(field, item)]
     if table is schema.task_labels:

@@ -73,14 +73,14 @@ class Driver:
 
     @property
     def rows(self) -> Select[Any]:
-        """The keys."""
+        """A query for the keys."""
         return select(*self.key).where(*self.clauses)
 
     def narrowed(self, made: Select[Any], columns: Columns, in_order: bool) -> Select[Any]:
         """A query for rows, which takes only those that are along the index.
 
         Args:
-            made: it.
+            made: the query.
             columns: of the rows.
             in_order: they are wanted in the order of the index, if it is the table's.
         """
@@ -139,7 +139,7 @@ def along_best(
 
 
 def _counting(driver: Driver, dialect: Dialect) -> Kept:
-    """Counts its rows, up to a limit."""
+    """Counts the rows of a driver, up to a limit."""
     counted: Select[Any] = (
         driver.rows.with_only_columns(literal_column("1")).limit(most()).offset(literal_column("0"))
     )

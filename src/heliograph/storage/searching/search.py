@@ -6,8 +6,6 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import bindparam, select
-
 from heliograph.errors import StorageCorruptError
 from heliograph.records.workflow import TaskRecord, WorkflowRecord
 from heliograph.search.expressions import Condition, Value
@@ -25,10 +23,9 @@ from heliograph.storage.searching.over_time import Part, over_time
 from heliograph.storage.searching.pages import Pages
 from heliograph.storage.searching.places import Order, Place
 from heliograph.storage.searching.shapes import kind_of, shape_of
-from heliograph.storage.statements.compiling import Prepared
 from heliograph.storage.statements.connection import Connection
+from heliograph.storage.statements.rendered import statements
 from heliograph.storage.statements.statement import listed
-from heliograph.storage.tables import schema
 
 T = TypeVar("T")
 _STATUS: Final = [FieldKind.STATUS]
@@ -61,8 +58,7 @@ class Search:
         self._database = database
         self._queries = queries
         self._clock = clock
-        held = select(schema.owners).where(schema.owners.c.lease_until >= bindparam("of_now"))
-        self._held = Prepared(held, database.dialect)
+        self._holding = statements(database.kind, "queries").holding
         self._columns = {tasks: Columns(tasks, database.dialect) for tasks in (False, True)}
         # Not by equality: to Python, a condition with 1 in it equals one with True.
         self._shape_of = {
@@ -152,8 +148,8 @@ class Search:
 
     def _owners_there(self, connection: Connection) -> object:
         now = self._clock()
-        held = self._held.ask(connection, of_now=now)
-        return listed([row.owner_id for row in held if is_alive(row, now)], self._database.kind)
+        holding = self._holding.ask(connection, of_now=now)
+        return listed([row.owner_id for row in holding if is_alive(row, now)], self._database.kind)
 
 
 def _last(places: Sequence[Place], limit: int) -> Place | None:

@@ -58,7 +58,7 @@ Operand = Hole | str
 
 
 class Shape:
-    """Of a condition."""
+    """The shape of a condition."""
 
     __slots__ = ()
 
@@ -89,21 +89,21 @@ class IsThere(Shape):
 
 @dataclass(frozen=True, slots=True)
 class AllOf(Shape):
-    """All of them hold."""
+    """Conditions that all hold."""
 
     parts: tuple[Shape, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf(Shape):
-    """At least one of them holds."""
+    """Conditions of which at least one holds."""
 
     parts: tuple[Shape, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Opposite(Shape):
-    """It doesn't hold."""
+    """A condition that does not hold."""
 
     part: Shape
 

@@ -28,16 +28,14 @@ _VALUES: Final = re.compile(r"\bVALUES \((.*?)\)(?= ON CONFLICT| RETURNING|$)", 
 
 
 class Rows:
-    """An INSERT of one row for SQLite, made into some of several.
+    """An INSERT of one row for SQLite, made into INSERTs of several.
 
     Args:
         sql: the statement.
     """
 
     def __init__(self, sql: str) -> None:
-        values = _VALUES.search(sql)
-        if values is None:
-            raise ValueError(f"no rows are told by it: {sql}")
+        values = _values_in(sql)
         before, row, after = sql[: values.start()], f"({values[1]})", sql[values.end() :]
         self._one = sql
         self._several = [(count, f"{before}VALUES {', '.join([row] * count)}{after}") for count in _AT_ONCE]
@@ -51,6 +49,12 @@ class Rows:
                 done += count
         if done < len(rows):
             connection.executemany(self._one, rows[done:])
+
+
+def _values_in(sql: str) -> re.Match[str]:
+    found = _VALUES.search(sql)
+    assert found is not None, f"no rows are told by it: {sql}"
+    return found
 
 
 def in_bulk(sql: str, types: Mapping[str, str], binary: Collection[str]) -> str:
@@ -69,9 +73,7 @@ def in_bulk(sql: str, types: Mapping[str, str], binary: Collection[str]) -> str:
     columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
     rows = f"json_to_recordset(%(rows)s::json) AS told({columns})"
     if sql.startswith("INSERT"):
-        values = _VALUES.search(sql)
-        if values is None:
-            raise ValueError(f"no rows are told by it: {sql}")
+        values = _values_in(sql)
         given = _PLACE.sub(told, values[1])
         return f"{sql[: values.start()]}SELECT {given} FROM {rows}{sql[values.end() :]}"
     change, where, condition = sql.partition(" WHERE ")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from functools import partial
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -29,35 +28,24 @@ from sqlalchemy.sql.visitors import iterate
 
 from heliograph.storage.statements.bulk import in_bulk
 from heliograph.storage.statements.owners import ALWAYS_OF
-from heliograph.storage.statements.statement import Statement, Wording
+from heliograph.storage.statements.statement import Wording
 from heliograph.storage.tables import schema
 from heliograph.storage.tables.soundness import Held, written
 
 
-class Prepared(Statement):
-    """A statement that is compiled when it is first run.
+def worded(statement: ClauseElement, columns: Sequence[str], dialect: Dialect) -> Wording:
+    """What a database is told for a statement.
 
     Args:
         statement: of SQLAlchemy Core, with `bindparam`s where values go.
-        dialect: of the database.
         columns: for an insert, the columns that rows will give.
+        dialect: of the database.
     """
-
-    __slots__ = ()
-
-    def __init__(
-        self, statement: ClauseElement, dialect: Dialect, columns: Sequence[str] | None = None
-    ) -> None:
-        super().__init__(partial(worded, statement, columns or (), dialect))
-
-
-def worded(statement: ClauseElement, columns: Sequence[str], dialect: Dialect) -> Wording:
-    """What a database is told for a statement; see `Prepared`."""
     return wording(statement, compiled(statement, columns, dialect), columns, dialect)
 
 
 def compiled(statement: ClauseElement, columns: Sequence[str], dialect: Dialect) -> SQLCompiler:
-    """What SQLAlchemy makes of a statement; see `Prepared`."""
+    """What SQLAlchemy makes of a statement; see `worded`."""
     return cast("SQLCompiler", statement.compile(dialect=dialect, column_keys=list(columns) or None))
 
 

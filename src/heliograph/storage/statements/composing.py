@@ -39,7 +39,7 @@ class Composed(NamedTuple):
 
 
 def constant(value: StrEnum) -> ColumnElement[str]:
-    """A word of ours as part of a statement's text; `Prepared` takes no values of its own."""
+    """A word of ours as part of a statement's text, which has no values of its own."""
     return literal_column(f"'{value.value}'", String)
 
 

@@ -34,10 +34,10 @@ class UnsoundError(Exception):
     """A row that heliograph never wrote.
 
     Args:
-        table: the row's.
+        table: where the row is.
         what: what is wrong with it.
-        key: of the workflow that it belongs to; None: of none, or that is not known.
-        workflow_id: the same.
+        key: of the workflow that the row belongs to; None: it belongs to none, or nobody knows to which.
+        workflow_id: of that workflow; None as `key`.
     """
 
     def __init__(self, table: str, what: str, key: int | None = None, workflow_id: str | None = None) -> None:
@@ -46,15 +46,15 @@ class UnsoundError(Exception):
 
 
 def gone(table: str, key: int, workflow_id: str | None = None) -> UnsoundError:
-    """A row is not there that others of its workflow name."""
+    """The error of a row that is not there, though others of its workflow name it."""
     return UnsoundError(table, "one that others belong to is gone", key, workflow_id)
 
 
 def there(found: Mapping[K, V], named: K, key: int, table: str) -> V:
-    """What was found for a row, if all that belongs to the row is there.
+    """What was found under a name that a row has.
 
     Raises:
-        UnsoundError: it is not.
+        UnsoundError: nothing was.
     """
     if named not in found:
         raise gone(table, key)
@@ -208,10 +208,10 @@ def is_json(text: str, kind: str) -> bool:
 
 
 class Soundness:
-    """Looks at the rows of one statement.
+    """Checks the rows of one statement.
 
     Args:
-        columns: what each of them holds; None: nobody knows, as it is computed.
+        columns: what each column holds; None: it is computed, and may hold anything.
     """
 
     __slots__ = ("_allowed", "_columns", "_known_types", "_meanings", "_moments")
@@ -229,11 +229,11 @@ class Soundness:
         self._moments = [place for place, held in enumerate(columns) if held and held.kind == "moment"]
 
     def seen(self, rows: Iterable[tuple[Any, ...]], asked: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
-        """The rows, each looked at as it is taken.
+        """The rows, each checked as it is taken.
 
         Args:
-            rows: they.
-            asked: what the statement was told.
+            rows: as the driver gives them.
+            asked: the parameters of the statement, for the error.
 
         Raises:
             UnsoundError: one is not sound.
@@ -252,7 +252,7 @@ class Soundness:
             yield row
 
     def see_columns(self, columns: Sequence[Sequence[Any]], asked: Mapping[str, Any]) -> None:
-        """Look at rows, given as columns; raises as `seen`."""
+        """Check rows that are given as columns; raises as `seen`."""
         for place, (column, allowed) in enumerate(zip(columns, self._allowed, strict=True)):
             if allowed is not None and not allowed.issuperset(map(type, column)):
                 wrong = next(number for number, value in enumerate(column) if type(value) not in allowed)

@@ -65,8 +65,8 @@ class Folder(Protocol):
     def open(self, name: str) -> BinaryIO:
         """A file, to read and to seek in."""
 
-    def files(self, folder: str | None = None) -> Iterator[StoredFile]:
-        """All files, or those of one folder; one of them may be gone when it is asked for."""
+    def files(self) -> Iterator[StoredFile]:
+        """All files; one of them may be gone when it is asked for."""
 
     def remove(self, name: str) -> None:
         """Remove a file; none is no error."""
@@ -104,12 +104,11 @@ class LocalFolder:
             raise FileNotFoundError(f"{path} is no regular file")
         return open(path, "rb")
 
-    def files(self, folder: str | None = None) -> Iterator[StoredFile]:
+    def files(self) -> Iterator[StoredFile]:
         """As `Folder.files`."""
         with contextlib.suppress(FileNotFoundError):
-            folders = [folder] if folder is not None else sorted(os.listdir(self._root))
-            for one in folders:
-                yield from self._files_in(one)
+            for folder in sorted(os.listdir(self._root)):
+                yield from self._files_in(folder)
 
     def _files_in(self, folder: str) -> Iterator[StoredFile]:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):

@@ -66,11 +66,10 @@ class RemoteFolder:
         finally:
             os.unlink(path)
 
-    def files(self, folder: str | None = None) -> Iterator[StoredFile]:
+    def files(self) -> Iterator[StoredFile]:
         """As `Folder.files`."""
-        root = self._root if folder is None else self._full(folder)
         with contextlib.suppress(FileNotFoundError), _as_os_error():
-            for path, about in self._fs.find(root, detail=True).items():
+            for path, about in self._fs.find(self._root, detail=True).items():
                 name = path[len(self._root) + 1 :]
                 if about["type"] == "file" and name.count("/") == 1:  # others may have parts below
                     yield StoredFile(name, about["size"], _modified(about))

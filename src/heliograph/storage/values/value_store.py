@@ -117,10 +117,10 @@ class ValueStore:
         except StorageCorruptError as error:
             raise StorageError(f"a copied value reads differently: {error}") from error
 
-    def files(self, folder: str | None = None) -> Iterator[StoredFile]:
-        """What is there, or in one folder of it."""
-        with explained("list", self.path(folder or "")):
-            yield from self._folder.files(folder)
+    def files(self) -> Iterator[StoredFile]:
+        """What is there."""
+        with explained("list", self.path("")):
+            yield from self._folder.files()
 
     def path(self, location: str) -> str:
         """Where a value is, for people."""

@@ -229,7 +229,7 @@ VIEWS: Final[Mapping[str, View]] = {
 
 
 def creation(name: str, dialect: Dialect) -> str:
-    """What makes one of them."""
+    """The statement that makes a view."""
     body = VIEWS[name].select().compile(dialect=dialect, compile_kwargs={"literal_binds": True})
     return f"CREATE VIEW {name} AS {body}"
 
@@ -243,7 +243,7 @@ def create(connection: Connection) -> None:
 
 
 def ensure(database: Database) -> None:
-    """Make them in a store that is older than they are."""
+    """Make the views in a store that is older than they are."""
     with database.read() as connection:
         missing = set(VIEWS).difference(inspected(connection.alchemy).get_view_names())
     if missing:

@@ -97,7 +97,8 @@
     for (let at = Math.ceil(from / step) * step; at <= until; at += step) {
       const px = Math.round(x(at)) + 0.5;
       pen.strokeStyle = colours.line; pen.beginPath(); pen.moveTo(px, TOP - 4); pen.lineTo(px, h); pen.stroke();
-      pen.fillStyle = colours.soft; pen.fillText(tick(at, step), px + 3, 13);
+      const label = tick(at, step); // the last one may have no room behind its line
+      pen.fillStyle = colours.soft; pen.fillText(label, Math.min(px + 3, w - pen.measureText(label).width - 2), 13);
     }
   }
 

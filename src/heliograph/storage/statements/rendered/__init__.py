@@ -17,7 +17,7 @@ from heliograph.storage.statements.statement import Statement, Wording
 
 
 class Statements:
-    """Those of one room, each an attribute."""
+    """The statements of one room, each an attribute."""
 
     def __init__(self, named: Mapping[str, Statement]) -> None:
         self.__dict__.update(named)
@@ -29,7 +29,7 @@ class Statements:
 
 @functools.cache
 def statements(kind: str, room: str) -> Statements:
-    """What a room says.
+    """The statements of a room.
 
     Args:
         kind: of database: ``sqlite`` or ``postgresql``.

@@ -1,0 +1,54 @@
+"""`make` and its environment: which Python it has."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from tests.scripts import ROOT
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """One whose environment is ready, though there are no packages in it."""
+    folder = tmp_path / "a checkout"
+    for name in ("locks", "scripts"):
+        shutil.copytree(ROOT / name, folder / name)
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    venv.create(folder / ".venv", symlinks=True)
+    for stamp in (".uv", ".ready"):
+        (folder / ".venv" / stamp).touch()
+    return folder
+
+
+def make(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    outer = ("MAKEFLAGS", "MAKELEVEL", "PYTHON")  # of the make that runs the tests
+    clean = {name: value for name, value in os.environ.items() if name not in outer}
+    return subprocess.run(
+        ["make", *arguments], cwd=checkout, env=clean, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_the_environment_is_made_anew_with_the_python_that_is_named(checkout: Path, tmp_path: Path) -> None:
+    other = tmp_path / "python"
+    other.write_text("#!/bin/sh\necho another Python\n")
+    other.chmod(0o755)
+    for known in ([], [f"PYTHON={sys.executable}"]):
+        assert "bootstrap" not in make(checkout, "--dry-run", "venv", *known).stdout
+    steps = make(checkout, "--dry-run", "venv", f"PYTHON={other}").stdout
+    assert steps.splitlines() == ["scripts/bootstrap uv another", "scripts/bootstrap packages"]
+    assert "bootstrap" not in make(checkout, "--dry-run", "test-newest", f"PYTHON={other}").stdout
+
+
+def test_a_python_that_is_named_and_does_not_run_is_an_error(checkout: Path) -> None:
+    done = make(checkout, "venv", "PYTHON=/no/such/python")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "PYTHON=/no/such/python does not run" in done.stderr
+    assert (checkout / ".venv" / ".ready").exists()

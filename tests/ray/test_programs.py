@@ -1,0 +1,54 @@
+"""What programs of `ray.workflow` do that other tests of Ray do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import ray
+
+from heliograph import workflow
+from tests import scripts
+
+pytestmark = pytest.mark.usefixtures("one_storage")
+
+
+class Greeting(workflow.EventListener):
+    async def poll_for_event(self, name: str) -> str:
+        return f"hello {name}"
+
+
+def test_of_an_event_or_a_sleep_alone_the_output_is_a_reference() -> None:
+    event = workflow.run_async(workflow.wait_for_event(Greeting, "world"), workflow_id="event")
+    asleep = workflow.run_async(workflow.sleep(0.01))
+    assert ray.get([event, asleep], timeout=60) == ["hello world", None]
+    for again in (workflow.get_output_async("event"), workflow.resume_async("event")):
+        assert ray.get(again, timeout=60) == "hello world"
+    assert workflow.run(workflow.wait_for_event(Greeting, "again")) == "hello again"
+
+
+def test_an_event_alone_is_of_the_engine_that_was_named(one_storage: Path) -> None:
+    workflow.shutdown()
+    workflow.init(storage=one_storage, workers="threads")
+    output = workflow.run_async(workflow.wait_for_event(Greeting, "world"))
+    assert output.result(60) == "hello world"
+
+
+CONNECTS_AGAIN = """
+import ray
+from heliograph import workflow
+
+@ray.remote
+def double(number):
+    return 2 * number
+
+for number in range(3):
+    ray.init(logging_level="ERROR")
+    output = workflow.run_async(double.bind(number), workflow_id=f"async-{number}")
+    print(workflow.run(double.bind(number)), ray.get(output), ray.get(workflow.get_output_async("async-0")))
+    ray.shutdown()
+"""
+
+
+def test_a_driver_that_leaves_the_cluster_and_comes_back(one_storage: Path) -> None:
+    assert scripts.run(CONNECTS_AGAIN, one_storage) == "0 0 0\n2 2 0\n4 4 0\n"
