@@ -13,7 +13,7 @@ import pytest
 from heliograph.graph.frozen import record
 
 
-@record(frozen=True, slots=True)
+@record
 class Fast:
     """A record."""
 
@@ -29,19 +29,19 @@ class Fast:
         return self.number * 2
 
 
-@record(frozen=True, slots=True)
+@record
 class One:
     """Of one field."""
 
     number: int
 
 
-@record(frozen=True, slots=True)
+@record
 class Nothing:
     """Of none."""
 
 
-@record(frozen=True, slots=True)
+@record
 class Other:
     """Another class of the same fields as `One`."""
 
@@ -119,5 +119,3 @@ def test_dataclasses_and_matching_know_it() -> None:
     match One(3):
         case One(number):
             assert number == 3
-    with pytest.raises(TypeError, match="frozen"):
-        record(frozen=False, slots=True)

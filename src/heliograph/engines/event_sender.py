@@ -49,7 +49,7 @@ def send_order(
     )
 
 
-@record(frozen=True, slots=True)
+@record
 class _Sending:
     order: SendOrder
     answer: Future[str] = field(default_factory=Future)

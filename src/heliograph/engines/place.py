@@ -23,7 +23,7 @@ def enter(location: Location, engine: str | None = None) -> None:
 
 
 def leave(location: Location) -> None:
-    """It has closed it again."""
+    """This storage is closed again in this process."""
     global _entered, _engine
     if _entered == location:
         _entered = _engine = None

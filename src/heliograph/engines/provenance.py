@@ -27,7 +27,7 @@ _REDACTED: Final = "***"
 
 @functools.cache
 def provenance() -> Provenance:
-    """Of this process; found out once."""
+    """The provenance of all runs that this process starts; found out once."""
     code = {"entry_point": sys.argv[0] if sys.argv else "", "python": platform.python_version()}
     if _repository().commit is not None:
         code["git_commit"] = str(_repository().commit)

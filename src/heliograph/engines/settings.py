@@ -18,7 +18,7 @@ EngineName = Literal["embedded", "ray"]
 WorkerKind = Literal["processes", "threads"]
 
 
-@record(frozen=True, slots=True)
+@record
 class EngineSettings:
     """What an embedded engine is.
 
@@ -37,7 +37,7 @@ class EngineSettings:
     recover: bool = False
 
 
-@record(frozen=True, slots=True)
+@record
 class Settings:
     """What `workflow.init` was told, complete and checked.
 

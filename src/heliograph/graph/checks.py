@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 def checked_flag(name: str, value: object) -> bool:
-    """Yes or no.
+    """A flag, as a user gave it.
 
     Raises:
         TypeError: not a bool.
@@ -18,7 +18,7 @@ def checked_flag(name: str, value: object) -> bool:
 
 
 def checked_int(name: str, value: object) -> int:
-    """A whole number.
+    """A whole number, as a user gave it.
 
     Raises:
         TypeError: not an int.

@@ -11,30 +11,23 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, FrozenInstanceError
 from operator import attrgetter
 from reprlib import recursive_repr
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, TypeVar, dataclass_transform
 
 __all__ = ["record"]
 
-if TYPE_CHECKING:
-    from dataclasses import dataclass as record
-else:
-
-    def record(*, frozen: bool, slots: bool) -> Any:
-        """As `dataclasses.dataclass`, for classes without a base that are frozen and have slots.
-
-        Fields may have defaults, and `dataclasses.field` with `default`, `default_factory`, `repr` and
-        `compare`. To the functions of `dataclasses` such a class is one of theirs.
-        """
-        if not (frozen and slots):
-            raise TypeError("a record is frozen and has slots")
-        return _made
-
+T = TypeVar("T")
 
 _OF_DATACLASSES: Final = ("__dataclass_fields__", "__dataclass_params__")
 _GIVEN_ANEW: Final = frozenset({"__dict__", "__weakref__"})
 
 
-def _made(cls: type) -> type:
+@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
+def record(cls: type[T]) -> type[T]:
+    """As `dataclasses.dataclass` with ``frozen=True, slots=True``, for a class without a base.
+
+    Fields may have defaults, and `dataclasses.field` with `default`, `default_factory`, `repr` and
+    `compare`. To the functions of `dataclasses` such a class is one of theirs.
+    """
     names = tuple(cls.__annotations__)
     fields = {name: _field(cls.__dict__[name]) for name in names if name in cls.__dict__}
     compared = _values([name for name in names if name not in fields or fields[name].compare is not False])
@@ -53,7 +46,8 @@ def _made(cls: type) -> type:
         **{name: _AsDataclass(name, fields) for name in _OF_DATACLASSES},
     }
     generic = {"__eq__": _eq(compared), "__hash__": _hash(compared), "__repr__": _repr(shown)}
-    made = type(cls)(cls.__name__, cls.__bases__, generic | kept | own)
+    metaclass: Any = type(cls)
+    made: type[T] = metaclass(cls.__name__, cls.__bases__, generic | kept | own)
     for name in names:
         # The slots themselves: `object.__setattr__` would look for them anew, which takes twice as long.
         init.__globals__[f"_set_{name}"] = made.__dict__[name].__set__

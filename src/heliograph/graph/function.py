@@ -23,7 +23,7 @@ _Origin = tuple[str | None, int | None, str | None]
 _ORIGINS: Final[weakref.WeakKeyDictionary[FunctionType, _Origin]] = weakref.WeakKeyDictionary()
 
 
-@record(frozen=True, slots=True)
+@record
 class Function:
     """A function that a plan calls.
 
@@ -51,7 +51,7 @@ class Function:
         return safe_name(f"{self.module}.{self.qualname}")
 
 
-@record(frozen=True, slots=True)
+@record
 class _Named:
     """A function by its name; pickled instead of the function, which its own module holds wrapped."""
 

@@ -33,7 +33,7 @@ TASK_OPTIONS: Final = (*WORKFLOW_OPTIONS, "max_retries", "retry_exceptions", "nu
 Decorated = TypeVar("Decorated")
 
 
-@record(frozen=True, slots=True)
+@record
 class TaskOptions:
     """The options of one task, complete and checked.
 

@@ -25,7 +25,7 @@ from heliograph.graph.pickling import (
 from heliograph.graph.task import TaskNode
 
 
-@record(frozen=True, slots=True)
+@record
 class PlannedTask:
     """One task of a plan.
 
@@ -45,7 +45,7 @@ class PlannedTask:
     arguments: bytes
 
 
-@record(frozen=True, slots=True)
+@record
 class Plan:
     """What a workflow will do, as data: it is stored as it is.
 
@@ -178,7 +178,7 @@ class _Walk:
         return number
 
 
-@record(frozen=True, slots=True)
+@record
 class _Direct:
     """An argument of a task that `refers`, as it was given: what is not within one of these is nested."""
 

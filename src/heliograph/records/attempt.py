@@ -11,7 +11,7 @@ from heliograph.records.report import Progress
 from heliograph.records.status import AttemptStatus
 
 
-@record(frozen=True, slots=True)
+@record
 class StoredValue:
     """A pickled value: in the store, or on its way there.
 
@@ -32,7 +32,7 @@ class StoredValue:
     handle: Any = field(default=None, compare=False, repr=False)
 
 
-@record(frozen=True, slots=True)
+@record
 class Failure:
     """Why an attempt failed.
 
@@ -55,7 +55,7 @@ class Failure:
     damaged: str | None = None
 
 
-@record(frozen=True, slots=True)
+@record
 class RayFacts:
     """What Ray knows of an attempt.
 
@@ -72,7 +72,7 @@ class RayFacts:
     object_store_bytes: int = 0
 
 
-@record(frozen=True, slots=True)
+@record
 class Worker:
     """Who ran an attempt.
 
@@ -141,7 +141,7 @@ class Resources(NamedTuple):
     signal: int | None = None
 
 
-@record(frozen=True, slots=True)
+@record
 class ReportRecord:
     """What an attempt said of itself; its lines and points are only counted here.
 
@@ -160,7 +160,7 @@ class ReportRecord:
     points_dropped: int
 
 
-@record(frozen=True, slots=True)
+@record
 class AttemptRecord:
     """One try of a task; written when it begins, completed when it ends, and never changed after.
 

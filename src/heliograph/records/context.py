@@ -12,7 +12,7 @@ from heliograph.graph.user_metadata import metadata_json
 from heliograph.records.report import Reporter, checked_line, checked_point, checked_progress
 
 
-@record(frozen=True, slots=True)
+@record
 class Current:
     """The attempt that runs this code.
 

@@ -23,7 +23,7 @@ class EventState(StrEnum):
     """The task's output is stored, and the event is in it. The payload is dropped here."""
 
 
-@record(frozen=True, slots=True)
+@record
 class Waiting:
     """An attempt of a task that waits for an event.
 
@@ -42,7 +42,7 @@ class Waiting:
     attempt: int
 
 
-@record(frozen=True, slots=True)
+@record
 class Handed:
     """An event in the hands of a task.
 
@@ -55,7 +55,7 @@ class Handed:
     payload: str
 
 
-@record(frozen=True, slots=True)
+@record
 class SendOrder:
     """An event to be sent.
 
@@ -74,7 +74,7 @@ class SendOrder:
     sender_key: str | None = None
 
 
-@record(frozen=True, slots=True)
+@record
 class SentEvent:
     """What became of an order to send.
 

@@ -22,7 +22,7 @@ NAME_LIMIT: Final = 512
 """Characters of a metric's name, and of the message beside a progress."""
 
 
-@record(frozen=True, slots=True)
+@record
 class Progress:
     """How far an attempt is.
 
@@ -39,7 +39,7 @@ class Progress:
     time: float = 0.0
 
 
-@record(frozen=True, slots=True)
+@record
 class Point:
     """One value of a metric.
 
@@ -56,7 +56,7 @@ class Point:
     time: float = 0.0
 
 
-@record(frozen=True, slots=True)
+@record
 class Line:
     """A line of a log.
 
@@ -69,7 +69,7 @@ class Line:
     time: float = 0.0
 
 
-@record(frozen=True, slots=True)
+@record
 class Report:
     """What an attempt has said since its report before.
 

@@ -21,7 +21,7 @@ def said(stored: str) -> str:
 
 
 def stored(name: str) -> str:
-    """The other way round.
+    """The name by which a type is stored that `said` gives this name.
 
     >>> [stored(name) for name in ("OSError", "StorageError", "a.b.Broken", "Broken")]
     ['builtins.OSError', 'heliograph.errors.StorageError', 'a.b.Broken', 'Broken']

@@ -11,7 +11,7 @@ from heliograph.records.attempt import AttemptRecord, ReportRecord, StoredValue
 from heliograph.records.status import LEFT_ATTEMPT, LEFT_TASK, RunReason, TaskStatus, WorkflowStatus
 
 
-@record(frozen=True, slots=True)
+@record
 class RunRecord:
     """One start or resume of a workflow; never overwritten by a later one.
 
@@ -52,7 +52,7 @@ class RunRecord:
     error_task: str | None
 
 
-@record(frozen=True, slots=True)
+@record
 class Owner:
     """An engine, as the storage knows it.
 
@@ -77,7 +77,7 @@ class Owner:
     code: str = "{}"
 
 
-@record(frozen=True, slots=True)
+@record
 class TaskCounts:
     """How many tasks of a workflow have each status. Many workflows share one.
 
@@ -93,7 +93,7 @@ class TaskCounts:
 
     @classmethod
     def of(cls, counts: Mapping[TaskStatus, int]) -> TaskCounts:
-        """They, summed up."""
+        """Counts by status, summed up."""
         by_status = {str(status): count for status, count in counts.items()}
         return cls(by_status, counts.get(TaskStatus.SUCCESSFUL, 0), sum(counts.values()))
 
@@ -142,7 +142,7 @@ class WorkflowRecord(NamedTuple):  # a page of them is made at once, and a datac
     error_task: str | None
 
 
-@record(frozen=True, slots=True)
+@record
 class FunctionRecord:
     """Where a task's function came from; as `graph.function.Function`, without the function."""
 
@@ -153,7 +153,7 @@ class FunctionRecord:
     source_hash: str | None
 
 
-@record(frozen=True, slots=True)
+@record
 class InputRecord:
     """The output of a task, as an input of another one.
 
@@ -166,7 +166,7 @@ class InputRecord:
     value: StoredValue
 
 
-@record(frozen=True, slots=True)
+@record
 class TaskRecord:
     """A task, with all its attempts.
 

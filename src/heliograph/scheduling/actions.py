@@ -6,7 +6,7 @@ from heliograph.graph.frozen import record
 from heliograph.records.status import AttemptStatus, TaskStatus, WorkflowStatus
 
 
-@record(frozen=True, slots=True)
+@record
 class Start:
     """Give the attempt to a worker."""
 
@@ -14,7 +14,7 @@ class Start:
     attempt: int
 
 
-@record(frozen=True, slots=True)
+@record
 class Stop:
     """Stop the attempt; whatever comes of it is not wanted any more."""
 
@@ -22,7 +22,7 @@ class Stop:
     attempt: int
 
 
-@record(frozen=True, slots=True)
+@record
 class Mark:
     """Record the task's status. Nobody waits for that."""
 
@@ -30,7 +30,7 @@ class Mark:
     status: TaskStatus
 
 
-@record(frozen=True, slots=True)
+@record
 class Close:
     """Record how the attempt went."""
 
@@ -39,7 +39,7 @@ class Close:
     status: AttemptStatus
 
 
-@record(frozen=True, slots=True)
+@record
 class Checkpoint:
     """Record the task as successful, with its output, and say `Stored` when that is committed.
 
@@ -55,14 +55,14 @@ class Checkpoint:
     caught: bool = False
 
 
-@record(frozen=True, slots=True)
+@record
 class Forget:
     """A task's stored output is damaged, and will be made again: the old one is no output any more."""
 
     task: int
 
 
-@record(frozen=True, slots=True)
+@record
 class Expand:
     """Store the tasks of the continuation that the attempt returned, and say `Expanded` when they are.
 
@@ -77,7 +77,7 @@ class Expand:
     first: int
 
 
-@record(frozen=True, slots=True)
+@record
 class Wake:
     """Say `Due` at a time.
 
@@ -91,14 +91,14 @@ class Wake:
     lasting: bool = False
 
 
-@record(frozen=True, slots=True)
+@record
 class Release:
     """No task needs this output any more."""
 
     task: int
 
 
-@record(frozen=True, slots=True)
+@record
 class Finish:
     """The run is over. Record that in the same transaction as the actions before it.
 

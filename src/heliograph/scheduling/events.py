@@ -6,7 +6,7 @@ from heliograph.graph.frozen import record
 from heliograph.graph.options import TaskOptions
 
 
-@record(frozen=True, slots=True)
+@record
 class TaskRule:
     """What the machine knows of a task: what it waits for, and what to do when it fails.
 
@@ -23,7 +23,7 @@ class TaskRule:
     delivers_to: int | None = None
 
 
-@record(frozen=True, slots=True)
+@record
 class Submitted:
     """The plan is stored, for the first time or in an earlier run.
 
@@ -49,7 +49,7 @@ class Submitted:
     due: tuple[tuple[int, float], ...] = ()
 
 
-@record(frozen=True, slots=True)
+@record
 class Started:
     """A worker has the attempt. Short attempts end before this is told, and then it never is."""
 
@@ -58,7 +58,7 @@ class Started:
     attempt: int
 
 
-@record(frozen=True, slots=True)
+@record
 class Succeeded:
     """The attempt returned its output, which is not stored yet."""
 
@@ -67,7 +67,7 @@ class Succeeded:
     attempt: int
 
 
-@record(frozen=True, slots=True)
+@record
 class Continued:
     """The attempt returned a DAG: the rest of its work.
 
@@ -82,7 +82,7 @@ class Continued:
     tasks: tuple[TaskRule, ...]
 
 
-@record(frozen=True, slots=True)
+@record
 class Failed:
     """The attempt raised, ran over its time, or its worker died.
 
@@ -100,7 +100,7 @@ class Failed:
     jitter: float = 0.0
 
 
-@record(frozen=True, slots=True)
+@record
 class Damaged:
     """The attempt could not read an input: an output that was stored is damaged or gone.
 
@@ -122,7 +122,7 @@ class Damaged:
     due: tuple[tuple[int, float], ...] = ()
 
 
-@record(frozen=True, slots=True)
+@record
 class Stored:
     """The task's output and record are committed."""
 
@@ -130,7 +130,7 @@ class Stored:
     task: int
 
 
-@record(frozen=True, slots=True)
+@record
 class Expanded:
     """A continuation's tasks are committed.
 
@@ -144,7 +144,7 @@ class Expanded:
     count: int
 
 
-@record(frozen=True, slots=True)
+@record
 class Due:
     """The time has come that `Wake` named."""
 
@@ -152,7 +152,7 @@ class Due:
     task: int
 
 
-@record(frozen=True, slots=True)
+@record
 class Canceled:
     """Somebody cancelled the workflow, and that is stored."""
 

@@ -9,7 +9,7 @@ from heliograph.graph.frozen import record
 from heliograph.scheduling.events import TaskRule
 
 
-@record(frozen=True, slots=True)
+@record
 class Needs:
     """What a run has to do.
 

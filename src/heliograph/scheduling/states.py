@@ -13,7 +13,7 @@ from heliograph.graph.frozen import record
 from heliograph.scheduling.events import TaskRule
 
 
-@record(frozen=True, slots=True)
+@record
 class TaskState:
     """How a task stands that is not over, or whose output is still needed.
 

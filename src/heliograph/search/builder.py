@@ -54,13 +54,13 @@ class Field:
         return self._compared(Operator.AT_LEAST, value)
 
     def is_in(self, values: Iterable[Value]) -> Condition:
-        """It has one of the values."""
+        """The field has one of the values."""
         if isinstance(values, str):
             raise TypeError(f"is_in takes several values, not the one text {values!r}")
         return OneOf(self._name, tuple(checked_value(value) for value in values))
 
     def exists(self) -> Condition:
-        """It is there."""
+        """The field is there."""
         return Exists(self._name)
 
     def contains(self, value: Value) -> Condition:
@@ -68,7 +68,7 @@ class Field:
         return self._compared(Operator.CONTAINS, value)
 
     def startswith(self, prefix: str) -> Condition:
-        """Text that begins with it."""
+        """The field is text that begins with this."""
         return self._compared(Operator.PREFIX, prefix)
 
     def _compared(self, operator: Operator, value: Value) -> Condition:

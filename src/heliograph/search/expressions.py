@@ -111,21 +111,21 @@ class Exists(Condition):
 
 @dataclass(frozen=True, slots=True)
 class And(Condition):
-    """All of them hold."""
+    """Conditions that all hold."""
 
     parts: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or(Condition):
-    """At least one of them holds."""
+    """Conditions of which at least one holds."""
 
     parts: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Not(Condition):
-    """It doesn't hold."""
+    """A condition that does not hold."""
 
     part: Condition
 

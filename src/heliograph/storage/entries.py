@@ -14,7 +14,7 @@ from heliograph.records.report import Report
 from heliograph.records.status import AttemptStatus, RunReason, TaskStatus, WorkflowStatus
 
 
-@record(frozen=True, slots=True)
+@record
 class Provenance:
     """Who started a run, with what.
 
@@ -31,7 +31,7 @@ class Provenance:
     hostname: str
 
 
-@record(frozen=True, slots=True)
+@record
 class Submission:
     """A new workflow.
 
@@ -58,7 +58,7 @@ class Submission:
     folder: str | None = None
 
 
-@record(frozen=True, slots=True)
+@record
 class Claim:
     """A wish to resume a stored workflow.
 
@@ -82,7 +82,7 @@ class Claim:
     most_deaths: int | None = None
 
 
-@record(frozen=True, slots=True)
+@record
 class Accepted:
     """The workflow is this owner's now."""
 
@@ -90,7 +90,7 @@ class Accepted:
     run: int
 
 
-@record(frozen=True, slots=True)
+@record
 class Refused:
     """The workflow is not this owner's.
 
@@ -104,7 +104,7 @@ class Refused:
     output: StoredValue | None = None
 
 
-@record(frozen=True, slots=True)
+@record
 class Standing:
     """As much of a workflow as it takes to cancel or delete it, however damaged the rest is.
 
@@ -121,7 +121,7 @@ class Standing:
     is_left: bool
 
 
-@record(frozen=True, slots=True)
+@record
 class Unstored:
     """Nothing of the submission is stored, since it came too late: its large arguments may be gone."""
 
@@ -158,7 +158,7 @@ class AttemptEntry(NamedTuple):
     backoff: float = 0.0
 
 
-@record(frozen=True, slots=True)
+@record
 class AttemptReport:
     """What an attempt of a task said."""
 
@@ -167,7 +167,7 @@ class AttemptReport:
     report: Report
 
 
-@record(frozen=True, slots=True)
+@record
 class Ending:
     """How a run ended by itself: never by a cancellation, which is stored by who asked for it."""
 
@@ -176,7 +176,7 @@ class Ending:
     failure: Failure | None = None
 
 
-@record(frozen=True, slots=True)
+@record
 class Expansion:
     """The tasks of a continuation.
 

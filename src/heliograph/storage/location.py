@@ -20,7 +20,7 @@ _VALUES: Final = "values"
 _SECRET: Final = frozenset({"password", "sslpassword"})
 
 
-@record(frozen=True, slots=True)
+@record
 class Location:
     """A storage: its database and its folder for large values.
 

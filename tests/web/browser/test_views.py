@@ -85,6 +85,11 @@ def test_on_a_phone_no_page_is_wider_than_the_screen(browser: Browser, address: 
         settled(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, view
         assert page.evaluate(TOO_WIDE) == [], view
+    page.goto("/")
+    page.get_by_text("Columns").click()
+    box = page.get_by_text("Function", exact=True).bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
     context.close()
 
 

@@ -28,7 +28,7 @@ class AttemptKey(NamedTuple):
     attempt: int
 
 
-@record(frozen=True, slots=True)
+@record
 class Payload:
     """A pickled function, with a name for it that workers remember it by.
 
@@ -112,7 +112,7 @@ class Receipt(NamedTuple):
     arguments: tuple[bytes | StoredValue, ...] = ()
 
 
-@record(frozen=True, slots=True)
+@record
 class Said:
     """What an attempt said while it runs.
 
@@ -125,7 +125,7 @@ class Said:
     report: Report
 
 
-@record(frozen=True, slots=True)
+@record
 class Running:
     """An attempt that a worker has.
 

@@ -44,7 +44,7 @@ class Setup(NamedTuple):
     worker_id: str
 
 
-@record(frozen=True, slots=True)
+@record
 class Order:
     """An attempt, as the worker gets it.
 

@@ -6,29 +6,29 @@ from heliograph.engines.loop.entrance import Entry
 from heliograph.graph.frozen import record
 
 
-@record(frozen=True, slots=True)
+@record
 class Lost:
     """Cancelled from this process: look now, not at the next poll."""
 
     key: int
 
 
-@record(frozen=True, slots=True)
+@record
 class Quit:
     """End the loop."""
 
 
-@record(frozen=True, slots=True)
+@record
 class Hurry:
     """Something is due sooner than the loop's thread knows."""
 
 
-@record(frozen=True, slots=True)
+@record
 class Awaited:
     """Somebody waits for a workflow whose begin, or whose end, is held back."""
 
 
-@record(frozen=True, slots=True)
+@record
 class Fault:
     """A fault of heliograph's own, in a thread that brought something."""
 

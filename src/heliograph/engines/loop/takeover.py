@@ -25,7 +25,7 @@ _AT_ONCE: Final = 100
 _LEAST: Final = 16
 
 
-@record(frozen=True, slots=True)
+@record
 class Appetite:
     """What an engine takes unasked.
 

@@ -11,7 +11,7 @@ from heliograph.engines.loop.live import LiveRun
 from heliograph.graph.frozen import record
 
 
-@record(frozen=True, slots=True)
+@record
 class Timer:
     """Something to do at a time.
 

@@ -46,7 +46,7 @@ _ACTIVE: Final = frozenset({WorkflowStatus.RUNNING, WorkflowStatus.PENDING, Work
 
 
 class Coordinator:
-    """What the actor is.
+    """What runs in the actor.
 
     Args:
         name: its own.

@@ -310,7 +310,7 @@ class RayExecutor:
     # -- what they have in common; all but `_kill` is called under the lock
 
     def _enqueue(self, entry: Entry) -> None:
-        """It waits for its turn."""
+        """Have an attempt wait for its turn."""
         self._queues.put(entry)
         self._news.notify()
 

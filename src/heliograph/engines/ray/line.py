@@ -84,11 +84,11 @@ class Switchboard:
 
 
 class Line:
-    """The other end.
+    """The other end of a line: a worker's, or a driver's.
 
     Args:
         place: where the coordinator listens.
-        secret: as there.
+        secret: that of the coordinator's `Switchboard`.
 
     Raises:
         OSError: it can't be reached.

@@ -162,7 +162,7 @@ class Entering(NamedTuple):
 
 
 class Entered(NamedTuple):
-    """What it is answered.
+    """What a driver is answered.
 
     Attributes:
         error: why the workflow is not in; None: it is.
@@ -178,12 +178,12 @@ class Entered(NamedTuple):
 
 
 def unpack_entering(data: bytes) -> Entering:
-    """What a driver brings."""
+    """What a driver brings, as it was packed."""
     return Entering(*pickle.loads(data))
 
 
 def unpack_entered(data: bytes) -> Entered:
-    """What it is answered."""
+    """What a driver is answered, as it was packed."""
     return Entered(*pickle.loads(data))
 
 

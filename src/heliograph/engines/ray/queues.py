@@ -153,7 +153,7 @@ class Queues:
         return [flight for group in self._groups.values() for flight in group.waiting]
 
     def stops_waiting(self, flight: Flight) -> None:
-        """It runs, or is over."""
+        """A flight runs, or is over."""
         flight.group.waiting.discard(flight)
 
     def ready(self, cpus: float, is_wanted: Callable[[Entry], bool]) -> Iterator[list[Entry]]:

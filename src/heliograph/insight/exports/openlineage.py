@@ -106,7 +106,7 @@ class _Run:
                 yield _Note(iso(phases.stored[at]), mine, at, is_over=True)
 
     def event(self, note: _Note) -> dict[str, Any]:
-        """That it began, or how it ended."""
+        """The event that the run began, or how it ended."""
         run, trace = self._run, self._trace
         engine = {"version": str(run.code.get("heliograph", "unknown")), "name": "heliograph"}
         facets = {"processing_engine": _facet("processing_engine", engine)}

@@ -18,7 +18,7 @@ _LOOK_SECONDS: Final = 1.0
 """And so often where nobody can be woken: that an engine died changes nothing that is stored."""
 
 
-@record(frozen=True, slots=True)
+@record
 class Word:
     """What has just been stored.
 

@@ -63,7 +63,7 @@ class _Hopes(NamedTuple):
     key: int | None
 
 
-@record(frozen=True, slots=True)
+@record
 class Batch:
     """All that waits to be written.
 
@@ -81,7 +81,7 @@ class Batch:
 Answer = Accepted | Refused | Unstored
 
 
-@record(frozen=True, slots=True)
+@record
 class Committed:
     """What became of a batch.
 

@@ -19,7 +19,7 @@ from heliograph.storage.tables.numbers import check_numbers, counted_so_far
 from heliograph.storage.tables.soundness import UnsoundError
 
 
-@record(frozen=True, slots=True)
+@record
 class StoredPlan:
     """What a resume needs to know of a workflow.
 
@@ -46,7 +46,7 @@ class StoredPlan:
     output: int
 
 
-@record(frozen=True, slots=True)
+@record
 class StoredError:
     """The error a run failed with, as stored."""
 

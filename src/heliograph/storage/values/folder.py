@@ -17,7 +17,7 @@ TEMPORARY: Final = ".tmp"
 """Ends the name of a file that is being written; what was never finished keeps it."""
 
 
-@record(frozen=True, slots=True)
+@record
 class StoredFile:
     """A file as a folder lists it.
 

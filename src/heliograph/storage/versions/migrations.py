@@ -17,7 +17,7 @@ from heliograph.storage.upkeep import own_part
 from heliograph.storage.upkeep.saving import save
 
 
-@record(frozen=True, slots=True)
+@record
 class Upgraded:
     """What was done to a store.
 

@@ -14,7 +14,7 @@ from heliograph.web.handling import Handler, reading
 
 
 def routes() -> list[Route]:
-    """All of them."""
+    """All routes below ``/api``."""
     return [
         Route("/api/openapi.json", _describe),
         *(

@@ -32,7 +32,7 @@ def data(request: Request) -> Response:
 
 
 def graph(request: Request) -> dict[str, Any]:
-    """They, of what a request asks for."""
+    """Nodes and edges of what a request asks for."""
     workflow_id = asking.needed(request, "id")
     with asking.wrong_is_400():
         columns = workflow.table(workflow_id).columns
