@@ -66,6 +66,14 @@ def test_a_sleep_keeps_its_end_time_across_a_resume(engine: EngineUnderTest) -> 
     assert workflow.resume("mine") == "rested"
 
 
+def test_until_when_it_sleeps_is_known_while_it_does(engine: EngineUnderTest) -> None:
+    before = time.time()
+    workflow.run_async(workflow.sleep(3600), workflow_id="mine")
+    wake_time = until(lambda: the_sleep("mine").get("wake_time"))
+    assert wake_time == ends(engine)
+    assert before + 3600 <= wake_time <= time.time() + 3600
+
+
 def ends(engine: EngineUnderTest) -> float | None:
     """When the one sleep is to end, as far as that is stored."""
     with closing(connect(engine.database)) as connection:

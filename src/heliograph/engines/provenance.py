@@ -13,6 +13,7 @@ import re
 import socket
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -44,6 +45,17 @@ def provenance() -> Provenance:
         argv_json=json.dumps(redacted(sys.argv)),
         hostname=socket.gethostname(),
     )
+
+
+def known_provenance() -> Provenance:
+    """Of this process, with what has become known since: for a run that another process will have."""
+    return _with_facts(late_facts() or "{}")
+
+
+@functools.cache
+def _with_facts(facts: str) -> Provenance:
+    known = provenance()
+    return replace(known, code_json=json.dumps(json.loads(known.code_json) | json.loads(facts)))
 
 
 def late_facts() -> str | None:
