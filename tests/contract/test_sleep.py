@@ -32,6 +32,8 @@ def test_a_sleep_is_a_node_of_a_dag_that_gives_none(engine: EngineUnderTest, led
     stats = the_sleep("mine")["stats"]
     assert stats["end_time"] - stats["start_time"] >= 0.05
     assert stats["start_time"] >= before
+    measured = workflow.sql("select measured from heliograph_attempts where worker_id = 'engine'").rows
+    assert measured == [(None,)], "nothing of a sleep is measured"
 
 
 def test_how_long_may_be_the_output_of_a_task(engine: EngineUnderTest) -> None:

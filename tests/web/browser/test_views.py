@@ -95,9 +95,10 @@ def test_on_a_phone_no_page_is_wider_than_the_screen(browser: Browser, address: 
 
 def test_in_half_a_window_the_list_shows_all_its_columns(page: Page) -> None:
     page.set_viewport_size({"width": 900, "height": 800})
-    page.goto("/")
-    settled(page)
-    assert page.evaluate(TOO_WIDE) == []
+    for view in ("/", "/?col=tasks&col=user_metadata.path"):
+        page.goto(view)
+        settled(page)
+        assert page.evaluate(TOO_WIDE) == [], view
 
 
 def test_an_unknown_id_leads_to_those_like_it(page: Page) -> None:
