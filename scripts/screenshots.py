@@ -1,4 +1,4 @@
-"""Take pictures of every page into docs/images: light and dark, on a desk and on a phone; docs/pictures.md shows all.
+"""Take pictures of every page into docs/images, light and dark, on a desk and on a phone: see docs/pictures.md.
 
     .venv/bin/python scripts/screenshots.py [--store FOLDER] [VIEW ...]
 
