@@ -1,4 +1,4 @@
-"""Take pictures of every page into docs/images, light and dark, on a desk and on a phone: see docs/pictures.md.
+"""Take pictures of every page, light and dark, on a desk and on a phone, for docs/pictures.md.
 
     .venv/bin/python scripts/screenshots.py [--store FOLDER] [VIEW ...]
 
