@@ -61,7 +61,7 @@ def drawn() -> str:
         record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor"
     )
     more = f"heliograph --storage build/demo show {WORKFLOW}"
-    console.print(view(metadata, history, attempts, more, time.time(), WIDTH))
+    console.print(view(metadata, history, attempts, [], more, time.time(), WIDTH))
     console.print()
     svg = console.export_svg(title=f"heliograph show {WORKFLOW}", unique_id="show")
     # No font from somebody's server: the reader's own, in the size whose cells are as wide as rich says.

@@ -1,6 +1,4 @@
-"""Take pictures of every page: light and dark, on a desk and on a phone.
-
-Those that a document shows go to docs/images, all others, which are to be looked at, to build/pictures.
+"""Take pictures of every page, light and dark, on a desk and on a phone, for docs/pictures.md.
 
     .venv/bin/python scripts/screenshots.py [--store FOLDER] [VIEW ...]
 
@@ -13,7 +11,6 @@ from __future__ import annotations
 import argparse
 import io
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -35,12 +32,6 @@ import store  # noqa: E402
 from tests.web.browser.chromium import launched  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
-OTHERS = ROOT / "build" / "pictures"
-SHOWN = {
-    name
-    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
-    for name in re.findall(r"images/([\w-]+)\.png", document.read_text())
-}
 VIEWS = {
     "workflows": "/",
     "search": "/?q=user_metadata.team+%3D+%22orders%22+and+stats.duration+%3E+1min+and+statsu+%3D+FAILED",
@@ -118,7 +109,7 @@ def picture(page: Page, name: str, width: int, most: int) -> None:
     )
     image = Image.open(io.BytesIO(data)).convert("RGB")
     few = image.quantize(COLOURS, kmeans=1, dither=Image.Dither.NONE)
-    few.save((IMAGES if name in SHOWN else OTHERS) / f"{name}.png", optimize=True)
+    few.save(IMAGES / f"{name}.png", optimize=True)
 
 
 def settled(page: Page) -> None:
@@ -165,7 +156,6 @@ def main() -> None:
         store.make(given.store)
     with serving(given.store) as address, sync_playwright() as playwright:
         browser = launched(playwright)
-        OTHERS.mkdir(parents=True, exist_ok=True)
         take(browser, address, given.store, given.views or list(VIEWS))
         browser.close()
 

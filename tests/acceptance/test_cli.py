@@ -143,7 +143,17 @@ def test_json_of_hostile_text_holds_no_control_character(storage: Path) -> None:
 
 def test_ls_in_a_pipe_is_whole_and_one_line_each(storage: Path) -> None:
     lines = printed("ls", storage=storage).splitlines()
-    assert lines[0].split() == ["ID", "STATUS", "TASKS", "PROGRESS", "STARTED", "TOOK", "NAME", "METADATA"]
+    assert lines[0].split() == [
+        "ID",
+        "STATUS",
+        "TASKS",
+        "PROGRESS",
+        "STARTED",
+        "TOOK",
+        "NAME",
+        "METADATA",
+        "ERROR",
+    ]
     assert len(lines) == 5
     assert lines[2].startswith("long-" + "0123456789" * 20 + "  SUCCESSFUL")
     assert "team=blue size=3" in lines[4]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -113,6 +114,16 @@ def test_search(storage: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["ls --status FAILED", "ls", "search status=FAILED", "search --tasks status=FAILED", "tasks bad"],
+)
+def test_lists_say_what_failed_and_why(storage: Path, command: str) -> None:
+    head, first, *_ = printed(*command.split(), storage=storage).splitlines()
+    assert head.split()[-1] == "ERROR"
+    assert first.endswith("  ValueError: broken")
+
+
 def test_a_search_that_is_wrong(storage: Path) -> None:
     done = heliograph("search", "status = FAILD and x = 1", storage=storage)
     assert done.returncode == 2
@@ -140,6 +151,33 @@ def test_tasks(storage: Path) -> None:
 def test_history(storage: Path) -> None:
     assert [one["status"] for one in as_json("history", "bad", storage=storage)["attempts"]] == ["FAILED"]
     assert "ValueError: broken" in printed("history", "bad", storage=storage)
+
+
+ASLEEP = """
+from heliograph import workflow
+from tests.conditions import until
+
+@workflow.task
+def give(value):
+    return value
+
+workflow.init(workers="threads")
+pauses = [workflow.sleep(3600) for _ in range(5)]
+workflow.run_async(give.bind(pauses), workflow_id="asleep")
+until(lambda: workflow.get_metadata("asleep")["progress"]["by_status"].get("WAITING") == 5)
+workflow.shutdown()
+"""
+
+
+def test_what_waits_and_for_what(tmp_path: Path) -> None:
+    storage = tmp_path / "storage"
+    scripts.run(ASLEEP, storage)
+    (waiting,) = [
+        line for line in printed("show", "asleep", storage=storage).splitlines() if "waiting" in line
+    ]
+    assert re.search(r"waits.sleep_4 sleeps until \S+, .* and 2 more", waiting)
+    shown = printed("show", "asleep", "heliograph.graph.waits.sleep", storage=storage)
+    assert re.search(r"WAITING .* sleeps until ", shown)
 
 
 def test_logs(storage: Path) -> None:

@@ -510,6 +510,15 @@ def test_a_workflow_that_a_task_starts_has_a_parent(engine: EngineUnderTest) -> 
     assert "parent" not in workflow.get_metadata("mine")
 
 
+def test_a_workflow_that_a_task_starts_is_of_the_same_program(engine: EngineUnderTest) -> None:
+    """Also on Ray, whose workers have command lines of their own."""
+    workflow.run(start_another.bind("child"), workflow_id="mine")
+    (mine,), (child,) = workflow.get_history("mine"), workflow.get_history("child")
+    assert (child["argv"], child["user"]) == (mine["argv"], mine["user"])
+    for fact in ("entry_point", "git_commit", "packages_hash"):
+        assert child["code"].get(fact) == mine["code"].get(fact)
+
+
 def test_tasks_in_pages(engine: EngineUnderTest) -> None:
     parts = [give.options(name=f"part-{n}").bind(n) for n in range(5)]
     workflow.run(give.options(name="all").bind(parts), workflow_id="mine", metadata={"team": "blue"})
@@ -519,6 +528,7 @@ def test_tasks_in_pages(engine: EngineUnderTest) -> None:
     assert whole["truncated"] is False
     assert "after" not in whole
     assert whole["tasks"] == workflow.get_metadata("mine", tasks=True, limit=6)["tasks"]
+    assert whole["tasks"] == workflow.get_tasks("mine")
     assert whole["tasks"] == [
         workflow.get_metadata("mine", name=name) for name in [*[f"part-{n}" for n in range(5)], "all"]
     ]
@@ -575,6 +585,40 @@ def test_history_has_all_runs_and_attempts(engine: EngineUnderTest, tmp_path: Pa
     assert first["attempts"] + rest["attempts"] == whole["attempts"]
     with pytest.raises(ValueError, match="after must be what an earlier answer gave"):
         workflow.history("mine", after="x")
+
+
+@workflow.task(max_retries=2, retry_exceptions=[OSError], retry_delay=0.01)
+def tell_and_fail(ledger: Ledger) -> int:
+    current = workflow.current()
+    current.log("trying")
+    current.progress(current.attempt, 3)
+    return ledger.note("try") if current.attempt > 2 else raised(OSError(f"try {current.attempt}"))
+
+
+def raised(error: Exception) -> int:
+    raise error
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+def test_history_tells_of_attempts_what_their_tasks_do(
+    engine: EngineUnderTest, ledger: Ledger, limit: int
+) -> None:
+    tasks = [tell_and_fail.options(name=name).bind(ledger) for name in ("a", "b")]
+    workflow.run(give.bind(1, *tasks), workflow_id="mine")
+    page = workflow.history("mine", limit=limit)
+    told = page["attempts"]
+    while page["truncated"]:
+        page = workflow.history("mine", limit=limit, after=page["after"])
+        told += page["attempts"]
+    by_task = [
+        {"task_id": task["task_id"], **attempt}
+        for task in workflow.get_tasks("mine")
+        for attempt in task["attempts"]
+    ]
+    assert told == by_task
+    third = told[2]
+    assert (third["backoff_reason"], third["progress"]["done"]) == ("builtins.OSError: try 2", 3)
+    assert third["events"] == {"lines": 1}
 
 
 def test_the_pause_before_a_retry_has_a_reason(engine: EngineUnderTest, tmp_path: Path) -> None:

@@ -359,6 +359,7 @@ def test_fields_of_tasks(engine: EngineUnderTest) -> None:
     assert found("workflow_id = w-05") == {"w-05/task-1"}
     assert found("attempts > 1") == found("output.size < 1") == set()
     assert found(field("stats.compute") >= 0) == found("attempts = 1") == found(None)
+    assert found("stats.backoff exists") == found("stats.backoff >= 0") == set(), "none was tried again"
     assert found(
         "stats.end_time > 2026-01-01 and created_time > 1" if False else "stats.end_time > 2026-01-01"
     )

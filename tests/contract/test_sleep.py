@@ -32,6 +32,8 @@ def test_a_sleep_is_a_node_of_a_dag_that_gives_none(engine: EngineUnderTest, led
     stats = the_sleep("mine")["stats"]
     assert stats["end_time"] - stats["start_time"] >= 0.05
     assert stats["start_time"] >= before
+    measured = workflow.sql("select measured from heliograph_attempts where worker_id = 'engine'").rows
+    assert measured == [(None,)], "nothing of a sleep is measured"
 
 
 def test_how_long_may_be_the_output_of_a_task(engine: EngineUnderTest) -> None:
@@ -64,6 +66,14 @@ def test_a_sleep_keeps_its_end_time_across_a_resume(engine: EngineUnderTest) -> 
         connection.execute("UPDATE tasks SET due = due - 3600 WHERE due IS NOT NULL")
     engine.init()
     assert workflow.resume("mine") == "rested"
+
+
+def test_until_when_it_sleeps_is_known_while_it_does(engine: EngineUnderTest) -> None:
+    before = time.time()
+    workflow.run_async(workflow.sleep(3600), workflow_id="mine")
+    wake_time = until(lambda: the_sleep("mine").get("wake_time"))
+    assert wake_time == ends(engine)
+    assert before + 3600 <= wake_time <= time.time() + 3600
 
 
 def ends(engine: EngineUnderTest) -> float | None:

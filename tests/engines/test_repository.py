@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from heliograph import workflow
+from heliograph.engines import provenance
 from heliograph.engines.provenance import installed, packages_hash
 from heliograph.engines.repository import Repository
 from tests.conditions import until
@@ -37,6 +39,7 @@ def looked(folder: Path) -> dict[str, bool]:
     repository = Repository(folder)
     repository.look_for_changes()
     found: dict[str, bool] = json.loads(until(lambda: repository.facts))
+    assert found.pop("git_commit") == repository.commit
     return found
 
 
@@ -62,6 +65,29 @@ def test_changes(folder: Path) -> None:
     assert looked(folder) == {"git_dirty": True}
     git(folder, "add", "job.py")
     assert looked(folder) == {"git_dirty": True}
+
+
+@pytest.mark.parametrize("facts", [None, "", '{"git_dirty": true}'])
+def test_what_another_process_will_have_is_told_all_that_is_known(
+    monkeypatch: pytest.MonkeyPatch, facts: str | None
+) -> None:
+    """A worker's repository may be another one, and a coordinator of Ray's looks at none."""
+    monkeypatch.setattr(provenance, "late_facts", lambda: facts)
+    told = json.loads(provenance.known_provenance().code_json)
+    assert told == json.loads(provenance.provenance().code_json) | json.loads(facts or "{}")
+
+
+def test_a_run_that_is_handed_in_is_of_the_repository_of_who_hands_it_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provenance, "late_facts", lambda: '{"git_dirty": true}')
+    workflow.init(storage=tmp_path / "storage", workers="threads")
+    try:
+        workflow.run_async(workflow.sleep(0), workflow_id="mine", detach=True)
+        (run,) = workflow.get_history("mine")
+    finally:
+        workflow.shutdown()
+    assert run["code"]["git_dirty"] is True
 
 
 def test_where_there_is_nothing(tmp_path: Path) -> None:

@@ -296,6 +296,19 @@ def test_a_sleep_waits_and_occupies_no_worker() -> None:
     assert [bottleneck.kind for bottleneck in found.bottlenecks] == ["sleep", "compute"]
 
 
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (TaskStatus.WAITING, "has passed since the last attempt was over: it waits for a time"),
+        (TaskStatus.PENDING, "passed after the last task was over."),
+    ],
+)
+def test_a_sleep_that_goes_on_is_no_time_after_the_last_task(status: TaskStatus, said: str) -> None:
+    tasks = [Made("a", attempts=[tried(0.0, compute=1.0)]), Made("nap", (0,), status=status, options=WAIT)]
+    found = profile(trace_of(tasks, [run_of(status=WorkflowStatus.RUNNING)], now=10.0))
+    assert f"9.00 s (90% of the run) {said}" in found.bottlenecks[0].sentence
+
+
 def test_stragglers_are_told_from_tasks_of_the_same_function() -> None:
     tasks = [Made(f"t{n}", attempts=[tried(0.0, compute=1.0 + n / 100)]) for n in range(10)]
     tasks += [Made("slow", attempts=[tried(0.0, compute=9.0)])]

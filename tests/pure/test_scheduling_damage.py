@@ -78,6 +78,18 @@ def test_who_is_at_work_with_the_old_one_goes_on_and_finds_the_new_one() -> None
     assert run.started[-1] == 0
 
 
+def test_what_ended_with_an_old_input_and_is_damaged_too_waits_once_for_the_new_one() -> None:
+    upstream = ((), (0,), (0,), (2,), (1, 3))
+    run = Run(tuple(TaskRule(given, TaskOptions()) for given in upstream))
+    run.succeed(0)
+    run.cannot_read(1, 0)
+    run.succeed(2)  # it had begun before
+    run.cannot_read(3, 2)
+    assert run.started == [0, 1, 2, 0, 3]
+    run.succeed(0)
+    assert sorted(run.started[5:]) == [1, 2]
+
+
 def test_a_retry_waits_for_an_input_that_is_being_made_again() -> None:
     rules = (*[TaskRule((0,) if number else (), TaskOptions(retry_exceptions=True)) for number in range(3)],)
     run = Run((*rules, TaskRule((1, 2), TaskOptions())))

@@ -37,12 +37,14 @@ NODE = {
     "include_log_monitor": False,
     "no_monitor": True,
 }
+SOON = {"health_check_period_ms": 500}
+"""How soon a node that did not answer is asked again, before it counts as gone; its time to answer stays."""
 
 
 def cluster(*nodes: dict[str, Any]) -> Cluster:
     """A head that runs no tasks, and other nodes."""
     made = Cluster()
-    made.add_node(num_cpus=0, resources={"head": 10}, **NODE)
+    made.add_node(num_cpus=0, resources={"head": 10}, _system_config=SOON, **NODE)
     for node in nodes:
         made.add_node(**node, **NODE)
     made.wait_for_nodes()

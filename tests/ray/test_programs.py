@@ -34,6 +34,30 @@ def test_an_event_alone_is_of_the_engine_that_was_named(one_storage: Path) -> No
     assert output.result(60) == "hello world"
 
 
+@ray.remote
+def add(left: int, right: int, *, more: int = 0) -> int:
+    return left + right + more
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "said"),
+    [
+        ((1,), {}, "missing a required argument: 'right'"),
+        ((1, 2, 3), {}, "too many positional arguments"),
+        ((1, 2), {"most": 3}, "got an unexpected keyword argument 'most'"),
+    ],
+)
+def test_arguments_that_a_function_does_not_take_are_refused_before_anything_ran(
+    args: tuple[int, ...], kwargs: dict[str, int], said: str
+) -> None:
+    wrong = add.bind(*args, **kwargs)
+    for dag in (wrong, add.bind(wrong, 1)):
+        with pytest.raises(TypeError, match=rf"add' can't be bound to these arguments: {said}"):
+            workflow.run(dag)
+    assert workflow.list_all() == []
+    assert workflow.run(add.bind(1, right=add.bind(1, 2), more=3)) == 7
+
+
 CONNECTS_AGAIN = """
 import ray
 from heliograph import workflow

@@ -11,6 +11,7 @@ import pytest
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'heliograph[ray]'")
 
 from heliograph import workflow  # noqa: E402
+from heliograph.engines import provenance  # noqa: E402
 from heliograph.engines.ray.engine import RayEngine  # noqa: E402
 from tests.conditions import until  # noqa: E402
 
@@ -114,3 +115,11 @@ def test_what_a_task_prints_is_shown_under_its_name(storage: Path) -> None:
                 heard.append((shown, line.removesuffix(" speaks")))
     assert len(heard) == 10
     assert [(shown, speaker) for shown, speaker in heard if shown != speaker] == []
+
+
+def test_a_run_says_whether_its_program_was_changed(storage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver knows; the coordinator, which has the run, looks at no repository."""
+    monkeypatch.setattr(provenance, "late_facts", lambda: '{"git_dirty": true}')
+    workflow.run(double.bind(1), workflow_id="mine")
+    (run,) = workflow.get_history("mine")
+    assert run["code"].items() >= {"git_dirty": True, "ray": ray.__version__}.items()

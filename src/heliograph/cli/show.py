@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -11,6 +11,9 @@ from heliograph import workflow
 from heliograph.cli.completion import WorkflowArgument
 from heliograph.cli.completion import tasks as task_ids
 from heliograph.cli.storage import StorageOption, command, open_for
+from heliograph.records.status import TaskStatus
+
+_NAMED_WAITING: Final = 3
 
 
 def show(
@@ -39,8 +42,9 @@ def show(
 
         history = workflow.get_history(workflow_id)
         attempts = workflow.table(workflow_id, "attempts").columns
+        waiting = _waiting(workflow_id) if metadata["progress"]["by_status"].get(TaskStatus.WAITING) else []
         more = command(place, "show", *(["--"] if workflow_id.startswith("-") else []), workflow_id)
-        parts = view(metadata, history, attempts, more, time.time(), console.width)
+        parts = view(metadata, history, attempts, waiting, more, time.time(), console.width)
         rendering.output(parts, console)
     else:
         from heliograph.cli.views.task import view as task_view
@@ -49,3 +53,11 @@ def show(
         status = workflow.get_status(workflow_id)
         parts = task_view(workflow_id, status, metadata, logged, time.time(), console.width)
         rendering.output(parts, console)
+
+
+def _waiting(workflow_id: str) -> list[dict[str, Any]]:
+    """The first tasks that wait."""
+    field = workflow.field
+    wait = (field("workflow_id") == workflow_id) & (field("status") == TaskStatus.WAITING)
+    found: list[dict[str, Any]] = workflow.search(wait, limit=_NAMED_WAITING, tasks=True)["found"]
+    return found

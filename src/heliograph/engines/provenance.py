@@ -13,6 +13,7 @@ import re
 import socket
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,9 @@ from heliograph.engines.repository import Repository
 from heliograph.storage.entries import Provenance
 
 _SECRET: Final = re.compile(r"token|secret|password|key", re.IGNORECASE)
+_SECRET_PAIR: Final = re.compile(
+    rf"""([\w.-]*(?:{_SECRET.pattern})[\w.-]*=)(?:'[^']*'|"[^"]*"|[^&,;\s]*)""", re.IGNORECASE
+)
 _URL_PASSWORD: Final = re.compile(r"(\w+://[^:/@\s]*):\S*@")
 _REDACTED: Final = "***"
 
@@ -44,6 +48,17 @@ def provenance() -> Provenance:
         argv_json=json.dumps(redacted(sys.argv)),
         hostname=socket.gethostname(),
     )
+
+
+def known_provenance() -> Provenance:
+    """Of this process, with what has become known since: for a run that another process will have."""
+    return _with_facts(late_facts() or "{}")
+
+
+@functools.cache
+def _with_facts(facts: str) -> Provenance:
+    known = provenance()
+    return replace(known, code_json=json.dumps(json.loads(known.code_json) | json.loads(facts)))
 
 
 def late_facts() -> str | None:
@@ -101,12 +116,15 @@ def _found_repository() -> Repository:
 def redacted(argv: list[str]) -> list[str]:
     """A command line without what is secret.
 
-    That is values of arguments whose names hold TOKEN, SECRET, PASSWORD or KEY, and passwords in URLs.
+    That is values of arguments whose names hold TOKEN, SECRET, PASSWORD or KEY, also where such a pair is a
+    part of an argument, and passwords in URLs.
 
     >>> redacted(["job.py", "--api-key=abc", "--token", "xyz", "--out", "a.csv", "DB_PASSWORD=1"])
     ['job.py', '--api-key=***', '--token', '***', '--out', 'a.csv', 'DB_PASSWORD=***']
     >>> redacted(["--storage=postgresql://ann:abc@db/flows"])
     ['--storage=postgresql://ann:***@db/flows']
+    >>> redacted(["postgresql://db/flows?user=ann&password=abc&sslmode=require", "user=ann password='a b'"])
+    ['postgresql://db/flows?user=ann&password=***&sslmode=require', 'user=ann password=***']
     """
     shown = []
     hide_next = False
@@ -117,7 +135,8 @@ def redacted(argv: list[str]) -> list[str]:
         if hide_next and not argument.startswith("-"):
             shown.append(_REDACTED)
         else:
-            shown.append(f"{name}={_REDACTED}" if secret and equals else argument)
+            hidden = _SECRET_PAIR.sub(rf"\1{_REDACTED}", argument)
+            shown.append(f"{name}={_REDACTED}" if secret and equals else hidden)
         hide_next = secret and not equals
     return shown
 

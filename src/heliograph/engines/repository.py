@@ -53,7 +53,8 @@ class Repository:
         except (OSError, subprocess.SubprocessError):  # there is no git here, or it will not say
             self.facts = ""
             return
-        self.facts = json.dumps({"git_dirty": bool(done.stdout.strip())})
+        # With the commit: of a run that was handed in elsewhere they say nothing, unless that is the same.
+        self.facts = json.dumps({"git_commit": self.commit, "git_dirty": bool(done.stdout.strip())})
 
 
 def _root(folder: Path) -> Path | None:

@@ -6,6 +6,7 @@ import atexit
 import queue
 import threading
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from heliograph.engines import place
@@ -14,6 +15,7 @@ from heliograph.engines.engine import Engine, submission
 from heliograph.engines.event_sender import EventSender
 from heliograph.engines.loop.entrance import way_out
 from heliograph.engines.outcome import OutputFuture
+from heliograph.engines.provenance import known_provenance
 from heliograph.engines.settings import Settings
 from heliograph.engines.waiting import Waiting, found, standing, task_output_now, workflow_output_now
 from heliograph.errors import (
@@ -114,6 +116,7 @@ class Session:
             StorageError: it can't be stored.
         """
         wanted = submission(plan, workflow_id, user_metadata, self.store, WorkflowStatus.PENDING)
+        wanted = replace(wanted, provenance=known_provenance())  # a worker's repository may be another one
         match self.store.handover.hand_in(wanted, self.settings.workers.max_pending):
             case None:
                 self.store.withdraw(wanted)

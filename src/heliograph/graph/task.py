@@ -62,10 +62,18 @@ class Task:
         Raises:
             TypeError: the function does not take these arguments.
         """
+        self.check(args, kwargs)
+        return TaskNode(self, self._options, args, kwargs)
+
+    def check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """That the function takes these arguments.
+
+        Raises:
+            TypeError: it does not.
+        """
         least, most = self._positional
         if kwargs or not least <= len(args) <= most:
-            self._check(args, kwargs)
-        return TaskNode(self, self._options, args, kwargs)
+            self._bind(args, kwargs)
 
     def options(self, **given: Any) -> Task:
         """The same task with other options; those given win over those it has, key by key.
@@ -110,7 +118,7 @@ class Task:
                 least += parameter.default is parameter.empty
         return (least, most) if self._signature else (0, float("inf"))
 
-    def _check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self._signature is None:
             return
         try:

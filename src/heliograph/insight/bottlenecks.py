@@ -12,7 +12,7 @@ from heliograph.insight.named import Named
 from heliograph.insight.path import Link
 from heliograph.insight.stragglers import Straggler
 from heliograph.insight.wording import counted, duration
-from heliograph.records.status import AttemptStatus
+from heliograph.records.status import AttemptStatus, TaskStatus
 from heliograph.records.trace import Trace
 
 MOST: Final = 3
@@ -87,9 +87,15 @@ def bottlenecks(
             sentence = f"{how_much} {_computing(on_path, saved, slow)}"
             found.append(Bottleneck(kind, seconds, seconds / wall, on_path[0].function, saved, sentence))
         else:
-            sentence = f"{how_much} {_sentence(kind, path, at_once, workers)}"
+            said = "waiting" if kind == "tail" and _waits(trace, graph) else kind
+            sentence = f"{how_much} {_sentence(said, path, at_once, workers)}"
             found.append(Bottleneck(kind, seconds, seconds / wall, None, None, sentence))
     return tuple(found)
+
+
+def _waits(trace: Trace, graph: Causes) -> bool:
+    """Whether the run goes on, and something of it waits: a sleep has no attempt before its end."""
+    return graph.end == trace.now and TaskStatus.WAITING in trace.tasks.status
 
 
 def _saved(trace: Trace, graph: Causes, function: int) -> float:
@@ -156,5 +162,7 @@ def _sentence(kind: str, path: Sequence[Link], at_once: int, workers: int) -> st
             return (
                 f"passed until the engine had seen what could begin next, over {steps} of the critical path."
             )
+        case "waiting":
+            return "has passed since the last attempt was over: it waits for a time, or for another attempt."
         case _:
             return "passed after the last task was over."

@@ -41,9 +41,11 @@ def history(workflow_id: str, *, limit: int = PAGE, after: str | None = None) ->
     answer = {
         "workflow_id": workflow_id,
         "runs": [run_metadata(run) for run in store.queries.runs(record.key)],
-        "attempts": [{"task_id": task_id, **attempt_metadata(attempt)} for _, task_id, attempt in here],
+        "attempts": [
+            {"task_id": tried.task_id, **attempt_metadata(tried.attempt, tried.before)} for tried in here
+        ],
         "truncated": truncated,
-        **({"after": f"{here[-1][0]}.{here[-1][2].attempt}"} if truncated else {}),
+        **({"after": f"{here[-1].task}.{here[-1].attempt.attempt}"} if truncated else {}),
     }
     return Page(answer)
 

@@ -119,7 +119,8 @@ class Resources(NamedTuple):
     """What just this attempt used.
 
     Attributes:
-        measured: ``exclusive``: nothing else ran in the process; ``shared``: other attempts did.
+        measured: ``exclusive``: nothing else ran in the process; ``shared``: other attempts did. Empty:
+            nothing was measured.
         cpu_time: seconds of CPU, user and system.
         peak_rss: most memory resident at once, bytes.
         read_bytes: read from storage devices.

@@ -94,6 +94,7 @@ def task_metadata(record: TaskRecord) -> dict[str, Any]:
         **_known(
             error=_task_error(record),
             creator=record.creator,
+            wake_time=record.wake_time,
             output=record.output and _reference(record.output),
             arguments=record.arguments and _reference(record.arguments),
             inputs_size=last and last.inputs_size,

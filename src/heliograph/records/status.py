@@ -37,7 +37,7 @@ class TaskStatus(StrEnum):
     RUNNING = "RUNNING"
     """An attempt runs."""
     WAITING = "WAITING"
-    """It waits for a time or an event, or for its next attempt."""
+    """It sleeps, waits for its next attempt, or for the continuation that it handed over to."""
     SUCCESSFUL = "SUCCESSFUL"
     """It ended well, and that is stored."""
     FAILED = "FAILED"

@@ -182,9 +182,10 @@ class TaskRecord:
         creator: id of the task whose continuation it is a part of.
         output: size, type and place of its stored output.
         arguments: size and place of its pickled arguments, without its inputs.
-        inputs: size, type and place of those outputs that are stored; empty where nobody asked.
+        inputs: size, type and place of those outputs that are stored.
         attempts: oldest first.
         report: what it said last while it ran; an attempt may say something before it is seen to run.
+        wake_time: of a sleep that has begun: when it ends, in Unix seconds.
     """
 
     number: int
@@ -201,6 +202,7 @@ class TaskRecord:
     arguments: StoredValue | None = None
     inputs: tuple[InputRecord, ...] = ()
     report: ReportRecord | None = None
+    wake_time: float | None = None
 
 
 def left(task: TaskRecord) -> TaskRecord:

@@ -207,6 +207,7 @@ class Machine(Standing):
         source = event.source
         self._remade.append(source)
         do(Forget(source))
+        self._wait_no_more(source)  # it ended with what it had; now it needs its inputs anew
         waiting: list[int] = []
         for user, rule in self._states.rules.items():
             if count := rule.upstream.count(source) * (not self.is_stored(user)):
@@ -312,6 +313,16 @@ class Machine(Standing):
     def _wait_for(self, source: int, tasks: Iterable[int]) -> None:
         dependents = self._states.dependents
         dependents[source] = (*dependents.get(source, ()), *tasks)
+
+    def _wait_no_more(self, task: int) -> None:
+        """It waits for none of its upstream tasks any more."""
+        states = self._states
+        if states.missing[task]:
+            states.missing[task] = 0
+            for source in states.rules[task].upstream:
+                left = tuple(other for other in states.dependents.pop(source, ()) if other != task)
+                if left:
+                    states.dependents[source] = left
 
     def _make_ready(self, task: int, do: Do) -> None:
         if self._status[task] is not TaskStatus.READY:  # a plan's first tasks are stored as READY

@@ -228,7 +228,7 @@ def run_record(row: Any) -> RunRecord:
         end_time=row.end_time,
         cancel_time=row.cancel_time,
         reused=row.reused,
-        code=json.loads(row.code) | json.loads(row.owner_code or "{}"),
+        code=_code(json.loads(row.code), json.loads(row.owner_code or "{}")),
         user=row.login,
         argv=tuple(json.loads(row.argv)),
         hostname=row.hostname,
@@ -236,6 +236,18 @@ def run_record(row: Any) -> RunRecord:
         error_message=row.error_message,
         error_task=row.error_task_id,
     )
+
+
+def _code(code: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+    """What a run was started with, and what its engine found out later.
+
+    That is of the engine's own repository, and who handed the run in may have had another one.
+
+    >>> _code({"git_commit": "a1"}, {"git_commit": "b2", "git_dirty": True})
+    {'git_commit': 'a1'}
+    """
+    commit = code.get("git_commit")
+    return code | facts if commit is not None and facts.get("git_commit", commit) == commit else code
 
 
 def workflow_record(row: Sequence[Any], engines: Engines) -> WorkflowRecord:
@@ -345,6 +357,7 @@ def task_record(
         inputs=inputs,
         attempts=attempts,
         report=report,
+        wake_time=row.due,
     )
 
 

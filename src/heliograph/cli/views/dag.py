@@ -41,7 +41,7 @@ def view(tasks: Sequence[dict[str, Any]], limit: int, width: int) -> tuple[Rende
             return Group(*lines), True
         task_id, lead, below, continues = rest.pop()
         line = Text(lead, "dim", no_wrap=True, overflow="ellipsis")
-        line.append_text(_line(by_id[task_id], continues, width - line.cell_len))
+        line.append_text(_line(by_id[task_id], continues, width - len(lead)))
         children = [(need, False) for need in by_id[task_id]["workflow_refs"]]
         children += [(part, True) for part in parts.get(task_id, ()) if part not in needed]
         if task_id in seen:

@@ -26,7 +26,7 @@ from heliograph.cli.rendering import (
 from heliograph.cli.views.drawing import PHASES, phase_bar, task_progress, with_legend
 from heliograph.cli.views.tables import facts, framed
 from heliograph.insight.wording import type_name
-from heliograph.records.status import TASK_OVER, WorkflowStatus
+from heliograph.records.status import TASK_OVER, AttemptStatus, TaskStatus, WorkflowStatus
 
 LAST_ATTEMPTS: Final = 10
 _NAMED_UPSTREAM: Final = 8
@@ -52,7 +52,7 @@ def view(
         width: the room there is.
     """
     attempts = metadata["attempts"]
-    parts: list[RenderableType] = [_head(workflow_id, of_workflow, metadata)]
+    parts: list[RenderableType] = [_head(workflow_id, of_workflow, metadata, now)]
     if not attempts:
         parts += [Text(), Text("no attempt yet", "dim")]
         parts += [Text(f"{moment(line['time'], now)}  {shown(line['text'])}") for line in logged]
@@ -68,13 +68,32 @@ def view(
     return Group(*parts)
 
 
-def _head(workflow_id: str, of_workflow: str, metadata: dict[str, Any]) -> RenderableType:
+def waits_for(metadata: dict[str, Any], now: float) -> str | None:
+    """What a task waits for; None: it does not.
+
+    Args:
+        metadata: what `workflow.get_metadata` returns of it.
+        now: Unix seconds.
+    """
+    if metadata["status"] != TaskStatus.WAITING:
+        return None
+    if "wake_time" in metadata:
+        return f"sleeps until {moment(metadata['wake_time'], now)}"
+    last = metadata["attempts"][-1] if metadata["attempts"] else None
+    if last is not None and last["status"] == AttemptStatus.SUCCESSFUL:
+        return "waits for its continuation"
+    return "waits for its next attempt"
+
+
+def _head(workflow_id: str, of_workflow: str, metadata: dict[str, Any], now: float) -> RenderableType:
     status, function = metadata["status"], metadata["function"]
     words = status_text(status)
     if metadata["reused"]:
         words.append("  its checkpoint was used again by the last run", "dim")
     if of_workflow == WorkflowStatus.RESUMABLE and status not in TASK_OVER:
         words.append("  its engine is gone; heliograph resume goes on with its workflow", "dim")
+    if reason := waits_for(metadata, now):
+        words.append(f"  {reason}", "dim")
     where = shown(function["file"]) if "file" in function else ""
     if where and "line" in function:
         where += f":{function['line']}"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich.console import RenderableType
 
 from heliograph.cli import rendering
 from heliograph.cli.views import drawing
 from heliograph.cli.views.tables import Column, fitted
+
+_MEASURED: Final = ("MEMORY", "CPU", "STORE", "WAIT", "QUEUE")
 
 
 def table(found: Sequence[dict[str, Any]], width: int, ids: bool = False) -> RenderableType:
@@ -40,9 +42,10 @@ def table(found: Sequence[dict[str, Any]], width: int, ids: bool = False) -> Ren
             Column("CPU", [rendering.duration(one.get("cpu_time")) for one in stats], is_number=True),
             Column("MEMORY", [rendering.size(one.get("peak_rss")) for one in stats], is_number=True),
             Column("METADATA", [rendering.compact(task["user_metadata"]) for task in found], least=12),
+            Column("ERROR", [rendering.error_words(task.get("error")) for task in found], least=12),
         ],
         width,
-        dropped_first=("METADATA", "MEMORY", "CPU", "STORE", "WAIT", "QUEUE", "TRIES", "PROGRESS", "COMPUTE"),
+        dropped_first=("METADATA", *_MEASURED, "TRIES", "PROGRESS", "COMPUTE", "ERROR"),
         whole=("WORKFLOW", "TASK"),
     )
 

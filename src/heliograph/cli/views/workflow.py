@@ -29,8 +29,9 @@ from heliograph.cli.rendering import (
 from heliograph.cli.storage import command
 from heliograph.cli.views.drawing import bar_width, phase_bar, progress_bar, with_legend
 from heliograph.cli.views.tables import Column, facts, fitted, framed
+from heliograph.cli.views.task import waits_for
 from heliograph.insight.rows import durations_of
-from heliograph.records.status import AttemptStatus, WorkflowStatus
+from heliograph.records.status import AttemptStatus, TaskStatus, WorkflowStatus
 
 SLOWEST: Final = 10
 _BUSY: Final = ("load", "compute", "store")
@@ -42,6 +43,7 @@ def view(
     metadata: dict[str, Any],
     history: Sequence[dict[str, Any]],
     attempts: Mapping[str, Sequence[Any]],
+    waiting: Sequence[dict[str, Any]],
     more: str,
     now: float,
     width: int,
@@ -52,11 +54,12 @@ def view(
         metadata: what `workflow.get_metadata` returns.
         history: what `workflow.get_history` returns.
         attempts: the columns of `workflow.table(id, "attempts")`: there may be 200,000 rows.
+        waiting: what `workflow.search` returns of the first tasks that wait.
         more: the command that showed this; a task's id after it shows the task.
         now: Unix seconds.
         width: the room there is.
     """
-    parts: list[RenderableType] = [_head(metadata, history, attempts, now)]
+    parts: list[RenderableType] = [_head(metadata, history, attempts, waiting, now)]
     if error := metadata.get("error"):
         parts.append(_error(error, more))
     parts += [Text(), Text("Runs", "bold"), runs_table(metadata["status"], history, now, width)]
@@ -78,6 +81,7 @@ def _head(
     metadata: dict[str, Any],
     history: Sequence[dict[str, Any]],
     attempts: Mapping[str, Sequence[Any]],
+    waiting: Sequence[dict[str, Any]],
     now: float,
 ) -> RenderableType:
     status, stats, progress = metadata["status"], metadata["stats"], metadata["progress"]
@@ -109,6 +113,7 @@ def _head(
                 ("tasks", counts),
                 ("running now", _running(attempts, last["run"], AttemptStatus.RUNNING)),
                 ("was running", _running(attempts, last["run"], AttemptStatus.LOST)),
+                ("waiting", _waiting(waiting, progress["by_status"].get(TaskStatus.WAITING, 0), now)),
                 ("retried", _retried(attempts)),
                 ("reused", _reused(last, progress["total"])),
                 ("resources", _resources(attempts)),
@@ -127,6 +132,14 @@ def _running(attempts: Mapping[str, Sequence[Any]], run: int, status: AttemptSta
     columns = zip(attempts["task_id"], attempts["run"], attempts["status"], strict=True)
     found = [task for task, of_run, reads in columns if of_run == run and reads is status]
     return some(found, _NAMED_RUNNING) or None
+
+
+def _waiting(first: Sequence[dict[str, Any]], count: int, now: float) -> str | None:
+    """Tasks that wait, and for what."""
+    if not first:
+        return None
+    named = ", ".join(f"{shown(task['task_id'])} {waits_for(task, now)}" for task in first)
+    return named + (f" and {count - len(first)} more" if count > len(first) else "")
 
 
 def _retried(attempts: Mapping[str, Sequence[Any]]) -> str | None:

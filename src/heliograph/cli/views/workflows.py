@@ -40,9 +40,10 @@ def table(found: Sequence[dict[str, Any]], now: float, width: int) -> Renderable
             Column(
                 "METADATA", [rendering.compact(metadata["user_metadata"]) for metadata in found], least=12
             ),
+            Column("ERROR", [rendering.error_words(metadata.get("error")) for metadata in found], least=12),
         ],
         width,
-        dropped_first=("METADATA", "PROGRESS", "NAME", "TOOK", "STARTED", "TASKS"),
+        dropped_first=("METADATA", "PROGRESS", "NAME", "TOOK", "STARTED", "ERROR", "TASKS"),
         whole=("ID",),
     )
 

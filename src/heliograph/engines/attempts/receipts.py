@@ -14,7 +14,7 @@ from heliograph.graph.pickling import dumps
 from heliograph.records.attempt import Phases, Resources, StoredValue, Worker
 
 _NO_PHASES: Final = Phases()
-_NO_RESOURCES: Final = Resources()
+_NO_RESOURCES: Final = Resources(measured="")
 
 
 def failed(
@@ -52,7 +52,7 @@ def slept(key: AttemptKey, began: float, ended: float, wraps: int) -> Receipt:
         wraps: as in `Work`.
     """
     phases = Phases(submitted=began, started=began, loaded=began, finished=ended, serialised=ended)
-    return Receipt(key, _engine(), phases, Resources(), inline(wrapped(None, wraps)))
+    return Receipt(key, _engine(), phases, _NO_RESOURCES, inline(wrapped(None, wraps)))
 
 
 def inline(value: object) -> StoredValue:

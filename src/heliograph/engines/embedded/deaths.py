@@ -61,7 +61,8 @@ def died(attempt: Attempt, worker: Worker, code: int) -> Receipt:
 def never_ran(attempt: Attempt, reason: str) -> Receipt:
     """There is no worker for the attempt, and there won't be one."""
     error = WorkerDiedError(f"task {attempt.work.task_id!r} can't run: {reason}")
-    return _failed(attempt, Worker(os.uname().nodename, os.getpid(), "none"), error, False, Resources())
+    nobody, nothing = Worker(os.uname().nodename, os.getpid(), "none"), Resources(measured="")
+    return _failed(attempt, nobody, error, False, nothing)
 
 
 def _failed(

@@ -50,11 +50,13 @@ def _task_node(node: Any) -> TaskNode:
         task = _tasks.get(function)
         if task is None:
             task = _tasks[function] = RayTask(function)
+        args, kwargs = internals.args_of(node), internals.kwargs_of(node)
+        task.check(args, kwargs)  # Ray itself does so when a task is submitted
         converted = _converted[node] = TaskNode(
             task,
             task_options.split(internals.options_of(node)),
-            tuple([_given(value) for value in internals.args_of(node)]),
-            {name: _given(value) for name, value in internals.kwargs_of(node).items()},
+            tuple([_given(value) for value in args]),
+            {name: _given(value) for name, value in kwargs.items()},
         )
     return converted
 

@@ -14,7 +14,7 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, GetTimeoutErro
 
 from heliograph.engines.engine import submission
 from heliograph.engines.outcome import load_value
-from heliograph.engines.provenance import provenance
+from heliograph.engines.provenance import known_provenance, provenance
 from heliograph.engines.ray import convert, internals, task_options
 from heliograph.engines.ray.coordinators import Coordinators
 from heliograph.engines.ray.door import Door
@@ -22,12 +22,14 @@ from heliograph.engines.ray.exceptions import in_driver
 from heliograph.engines.ray.order import Entering, Limits
 from heliograph.graph.plan import Plan
 from heliograph.records.attempt import StoredValue
+from heliograph.records.context import running
 from heliograph.records.status import WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
 from heliograph.storage.entries import Claim, Provenance, Standing, Submission
 from heliograph.storage.store import Store
 
 _LOOK_SECONDS: Final = 2.0  # how often who waits for a workflow looks whether the cluster still is there
+_RUNS: Final = 64  # of so many runs whose tasks run workflows themselves is kept what they were started with
 
 
 class RayEngine:
@@ -51,7 +53,8 @@ class RayEngine:
         internals.leave_cancellations_unsaid()
         self._cluster = ray.get_runtime_context().gcs_address
         self._job = ray.get_runtime_context().get_job_id()
-        self._coordinators = Coordinators(store.location, limits, coordinators or 1, _provenance())
+        self._of_runs = functools.lru_cache(_RUNS)(self._of_run)
+        self._coordinators = Coordinators(store.location, limits, coordinators or 1, self._provenance())
         self._doors: dict[Any, Door] = {}
         if limits != Limits():
             self._check_limits(limits)
@@ -73,7 +76,9 @@ class RayEngine:
 
     def resume(self, workflow_id: str) -> Any:
         """As `Engine.resume`; a reference to the output."""
-        return self._begin(Claim(workflow_id, WorkflowStatus.RUNNING, _provenance(), self._store.clock()))
+        return self._begin(
+            Claim(workflow_id, WorkflowStatus.RUNNING, self._provenance(), self._store.clock())
+        )
 
     def output_of(self, workflow: WorkflowRecord) -> Any:
         """A reference to the output of a workflow, whoever runs it."""
@@ -128,7 +133,21 @@ class RayEngine:
 
     def _submission(self, plan: Plan, workflow_id: str, user_metadata: str) -> Submission:
         wanted = submission(_on_ray(plan), workflow_id, user_metadata, self._store)
-        return replace(wanted, provenance=_provenance())
+        return replace(wanted, provenance=self._provenance())
+
+    def _provenance(self) -> Provenance:
+        """Of the program; in a task, as the run has it that the task belongs to: a worker's own is Ray's."""
+        current = running.get()
+        of_run = None if current is None else self._of_runs(current.workflow_id, current.run)
+        return of_run or _with_ray(known_provenance())
+
+    def _of_run(self, workflow_id: str, number: int) -> Provenance | None:
+        record = self._store.queries.workflow(workflow_id)
+        for run in [] if record is None else self._store.queries.runs(record.key):
+            if run.run == number:
+                code, argv = json.dumps(dict(run.code)), json.dumps(list(run.argv))
+                return Provenance(code, run.user, argv, provenance().hostname)
+        return None  # it is in another storage
 
     def _begin(self, wanted: Submission | Claim) -> Any:
         """Have it stored; a reference to the output."""
@@ -187,8 +206,5 @@ def _on_ray(plan: Plan) -> Plan:
 
 
 @functools.cache
-def _provenance() -> Provenance:
-    of_process = provenance()
-    return replace(
-        of_process, code_json=json.dumps(json.loads(of_process.code_json) | {"ray": ray.__version__})
-    )
+def _with_ray(known: Provenance) -> Provenance:
+    return replace(known, code_json=json.dumps(json.loads(known.code_json) | {"ray": ray.__version__}))

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from heliograph.errors import StorageCorruptError
 from heliograph.records.attempt import AttemptRecord
@@ -44,6 +44,22 @@ class Snapshot:
     workflow: WorkflowRecord
     page: TaskPage
     change: int
+
+
+class Tried(NamedTuple):
+    """An attempt among those of all tasks of a workflow.
+
+    Attributes:
+        task: number of its task.
+        task_id: id of its task.
+        attempt: it.
+        before: the attempt of the same task before it.
+    """
+
+    task: int
+    task_id: str
+    attempt: AttemptRecord
+    before: AttemptRecord | None
 
 
 class Queries:
@@ -193,7 +209,7 @@ class Queries:
         return self._task_queries.downstream(key, task_id, limit)
 
     def tasks(self, of: WorkflowRecord) -> list[TaskRecord]:
-        """All tasks of a workflow with their attempts, dependencies first; inputs without sizes."""
+        """All tasks of a workflow with their attempts, dependencies first."""
         return [_as_read(of, task) for task in self._task_queries.tasks(of.key)]
 
     @patient
@@ -220,10 +236,8 @@ class Queries:
         return Snapshot(record, replace(page, tasks=tasks), change or 0)
 
     @patient
-    def attempts(
-        self, of: WorkflowRecord, after: tuple[int, int], limit: int
-    ) -> list[tuple[int, str, AttemptRecord]]:
-        """Attempts of a workflow by task and number: number and id of the task, and the attempt.
+    def attempts(self, of: WorkflowRecord, after: tuple[int, int], limit: int) -> list[Tried]:
+        """Attempts of a workflow by task and number.
 
         Args:
             of: the workflow.
@@ -231,17 +245,19 @@ class Queries:
             limit: at most so many.
         """
         with self._database.snapshot() as connection:
-            found = self._task_queries.attempts(connection, of.key, after, limit)
+            # From that one on: it may be the attempt before the first of them.
+            task, attempt = after
+            found = self._task_queries.attempts(connection, of.key, (task, attempt - 1), limit + 1)
             if not found:
                 return []
             ids = self._task_queries.ids(connection, of.key, found[0][0], found[-1][0])
-            named = [(task, there(ids, task, of.key, "tasks"), attempt) for task, attempt in found]
-        if of.status is not WorkflowStatus.RESUMABLE:
-            return named
-        return [
-            (task, task_id, replace(one, status=LEFT_ATTEMPT.get(one.status, one.status)))
-            for task, task_id, one in named
-        ]
+            is_left = of.status is WorkflowStatus.RESUMABLE
+            tried: list[Tried] = []
+            for number, one in found:
+                read = replace(one, status=LEFT_ATTEMPT.get(one.status, one.status)) if is_left else one
+                before = tried[-1].attempt if tried and tried[-1].task == number else None
+                tried.append(Tried(number, there(ids, number, of.key, "tasks"), read, before))
+        return [one for one in tried if (one.task, one.attempt.attempt) > after][:limit]
 
 
 def _of_statuses(wanted: frozenset[WorkflowStatus] | None) -> dict[str, Any]:

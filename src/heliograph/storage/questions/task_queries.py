@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
-from heliograph.records.attempt import AttemptRecord
+from heliograph.records.attempt import AttemptRecord, ReportRecord
 from heliograph.records.workflow import InputRecord, TaskRecord
 from heliograph.storage import rows
 from heliograph.storage.databases.database import Database
@@ -59,10 +59,10 @@ class TaskQueries:
             return [row.task_id for row in found]
 
     def tasks(self, key: int) -> list[TaskRecord]:
-        """All tasks of a workflow with their attempts, dependencies first; inputs without sizes."""
+        """All tasks of a workflow with their attempts, dependencies first."""
         with self._database.snapshot() as connection:
             found = self._statements.page.ask(connection, of_workflow=key, after=_FIRST - 1, most=_LAST).all()
-            return self._records(connection, key, found, with_inputs=False)
+            return self._records(connection, key, found)
 
     def page(self, connection: Connection, key: int, after: str | None, limit: int) -> TaskPage | None:
         """Some tasks of a workflow.
@@ -113,30 +113,32 @@ class TaskQueries:
         task, attempt = after
         found = self._statements.attempt_page.ask(
             connection, of_workflow=key, of_task=task, of_attempt=attempt, most=limit
-        )
-        return [(row.task, rows.attempt_record(row)) for row in found]
+        ).all()
+        if not found:
+            return []
+        these = {"of_workflow": key, "first": found[0].task, "last": found[-1].task}
+        reports = _reports(self._statements.reports, connection, these)
+        return [(row.task, _attempt(row, reports)) for row in found]
 
     def ids(self, connection: Connection, key: int, first: int, last: int) -> dict[int, str]:
         """The ids of tasks, by their numbers."""
         found = self._statements.ids.ask(connection, of_workflow=key, first=first, last=last)
         return {row.task: row.task_id for row in found}
 
-    def _records(
-        self, connection: Connection, key: int, found: Sequence[Any], with_inputs: bool = True
-    ) -> list[TaskRecord]:
+    def _records(self, connection: Connection, key: int, found: Sequence[Any]) -> list[TaskRecord]:
         if not found:
             return []
         read = self._statements
         these = {"of_workflow": key, "first": found[0].task, "last": found[-1].task}
-        parts = _Parts(read.upstream, read.inputs if with_inputs else None, read.reports, read.attempts)
+        parts = _Parts(read.upstream, read.inputs, read.reports, read.attempts)
         return _records(connection, parts, these, found)
 
 
 class _Parts(NamedTuple):
-    """Statements for what belongs to tasks; without inputs, nothing is told of these."""
+    """Statements for what belongs to tasks."""
 
     upstream: Statement
-    inputs: Statement | None
+    inputs: Statement
     reports: Statement
     attempts: Statement
 
@@ -156,22 +158,15 @@ def _records(
     inputs: dict[tuple[int, int], list[InputRecord]] = defaultdict(list)
     for row in parts.upstream.ask(connection, **these):
         upstream[row.workflow, row.task].append(row.task_id)
-    for row in parts.inputs.ask(connection, **these) if parts.inputs and upstream else ():
+    for row in parts.inputs.ask(connection, **these) if upstream else ():
         value = rows.value_record(row, "input_")
         assert value is not None
         inputs[row.workflow, row.task].append(InputRecord(row.task_id, value))
-    reports = {
-        (row.workflow, row.task, row.attempt): rows.report_record(row)
-        for row in parts.reports.ask(connection, **these)
-    }
+    reports = _reports(parts.reports, connection, these)
     newest = {(workflow, task): report for (workflow, task, _), report in sorted(reports.items())}
     attempts: dict[tuple[int, int], list[AttemptRecord]] = defaultdict(list)
     for row in parts.attempts.ask(connection, **these):
-        attempt = rows.attempt_record(row)
-        report = reports.get((row.workflow, row.task, row.attempt)) if reports else None
-        attempts[row.workflow, row.task].append(
-            attempt if report is None else replace(attempt, report=report)
-        )
+        attempts[row.workflow, row.task].append(_attempt(row, reports))
     return [
         rows.task_record(
             row,
@@ -182,3 +177,20 @@ def _records(
         )
         for row in found
     ]
+
+
+def _reports(
+    statement: Statement, connection: Connection, these: Mapping[str, object]
+) -> dict[tuple[int, int, int], ReportRecord]:
+    """What attempts said, by workflow, task and number."""
+    return {
+        (row.workflow, row.task, row.attempt): rows.report_record(row)
+        for row in statement.ask(connection, **these)
+    }
+
+
+def _attempt(row: Any, reports: Mapping[tuple[int, int, int], ReportRecord]) -> AttemptRecord:
+    """The attempt of a row, with what it said."""
+    attempt = rows.attempt_record(row)
+    report = reports.get((row.workflow, row.task, row.attempt)) if reports else None
+    return attempt if report is None else replace(attempt, report=report)

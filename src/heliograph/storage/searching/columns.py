@@ -280,10 +280,11 @@ _OF_TASK: Final[Mapping[str, Callable[[], Column]]] = {
     "stats.queue": _span(lambda of: of.ready, lambda of: of.started),
     "stats.load": _span(lambda of: of.started, lambda of: of.loaded),
     "stats.compute": _span(lambda of: func.coalesce(of.loaded, of.started), lambda of: of.finished),
+    "stats.backoff": _of_last(lambda of: func.nullif(of.backoff, literal(0.0))),  # as metadata have it
     "stats.store": _span(lambda of: of.finished, lambda of: of.stored),
     **{
         f"stats.{name}": _known(name)
-        for name in ("backoff", "cpu_time", "peak_rss", "read_bytes", "write_bytes", "exit_code", "signal")
+        for name in ("cpu_time", "peak_rss", "read_bytes", "write_bytes", "exit_code", "signal")
     },
 }
 
