@@ -132,9 +132,12 @@ class Family:
     def catcher(self, task: int) -> int | None:
         """Who catches what it raises."""
         at: int | None = task
-        while at is not None and not self.rules[at].options.catch_exceptions:
+        while at is not None and (not self._catches(at) or self.is_done_tail(at)):
             at = self.creator.get(at)
         return at
+
+    def _catches(self, task: int) -> bool:
+        return self.rules[task].options.catch_exceptions
 
     def within(self, ancestor: int) -> set[int]:
         """All that it returned, and what those returned, and so on."""
@@ -158,8 +161,10 @@ class Family:
     # -- where the machine's own words are needed: what it is told in a resume, and what it asks for
 
     def is_tail(self, task: int) -> bool:
-        """Whether it is done when it returns others: its output is another's, and it catches nothing."""
-        return self.receiver(task) != task and not self.rules[task].options.catch_exceptions
+        """Whether it is done when it returns others: another, who catches if it does, has their output."""
+        if self.receiver(task) == task:
+            return False
+        return not self._catches(task) or self._catches(self.frame(task))
 
     def is_done_tail(self, task: int) -> bool:
         return task in self.returned and self.is_tail(task)
