@@ -40,7 +40,7 @@ def gc(
         rendering.write(f"{rendering.shown(file['name'])}  {rendering.size(file['size'])}")
     if len(files) > _SHOWN:
         rendering.note(f"and {len(files) - _SHOWN} more")
-    count = f"{len(files)} file{'' if len(files) == 1 else 's'}, {rendering.size(found['bytes'])},"
+    count = f"{rendering.counted(len(files), 'file')}, {rendering.size(found['bytes'])},"
     if not files:
         said = "nothing to remove"
     else:

@@ -41,5 +41,4 @@ def history(
     if answer["attempts"]:
         parts += [Text(), Text("Attempts", "bold"), table(answer["attempts"], now, console.width)]
     rendering.output(Group(*parts), console)
-    if answer["truncated"]:
-        rendering.stderr().print(rendering.hint("more", f"--after {answer['after']}"))
+    rendering.more(answer)

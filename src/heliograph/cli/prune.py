@@ -51,7 +51,7 @@ def prune(
         rendering.write(rendering.shown(workflow_id))
     if len(ids) > _SHOWN:
         rendering.note(f"and {len(ids) - _SHOWN} more")
-    count = f"{len(ids)} workflow{'' if len(ids) == 1 else 's'}"
+    count = rendering.counted(len(ids), "workflow")
     said = f"{count} deleted" if yes else f"{count} would be deleted; with --yes they are"
     rendering.note(said)
 

@@ -19,9 +19,10 @@ from heliograph.cli.standard_output import is_terminal as is_terminal
 from heliograph.cli.standard_output import lost, put
 from heliograph.insight.answers import finite
 from heliograph.insight.wording import NOTHING as NOTHING
+from heliograph.insight.wording import counted as counted
 from heliograph.insight.wording import duration as duration
 from heliograph.insight.wording import size as size
-from heliograph.insight.wording import type_name
+from heliograph.insight.wording import text_of, type_name
 
 UNLIMITED: Final = 100_000
 """The width of what is no terminal: nothing is cut there."""
@@ -153,6 +154,12 @@ def hint(what: str, command: str) -> Text:
     return Text(f"{what}: {shown(command)}", "dim", no_wrap=True, overflow="ignore")
 
 
+def more(answer: Mapping[str, Any]) -> None:
+    """How to see what follows, where an answer is not all there is; on standard error."""
+    if answer["truncated"]:
+        stderr().print(hint("more", f"--after {answer['after']}"))
+
+
 def some(names: Sequence[str], most: int) -> str:
     """The first of some names, and how many more there are.
 
@@ -182,8 +189,8 @@ def compact(value: Mapping[str, Any]) -> str:
 
 
 def plain(value: Any) -> str:
-    """A value of JSON in one word; nothing for null."""
-    return value if isinstance(value, str) else NOTHING if value is None else json.dumps(value)
+    """A value of JSON in one line; nothing for null."""
+    return NOTHING if value is None else text_of(value)
 
 
 def error_words(error: Mapping[str, Any] | None) -> Text:

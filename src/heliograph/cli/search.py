@@ -64,8 +64,7 @@ def search(
         rendering.output(task_table(answer["found"], console.width, ids=True), console)
     else:
         rendering.output(table(answer["found"], time.time(), console.width), console)
-    if answer["truncated"]:
-        rendering.stderr().print(rendering.hint("more", f"--after {answer['after']}"))
+    rendering.more(answer)
 
 
 def _show_groups(groups: Sequence[dict[str, Any]], by: list[str], of: list[str], as_json: bool) -> None:

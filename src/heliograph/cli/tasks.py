@@ -49,5 +49,4 @@ def tasks(
         rendering.output(table(found, console.width), console)
     else:
         rendering.note("no tasks")
-    if answer["truncated"]:
-        rendering.stderr().print(rendering.hint("more", f"--after {answer['after']}"))
+    rendering.more(answer)

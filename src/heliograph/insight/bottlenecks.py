@@ -11,7 +11,7 @@ from heliograph.insight.causes import Causes
 from heliograph.insight.named import Named
 from heliograph.insight.path import Link
 from heliograph.insight.stragglers import Straggler
-from heliograph.insight.wording import duration
+from heliograph.insight.wording import counted, duration
 from heliograph.records.status import AttemptStatus, TaskStatus
 from heliograph.records.trace import Trace
 
@@ -136,8 +136,7 @@ def _sentence(kind: str, path: Sequence[Link], at_once: int, workers: int) -> st
         case "queue" if not workers:
             return "went into waiting for a worker: there was none yet."
         case "queue":
-            who = "1 worker" if workers == 1 else f"{workers} workers"
-            what = "1 attempt" if at_once == 1 else f"{at_once} attempts"
+            who, what = counted(workers, "worker"), counted(at_once, "attempt")
             if workers > at_once > 0:  # more of them at once would have been no use: they were not there
                 return (
                     f"went into waiting for a worker: at most {what} ran at once, though {who} took part; "
@@ -159,7 +158,7 @@ def _sentence(kind: str, path: Sequence[Link], at_once: int, workers: int) -> st
         case "sleep":
             return "went into waiting for a time or an event."
         case "engine":
-            steps = "1 step" if len(path) == 1 else f"{len(path)} steps"
+            steps = counted(len(path), "step")
             return (
                 f"passed until the engine had seen what could begin next, over {steps} of the critical path."
             )

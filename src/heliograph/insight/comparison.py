@@ -6,13 +6,15 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from heliograph.insight.extent import dotted_names, run_extent
 from heliograph.insight.named import Named, known
 from heliograph.insight.table import Table, Tabular, table_of
 from heliograph.records.status import TaskStatus, WorkflowStatus
 from heliograph.records.trace import Trace
+
+Number = TypeVar("Number", int, float)
 
 
 class Difference(NamedTuple):
@@ -99,26 +101,29 @@ class TaskComparison:
     @property
     def slower(self) -> float:
         """Seconds that it took longer in the second one; negative: it was faster; 0: not known."""
-        return self.b.took - self.a.took if self.a.took is not None and self.b.took is not None else 0.0
+        return _gain(self.a.took, self.b.took) or 0.0
 
     @property
     def larger(self) -> int:
         """Bytes of memory that it had more in the second one."""
-        known = self.a.peak_rss is not None and self.b.peak_rss is not None
-        return (self.b.peak_rss or 0) - (self.a.peak_rss or 0) if known else 0
+        return _gain(self.a.peak_rss, self.b.peak_rss) or 0
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it; what is not known is absent."""
-        told: dict[str, Any] = {
+        told = {
             "task_id": self.task_id,
             "a": known(self.a._asdict()),
             "b": known(self.b._asdict()),
+            "slower": _gain(self.a.took, self.b.took),
+            "larger": _gain(self.a.peak_rss, self.b.peak_rss),
+            "differences": [difference.to_dict() for difference in self.differences],
         }
-        if self.a.took is not None and self.b.took is not None:
-            told["slower"] = self.slower
-        if self.a.peak_rss is not None and self.b.peak_rss is not None:
-            told["larger"] = self.larger
-        return told | {"differences": [difference.to_dict() for difference in self.differences]}
+        return known(told)
+
+
+def _gain(a: Number | None, b: Number | None) -> Number | None:
+    """How much more it is on the second side; None: not known."""
+    return None if a is None or b is None else b - a
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,24 +97,30 @@ def extents(trace: Trace, places: Sequence[int], begin: float, end: float) -> Ex
         return Extents(*recorded)
     planned = zip(recorded[0], picked(of.created, places), strict=True)
     known = [created if ready is None else ready for ready, created in planned]
-    ready = [begin if at is None or at < begin else end if at > end else at for at in known]
-    stored = [
-        end if at is None or at > end else since if at < since else at
-        for at, since in zip(recorded[4], ready, strict=True)
-    ]
-    started = [
-        until if at is None or at > until else since if at < since else at
-        for at, since, until in zip(recorded[1], ready, stored, strict=True)
-    ]
-    loaded = [
-        since if at is None or at < since else until if at > until else at
-        for at, since, until in zip(recorded[2], started, stored, strict=True)
-    ]
-    finished = [
-        until if at is None or at > until else since if at < since else at
-        for at, since, until in zip(recorded[3], loaded, stored, strict=True)
-    ]
+    begins, ends = [begin] * len(known), [end] * len(known)
+    ready = _between(begins, known, ends, begins)
+    stored = _between(ready, recorded[4], ends, ends)
+    started = _between(ready, recorded[1], stored, stored)
+    loaded = _between(started, recorded[2], stored, started)
+    finished = _between(loaded, recorded[3], stored, stored)
     return Extents(ready, started, loaded, finished, stored)
+
+
+def _between(
+    least: Sequence[float],
+    moments: Sequence[float | None],
+    most: Sequence[float],
+    missing: Sequence[float],
+) -> list[float]:
+    """Moments, none before the least or after the most; where there is none, what stands for it.
+
+    >>> _between([1.0] * 4, [0.0, 2.0, 4.0, None], [3.0] * 4, [3.0] * 4)
+    [1.0, 2.0, 3.0, 3.0]
+    """
+    return [
+        instead if at is None else since if at < since else until if at > until else at
+        for since, at, until, instead in zip(least, moments, most, missing, strict=True)
+    ]
 
 
 def _are_in_order(phases: Sequence[Sequence[Any]], begin: float, end: float) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
-from typing import Final
+from typing import Any, Final
 
 from heliograph.records import type_names
 
@@ -50,6 +51,24 @@ def size(count: int | None) -> str:
             return f"{amount:.1f} {unit}" if unit != "B" and amount < 9.95 else f"{amount:.0f} {unit}"
         amount /= 1000
     return f"{amount:.1f} TB"
+
+
+def counted(number: int, of: str) -> str:
+    """How many there are of something.
+
+    >>> counted(1, "task"), counted(2, "task")
+    ('1 task', '2 tasks')
+    """
+    return f"{number} {of}{'' if number == 1 else 's'}"
+
+
+def text_of(value: Any) -> str:
+    """A value of JSON in one line.
+
+    >>> text_of("blue"), text_of(["é", None])
+    ('blue', '["é", null]')
+    """
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def type_name(stored: str) -> str:

@@ -62,7 +62,7 @@ def _environment() -> Environment:
         "moment": _moment,
         "since": _since,
         "whole": _whole,
-        "value": _value,
+        "value": wording.text_of,
         "pretty": _pretty,
         "escaped_id": _escaped_id,
         "instant": _instant,
@@ -127,11 +127,6 @@ def _short(text: str) -> str:
 @pass_context
 def _since(context: Context, given: Any) -> str:
     return f"{wording.duration(max(context['now'] - given, 0.0))} ago" if _known(given) else wording.NOTHING
-
-
-def _value(given: Any) -> str:
-    """A value of the metadata in a line."""
-    return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
 
 
 def _pretty(given: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -10,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from heliograph.cli.rendering import NOTHING, duration, shown, size, some, status_text
+from heliograph.cli.rendering import counted, duration, plain, shown, size, some, status_text
 from heliograph.cli.views.tables import Column, fitted
 from heliograph.insight.comparison import Comparison, Difference, Side, TaskComparison
 
@@ -40,8 +39,8 @@ def view(found: Comparison, width: int) -> RenderableType:
             parts += [Text(), Text(title, "bold"), _differences(differences, width)]
     for title, names in (("Only in A", found.only_a), ("Only in B", found.only_b)):
         if names:
-            many = "1 task" if len(names) == 1 else f"{len(names)} tasks"
-            parts += [Text(), Text(f"{title}: {many}", "bold"), Text(some(names, _NAMES))]
+            title += f": {counted(len(names), 'task')}"
+            parts += [Text(), Text(title, "bold"), Text(some(names, _NAMES))]
     wall = max(found.a.wall, found.b.wall)
     changed = [task for task in found.tasks if _matters(task, wall)]
     if changed:
@@ -119,18 +118,12 @@ def _differences(differences: Sequence[Difference], width: int) -> RenderableTyp
     return fitted(
         [
             Column("", [shown(one.name) for one in differences], least=12, is_name=True),
-            Column("A", [_value(one.a) for one in differences], least=12),
-            Column("B", [_value(one.b) for one in differences], least=12),
+            Column("A", [shown(plain(one.a)) for one in differences], least=12),
+            Column("B", [shown(plain(one.b)) for one in differences], least=12),
         ],
         width,
         keep_empty=True,
     )
-
-
-def _value(value: Any) -> str:
-    if value is None:
-        return NOTHING
-    return shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
 def _tasks(tasks: Sequence[TaskComparison], width: int) -> RenderableType:
@@ -145,7 +138,7 @@ def _tasks(tasks: Sequence[TaskComparison], width: int) -> RenderableType:
             words.append(f"{a.attempts} → {b.attempts} attempts")
         if a.reused != b.reused:
             words.append("reused in B" if b.reused else "reused in A")
-        words += [f"{one.name}: {_value(one.a)} → {_value(one.b)}" for one in task.differences]
+        words += [f"{one.name}: {plain(one.a)} → {plain(one.b)}" for one in task.differences]
         return shown("; ".join(words))
 
     def memory(task: TaskComparison) -> str:

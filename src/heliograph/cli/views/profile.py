@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from heliograph.cli.rendering import NOTHING, STYLES, duration, shown, status_text
+from heliograph.cli.rendering import NOTHING, STYLES, counted, duration, shown, status_text
 from heliograph.cli.views.drawing import (
     PHASES,
     bar_width,
@@ -42,8 +42,7 @@ def view(found: Profile, width: int) -> RenderableType:
         for number, bottleneck in enumerate(found.bottlenecks, 1):
             parts.append(_numbered(number, shown(bottleneck.sentence)))
     if found.path:
-        steps = "1 step" if len(found.path) == 1 else f"{len(found.path)} steps"
-        title = f"Critical path: {steps}"
+        title = f"Critical path: {counted(len(found.path), 'step')}"
         if len(found.path) > _LINKS:
             title += f", the {_LINKS} longest of them"
         parts += [Text(), with_legend(title, width), _path(found, width)]

@@ -61,20 +61,17 @@ def fitted(
         columns: from left to right.
         width: the room there is.
         dropped_first: titles of columns that may be dropped.
-        keep_empty: columns without any content, too.
         whole: titles of columns whose cells are never cut, as they are there to be copied: one that is too
             long has a line of its own above its row, however long that gets.
+        keep_empty: columns without any content, too.
     """
     kept = [column for column in columns if keep_empty or any(_has_content(cell) for cell in column.cells)]
     natural = {column.title: column.natural for column in kept}
-    least = {
-        column.title: min(natural[column.title], max(_LEAST_WHOLE, cell_len(column.title)))
-        if column.title in whole
-        else natural[column.title]
-        if column.least is None
-        else min(natural[column.title], max(column.least, cell_len(column.title)))
-        for column in kept
-    }
+    least = dict(natural)
+    for column in kept:
+        letters = _LEAST_WHOLE if column.title in whole else column.least
+        if letters is not None:
+            least[column.title] = min(natural[column.title], max(letters, cell_len(column.title)))
     for title in dropped_first:
         if sum(least[column.title] + GAP for column in kept) - GAP <= width:
             break

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from heliograph.cli.rendering import STYLES, duration, shown, status_text
+from heliograph.cli.rendering import STYLES, counted, duration, shown, status_text
 from heliograph.cli.views.drawing import axis, levels, phase_legend, placed_bar, shares
 from heliograph.cli.views.tables import shortened
 from heliograph.insight.timeline import Bar, Timeline
@@ -48,8 +48,7 @@ def view(found: Timeline, limit: int, width: int) -> RenderableType:
     parts += [_row(found, bar, room, drawn) for bar in bars]
     parts += [Text(), *_workers(found, room, drawn)]
     took = duration(found.end - found.begin)
-    many = "1 attempt" if len(found.bars) == 1 else f"{len(found.bars)} attempts"
-    parts += [Text(), Text(f"{many} in {took}", "dim")]
+    parts += [Text(), Text(f"{counted(len(found.bars), 'attempt')} in {took}", "dim")]
     return Group(*parts)
 
 

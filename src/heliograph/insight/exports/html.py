@@ -16,7 +16,7 @@ from heliograph.insight.exports.dag import COLOURS
 from heliograph.insight.exports.identity import iso
 from heliograph.insight.profile import Profile, profile
 from heliograph.insight.timeline import Bar, Timeline, timeline
-from heliograph.insight.wording import duration, size, visible
+from heliograph.insight.wording import duration, size, text_of, visible
 from heliograph.records import type_names
 from heliograph.records.status import TaskStatus
 from heliograph.records.trace import Trace
@@ -130,12 +130,8 @@ def _facts(trace: Trace, found: Profile) -> list[str]:
         ("at once", f"{found.parallelism.mean:.1f} on average, {found.parallelism.peak} at most"),
     ]
     given = json.loads(workflow.user_metadata)
-    facts += [(f"metadata: {key}", escape(_text(value))) for key, value in given.items()]
+    facts += [(f"metadata: {key}", escape(text_of(value))) for key, value in given.items()]
     return _table((), [(f"<span>{escape(name)}</span>", value) for name, value in facts])
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _error(trace: Trace, found: Profile) -> list[str]:

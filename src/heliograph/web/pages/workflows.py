@@ -74,6 +74,7 @@ def show(request: Request) -> Response:
     except workflow.SearchError as error:
         found, wrong = {"found": [], "truncated": False}, error
     rows = found["found"]
+    keys = _keys(rows)
     return rendering.page(
         request,
         "workflows.html",
@@ -83,8 +84,8 @@ def show(request: Request) -> Response:
         damaged=found.get("damaged", ()),
         after=found.get("after"),
         wrong=wrong,
-        keys=_keys(rows),
-        telling=_telling(rows),
+        keys=keys,
+        telling=_telling(rows, keys),
         known_columns=_COLUMNS,
         seen=mark(found),
         plain=rendering.plain,
@@ -168,10 +169,10 @@ def _keys(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return sorted(counts, key=lambda key: (-counts[key], key))[:12]
 
 
-def _telling(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _telling(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[str]:
     """Of these keys, those whose values come back: a number of each ticket narrows nothing down."""
     telling = []
-    for key in _keys(rows):
+    for key in keys:
         values = [json.dumps(row["user_metadata"][key]) for row in rows if key in row["user_metadata"]]
         if len(values) < 3 or len(set(values)) < _TOO_DIFFERENT * len(values):
             telling.append(key)
