@@ -239,4 +239,5 @@ TASK = TaskRecord(
     inputs=(InputRecord("upstream", StoredValue(1, "0" * 64, "builtins.int")),),
     report=ReportRecord(Progress(1, 2, "going", 1.0), 2, 2, 1, 1),
     wake_time=1.0,
+    next_attempt_time=1.0,
 )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from heliograph import workflow
+from tests.conditions import until
 from tests.gates import Gate, Ledger
 
 if TYPE_CHECKING:
@@ -76,6 +78,35 @@ def test_the_pause_before_a_retry_doubles_up_to_a_bound(engine: EngineUnderTest,
         assert most / 2 <= pause <= most  # up to half of it is taken off, at random
     for before, after, pause in zip([first, *others], others, pauses, strict=False):
         assert after["phases"]["started"] - before["phases"]["finished"] >= pause
+
+
+def test_when_a_task_is_tried_again_is_known_while_it_pauses(
+    engine: EngineUnderTest, ledger: Ledger, gate: Gate
+) -> None:
+    @workflow.task(max_retries=1, retry_exceptions=True)
+    def fail_then_wait() -> int:
+        if (now := ledger.note("try")) == 1:
+            raise OSError("try 1")
+        gate.wait()
+        return now
+
+    def the_task() -> dict[str, Any]:
+        (task,) = workflow.get_tasks("mine")
+        return task
+
+    before = time.time()
+    paused = fail_then_wait.options(**workflow.options(retry_delay=3600, retry_delay_max=3600))
+    workflow.run_async(paused.bind(), workflow_id="mine")
+    again_at = until(lambda: the_task().get("next_attempt_time"))
+    assert before + 1800 <= again_at <= time.time() + 3600
+    assert the_task()["status"] == "WAITING"
+    engine.restart()
+    assert "next_attempt_time" not in the_task(), "a resume does not wait"
+    resumed = workflow.resume_async("mine")
+    gate.until_waiting()
+    assert "next_attempt_time" not in until(lambda: (now := the_task())["status"] == "RUNNING" and now)
+    gate.open()
+    assert engine.value(resumed) == 2
 
 
 @pytest.mark.parametrize(

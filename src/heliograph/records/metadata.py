@@ -95,6 +95,7 @@ def task_metadata(record: TaskRecord) -> dict[str, Any]:
             error=_task_error(record),
             creator=record.creator,
             wake_time=record.wake_time,
+            next_attempt_time=record.next_attempt_time,
             output=record.output and _reference(record.output),
             arguments=record.arguments and _reference(record.arguments),
             inputs_size=last and last.inputs_size,

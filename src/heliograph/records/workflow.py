@@ -186,6 +186,7 @@ class TaskRecord:
         attempts: oldest first.
         report: what it said last while it ran; an attempt may say something before it is seen to run.
         wake_time: of a sleep that has begun: when it ends, in Unix seconds.
+        next_attempt_time: of a task that pauses after an attempt: when the next one begins, in Unix seconds.
     """
 
     number: int
@@ -203,6 +204,7 @@ class TaskRecord:
     inputs: tuple[InputRecord, ...] = ()
     report: ReportRecord | None = None
     wake_time: float | None = None
+    next_attempt_time: float | None = None
 
 
 def left(task: TaskRecord) -> TaskRecord:
@@ -211,4 +213,5 @@ def left(task: TaskRecord) -> TaskRecord:
         replace(one, status=LEFT_ATTEMPT[one.status]) if one.status in LEFT_ATTEMPT else one
         for one in task.attempts
     )
-    return replace(task, status=LEFT_TASK.get(task.status, task.status), attempts=attempts)
+    status = LEFT_TASK.get(task.status, task.status)
+    return replace(task, status=status, attempts=attempts, next_attempt_time=None)  # a resume does not wait

@@ -209,7 +209,7 @@ class RunChanges:
         progress: how many tasks have each status, after the changes.
         expansions: tasks that continuations added.
         tasks: new statuses.
-        due: when sleeps that began will end.
+        due: when sleeps that began will end, and when tasks that pause will be tried again.
         attempts: attempts that began or ended.
         outputs: outputs to store.
         damaged: outputs that are stored, and whose values can't be read any more: task to location.

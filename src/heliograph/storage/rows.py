@@ -342,10 +342,19 @@ def task_record(
     report: ReportRecord | None = None,
 ) -> TaskRecord:
     """A task, from its row joined with its function, its output and its arguments."""
+    status = TaskStatus(row.status)
+    is_sleep = row.due is not None and "sleep" in json.loads(row.options)
+    # The time stays where it is when the next attempt begins.
+    is_paused = (
+        not is_sleep
+        and status is TaskStatus.WAITING
+        and bool(attempts)
+        and attempts[-1].status is not AttemptStatus.SUCCESSFUL
+    )
     return TaskRecord(
         number=row.task,
         task_id=row.task_id,
-        status=TaskStatus(row.status),
+        status=status,
         options=whole_options(row.options),
         user_metadata=row.user_metadata,
         function=FunctionRecord(row.module, row.qualname, row.file, row.line, row.source_hash),
@@ -357,7 +366,8 @@ def task_record(
         inputs=inputs,
         attempts=attempts,
         report=report,
-        wake_time=row.due,
+        wake_time=row.due if is_sleep else None,
+        next_attempt_time=row.due if is_paused else None,
     )
 
 

@@ -82,6 +82,8 @@ def waits_for(metadata: dict[str, Any], now: float) -> str | None:
     last = metadata["attempts"][-1] if metadata["attempts"] else None
     if last is not None and last["status"] == AttemptStatus.SUCCESSFUL:
         return "waits for its continuation"
+    if "next_attempt_time" in metadata:
+        return f"is tried again at {moment(metadata['next_attempt_time'], now)}"
     return "waits for its next attempt"
 
 

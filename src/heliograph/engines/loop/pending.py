@@ -129,6 +129,10 @@ class PendingChanges:
         run.begun[task] = Begun(run.created[task], now, 0)
         self._changes(run, now).due[task] = due
 
+    def pausing(self, run: LiveRun, task: int, due: float, now: float) -> None:
+        """A task is to be tried again at a time: for who asks; a resume does not wait for it."""
+        self._changes(run, now).due[task] = due
+
     def expanded(self, run: LiveRun, expansion: Expansion, now: float) -> None:
         """A continuation's tasks are to be stored."""
         self._changes(run, now).expansions.append(expansion)

@@ -407,6 +407,7 @@ class Performer:
             self.pending.sleeping(run, action.task, action.at, now)
         else:
             run.backoffs[action.task] = action.at - now
+            self.pending.pausing(run, action.task, action.at, now)
         self.timers.set(action.at, Timer(run, action.task))
 
     def _release(self, run: LiveRun, action: Release, _now: float, _receipt: Receipt | None) -> None:
