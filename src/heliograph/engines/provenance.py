@@ -22,9 +22,12 @@ from heliograph.storage.entries import Provenance
 
 _SECRET: Final = re.compile(r"token|secret|password|key", re.IGNORECASE)
 _SECRET_PAIR: Final = re.compile(
-    rf"""([\w.-]*(?:{_SECRET.pattern})[\w.-]*=)(?:'[^']*'|"[^"]*"|[^&,;\s]*)""", re.IGNORECASE
+    # From the beginnings of words alone: an argument may be as long as 128 KiB, and one word.
+    rf"""((?<![\w.-])(?=[\w.-]*(?:{_SECRET.pattern}))[\w.-]++(?:\s*=\s*|["']\s*:\s*|:\s+))"""
+    r"""(?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|[^&,;}\s]*)""",
+    re.IGNORECASE,
 )
-_URL_PASSWORD: Final = re.compile(r"(\w+://[^:/@\s]*):\S*@")
+_URL_PASSWORD: Final = re.compile(r"(://[^:/@\s]*):\S*@")
 _REDACTED: Final = "***"
 
 
@@ -117,7 +120,7 @@ def redacted(argv: list[str]) -> list[str]:
     """A command line without what is secret.
 
     That is values of arguments whose names hold TOKEN, SECRET, PASSWORD or KEY, also where such a pair is a
-    part of an argument, and passwords in URLs.
+    part of an argument, of JSON or a header too, and passwords in URLs.
 
     >>> redacted(["job.py", "--api-key=abc", "--token", "xyz", "--out", "a.csv", "DB_PASSWORD=1"])
     ['job.py', '--api-key=***', '--token', '***', '--out', 'a.csv', 'DB_PASSWORD=***']
@@ -125,6 +128,10 @@ def redacted(argv: list[str]) -> list[str]:
     ['--storage=postgresql://ann:***@db/flows']
     >>> redacted(["postgresql://db/flows?user=ann&password=abc&sslmode=require", "user=ann password='a b'"])
     ['postgresql://db/flows?user=ann&password=***&sslmode=require', 'user=ann password=***']
+    >>> redacted(['{"api_key": "abc", "at": "a=b"}', "X-Api-Key: abc", "f(n=1, token = 'abc')"])
+    ['{"api_key": ***, "at": "a=***', 'X-Api-Key: ***', 'f(n=1, token = ***)']
+    >>> redacted(["key" * 40_000]) == ["key" * 40_000]
+    True
     """
     shown = []
     hide_next = False
@@ -136,6 +143,7 @@ def redacted(argv: list[str]) -> list[str]:
             shown.append(_REDACTED)
         else:
             hidden = _SECRET_PAIR.sub(rf"\1{_REDACTED}", argument)
+            name = _SECRET_PAIR.sub(rf"\1{_REDACTED}", name)
             shown.append(f"{name}={_REDACTED}" if secret and equals else hidden)
         hide_next = secret and not equals
     return shown
