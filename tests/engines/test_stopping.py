@@ -13,7 +13,7 @@ import pytest
 from heliograph import workflow
 from heliograph.engines import working
 from heliograph.engines.engine import Engine, submission
-from heliograph.engines.loop.takeover import Appetite, TakeOver
+from heliograph.engines.loop.takeover import TakeOver, TakeoverLimits
 from heliograph.engines.settings import EngineSettings
 from heliograph.graph.node import Inputs
 from heliograph.graph.plan import make_plan
@@ -32,10 +32,10 @@ class Taking:
         self.entered: list[Future[Any]] = []
         store = SimpleNamespace(
             handover=SimpleNamespace(unowned=self._unowned),
-            news=SimpleNamespace(ear=lambda _concerns, _hear: None),
+            news=SimpleNamespace(subscribe=lambda _concerns, _call: None),
             clock=lambda: 0.0,
         )
-        self.takeover = TakeOver(cast(Store, store), self._enter, lambda: 0, Appetite(handed_in=True))
+        self.takeover = TakeOver(cast(Store, store), self._enter, lambda: 0, TakeoverLimits(handed_in=True))
         assert self.is_looking.wait(DEADLINE)
 
     def _unowned(self, _most: int, *, handed_in: bool) -> list[str]:

@@ -7,26 +7,26 @@ from collections.abc import Callable
 
 import psycopg
 
-from heliograph.storage.databases.news import News, Word
+from heliograph.storage.databases.news import News, Notice
 from tests.conditions import DEADLINE, until
 from tests.postgresql import plain
 from tests.storage.opened import Opened
 
 
 class Heard:
-    """Remembers what an ear heard."""
+    """Remembers what a subscription was given."""
 
-    def __init__(self, news: News, concerns: Callable[[Word], bool]) -> None:
-        self.words: list[Word] = []
+    def __init__(self, news: News, concerns: Callable[[Notice], bool]) -> None:
+        self.notices: list[Notice] = []
         self._came = threading.Event()
-        self.ear = news.ear(concerns, self._note)
+        self.subscription = news.subscribe(concerns, self._note)
 
-    def _note(self, word: Word) -> None:
-        self.words.append(word)
+    def _note(self, notice: Notice) -> None:
+        self.notices.append(notice)
         self._came.set()
 
-    def until(self, holds: Callable[[Word], bool]) -> None:
-        until(lambda: any(map(holds, self.words)), what=f"a word among {self.words}")
+    def until(self, holds: Callable[[Notice], bool]) -> None:
+        until(lambda: any(map(holds, self.notices)), what=f"a notice among {self.notices}")
 
 
 def is_connected(one: Opened) -> bool:
@@ -40,23 +40,23 @@ def test_a_process_hears_what_another_one_stored(stores: list[Opened]) -> None:
     journal = there.journal()
     run = there.submit(journal, "mine")
     there.succeed(journal, run, 0)
-    heard.until(lambda word: run.key in word.changed and not word.lost)
+    heard.until(lambda notice: run.key in notice.changed and not notice.lost)
     there.store.cancel(there.record("mine").key)
-    heard.until(lambda word: run.key in word.lost)
+    heard.until(lambda notice: run.key in notice.lost)
     journal.close()
-    heard.until(lambda word: word.unowned)
+    heard.until(lambda notice: notice.unowned)
     claimed = there.journal()
     there.claim(claimed, "mine")
-    heard.until(lambda word: run.key in word.lost and word is not heard.words[0])
+    heard.until(lambda notice: run.key in notice.lost and notice is not heard.notices[0])
 
 
 def test_who_waits_is_woken_and_does_not_look_before(stores: list[Opened]) -> None:
     here, there = stores
     run = there.submit(there.journal(), "mine")
-    ear = here.store.news.ear(lambda word: run.key in word.lost)
+    subscription = here.store.news.subscribe(lambda notice: run.key in notice.lost)
     until(lambda: is_connected(here))
-    ear.wait(0.0)
-    waiting = threading.Thread(target=lambda: until(lambda: ear.wait(DEADLINE)))
+    subscription.wait(0.0)
+    waiting = threading.Thread(target=lambda: until(lambda: subscription.wait(DEADLINE)))
     waiting.start()
     there.store.cancel(there.record("mine").key)
     waiting.join(DEADLINE)
@@ -67,29 +67,29 @@ def test_after_a_connection_broke_who_waits_looks(stores: list[Opened], url: str
     here, _ = stores
     heard = Heard(here.store.news, lambda _: False)
     until(lambda: is_connected(here))
-    before = len(heard.words)
+    before = len(heard.notices)
     with psycopg.connect(plain(url), autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND query LIKE 'LISTEN%'"
         )
-    until(lambda: any(word.anything for word in heard.words[before:]))
+    until(lambda: any(notice.anything for notice in heard.notices[before:]))
     assert is_connected(here)
 
 
 def test_what_is_too_long_is_anything() -> None:
-    assert Word.read(Word(frozenset(range(10_000))).written()).anything
-    assert Word.read("nonsense").anything
+    assert Notice.read(Notice(frozenset(range(10_000))).written()).anything
+    assert Notice.read("nonsense").anything
 
 
-def test_without_a_bell_who_waits_asks_often_and_looks_when_something_was_stored() -> None:
+def test_without_a_notifier_who_waits_asks_often_and_looks_when_something_was_stored() -> None:
     changes = iter([1, 1, 1, 2, *[2] * 1000])
     news = News(lambda _hear: None, lambda: next(changes))
     assert news.patience(0.025) == 0.025
-    ear = news.ear(lambda word: word.events)
-    news.tell(Word(events=True))
-    assert ear.wait(DEADLINE)
-    assert ear.wait(0.0)  # the first look at what is stored
-    assert ear.wait(0.0)
+    subscription = news.subscribe(lambda notice: notice.events)
+    news.tell(Notice(events=True))
+    assert subscription.wait(DEADLINE)
+    assert subscription.wait(0.0)  # the first look at what is stored
+    assert subscription.wait(0.0)
     assert next(changes) == 2
-    assert not ear.wait(0.01)
+    assert not subscription.wait(0.01)

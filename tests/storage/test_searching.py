@@ -48,7 +48,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[object]:
         those.append(statement)
         return compiled(statement, *rest)
 
-    monkeypatch.setattr("heliograph.storage.searching.kept.compiled", counted)
+    monkeypatch.setattr("heliograph.storage.searching.prepared.compiled", counted)
     return those
 
 

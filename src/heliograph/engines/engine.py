@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from heliograph.engines.attempts.executor import Deliver, Executor
 from heliograph.engines.loop.loop import Loop
-from heliograph.engines.loop.takeover import MOST_DEATHS, Appetite, TakeOver, default_own
+from heliograph.engines.loop.takeover import MOST_DEATHS, TakeOver, TakeoverLimits, default_own
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.provenance import provenance
 from heliograph.engines.settings import EngineSettings
@@ -42,7 +42,7 @@ class Engine:
             functools.partial(_executor, settings, store.location.name, early),
             Admission(settings.max_running, settings.max_pending),
         )
-        self._takeover = self._taking(Appetite()) if settings.recover else None
+        self._takeover = self._taking(TakeoverLimits()) if settings.recover else None
         self._settings = settings
 
     def submit(self, plan: Plan, workflow_id: str, user_metadata: str) -> OutputFuture:
@@ -80,8 +80,8 @@ class Engine:
             self._takeover.stop(0)
             self._takeover.join()
         own, limit = own or default_own(self._settings.count), self._settings.max_running
-        appetite = Appetite(True, own, limit, most_deaths or MOST_DEATHS)
-        self._takeover = self._taking(appetite)
+        limits = TakeoverLimits(True, own, limit, most_deaths or MOST_DEATHS)
+        self._takeover = self._taking(limits)
 
     def stop_taking(self, patience: float) -> None:
         """Take no more workflows unasked; what is being taken is waited for, for so many seconds."""
@@ -98,8 +98,8 @@ class Engine:
         """How many workflows it has."""
         return self._loop.count
 
-    def _taking(self, appetite: Appetite) -> TakeOver:
-        return TakeOver(self._store, self._loop.entering, lambda: self._loop.count, appetite)
+    def _taking(self, limits: TakeoverLimits) -> TakeOver:
+        return TakeOver(self._store, self._loop.entering, lambda: self._loop.count, limits)
 
     def output_of(self, workflow: WorkflowRecord) -> OutputFuture | None:
         """What `submit` gave for the workflow, if this engine runs it now."""

@@ -16,7 +16,7 @@ from heliograph.graph.checks import checked_flag
 from heliograph.graph.frozen import record
 from heliograph.graph.identifiers import check_identifier
 from heliograph.records.event import EventState, SendOrder, SentEvent
-from heliograph.storage.databases.news import Ear, Word
+from heliograph.storage.databases.news import Notice, Subscription
 from heliograph.storage.location import Location
 from heliograph.storage.store import Store
 
@@ -64,13 +64,13 @@ class EventSender:
 
     def __init__(self, location: Location) -> None:
         self._location = location
-        self._inbox: SimpleQueue[_Sending | Word | None] = SimpleQueue()  # None: that was all
+        self._inbox: SimpleQueue[_Sending | Notice | None] = SimpleQueue()  # None: that was all
         self._lock = threading.Lock()
         self._is_closed = False
         self._thread: threading.Thread | None = None
         # The rest is the thread's.
         self._store: Store | None = None
-        self._ear: Ear | None = None
+        self._subscription: Subscription | None = None
         self._is_told = False
         self._waiting: dict[int, list[Future[str]]] = {}
         self._to_look: set[int] = set()
@@ -125,7 +125,7 @@ class EventSender:
             else:
                 if sending is None:
                     break
-                if isinstance(sending, Word):
+                if isinstance(sending, Notice):
                     self._is_told = False
                     look_at = min(look_at, looked_at + POLL_SECONDS)
                 else:
@@ -176,16 +176,18 @@ class EventSender:
     def _opened(self) -> Store:
         if self._store is None:
             self._store = Store(self._location)
-            self._ear = self._store.news.ear(lambda word: word.events or bool(word.changed), self._hear)
+            self._subscription = self._store.news.subscribe(
+                lambda notice: notice.events or bool(notice.changed), self._note
+            )
         return self._store
 
     def _opened_patience(self) -> float:
         return POLL_SECONDS if self._store is None else self._store.news.patience(POLL_SECONDS)
 
-    def _hear(self, word: Word) -> None:
+    def _note(self, notice: Notice) -> None:
         if self._waiting and not self._is_told:
             self._is_told = True
-            self._inbox.put(word)
+            self._inbox.put(notice)
 
     def _fail(self, error: Exception) -> None:
         waiting, self._waiting = self._waiting, {}

@@ -16,7 +16,7 @@ from heliograph.engines import place
 from heliograph.engines.store_thread import POLL_SECONDS, StoreThread
 from heliograph.errors import WorkflowError
 from heliograph.records.event import Handed, Waiting
-from heliograph.storage.databases.news import Word
+from heliograph.storage.databases.news import Notice
 from heliograph.storage.location import Location
 
 _MOST_AT_ONCE: Final = 1_000  # in one transaction, so that a flood lets others write in between
@@ -89,11 +89,11 @@ class Desk:
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
 
-        def hear(_word: Word) -> None:
+        def note(_notice: Notice) -> None:
             with contextlib.suppress(RuntimeError):  # the event loop is closed: nobody waits there
                 loop.call_soon_threadsafe(self._news.set)
 
-        store = StoreThread(self.location, hear)
+        store = StoreThread(self.location, note)
         try:
             while self._waiting or self._leaving or self._checkpointed:
                 self._news.clear()

@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from typing import Final, TypeVar
 
 from heliograph.engines.attempts.threads import fulfil
-from heliograph.storage.databases.news import Ear, Word
+from heliograph.storage.databases.news import Notice, Subscription
 from heliograph.storage.location import Location
 from heliograph.storage.store import Store
 
@@ -27,13 +27,13 @@ class StoreThread:
 
     Args:
         location: of the storage.
-        hear: called, in any thread, when an event was sent or taken and this could be heard; see `news.Ear`.
+        note: called, in any thread, when an event was sent or taken; see `news.Subscription`.
     """
 
-    def __init__(self, location: Location, hear: Callable[[Word], object] | None = None) -> None:
+    def __init__(self, location: Location, note: Callable[[Notice], object] | None = None) -> None:
         self.location = location
-        self._hear = hear
-        self._ear: Ear | None = None
+        self._note = note
+        self._subscription: Subscription | None = None
         self._store: Store | None = None
         # An executor's threads end with the main thread, before the program's others and the engine do.
         self._thread = threading.Thread(target=self._serve, name="heliograph-store", daemon=True)
@@ -55,7 +55,7 @@ class StoreThread:
 
     def patience(self, poll: float) -> float:
         """How long who waits to be told may wait without asking; see `News.patience`."""
-        return poll if self._store is None or self._ear is None else self._store.news.patience(poll)
+        return poll if self._store is None or self._subscription is None else self._store.news.patience(poll)
 
     async def ask_if_changed(self, question: Callable[[Store], T]) -> T | None:
         """As `ask`; None, and not asked, if nobody else has stored anything since this was called last."""
@@ -86,8 +86,8 @@ class StoreThread:
     def _answer(self, question: Callable[[Store], T]) -> T:
         if self._store is None:
             self._store = Store(self.location)
-            if self._hear is not None:
-                self._ear = self._store.news.ear(lambda word: word.events, self._hear)
+            if self._note is not None:
+                self._subscription = self._store.news.subscribe(lambda notice: notice.events, self._note)
         return question(self._store)
 
     def _if_changed(self, store: Store, question: Callable[[Store], T]) -> T | None:

@@ -16,7 +16,7 @@ from heliograph.graph.identifiers import check_identifier
 from heliograph.records.attempt import StoredValue
 from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
-from heliograph.storage.databases.news import Ear, Word
+from heliograph.storage.databases.news import Notice, Subscription
 from heliograph.storage.entries import Standing
 from heliograph.storage.store import Store
 
@@ -148,7 +148,7 @@ class Waiting:
         self._to_look: set[int] = set()  # those of them that changed
         self._is_closed = False
         self._thread: threading.Thread | None = None
-        self._ear: Ear | None = None
+        self._subscription: Subscription | None = None
 
     def wait_for(self, key: int, look: Callable[[], StoredValue | None]) -> OutputFuture:
         """A future for what a look will give, or raise, in the end.
@@ -165,29 +165,29 @@ class Waiting:
             self._keys.add(key)
             self._to_look.add(key)
             if self._thread is None:
-                self._ear = self._store.news.ear(self._concerns, self._note)
+                self._subscription = self._store.news.subscribe(self._concerns, self._note)
                 self._thread = threading.Thread(target=self._serve, name="heliograph-wait", daemon=True)
                 self._thread.start()
-        self._ear.hear(Word(changed=frozenset([key])))  # type: ignore[union-attr]
+        self._subscription.deliver(Notice(changed=frozenset([key])))  # type: ignore[union-attr]
         return future
 
     def close(self) -> None:
         """Who still waits is told that nobody does any more."""
         with self._lock:
             self._is_closed = True
-        if self._thread is not None and self._ear is not None:
-            self._ear.hear(Word(anything=True))
+        if self._thread is not None and self._subscription is not None:
+            self._subscription.deliver(Notice(anything=True))
             self._thread.join()
 
-    def _concerns(self, word: Word) -> bool:
-        return not self._keys.isdisjoint(word.changed)
+    def _concerns(self, notice: Notice) -> bool:
+        return not self._keys.isdisjoint(notice.changed)
 
-    def _note(self, word: Word) -> None:
+    def _note(self, notice: Notice) -> None:
         with self._lock:
-            self._to_look |= self._keys if word.anything else self._keys & word.changed
+            self._to_look |= self._keys if notice.anything else self._keys & notice.changed
 
     def _serve(self) -> None:
-        assert self._ear is not None
+        assert self._subscription is not None
         look_at = time.monotonic()
         while True:
             with self._lock:
@@ -206,7 +206,7 @@ class Waiting:
                 # An engine that died tells nobody. Thousands who wait take no more than their share.
                 look_at = time.monotonic() + max(_ALL_SECONDS, _SHARE * (time.monotonic() - now))
             with contextlib.suppress(StorageError):  # what can't be asked now may be in a moment
-                self._ear.wait(POLL_SECONDS if self._waits else _ALL_SECONDS)
+                self._subscription.wait(POLL_SECONDS if self._waits else _ALL_SECONDS)
         for wait in waits:
             wait.future.fail(RuntimeError("heliograph was shut down while this was waited for"))
 

@@ -42,7 +42,7 @@ class Watch:
         self._wait = wait
         self._lifetime = Lifetime()
         self.is_over = False
-        self._ear = session().store.news.ear(lambda word: self._key in word.changed)
+        self._subscription = session().store.news.subscribe(lambda notice: self._key in notice.changed)
         self._waiting: deque[Change] = deque()
         self.cursor = after
 
@@ -57,7 +57,7 @@ class Watch:
             if self.is_over:
                 raise StopIteration
             if not self._look():
-                self._ear.wait(POLL_SECONDS)
+                self._subscription.wait(POLL_SECONDS)
         return self._given()
 
     async def __anext__(self) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class Watch:
             if self.is_over:
                 raise StopAsyncIteration
             if not await asyncio.to_thread(self._look):
-                await asyncio.to_thread(self._ear.wait, POLL_SECONDS)
+                await asyncio.to_thread(self._subscription.wait, POLL_SECONDS)
         return self._given()
 
     def now(self) -> Iterator[dict[str, Any]]:

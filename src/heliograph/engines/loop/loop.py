@@ -35,7 +35,7 @@ from heliograph.scheduling.actions import Finish
 from heliograph.scheduling.admission import Admission
 from heliograph.scheduling.events import Canceled, Expanded
 from heliograph.storage.databases.clocks import steady_seconds
-from heliograph.storage.databases.news import Word
+from heliograph.storage.databases.news import Notice
 from heliograph.storage.entries import Accepted, Claim, Submission
 from heliograph.storage.journal.journal import Journal
 from heliograph.storage.liveness import LEASE_SECONDS
@@ -89,7 +89,7 @@ class Loop:
         self._has_message = False  # that thread, which waits for the baton with it
         self._running = True
         self._entering = threading.Lock()  # nobody enters behind the one who closes
-        self._ear = store.news.far_ear(lambda word: bool(word.lost), self._note_word)
+        self._subscription = store.news.subscribe_to_others(lambda notice: bool(notice.lost), self._note)
         self._thread = threading.Thread(target=self._main, name="heliograph-loop", daemon=True)
         self._thread.start()
 
@@ -168,9 +168,9 @@ class Loop:
         """A cancellation was stored by this process."""
         self._inbox.put(Lost(key))
 
-    def _note_word(self, word: Word) -> None:
+    def _note(self, notice: Notice) -> None:
         """Others stored something: of these runs, or nobody knows of which."""
-        for key in word.lost if not word.anything else list(self._runs):
+        for key in notice.lost if not notice.anything else list(self._runs):
             if key in self._runs:
                 self._inbox.put(Lost(key))
 

@@ -26,7 +26,7 @@ _LEAST: Final = 16
 
 
 @record
-class Appetite:
+class TakeoverLimits:
     """What an engine takes unasked.
 
     Attributes:
@@ -49,7 +49,7 @@ class TakeOver:
         store: where they are.
         enter: brings a workflow into the engine.
         count: how many it has.
-        appetite: what it takes.
+        limits: what it takes.
     """
 
     def __init__(
@@ -57,18 +57,18 @@ class TakeOver:
         store: Store,
         enter: Callable[[Claim], Future[OutputFuture]],
         count: Callable[[], int],
-        appetite: Appetite,
+        limits: TakeoverLimits,
     ) -> None:
         self._store = store
         self._enter = enter
         self._count = count
-        self._appetite = appetite
+        self._limits = limits
         self._entering = threading.Lock()
         self._stopping = threading.Event()
         self._taken: list[Future[OutputFuture]] = []  # the last ones that were brought in
         self._woken = threading.Event()
         # Room for another one comes with the end of one, its own or any other.
-        self._ear = store.news.ear(lambda word: word.unowned, lambda _: self._woken.set())
+        self._subscription = store.news.subscribe(lambda notice: notice.unowned, lambda _: self._woken.set())
         self._thread = threading.Thread(target=self._main, name="heliograph-takeover", daemon=True)
         self._thread.start()
 
@@ -101,11 +101,11 @@ class TakeOver:
 
     def _take(self) -> bool:
         """Take what there is, as far as there is room; whether it is worth looking again at once."""
-        own = self._appetite.own
+        own = self._limits.own
         room = _AT_ONCE if own is None else min(_AT_ONCE, own - self._count())
         if room <= 0 or self._stopping.is_set():
             return False
-        found = self._store.handover.unowned(room, handed_in=self._appetite.handed_in)
+        found = self._store.handover.unowned(room, handed_in=self._limits.handed_in)
         claims = [self._claim(workflow_id) for workflow_id in found]
         with self._entering:
             if self._stopping.is_set():  # meanwhile: who waits for that has not long
@@ -120,8 +120,8 @@ class TakeOver:
             provenance(),
             self._store.clock(),
             RunReason.RECOVERED,
-            self._appetite.limit,
-            self._appetite.most_deaths,
+            self._limits.limit,
+            self._limits.most_deaths,
         )
 
 

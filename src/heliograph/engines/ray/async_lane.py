@@ -20,7 +20,7 @@ from heliograph.engines.ray.order import (
     NAMESPACE,
     Address,
     Order,
-    Standing,
+    WorkerReport,
     bare,
     pack_receipts,
     unpack_order,
@@ -107,7 +107,7 @@ class AsyncWorker:
         begun, self._begun = self._begun, {}
         if begun:
             coordinator = ray.get_actor(self._sender.name, NAMESPACE)
-            report = Standing(self._worker, 0.0, tuple(begun.values()))
+            report = WorkerReport(self._worker, 0.0, tuple(begun.values()))
             coordinator.ask.remote("running", self._sender.life, report)
 
 

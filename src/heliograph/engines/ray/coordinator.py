@@ -24,10 +24,10 @@ from heliograph.engines.attempts.executor import AttemptKey, Deliver
 from heliograph.engines.loop.loop import Loop
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.ray import convert, internals
+from heliograph.engines.ray.channel import ChannelServer
 from heliograph.engines.ray.exceptions import on_ray
 from heliograph.engines.ray.executor import RayExecutor
-from heliograph.engines.ray.line import Switchboard
-from heliograph.engines.ray.order import Address, Entered, Limits, Standing, unpack_entering
+from heliograph.engines.ray.order import Address, Entered, Limits, WorkerReport, unpack_entering
 from heliograph.engines.ray.output import Output
 from heliograph.engines.store_thread import POLL_SECONDS, StoreThread
 from heliograph.errors import StorageError, WorkflowError
@@ -69,7 +69,7 @@ class Coordinator:
         self._file = _file_of(location)
         self._asked = StoreThread(location)
         self._address = Address(name, uuid.uuid4().hex, storage)
-        self._switchboard = Switchboard(self._enter_by_line, self._address.life)
+        self._channels = ChannelServer(self._enter_by_channel, self._address.life)
         self._executor: RayExecutor | None = None
         self._entered: dict[str, OutputFuture] = {}  # by request, until it is asked for
         self._owners: set[str] = set()
@@ -100,8 +100,8 @@ class Coordinator:
         return self._limits
 
     async def door(self) -> Address:
-        """Where drivers may bring workflows in by a line."""
-        return replace(self._address, line=self._switchboard.place)
+        """Where drivers may bring workflows in by a channel."""
+        return replace(self._address, channel=self._channels.place)
 
     async def enter(self, request: str, wanted: Submission | Claim) -> None:
         """Bring a workflow in; returns once it is stored.
@@ -156,7 +156,7 @@ class Coordinator:
 
     # -- what workers report
 
-    async def running(self, life: str, report: Standing) -> None:
+    async def running(self, life: str, report: WorkerReport) -> None:
         """See `RayExecutor.note`."""
         if life == self._address.life and self._executor is not None:
             self._executor.note(report)
@@ -168,12 +168,12 @@ class Coordinator:
 
     # -- inside
 
-    def _enter_by_line(self, question: bytes) -> bytes:
-        """As `enter`, in the line's thread."""
+    def _enter_by_channel(self, question: bytes) -> bytes:
+        """As `enter`, in the channel's thread."""
         request, wanted, patience = unpack_entering(question)
         try:
             self._has_recovered.wait()
-            # Known by its name while it is waited for: if the line breaks, the driver calls `enter` for it.
+            # Known by its name while it is waited for: if it breaks, the driver calls `enter` for it.
             future = self._entered[request] = self._enter(wanted)
         except Exception as error:
             return Entered(error=error).packed()

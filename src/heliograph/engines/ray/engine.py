@@ -16,8 +16,8 @@ from heliograph.engines.engine import submission
 from heliograph.engines.outcome import load_value
 from heliograph.engines.provenance import known_provenance, provenance
 from heliograph.engines.ray import convert, internals, task_options
+from heliograph.engines.ray.client import CoordinatorClient
 from heliograph.engines.ray.coordinators import Coordinators
-from heliograph.engines.ray.door import Door
 from heliograph.engines.ray.exceptions import in_driver
 from heliograph.engines.ray.order import Entering, Limits
 from heliograph.graph.plan import Plan
@@ -55,7 +55,7 @@ class RayEngine:
         self._connection = _connection()
         self._of_runs = functools.lru_cache(_RUNS)(self._of_run)
         self._coordinators = Coordinators(store.location, limits, coordinators or 1, self._provenance())
-        self._doors: dict[Any, Door] = {}
+        self._clients: dict[Any, CoordinatorClient] = {}
         if limits != Limits():
             self._check_limits(limits)
 
@@ -154,14 +154,14 @@ class RayEngine:
 
     def _enter(self, actor: Any, entering: Entering) -> StoredValue | None:
         """Have a workflow stored; its output, if that came with the answer."""
-        door = self._doors.get(actor)
-        if door is None:
-            door = self._doors[actor] = Door(self.value(actor.ask.remote("door")))
-        entered = door.enter(entering)
+        client = self._clients.get(actor)
+        if client is None:
+            client = self._clients[actor] = CoordinatorClient(self.value(actor.ask.remote("door")))
+        entered = client.enter(entering)
         if entered is not None:
             return entered.output
-        if door.is_broken:
-            self._doors.pop(actor, None)
+        if client.is_broken:
+            self._clients.pop(actor, None)
         self.value(actor.ask.remote("enter", entering.request, entering.wanted))
         return None
 

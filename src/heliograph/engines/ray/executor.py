@@ -28,9 +28,9 @@ from heliograph.engines.ray import placing, task_options, worker
 from heliograph.engines.ray.asking import Ask
 from heliograph.engines.ray.async_lane import AsyncLane
 from heliograph.engines.ray.batching import Durations
-from heliograph.engines.ray.line import Switchboard
+from heliograph.engines.ray.channel import ChannelServer
 from heliograph.engines.ray.losses import lost
-from heliograph.engines.ray.order import Address, Order, Standing, bare, unpack_question, unpack_receipts
+from heliograph.engines.ray.order import Address, Order, WorkerReport, bare, unpack_question, unpack_receipts
 from heliograph.engines.ray.placing import Placing
 from heliograph.engines.ray.queues import Entry, Flight, Queues
 from heliograph.records.report import Line, Report
@@ -52,8 +52,8 @@ class RayExecutor:
 
     def __init__(self, deliver: Deliver, sender: Address) -> None:
         self._deliver = deliver
-        self._switchboard = Switchboard(self.more, sender.life, self._has_one)
-        self._sender = replace(sender, line=self._switchboard.place)
+        self._channels = ChannelServer(self.more, sender.life, self._has_one)
+        self._sender = replace(sender, channel=self._channels.place)
         self._lock = threading.Lock()
         self._news = threading.Condition(self._lock)
         self._entries: dict[AttemptKey, Entry] = {}
@@ -121,7 +121,7 @@ class RayExecutor:
             self._news.notify()
         for flight in flights.values():
             self._kill(flight)
-        self._switchboard.close()
+        self._channels.close()
         self._async.close()
         if threading.current_thread() is not self._thread:
             self._thread.join()
@@ -132,7 +132,7 @@ class RayExecutor:
         """An attempt said something."""
         self._deliver(Said(key, report))
 
-    def note(self, report: Standing) -> None:
+    def note(self, report: WorkerReport) -> None:
         """A worker has had attempts for a while."""
         wanted = []
         with self._lock:

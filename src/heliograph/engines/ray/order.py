@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from heliograph.engines.attempts.executor import AttemptKey, Payload, Receipt, Work
 from heliograph.engines.attempts.packing import Plain, plain_receipt, plain_work, receipt_of, work_of
-from heliograph.engines.ray.line import Place
+from heliograph.engines.ray.channel import Place
 from heliograph.graph.function import Function
 from heliograph.graph.options import TaskOptions
 from heliograph.graph.plan import Plan, PlannedTask
@@ -35,13 +35,13 @@ class Address:
         name: of the actor.
         life: differs each time the actor is started, since it counts functions anew then.
         storage: where the workflows are; see `Location.name`.
-        line: where it takes calls of workers that ask for more; None: nowhere.
+        channel: where it takes calls of workers that ask for more; None: nowhere.
     """
 
     name: str
     life: str
     storage: str
-    line: Place | None = None
+    channel: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class WorkerReport:
     """What a worker says of attempts that run for a while.
 
     Attributes:
@@ -144,7 +144,7 @@ def unpack_question(data: bytes) -> tuple[int, list[Receipt]]:
 
 
 class Entering(NamedTuple):
-    """What a driver brings by its line.
+    """What a driver brings by its channel.
 
     Attributes:
         request: its name for the call.

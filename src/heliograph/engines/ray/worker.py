@@ -23,12 +23,12 @@ from heliograph.engines.attempts.attempt import Functions, Traffic, run_attempt
 from heliograph.engines.attempts.executor import AttemptKey, Receipt, Work
 from heliograph.engines.embedded.worker import flush_streams
 from heliograph.engines.ray import convert, internals
-from heliograph.engines.ray.line import Line
+from heliograph.engines.ray.channel import Channel
 from heliograph.engines.ray.order import (
     NAMESPACE,
     Address,
     Order,
-    Standing,
+    WorkerReport,
     pack_question,
     pack_receipts,
     unpack_order,
@@ -63,10 +63,10 @@ def run(data: bytes, referred: dict[int, Any], *objects: Any) -> tuple[bytes, An
     shown = order.works[0].key if len(order.works) == 1 else None  # Ray has named it already
     while True:
         receipts = pack_receipts(_ran(here, order, worker, traffic, shown))
-        if order.asks is None or traffic.left is not None or here.line is None:
+        if order.asks is None or traffic.left is not None or here.channel is None:
             return receipts, traffic.left
         try:
-            answer = here.line.ask(pack_question(order.asks, receipts), order.is_alone)
+            answer = here.channel.ask(pack_question(order.asks, receipts), order.is_alone)
         except OSError:  # the coordinator is gone
             return receipts, None
         if not answer:
@@ -78,7 +78,7 @@ def _ran(
     here: _Here, order: Order, worker: Worker, traffic: ObjectTraffic, shown: AttemptKey | None
 ) -> list[Receipt]:
     receipts: list[Receipt] = []
-    for work in here.watch.line(order, worker, receipts):
+    for work in here.watch.in_turn(order, worker, receipts):
         if work.key != shown:
             internals.print_as(work.task_id)
         sayings = Sayings(order.sender, work.key)
@@ -152,12 +152,12 @@ class _Here:
         self._sender = sender
 
     @functools.cached_property
-    def line(self) -> Line | None:
-        """The line to the coordinator; None: it can't be reached so."""
-        if self._sender.line is None:
+    def channel(self) -> Channel | None:
+        """The channel to the coordinator; None: it can't be reached so."""
+        if self._sender.channel is None:
             return None
         try:
-            return Line(self._sender.line, self._sender.life)
+            return Channel(self._sender.channel, self._sender.life)
         except OSError:
             return None
 
@@ -188,7 +188,7 @@ class _Watch:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._line: deque[Work] = deque()
+        self._waiting: deque[Work] = deque()
         self._running: tuple[AttemptKey, float] | None = None
         self._order: Order | None = None
         self._worker: Worker | None = None
@@ -196,7 +196,7 @@ class _Watch:
         self._is_busy = threading.Event()
         threading.Thread(target=self._look_on, name="heliograph-watch", daemon=True).start()
 
-    def line(self, order: Order, worker: Worker, receipts: list[Receipt]) -> Iterator[Work]:
+    def in_turn(self, order: Order, worker: Worker, receipts: list[Receipt]) -> Iterator[Work]:
         """The attempts, each when the one before it is over, but for those that were given back.
 
         Args:
@@ -206,12 +206,12 @@ class _Watch:
         """
         with self._lock:
             self._order, self._worker, self._receipts = order, worker, receipts
-            self._line = deque(order.works)
+            self._waiting = deque(order.works)
         while True:
             with self._lock:
-                if not self._line:
+                if not self._waiting:
                     return
-                work = self._line.popleft()
+                work = self._waiting.popleft()
                 self._running = (work.key, time.time())
             self._is_busy.set()
             yield work
@@ -231,16 +231,17 @@ class _Watch:
                 if seen is None or self._running is not seen:
                     continue
                 self._is_busy.clear()  # it is told once
-                given_back = [work.key for work in self._line]
-                self._line.clear()
+                given_back = [work.key for work in self._waiting]
+                self._waiting.clear()
                 order, worker, receipts = self._order, self._worker, list(self._receipts)
             assert order is not None
             assert worker is not None
             self._tell(
-                order.sender, Standing(worker, order.submitted, (seen,), tuple(given_back), tuple(receipts))
+                order.sender,
+                WorkerReport(worker, order.submitted, (seen,), tuple(given_back), tuple(receipts)),
             )
 
-    def _tell(self, sender: Address, report: Standing) -> None:
+    def _tell(self, sender: Address, report: WorkerReport) -> None:
         try:
             coordinator = ray.get_actor(sender.name, NAMESPACE)
             coordinator.ask.remote("running", sender.life, report)

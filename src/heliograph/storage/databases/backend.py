@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Protocol
 
 from heliograph.errors import StorageError
-from heliograph.storage.databases.news import Bell, Word
+from heliograph.storage.databases.news import Notice, Notifier
 from heliograph.storage.statements.connection import Connection
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Backend(Protocol):
     def now(self) -> float:
         """Unix seconds by the clock that all who use the database share."""
 
-    def bell(self, hear: Callable[[Word], None]) -> Bell | None:
+    def notifier(self, receive: Callable[[Notice], None]) -> Notifier | None:
         """By which processes wake each other; None: they can't."""
 
     def check(self) -> None:

@@ -57,7 +57,7 @@ class Database:
         self._writer: Connection | None = None
         self._is_held = False  # `_writing`, by a fork
         self._is_leaving = threading.Event()
-        self.news = News(self._backend.bell, self.changes)
+        self.news = News(self._backend.notifier, self.changes)
         close_while_forking(self)
 
     def read(self) -> AbstractContextManager[Connection]:

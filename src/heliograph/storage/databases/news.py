@@ -19,7 +19,7 @@ _LOOK_SECONDS: Final = 1.0
 
 
 @record
-class Word:
+class Notice:
     """What has just been stored.
 
     Attributes:
@@ -29,7 +29,7 @@ class Word:
         events: an event was sent or taken.
         anything: and whatever else; something may have been missed.
 
-    >>> Word.read(Word(frozenset([7]), unowned=True).written()) == Word(frozenset([7]), unowned=True)
+    >>> Notice.read(Notice(frozenset([7]), unowned=True).written()) == Notice(frozenset([7]), unowned=True)
     True
     """
 
@@ -39,9 +39,9 @@ class Word:
     events: bool = False
     anything: bool = False
 
-    def and_also(self, other: Word) -> Word:
+    def and_also(self, other: Notice) -> Notice:
         """Both in one."""
-        return Word(
+        return Notice(
             self.changed | other.changed,
             self.lost | other.lost,
             self.unowned or other.unowned,
@@ -50,13 +50,13 @@ class Word:
         )
 
     def written(self) -> str:
-        """The word as a short text."""
+        """The notice as a short text."""
         if self.anything or len(self.changed) + len(self.lost) > _MOST_KEYS:
             return "[]"
         return json.dumps([sorted(self.changed), sorted(self.lost), self.unowned, self.events])
 
     @classmethod
-    def read(cls, text: str) -> Word:
+    def read(cls, text: str) -> Notice:
         """What was written; of what makes no sense: that there may be anything."""
         try:
             changed, lost, unowned, events = json.loads(text)
@@ -65,29 +65,29 @@ class Word:
             return cls(anything=True)
 
 
-class Bell(Protocol):
-    """Carries words from one process to the others."""
+class Notifier(Protocol):
+    """Carries notices from one process to the others."""
 
     is_connected: bool
 
-    def ring(self, word: Word) -> None:
+    def send(self, notice: Notice) -> None:
         """Tell the others soon; never waits."""
 
     def close(self) -> None:
         """Tell what there still is to be told, and end."""
 
 
-class Ear:
-    """Somebody who waits for news.
+class Subscription:
+    """What somebody who waits is told of.
 
     Args:
-        news: what he listens to.
-        concerns: tells whether a word is for him.
-        call: called with such a word, in any thread; it must not wait for anything.
+        news: of which storage.
+        concerns: tells whether a notice is wanted.
+        call: called with such a notice, in any thread; it must not wait for anything.
     """
 
     def __init__(
-        self, news: News, concerns: Callable[[Word], bool], call: Callable[[Word], object] | None = None
+        self, news: News, concerns: Callable[[Notice], bool], call: Callable[[Notice], object] | None = None
     ) -> None:
         self._news = news
         self._concerns = concerns
@@ -95,12 +95,12 @@ class Ear:
         self._heard = threading.Event()
         self._seen: int | None = None  # of `News.changes`
 
-    def hear(self, word: Word) -> None:
-        """A word was said."""
-        if word.anything or self._concerns(word):
+    def deliver(self, notice: Notice) -> None:
+        """A notice came."""
+        if notice.anything or self._concerns(notice):
             self._heard.set()
             if self._call is not None:
-                self._call(word)
+                self._call(notice)
 
     def wait(self, poll: float) -> bool:
         """Wait for news, or until it is worth a look all the same.
@@ -124,59 +124,63 @@ class Ear:
             changes = self._news.changes()
             if changes != self._seen:
                 self._seen = changes
-                self.hear(Word(anything=True))
+                self.deliver(Notice(anything=True))
             elif time.monotonic() >= end:
                 return False
         return True
 
 
 class News:
-    """Who listens to what is stored in one open database, and who tells them.
+    """Who waits for what is stored in one open database, and who tells them.
 
     Args:
-        hang: makes the bell, given what to call with each word that others say; None: there is none.
+        make: makes the notifier, given what to call with each notice of others; None: there is none.
         changes: gives a number that differs after others stored something. Also an attribute.
     """
 
     def __init__(
-        self, hang: Callable[[Callable[[Word], None]], Bell | None], changes: Callable[[], int]
+        self, make: Callable[[Callable[[Notice], None]], Notifier | None], changes: Callable[[], int]
     ) -> None:
-        self._hang = hang
+        self._make = make
         self.changes = changes
-        self._bell: Bell | None = None
-        self._is_hung = False  # or will never be
-        self._is_heard = False  # somebody listened here once: asking the set costs more
-        self._near: WeakSet[Ear] = WeakSet()
-        self._far: WeakSet[Ear] = WeakSet()
+        self._notifier: Notifier | None = None
+        self._is_made = False  # or will never be
+        self._has_had_one = False  # a subscription of here: asking the set costs more
+        self._near: WeakSet[Subscription] = WeakSet()
+        self._far: WeakSet[Subscription] = WeakSet()
         self._lock = threading.Lock()
 
-    def ear(self, concerns: Callable[[Word], bool], call: Callable[[Word], object] | None = None) -> Ear:
-        """Somebody who listens from now on, for as long as he is there; see `Ear`."""
-        made = self.far_ear(concerns, call)
+    def subscribe(
+        self, concerns: Callable[[Notice], bool], call: Callable[[Notice], object] | None = None
+    ) -> Subscription:
+        """Be told from now on, for as long as the subscription is kept."""
+        made = self.subscribe_to_others(concerns, call)
         with self._lock:
             self._near.add(made)
-            self._is_heard = True
+            self._has_had_one = True
         return made
 
-    def far_ear(self, concerns: Callable[[Word], bool], call: Callable[[Word], object] | None = None) -> Ear:
-        """Somebody who listens to other processes only: he knows what this one stores."""
-        made = Ear(self, concerns, call)
+    def subscribe_to_others(
+        self, concerns: Callable[[Notice], bool], call: Callable[[Notice], object] | None = None
+    ) -> Subscription:
+        """Be told of what other processes store: for who knows what this one does."""
+        made = Subscription(self, concerns, call)
         with self._lock:
             self._far.add(made)
-        self._hung()
+        self._made()
         return made
 
     @property
-    def is_heeded(self) -> bool:
+    def is_wanted(self) -> bool:
         """Whether it is worth telling anything."""
-        return (self._is_heard and bool(self._near)) or not self._is_hung or self._bell is not None
+        return (self._has_had_one and bool(self._near)) or not self._is_made or self._notifier is not None
 
-    def tell(self, word: Word) -> None:
+    def tell(self, notice: Notice) -> None:
         """Something was committed: who waits in this process knows at once, the others soon."""
-        self._hand_on(word, self._near)
-        bell = self._hung()
-        if bell is not None:
-            bell.ring(word)
+        self._hand_on(notice, self._near)
+        notifier = self._made()
+        if notifier is not None:
+            notifier.send(notice)
 
     def patience(self, poll: float) -> float:
         """How long who waits may wait without looking.
@@ -184,29 +188,29 @@ class News:
         Args:
             poll: where nobody can be woken.
         """
-        bell = self._bell
-        return _SAFETY_SECONDS if bell is not None and bell.is_connected else poll
+        notifier = self._notifier
+        return _SAFETY_SECONDS if notifier is not None and notifier.is_connected else poll
 
     def close(self) -> None:
-        """Tell what there still is to be told, and hear no more."""
+        """Tell what there still is to be told, and receive no more."""
         with self._lock:
-            bell, self._bell, self._is_hung = self._bell, None, True
-        if bell is not None:
-            bell.close()
+            notifier, self._notifier, self._is_made = self._notifier, None, True
+        if notifier is not None:
+            notifier.close()
 
-    def _heard(self, word: Word) -> None:
-        self._hand_on(word, self._far)
+    def _received(self, notice: Notice) -> None:
+        self._hand_on(notice, self._far)
 
-    def _hand_on(self, word: Word, to: WeakSet[Ear]) -> None:
+    def _hand_on(self, notice: Notice, to: WeakSet[Subscription]) -> None:
         if to:
             with self._lock:
-                ears = list(to)
-            for ear in ears:
-                ear.hear(word)
+                there = list(to)
+            for subscription in there:
+                subscription.deliver(notice)
 
-    def _hung(self) -> Bell | None:
-        if not self._is_hung:
+    def _made(self) -> Notifier | None:
+        if not self._is_made:
             with self._lock:
-                if not self._is_hung:
-                    self._bell, self._is_hung = self._hang(self._heard), True
-        return self._bell
+                if not self._is_made:
+                    self._notifier, self._is_made = self._make(self._received), True
+        return self._notifier

@@ -19,7 +19,7 @@ from heliograph.errors import StorageError, StorageUnreachableError
 from heliograph.storage.databases.backend import NotAsHopedError, UndoneError
 from heliograph.storage.databases.clocks import ServerClock
 from heliograph.storage.databases.idle import IdleConnections
-from heliograph.storage.databases.news import Bell, Word
+from heliograph.storage.databases.news import Notice, Notifier
 from heliograph.storage.location import Location
 from heliograph.storage.statements.connection import Connection
 
@@ -33,7 +33,7 @@ except ImportError as missing:
         "pip install 'heliograph[postgres]'"
     ) from missing
 
-from heliograph.storage.databases.postgresql_bell import PostgreSQLBell
+from heliograph.storage.databases.postgresql_notifier import PostgreSQLNotifier
 from heliograph.storage.databases.postgresql_transaction import TerseConnection
 
 if TYPE_CHECKING:
@@ -155,9 +155,9 @@ class PostgreSQL:
         """As `Backend.tables`."""
         return {name for (name,) in connection.raw.execute(_TABLES)}
 
-    def bell(self, hear: Callable[[Word], None]) -> Bell:
-        """As `Backend.bell`."""
-        return PostgreSQLBell(self._connect, hear)
+    def notifier(self, receive: Callable[[Notice], None]) -> Notifier:
+        """As `Backend.notifier`."""
+        return PostgreSQLNotifier(self._connect, receive)
 
     def now(self) -> float:
         """By the server's clock: those of the machines may differ."""

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from heliograph.errors import StorageCorruptError, StorageError
 from heliograph.storage.databases.backend import NotAsHopedError
 from heliograph.storage.databases.idle import IdleConnections
-from heliograph.storage.databases.news import Word
+from heliograph.storage.databases.news import Notice
 from heliograph.storage.databases.sqlite_transaction import MISSED, Gathered, ProgrammedConnection
 from heliograph.storage.location import Location
 from heliograph.storage.statements.connection import Connection
@@ -144,7 +144,7 @@ class SQLite:
         """All who use it are on this machine."""
         return time.time()
 
-    def bell(self, hear: Callable[[Word], None]) -> None:
+    def notifier(self, receive: Callable[[Notice], None]) -> None:
         """There is none: who waits asks for `changes`, which costs microseconds."""
 
     def check(self) -> None:

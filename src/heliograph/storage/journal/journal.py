@@ -23,7 +23,7 @@ from heliograph.storage import rows
 from heliograph.storage.databases.backend import NotAsHopedError
 from heliograph.storage.databases.clocks import steady_seconds
 from heliograph.storage.databases.database import Database
-from heliograph.storage.databases.news import Word
+from heliograph.storage.databases.news import Notice
 from heliograph.storage.entries import (
     Accepted,
     Claim,
@@ -146,7 +146,7 @@ class Journal:
         else:
             committed, found_out = self._commit_here(batch)
         self._registered, self._has_facts = True, found_out
-        if self._database.news.is_heeded:
+        if self._database.news.is_wanted:
             self._tell(batch, committed)
         return committed
 
@@ -195,7 +195,7 @@ class Journal:
         )
         changed = frozenset([changes.key for changes in batch.changes])
         if lost or changed:
-            self._database.news.tell(Word(changed | lost, lost))
+            self._database.news.tell(Notice(changed | lost, lost))
 
     def _marked(self, batch: Batch) -> Batch:
         """The batch with a lease that tells it from those before."""
@@ -227,7 +227,7 @@ class Journal:
                 self._statements.renew.tell(
                     connection, {"lease_until": 0.0, "of_owner": self._owner.owner_id}
                 )
-            self._database.news.tell(Word(unowned=True))
+            self._database.news.tell(Notice(unowned=True))
 
     def _store(
         self,

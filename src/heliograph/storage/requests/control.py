@@ -13,7 +13,7 @@ from heliograph.records.attempt import Failure
 from heliograph.records.status import ACTIVE, TASK_OVER, AttemptStatus, TaskStatus, WorkflowStatus
 from heliograph.storage import rows
 from heliograph.storage.databases.database import Database
-from heliograph.storage.databases.news import Word
+from heliograph.storage.databases.news import Notice
 from heliograph.storage.entries import Standing
 from heliograph.storage.journal.changelog import Changelog, story_row
 from heliograph.storage.journal.counts import Counts, Tally, recount
@@ -146,7 +146,7 @@ def _stop(database: Database, key: int, run: int | None, stopped: _Stopped, now:
             update(workflows).where(workflows.c.key == key).values(progress=rows.progress_json(progress))
         )
         _count(connection, None, stopped.status)
-    database.news.tell(Word(frozenset([key]), frozenset([key])))
+    database.news.tell(Notice(frozenset([key]), frozenset([key])))
     return True
 
 
@@ -159,7 +159,7 @@ def forget(database: Database, values: ValueStore, workflow: Standing) -> None:
     """
     folders: set[str] = set()
     database.again(lambda: _forget_rows(database, workflow, folders))
-    database.news.tell(Word(frozenset([workflow.key]), frozenset([workflow.key])))
+    database.news.tell(Notice(frozenset([workflow.key]), frozenset([workflow.key])))
     for folder in folders:
         values.delete_folder(folder)
 

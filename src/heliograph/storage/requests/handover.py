@@ -7,7 +7,7 @@ from typing import Final
 
 from heliograph.storage import rows
 from heliograph.storage.databases.database import Database
-from heliograph.storage.databases.news import Word
+from heliograph.storage.databases.news import Notice
 from heliograph.storage.entries import Accepted, Refused, Submission, Unstored
 from heliograph.storage.journal.submissions import Submissions
 from heliograph.storage.liveness import is_alive
@@ -68,7 +68,7 @@ class Handover:
                 return self._submissions.store(connection, submission, None, self._clock())
 
         answer = self._database.again(hand_in)
-        self._database.news.tell(Word(unowned=True))
+        self._database.news.tell(Notice(unowned=True))
         return answer
 
     def unowned(self, most: int, *, handed_in: bool) -> list[str]:

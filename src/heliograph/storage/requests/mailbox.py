@@ -17,7 +17,7 @@ from heliograph.records.event import EventState, Handed, SendOrder, SentEvent, W
 from heliograph.records.status import ACTIVE, TaskStatus, WorkflowStatus
 from heliograph.storage import rows
 from heliograph.storage.databases.database import Database, patient
-from heliograph.storage.databases.news import Word
+from heliograph.storage.databases.news import Notice
 from heliograph.storage.liveness import derived_status
 from heliograph.storage.statements.connection import Connection
 from heliograph.storage.statements.rendered import statements
@@ -71,7 +71,7 @@ class Mailbox:
         leaving = list(leaving)
         self._leave(leaving)
         if any(handed is not None for _, handed in leaving):
-            self._database.news.tell(Word(events=True))
+            self._database.news.tell(Notice(events=True))
 
     def _leave(self, leaving: Sequence[tuple[Waiting, Handed | None]]) -> None:
         with self._database.write() as connection:
@@ -113,7 +113,7 @@ class Mailbox:
                         "payload": None,
                     },
                 )
-        self._database.news.tell(Word(events=True))
+        self._database.news.tell(Notice(events=True))
 
     # -- for senders
 
@@ -128,7 +128,7 @@ class Mailbox:
         sent_time, tries = self._clock(), itertools.count()
         sent = self._database.again(lambda: self._send(order, sent_time, is_first=next(tries) == 0))
         if sent.event is not None:
-            self._database.news.tell(Word(events=True))
+            self._database.news.tell(Notice(events=True))
         return sent
 
     def _send(self, order: SendOrder, sent_time: float, is_first: bool) -> SentEvent:

@@ -26,7 +26,7 @@ from sqlalchemy.sql.expression import UnaryExpression
 
 from heliograph.records.status import ACTIVE, LEFT_TASK, TaskStatus, WorkflowStatus
 from heliograph.search.fields import OF_WORKFLOW
-from heliograph.storage.searching.kept import filled
+from heliograph.storage.searching.prepared import filled
 from heliograph.storage.statements.composing import among_bound, constant, constants
 from heliograph.storage.statements.owners import is_newest
 from heliograph.storage.tables import schema

@@ -13,17 +13,17 @@ from heliograph.search.expressions import Operator
 from heliograph.search.fields import METADATA, OF_WORKFLOW, FieldAsked, FieldKind
 from heliograph.storage.journal import labels
 from heliograph.storage.searching.columns import Columns
-from heliograph.storage.searching.kept import Filled, label_number, label_text
+from heliograph.storage.searching.prepared import Filled, label_number, label_text
 from heliograph.storage.searching.shapes import (
     AllOf,
     AnyOf,
     Compared,
-    Hole,
     IsOneOf,
     IsThere,
     Kind,
     Operand,
     Opposite,
+    Placeholder,
     Shape,
 )
 from heliograph.storage.tables import schema
@@ -115,17 +115,17 @@ class Clauses:
 
         return self._columns.compared(field.name, compare)
 
-    def _of_metadata(self, field: FieldAsked, how: Operator, hole: Hole) -> Clause:
+    def _of_metadata(self, field: FieldAsked, how: Operator, placeholder: Placeholder) -> Clause:
         label = self._label(field)
         if how is Operator.EQUAL:
-            return self._labelled(field, [is_one_of(label, [hole])])
+            return self._labelled(field, [is_one_of(label, [placeholder])])
         if how is Operator.CONTAINS:
-            has_item = self._labelled(field, [is_one_of(label, [hole])], item=True)
-            if hole.kind is not Kind.TEXT:
+            has_item = self._labelled(field, [is_one_of(label, [placeholder])], item=True)
+            if placeholder.kind is not Kind.TEXT:
                 return has_item
-            within = self._holds(label.text, label_text(hole))
+            within = self._holds(label.text, label_text(placeholder))
             return or_(has_item, self._labelled(field, [within, label.text >= _FIRST_TEXT]))
-        return self._labelled(field, [ordered(label, how, hole, self._columns.is_plain)])
+        return self._labelled(field, [ordered(label, how, placeholder, self._columns.is_plain)])
 
     def _labelled(self, field: FieldAsked, also: Sequence[Clause], item: bool = False) -> Clause:
         """The row has a label of the field for which all of `also` holds."""
@@ -168,9 +168,11 @@ def labels_of(field: FieldAsked, columns: Columns, item: bool = False) -> tuple[
 
 def is_one_of(label: Label, operands: Sequence[Operand]) -> Clause:
     """A label has one of the values."""
-    holes = [operand for operand in operands if isinstance(operand, Hole)]
-    texts = [label_text(hole).plain() for hole in holes if not hole.kind.is_number]
-    numbers = [label_number(hole) for hole in holes if hole.kind.is_number]
+    placeholders = [operand for operand in operands if isinstance(operand, Placeholder)]
+    texts = [
+        label_text(placeholder).plain() for placeholder in placeholders if not placeholder.kind.is_number
+    ]
+    numbers = [label_number(placeholder) for placeholder in placeholders if placeholder.kind.is_number]
     found: list[Clause] = []
     if texts:
         found.append(label.text == texts[0] if len(texts) == 1 else label.text.in_(texts))
@@ -179,14 +181,14 @@ def is_one_of(label: Label, operands: Sequence[Operand]) -> Clause:
     return or_(*found) if found else false()
 
 
-def ordered(label: Label, how: Operator, hole: Hole, plain: bool) -> Clause:
+def ordered(label: Label, how: Operator, placeholder: Placeholder, plain: bool) -> Clause:
     """A label is less or more than a value, or begins with it."""
     if how is Operator.PREFIX:
-        prefix = label_text(hole)
+        prefix = label_text(placeholder)
         return and_(begins_with(label.text, prefix, plain), label.text >= prefix.not_before(_FIRST_TEXT))
-    if hole.kind is Kind.TEXT:
-        return and_(ORDERS[how](label.text, label_text(hole).plain()), label.text >= _FIRST_TEXT)
-    return ORDERS[how](label.number, Filled(hole).plain())
+    if placeholder.kind is Kind.TEXT:
+        return and_(ORDERS[how](label.text, label_text(placeholder).plain()), label.text >= _FIRST_TEXT)
+    return ORDERS[how](label.number, Filled(placeholder).plain())
 
 
 def begins_with(column: ColumnElement[Any], prefix: Filled, plain: bool) -> Clause:

@@ -27,15 +27,15 @@ from heliograph.storage.searching.conditions import (
     label_table,
     ordered,
 )
-from heliograph.storage.searching.kept import Filled, Given, Kept, most
+from heliograph.storage.searching.prepared import Filled, Parameters, PreparedQuery, most
 from heliograph.storage.searching.shapes import (
     AllOf,
     AnyOf,
     Compared,
-    Hole,
     IsOneOf,
     IsThere,
     Operand,
+    Placeholder,
     Shape,
 )
 from heliograph.storage.statements.composing import constant, constants
@@ -117,7 +117,7 @@ class Drivers:
         self.are_any = bool(self._all)
         self.ordered = [driver for driver, *_ in self._all if driver.is_ordered]
 
-    def best(self, connection: Connection, given: Given) -> Driver | None:
+    def best(self, connection: Connection, given: Parameters) -> Driver | None:
         """The way with the fewest rows; None: all have too many, or there is none."""
         chosen, fewest = None, FEW + 1
         for driver, single, counting in self._all:
@@ -129,7 +129,7 @@ class Drivers:
 
 
 def along_best(
-    connection: Connection, columns: Columns, shape: AllOf, given: Given
+    connection: Connection, columns: Columns, shape: AllOf, given: Parameters
 ) -> list[ColumnElement[bool]]:
     """What has the rows that are wanted read along an index, if one suits; a server chooses by itself."""
     if columns.is_plain:
@@ -138,12 +138,12 @@ def along_best(
     return [columns.workflow.in_(driver.rows)] if driver is not None and len(driver.key) == 1 else []
 
 
-def _counting(driver: Driver, dialect: Dialect) -> Kept:
+def _counting(driver: Driver, dialect: Dialect) -> PreparedQuery:
     """Counts the rows of a driver, up to a limit."""
     counted: Select[Any] = (
         driver.rows.with_only_columns(literal_column("1")).limit(most()).offset(literal_column("0"))
     )
-    return Kept(select(func.count()).select_from(counted.subquery()), dialect)
+    return PreparedQuery(select(func.count()).select_from(counted.subquery()), dialect)
 
 
 def _drivers(shapes: Sequence[Shape], tasks: bool) -> Iterator[Driver]:
@@ -184,7 +184,7 @@ def _of_values(field: FieldAsked, operands: Sequence[Operand], tasks: bool) -> I
         stored = statuses | ACTIVE if WorkflowStatus.RESUMABLE in statuses else statuses
         yield _of_workflows(_in(workflows.c.status, constants(stored)))
     elif field.name == "workflow_id":
-        values = [Filled(operand).plain() for operand in operands if isinstance(operand, Hole)]
+        values = [Filled(operand).plain() for operand in operands if isinstance(operand, Placeholder)]
         yield _of_workflows(_in(workflows.c.workflow_id, values))
 
 

@@ -29,8 +29,8 @@ from heliograph.storage.composed import queries
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.conditions import Clauses
 from heliograph.storage.searching.drivers import Driver, Drivers
-from heliograph.storage.searching.kept import Given, Kept, filled, most, type_of
 from heliograph.storage.searching.places import Found, Order, Place
+from heliograph.storage.searching.prepared import Parameters, PreparedQuery, filled, most, type_of
 from heliograph.storage.searching.shapes import AllOf, Kind
 from heliograph.storage.statements.connection import Connection
 from heliograph.storage.statements.owners import is_newest
@@ -49,7 +49,7 @@ _ALL: Final = Driver([schema.workflows.c.key], [], is_ordered=True)
 class FirstRows(Protocol):
     """The first rows."""
 
-    def found(self, connection: Connection, given: Given) -> Found | None:
+    def found(self, connection: Connection, given: Parameters) -> Found | None:
         """The next page; None: there may be more on it than they have."""
 
 
@@ -114,14 +114,14 @@ class _Read:
         tells: int,
         found: Callable[[list[tuple[Any, ...]]], Found],
     ) -> None:
-        self._kept = [limited(one, columns) for one in statements]
+        self._queries = [limited(one, columns) for one in statements]
         self._tells = tells
         self._found = found
 
-    def found(self, connection: Connection, given: Given) -> Found | None:
+    def found(self, connection: Connection, given: Parameters) -> Found | None:
         wide, tells = given._replace(most=given.most + _FIRST), self._tells
-        for kept in self._kept:
-            looked_at = kept.ask(connection, wide)
+        for query in self._queries:
+            looked_at = query.ask(connection, wide)
             found: list[tuple[Any, ...]] = []
             count = 0
             for row in looked_at.rows():
@@ -162,10 +162,10 @@ class _Bounded:
             for part in key
         ]
         made = made.where(*wanted, *further_back, _not_older(key, bounds)).order_by(*newest)
-        self._kept = limited(made, columns)
+        self._query = limited(made, columns)
 
-    def found(self, connection: Connection, given: Given) -> Found | None:
-        found = self._kept.ask(connection, given).plain()
+    def found(self, connection: Connection, given: Parameters) -> Found | None:
+        found = self._query.ask(connection, given).plain()
         return Found([Place(row) for row in found]) if len(found) == given.most else None
 
 
@@ -231,9 +231,9 @@ def _wanted(columns: Columns, shape: AllOf, driver: Driver | None) -> ColumnElem
     return and_(true(), *[clauses.of(part) for part in shape.parts if part is not assured])
 
 
-def limited(made: Select[Any], columns: Columns) -> Kept:
+def limited(made: Select[Any], columns: Columns) -> PreparedQuery:
     """A statement for rows that is asked for as many as are wanted."""
-    return Kept(made.limit(most()).offset(literal_column("0")), columns.dialect)
+    return PreparedQuery(made.limit(most()).offset(literal_column("0")), columns.dialect)
 
 
 def older(key: Key) -> ColumnElement[bool]:
@@ -256,7 +256,7 @@ def _behind(part: int) -> ColumnElement[int]:
     return filled(lambda given: after(given).key[part], BigInteger)
 
 
-def after(given: Given) -> Place:
+def after(given: Parameters) -> Place:
     """The row that a page goes on behind; it has to be one that goes on."""
     assert given.after is not None  # else its question would be of another shape
     return given.after

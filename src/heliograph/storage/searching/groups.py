@@ -15,8 +15,8 @@ from heliograph.storage.journal import labels
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.conditions import Clauses, label_path
 from heliograph.storage.searching.drivers import along_best
-from heliograph.storage.searching.kept import Given, Kept
 from heliograph.storage.searching.pages import label_columns, order_column
+from heliograph.storage.searching.prepared import Parameters, PreparedQuery
 from heliograph.storage.searching.shapes import AllOf
 from heliograph.storage.statements.connection import Connection
 from heliograph.storage.tables import schema
@@ -43,7 +43,7 @@ def groups(
     connection: Connection,
     columns: Columns,
     shape: AllOf,
-    given: Given,
+    given: Parameters,
     by: Sequence[FieldAsked],
     of: Sequence[FieldAsked],
 ) -> list[Group]:
@@ -81,7 +81,7 @@ def groups(
     )
 
     def ask(statement: Select[Any]) -> list[tuple[Any, ...]]:
-        return Kept(statement, columns.dialect).ask(connection, given).plain()
+        return PreparedQuery(statement, columns.dialect).ask(connection, given).plain()
 
     percentiles = [_percentiles(ask, table, keys, number) for number in numbers]
     found = []

@@ -11,7 +11,7 @@ from heliograph.records.status import WorkflowStatus
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.conditions import Clauses
 from heliograph.storage.searching.drivers import along_best
-from heliograph.storage.searching.kept import Given, Kept
+from heliograph.storage.searching.prepared import Parameters, PreparedQuery
 from heliograph.storage.searching.shapes import AllOf
 from heliograph.storage.statements.composing import constant
 from heliograph.storage.statements.connection import Connection
@@ -39,7 +39,9 @@ class Part:
     failed: int
 
 
-def over_time(connection: Connection, columns: Columns, shape: AllOf, given: Given, parts: int) -> list[Part]:
+def over_time(
+    connection: Connection, columns: Columns, shape: AllOf, given: Parameters, parts: int
+) -> list[Part]:
     """Parts of equal length, from the first workflow to the last.
 
     Args:
@@ -53,7 +55,7 @@ def over_time(connection: Connection, columns: Columns, shape: AllOf, given: Giv
     clauses = [holds.of(part) for part in shape.parts] + along_best(connection, columns, shape, given)
 
     def ask(statement: Select[Any]) -> Answer:
-        return Kept(statement, columns.dialect).ask(connection, given)
+        return PreparedQuery(statement, columns.dialect).ask(connection, given)
 
     # Two statements: along the index of times, the first and the last are found without the others.
     ends = [

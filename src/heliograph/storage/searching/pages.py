@@ -22,8 +22,8 @@ from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.conditions import Clauses, labels_of
 from heliograph.storage.searching.drivers import Driver, Drivers
 from heliograph.storage.searching.first_rows import after, first_rows, limited, older
-from heliograph.storage.searching.kept import Given, Kept, filled, type_of
 from heliograph.storage.searching.places import Found, Order, Place
+from heliograph.storage.searching.prepared import Parameters, PreparedQuery, filled, type_of
 from heliograph.storage.searching.shapes import AllOf, Kind
 from heliograph.storage.statements.connection import Connection
 
@@ -44,12 +44,12 @@ class Pages:
         self._behind = behind
         clauses = Clauses(columns)
         self._wanted = [clauses.of(part) for part in shape.parts]
-        self._along: dict[Driver | None, Kept] = {}
+        self._along: dict[Driver | None, PreparedQuery] = {}
         drivers = Drivers(shape, columns.tasks, columns.dialect)
         self._drivers = None if columns.is_plain else drivers
         self._first = first_rows(columns, shape, drivers, order, behind)
 
-    def found(self, connection: Connection, given: Given) -> Found:
+    def found(self, connection: Connection, given: Parameters) -> Found:
         """The next rows that are found.
 
         Args:
@@ -59,22 +59,22 @@ class Pages:
         first = None if self._first is None else self._first.found(connection, given)
         return first or Found(self.places(connection, given))
 
-    def places(self, connection: Connection, given: Given) -> list[Place]:
+    def places(self, connection: Connection, given: Parameters) -> list[Place]:
         """As `found`, without a look at what else is in the rows."""
         found = self._best(connection, given).ask(connection, given).plain()
         width = len(self._columns.key)
         return [Place(row[:width], row[width] if len(row) > width else None) for row in found]
 
-    def told(self, connection: Connection, given: Given) -> tuple[str, Any]:
+    def told(self, connection: Connection, given: Parameters) -> tuple[str, Any]:
         """What the database is asked where a page is not full at once, for who wants it explained."""
         return self._best(connection, given).told(given)
 
-    def _best(self, connection: Connection, given: Given) -> Kept:
+    def _best(self, connection: Connection, given: Parameters) -> PreparedQuery:
         driver = None if self._drivers is None else self._drivers.best(connection, given)
-        kept = self._along.get(driver)
-        if kept is None:
-            kept = self._along[driver] = limited(self._statement(driver), self._columns)
-        return kept
+        query = self._along.get(driver)
+        if query is None:
+            query = self._along[driver] = limited(self._statement(driver), self._columns)
+        return query
 
     def _statement(self, driver: Driver | None) -> Select[Any]:
         columns, order = self._columns, self._order

@@ -18,10 +18,10 @@ from heliograph.storage.remembering import by_identity
 from heliograph.storage.searching.by_status import counted_by_status
 from heliograph.storage.searching.columns import Columns
 from heliograph.storage.searching.groups import Group, groups, of_counts
-from heliograph.storage.searching.kept import Given
 from heliograph.storage.searching.over_time import Part, over_time
 from heliograph.storage.searching.pages import Pages
 from heliograph.storage.searching.places import Order, Place
+from heliograph.storage.searching.prepared import Parameters
 from heliograph.storage.searching.shapes import kind_of, shape_of
 from heliograph.storage.statements.connection import Connection
 from heliograph.storage.statements.rendered import statements
@@ -143,8 +143,8 @@ class Search:
 
     def _given(
         self, connection: Connection, values: Sequence[Value], after: Place | None = None, most: int = 0
-    ) -> Given:
-        return Given(values, _Alive(connection, self._owners_there), most, after)
+    ) -> Parameters:
+        return Parameters(values, _Alive(connection, self._owners_there), most, after)
 
     def _owners_there(self, connection: Connection) -> object:
         now = self._clock()

@@ -41,7 +41,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Hole:
+class Placeholder:
     """Where a value belongs.
 
     Attributes:
@@ -53,7 +53,7 @@ class Hole:
     kind: Kind
 
 
-Operand = Hole | str
+Operand = Placeholder | str
 """What a field is compared with; text is a status, of which there are few: it stays."""
 
 
@@ -185,4 +185,4 @@ class _Emptied:
         if field.kind is FieldKind.STATUS:
             return str(value)
         self.values.append(value)
-        return Hole(len(self.values) - 1, kind_of(value))
+        return Placeholder(len(self.values) - 1, kind_of(value))

@@ -1,4 +1,4 @@
-"""The line between a coordinator and those who call it: no cluster is needed for that."""
+"""The channel between a coordinator and those who call it: no cluster is needed for that."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import pytest
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'heliograph[ray]'")
 
-from heliograph.engines.ray.line import Line, Switchboard
+from heliograph.engines.ray.channel import Channel, ChannelServer
 from tests import scripts
 
 SECRET = "known to both"
 FULL = """
 import os, resource, signal, sys
-from heliograph.engines.ray.line import Switchboard
+from heliograph.engines.ray.channel import ChannelServer
 
-switchboard = Switchboard(lambda question: question, sys.argv[1])
+server = ChannelServer(lambda question: question, sys.argv[1])
 _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (100, most))
 try:
     while True:
         os.dup(0)
 except OSError:
-    print(*switchboard.place, flush=True)
+    print(*server.place, flush=True)
 signal.pause()
 """
 
@@ -36,27 +36,27 @@ def backwards(question: bytes) -> bytes:
 
 
 @pytest.fixture
-def switchboard() -> Iterator[Switchboard]:
-    made = Switchboard(backwards, SECRET)
+def server() -> Iterator[ChannelServer]:
+    made = ChannelServer(backwards, SECRET)
     yield made
     made.close()
 
 
-def test_questions_are_answered_whatever_their_size(switchboard: Switchboard) -> None:
-    assert switchboard.place is not None
-    line = Line(switchboard.place, SECRET)
+def test_questions_are_answered_whatever_their_size(server: ChannelServer) -> None:
+    assert server.place is not None
+    channel = Channel(server.place, SECRET)
     for question in (b"abc", b"", bytes(range(256)) * 100_000):
-        assert line.ask(question) == question[::-1]
+        assert channel.ask(question) == question[::-1]
 
 
 def test_both_ends_may_look_out_for_each_other() -> None:
-    switchboard = Switchboard(backwards, SECRET, lambda: True)
-    assert switchboard.place is not None
-    line = Line(switchboard.place, SECRET)
+    server = ChannelServer(backwards, SECRET, lambda: True)
+    assert server.place is not None
+    channel = Channel(server.place, SECRET)
     for number in range(1_000):
         question = str(number).encode()
-        assert line.ask(question, is_alone=number % 10 != 0) == question[::-1]
-    switchboard.close()
+        assert channel.ask(question, is_alone=number % 10 != 0) == question[::-1]
+    server.close()
 
 
 def test_many_lines_at_once() -> None:
@@ -66,20 +66,20 @@ def test_many_lines_at_once() -> None:
         all_there.wait(timeout=60)
         return question
 
-    switchboard = Switchboard(answer, SECRET)
-    assert switchboard.place is not None
-    lines = [Line(switchboard.place, SECRET) for _ in range(8)]
+    server = ChannelServer(answer, SECRET)
+    assert server.place is not None
+    channels = [Channel(server.place, SECRET) for _ in range(8)]
     with ThreadPoolExecutor(8) as threads:
         questions = [bytes([number]) for number in range(8)]
-        assert list(threads.map(Line.ask, lines, questions)) == questions
-    switchboard.close()
+        assert list(threads.map(Channel.ask, channels, questions)) == questions
+    server.close()
 
 
-def test_who_does_not_know_the_secret_is_not_heard(switchboard: Switchboard) -> None:
-    assert switchboard.place is not None
+def test_who_does_not_know_the_secret_is_not_heard(server: ChannelServer) -> None:
+    assert server.place is not None
     with pytest.raises(OSError, match="AuthenticationError"):
-        Line(switchboard.place, "guessed")
-    assert Line(switchboard.place, SECRET).ask(b"ab") == b"ba"  # others are
+        Channel(server.place, "guessed")
+    assert Channel(server.place, SECRET).ask(b"ab") == b"ba"  # others are
 
 
 @pytest.mark.parametrize("is_alone", [False, True])
@@ -87,36 +87,36 @@ def test_a_line_whose_other_end_is_gone(is_alone: bool) -> None:
     def fail(_question: bytes) -> bytes:
         raise ConnectionError("as if the process were gone")
 
-    switchboard = Switchboard(fail, SECRET)
-    assert switchboard.place is not None
-    line = Line(switchboard.place, SECRET)
+    server = ChannelServer(fail, SECRET)
+    assert server.place is not None
+    channel = Channel(server.place, SECRET)
     with pytest.raises(OSError, match="broke"):
-        line.ask(b"", is_alone)
-    switchboard.close()
+        channel.ask(b"", is_alone)
+    server.close()
 
 
 def test_nothing_listens_where_ray_encrypts_what_it_sends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_USE_TLS", "1")
-    switchboard = Switchboard(backwards, SECRET)
-    assert switchboard.place is None
-    switchboard.close()
+    server = ChannelServer(backwards, SECRET)
+    assert server.place is None
+    server.close()
 
 
 def test_who_calls_a_process_that_can_open_no_more_is_refused(tmp_path: Path) -> None:
     with scripts.start(FULL, tmp_path, SECRET) as process:
         assert process.stdout is not None
         host, port = process.stdout.readline().split()
-        lines: list[Line] = []
+        channels: list[Channel] = []
 
         def call_twice() -> (
             None
         ):  # where its thread waited for calls already, Linux has a place for the first
-            while len(lines) < 2:
-                lines.append(Line((host, int(port)), SECRET))
+            while len(channels) < 2:
+                channels.append(Channel((host, int(port)), SECRET))
 
         try:
             with pytest.raises(OSError):  # noqa: PT011 - refused or reset: whichever comes first
                 call_twice()
-            assert [line.ask(b"ab") for line in lines] == [b"ab"] * len(lines)
+            assert [channel.ask(b"ab") for channel in channels] == [b"ab"] * len(channels)
         finally:
             process.kill()

@@ -1,7 +1,7 @@
-"""Lines to the coordinator: sockets by which workers ask for more, and drivers bring workflows in.
+"""Channels to the coordinator: sockets by which workers ask for more, and drivers bring workflows in.
 
 A call of an actor takes ten times as long there and back, and most of that is processor time. Where there is
-no line, workers do not ask, and drivers call the actor.
+no channel, workers do not ask, and drivers call the actor.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ Answer = Callable[[bytes], bytes]
 """What a question is answered with."""
 
 
-class Switchboard:
-    """The coordinator's end of all lines; each has a thread.
+class ChannelServer:
+    """The coordinator's end of all channels; each has a thread.
 
     Args:
         answer: called in these threads.
         secret: what who calls has to know.
-        is_alone: whether who was answered last has the processors for itself and this line.
+        is_alone: whether who was answered last has the processors for itself and this channel.
 
     Attributes:
         place: where it listens; None: where Ray encrypts what it sends, nothing goes past it.
@@ -53,7 +53,7 @@ class Switchboard:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._listener = socket.create_server((host, 0), family=family, backlog=128)
         self.place = (host, self._listener.getsockname()[1])
-        threading.Thread(target=self._take_calls, name="heliograph-switchboard", daemon=True).start()
+        threading.Thread(target=self._take_calls, name="heliograph-channels", daemon=True).start()
 
     def close(self) -> None:
         """Take no more calls."""
@@ -67,28 +67,28 @@ class Switchboard:
             except OSError:  # closed; or no more can be opened, and then who calls is not to wait for ever
                 self._listener.close()
                 return
-            threading.Thread(target=self._serve, args=(end,), name="heliograph-line", daemon=True).start()
+            threading.Thread(target=self._serve, args=(end,), name="heliograph-channel", daemon=True).start()
 
     def _serve(self, end: socket.socket) -> None:
-        with _connection(end) as line:
+        with _connection(end) as channel:
             try:
-                deliver_challenge(line, self._secret)
-                answer_challenge(line, self._secret)
-                lookout, arrived = Lookout(), _arrived(line)
+                deliver_challenge(channel, self._secret)
+                answer_challenge(channel, self._secret)
+                lookout, arrived = Lookout(), _arrived(channel)
                 while True:
-                    line.send_bytes(self._answer(line.recv_bytes()))
+                    channel.send_bytes(self._answer(channel.recv_bytes()))
                     if self._is_alone():
                         lookout.wait(arrived)
             except (EOFError, OSError, AuthenticationError):  # it hung up, or is none of ours
                 return
 
 
-class Line:
-    """The other end of a line: a worker's, or a driver's.
+class Channel:
+    """The other end of a channel: a worker's, or a driver's.
 
     Args:
         place: where the coordinator listens.
-        secret: that of the coordinator's `Switchboard`.
+        secret: that of the coordinator's `ChannelServer`.
 
     Raises:
         OSError: it can't be reached.
@@ -97,12 +97,12 @@ class Line:
     def __init__(self, place: Place, secret: str) -> None:
         end = socket.create_connection(place, timeout=_CONNECT_SECONDS)
         end.settimeout(None)
-        self._line = _connection(end)
+        self._connection = _connection(end)
         with _as_os_error():
-            answer_challenge(self._line, secret.encode())
-            deliver_challenge(self._line, secret.encode())
+            answer_challenge(self._connection, secret.encode())
+            deliver_challenge(self._connection, secret.encode())
         self._lookout = Lookout(soon=_SOON_SECONDS)
-        self._arrived = _arrived(self._line)
+        self._arrived = _arrived(self._connection)
 
     def ask(self, question: bytes, is_alone: bool = False) -> bytes:
         """The answer to a question.
@@ -115,10 +115,10 @@ class Line:
             OSError: the coordinator is gone; nobody knows whether it got the question.
         """
         with _as_os_error():
-            self._line.send_bytes(question)
+            self._connection.send_bytes(question)
             if is_alone:
                 self._lookout.wait(self._arrived)
-            return self._line.recv_bytes()
+            return self._connection.recv_bytes()
 
 
 @contextmanager
@@ -126,13 +126,13 @@ def _as_os_error() -> Iterator[None]:
     try:
         yield
     except (EOFError, AuthenticationError) as error:
-        raise ConnectionError(f"the line to the coordinator broke: {type(error).__name__}") from error
+        raise ConnectionError(f"the channel to the coordinator broke: {type(error).__name__}") from error
 
 
-def _arrived(line: Connection) -> Callable[[float | None], object]:
+def _arrived(channel: Connection) -> Callable[[float | None], object]:
     """Waits so long for something to be read; None: for ever."""
     waiting = select.poll()
-    waiting.register(line.fileno(), select.POLLIN)
+    waiting.register(channel.fileno(), select.POLLIN)
     return waiting.poll
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 import psycopg
 
 from heliograph.errors import StorageError
-from heliograph.storage.databases.news import Word
+from heliograph.storage.databases.news import Notice
 
 _CHANNEL: Final = "heliograph"
 _PAUSE_SECONDS: Final = 0.01
@@ -26,34 +26,36 @@ _AGAIN_SECONDS: Final = 0.5
 _CLOSE_SECONDS: Final = 2.0
 
 
-class PostgreSQLBell:
-    """See `news.Bell`.
+class PostgreSQLNotifier:
+    """See `news.Notifier`.
 
     Args:
         connect: opens a connection.
-        hear: is told what others say.
+        receive: is given what others tell.
     """
 
-    def __init__(self, connect: Callable[[], psycopg.Connection[Any]], hear: Callable[[Word], None]) -> None:
+    def __init__(
+        self, connect: Callable[[], psycopg.Connection[Any]], receive: Callable[[Notice], None]
+    ) -> None:
         self.is_connected = False
         self._connect = connect
-        self._hear = hear
+        self._receive = receive
         self._lock = threading.Lock()
-        self._to_tell: Word | None = None
+        self._to_tell: Notice | None = None
         self._is_closing = threading.Event()
         self._woken, self._wake = socket.socketpair()
         self._wake.setblocking(False)
-        self._thread = threading.Thread(target=self._main, name="heliograph-bell", daemon=True)
+        self._thread = threading.Thread(target=self._main, name="heliograph-notifier", daemon=True)
         self._thread.start()
 
-    def ring(self, word: Word) -> None:
-        """As `Bell.ring`."""
+    def send(self, notice: Notice) -> None:
+        """As `Notifier.send`."""
         with self._lock:
-            self._to_tell = word if self._to_tell is None else self._to_tell.and_also(word)
+            self._to_tell = notice if self._to_tell is None else self._to_tell.and_also(notice)
         self._wake_up()
 
     def close(self) -> None:
-        """As `Bell.close`."""
+        """As `Notifier.close`."""
         self._is_closing.set()
         self._wake_up()
         self._thread.join(_CLOSE_SECONDS)
@@ -82,13 +84,13 @@ class PostgreSQLBell:
 
         def heard(message: Any) -> None:
             if message.pid != mine:  # who waits in this process knows already
-                self._hear(Word.read(message.payload))
+                self._receive(Notice.read(message.payload))
 
         connection.add_notify_handler(heard)
         connection.execute("SET synchronous_commit = off")
         connection.execute(f"LISTEN {_CHANNEL}")
         self.is_connected = True
-        self._hear(Word(anything=True))  # what was said before nobody heard
+        self._receive(Notice(anything=True))  # what was said before nobody heard
         waiting = select.poll()
         waiting.register(connection.fileno(), select.POLLIN)
         waiting.register(self._woken.fileno(), select.POLLIN)
@@ -107,10 +109,10 @@ class PostgreSQLBell:
 
     def _tell(self, connection: psycopg.Connection[Any]) -> None:
         with self._lock:
-            word, self._to_tell = self._to_tell, None
-        assert word is not None
+            notice, self._to_tell = self._to_tell, None
+        assert notice is not None
         try:
-            connection.execute("SELECT pg_notify(%s, %s)", [_CHANNEL, word.written()])
+            connection.execute("SELECT pg_notify(%s, %s)", [_CHANNEL, notice.written()])
         except psycopg.Error:
-            self.ring(word)  # as soon as there is a connection
+            self.send(notice)  # as soon as there is a connection
             raise

@@ -12,7 +12,7 @@ from sqlalchemy.sql import ClauseElement
 from heliograph.search.expressions import Value
 from heliograph.storage.journal import labels
 from heliograph.storage.searching.places import Place
-from heliograph.storage.searching.shapes import Hole, Kind
+from heliograph.storage.searching.shapes import Kind, Placeholder
 from heliograph.storage.statements.compiling import compiled, wording
 from heliograph.storage.statements.connection import Connection
 from heliograph.storage.statements.statement import Answer, Statement
@@ -20,11 +20,11 @@ from heliograph.storage.statements.statement import Answer, Statement
 _AFTER_ALL: Final = "\U0010ffff"
 
 
-class Given(NamedTuple):
+class Parameters(NamedTuple):
     """One question's own part: what its shape leaves open.
 
     Attributes:
-        values: of its condition, by the numbers of their holes.
+        values: of its condition, by the numbers of their placeholders.
         alive: gives the ids of the owners that are there, which decide what is RESUMABLE; asked if that
             matters.
         most: so many rows at most.
@@ -41,10 +41,10 @@ class Given(NamedTuple):
 class _Filling:
     """Stands in a statement for a value that each question has of its own."""
 
-    of: Callable[[Given], Any]
+    of: Callable[[Parameters], Any]
 
 
-class Kept:
+class PreparedQuery:
     """A statement; compiled when it is first asked.
 
     Args:
@@ -59,11 +59,11 @@ class Kept:
         self._dialect = dialect
         self._text: Statement | None = None
 
-    def ask(self, connection: Connection, given: Given) -> Answer:
+    def ask(self, connection: Connection, given: Parameters) -> Answer:
         """Run it for its rows."""
         return self._prepared().ask(connection, **self._values(given))
 
-    def told(self, given: Given) -> tuple[str, Any]:
+    def told(self, given: Parameters) -> tuple[str, Any]:
         """What the driver is told: a text, and what belongs in its places."""
         return self._prepared().told(**self._values(given))
 
@@ -77,11 +77,11 @@ class Kept:
             self._text = Statement(lambda: told)
         return self._text
 
-    def _values(self, given: Given) -> dict[str, Any]:
+    def _values(self, given: Parameters) -> dict[str, Any]:
         return self._own | {name: of(given) for name, of in self._fillings}
 
 
-def filled(of: Callable[[Given], Any], kind: Any) -> BindParameter[Any]:
+def filled(of: Callable[[Parameters], Any], kind: Any) -> BindParameter[Any]:
     """A value that each question has of its own.
 
     Args:
@@ -105,13 +105,13 @@ class Filled:
     """The forms in which a value of a question is put into statements.
 
     Args:
-        hole: of the value.
+        placeholder: of the value.
         form: of what is made of that value in all of them.
     """
 
-    def __init__(self, hole: Hole, form: Callable[[Any], Any] = lambda value: value) -> None:
-        self._number = hole.number
-        self._kind = hole.kind
+    def __init__(self, placeholder: Placeholder, form: Callable[[Any], Any] = lambda value: value) -> None:
+        self._number = placeholder.number
+        self._kind = placeholder.kind
         self._form = form
 
     def plain(self) -> BindParameter[Any]:
@@ -135,14 +135,14 @@ class Filled:
         return filled(lambda given: make(form(given.values[number])), kind)
 
 
-def label_text(hole: Hole) -> Filled:
+def label_text(placeholder: Placeholder) -> Filled:
     """A value that is text, as labels have it."""
-    return Filled(Hole(hole.number, Kind.TEXT), lambda value: labels.stored(value)[0])
+    return Filled(Placeholder(placeholder.number, Kind.TEXT), lambda value: labels.stored(value)[0])
 
 
-def label_number(hole: Hole) -> BindParameter[float]:
+def label_number(placeholder: Placeholder) -> BindParameter[float]:
     """A value that is a number, as labels have it."""
-    return Filled(Hole(hole.number, Kind.REAL), lambda value: labels.stored(value)[1]).plain()
+    return Filled(Placeholder(placeholder.number, Kind.REAL), lambda value: labels.stored(value)[1]).plain()
 
 
 def _pattern(text: str) -> str:
