@@ -24,7 +24,7 @@ _SECRET: Final = re.compile(r"token|secret|password|key", re.IGNORECASE)
 _SECRET_PAIR: Final = re.compile(
     # From the beginnings of words alone: an argument may be as long as 128 KiB, and one word.
     rf"""((?<![\w.-])(?=[\w.-]*(?:{_SECRET.pattern}))[\w.-]++(?:\s*=\s*|["']\s*:\s*|:\s+))"""
-    r"""(?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|[^&,;}\s]*)""",
+    r"""(?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|\[[^\]]*+\]|{[^}]*+}|[^&,;}\s]*)""",
     re.IGNORECASE,
 )
 _URL_PASSWORD: Final = re.compile(r"(://[^:/@\s]*):\S*@")
@@ -130,6 +130,8 @@ def redacted(argv: list[str]) -> list[str]:
     ['postgresql://db/flows?user=ann&password=***&sslmode=require', 'user=ann password=***']
     >>> redacted(['{"api_key": "abc", "at": "a=b"}', "X-Api-Key: abc", "f(n=1, token = 'abc')"])
     ['{"api_key": ***, "at": "a=***', 'X-Api-Key: ***', 'f(n=1, token = ***)']
+    >>> redacted(['{"tokens": ["abc", "def"], "n": 1}'])
+    ['{"tokens": ***, "n": 1}']
     >>> redacted(["key" * 40_000]) == ["key" * 40_000]
     True
     """
