@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 import sys
 import tempfile
 import warnings
@@ -224,6 +225,21 @@ def be_elsewhere(gate: Gate, ledger: Ledger) -> None:
     workflow.cancel("left")
     assert workflow.get_status("left") == "CANCELED"
     assert ledger.counts() == {"first": 1, "second": 1, "third": 1}
+
+
+def be_made_anew(gate: Gate, ledger: Ledger) -> None:
+    """A driver whose cluster is started again at the same address, where its jobs are numbered as before."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    for line in ("first", "second"):
+        made = Cluster()
+        made.add_node(num_cpus=1, gcs_server_port=port, **NODE)
+        ray.init(address=made.address, log_to_driver=False, logging_level=logging.ERROR)
+        workflow.run(note.bind(ledger, line))
+        ray.shutdown()
+        made.shutdown()
+    assert ledger.counts() == {"first": 1, "second": 1}
 
 
 if __name__ == "__main__":

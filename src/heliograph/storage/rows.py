@@ -241,13 +241,16 @@ def run_record(row: Any) -> RunRecord:
 def _code(code: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
     """What a run was started with, and what its engine found out later.
 
-    That is of the engine's own repository, and who handed the run in may have had another one.
+    That is of the engine's own repository, and who handed the run in may have had another one, or other
+    changes in it.
 
     >>> _code({"git_commit": "a1"}, {"git_commit": "b2", "git_dirty": True})
     {'git_commit': 'a1'}
+    >>> _code({"git_commit": "a1", "git_dirty": False}, {"git_commit": "a1", "git_dirty": True})
+    {'git_commit': 'a1', 'git_dirty': False}
     """
     commit = code.get("git_commit")
-    return code | facts if commit is not None and facts.get("git_commit", commit) == commit else code
+    return code | facts | code if commit is not None and facts.get("git_commit", commit) == commit else code
 
 
 def workflow_record(row: Sequence[Any], engines: Engines) -> WorkflowRecord:

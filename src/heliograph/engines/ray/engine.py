@@ -52,7 +52,7 @@ class RayEngine:
         convert.install()
         internals.leave_cancellations_unsaid()
         self._cluster = ray.get_runtime_context().gcs_address
-        self._job = ray.get_runtime_context().get_job_id()
+        self._connection = _connection()
         self._of_runs = functools.lru_cache(_RUNS)(self._of_run)
         self._coordinators = Coordinators(store.location, limits, coordinators or 1, self._provenance())
         self._clients: dict[Any, CoordinatorClient] = {}
@@ -114,10 +114,7 @@ class RayEngine:
 
         One that is made anew, to the same cluster, is another job, which knows nothing of this one's actors.
         """
-        if not ray.is_initialized():
-            return False
-        here = ray.get_runtime_context()
-        return (here.gcs_address, here.get_job_id()) == (self._cluster, self._job)
+        return ray.is_initialized() and _connection() == self._connection
 
     def note_cancelled(self, workflow: Standing) -> None:
         """Its cancellation was just stored: stop what runs of it."""
@@ -203,6 +200,12 @@ def _on_ray(plan: Plan) -> Plan:
             for planned in plan.tasks
         ),
     )
+
+
+def _connection() -> tuple[str, str, str]:
+    """Tells this process's connection from others: a cluster made anew at its address has the same jobs."""
+    here = ray.get_runtime_context()
+    return here.gcs_address, here.get_job_id(), here.get_node_id()
 
 
 @functools.cache
