@@ -1,7 +1,7 @@
 """A SIGTERM to a worker of Ray's, in the middle of an attempt, is the worker's death.
 
-Ray makes a `SystemExit` of it, which would be the task's own failure: that is not tried again, and so a workflow would
-fail because somebody drains a node.
+Ray makes a `SystemExit` of it, which would be the task's own failure: that is not tried again, and so a
+workflow would fail because somebody drains a node.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from types import FrameType
 
 
 def die_of_sigterm(is_running: Callable[[], bool]) -> None:
-    """From now on, let a SIGTERM end this process at once while an attempt runs; else it does what it did before.
+    """Let a SIGTERM end this process at once while an attempt runs; else it does what it did before.
 
     Args:
         is_running: whether an attempt runs.
