@@ -28,10 +28,10 @@ def fail_until(ledger: Ledger, attempt: int, error: BaseException) -> int:
 
 
 @workflow.task
-def die_until(ledger: Ledger, attempt: int, how: str = "kill") -> int:
+def die_until(ledger: Ledger, attempt: int, how: str = "SIGKILL") -> int:
     if (now := ledger.note("try")) < attempt:
-        if how == "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
+        if how != "exit":
+            os.kill(os.getpid(), signal.Signals[how])
         os._exit(3)
     return now
 
@@ -121,7 +121,7 @@ def test_a_resume_has_its_retries_again(engine: EngineUnderTest, ledger: Ledger)
 # -- workers that die
 
 
-@pytest.mark.parametrize("how", ["kill", "exit"])
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM", "exit"])
 def test_a_worker_that_dies_is_retried(isolating_engine: EngineUnderTest, ledger: Ledger, how: str) -> None:
     assert workflow.run(die_until.bind(ledger, 4, how), workflow_id="mine") == 4
     assert attempts("mine") == ["FAILED", "FAILED", "FAILED", "SUCCESSFUL"]

@@ -34,6 +34,7 @@ from heliograph.engines.ray.order import (
     unpack_order,
 )
 from heliograph.engines.ray.sayings import Sayings
+from heliograph.engines.ray.sigterm import die_of_sigterm
 from heliograph.records.attempt import RayFacts, StoredValue, Worker
 from heliograph.storage.location import VARIABLE, locate
 
@@ -82,9 +83,11 @@ def _ran(
         if work.key != shown:
             internals.print_as(work.task_id)
         sayings = Sayings(order.sender, work.key)
+        here.is_running = True
         receipt = run_attempt(
             work, worker, order.submitted, "exclusive", here.functions, sayings.send, traffic
         )
+        here.is_running = False
         if os.getpid() != here.pid:
             os._exit(0)  # a task forked, and the child came back here
         sayings.settle()
@@ -136,9 +139,14 @@ class _Here:
 
     Args:
         sender: whose attempts it runs.
+
+    Attributes:
+        is_running: whether an attempt runs.
     """
 
     def __init__(self, sender: Address) -> None:
+        self.is_running = False
+        die_of_sigterm(lambda: self.is_running)
         self.pid = os.getpid()
         self.functions = Functions()
         self.watch = _Watch()
