@@ -381,6 +381,8 @@ def test_fields_of_tasks(engine: EngineUnderTest) -> None:
         # [[3], true]
         ({"after": "W1szXSwgdHJ1ZV0"}, ValueError, "after must be what an earlier answer gave"),
         ({"where": "created_time > tomorrow"}, ValueError, "'tomorrow' is no time"),
+        ({"where": "created_time > 24h"}, ValueError, "created_time is a time, and a number of h is none"),
+        ({"where": "not stats.end_time < -1.5 d"}, ValueError, "stats.end_time is a time"),
     ],
 )
 def test_what_can_not_be(

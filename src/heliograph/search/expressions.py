@@ -76,12 +76,14 @@ class Comparison(Condition):
         operator: how.
         value: with what.
         at: where the value stands in the text it was read from; None: in none.
+        unit: what the value was written with: a number with one is never a moment.
     """
 
     name: Name
     operator: Operator
     value: Value
     at: int | None = field(default=None, compare=False)
+    unit: str | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         return f"{self.name} {self.operator} {self.value!r}"

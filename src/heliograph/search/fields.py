@@ -180,8 +180,13 @@ def check(condition: Condition, tasks: bool, text: str | None = None) -> None:
         case OneOf(name, values, at):
             for value in values:
                 _check_value(asked(name, tasks, text), name, Operator.EQUAL, value, text, at, tasks)
-        case Comparison(name, operator, value, at):
-            _check_value(asked(name, tasks, text), name, operator, value, text, at, tasks)
+        case Comparison(name, operator, value, at, unit):
+            field = asked(name, tasks, text)
+            if unit is not None and field.kind is FieldKind.TIME:
+                # As Unix seconds, `created_time > 24h` is true of everything since 1970.
+                why = f"{name} is a time, and a number of {unit} is none: write 2026-11-24 or 2026-11-24T08:30"
+                raise SearchError(why, text, at)
+            _check_value(field, name, operator, value, text, at, tasks)
 
 
 def _check_value(

@@ -171,7 +171,9 @@ class _Reader:
             return Not(self._one_of(name))
         operator = self._operator()
         at = self._token.at
-        return Comparison(name, operator, self._value(), at)
+        value, last = self._value(), self._tokens[self._next - 1]
+        unit = last.text if type(value) in (int, float) and last.kind == "word" else None
+        return Comparison(name, operator, value, at, unit)
 
     def _one_of(self, name: Name) -> Condition:
         at = self._token.at
