@@ -184,7 +184,8 @@ def check(condition: Condition, tasks: bool, text: str | None = None) -> None:
             field = asked(name, tasks, text)
             if unit is not None and field.kind is FieldKind.TIME:
                 # As Unix seconds, `created_time > 24h` is true of everything since 1970.
-                why = f"{name} is a time, and a number of {unit} is none: write 2026-11-24 or 2026-11-24T08:30"
+                day = "2026-11-24 or 2026-11-24T08:30"
+                why = f"{name} is a time, and a number of {unit} is none: write {day}"
                 raise SearchError(why, text, at)
             _check_value(field, name, operator, value, text, at, tasks)
 
