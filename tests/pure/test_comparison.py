@@ -154,6 +154,17 @@ def test_a_function_never_seen_counts_as_the_others_do() -> None:
     assert (found.left, found.unknown) == (6.0, ("module.g",))
 
 
+def test_a_function_never_seen_takes_at_least_as_long_as_it_runs_by_now() -> None:
+    going = replace(tried(10.0), finished=None, stored=None, status=AttemptStatus.RUNNING)
+    tasks = [
+        Made("a", attempts=[going], status=TaskStatus.RUNNING, function=1),
+        Made("b", status=PENDING, function=1),
+        Made("c", status=PENDING, function=1),
+        Made("d", (0, 1, 2), status=PENDING),
+    ]
+    assert estimate(running(tasks, now=15.0), {"module.f": [0.5]}).left == 5.0 + 5.0 + 0.5
+
+
 def test_what_is_over_takes_no_time() -> None:
     found = estimate(trace_of([Made("a", status=TaskStatus.FAILED), Made("b")], [run_of(end=1.0)]), {})
     assert (found.left, found.low, found.high) == (0.0, 0.0, 0.0)

@@ -39,7 +39,8 @@ class Estimate(Named, Tabular):
         high: seconds, if each is as slow as the slowest tenth.
         workers: how many workers that reckons with: as many as ran something in the newest run.
         samples: how many earlier attempts it is told from.
-        unknown: functions of which none has ever ended; they are taken to be as the others are on average.
+        unknown: functions of which none has ever ended; they are taken to be as the others are on
+            average, or as long as they have run by now where that is more.
     """
 
     workflow_id: str
@@ -120,29 +121,41 @@ class _Pace:
         self._picked: dict[str, float] = {}
         self._sleeps = {options: json.loads(options).get("sleep") for options in set(trace.tasks.options)}
         self._last = {task: place for place, task in enumerate(trace.attempts.task)}
+        self._so_far: dict[str, float] = defaultdict(float)
+        for task, place in self._last.items():
+            if trace.tasks.status[task] in _BEGUN:
+                name = names[trace.tasks.function[task]]
+                self._so_far[name] = max(self._so_far[name], self._elapsed(task, place))
 
     def left(self, task: int) -> float:
         """Seconds that a task will take yet, from when its turn has come."""
         elapsed = 0.0
         place = self._last.get(task)
         if place is not None:
-            of = self._trace.attempts
-            if of.status[place] is AttemptStatus.SUCCESSFUL:
+            if self._trace.attempts.status[place] is AttemptStatus.SUCCESSFUL:
                 return 0.0  # it handed over to a continuation, whose tasks are counted by themselves
-            started = of.started[place]
-            if started is not None and self._trace.tasks.status[task] in _BEGUN:
-                elapsed = max(self._trace.now - started, 0.0)
+            elapsed = self._elapsed(task, place)
         sleep = self._sleeps[self._trace.tasks.options[task]]
         if sleep is not None:
             return max(float(sleep) - elapsed, 0.0)
         name = self._names[self._trace.tasks.function[task]]
         if not elapsed:
             if name not in self._picked:
-                self._picked[name] = self._pick(self._samples.get(name) or self._any)
+                known = self._samples.get(name)
+                self._picked[name] = (
+                    self._pick(known) if known else max(self._pick(self._any), self._so_far[name])
+                )
             return self._picked[name]
         values = self._samples.get(name) or self._any
         longer = values[bisect_right(values, elapsed) :]  # it is none of those that were over by now
         return self._pick(longer) - elapsed if longer else 0.0
+
+    def _elapsed(self, task: int, place: int) -> float:
+        """Seconds for which its last attempt runs by now; 0: it does not."""
+        started = self._trace.attempts.started[place]
+        if started is None or self._trace.tasks.status[task] not in _BEGUN:
+            return 0.0
+        return max(self._trace.now - started, 0.0)
 
 
 _BEGUN: Final = frozenset({TaskStatus.RUNNING, TaskStatus.WAITING})
