@@ -180,6 +180,29 @@ def test_what_waits_and_for_what(tmp_path: Path) -> None:
     assert re.search(r"WAITING .* sleeps until ", shown)
 
 
+TRIED = """
+from heliograph import workflow
+workflow.init(workers="threads", num_workers=1)
+
+@workflow.task(catch_exceptions=True)
+def train(losses):
+    for loss in losses:
+        workflow.current().metric("loss", loss)
+    workflow.current().log("diverged")
+    raise ValueError("diverged")
+
+workflow.run(train.options(name="train").bind([2.0, 3.0]), workflow_id="tried")
+"""
+
+
+def test_what_an_attempt_said_and_that_its_exception_was_caught(tmp_path: Path) -> None:
+    storage = tmp_path / "storage"
+    scripts.run(TRIED, storage)
+    shown = printed("show", "tried", "train", storage=storage)
+    assert re.search(r"SUCCESSFUL +its exception was caught, and is its output", shown)
+    assert "said 1 line and 2 values of metrics" in shown
+
+
 def test_logs(storage: Path) -> None:
     lines = printed("logs", "w3", storage=storage).splitlines()
     assert [line.split("  ")[1] for line in lines] == [f"work: item {n}" for n in range(3)]

@@ -92,6 +92,9 @@ def _head(workflow_id: str, of_workflow: str, metadata: dict[str, Any], now: flo
     words = status_text(status)
     if metadata["reused"]:
         words.append("  its checkpoint was used again by the last run", "dim")
+    tried = metadata["attempts"]
+    if status == TaskStatus.SUCCESSFUL and tried and tried[-1]["status"] == AttemptStatus.FAILED:
+        words.append("  its exception was caught, and is its output", "dim")
     if of_workflow == WorkflowStatus.RESUMABLE and status not in TASK_OVER:
         words.append("  its engine is gone; heliograph resume goes on with its workflow", "dim")
     if reason := waits_for(metadata, now):
@@ -145,6 +148,7 @@ def _attempt(attempt: dict[str, Any], with_traceback: bool, now: float, width: i
         words or None,
         _worker(attempt),
         _resources(attempt["resources"]),
+        _said(attempt.get("events", {})),
         None if error is None else _error(error),
     ]
     below: list[RenderableType] = [row for row in rows if row is not None]
@@ -165,6 +169,18 @@ def _worker(attempt: dict[str, Any]) -> str | None:
     if worker is None:
         return None
     return f"worker {shown(worker['worker_id'])} on {shown(worker['host'])}, process {worker['pid']}"
+
+
+def _said(events: dict[str, int]) -> str | None:
+    words = [
+        f"{events[kind]:,} {one if events[kind] == 1 else many}"
+        for kind, one, many in (
+            ("lines", "line", "lines"),
+            ("metrics", "value of a metric", "values of metrics"),
+        )
+        if events.get(kind)
+    ]
+    return f"said {' and '.join(words)}" if words else None
 
 
 def _resources(used: dict[str, Any]) -> str | None:
