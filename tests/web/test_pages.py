@@ -166,6 +166,14 @@ def test_the_list_is_found_by_search(client: TestClient) -> None:
     assert ">good<" not in answer.text
 
 
+def test_a_key_counts_beside_the_list_if_most_of_its_values_come_back(client: TestClient) -> None:
+    for number, job in enumerate(["etl", "etl", "chain", "chain", "once", "twice", "files", "files"]):
+        workflow.run(give.bind(number), metadata={"job": job, "ticket": number})
+    (asked,) = re.findall(r'data-load="(/facets[^"]*)"', client.get("/").text)
+    assert "key=job" in asked
+    assert "key=ticket" not in asked
+
+
 def test_a_search_that_is_wrong_is_told(client: TestClient) -> None:
     answer = client.get("/", params={"q": "status ="}, headers=PAGE)
     assert "status =" in answer.text

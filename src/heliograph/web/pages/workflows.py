@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -174,7 +175,8 @@ def _telling(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[str
     telling = []
     for key in keys:
         values = [json.dumps(row["user_metadata"][key]) for row in rows if key in row["user_metadata"]]
-        if len(values) < 3 or len(set(values)) < _TOO_DIFFERENT * len(values):
+        once = sum(count == 1 for count in Counter(values).values())
+        if len(values) < 3 or once < _TOO_DIFFERENT * len(values):
             telling.append(key)
     return telling[:_MOST_KEYS]
 
