@@ -581,7 +581,7 @@ def refused(storage: str) -> str:
         workflow.init(storage=storage)
     text = str(raised.value)
     assert SECRET not in text
-    assert "s3" not in text
+    assert not re.search("s3(/|%2F)?cr", text), "a password"  # a folder's own random name may have an s3
     return text
 
 
