@@ -36,4 +36,4 @@ def estimate(
         rendering.write(f"time left: {left}, between {low} and {high} ({found.workers} at once)")
     if found.unknown:
         names = ", ".join(rendering.shown(name) for name in found.unknown)
-        rendering.write(f"never seen before, taken to be as the others: {names}")
+        rendering.write(f"never seen before, taken to be as the others or slower: {names}")

@@ -345,8 +345,8 @@ def task_record(
     report: ReportRecord | None = None,
 ) -> TaskRecord:
     """A task, from its row joined with its function, its output and its arguments."""
-    status = TaskStatus(row.status)
-    is_sleep = row.due is not None and "sleep" in json.loads(row.options)
+    status, options = TaskStatus(row.status), whole_options(row.options)
+    is_sleep = row.due is not None and "sleep" in json.loads(options)
     # The time stays where it is when the next attempt begins.
     is_paused = (
         not is_sleep
@@ -358,7 +358,7 @@ def task_record(
         number=row.task,
         task_id=row.task_id,
         status=status,
-        options=whole_options(row.options),
+        options=options,
         user_metadata=row.user_metadata,
         function=FunctionRecord(row.module, row.qualname, row.file, row.line, row.source_hash),
         upstream=upstream,
