@@ -102,13 +102,13 @@ class _Compared:
             why = f"{name} is metadata, and no time to be compared with {NOW}: {how}"
             return why if isinstance(value, FromNow) or self._is_ordered_by_now else None
         if value is None:
-            return f"{name} is never null; ask whether it exists"
+            return f"{name} is never null; ask whether it exists: {name} exists, or not {name} exists"
         if kind is FieldKind.TEXT and not self._is_text:
             return f'{name} is text, and {shown} is not: write "{shown}"'
         if kind is FieldKind.TIME:
             return self._against_time()
         if kind in (FieldKind.NUMBER, *_UNITS) and not (self._is_number and self._suits):
-            how = _WRITTEN.get(kind, "3, without a unit")
+            how = _WRITTEN.get(kind, "one such as 3, without quotes or a unit")
             return f"{name} is {kind}, and {shown} is not: write {how}"
         return None
 

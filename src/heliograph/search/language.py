@@ -41,7 +41,7 @@ _WORDS: Final[Mapping[str, Value]] = {"true": True, "false": False, "null": None
 _JOINS: Final = frozenset({"and", "or", "not", "in", "exists", "contains", "prefix"})
 _TOKEN: Final = re.compile(
     r"""(?P<space>\s+)
-      | (?P<date>\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?)
+      | (?P<date>\d{4}-\d\d-\d\d(?:(?:T|[ ](?=\d\d:))[\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?)
       | (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.]) | -?\d+(?:\.\d+)?(?=[^\W\d_]))
       | (?P<now>(?<!\.)(?i:now)(?:-(?=\s*\d)|\s*\+|\s+-))
       | (?P<word>[^\W\d][\w-]*)
@@ -113,7 +113,9 @@ class _Reader:
     def condition(self) -> Condition:
         found = self._either()
         if self._token.kind != "end":
-            self._fail("here 'and', 'or' or the end is expected; text of several words goes in quotes")
+            is_word = self._token.kind in ("word", "number", "digits")
+            hint = "; text of several words goes in quotes" if is_word else ""
+            self._fail(f"here 'and', 'or' or the end is expected{hint}")
         return found
 
     def only_name(self) -> Name:
@@ -133,9 +135,7 @@ class _Reader:
         while at < len(self._text):
             found = _TOKEN.match(self._text, at)
             if found is None:
-                first = self._text[at]
-                unknown = f"nothing begins with {first!r}; text that has it goes in quotes"
-                raise SearchError("this text has no end" if first in "\"'" else unknown, self._text, at)
+                raise SearchError(_unknown(self._text[at]), self._text, at)
             if found.lastgroup != "space":
                 tokens.append(_Token(str(found.lastgroup), found.group(), at))
             at = found.end()
@@ -183,7 +183,8 @@ class _Reader:
         return Comparison(name, operator, *self._sourced())
 
     def _one_of(self, name: Name) -> Condition:
-        self._need("(")
+        if not self._takes("("):
+            self._fail("here '(' is expected: values of which it is one are written (a, b)")
         found = [self._sourced()]
         while self._takes(","):
             found.append(self._sourced())
@@ -294,6 +295,14 @@ class _Reader:
 
     def _fail(self, what: str) -> NoReturn:
         raise SearchError(what, self._text, self._token.at)
+
+
+def _unknown(first: str) -> str:
+    if first in "\"'":
+        return f"this text has no end: another {first} ends it"
+    is_join = first in "&|!~"
+    hint = "conditions are joined by and, or, not" if is_join else "text that has it goes in quotes"
+    return f"nothing begins with {first!r}; {hint}"
 
 
 def _unquoted(text: str) -> str:
