@@ -141,10 +141,10 @@ class Coordinator:
         except WorkflowError as error:
             raise on_ray(error) from error.__cause__
 
-    async def task_output(self, workflow_id: str, task_id: str) -> Output:
-        """The output of a task, once it is there."""
+    async def awaited_output(self, workflow_id: str, task_id: str | None, asker: str | None) -> Output:
+        """What `waiting.looking` looks for, once it is there."""
         await self._recovered()
-        return await self._waited(lambda store: waiting.task_output_now(store, workflow_id, task_id))
+        return await self._waited(waiting.looking(workflow_id, task_id, asker))
 
     async def note_cancelled(self, key: int) -> None:
         """A workflow's cancellation was just stored: stop what runs of it."""
