@@ -54,7 +54,7 @@ class RayEngine:
         self._cluster = ray.get_runtime_context().gcs_address
         self._connection = _connection()
         self._of_runs = functools.lru_cache(_RUNS)(self._of_run)
-        self._coordinators = Coordinators(store.location, limits, coordinators or 1, self._provenance())
+        self._coordinators = Coordinators(store.location, limits, coordinators or 1)
         self._clients: dict[Any, CoordinatorClient] = {}
         if limits != Limits():
             self._check_limits(limits)
