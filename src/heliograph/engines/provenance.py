@@ -23,10 +23,20 @@ from heliograph.storage.entries import Provenance
 @functools.cache
 def provenance() -> Provenance:
     """The provenance of all runs that this process starts; found out once."""
-    code = {"entry_point": sys.argv[0] if sys.argv else "", "python": platform.python_version()}
+    code = {"entry_point": sys.argv[0] if sys.argv else ""}
     if _repository().commit is not None:
         code["git_commit"] = str(_repository().commit)
         _repository().look_for_changes()
+    return _of_process(code, redacted(sys.argv))
+
+
+def unasked() -> Provenance:
+    """Of a run that no program asked for: what this process is, and no program, commit or command line."""
+    return _of_process({}, [])
+
+
+def _of_process(code: dict[str, str], argv: list[str]) -> Provenance:
+    code["python"] = platform.python_version()
     packages = installed(sys.path)
     if packages:
         code["packages_hash"] = packages_hash(packages)
@@ -35,10 +45,7 @@ def provenance() -> Provenance:
     if (version := version_of("heliograph", packages)) is not None:
         code["heliograph"] = version
     return Provenance(
-        code_json=json.dumps(code),
-        login=_login(),
-        argv_json=json.dumps(redacted(sys.argv)),
-        hostname=socket.gethostname(),
+        code_json=json.dumps(code), login=_login(), argv_json=json.dumps(argv), hostname=socket.gethostname()
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,6 +59,22 @@ def test_values_of_metadata_are_offered(page: Page) -> None:
     page.locator("#offered li").click()
     page.keyboard.press("Enter")
     expect(page.locator("tbody tr")).to_have_count(3)
+
+
+def test_times_from_now_are_offered(page: Page) -> None:
+    page.goto("/")
+    search, offered = page.locator("#search"), page.locator("#offered li")
+    search.press_sequentially("created_time > ")
+    expect(offered).to_have_text(["now - 1h", "now - 24h", "now - 7d"])
+    search.press_sequentially("now")
+    offered.nth(1).click()
+    expect(search).to_have_value("created_time > now - 24h ")
+    expect(offered).to_have_text(["and", "or"])
+    search.press("Escape")
+    search.press("Enter")
+    expect(page).to_have_url(re.compile("now"))
+    expect(page.locator("tbody tr").first).to_be_visible()
+    expect(page.locator(".wrong")).to_have_count(0)
 
 
 def test_an_error_points_at_the_character_and_the_cursor_is_there(page: Page) -> None:
