@@ -19,7 +19,7 @@ def estimate(
     ] = False,
     storage: StorageOption = None,
 ) -> None:
-    """Tell how long a workflow will take yet. It goes by earlier tasks of the same functions."""
+    """Tell how much longer a workflow will take. It goes by earlier tasks of the same functions."""
     from heliograph.cli import rendering
 
     open_for(context, storage, workflow_id)
