@@ -120,8 +120,12 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
 
     from heliograph.cli import rendering
 
+    console = rendering.stderr()
+    if not console.is_terminal:
+        yield lambda what, done, total: None
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=rendering.stderr(), transient=True) as bars:
+    with Progress(*columns, console=console, transient=True) as bars:
         bar_of: dict[str, Any] = {}
 
         def told(what: str, done: int, total: int) -> None:
