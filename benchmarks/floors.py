@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from multiprocessing import get_context
@@ -17,12 +17,13 @@ from benchmarks.disk import fresh_folder
 from tests.postgresql import plain, server
 
 Workers = Literal["threads", "processes"]
+Database = Literal["bare SQLite", "bare PostgreSQL"]
 
 THREADS: Final = "bare thread pool"
 PROCESSES: Final = "bare process pool"
 POOL: Final[dict[Workers, str]] = {"threads": THREADS, "processes": PROCESSES}
-SQLITE: Final = "bare SQLite"
-POSTGRESQL: Final = "bare PostgreSQL"
+SQLITE: Final[Database] = "bare SQLite"
+POSTGRESQL: Final[Database] = "bare PostgreSQL"
 FDATASYNC: Final = "bare fdatasync"
 _ROW: Final = "a small row"
 
@@ -68,32 +69,53 @@ def fresh_postgresql() -> Iterator[str]:
             server().drop(url)
 
 
-def sqlite_commits(count: int) -> float:
-    """Commits a second, one small row in each."""
-    with bare_sqlite() as connection:
+@contextmanager
+def _bare_rows(database: Database) -> Iterator[Callable[[int], object]]:
+    """Makes a small row last, in a fresh database that nobody else uses."""
+    if database == SQLITE:
+        with bare_sqlite() as connection:
+            yield lambda number: connection.execute("INSERT INTO rows VALUES (?, ?)", (number, _ROW))
+    else:
+        with fresh_postgresql() as url, psycopg.connect(url, autocommit=True) as client:
+            client.execute("CREATE TABLE rows (number INTEGER PRIMARY KEY, text TEXT NOT NULL)")
+            yield lambda number: client.execute("INSERT INTO rows VALUES (%s, %s)", (number, _ROW))
+
+
+def row_commits(database: Database, count: int) -> float:
+    """Commits a second, one small row in each, by one client."""
+    with _bare_rows(database) as write:
         start = time.perf_counter()
         for number in range(count):
-            connection.execute("INSERT INTO rows (number, text) VALUES (?, ?)", (number, _ROW))
+            write(number)
         return count / (time.perf_counter() - start)
 
 
-def pool_commits(workers: Workers, count: int) -> float:
+def pool_on(workers: Workers, database: Database) -> str:
+    """What a bare pool beside a bare database is called."""
+    return f"{POOL[workers]}, and {database}"
+
+
+def pool_chain(workers: Workers, database: Database, count: int) -> float:
     """Links of a chain a second: a task of a bare pool, a commit of one small row, the next task."""
-    with bare_pool(workers) as pool, bare_sqlite() as connection:
+    with bare_pool(workers) as pool, _bare_rows(database) as write:
         start = time.perf_counter()
         for number in range(count):
             pool.submit(plus_one, number).result()
-            connection.execute("INSERT INTO rows (number, text) VALUES (?, ?)", (number, _ROW))
+            write(number)
         return count / (time.perf_counter() - start)
 
 
-def postgresql_commits(count: int) -> float:
-    """As `sqlite_commits`, by one client of a PostgreSQL server."""
-    with fresh_postgresql() as url, psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("CREATE TABLE rows (number INTEGER PRIMARY KEY, text TEXT NOT NULL)")
+def pool_at_once(workers: Workers, database: Database, count: int) -> float:
+    """Tasks a second, each one small row before a bare pool gets it, and the ends of all one more."""
+    with bare_pool(workers) as pool, _bare_rows(database) as write:
         start = time.perf_counter()
+        futures = []
         for number in range(count):
-            connection.execute("INSERT INTO rows (number, text) VALUES (%s, %s)", (number, _ROW))
+            write(number)
+            futures.append(pool.submit(plus_one, number))
+        for future in futures:
+            future.result()
+        write(count)
         return count / (time.perf_counter() - start)
 
 
@@ -110,7 +132,7 @@ def fdatasyncs(count: int) -> float:
 def commits(count: int) -> dict[str, Any]:
     """Every way to make so many small things last, one after the other."""
     return {
-        SQLITE: lambda: sqlite_commits(count),
-        POSTGRESQL: lambda: postgresql_commits(count),
+        SQLITE: lambda: row_commits(SQLITE, count),
+        POSTGRESQL: lambda: row_commits(POSTGRESQL, count),
         FDATASYNC: lambda: fdatasyncs(count),
     }

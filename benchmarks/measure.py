@@ -56,7 +56,8 @@ class Figure:
         measured: a value a round, by who was measured; heliograph first, then floors, then peers.
         bars: what has to be reached; none: it is only reported.
         note: what else a reader must know.
-        floor: who of these does the least that such work takes; empty: nobody does all of it.
+        floors: who of these does the least that the work of another one takes; where there is none, nobody
+            does all of it.
         series: what was watched over time, as (seconds, value), by who was measured.
     """
 
@@ -66,7 +67,7 @@ class Figure:
     measured: Mapping[str, tuple[float, ...]]
     bars: tuple[Bar, ...] = ()
     note: str = ""
-    floor: str = ""
+    floors: Mapping[str, str] = field(default_factory=dict)
     series: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
 
     def median(self, who: str = HELIOGRAPH) -> float:
@@ -91,10 +92,9 @@ class Figure:
         return value >= bar.value if bar.against or self.better == "higher" else value <= bar.value
 
     def is_below_floor(self, bar: Bar) -> bool:
-        """Whether what does the least that such work takes does not reach a bar of heliograph's either."""
-        if not self.floor or bar.who != HELIOGRAPH or bar.against == self.floor:
-            return False
-        return self.holds(replace(bar, who=self.floor)) is False
+        """Whether what does the least that such work takes does not reach a bar either."""
+        floor = self.floors.get(bar.who, bar.against)
+        return floor != bar.against and self.holds(replace(bar, who=floor)) is False
 
 
 def alternate(scale: Scale, contenders: Mapping[str, Callable[[], T]]) -> dict[str, tuple[T, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from benchmarks.floors import Workers, commits
+from benchmarks.floors import POSTGRESQL, SQLITE, Workers, commits, pool_at_once, pool_on
 from benchmarks.measure import HELIOGRAPH, ON_POSTGRESQL, Bar, Figure, Scale, alternate, check
 from benchmarks.peers import peer
 from benchmarks.tasks import increment
@@ -23,7 +23,13 @@ def measure(workers: Workers, scale: Scale) -> list[Figure]:
         with engine_on_postgresql(workers):
             return _rate(count)
 
-    contenders = {HELIOGRAPH: heliograph, ON_POSTGRESQL: on_postgresql, **commits(count)}
+    contenders = {
+        HELIOGRAPH: heliograph,
+        ON_POSTGRESQL: on_postgresql,
+        **commits(count),
+        pool_on(workers, SQLITE): lambda: pool_at_once(workers, SQLITE, count),
+        pool_on(workers, POSTGRESQL): lambda: pool_at_once(workers, POSTGRESQL, count),
+    }
     if workers == "threads":
         contenders |= peer.rates("at-once", scale)
     measured = alternate(scale, contenders)
@@ -34,7 +40,9 @@ def measure(workers: Workers, scale: Scale) -> list[Figure]:
             better="higher",
             measured=measured,
             bars=(Bar(1_500.0), *peer.bars(measured)),
-            note="`run_async` of all by one thread, then all outputs; floors: one small row a commit",
+            note="`run_async` of all by one thread, then all outputs; floors: one small row a commit, "
+            "and a bare task behind it",
+            floors={HELIOGRAPH: pool_on(workers, SQLITE), ON_POSTGRESQL: pool_on(workers, POSTGRESQL)},
         )
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from benchmarks.floors import POOL, SQLITE, Workers, commits, pool_commits
+from benchmarks.floors import POSTGRESQL, SQLITE, Workers, commits, pool_chain, pool_on
 from benchmarks.measure import HELIOGRAPH, ON_POSTGRESQL, Bar, Figure, Scale, alternate, check
 from benchmarks.peers import peer
 from benchmarks.tasks import increment
@@ -23,12 +23,12 @@ def measure(workers: Workers, scale: Scale) -> list[Figure]:
         with engine_on_postgresql(workers):
             return rate(length)
 
-    floor = f"{POOL[workers]}, and bare SQLite"
     contenders = {
         HELIOGRAPH: heliograph,
         ON_POSTGRESQL: on_postgresql,
         **commits(length),
-        floor: lambda: pool_commits(workers, length),
+        pool_on(workers, SQLITE): lambda: pool_chain(workers, SQLITE, length),
+        pool_on(workers, POSTGRESQL): lambda: pool_chain(workers, POSTGRESQL, length),
     }
     if workers == "threads":
         contenders |= peer.rates("chain", scale)
@@ -41,7 +41,7 @@ def measure(workers: Workers, scale: Scale) -> list[Figure]:
             measured=measured,
             bars=(Bar(0.8, SQLITE), *peer.bars(measured)),
             note="from before `bind` to the output; floors: a small row a commit, and a bare task before it",
-            floor=floor,
+            floors={HELIOGRAPH: pool_on(workers, SQLITE), ON_POSTGRESQL: pool_on(workers, POSTGRESQL)},
         )
     ]
 

@@ -43,7 +43,7 @@ def measure(workers: Workers, scale: Scale) -> list[Figure]:
             measured=measured,
             bars=(Bar(_BARS[workers]), *on_server, *peer.bars(measured)),
             note="from before `bind` to the output; nothing of the bare pool's is stored",
-            floor=POOL[workers],
+            floors={HELIOGRAPH: POOL[workers], ON_POSTGRESQL: POOL[workers]},
         )
     ]
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, Final
@@ -18,7 +19,7 @@ import psycopg
 
 from benchmarks import big_store, moving
 from benchmarks.disk import fresh_folder
-from benchmarks.floors import SQLITE, bare_sqlite
+from benchmarks.floors import POSTGRESQL, SQLITE, bare_sqlite, fresh_postgresql
 from benchmarks.measure import HELIOGRAPH, ON_POSTGRESQL, Bar, Figure, Scale, alternate, milliseconds
 from benchmarks.peers import peer
 from heliograph import workflow
@@ -32,10 +33,19 @@ KEPT_URL: Final = "HELIOGRAPH_BIG_STORE_URL"
 
 _P99: Final = 98
 _SHOWN: Final = ("number", "workflow_id", "name", "status", "user_metadata", "start_time", "end_time")
-_BARE_PAGE: Final = "floor: 50 rows of one table, as dicts, their JSON read"
+_BARE_PAGE: Final = "floors: 50 rows of one table, as dicts, their JSON read"
+_FLOORS: Final = {HELIOGRAPH: SQLITE, ON_POSTGRESQL: POSTGRESQL}
+_COLUMNS: Final = (
+    "number INTEGER PRIMARY KEY, workflow_id TEXT, name TEXT, status TEXT, user_metadata TEXT,"
+    " start_time DOUBLE PRECISION, end_time DOUBLE PRECISION"
+)
+_ROW_QUERY: Final = "SELECT * FROM workflows WHERE number = {}"
+_PAGE_QUERY: Final = "SELECT * FROM workflows ORDER BY number DESC LIMIT 50"
 
 Stores = Mapping[str, Path | str]
 Contenders = dict[str, Callable[[], tuple[float, float]]]
+Bare = Callable[[str, Sequence[int]], list[tuple[Any, ...]]]
+"""Asks a bare database: a query with ``{}`` for each value, and these."""
 
 
 def measure(scale: Scale) -> list[Figure]:
@@ -109,10 +119,9 @@ def _warm(storage: Path | str) -> None:
 
 def _of_workflows(stores: Stores, count: int, scale: Scale) -> list[Figure]:
     of = f"of {count:,} workflow{'s' if count > 1 else ''}"
-    with bare_sqlite() as bare:
-        _fill_bare(bare, count)
-        row = {SQLITE: lambda: _timed(_bare_row(bare, count), 500)}
-        page = {SQLITE: lambda: _timed(lambda: _some(_bare_page(bare)), 20)}
+    with _bare_tables(count) as bare:
+        row = {who: partial(_timed, _bare_row(ask, count), 500) for who, ask in bare.items()}
+        page = {who: partial(_timed, _bare_page(ask), 20) for who, ask in bare.items()}
         one = alternate(scale, _asked(stores, scale, _one(count), 500) | row)
         listed = _medians(alternate(scale, _asked(stores, scale, _listed, 20) | page))
         searched = _medians(alternate(scale, _asked(stores, scale, _searched(count), 20) | page))
@@ -122,7 +131,7 @@ def _of_workflows(stores: Stores, count: int, scale: Scale) -> list[Figure]:
         for case in ("metadata", "listing", "search")
     }
     return [
-        _figure(f"get_metadata(id) {of}", _medians(one) | peers["metadata"], Bar(0.25), floor=SQLITE),
+        _figure(f"get_metadata(id) {of}", _medians(one) | peers["metadata"], Bar(0.25), floors=_FLOORS),
         _figure(
             f"get_metadata(id) {of}, slowest hundredth",
             {who: tuple([pair[1] for pair in pairs]) for who, pairs in one.items()},
@@ -131,14 +140,14 @@ def _of_workflows(stores: Stores, count: int, scale: Scale) -> list[Figure]:
             f"list_metadata, newest 50 {of}",
             listed | peers["listing"],
             note=f"ray.workflow lists all; {_BARE_PAGE}",
-            floor=SQLITE,
+            floors=_FLOORS,
         ),
         _figure(
             f"search by status and metadata, first page {of}",
             searched | peers["search"],
             Bar(30.0),
             note=f"DBOS is asked for a status; {_BARE_PAGE}",
-            floor=SQLITE,
+            floors=_FLOORS,
         ),
         _figure(f"counts by status {of}", counted, Bar(50.0)),
     ]
@@ -156,11 +165,15 @@ def _of_tasks(stores: Stores, scale: Scale) -> list[Figure]:
 
 
 def _figure(
-    name: str, seconds: Mapping[str, tuple[float, ...]], *own: Bar, note: str = "", floor: str = ""
+    name: str,
+    seconds: Mapping[str, tuple[float, ...]],
+    *own: Bar,
+    note: str = "",
+    floors: Mapping[str, str] | None = None,
 ) -> Figure:
     note = f"median call; {note}" if note else "median call"
     bars = *[bar for one in own for bar in _everywhere(seconds, one)], *peer.bars(seconds)
-    return Figure(name, "ms", "lower", milliseconds(seconds), bars, note, floor)
+    return Figure(name, "ms", "lower", milliseconds(seconds), bars, note, floors or {})
 
 
 def _everywhere(measured: Mapping[str, object], bar: Bar) -> tuple[Bar, ...]:
@@ -183,42 +196,40 @@ def _timed(ask: Callable[[], None], calls: int) -> tuple[float, float]:
     return median(seconds), max(seconds) if calls < 100 else quantiles(seconds, n=100)[_P99]
 
 
-def _fill_bare(bare: sqlite3.Connection, count: int) -> None:
+@contextmanager
+def _bare_tables(count: int) -> Iterator[Mapping[str, Bare]]:
     """One table of what a page shows of a workflow, in the order of the key: nothing is joined or derived."""
-    bare.execute(
-        "CREATE TABLE workflows (number INTEGER PRIMARY KEY, workflow_id TEXT, name TEXT, status TEXT,"
-        " user_metadata TEXT, start_time REAL, end_time REAL)"
-    )
-    rows = (
-        (
-            n,
-            big_store.name(n),
-            "load",
-            big_store.status(n),
-            json.dumps(big_store.metadata(n)),
-            3.0 * n,
-            3.0 * n + 1,
-        )
-        for n in range(count)
-    )
-    bare.execute("BEGIN")
-    bare.executemany("INSERT INTO workflows VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-    bare.execute("COMMIT")
+    with bare_sqlite() as lite, fresh_postgresql() as url, psycopg.connect(url, autocommit=True) as client:
+        for database in lite, client:
+            database.execute(f"CREATE TABLE workflows ({_COLUMNS})")
+        lite.execute("BEGIN")
+        lite.executemany("INSERT INTO workflows VALUES (?, ?, ?, ?, ?, ?, ?)", _bare_rows(count))
+        lite.execute("COMMIT")
+        with client.cursor().copy("COPY workflows FROM STDIN") as copy:
+            for row in _bare_rows(count):
+                copy.write_row(row)
+        client.execute("ANALYZE workflows")
+        yield {
+            SQLITE: lambda query, values: lite.execute(query.format("?"), values).fetchall(),
+            POSTGRESQL: lambda query, values: client.execute(
+                query.format("%s"), values, prepare=True
+            ).fetchall(),
+        }
 
 
-def _bare_row(bare: sqlite3.Connection, count: int) -> Callable[[], None]:
+def _bare_rows(count: int) -> Iterator[tuple[Any, ...]]:
+    for n in range(count):
+        told = json.dumps(big_store.metadata(n))
+        yield n, big_store.name(n), "load", big_store.status(n), told, 3.0 * n, 3.0 * n + 1
+
+
+def _bare_row(ask: Bare, count: int) -> Callable[[], None]:
     draw = random.Random(count)
-
-    def ask() -> None:
-        number = draw.randrange(count)
-        _read_bare(bare.execute("SELECT * FROM workflows WHERE number = ?", (number,)).fetchone())
-
-    return ask
+    return lambda: _some([_read_bare(row) for row in ask(_ROW_QUERY, [draw.randrange(count)])])
 
 
-def _bare_page(bare: sqlite3.Connection) -> list[dict[str, Any]]:
-    found = bare.execute("SELECT * FROM workflows ORDER BY number DESC LIMIT 50").fetchall()
-    return [_read_bare(row) for row in found]
+def _bare_page(ask: Bare) -> Callable[[], None]:
+    return lambda: _some([_read_bare(row) for row in ask(_PAGE_QUERY, [])])
 
 
 def _read_bare(row: Sequence[Any]) -> dict[str, Any]:

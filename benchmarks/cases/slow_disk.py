@@ -8,7 +8,7 @@ import sys
 from functools import partial
 
 from benchmarks.disk import fresh_folder
-from benchmarks.floors import FDATASYNC, POOL, SQLITE, Workers
+from benchmarks.floors import FDATASYNC, SQLITE, Workers, pool_on
 from benchmarks.measure import HELIOGRAPH, Bar, Figure, Scale, alternate
 from benchmarks.slow_disk import SYNC_MICROSECONDS, compiler, environment
 
@@ -17,7 +17,7 @@ def measure(workers: Workers, scale: Scale) -> list[Figure]:
     if compiler() is None:
         return []  # nothing here can make a disk slow
     length = scale.size(full=500, quick=20)
-    floor = f"{POOL[workers]}, and {SQLITE}"
+    floor = pool_on(workers, SQLITE)
     programs = {HELIOGRAPH: "chain", SQLITE: "sqlite", FDATASYNC: "fdatasync", floor: "pool"}
     with fresh_folder() as folder:
         slow = environment(folder)
@@ -33,7 +33,7 @@ def measure(workers: Workers, scale: Scale) -> list[Figure]:
             measured=measured,
             bars=(Bar(0.8, SQLITE),),
             note="as the chain above, but every sync is held up until it has taken so long, for all alike",
-            floor=floor,
+            floors={HELIOGRAPH: floor},
         )
     ]
 

@@ -43,7 +43,7 @@ def measure(workers: Workers, scale: Scale) -> list[Figure]:
             measured=found,
             bars=peer.bars(found),
             note="floor: files of that size, each forced to the disk; nothing is read back",
-            floor=FDATASYNC,
+            floors={HELIOGRAPH: FDATASYNC, ON_POSTGRESQL: FDATASYNC},
         )
     ]
 

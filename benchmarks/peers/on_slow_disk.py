@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from benchmarks.cases.chain import rate
-from benchmarks.floors import Workers, fdatasyncs, pool_commits, sqlite_commits
+from benchmarks.floors import SQLITE, Workers, fdatasyncs, pool_chain, row_commits
 from benchmarks.peers.telling import tell
 from benchmarks.work import engine
 
@@ -18,8 +18,8 @@ def on(workers: Workers) -> None:
     tell(
         {
             "chain": heliograph,
-            "sqlite": lambda length: length / sqlite_commits(length),
-            "pool": lambda length: length / pool_commits(workers, length),
+            "sqlite": lambda length: length / row_commits(SQLITE, length),
+            "pool": lambda length: length / pool_chain(workers, SQLITE, length),
             "fdatasync": lambda length: length / fdatasyncs(length),
         }
     )

@@ -87,7 +87,9 @@ def test_a_shell_is_offered_commands_and_ids(storage: Path) -> None:
 
     assert offered("heliograph pro") == ["profile"]
     assert offered("heliograph show w") == ["w3", "w2", "w1", "w0"]
-    assert offered("heliograph show bad ") == ["fail"]
+    assert [offered(f"heliograph {command} bad ") for command in ("show", "logs", "metrics")] == [
+        ["fail"]
+    ] * 3
     assert offered("heliograph compare w1 b") == ["bad"]
     assert offered("heliograph --storage /nowhere show w") == []
 
@@ -201,6 +203,74 @@ def test_what_an_attempt_said_and_that_its_exception_was_caught(tmp_path: Path) 
     shown = printed("show", "tried", "train", storage=storage)
     assert re.search(r"SUCCESSFUL +its exception was caught, and is its output", shown)
     assert "said 1 line and 2 values of metrics" in shown
+
+
+MEASURED = """
+from heliograph import workflow
+workflow.init(workers="threads", num_workers=1)
+
+@workflow.task(max_retries=1, retry_exceptions=True)
+def train(rate):
+    attempt = workflow.current().attempt
+    for step in range(4):
+        workflow.current().metric("loss", 8 / 2**step * rate, step=step)
+    if attempt == 1 and rate == 2:
+        raise ValueError("diverged")
+
+def named(name):
+    return train.options(**workflow.options(name=name))
+
+@workflow.task
+def last(*_):
+    workflow.current().metric("[red]x[/red]\\x1b[31m", 1)
+
+tasks = [named("a").bind(1), named("long-" * 20).bind(2)]
+workflow.run(last.options(**workflow.options(name="last")).bind(*tasks), workflow_id="measured")
+workflow.run(last.bind(), workflow_id="other")
+"""
+
+
+def test_metrics(tmp_path: Path) -> None:
+    storage = tmp_path / "storage"
+    scripts.run(MEASURED, storage)
+    head, *lines = printed("metrics", "measured", storage=storage).splitlines()
+    assert head.split() == ["TASK", "TRY", "METRIC", "VALUES", "FIRST", "LAST", "LEAST", "MOST"]
+    long = "long-" * 20
+    assert [line.split() for line in lines] == [
+        ["a", "loss", "4", "8", "1", "1", "8", "█▄▂▁"],
+        [long, "loss", "4", "16", "2", "2", "16", "█▄▂▁"],
+        [long, "2", "loss", "4", "16", "2", "2", "16", "█▄▂▁"],
+        ["last", r"[red]x[/red]\x1b[31m", "1", "1", "1", "1", "1"],
+    ]
+    narrow = COLOURS.sub("", on_terminal("metrics", "measured", storage=storage, width=60)).splitlines()
+    assert ["a", "loss", "1", "8", "█▄▂▁"] in [line.split() for line in narrow]  # the plot stays
+    assert [line for line in narrow if len(line) > 60] == [long, long]  # never cut
+
+    head, *lines = printed("metrics", "measured", long, storage=storage).splitlines()
+    assert head.split()[:2] == ["TRY", "METRIC"]
+    assert [line.split()[0] for line in lines] == ["loss", "2"]
+
+    done = heliograph("metrics", "measured", "--limit", "1", storage=storage)
+    assert len(done.stdout.splitlines()) == 2
+    assert done.stderr == "the first 1 of 4 are shown; --limit 0 shows all of them\n"
+    assert len(printed("metrics", "measured", "--limit", "0", storage=storage).splitlines()) == 5
+
+
+def test_metrics_as_json_are_what_get_metrics_returns(storage: Path, tmp_path: Path) -> None:
+    measured = tmp_path / "measured"
+    scripts.run(MEASURED, measured)
+    found = [
+        json.loads(line) for line in printed("metrics", "measured", "--json", storage=measured).splitlines()
+    ]
+    workflow.init(storage=measured)
+    assert found == workflow.get_metrics("measured")
+    assert len(found) == 13
+    assert printed("metrics", "w1", "--json", storage=storage) == ""
+    nothing = heliograph("metrics", "w1", storage=storage)
+    assert (nothing.returncode, nothing.stdout) == (0, "")
+    assert nothing.stderr.startswith("no metrics were reported: ")
+    assert heliograph("metrics", "w1", "nope", storage=storage).returncode == 3
+    assert heliograph("metrics", "nope", storage=storage).returncode == 3
 
 
 def test_logs(storage: Path) -> None:

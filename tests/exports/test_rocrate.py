@@ -79,4 +79,5 @@ def test_a_run_that_failed_says_so(tmp_path: Path) -> None:
     run = workflow.export("bad", "ro-crate", run=1)
     action = next(one for one in json.loads(run.text)["@graph"] if one["@type"] == "CreateAction")
     assert action["actionStatus"] == "http://schema.org/FailedActionStatus"
+    assert action["description"].startswith("FAILED run")  # the workflow itself went well later
     assert "alert(1)" in action["error"]

@@ -133,6 +133,65 @@ def test_a_sleep_takes_what_it_was_told_and_no_worker() -> None:
     assert estimate(running([*tasks, Made("a", status=PENDING)]), {"module.f": [0.5]}).left == 1.0
 
 
+@pytest.mark.parametrize("status", [WorkflowStatus.RUNNING, WorkflowStatus.RESUMABLE])
+def test_of_a_sleep_that_has_begun_the_rest_is_left(status: WorkflowStatus) -> None:
+    tasks = [Made("s", status=TaskStatus.WAITING, options=WAIT, due=0.75), Made("a", (0,), status=PENDING)]
+    trace = trace_of(tasks, [run_of(status=status)], now=0.5)
+    assert estimate(trace, {"module.f": [0.5]}).left == 0.75
+    assert estimate(replace(trace, now=9.0), {"module.f": [0.5]}).left == 0.5
+
+
+@pytest.mark.parametrize(
+    ("status", "left"), [(WorkflowStatus.RUNNING, 32.0), (WorkflowStatus.RESUMABLE, 4.0)]
+)
+def test_a_pause_before_an_attempt_is_waited_for_and_occupies_no_worker(
+    status: WorkflowStatus, left: float
+) -> None:
+    failed = replace(tried(0.0, compute=1.0), status=AttemptStatus.FAILED)
+    tasks = [
+        Made("a", attempts=[failed], status=TaskStatus.WAITING, due=40.0),
+        Made("b", status=PENDING),
+    ]
+    trace = trace_of(tasks, [run_of(status=status)], now=10.0)
+    assert estimate(trace, {"module.f": [2.0]}).left == left
+
+
+def test_what_runs_again_takes_its_time_again() -> None:
+    tasks = [Made("a", attempts=[tried(0.0, compute=1.0)], status=TaskStatus.READY)]  # it was not stored
+    assert estimate(running(tasks), {"module.f": [1.0]}).left == 1.0
+
+
+def test_a_continuation_whose_error_was_caught_is_over() -> None:
+    failed = replace(tried(0.0, compute=1.0), status=AttemptStatus.FAILED)
+    tasks = [
+        Made("frame", attempts=[tried(0.0, compute=1.0)]),
+        Made("part", attempts=[failed], status=TaskStatus.FAILED, creator=0, frame=0),
+        Made("last", (1,), status=TaskStatus.CANCELED, creator=0, frame=0, delivers_to=0),
+        Made("inner", (), status=TaskStatus.CANCELED, creator=2, frame=2, delivers_to=2),
+        Made("after", (0,), status=PENDING),
+    ]
+    found = estimate(running(tasks), {"module.f": [1.0]})
+    assert (found.left, found.done, found.total) == (1.0, 4, 5)
+
+
+def test_a_frame_waits_for_no_worker() -> None:
+    tasks = [
+        Made("long", status=PENDING, function=1),
+        Made("frame", attempts=[tried(0.0, compute=1.0)], status=TaskStatus.WAITING),
+        Made("rest", attempts=[tried(1.0, compute=1.0)], creator=1, frame=1, delivers_to=1),
+        Made("sleep", (1,), status=PENDING, options=WAIT),
+    ]
+    assert estimate(running(tasks), {"module.f": [1.0], "module.g": [9.0]}).left == 9.0
+
+
+def test_sleeps_say_nothing_of_a_function_never_seen() -> None:
+    slept = [Made("s", attempts=[tried(0.0, compute=50.0)], options=WAIT, function=0)]
+    alone = estimate(running([*slept, Made("t", status=PENDING, options=WAIT, function=0)]), {})
+    assert (alone.left, alone.samples, alone.unknown) == (1.0, 0, ())
+    found = estimate(running([*slept, Made("a", status=PENDING, function=1)]), {})
+    assert (found.left, found.unknown) == (None, ("module.g",))
+
+
 def test_a_continuation_is_waited_for_by_what_its_frame_feeds() -> None:
     tasks = [
         Made("frame", attempts=[tried(0.0, compute=1.0)], status=TaskStatus.WAITING),

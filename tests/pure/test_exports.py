@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import tracemalloc
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heliograph.insight.exports.formats import export
+from heliograph.insight.exports.formats import FORMATS, export
 from heliograph.insight.exports.pieces import BLOCK, in_blocks, listed, whole
+from heliograph.records.status import AttemptStatus, WorkflowStatus
 from heliograph.records.trace import Trace
 from tests.pure.tracing import Made, run_of, trace_of, tried
 
@@ -70,3 +73,19 @@ def test_little_of_a_long_text_is_held_at_once(large: Trace, name: str, file: in
 def test_an_export_can_be_sent_to_another_process(large: Trace) -> None:
     made = export(large, "dot")
     assert pickle.loads(pickle.dumps(made)).text == made.text
+
+
+def test_a_lost_attempt_took_time_in_its_own_run_only() -> None:
+    lost = replace(tried(1.0), loaded=None, finished=None, stored=None, status=AttemptStatus.LOST)
+    again = tried(5000.0, compute=2.0, attempt=2, run=2)
+    other = tried(0.0, compute=4.0)
+    tasks = [Made("b", attempts=[other]), Made("a", (0,), [lost, again])]
+    trace = trace_of(tasks, [run_of(status=WorkflowStatus.RESUMABLE), run_of(2, begin=5000.0, end=5002.0)])
+    assert 't1["a<br/>SUCCESSFUL 5.00 s"]' in export(trace, "mermaid").text  # to 4.0, and 2 seconds again
+
+
+def test_where_clocks_differ_no_time_is_negative() -> None:
+    trace = trace_of([Made("a", attempts=[replace(tried(5.0), stored=4.0)])], [run_of(end=9.0)])
+    for name in FORMATS:
+        made = export(trace, name)
+        assert not any(re.search(r">-[0-9]| -[0-9.]+ (µs|ms|s)", text) for text in made.files.values()), name

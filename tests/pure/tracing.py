@@ -55,6 +55,7 @@ class Made:
     creator: int | None = None
     frame: int | None = None
     delivers_to: int | None = None
+    due: float | None = None
     output: tuple[int, str, str] | None = field(default=None)
 
 

@@ -181,21 +181,23 @@ def test_options_of_ray_are_honoured_and_shown() -> None:
 
     @ray.remote
     def where() -> tuple[str, str]:
-        return os.environ.get("GREETING", ""), ray.get_runtime_context().get_node_id()
+        said = os.environ.get("GREETING", "") + os.environ.get("API_KEY", "")
+        return said, ray.get_runtime_context().get_node_id()
 
     strategy = NodeAffinitySchedulingStrategy(node, soft=False)
     dag = where.options(
         num_cpus=0.5,
-        runtime_env={"env_vars": {"GREETING": "hello"}},
+        runtime_env={"env_vars": {"GREETING": "hello", "API_KEY": "s3cret"}},
         scheduling_strategy=strategy,
         name="as Ray calls it",
         **workflow.options(name="where"),
     ).bind()
-    assert workflow.run(dag, workflow_id="mine") == ("hello", node)
+    assert workflow.run(dag, workflow_id="mine") == ("hellos3cret", node)
     task = workflow.get_metadata("mine", "where")
     shown = task["task_options"]["ray_options"]
     assert shown["num_cpus"] == 0.5
-    assert shown["runtime_env"] == {"env_vars": {"GREETING": "hello"}}
+    assert shown["runtime_env"] == {"env_vars": {"GREETING": "hello", "API_KEY": "***"}}
+    assert "s3cret" not in "".join(workflow.table("mine", "tasks").columns["task_options"])
     assert shown["name"] == "as Ray calls it"
     assert "NodeAffinitySchedulingStrategy" in shown["scheduling_strategy"]
     worker = task["attempts"][0]["worker"]

@@ -27,6 +27,7 @@ from heliograph.cli.gc import gc
 from heliograph.cli.history import history
 from heliograph.cli.logs import logs
 from heliograph.cli.ls import ls
+from heliograph.cli.metrics import metrics
 from heliograph.cli.profile import profile
 from heliograph.cli.prune import prune
 from heliograph.cli.resume import resume
@@ -60,7 +61,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-_LOOKING: Final = (ls, show, tasks, watch, logs, history, search, sql)
+_LOOKING: Final = (ls, show, tasks, watch, logs, metrics, history, search, sql)
 _EXPLAINING: Final = (profile, timeline, dag, compare, estimate, export, spans)
 _CHANGING: Final = (resume, cancel, delete, prune, gc)
 for command in (*_LOOKING, *_EXPLAINING, *_CHANGING, doctor, serve, worker):

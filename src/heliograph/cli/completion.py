@@ -47,3 +47,7 @@ def _offered(context: typer.Context, incomplete: str, workflow_id: str | None) -
 WorkflowArgument = Annotated[
     str, typer.Argument(metavar="ID", help="The workflow.", autocompletion=workflows)
 ]
+TaskArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="TASK", help="One of its tasks.", show_default=False, autocompletion=tasks),
+]

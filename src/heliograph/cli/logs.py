@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
 from heliograph import workflow
-from heliograph.cli.completion import WorkflowArgument
+from heliograph.cli.completion import TaskArgument, WorkflowArgument
+from heliograph.cli.paging import all_said
 from heliograph.cli.storage import StorageOption, open_for
-
-_PAGE: Final = 1000
 
 
 def logs(
     context: typer.Context,
     workflow_id: WorkflowArgument,
-    task: Annotated[
-        str | None, typer.Argument(metavar="TASK", help="One of its tasks.", show_default=False)
-    ] = None,
+    task: TaskArgument = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with new lines until the workflow ends.")
     ] = False,
@@ -32,7 +29,7 @@ def logs(
 
     open_for(context, storage, workflow_id)
     is_empty = True
-    for line in _followed(workflow_id, task) if follow else _stored(workflow_id, task):
+    for line in _followed(workflow_id, task) if follow else all_said(workflow.get_logs, workflow_id, task):
         is_empty = False
         if as_json:
             text = json.dumps(line, ensure_ascii=True)
@@ -44,13 +41,6 @@ def logs(
     if is_empty and not as_json:
         words = "nothing was logged: tasks log with workflow.current().log(text); what they print is not kept"
         rendering.note(words)
-
-
-def _stored(workflow_id: str, task: str | None) -> Iterator[dict[str, Any]]:
-    after = None
-    while page := workflow.get_logs(workflow_id, task, limit=_PAGE, after=after):
-        yield from page
-        after = page[-1]["number"]
 
 
 def _followed(workflow_id: str, task: str | None) -> Iterator[dict[str, Any]]:

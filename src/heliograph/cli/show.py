@@ -8,8 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from heliograph import workflow
-from heliograph.cli.completion import WorkflowArgument
-from heliograph.cli.completion import tasks as task_ids
+from heliograph.cli.completion import TaskArgument, WorkflowArgument
 from heliograph.cli.storage import StorageOption, command, open_for
 from heliograph.records.status import TaskStatus
 
@@ -19,10 +18,7 @@ _NAMED_WAITING: Final = 3
 def show(
     context: typer.Context,
     workflow_id: WorkflowArgument,
-    task: Annotated[
-        str | None,
-        typer.Argument(metavar="TASK", help="One of its tasks.", show_default=False, autocompletion=task_ids),
-    ] = None,
+    task: TaskArgument = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document: what workflow.get_metadata returns.")
     ] = False,

@@ -9,35 +9,41 @@ import hashlib
 import json
 import os
 import platform
-import re
 import socket
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 from heliograph.engines.repository import Repository
 from heliograph.storage.entries import Provenance
-
-_SECRET: Final = re.compile(r"token|secret|password|key", re.IGNORECASE)
-_SECRET_PAIR: Final = re.compile(
-    # From the beginnings of words alone: an argument may be as long as 128 KiB, and one word.
-    rf"""((?<![\w.-])(?=[\w.-]*(?:{_SECRET.pattern}))[\w.-]++(?:\s*=\s*|["']\s*:\s*|:\s+))"""
-    r"""(?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|\[[^\]]*+\]|{[^}]*+}|[^&,;}\s]*)""",
-    re.IGNORECASE,
-)
-_URL_PASSWORD: Final = re.compile(r"(://[^:/@\s]*):\S*@")
-_REDACTED: Final = "***"
 
 
 @functools.cache
 def provenance() -> Provenance:
     """The provenance of all runs that this process starts; found out once."""
-    code = {"entry_point": sys.argv[0] if sys.argv else "", "python": platform.python_version()}
+    code = {"entry_point": sys.argv[0] if sys.argv else ""}
     if _repository().commit is not None:
         code["git_commit"] = str(_repository().commit)
         _repository().look_for_changes()
+    return _of_process(code, _command_line())
+
+
+def unasked() -> Provenance:
+    """Of a run that no program asked for: what this process is, and no program, commit or command line."""
+    return _of_process({}, [])
+
+
+def _command_line() -> list[str]:
+    if len(sys.argv) < 2:  # a program's name is no secret
+        return sys.argv
+    from heliograph.records.redaction import redacted  # its patterns take milliseconds to be made
+
+    return redacted(sys.argv)
+
+
+def _of_process(code: dict[str, str], argv: list[str]) -> Provenance:
+    code["python"] = platform.python_version()
     packages = installed(sys.path)
     if packages:
         code["packages_hash"] = packages_hash(packages)
@@ -46,10 +52,7 @@ def provenance() -> Provenance:
     if (version := version_of("heliograph", packages)) is not None:
         code["heliograph"] = version
     return Provenance(
-        code_json=json.dumps(code),
-        login=_login(),
-        argv_json=json.dumps(redacted(sys.argv)),
-        hostname=socket.gethostname(),
+        code_json=json.dumps(code), login=_login(), argv_json=json.dumps(argv), hostname=socket.gethostname()
     )
 
 
@@ -114,41 +117,6 @@ def _found_repository() -> Repository:
         return Repository(Path(entry).resolve().parent if is_file else Path.cwd())
     except (OSError, ValueError):  # the working directory is gone
         return Repository(Path("/"))
-
-
-def redacted(argv: list[str]) -> list[str]:
-    """A command line without what is secret.
-
-    That is values of arguments whose names hold TOKEN, SECRET, PASSWORD or KEY, also where such a pair is a
-    part of an argument, of JSON or a header too, and passwords in URLs.
-
-    >>> redacted(["job.py", "--api-key=abc", "--token", "xyz", "--out", "a.csv", "DB_PASSWORD=1"])
-    ['job.py', '--api-key=***', '--token', '***', '--out', 'a.csv', 'DB_PASSWORD=***']
-    >>> redacted(["--storage=postgresql://ann:abc@db/flows"])
-    ['--storage=postgresql://ann:***@db/flows']
-    >>> redacted(["postgresql://db/flows?user=ann&password=abc&sslmode=require", "user=ann password='a b'"])
-    ['postgresql://db/flows?user=ann&password=***&sslmode=require', 'user=ann password=***']
-    >>> redacted(['{"api_key": "abc", "at": "a=b"}', "X-Api-Key: abc", "f(n=1, token = 'abc')"])
-    ['{"api_key": ***, "at": "a=***', 'X-Api-Key: ***', 'f(n=1, token = ***)']
-    >>> redacted(['{"tokens": ["abc", "def"], "n": 1}'])
-    ['{"tokens": ***, "n": 1}']
-    >>> redacted(["key" * 40_000]) == ["key" * 40_000]
-    True
-    """
-    shown = []
-    hide_next = False
-    for given in argv:
-        argument = _URL_PASSWORD.sub(rf"\1:{_REDACTED}@", given)
-        name, equals, _ = argument.partition("=")
-        secret = bool(_SECRET.search(name)) and (bool(equals) or argument.startswith("-"))
-        if hide_next and not argument.startswith("-"):
-            shown.append(_REDACTED)
-        else:
-            hidden = _SECRET_PAIR.sub(rf"\1{_REDACTED}", argument)
-            name = _SECRET_PAIR.sub(rf"\1{_REDACTED}", name)
-            shown.append(f"{name}={_REDACTED}" if secret and equals else hidden)
-        hide_next = secret and not equals
-    return shown
 
 
 def _login() -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
-from heliograph.insight.extent import dotted_names, run_extent
+from heliograph.insight.extent import dotted_names, run_extent, took
 from heliograph.insight.named import Named, known
 from heliograph.insight.table import Table, Tabular, table_of
 from heliograph.records.status import TaskStatus, WorkflowStatus
@@ -240,14 +240,10 @@ def _task_sides(trace: Trace) -> list[TaskSide]:
     counts = Counter(of.task)
     sides = []
     for task, status in enumerate(trace.tasks.status):
-        place, took, peak = last.get(task), None, None
-        if place is not None:
-            peak = of.peak_rss[place]
-            started, stored = of.started[place], of.stored[place]
-            if started is not None and stored is not None:
-                took = max(stored - started, 0.0)
+        place = last.get(task)
+        seconds, peak = (None, None) if place is None else (took(trace, place), of.peak_rss[place])
         reused = trace.tasks.reused_in[task] == newest and status is TaskStatus.SUCCESSFUL
-        sides.append(TaskSide(status, took, peak, counts.get(task, 0), reused))
+        sides.append(TaskSide(status, seconds, peak, counts.get(task, 0), reused))
     return sides
 
 

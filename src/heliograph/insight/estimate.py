@@ -20,6 +20,9 @@ from heliograph.records.trace import Trace
 Samples = Mapping[str, Sequence[float]]
 """Seconds that successful attempts took, from when a worker had them until they were stored; by function."""
 
+Pick = Callable[[Sequence[float]], float]
+"""Gives one of the seconds that are known, or their mean."""
+
 LOW: Final = 0.1
 HIGH: Final = 0.9
 
@@ -40,7 +43,7 @@ class Estimate(Named, Tabular):
         workers: how many workers that reckons with: as many as ran something in the newest run.
         samples: how many earlier attempts it is told from.
         unknown: functions of which none has ever ended; they are taken to be as the others are on
-            average, or as long as they have run by now where that is more.
+            average, those that only wait left out, or as long as they have run by now where that is more.
     """
 
     workflow_id: str
@@ -72,14 +75,14 @@ def estimate(trace: Trace, earlier: Samples) -> Estimate:
     """
     names = dotted_names(trace)
     samples = _with_own(trace, names, earlier)
-    rest = _open_tasks(trace)
-    needed = {names[trace.tasks.function[task]] for task in rest}
+    rest, pace = _open_tasks(trace), _Pace(trace, names, samples)
+    needed = {names[trace.tasks.function[task]] for task in rest if pace.sleep(task) is None}
+    unknown = needed.difference(samples)
     workers = _workers(trace)
     left = low = high = None
-    if samples or not rest:
+    if pace.usual or not unknown:
         left, low, high = (
-            _played(trace, rest, workers, _Pace(trace, names, samples, pick))
-            for pick in (fmean, _quantile(LOW), _quantile(HIGH))
+            _played(trace, rest, workers, pace, pick) for pick in (fmean, _quantile(LOW), _quantile(HIGH))
         )
         low, high = min(low, left), max(high, left)
     return Estimate(
@@ -92,7 +95,7 @@ def estimate(trace: Trace, earlier: Samples) -> Estimate:
         high=high,
         workers=workers,
         samples=sum(len(values) for name, values in samples.items() if name in needed),
-        unknown=tuple(sorted(needed.difference(samples))),
+        unknown=tuple(sorted(unknown)),
     )
 
 
@@ -103,68 +106,91 @@ class _Pace:
         trace: the workflow.
         names: of its functions.
         samples: what tasks took, by function, each in order.
-        pick: of all that are known, the one to reckon with.
+
+    Attributes:
+        usual: what tasks took that do more than wait, in order.
     """
 
-    def __init__(
-        self,
-        trace: Trace,
-        names: Sequence[str],
-        samples: Samples,
-        pick: Callable[[Sequence[float]], float],
-    ) -> None:
+    def __init__(self, trace: Trace, names: Sequence[str], samples: Samples) -> None:
         self._trace = trace
         self._names = names
         self._samples = samples
-        self._pick = pick
-        self._any = sorted(seconds for values in samples.values() for seconds in values)
-        self._picked: dict[str, float] = {}
-        self._sleeps = {options: json.loads(options).get("sleep") for options in set(trace.tasks.options)}
-        self._last = {task: place for place, task in enumerate(trace.attempts.task)}
+        tasks, of, waiting = trace.tasks, trace.attempts, waiting_tasks(trace)
+        does = {names[function] for task, function in enumerate(tasks.function) if task not in waiting}
+        self.usual = sorted(seconds for name in does for seconds in samples.get(name, ()))
+        self._picked: dict[tuple[str, Pick], float] = {}
+        self._sleeps = {options: json.loads(options).get("sleep") for options in set(tasks.options)}
+        self._last = {task: place for place, task in enumerate(of.task)}
+        self._handed_over = {creator for creator in tasks.creator if creator is not None}
         self._so_far: dict[str, float] = defaultdict(float)
         for task, place in self._last.items():
-            if trace.tasks.status[task] in _BEGUN:
-                name = names[trace.tasks.function[task]]
-                self._so_far[name] = max(self._so_far[name], self._elapsed(task, place))
+            if of.status[place] is AttemptStatus.RUNNING:
+                name = names[tasks.function[task]]
+                self._so_far[name] = max(self._so_far[name], self._elapsed(task))
 
-    def left(self, task: int) -> float:
-        """Seconds that a task will take yet, from when its turn has come."""
-        elapsed = 0.0
-        place = self._last.get(task)
-        if place is not None:
-            if self._trace.attempts.status[place] is AttemptStatus.SUCCESSFUL:
-                return 0.0  # it handed over to a continuation, whose tasks are counted by themselves
-            elapsed = self._elapsed(task, place)
-        sleep = self._sleeps[self._trace.tasks.options[task]]
+    def sleep(self, task: int) -> float | None:
+        """Seconds that a task will sleep yet, from when its turn has come; None: it is no sleep."""
+        sleep, due = self._sleeps[self._trace.tasks.options[task]], self._trace.tasks.due[task]
+        if sleep is None:
+            return None
+        return float(sleep) if due is None else max(due - self._trace.now, 0.0)
+
+    def pause(self, task: int) -> float:
+        """Seconds until its next attempt begins, of one that pauses after another; a resume doesn't wait."""
+        tasks, now = self._trace.tasks, self._trace.now
+        goes_on = self._trace.workflow.status is WorkflowStatus.RUNNING
+        if not goes_on or tasks.status[task] is not TaskStatus.WAITING or self.has_handed_over(task):
+            return 0.0
+        return max((tasks.due[task] or 0.0) - now, 0.0)
+
+    def has_handed_over(self, task: int) -> bool:
+        """Whether it is done but for its continuation, whose tasks are counted by themselves."""
+        return task in self._handed_over and self._ended(task) is AttemptStatus.SUCCESSFUL
+
+    def left(self, task: int, pick: Pick) -> float:
+        """Seconds that a task will take yet, from when its turn has come.
+
+        Args:
+            task: its number.
+            pick: of all that are known, the one to reckon with.
+        """
+        if self.has_handed_over(task):
+            return 0.0
+        sleep, elapsed = self.sleep(task), self._elapsed(task)
         if sleep is not None:
-            return max(float(sleep) - elapsed, 0.0)
+            return sleep
         name = self._names[self._trace.tasks.function[task]]
         if not elapsed:
-            if name not in self._picked:
+            if (name, pick) not in self._picked:
                 known = self._samples.get(name)
-                self._picked[name] = (
-                    self._pick(known) if known else max(self._pick(self._any), self._so_far[name])
-                )
-            return self._picked[name]
-        values = self._samples.get(name) or self._any
+                self._picked[name, pick] = pick(known) if known else max(pick(self.usual), self._so_far[name])
+            return self._picked[name, pick]
+        values = self._samples.get(name) or self.usual
         longer = values[bisect_right(values, elapsed) :]  # it is none of those that were over by now
-        return self._pick(longer) - elapsed if longer else 0.0
+        return pick(longer) - elapsed if longer else 0.0
 
-    def _elapsed(self, task: int, place: int) -> float:
-        """Seconds for which its last attempt runs by now; 0: it does not."""
-        started = self._trace.attempts.started[place]
-        if started is None or self._trace.tasks.status[task] not in _BEGUN:
+    def _ended(self, task: int) -> AttemptStatus | None:
+        """How its last attempt went; None: it had none."""
+        place = self._last.get(task)
+        return None if place is None else self._trace.attempts.status[place]
+
+    def _elapsed(self, task: int) -> float:
+        """Seconds for which an attempt of it runs by now; 0: none does."""
+        if self._ended(task) is not AttemptStatus.RUNNING:
             return 0.0
-        return max(self._trace.now - started, 0.0)
-
-
-_BEGUN: Final = frozenset({TaskStatus.RUNNING, TaskStatus.WAITING})
+        started = self._trace.attempts.started[self._last[task]]
+        return 0.0 if started is None else max(self._trace.now - started, 0.0)
 
 
 def _open_tasks(trace: Trace) -> list[int]:
     if trace.workflow.status is WorkflowStatus.SUCCESSFUL:
         return []  # what others caught has failed, and is over
-    return [task for task, status in enumerate(trace.tasks.status) if status is not TaskStatus.SUCCESSFUL]
+    is_over: list[bool] = []
+    for task, (status, frame) in enumerate(zip(trace.tasks.status, trace.tasks.frame, strict=True)):
+        # So is a continuation whose error somebody caught; its frame comes before it.
+        is_stopped = frame is not None and frame < task and is_over[frame]
+        is_over.append(is_stopped or status is TaskStatus.SUCCESSFUL)
+    return [task for task, over in enumerate(is_over) if not over]
 
 
 def _with_own(trace: Trace, names: Sequence[str], earlier: Samples) -> dict[str, list[float]]:
@@ -187,12 +213,12 @@ def _workers(trace: Trace) -> int:
     return len(seen[max(seen)]) if seen else 1
 
 
-def _quantile(share: float) -> Callable[[Sequence[float]], float]:
+def _quantile(share: float) -> Pick:
     """Gives the value below which such a share of the (ordered) values lies."""
     return lambda values: values[round((len(values) - 1) * share)]
 
 
-def _played(trace: Trace, rest: Sequence[int], workers: int, pace: _Pace) -> float:
+def _played(trace: Trace, rest: Sequence[int], workers: int, pace: _Pace, pick: Pick) -> float:
     """Seconds until all of the tasks are over, each as soon as its inputs and a worker are there."""
     missing: dict[int, int] = dict.fromkeys(rest, 0)
     effects: dict[int, list[int]] = defaultdict(list)
@@ -204,13 +230,17 @@ def _played(trace: Trace, rest: Sequence[int], workers: int, pace: _Pace) -> flo
             if cause in missing and effect in missing:
                 effects[cause].append(effect)
                 missing[effect] += 1
+    pauses = {task: pause for task in rest if task not in waiting and (pause := pace.pause(task))}
+    idle = waiting.union(task for task in rest if pace.has_handed_over(task))  # they need no worker
     ready: list[int] = []  # those that were planned first come first
     running: list[tuple[float, int]] = []
     now, free = 0.0, workers
 
     def released(task: int) -> None:
-        if task in waiting:  # it needs no worker
-            heapq.heappush(running, (now + pace.left(task), task))
+        if task in pauses:
+            heapq.heappush(running, (pauses[task], task))
+        elif task in idle:
+            heapq.heappush(running, (now + pace.left(task, pick), task))
         else:
             heapq.heappush(ready, task)
 
@@ -220,10 +250,13 @@ def _played(trace: Trace, rest: Sequence[int], workers: int, pace: _Pace) -> flo
     while ready or running:
         while ready and free:
             task = heapq.heappop(ready)
-            heapq.heappush(running, (now + pace.left(task), task))
+            heapq.heappush(running, (now + pace.left(task, pick), task))
             free -= 1
         now, task = heapq.heappop(running)
-        free += task not in waiting
+        if pauses.pop(task, None) is not None:
+            released(task)
+            continue
+        free += task not in idle
         for effect in effects[task]:
             missing[effect] -= 1
             if not missing[effect]:

@@ -164,6 +164,12 @@ def _last_known(trace: Trace, at: int) -> float:
     return max((moment for moment in moments if moment is not None), default=0.0)
 
 
+def took(trace: Trace, place: int) -> float | None:
+    """Seconds from a worker having an attempt to its being stored; None: one of the two is not known."""
+    started, stored = trace.attempts.started[place], trace.attempts.stored[place]
+    return None if started is None or stored is None else max(stored - started, 0.0)
+
+
 def waiting_tasks(trace: Trace) -> frozenset[int]:
     """Numbers of the tasks that only wait: sleeps and events. They occupy no worker."""
     kinds = {

@@ -159,7 +159,7 @@ def _plain_options(stored: str) -> dict[str, Any] | None:
 
 
 def _all_options(stored: str) -> dict[str, Any]:
-    options: dict[str, Any] = json.loads(stored)
+    options: dict[str, Any] = json.loads(shown_options(stored))
     options.pop("references", None)
     if "ray_options" in options:
         options["ray_options"] = {
@@ -167,6 +167,27 @@ def _all_options(stored: str) -> dict[str, Any]:
             for name, value in options["ray_options"].items()
         }
     return options
+
+
+def shown_options(stored: str) -> str:
+    """A task's options as they are told: on Ray, without the secrets among the variables of a `runtime_env`.
+
+    >>> shown_options('{"ray_options": {"runtime_env": {"env_vars": {"API_KEY": "abc", "MODE": "test"}}}}')
+    '{"ray_options": {"runtime_env": {"env_vars": {"API_KEY": "***", "MODE": "test"}}}}'
+    """
+    if '"runtime_env"' not in stored:
+        return stored
+    from heliograph.records.redaction import HIDDEN, is_secret, redacted  # its patterns take long to be made
+
+    options: dict[str, Any] = json.loads(stored)
+    environment = options.get("ray_options", {}).get("runtime_env") or {}
+    if environment.keys() == {"repr", "pickled"}:
+        environment.update(repr=redacted([environment["repr"]])[0], pickled=HIDDEN)
+    elif "env_vars" in environment:
+        environment["env_vars"] = {
+            name: HIDDEN if is_secret(name) else value for name, value in environment["env_vars"].items()
+        }
+    return json.dumps(options)
 
 
 def _stats(attempt: AttemptRecord) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class TaskColumns:
         creator: number of the task whose continuation it is a part of.
         frame: number of the task that the continuation stands for: whose dependents wait for it.
         delivers_to: number of the task whose output it gives, as the last of a continuation.
+        due: when its sleep ends, or its last pause before an attempt did or does, in Unix seconds.
         upstream: numbers of the tasks whose outputs it takes.
     """
 
@@ -40,6 +41,7 @@ class TaskColumns:
     creator: Sequence[int | None]
     frame: Sequence[int | None]
     delivers_to: Sequence[int | None]
+    due: Sequence[float | None]
     upstream: Sequence[Sequence[int]]
 
     def __len__(self) -> int:

@@ -27,7 +27,7 @@ class RunRecord:
         reused: how many tasks it took from checkpoints.
         code: git commit, entry point, versions; see `engines.provenance`.
         user: the login name.
-        argv: the command line, secrets redacted.
+        argv: the command line, secrets redacted; see `records.redaction`.
         hostname: of the engine.
         error_type: dotted type of the error that failed it.
         error_message: its text.

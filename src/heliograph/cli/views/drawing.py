@@ -74,6 +74,18 @@ def levels(values: Sequence[float], full: float, style: str) -> Text:
     return Text("".join(_LEVELS[height] for height in heights), style)
 
 
+def trend(values: Sequence[float], width: int) -> Text:
+    """How values went, from the smallest to the largest of them; of one, nothing.
+
+    >>> trend([1, 2, 3, 2], 10).plain, trend([1, 1, 1, 1], 2).plain, trend([7], 10).plain
+    ('▁▅█▅', '▁▁', '')
+    """
+    low, high = min(values), max(values)
+    known = narrowed(values, width) if len(values) > 1 else []
+    scale = (len(_LEVELS) - 2) / (high - low) if high > low else 0.0
+    return Text("".join(_LEVELS[1 + round((value - low) * scale)] for value in known), "green")
+
+
 def narrowed(values: Sequence[float], room: int) -> list[float]:
     """No more values than there is room for: each the highest of its neighbours.
 

@@ -65,10 +65,10 @@ def boxes(trace: Trace) -> Iterator[Box]:
     """All tasks: with what they took, and the slower, the redder."""
     of = trace.attempts
     took: dict[int, float] = {}
-    _, end = run_extent(trace, trace.runs[-1])
-    for task, started, stored in zip(of.task, of.started, of.stored, strict=True):
+    ends = {run.run: run_extent(trace, run)[1] for run in trace.runs}  # what was lost ended with its run
+    for task, run, started, stored in zip(of.task, of.run, of.started, of.stored, strict=True):
         if started is not None:
-            took[task] = took.get(task, 0.0) + max((end if stored is None else stored) - started, 0.0)
+            took[task] = took.get(task, 0.0) + max((ends[run] if stored is None else stored) - started, 0.0)
     longest = max(took.values(), default=0.0)
     for task, status in enumerate(trace.tasks.status):
         fill, frame = COLOURS[status]

@@ -14,6 +14,7 @@ from typing import Final
 
 from heliograph.insight.exports.dag import COLOURS
 from heliograph.insight.exports.identity import iso
+from heliograph.insight.extent import took
 from heliograph.insight.profile import Profile, profile
 from heliograph.insight.timeline import Bar, Timeline, timeline
 from heliograph.insight.wording import duration, size, text_of, visible
@@ -223,15 +224,8 @@ def _path(found: Profile) -> list[str]:
 def _tasks(trace: Trace) -> list[str]:
     of, tasks = trace.attempts, trace.tasks
     last = {task: place for place, task in enumerate(of.task)}
-
-    def took(task: int) -> float | None:
-        place = last.get(task)
-        if place is None:
-            return None
-        started, stored = of.started[place], of.stored[place]
-        return None if started is None or stored is None else stored - started
-
-    shown = heapq.nlargest(MOST_ROWS, range(len(tasks)), key=lambda task: took(task) or 0.0)
+    seconds = {task: took(trace, place) for task, place in last.items()}
+    shown = heapq.nlargest(MOST_ROWS, range(len(tasks)), key=lambda task: seconds.get(task) or 0.0)
     rows = []
     for task in shown:
         place = last.get(task)
@@ -241,7 +235,7 @@ def _tasks(trace: Trace) -> list[str]:
                 escape(tasks.task_id[task]),
                 _status(tasks.status[task]),
                 str(of.attempt[place]) if place is not None else "",
-                duration(took(task)),
+                duration(seconds.get(task)),
                 duration(of.cpu_time[place] if place is not None else None),
                 size(of.peak_rss[place] if place is not None else None),
                 escape(", ".join(tasks.task_id[need] for need in tasks.upstream[task][:8])),

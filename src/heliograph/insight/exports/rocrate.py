@@ -92,7 +92,7 @@ def metadata(trace: Trace, number: int | None = None) -> Iterator[str]:
         "@id": f"#{uuid(trace, 'run', run.run)}",
         "@type": "CreateAction",
         "name": f"run {run.run} of {workflow.workflow_id}",
-        "description": f"{workflow.status} run of {len(trace.tasks)} tasks, recorded by heliograph",
+        "description": f"{run.status} run of {len(trace.tasks)} tasks, recorded by heliograph",
         "startTime": _moment(begin),
         "endTime": _moment(end),
         "instrument": {"@id": PLAN},

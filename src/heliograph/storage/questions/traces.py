@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, Final
 
+from heliograph.records.metadata import shown_options
 from heliograph.records.status import LEFT_ATTEMPT, LEFT_TASK, AttemptStatus, TaskStatus, WorkflowStatus
 from heliograph.records.trace import FACTS, AttemptColumns, OutputColumns, TaskColumns, Trace
 from heliograph.records.workflow import FunctionRecord
@@ -114,7 +115,7 @@ def _task_columns(
     columns: dict[str, list[Any]], needs: Mapping[str, list[int]], statuses: Mapping[str, TaskStatus]
 ) -> TaskColumns:
     columns["status"] = [statuses[status] for status in columns["status"]]
-    whole = {options: rows.whole_options(options) for options in set(columns["options"])}
+    whole = {options: shown_options(rows.whole_options(options)) for options in set(columns["options"])}
     columns["options"] = [whole[options] for options in columns["options"]]
     needed, counts, since = needs["upstream"], Counter(needs["task"]), 0
     upstream: list[Sequence[int]] = []

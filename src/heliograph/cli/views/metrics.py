@@ -1,0 +1,60 @@
+"""Metrics on a terminal, a row each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from rich.console import RenderableType
+
+from heliograph.cli import rendering
+from heliograph.cli.views.drawing import bar_width, trend
+from heliograph.cli.views.tables import Column, fitted
+
+
+class Series(NamedTuple):
+    """The values that one attempt of a task gave a metric, in order."""
+
+    task_id: str
+    attempt: int
+    key: str
+    values: list[float]
+
+
+def series_of(points: Iterable[dict[str, Any]]) -> list[Series]:
+    """What `workflow.get_metrics` returns, put together; in the order of the first values."""
+    found: dict[tuple[str, int, str], list[float]] = {}
+    for point in points:
+        found.setdefault((point["task_id"], point["attempt"], point["key"]), []).append(point["value"])
+    return [Series(*whose, values) for whose, values in found.items()]
+
+
+def table(series: Sequence[Series], width: int, ids: bool) -> RenderableType:
+    """Metrics as a table.
+
+    Args:
+        series: them.
+        width: the room there is.
+        ids: say of which tasks they are.
+    """
+
+    def number(title: str, of: Iterable[float]) -> Column:
+        return Column(title, [f"{value:.6g}" for value in of], is_number=True)
+
+    values = [one.values for one in series]
+    return fitted(
+        [
+            *([Column("TASK", [rendering.shown(one.task_id) for one in series])] if ids else []),
+            Column("TRY", [str(one.attempt) if one.attempt > 1 else "" for one in series], is_number=True),
+            Column("METRIC", [rendering.shown(one.key) for one in series], least=12, is_name=True),
+            number("VALUES", map(len, values)),
+            number("FIRST", (known[0] for known in values)),
+            number("LAST", (known[-1] for known in values)),
+            number("LEAST", map(min, values)),
+            number("MOST", map(max, values)),
+            Column("", [trend(known, bar_width(width)) for known in values]),
+        ],
+        width,
+        dropped_first=("FIRST", "VALUES", "LEAST", "MOST", ""),
+        whole=("TASK",),
+    )

@@ -1,0 +1,99 @@
+"""Secrets in a command line are not recorded; nor those among the variables of a `runtime_env` of Ray's."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import pytest
+
+from heliograph.records.metadata import shown_options
+from heliograph.records.redaction import is_secret, redacted
+
+COMMANDS = [  # what a shell is given, and what is recorded of it
+    # options
+    ("job.py --password s3cret --out a.csv", "job.py --password *** --out a.csv"),
+    ("--api-key=s3cret", "--api-key=***"),
+    ("--password='s3 cret'", "--password=***"),
+    ("--token -s3cret", "--token ***"),
+    ("--token -v --no-password --out a.csv", "--token -v --no-password --out a.csv"),
+    ("--token= --out a.csv", "--token= --out a.csv"),
+    ("-p s3cret -p=s3cret -ps3cret -p -v", "-p *** -p=*** -p*** -p -v"),
+    ("--monkey=1 --keyboard us --tokenizer bert", "--monkey=1 --keyboard us --tokenizer bert"),
+    # users
+    ("curl -u ann:s3cret -uann:s3cret --user=ann:s3:cret", "curl -u ann:*** -uann:*** --user=ann:***"),
+    ("--user ann --login bob -u http://db:80/", "--user ann --login bob -u http://db:80/"),
+    # variables, parameters, texts of a database
+    ("env DB_PASSWORD=s3cret PGPASSWORD=s3cret", "env DB_PASSWORD=*** PGPASSWORD=***"),
+    ("'http://h/?api_key=s3cret&n=1#x'", "'http://h/?api_key=***&n=1#x'"),
+    ("'https://h/?X-Amz-Signature=s3cret&n=1'", "'https://h/?X-Amz-Signature=***&n=1'"),
+    (""""user=ann password='s3 cret' port=1" """, "'user=ann password=*** port=1'"),
+    (""" "f(n=1, token = 's3cret')" """, "'f(n=1, token = ***)'"),
+    ("'Server=db;AccountKey=s3cret=='", "'Server=db;AccountKey=***'"),
+    # URLs
+    ("--storage=postgresql://ann:s3/cr@et@db/flows", "--storage=postgresql://ann:***@db/flows"),
+    ("postgresql://ann@db/flows http://h:80/a", "postgresql://ann@db/flows http://h:80/a"),
+    # headers
+    ("-H 'Authorization: Bearer s3cret'", "-H 'Authorization: Bearer ***'"),
+    ("Authorization: Basic s3cret then", "Authorization: Basic *** then"),
+    ("-H 'Cookie: a=s3cret; b=s3cret'", "-H 'Cookie: ***'"),
+    ("X-Api-Key:s3cret", "X-Api-Key:***"),
+    ("-c 'use Bearer s3cret or go'", "-c 'use Bearer *** or go'"),
+    # JSON, YAML
+    ("""'{"apiKey": "s3\\"cret", "n": "a=b"}'""", """'{"apiKey": ***, "n": "a=b"}'"""),
+    ("""'{"tokens": {"a": ["s3cret"], "b": "s3cret"}, "n": 1}'""", """'{"tokens": ***'"""),
+    ("""'{"body": "{\\"token\\": \\"s3cret\\"}"}'""", """'{"body": "{\\"token\\": ***'"""),
+    ("'token: s3cret\nn: 1'", "'token: ***\nn: 1'"),
+    ("'token: |\n  s3cret'", "'token: ***'"),
+    # a command line within an argument
+    ("sh -c 'curl -u ann:s3cret --token s3cret -ps3cret /x'", "sh -c 'curl -u ann:*** --token *** -p*** /x'"),
+    ("", ""),
+]
+
+
+@pytest.mark.parametrize(("given", "recorded"), COMMANDS, ids=[given for given, _ in COMMANDS])
+def test_a_command_line_is_recorded_without_its_secrets(given: str, recorded: str) -> None:
+    assert redacted(shlex.split(given)) == shlex.split(recorded)
+
+
+SECRET = """
+key api-key apikey APIKEY apiKey X-Api-Key access_key accessKeyId secret_key private.key ssh-keys
+token AUTH_TOKEN authtoken csrftoken2 client-secret
+password userPassword PGPASSWORD MYSQL_PWD db_pass passwd passphrase credentials
+Authorization Proxy-Authorization auth OAuth Cookie cookies X-Amz-Signature sig
+"""
+PLAIN = """
+monkey turkey hotkey keyboard keystone tokenizer tokenize secretary author authority bypass compass passenger
+passive cookiecutter signal design
+"""
+
+
+def test_words_of_a_name_are_matched_as_words() -> None:
+    assert [name for name in SECRET.split() if not is_secret(name)] == []
+    assert [name for name in PLAIN.split() if is_secret(name)] == []
+
+
+LONG = ["key", "://a:", "token: ", "key:", "a=", "-p ", "-u a:", "key='", 'key="\\', "\\"]
+
+
+@pytest.mark.timeout(10)  # one that goes on anew from each of its letters takes half a minute
+@pytest.mark.parametrize("piece", LONG)
+def test_an_argument_as_long_as_the_system_allows_is_gone_through_once(piece: str) -> None:
+    assert redacted([piece * (2**17 // len(piece)), "--token", "s3cret"])[-1] == "***"
+
+
+def test_variables_of_a_runtime_env_are_told_without_secrets() -> None:
+    def told(environment: object) -> str:
+        return shown_options(json.dumps({"max_retries": 3, "ray_options": {"runtime_env": environment}}))
+
+    plain = told({"env_vars": {"API_KEY": "s3cret", "MODE": "test"}, "pip": ["six"]})
+    assert json.loads(plain) == {
+        "max_retries": 3,
+        "ray_options": {"runtime_env": {"env_vars": {"API_KEY": "***", "MODE": "test"}, "pip": ["six"]}},
+    }
+    pickled = told({"repr": "{'env_vars': {'API_KEY': 's3cret', 'N': '1'}, 'hook': f}", "pickled": "s3cret"})
+    assert json.loads(pickled)["ray_options"]["runtime_env"] == {
+        "repr": "{'env_vars': {'API_KEY': ***, 'N': '1'}, 'hook': f}",
+        "pickled": "***",
+    }
+    assert told({"pip": ["six"]}) == '{"max_retries": 3, "ray_options": {"runtime_env": {"pip": ["six"]}}}'
