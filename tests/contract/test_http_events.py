@@ -22,6 +22,8 @@ from tests.web.sending import Server, rows, serving, until_listening, until_stat
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
 
+OR_KEPT = "; sent with keep=True, it is kept for whoever will"
+
 
 @workflow.task
 async def receive(key: str | None, gate: Gate | None = None, ledger: Ledger | None = None) -> Any:
@@ -128,7 +130,7 @@ def test_404_nobody_waits_for_it(engine: EngineUnderTest, server: Server) -> Non
     assert refusal("mine", "k") == "No such workflow_id 'mine'"
     output = workflow.run_async(waits("k"), workflow_id="mine")
     until_listening(engine.storage, "mine", "k")
-    assert refusal("mine", "other") == "no task of workflow 'mine' waits for event_key 'other' now"
+    assert refusal("mine", "other") == "no task of workflow 'mine' waits for event_key 'other' now" + OR_KEPT
     assert server.send("mine", "k", 1) == OK
     engine.value(output)
     assert refusal("mine", "k") == "workflow 'mine' is SUCCESSFUL: nobody waits for event_key 'k'"
@@ -144,7 +146,7 @@ def test_404_a_second_event_for_one_wait(engine: EngineUnderTest, server: Server
     assert (code, answer["error"]["message"]) == (
         404,
         "workflow 'mine' was sent an event with event_key 'k' before, which is not checkpointed yet; "
-        "nobody waits for another one",
+        "nobody waits for another one" + OR_KEPT,
     )
     gate.open()
     assert first.result(DEADLINE) == OK
@@ -329,7 +331,11 @@ def test_an_event_outlives_the_process_that_took_it(
         engine.kill(program)
         until(lambda: workflow.get_status("mine") == "RESUMABLE")
         program.communicate()
-    assert server.send("mine", "k", 2)[0] == 404  # nobody waits while it is RESUMABLE
+    code, refused = server.send("mine", "k", 2)
+    assert (code, refused["error"]["message"]) == (
+        404,
+        "workflow 'mine' is RESUMABLE: nobody waits for event_key 'k'" + OR_KEPT,
+    )
     assert not answer.done()
     gate.open()
     assert workflow.resume("mine") == ("k", 1)

@@ -157,8 +157,10 @@ def test_of_a_resumable_workflow_it_cannot_be_had_and_says_what_to_do(
     engine.restart()
     with pytest.raises(ValueError, match=r"'mine' has no output: it is RESUMABLE.*Resume it"):
         workflow.get_output("mine")
-    with pytest.raises(ValueError, match=r"'late' of workflow 'mine' has no stored output.*RESUMABLE"):
+    with pytest.raises(ValueError, match=r"'late' of workflow 'mine' has no stored output.*gone. Resume"):
         workflow.get_output("mine", task_id="late")
+    with pytest.raises(ValueError, match=r"No such task_id 'other' in workflow 'mine'.*RESUMABLE.*resume"):
+        workflow.get_output("mine", task_id="other")
     assert workflow.get_output("mine", task_id="early") == "early value"
 
 
@@ -180,6 +182,49 @@ def test_a_task_that_a_continuation_has_yet_to_make_is_waited_for(
     assert engine.value(output) == "late value"
     with pytest.raises(ValueError, match="No such task_id 'never' in workflow 'mine'"):
         engine.value(never)
+
+
+@workflow.task
+def ask(task_id: str | None, *_after: object) -> Any:
+    return workflow.get_output("mine", task_id=task_id)
+
+
+@workflow.task
+def ask_late(gate: Gate) -> Any:
+    return workflow.continuation(ask.options(name="asks").bind("nothing", wait.bind(gate, 1)))
+
+
+@pytest.mark.parametrize(
+    ("node", "said"),
+    [
+        (lambda gate: ask.options(name="asks").bind("none"), "No such task_id 'none' in workflow 'mine'"),
+        (lambda gate: give.options(name="late").bind(ask_late.bind(gate)), "No such task_id 'nothing'"),
+        (
+            lambda gate: give.options(name="late").bind(ask.options(name="asks").bind("late")),
+            "task 'late' of its own workflow, which can't come before the task itself has ended",
+        ),
+        (lambda gate: ask.options(name="asks").bind(None), "its own workflow, which can't come before"),
+    ],
+    ids=["unknown", "in a continuation", "of what needs it", "of its workflow"],
+)
+def test_a_task_that_waits_for_what_can_t_come_before_its_own_end_fails(
+    engine: EngineUnderTest, gate: Gate, node: Any, said: str
+) -> None:
+    gate.open()
+    with pytest.raises(workflow.WorkflowExecutionError, match="in task 'asks'") as failed:
+        workflow.run(node(gate), workflow_id="mine")
+    assert said in str(failed.value)
+
+
+def test_a_task_may_wait_for_another_s_that_a_continuation_has_yet_to_make(
+    engine: EngineUnderTest, gate: Gate
+) -> None:
+    dag = give.bind([ask.options(name="asks").bind("late"), go_on.bind(wait.bind(gate, gate))])
+    output = workflow.run_async(dag, workflow_id="mine")
+    said = "get_output waits: workflow 'mine' has no task 'late' yet"
+    until(lambda: [line["text"] for line in workflow.get_logs("mine", "asks")] == [said], what="a line")
+    gate.open()
+    assert engine.value(output)[0] == "late value"
 
 
 @pytest.mark.parametrize("call", [workflow.get_output, workflow.get_output_async])

@@ -125,6 +125,11 @@ def test_a_resume_has_its_retries_again(engine: EngineUnderTest, ledger: Ledger)
 def test_a_worker_that_dies_is_retried(isolating_engine: EngineUnderTest, ledger: Ledger, how: str) -> None:
     assert workflow.run(die_until.bind(ledger, 4, how), workflow_id="mine") == 4
     assert attempts("mine") == ["FAILED", "FAILED", "FAILED", "SUCCESSFUL"]
+    told = [attempt["durations"].get("compute") for attempt in workflow.get_tasks("mine")[0]["attempts"]]
+    assert isolating_engine.is_ray or None not in told  # there it may die before it says that it began
+    assert workflow.sql("select compute from heliograph_attempts order by attempt").rows == [
+        (pytest.approx(compute),) for compute in told
+    ]
 
 
 @pytest.mark.parametrize(

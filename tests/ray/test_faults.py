@@ -102,6 +102,10 @@ def test_a_killed_coordinator_comes_back_and_goes_on(storage: Path, gate: Gate, 
     assert (second["reason"], second["reused"]) == ("recovered", 1)
     assert first["owner"]["pid"] == before
     assert second["owner"]["pid"] == coordinator() != before
+    # Of who made the coordinator, or of Ray's own program, nothing: nobody asked for this run.
+    assert (first["argv"] != [], second["argv"]) == (True, [])
+    assert second["code"].keys() == first["code"].keys() - {"entry_point", "git_commit", "git_dirty"}
+    assert second["hostname"] == first["hostname"]
 
 
 def test_a_call_that_is_made_again_after_several_deaths(storage: Path, gate: Gate) -> None:

@@ -16,17 +16,34 @@ from dataclasses import replace
 from pathlib import Path
 
 from heliograph.engines.repository import Repository
-from heliograph.records.redaction import redacted
 from heliograph.storage.entries import Provenance
 
 
 @functools.cache
 def provenance() -> Provenance:
     """The provenance of all runs that this process starts; found out once."""
-    code = {"entry_point": sys.argv[0] if sys.argv else "", "python": platform.python_version()}
+    code = {"entry_point": sys.argv[0] if sys.argv else ""}
     if _repository().commit is not None:
         code["git_commit"] = str(_repository().commit)
         _repository().look_for_changes()
+    return _of_process(code, _command_line())
+
+
+def unasked() -> Provenance:
+    """Of a run that no program asked for: what this process is, and no program, commit or command line."""
+    return _of_process({}, [])
+
+
+def _command_line() -> list[str]:
+    if len(sys.argv) < 2:  # a program's name is no secret
+        return sys.argv
+    from heliograph.records.redaction import redacted  # its patterns take milliseconds to be made
+
+    return redacted(sys.argv)
+
+
+def _of_process(code: dict[str, str], argv: list[str]) -> Provenance:
+    code["python"] = platform.python_version()
     packages = installed(sys.path)
     if packages:
         code["packages_hash"] = packages_hash(packages)
@@ -35,10 +52,7 @@ def provenance() -> Provenance:
     if (version := version_of("heliograph", packages)) is not None:
         code["heliograph"] = version
     return Provenance(
-        code_json=json.dumps(code),
-        login=_login(),
-        argv_json=json.dumps(redacted(sys.argv)),
-        hostname=socket.gethostname(),
+        code_json=json.dumps(code), login=_login(), argv_json=json.dumps(argv), hostname=socket.gethostname()
     )
 
 

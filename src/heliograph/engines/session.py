@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import queue
 import threading
 from concurrent.futures import Future
@@ -17,7 +18,7 @@ from heliograph.engines.loop.entrance import way_out
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.provenance import known_provenance
 from heliograph.engines.settings import Settings
-from heliograph.engines.waiting import Waiting, found, standing, task_output_now, workflow_output_now
+from heliograph.engines.waiting import Waiting, found, looking, standing, workflow_output_now
 from heliograph.errors import (
     NothingToResumeError,
     StorageCorruptError,
@@ -26,7 +27,7 @@ from heliograph.errors import (
     WorkflowNotFoundError,
 )
 from heliograph.graph.plan import Plan
-from heliograph.records.context import running
+from heliograph.records.context import Current, running
 from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
 from heliograph.storage.entries import Accepted, Refused, Standing, Unstored
@@ -173,33 +174,49 @@ class Session:
 
     def output(self, workflow_id: str, task_id: str | None) -> Any:
         """As `workflow.get_output`."""
+        current = running.get()
+        asker = current.task_id if current is not None and current.workflow_id == workflow_id else None
         try:
             record = self.found(workflow_id)
+            if current is not None and task_id is not None:
+                self._say_if_missing(record, task_id, current)
             if self._has_to_ask_ray(record):
-                return self.ray.value(self.output_to_come(workflow_id, task_id))
+                return self.ray.value(self._ray_output(record, task_id, asker))
             try:
-                return self._stored_output(record, task_id).result()
+                return self._stored_output(record, task_id, asker).result()
             except (WorkflowExecutionError, WorkflowCancellationError, ValueError) as error:
                 raise self._raised(error, record) from error.__cause__
         except StorageCorruptError:
             self.found(workflow_id)  # where somebody deleted it meanwhile, that is the error
             raise
 
+    def _say_if_missing(self, workflow: WorkflowRecord, task_id: str, asker: Current) -> None:
+        """A task is to wait for one that there is not: it may for ever, where tasks wait for each other."""
+        if workflow.status in ACTIVE and self.store.checkpoints.source_of(workflow.key, task_id) is None:
+            with contextlib.suppress(RuntimeError):  # the attempt is over
+                asker.log(f"get_output waits: workflow {workflow.workflow_id!r} has no task {task_id!r} yet")
+
     def output_to_come(self, workflow_id: str, task_id: str | None) -> Any:
         """As `workflow.get_output_async`."""
         record = self.found(workflow_id)
         if self._is_referred_to(record):
-            return (
-                self.ray.output_of(record) if task_id is None else self.ray.task_output(workflow_id, task_id)
-            )
+            return self._ray_output(record, task_id)
         return self._stored_output(record, task_id)
 
-    def _stored_output(self, workflow: WorkflowRecord, task_id: str | None) -> OutputFuture:
-        key, workflow_id = workflow.key, workflow.workflow_id
-        if task_id is not None:
-            return self.waiting.wait_for(key, lambda: task_output_now(self.store, workflow_id, task_id))
-        mine = self._engine and self._engine.output_of(workflow)
-        return mine or self.waiting.wait_for(key, lambda: workflow_output_now(self.store, workflow_id))
+    def _ray_output(self, workflow: WorkflowRecord, task_id: str | None, asker: str | None = None) -> Any:
+        if task_id is None and asker is None:
+            return self.ray.output_of(workflow)
+        return self.ray.awaited_output(workflow.workflow_id, task_id, asker)
+
+    def _stored_output(
+        self, workflow: WorkflowRecord, task_id: str | None, asker: str | None = None
+    ) -> OutputFuture:
+        if task_id is None and asker is None and self._engine is not None:
+            mine = self._engine.output_of(workflow)
+            if mine is not None:
+                return mine
+        look = looking(workflow.workflow_id, task_id, asker)
+        return self.waiting.wait_for(workflow.key, lambda: look(self.store))
 
     def cancel(self, workflow_id: str) -> None:
         """As `workflow.cancel`."""

@@ -21,7 +21,7 @@ from heliograph.storage.entries import Standing
 from heliograph.storage.store import Store
 
 _ALL_SECONDS: Final = 1.0
-"""How soon it is seen that an engine is gone."""
+"""How soon it is seen that an engine is gone, or that nothing can come."""
 _SHARE: Final = 10
 
 
@@ -99,8 +99,10 @@ def task_output_now(store: Store, workflow_id: str, task_id: str) -> StoredValue
     number = store.checkpoints.source_of(record.key, task_id)
     if number is None and record.status in ACTIVE:
         return None  # a continuation may bring it
+    is_left = record.status is WorkflowStatus.RESUMABLE
     if number is None:
-        raise WorkflowNotFoundError(f"No such task_id {task_id!r} in workflow {workflow_id!r}")
+        way_out = f": it is {record.status}, its engine is gone. A resume may bring one" if is_left else ""
+        raise WorkflowNotFoundError(f"No such task_id {task_id!r} in workflow {workflow_id!r}{way_out}")
     # First how things stand, then the output: what is stored between the two reads is seen.
     is_successful = store.checkpoints.is_successful(record.key, number)
     output = store.checkpoints.output(record.key, number)
@@ -113,9 +115,61 @@ def task_output_now(store: Store, workflow_id: str, task_id: str) -> StoredValue
     if record.status not in ACTIVE:
         raise ValueError(
             f"task {task_id!r} of workflow {workflow_id!r} has no stored output: "
-            f"the workflow is {record.status}"
+            f"the workflow is {record.status}" + (", its engine is gone. Resume it." if is_left else "")
         )
     return None
+
+
+def looking(
+    workflow_id: str, task_id: str | None, asker: str | None
+) -> Callable[[Store], StoredValue | None]:
+    """A look for an output, to be made again until it is there.
+
+    A task that waits for what its own workflow can't bring before the task has ended would do so for ever,
+    and the workflow with it: then the look raises.
+
+    Args:
+        workflow_id: of the workflow.
+        task_id: whose output; None: the workflow's.
+        asker: the task of this workflow that waits, and does nothing else; None: it is somebody else.
+    """
+    checked_at = time.monotonic()
+
+    def now(store: Store) -> StoredValue | None:
+        if task_id is None:
+            return workflow_output_now(store, workflow_id)
+        return task_output_now(store, workflow_id, task_id)
+
+    def look(store: Store) -> StoredValue | None:
+        nonlocal checked_at
+        value = now(store)
+        if value is not None or asker is None or time.monotonic() - checked_at < _ALL_SECONDS:
+            return value
+        checked_at = time.monotonic()
+        key = found(store, workflow_id).key
+        if store.checkpoints.others_go_on(key, asker):
+            return None
+        if (value := now(store)) is None:  # else it was stored between the two
+            raise _never_there(store, key, workflow_id, task_id, asker)
+        return value
+
+    return look
+
+
+def _never_there(
+    store: Store, key: int, workflow_id: str, task_id: str | None, asker: str
+) -> WorkflowNotFoundError | ValueError:
+    if task_id is not None and store.checkpoints.source_of(key, task_id) is None:
+        return WorkflowNotFoundError(
+            f"No such task_id {task_id!r} in workflow {workflow_id!r}, and none can come: nothing else of it "
+            f"goes on before task {asker!r}, which waits for that, has ended"
+        )
+    wanted = "its own workflow" if task_id is None else f"task {task_id!r} of its own workflow"
+    return ValueError(
+        f"task {asker!r} of workflow {workflow_id!r} waits for the output of {wanted}, which can't come "
+        "before the task itself has ended: have that given to it as an argument, or return "
+        "workflow.continuation(...)"
+    )
 
 
 @dataclass(slots=True)

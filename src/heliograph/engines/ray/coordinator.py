@@ -23,6 +23,7 @@ from heliograph.engines import place, waiting
 from heliograph.engines.attempts.executor import AttemptKey, Deliver
 from heliograph.engines.loop.loop import Loop
 from heliograph.engines.outcome import OutputFuture
+from heliograph.engines.provenance import unasked
 from heliograph.engines.ray import convert, internals
 from heliograph.engines.ray.channel import ChannelServer
 from heliograph.engines.ray.exceptions import on_ray
@@ -36,7 +37,7 @@ from heliograph.records.report import Report
 from heliograph.records.status import RunReason, WorkflowStatus
 from heliograph.records.workflow import Owner, RunRecord, WorkflowRecord
 from heliograph.scheduling.admission import Admission
-from heliograph.storage.entries import Claim, Provenance, Submission
+from heliograph.storage.entries import Claim, Submission
 from heliograph.storage.liveness import this_process
 from heliograph.storage.location import VARIABLE, Location, locate
 from heliograph.storage.store import Store
@@ -52,10 +53,9 @@ class Coordinator:
         name: its own.
         storage: where the workflows are; see `Location.name`.
         limits: what it takes on.
-        provenance: of the driver that made it; for what it goes on with by itself.
     """
 
-    def __init__(self, name: str, storage: str, limits: Limits, provenance: Provenance) -> None:
+    def __init__(self, name: str, storage: str, limits: Limits) -> None:
         convert.install()
         internals.leave_errors_unsaid()
         location = locate(storage)
@@ -64,7 +64,6 @@ class Coordinator:
         context = ray.get_runtime_context()
         self._actor_id = context.get_actor_id() or uuid.uuid4().hex
         self._limits = limits
-        self._provenance = provenance
         self._store = Store(location)
         self._file = _file_of(location)
         self._asked = StoreThread(location)
@@ -141,10 +140,10 @@ class Coordinator:
         except WorkflowError as error:
             raise on_ray(error) from error.__cause__
 
-    async def task_output(self, workflow_id: str, task_id: str) -> Output:
-        """The output of a task, once it is there."""
+    async def awaited_output(self, workflow_id: str, task_id: str | None, asker: str | None) -> Output:
+        """What `waiting.looking` looks for, once it is there."""
         await self._recovered()
-        return await self._waited(lambda store: waiting.task_output_now(store, workflow_id, task_id))
+        return await self._waited(waiting.looking(workflow_id, task_id, asker))
 
     async def note_cancelled(self, key: int) -> None:
         """A workflow's cancellation was just stored: stop what runs of it."""
@@ -236,12 +235,13 @@ class Coordinator:
         """Resume what can be had; whether there is more that the storage does not give up yet."""
         records = [one for one in self._store.queries.workflows(_ACTIVE).found if self._was_mine(one)]
         records.sort(key=lambda record: record.stored_status is WorkflowStatus.PENDING)
+        provenance = unasked()  # the drivers that brought them know nothing of it
         claims = [
             self._loop.entering(
                 Claim(
                     record.workflow_id,
                     WorkflowStatus.RUNNING,
-                    self._provenance,
+                    provenance,
                     self._store.clock(),
                     RunReason.RECOVERED,
                 )

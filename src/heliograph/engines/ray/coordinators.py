@@ -17,7 +17,6 @@ from heliograph.engines.ray.front import Front
 from heliograph.engines.ray.order import NAMESPACE, Limits
 from heliograph.engines.ray.worker import SENDER
 from heliograph.errors import StorageError
-from heliograph.storage.entries import Provenance
 from heliograph.storage.location import VARIABLE, Location
 
 CONCURRENCY: Final = 100_000
@@ -31,7 +30,6 @@ class Coordinators:
         location: of the storage.
         limits: what each of them takes on.
         count: how many there are.
-        provenance: of this driver.
 
     Attributes:
         all: the actors.
@@ -40,20 +38,20 @@ class Coordinators:
         StorageError: nodes of the cluster can't reach the storage.
     """
 
-    def __init__(self, location: Location, limits: Limits, count: int, provenance: Provenance) -> None:
+    def __init__(self, location: Location, limits: Limits, count: int) -> None:
         _check_reach(location)
         # In a task, the coordinator that runs it: the paths of a worker are not quite those of its driver.
         inside = os.environ.get(SENDER) if os.environ.get(VARIABLE) == location.name else None
         name = _name(location)
         names = [inside] if inside else [f"{name}-{number}" if number else name for number in range(count)]
-        self.all = [_actor(name, location, limits, provenance) for name in names]
+        self.all = [_actor(name, location, limits) for name in names]
 
     def of(self, workflow_id: str) -> Any:
         """The one that has a workflow, if all drivers count as many; any other can do what it does."""
         return self.all[zlib.crc32(workflow_id.encode("utf-8", "surrogatepass")) % len(self.all)]
 
 
-def _actor(name: str, location: Location, limits: Limits, provenance: Provenance) -> Any:
+def _actor(name: str, location: Location, limits: Limits) -> Any:
     # A storage that is a file is most likely where the head is. And other nodes come and go.
     is_for_head = internals.HEAD in ray.cluster_resources() and location.path is not None
     made = ray.remote(Front).options(
@@ -68,7 +66,7 @@ def _actor(name: str, location: Location, limits: Limits, provenance: Provenance
         max_task_retries=-1,
         max_concurrency=CONCURRENCY,
     )
-    return made.remote(name, location.name, limits, provenance)
+    return made.remote(name, location.name, limits)
 
 
 def _name(location: Location) -> str:

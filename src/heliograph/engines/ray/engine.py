@@ -54,7 +54,7 @@ class RayEngine:
         self._cluster = ray.get_runtime_context().gcs_address
         self._connection = _connection()
         self._of_runs = functools.lru_cache(_RUNS)(self._of_run)
-        self._coordinators = Coordinators(store.location, limits, coordinators or 1, self._provenance())
+        self._coordinators = Coordinators(store.location, limits, coordinators or 1)
         self._clients: dict[Any, CoordinatorClient] = {}
         if limits != Limits():
             self._check_limits(limits)
@@ -84,9 +84,9 @@ class RayEngine:
         """A reference to the output of a workflow, whoever runs it."""
         return self._coordinators.of(workflow.workflow_id).ask.remote("output_of", workflow.workflow_id)
 
-    def task_output(self, workflow_id: str, task_id: str) -> Any:
-        """A reference to the output of a task, whoever runs it."""
-        return self._coordinators.of(workflow_id).ask.remote("task_output", workflow_id, task_id)
+    def awaited_output(self, workflow_id: str, task_id: str | None, asker: str | None) -> Any:
+        """A reference to what `waiting.looking` looks for, whoever runs it."""
+        return self._coordinators.of(workflow_id).ask.remote("awaited_output", workflow_id, task_id, asker)
 
     def value(self, reference: Any) -> Any:
         """What a reference of this engine stands for, once it is there.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import operator
 
-from sqlalchemy import BindParameter, Dialect, bindparam, func, select
+from sqlalchemy import BindParameter, Dialect, bindparam, exists, func, literal_column, or_, select
 
-from heliograph.records.status import ACTIVE
+from heliograph.records.status import ACTIVE, TASK_OVER, TaskStatus
 from heliograph.storage.statements.composing import Composed, among, constant, constants
 from heliograph.storage.statements.owners import with_run
 from heliograph.storage.tables import schema
@@ -35,6 +35,19 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
         .where(attempts.c.attempt == last.scalar_subquery())
         .scalar_subquery()
         .label("error_traceback")
+    )
+    upstream, within = tasks.alias("upstream_task"), tasks.alias("within")
+    needs_another = exists().where(
+        needs.c.workflow == tasks.c.workflow,
+        needs.c.task == tasks.c.task,
+        upstream.c.workflow == needs.c.workflow,
+        upstream.c.task == needs.c.upstream,
+        upstream.c.status.not_in(constants(TASK_OVER)),
+    )
+    has_handed_over = exists().where(  # a frame: it has its delegate's output in the end
+        within.c.workflow == tasks.c.workflow,
+        within.c.frame == tasks.c.task,
+        within.c.status.not_in(constants(TASK_OVER)),
     )
     active = select(workflows.c.key, workflows.c.run).where(workflows.c.status.in_(constants(ACTIVE)))
     return {
@@ -89,6 +102,18 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
             select(tasks.c.task, tasks.c.delivers_to, tasks.c.status).where(
                 tasks.c.workflow == key, tasks.c.task == bindparam("of_task")
             )
+        ),
+        "goes_on": Composed(
+            select(tasks.c.task)
+            .where(
+                tasks.c.workflow == key,
+                tasks.c.task_id != bindparam("but_task_id"),
+                tasks.c.status.not_in(constants(TASK_OVER)),
+                ~needs_another,
+                or_(tasks.c.status != constant(TaskStatus.WAITING), ~has_handed_over),
+            )
+            .limit(literal_column("1"))
+            .offset(literal_column("0"))  # else SQLite's compiler adds one as a parameter
         ),
         "error": Composed(
             select(runs.c.error_type, runs.c.error_message, runs.c.error, failed, raised_in)

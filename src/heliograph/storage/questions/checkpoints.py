@@ -153,6 +153,13 @@ class Checkpoints:
         return row is not None and row.status == TaskStatus.SUCCESSFUL
 
     @patient
+    def others_go_on(self, key: int, task_id: str) -> bool:
+        """Whether any task but this one may come to its end, or bring others, before this one has ended."""
+        with self._database.read() as connection:
+            asked = self._statements.goes_on.ask(connection, of_workflow=key, but_task_id=task_id)
+            return asked.first() is not None
+
+    @patient
     def error(self, key: int) -> StoredError | None:
         """What the newest run failed with."""
         with self._database.read() as connection:

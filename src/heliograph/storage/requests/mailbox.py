@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from heliograph.records.event import EventState, Handed, SendOrder, SentEvent, Waiting
 from heliograph.records.status import ACTIVE, TaskStatus, WorkflowStatus
@@ -22,6 +22,9 @@ from heliograph.storage.liveness import derived_status
 from heliograph.storage.statements.connection import Connection
 from heliograph.storage.statements.rendered import statements
 from heliograph.storage.statements.statement import listed
+
+_OR_KEPT: Final = "; sent with keep=True, it is kept for whoever will"
+"""In Python as over HTTP."""
 
 
 class Mailbox:
@@ -265,14 +268,15 @@ class Mailbox:
     ) -> SentEvent:
         place = f"workflow {order.workflow_id!r}"
         if status is not WorkflowStatus.RUNNING:
-            return SentEvent(refusal=f"{place} is {status}: nobody waits for event_key {order.event_key!r}")
+            nobody = f"{place} is {status}: nobody waits for event_key {order.event_key!r}"
+            return SentEvent(refusal=nobody if status is WorkflowStatus.SUCCESSFUL else nobody + _OR_KEPT)
         pending = self._statements.pending.ask(connection, of_workflow=key, of_key=order.event_key)
         if pending.scalar_one():
             return SentEvent(
                 refusal=f"{place} was sent an event with event_key {order.event_key!r} before, which is not "
-                "checkpointed yet; nobody waits for another one"
+                f"checkpointed yet; nobody waits for another one{_OR_KEPT}"
             )
-        return SentEvent(refusal=f"no task of {place} waits for event_key {order.event_key!r} now")
+        return SentEvent(refusal=f"no task of {place} waits for event_key {order.event_key!r} now{_OR_KEPT}")
 
 
 def _listener_row(key: int, one: Waiting) -> dict[str, Any]:

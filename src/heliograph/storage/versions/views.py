@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Dialect, Select, and_, case, literal, select
+from sqlalchemy import Dialect, Select, and_, case, func, literal, select
 from sqlalchemy import inspect as inspected
 
 from heliograph.storage import rows
@@ -88,7 +88,7 @@ VIEWS: Final[Mapping[str, View]] = {
             "end_time": (_R.c.end_time, "of the newest run; null while it goes on, and after a cancel"),
             "took": (_R.c.end_time - _R.c.start_time, "seconds from start to end"),
             "progress": (_W.c.progress, "how many tasks have each status, JSON"),
-            "user_metadata": (_W.c.user_metadata, "what run(metadata=...) was given, JSON"),
+            "user_metadata": (_W.c.user_metadata, "of run(metadata=...), and what tasks set since, JSON"),
             "parent": (_W.c.parent, "id of the workflow that started it"),
             "engine": (_O.c.engine, "who has or had the newest run"),
             "host": (_O.c.host, "where that engine is"),
@@ -137,7 +137,7 @@ VIEWS: Final[Mapping[str, View]] = {
             "line": (_F.c.line, "and in which line"),
             "source_hash": (_F.c.source_hash, "sha256 of its source text"),
             "options": (_OPTIONS, "task_options, JSON"),
-            "user_metadata": (_T.c.user_metadata, "what options(metadata=...) was given, JSON"),
+            "user_metadata": (_T.c.user_metadata, "of options(metadata=...), and what it set since, JSON"),
             "reused_in": (_T.c.reused_in, "the last run that took its checkpoint"),
             "creator": (_C.c.task_id, "the task whose continuation it is a part of"),
             "output_type": (_V.c.kind, "dotted type of its stored output"),
@@ -172,7 +172,10 @@ VIEWS: Final[Mapping[str, View]] = {
             ),
             "queue": (_A.c.started - _A.c.ready, "seconds from ready to started"),
             "load": (_A.c.loaded - _A.c.started, "seconds from started to loaded"),
-            "compute": (_A.c.finished - _A.c.loaded, "seconds from loaded to finished"),
+            "compute": (
+                _A.c.finished - func.coalesce(_A.c.loaded, _A.c.started),
+                "seconds from loaded to finished; of one that was killed, from started",
+            ),
             "store": (_A.c.stored - _A.c.finished, "seconds from finished to stored"),
             "inputs_size": (_A.c.inputs_size, "bytes of its arguments and inputs"),
             "host": (_A.c.host, "of the worker"),
