@@ -70,6 +70,19 @@ workflow.run_async(stuck.bind(), workflow_id="gone").result()
 """
 
 
+CAUGHT = """
+from heliograph import workflow
+
+workflow.init(workers="threads", num_workers=1)
+
+@workflow.task
+def broken():
+    raise ValueError("it is caught")
+
+workflow.run(broken.options(**workflow.options(catch_exceptions=True)).bind(), workflow_id="caught")
+"""
+
+
 @pytest.fixture(scope="module")
 def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with workflows of many kinds; nothing runs any more."""
@@ -199,6 +212,14 @@ def test_show_a_workflow(storage: Path) -> None:
     ):
         assert words in text
     assert all(f"part.{number} " in text for number in (1, 20, 300))
+
+
+def test_where_a_last_try_failed_and_the_task_did_not_it_is_not_called_the_status(tmp_path: Path) -> None:
+    scripts.run(CAUGHT, tmp_path)
+    text = printed("show", "caught", storage=tmp_path)
+    assert "tasks      1 SUCCESSFUL" in text
+    assert re.search(r"^TASK +LAST TRY ", text, re.MULTILINE)
+    assert re.search(r"^__main__.broken +FAILED ", text, re.MULTILINE)
 
 
 def test_the_runs_say_who_ran_what(storage: Path) -> None:

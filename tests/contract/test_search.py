@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import operator
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -345,6 +346,86 @@ def test_types_by_the_names_that_people_say(engine: EngineUnderTest) -> None:
     assert len(workflow.search("output.type = str", tasks=True)["found"]) == 40 - len(failed)
 
 
+class LateError(Exception):
+    """A type that is none of Python's own."""
+
+
+class TooLateError(LateError):
+    """Its name ends as the other one's does."""
+
+
+class Within:
+    """Has a class of its own, of which Python has one of that name."""
+
+    class KeyError(Exception):
+        """Its module is this one, and it is within another class."""
+
+
+@workflow.task
+def be_late(error: type[Exception]) -> None:
+    raise error("at last")
+
+
+def test_a_class_is_found_without_its_module(engine: EngineUnderTest) -> None:
+    for number, error in enumerate((LateError, TooLateError, Within.KeyError)):
+        with pytest.raises(workflow.WorkflowExecutionError):
+            workflow.run(be_late.bind(error), workflow_id=f"late-{number}")
+    for tasks in (False, True):
+
+        def found(where: str | Condition, tasks: bool = tasks) -> list[str]:
+            return [one["workflow_id"] for one in workflow.search(where, tasks=tasks)["found"]]
+
+        assert found("error.type = LateError") == found("error.type in (Nothing, LateError)") == ["late-0"]
+        assert found(field("error.type") == "TooLateError") == ["late-1"]
+        assert found(f"error.type = {__name__}.LateError") == ["late-0"]
+        assert found("error.type = KeyError") == ["late-2"]
+        assert found("error.type = builtins.KeyError") == []
+        assert found("error.type exists and error.type not in (LateError, ValueError)") == [
+            "late-2",
+            "late-1",
+        ]
+        assert found("status = FAILED and error.type != ValueError and error.type != LateError") == [
+            "late-2",
+            "late-1",
+        ]
+        for nothing in (
+            "lateerror",
+            "Error",
+            "L_teError",
+            "'%LateError'",
+            "'.LateError'",
+            "''",
+            f"{__name__}.LateError.LateError",
+        ):
+            assert found(f"error.type = {nothing}") == [], nothing
+    for number in range(3):
+        workflow.delete(f"late-{number}")
+
+
+def test_times_from_now(engine: EngineUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    everywhere = {
+        False: ("created_time", "stats.start_time", "stats.end_time"),
+        True: ("workflow.created_time", "stats.start_time", "stats.end_time"),
+    }
+    kept = workflow.condition("created_time > now - 24h") & ~(field("created_time") > "now + 1h")
+    search = opened().store.search
+
+    def count(where: str | Condition, tasks: bool = False) -> int:
+        return len(workflow.search(where, limit=100, tasks=tasks)["found"])
+
+    for hours in (0, 30, 0):
+        monkeypatch.setattr(search, "_clock", lambda hours=hours: time.time() + 3600 * hours)
+        lately = 0 if hours else 40
+        for tasks, names in everywhere.items():
+            for name in names:
+                assert count(f"{name} > now - 1d", tasks) == count(f"{name} > now-1d", tasks) == lately
+                assert count(f"not {name} <= 'now - 24h' and {name} < now", tasks) == lately
+                assert count(field(name) < "now - 90m", tasks) == 40 - lately
+        assert count(kept) == lately
+        assert sum(group["count"] for group in workflow.summarize("status", where=kept)) == lately
+        assert sum(part["count"] for part in workflow.over_time(kept)) == lately
+
+
 def test_fields_of_tasks(engine: EngineUnderTest) -> None:
     def found(where: Any) -> set[str]:
         page = workflow.search(where, tasks=True, limit=100)
@@ -381,7 +462,11 @@ def test_fields_of_tasks(engine: EngineUnderTest) -> None:
         # [[3], true]
         ({"after": "W1szXSwgdHJ1ZV0"}, ValueError, "after must be what an earlier answer gave"),
         ({"where": "created_time > tomorrow"}, ValueError, "'tomorrow' is no time"),
-        ({"where": "created_time > 24h"}, ValueError, "created_time is a time, and a number of h is none"),
+        ({"where": "created_time > 24h"}, ValueError, "and 24h is none: write now - 24h"),
+        ({"where": field("created_time") > "now - 24"}, ValueError, "'now - 24' is no time: here a unit"),
+        ({"where": 'created_time > "nowhere"'}, ValueError, "'nowhere' is no time: write now, or now - 24h"),
+        ({"where": field("runs") > "3"}, ValueError, "runs is a number, and '3' is not"),
+        ({"where": field("nope").is_in([])}, ValueError, "there is no field 'nope'"),
         ({"where": "not stats.end_time < -1.5 d"}, ValueError, "stats.end_time is a time"),
     ],
 )

@@ -132,6 +132,32 @@ def test_tasks_of_many_workflows_are_asked_for_at_once(
     assert counts[0] == counts[1]
 
 
+def test_now_is_the_moment_of_each_question(filled: Opened, made: list[object]) -> None:
+    lately = read("created_time > now - 10min and created_time < now + 1h")
+    for order in (NEWEST, BY_ID):
+        assert len(found(filled, lately, order)) == 12
+    search = filled.store.search
+    by_team = [FieldAsked(FieldKind.METADATA, "user_metadata", ("team",))]
+    assert sum(group.count for group in search.groups(lately, by_team, [], False)) == 12
+    assert sum(part.count for part in search.over_time(lately, 3)) == 12
+    assert search.explained(lately, NEWEST, False, 50)
+
+    first = search.workflows(lately, NEWEST, None, 5)
+    assert len(first.listing.found) == 5
+    filled.clock.now += 595.0
+    behind = search.workflows(lately, NEWEST, first.last, 5)
+    assert [record.workflow_id for record in behind.listing.found] == [f"w-{n:02}" for n in range(6, 1, -1)]
+    filled.clock.now += 10.0
+    assert search.workflows(lately, NEWEST, first.last, 5).listing.found == []
+    assert found(filled, lately) == []
+    assert search.groups(lately, by_team, [], False) == []
+    assert search.over_time(lately, 3) == []
+    filled.clock.now -= 605.0
+    made.clear()
+    assert len(found(filled, lately)) == 12
+    assert made == []
+
+
 def test_who_is_there_is_asked_anew_with_each_question(filled: Opened) -> None:
     running = read(f"status = {WorkflowStatus.RUNNING}")
     left = read(f"status = {WorkflowStatus.RESUMABLE}")

@@ -7,8 +7,8 @@ from typing import Final
 
 import typer
 
-_AGE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d)")
-_SECONDS: Final = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+_AGE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d)")
+_SECONDS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
 
 def seconds_of(text: str) -> float:
@@ -17,8 +17,8 @@ def seconds_of(text: str) -> float:
     Raises:
         typer.BadParameter: it is none.
 
-    >>> seconds_of("1.5h")
-    5400.0
+    >>> seconds_of("1.5h"), seconds_of("90m") == seconds_of("90min")
+    (5400.0, True)
     """
     found = _AGE.fullmatch(text.strip())
     if found is None:

@@ -19,7 +19,7 @@ def search(
     where: Annotated[
         str,
         typer.Argument(
-            metavar="CONDITION", help="Such as 'user_metadata.team = blue and status = FAILED'; '' is all."
+            metavar="CONDITION", help="Such as 'status = FAILED and created_time > now - 24h'; '' is all."
         ),
     ],
     tasks: Annotated[bool, typer.Option("--tasks", help="Search tasks, not workflows.")] = False,

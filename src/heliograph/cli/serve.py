@@ -14,7 +14,7 @@ import typer
 
 from heliograph import web
 from heliograph.cli.signals import told_to_end
-from heliograph.cli.storage import StorageOption, chosen, open_to_read
+from heliograph.cli.storage import StorageOption, chosen, open_to_read, whole_name
 from heliograph.errors import WorkflowError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def serve(
     place = chosen(context, storage)
     open_to_read(place)
     hosts = (host.lower(), *_LOOPBACK_NAMES) if is_loopback else None
-    app = web.app(place, token=token or made, hosts=hosts, read_only=read_only)
+    app = web.app(whole_name(place), token=token or made, hosts=hosts, read_only=read_only)
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=PATIENCE, server_header=False
     )

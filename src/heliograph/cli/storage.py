@@ -73,6 +73,13 @@ def named(place: str | None) -> str:
     return locate(place).shown
 
 
+def whole_name(place: str | None) -> str:
+    """A storage by a name that means the same to every process of this machine; it may hold a password."""
+    from heliograph.storage.location import locate
+
+    return locate(place).name
+
+
 def _is_there(place: str | None) -> bool:
     from heliograph.storage.location import locate
 

@@ -12,10 +12,10 @@ from datetime import datetime
 
 from heliograph.errors import SearchError
 from heliograph.reading.opened import MOST
-from heliograph.records import type_names
-from heliograph.search.expressions import And, Comparison, Condition, Not, OneOf, Operator, Or, Value
-from heliograph.search.fields import TYPES, FieldAsked, FieldKind, asked, check
-from heliograph.search.language import read, read_name
+from heliograph.search.comparing import TIMES, check
+from heliograph.search.expressions import And, Comparison, Condition, Not, OneOf, Or, Source, Value
+from heliograph.search.fields import FieldAsked, FieldKind, asked
+from heliograph.search.language import is_from_now, read, read_from_now, read_name
 from heliograph.storage.searching.places import Place
 
 
@@ -47,7 +47,7 @@ def numbers(given: Sequence[str], tasks: bool) -> list[FieldAsked]:
 
 
 def condition(where: Condition | str | None, tasks: bool) -> Condition | None:
-    """What has to hold, times in Unix seconds and types by their whole names; None: nothing.
+    """What has to hold, times in Unix seconds or from now; None: nothing.
 
     Raises:
         SearchError: it can't be asked.
@@ -65,14 +65,17 @@ def condition(where: Condition | str | None, tasks: bool) -> Condition | None:
 
 @functools.lru_cache(256)  # as `language.read`
 def _said(text: str, tasks: bool, zone: object) -> Condition:
-    """What text says has to hold, in a time zone: times that name none are of that one."""
+    """What text says has to hold, in a time zone: times that name none are of that one.
+
+    Times from now are still that: each question has its own now.
+    """
     said = read(text)
     check(said, tasks, text)
     return _as_stored(said, tasks, text)
 
 
 def _as_stored(condition: Condition, tasks: bool, text: str | None) -> Condition:
-    """The condition with times and types as they are stored, where people write them otherwise."""
+    """The condition with times as they are stored, where people write them otherwise."""
     match condition:
         case And(parts):
             return And(tuple(_as_stored(part, tasks, text) for part in parts))
@@ -80,30 +83,23 @@ def _as_stored(condition: Condition, tasks: bool, text: str | None) -> Condition
             return Or(tuple(_as_stored(part, tasks, text) for part in parts))
         case Not(part):
             return Not(_as_stored(part, tasks, text))
-        case Comparison(name, operator, value, at):
-            return replace(condition, value=_value(asked(name, tasks), operator, value, text, at))
-        case OneOf(name, values, at):
-            field, equal = asked(name, tasks), Operator.EQUAL
-            return replace(condition, values=tuple(_value(field, equal, one, text, at) for one in values))
+        case Comparison(name, _, value, source):
+            if asked(name, tasks).kind is FieldKind.TIME:
+                return replace(condition, value=_time(value, source, text))
+        case OneOf(name):
+            if asked(name, tasks).kind is FieldKind.TIME:
+                return replace(condition, values=tuple(_time(*one, text) for one in condition.sourced))
     return condition
 
 
-def _value(field: FieldAsked, operator: Operator, value: Value, text: str | None, at: int | None) -> Value:
-    if field.kind is FieldKind.TIME:
-        return _seconds(value, text, at)
-    is_whole = operator in (Operator.EQUAL, Operator.UNEQUAL)
-    if field.name in TYPES and is_whole and isinstance(value, str):
-        return type_names.stored(value)
-    return value
-
-
-def _seconds(value: Value, text: str | None, at: int | None) -> Value:
-    if not isinstance(value, str):
-        return value
+def _time(said: Value, source: Source | None, text: str | None) -> Value:
+    if not isinstance(said, str):
+        return said
     try:
-        return datetime.fromisoformat(value).timestamp()
-    except (ValueError, OverflowError):
-        raise SearchError(f"{value!r} is no time: write 2026-11-24 or 2026-11-24T08:30", text, at) from None
+        return read_from_now(said) if is_from_now(said) else datetime.fromisoformat(said).timestamp()
+    except (ValueError, OverflowError) as error:
+        why = error.what if isinstance(error, SearchError) else f"write {TIMES}"
+        raise SearchError(f"{said!r} is no time: {why}", text, source and source.at) from None
 
 
 def order(order_by: str | None, tasks: bool) -> tuple[FieldAsked | None, bool]:

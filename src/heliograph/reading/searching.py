@@ -174,7 +174,7 @@ def search_fields(*, tasks: bool = False) -> dict[str, str]:
         By name, what a field holds.
 
     >>> search_fields()["status"], search_fields(tasks=True)["output.size"]
-    ('a status', 'a number')
+    ('a status', 'a number of bytes')
     """
     from heliograph.search.fields import TASK_FIELDS, WORKFLOW_FIELDS
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import builtins
 from typing import Final
 
-from heliograph import errors
-
-_LEFT_OUT: Final = {"builtins": builtins, "heliograph.errors": errors}
+_LEFT_OUT: Final = frozenset({"builtins", "heliograph.errors"})
 
 
 def said(stored: str) -> str:
@@ -18,15 +15,3 @@ def said(stored: str) -> str:
     """
     module, _, name = stored.rpartition(".")
     return name if module in _LEFT_OUT else stored
-
-
-def stored(name: str) -> str:
-    """The name by which a type is stored that `said` gives this name.
-
-    >>> [stored(name) for name in ("OSError", "StorageError", "a.b.Broken", "Broken")]
-    ['builtins.OSError', 'heliograph.errors.StorageError', 'a.b.Broken', 'Broken']
-    """
-    for module, known in _LEFT_OUT.items():
-        if isinstance(getattr(known, name, None), type):
-            return f"{module}.{name}"
-    return name

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, NoReturn
+from itertools import zip_longest
+from typing import Final, NamedTuple, NoReturn
 
 from heliograph.errors import SearchError
 
-Value = str | int | float | bool | None
+
+@dataclass(frozen=True, slots=True)
+class FromNow:
+    """A time so many seconds after the moment of each question; before it, where they are less than none."""
+
+    seconds: float
+
+    def __repr__(self) -> str:
+        return f"now {'-' if self.seconds < 0 else '+'} {abs(self.seconds)}s"
+
+
+Value = str | int | float | bool | FromNow | None
 """What a field can be compared with."""
 
 _PLAIN: Final = re.compile(r"[^\W\d][\w-]*|\d+")
@@ -67,6 +80,20 @@ class Name:
         return ".".join(part if _PLAIN.fullmatch(part) else quoted(part) for part in self.parts)
 
 
+class Source(NamedTuple):
+    """How a value stands in the text it was read from.
+
+    Attributes:
+        at: where.
+        written: as what.
+        unit: with which one; None: with none.
+    """
+
+    at: int
+    written: str
+    unit: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison(Condition):
     """A field compared with a value.
@@ -75,15 +102,13 @@ class Comparison(Condition):
         name: of the field.
         operator: how.
         value: with what.
-        at: where the value stands in the text it was read from; None: in none.
-        unit: what the value was written with: a number with one is never a moment.
+        source: of the value; None: it was read from no text.
     """
 
     name: Name
     operator: Operator
     value: Value
-    at: int | None = field(default=None, compare=False)
-    unit: str | None = field(default=None, compare=False)
+    source: Source | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         return f"{self.name} {self.operator} {self.value!r}"
@@ -91,11 +116,22 @@ class Comparison(Condition):
 
 @dataclass(frozen=True, slots=True)
 class OneOf(Condition):
-    """A field that has one of several values."""
+    """A field that has one of several values.
+
+    Attributes:
+        name: of the field.
+        values: they.
+        sources: of each; nothing: they were read from no text.
+    """
 
     name: Name
     values: tuple[Value, ...]
-    at: int | None = field(default=None, compare=False)
+    sources: tuple[Source, ...] = field(default=(), compare=False)
+
+    @property
+    def sourced(self) -> Iterator[tuple[Value, Source | None]]:
+        """Each value with its source."""
+        return zip_longest(self.values, self.sources)
 
     def __repr__(self) -> str:
         return f"{self.name} in ({', '.join(map(repr, self.values))})"

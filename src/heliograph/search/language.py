@@ -3,9 +3,9 @@
     status = FAILED and (user_metadata.team in ("blue", "red") or not user_metadata.nightly exists)
 
 A comparison is a name, an operator and a value. Operators: ``= != < <= > >= contains prefix in exists``.
-Values: text in quotes (or a bare word), dates, numbers, also with a unit (``2GB``, ``1.5 MiB``, ``90s``,
-``2h``), true, false, null. Comparisons are joined by ``and``, ``or``, ``not`` and parentheses. A key that is
-no plain word is put in quotes: ``user_metadata."a.b"``.
+Values: text in quotes (or a bare word), dates, times from now on (``now``, ``now - 24h``), numbers, also with
+a unit (``2GB``, ``1.5 MiB``, ``90s``, ``2h``), true, false, null. Comparisons are joined by ``and``, ``or``,
+``not`` and parentheses. A key that is no plain word is put in quotes: ``user_metadata."a.b"``.
 """
 
 from __future__ import annotations
@@ -22,42 +22,28 @@ from heliograph.search.expressions import (
     Comparison,
     Condition,
     Exists,
+    FromNow,
     Name,
     Not,
     OneOf,
     Operator,
     Or,
+    Source,
     Value,
 )
+from heliograph.search.units import SPANS, UNITS
 
-UNITS: Final[Mapping[str, float]] = {
-    "B": 1,
-    "kB": 10**3,
-    "KB": 10**3,
-    "MB": 10**6,
-    "GB": 10**9,
-    "TB": 10**12,
-    "KiB": 2**10,
-    "MiB": 2**20,
-    "GiB": 2**30,
-    "TiB": 2**40,
-    "us": 1e-6,
-    "ms": 1e-3,
-    "s": 1,
-    "min": 60,
-    "h": 3600,
-    "d": 86400,
-}
-"""Bytes and seconds."""
 DEPTH_LIMIT: Final = 100
 """How deep parentheses and ``not`` may be nested."""
 
+_NOW: Final = "now"
 _WORDS: Final[Mapping[str, Value]] = {"true": True, "false": False, "null": None}
 _JOINS: Final = frozenset({"and", "or", "not", "in", "exists", "contains", "prefix"})
 _TOKEN: Final = re.compile(
     r"""(?P<space>\s+)
-      | (?P<date>\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?)
+      | (?P<date>\d{4}-\d\d-\d\d(?:(?:T|[ ](?=\d\d:))[\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?)
       | (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.]) | -?\d+(?:\.\d+)?(?=[^\W\d_]))
+      | (?P<now>(?<!\.)(?i:now)(?:-(?=\s*\d)|\s*\+|\s+-))
       | (?P<word>[^\W\d][\w-]*)
       | (?P<digits>\d+)
       | (?P<text>"(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*')
@@ -98,6 +84,23 @@ def read_name(text: str) -> Name:
     return _Reader(text).only_name()
 
 
+def is_from_now(text: str) -> bool:
+    """Whether a text says a time from now, well or badly."""
+    return text.strip().lower().startswith(_NOW)
+
+
+def read_from_now(text: str) -> FromNow:
+    """The time from now that a text says.
+
+    Raises:
+        SearchError: it says none.
+
+    >>> read_from_now("now"), read_from_now("now - 1.5h")
+    (now + 0s, now - 5400s)
+    """
+    return _Reader(text).only_from_now()
+
+
 class _Reader:
     """Reads one text, from left to right."""
 
@@ -110,7 +113,9 @@ class _Reader:
     def condition(self) -> Condition:
         found = self._either()
         if self._token.kind != "end":
-            self._fail("here 'and', 'or' or the end is expected")
+            is_word = self._token.kind in ("word", "number", "digits")
+            hint = "; text of several words goes in quotes" if is_word else ""
+            self._fail(f"here 'and', 'or' or the end is expected{hint}")
         return found
 
     def only_name(self) -> Name:
@@ -119,13 +124,18 @@ class _Reader:
             self._fail("the name of a field goes on in no such way")
         return name
 
+    def only_from_now(self) -> FromNow:
+        value = FromNow(0) if self._takes(_NOW) else self._value()
+        if self._token.kind != "end" or not isinstance(value, FromNow):
+            raise SearchError(f"write {_NOW}, or {_NOW} - 24h")
+        return value
+
     def _split(self) -> list[_Token]:
         tokens, at = [], 0
         while at < len(self._text):
             found = _TOKEN.match(self._text, at)
             if found is None:
-                what = "this text has no end" if self._text[at] in "\"'" else "nothing begins with this"
-                raise SearchError(what, self._text, at)
+                raise SearchError(_unknown(self._text[at]), self._text, at)
             if found.lastgroup != "space":
                 tokens.append(_Token(str(found.lastgroup), found.group(), at))
             at = found.end()
@@ -170,19 +180,17 @@ class _Reader:
             self._need("in")
             return Not(self._one_of(name))
         operator = self._operator()
-        at = self._token.at
-        value, last = self._value(), self._tokens[self._next - 1]
-        unit = last.text if type(value) in (int, float) and last.kind == "word" else None
-        return Comparison(name, operator, value, at, unit)
+        return Comparison(name, operator, *self._sourced())
 
     def _one_of(self, name: Name) -> Condition:
-        at = self._token.at
-        self._need("(")
-        values = [self._value()]
+        if not self._takes("("):
+            self._fail("here '(' is expected: values of which it is one are written (a, b)")
+        found = [self._sourced()]
         while self._takes(","):
-            values.append(self._value())
+            found.append(self._sourced())
         self._need(")")
-        return OneOf(name, tuple(values), at)
+        values, sources = zip(*found, strict=True)
+        return OneOf(name, values, sources)
 
     # -- what they are made of
 
@@ -216,6 +224,12 @@ class _Reader:
         self._next += 1
         return Operator(written)
 
+    def _sourced(self) -> tuple[Value, Source]:
+        at = self._token.at
+        value, last = self._value(), self._tokens[self._next - 1]
+        unit = last.text if type(value) in (int, float) and last.kind == "word" else None
+        return value, Source(at, self._text[at : last.at + len(last.text)], unit)
+
     def _value(self) -> Value:
         token = self._token
         if token.kind == "text":
@@ -226,7 +240,10 @@ class _Reader:
             return token.text
         if token.kind in ("number", "digits"):
             self._next += 1
-            return self._number(token)
+            return self._number(token, UNITS)
+        if token.kind == "now":
+            self._next += 1
+            return FromNow(self._span() * (-1 if token.text.endswith("-") else 1))
         if token.kind == "word" and token.text.lower() not in _JOINS:
             self._next += 1
             if self._token.text != ".":
@@ -235,16 +252,26 @@ class _Reader:
             while self._takes("."):  # the dotted name of a function or an error
                 word += f".{self._part(first=False)}"
             return word
-        return self._fail("here a value is expected: text in quotes, a number, true, false or null")
+        return self._fail("here a value is expected: text in quotes, a number, a time, true, false or null")
 
-    def _number(self, token: _Token) -> Value:
+    def _span(self) -> float:
+        token = self._token
+        if token.kind not in ("number", "digits"):
+            self._fail(f"here a span is expected, as in {_NOW} - 24h")
+        self._next += 1
+        if self._token.kind != "word" or self._token.text.lower() in _JOINS:
+            self._fail(f"here a unit is expected, one of {', '.join(SPANS)}")
+        return self._number(token, SPANS)
+
+    def _number(self, token: _Token, units: Mapping[str, float]) -> int | float:
         number = float(token.text)
         unit = self._token
         if unit.kind == "word" and unit.text.lower() not in _JOINS:
-            if unit.text not in UNITS:
-                self._fail(f"there is no unit {unit.text!r}; there are {', '.join(UNITS)}")
+            if unit.text not in units:
+                whose = "unit of time" if units is SPANS else "unit"
+                self._fail(f"there is no {whose} {unit.text!r}; there are {', '.join(units)}")
             self._next += 1
-            number *= UNITS[unit.text]
+            number *= units[unit.text]
         if abs(number) == float("inf"):
             raise SearchError("this number is too large", self._text, token.at)
         return int(number) if number == int(number) else number
@@ -268,6 +295,14 @@ class _Reader:
 
     def _fail(self, what: str) -> NoReturn:
         raise SearchError(what, self._text, self._token.at)
+
+
+def _unknown(first: str) -> str:
+    if first in "\"'":
+        return f"this text has no end: another {first} ends it"
+    is_join = first in "&|!~"
+    hint = "conditions are joined by and, or, not" if is_join else "text that has it goes in quotes"
+    return f"nothing begins with {first!r}; {hint}"
 
 
 def _unquoted(text: str) -> str:

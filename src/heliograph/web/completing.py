@@ -11,10 +11,13 @@ from heliograph.web.writing import literal, metadata_field
 
 _MOST_VALUES: Final = 20
 _LONGEST: Final = 60
+_TIME: Final = "a time"
+"""What `workflow.search_fields` says of a field that holds one."""
+_TIMES: Final = ["now - 1h", "now - 24h", "now - 7d"]
 
 
 def completions(rows: Iterable[Mapping[str, Any]], *, tasks: bool) -> dict[str, Any]:
-    """Fields, and values of some of them: statuses, and the metadata of what the page shows.
+    """Fields, and values of some of them: statuses, times, and the metadata of what the page shows.
 
     Args:
         rows: workflows or tasks, as a search gives them.
@@ -30,8 +33,10 @@ def completions(rows: Iterable[Mapping[str, Any]], *, tasks: bool) -> dict[str, 
                 and len(known) < _MOST_VALUES
             ):
                 known[literal(value)] = None
+    fields = workflow.search_fields(tasks=tasks)
+    times = {field: _TIMES for field, kind in fields.items() if kind == _TIME}
     statuses = [status.value for status in (TaskStatus if tasks else WorkflowStatus)]
     return {
-        "fields": [*workflow.search_fields(tasks=tasks), *values],
-        "values": {"status": statuses, **{field: sorted(known) for field, known in values.items()}},
+        "fields": [*fields, *values],
+        "values": {"status": statuses, **times, **{field: sorted(known) for field, known in values.items()}},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,6 +59,22 @@ def test_values_of_metadata_are_offered(page: Page) -> None:
     page.locator("#offered li").click()
     page.keyboard.press("Enter")
     expect(page.locator("tbody tr")).to_have_count(3)
+
+
+def test_times_from_now_are_offered(page: Page) -> None:
+    page.goto("/")
+    search, offered = page.locator("#search"), page.locator("#offered li")
+    search.press_sequentially("created_time > ")
+    expect(offered).to_have_text(["now - 1h", "now - 24h", "now - 7d"])
+    search.press_sequentially("now")
+    offered.nth(1).click()
+    expect(search).to_have_value("created_time > now - 24h ")
+    expect(offered).to_have_text(["and", "or"])
+    search.press("Escape")
+    search.press("Enter")
+    expect(page).to_have_url(re.compile("now"))
+    expect(page.locator("tbody tr").first).to_be_visible()
+    expect(page.locator(".wrong")).to_have_count(0)
 
 
 def test_an_error_points_at_the_character_and_the_cursor_is_there(page: Page) -> None:
@@ -126,6 +143,26 @@ def test_what_happens_is_seen_without_asking(page: Page, engine: None, tmp_path:
     expect(page.locator("h1 + .status")).to_have_text("SUCCESSFUL")
     expect(page.locator("#rows")).to_contain_text("SUCCESSFUL")
     expect(page.locator("#search")).to_have_value("somebody types here")
+    workflow.delete("live")
+
+
+def test_what_changed_last_is_shown_though_it_comes_soon_after_another_change(
+    page: Page, engine: None, tmp_path: Path
+) -> None:
+    gate = Gate(tmp_path)
+    output = workflow.run_async(held.options(name="held").bind(gate, "held"), workflow_id="live")
+    page.goto("/workflow?id=live")
+    expect(page.locator("#rows")).to_contain_text("at the gate")
+    for part, change in (
+        ("/workflow/insight", "loadAll('[data-load][data-again]')"),
+        ("/data/timeline", "document.dispatchEvent(new Event('heliograph:changed'))"),
+    ):
+        for _ in range(2):
+            with page.expect_request(f"**{part}*"):
+                page.evaluate(f"() => {{ {change}; }}")
+    gate.open()
+    output.result(60)
+    expect(page.locator("[data-load]")).not_to_contain_text("Time left")
     workflow.delete("live")
 
 

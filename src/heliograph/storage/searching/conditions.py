@@ -6,7 +6,20 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Exists, and_, false, func, literal_column, not_, null, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Exists,
+    Text,
+    and_,
+    false,
+    func,
+    literal_column,
+    not_,
+    null,
+    or_,
+    select,
+    true,
+)
 
 from heliograph.records.status import TaskStatus, WorkflowStatus
 from heliograph.search.expressions import Operator
@@ -105,6 +118,8 @@ class Clauses:
         value = Filled(operand)
 
         def compare(column: ColumnElement[Any]) -> Clause:
+            if how is Operator.EQUAL and operand.kind is Kind.CLASS:
+                return self._is_class(column, operand)
             if how is Operator.EQUAL:
                 return column == value.plain()
             if how is Operator.PREFIX:
@@ -138,6 +153,13 @@ class Clauses:
         columns = self._columns
         table = label_table(field, columns.tasks)
         return Label(columns.unindexed(table.c.text), columns.unindexed(table.c.number))
+
+    def _is_class(self, column: ColumnElement[Any], operand: Placeholder) -> Clause:
+        """A type with or without a module is the class of this name; the column is read once."""
+        name, whole = Filled(operand, lambda name: f".{name}"), literal_column("'.'", Text) + column
+        length = func.length(name.plain())
+        end = func.right(whole, length) if self._columns.is_plain else func.substr(whole, -length)
+        return end == name.plain()
 
     def _holds(self, column: ColumnElement[Any], text: Filled) -> Clause:
         # LIKE would not tell cases apart on SQLite.

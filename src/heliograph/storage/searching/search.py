@@ -8,7 +8,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 
 from heliograph.errors import StorageCorruptError
 from heliograph.records.workflow import TaskRecord, WorkflowRecord
-from heliograph.search.expressions import Condition, Value
+from heliograph.search.expressions import Condition, FromNow, Value
 from heliograph.search.fields import FieldAsked, FieldKind
 from heliograph.storage.databases.database import Database, patient
 from heliograph.storage.liveness import is_alive
@@ -144,7 +144,14 @@ class Search:
     def _given(
         self, connection: Connection, values: Sequence[Value], after: Place | None = None, most: int = 0
     ) -> Parameters:
-        return Parameters(values, _Alive(connection, self._owners_there), most, after)
+        return Parameters(self._reckoned(values), _Alive(connection, self._owners_there), most, after)
+
+    def _reckoned(self, values: Sequence[Value]) -> Sequence[Value]:
+        """Values as they are at this moment: conditions are kept, and asked again later."""
+        if not any(isinstance(value, FromNow) for value in values):
+            return values
+        now = self._clock()
+        return [now + value.seconds if isinstance(value, FromNow) else value for value in values]
 
     def _owners_there(self, connection: Connection) -> object:
         now = self._clock()

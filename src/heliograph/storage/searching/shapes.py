@@ -16,6 +16,7 @@ from heliograph.search.expressions import (
     Comparison,
     Condition,
     Exists,
+    FromNow,
     Name,
     Not,
     OneOf,
@@ -23,7 +24,7 @@ from heliograph.search.expressions import (
     Or,
     Value,
 )
-from heliograph.search.fields import FieldAsked, FieldKind, asked
+from heliograph.search.fields import TYPES, FieldAsked, FieldKind, asked
 
 
 class Kind(StrEnum):
@@ -33,6 +34,8 @@ class Kind(StrEnum):
     WHOLE = "whole number"
     REAL = "real number"
     WORD = "true, false or null"
+    CLASS = "name of a class"
+    """Of a type, whose module may be any."""
 
     @property
     def is_number(self) -> bool:
@@ -131,10 +134,11 @@ def kind_of(value: Value) -> Kind:
             return Kind.TEXT
         case int():
             return Kind.WHOLE
-        case float():
+        case float() | FromNow():
             return Kind.REAL
 
 
+_WHOLE: Final = frozenset({Operator.EQUAL, Operator.UNEQUAL})
 _FAILED: Final = Compared(asked(Name(("status",)), False), Operator.EQUAL, WorkflowStatus.FAILED.value)
 """What a workflow that has an error is; of that there is an index, and of errors there is none."""
 
@@ -175,14 +179,17 @@ class _Emptied:
                 return IsThere(asked(name, self._tasks))
             case OneOf(name, values):
                 field = asked(name, self._tasks)
-                return IsOneOf(field, tuple([self._operand(field, value) for value in values]))
+                return IsOneOf(
+                    field, tuple([self._operand(field, Operator.EQUAL, value) for value in values])
+                )
             case Comparison(name, operator, value):
                 field = asked(name, self._tasks)
-                return Compared(field, operator, self._operand(field, value))
+                return Compared(field, operator, self._operand(field, operator, value))
         raise AssertionError(f"no condition: {condition!r}")
 
-    def _operand(self, field: FieldAsked, value: Value) -> Operand:
+    def _operand(self, field: FieldAsked, operator: Operator, value: Value) -> Operand:
         if field.kind is FieldKind.STATUS:
             return str(value)
         self.values.append(value)
-        return Placeholder(len(self.values) - 1, kind_of(value))
+        is_class = field.name in TYPES and operator in _WHOLE and "." not in str(value)
+        return Placeholder(len(self.values) - 1, Kind.CLASS if is_class else kind_of(value))
