@@ -378,7 +378,7 @@ def test_where_no_worker_ever_was_no_figures_of_workers_are_told() -> None:
 
 
 def test_a_run_that_is_not_there() -> None:
-    with pytest.raises(ValueError, match="workflow 'w' has no run 7: it has runs 1 to 1"):
+    with pytest.raises(ValueError, match="workflow 'w' has no run 7: its only run is 1"):
         profile(trace_of([Made("a")], [run_of(end=1.0)]), 7)
 
 

@@ -220,6 +220,14 @@ def test_a_search_that_is_wrong_is_told(client: TestClient) -> None:
     assert api.json()["error"]["at"] >= len("status =") - 1
 
 
+def test_a_parameter_that_there_is_not_is_told(client: TestClient) -> None:
+    answer = client.get("/api/workflows", params={"where": "status = FAILED"})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"] == (
+        "there is no parameter 'where' here; there are: q, order, limit, after"
+    )
+
+
 def test_a_workflow_and_its_tasks(client: TestClient) -> None:
     page = client.get("/workflow", params={"id": "good"}, headers=PAGE).text
     assert "3 of 3 tasks" in page

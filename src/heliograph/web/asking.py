@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -26,6 +26,18 @@ def wrong_is_400() -> Iterator[None]:
         raise
     except (TypeError, ValueError) as wrong:
         raise HTTPException(400, str(wrong)) from None
+
+
+def check_names(request: Request, known: Collection[str]) -> None:
+    """A condition under a name that nobody reads would be none: all would be answered.
+
+    Raises:
+        HTTPException: 400, a parameter is none of these.
+    """
+    for name in request.query_params:
+        if name not in known:
+            there = ", ".join(known) or "none"
+            raise HTTPException(400, f"there is no parameter {name[:40]!r} here; there are: {there}")
 
 
 def text(request: Request, name: str) -> str | None:

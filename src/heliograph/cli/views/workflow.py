@@ -248,7 +248,7 @@ def _task_table(attempts: Mapping[str, Sequence[Any]], places: Sequence[int], wi
     return fitted(
         [
             Column("TASK", [shown(attempts["task_id"][at]) for at in places]),
-            Column("STATUS", [_unless_usual(attempts["status"][at]) for at in places]),
+            Column("LAST TRY", [_unless_usual(attempts["status"][at]) for at in places]),
             phase("wait"),
             phase("queue"),
             phase("compute"),

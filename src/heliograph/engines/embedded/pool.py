@@ -144,7 +144,7 @@ class Pool:
         for key, mask in ready:
             key.data(mask)
         self._open_box()
-        self._async.kill_overdue()
+        self._async.see_to_overdue()
         self._start_workers()
         self._lines.feed(self._has_only_one)
 
