@@ -82,11 +82,12 @@ def insight(request: Request) -> Response:
 def live(request: Request) -> Response:
     """Says when the workflow has changed."""
     workflow_id = asking.needed(request, "id")
-    return site_of(request).live.stream(request, f"workflow {workflow_id}", lambda: _mark(_standing(workflow_id)))
+    stream = site_of(request).live.stream
+    return stream(request, f"workflow {workflow_id}", lambda: _mark(_standing(workflow_id)))
 
 
 def _standing(workflow_id: str) -> dict[str, Any]:
-    """The workflow at one moment, with the counts and the cursor that come with tasks: one of these will do."""
+    """The workflow at one moment, with the counts and the cursor that come with tasks; one will do."""
     return workflow.get_metadata(workflow_id, tasks=True, limit=1)
 
 
