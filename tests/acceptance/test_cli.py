@@ -458,11 +458,12 @@ def test_storage_is_also_an_option_of_the_commands(storage: Path) -> None:
 
 
 def test_help_and_version() -> None:
-    for arguments in ([], ["--help"], ["ls", "--help"], ["show", "-h"]):
+    for arguments in ([], ["--help"], ["show", "-h"], ["storage", "check", "--help"]):
         done = heliograph(*arguments, storage=None)
         assert "Exit codes: 0 well" in done.stdout + done.stderr
-    _, commands_told = heliograph("--help", storage=None, COLUMNS="80").stdout.split("Commands:")
-    assert "..." not in commands_told, "a summary is cut"
+    for group in ([], ["storage"]):
+        _, commands_told = heliograph(*group, "--help", storage=None, COLUMNS="80").stdout.split("Commands:")
+        assert "..." not in commands_told, "a summary is cut"
     assert heliograph("--version", storage=None).stdout.startswith("heliograph ")
     entry_point = Path(sys.executable).with_name("heliograph")
     assert (

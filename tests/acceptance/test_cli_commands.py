@@ -153,6 +153,8 @@ def test_tasks(storage: Path) -> None:
 def test_history(storage: Path) -> None:
     assert [one["status"] for one in as_json("history", "bad", storage=storage)["attempts"]] == ["FAILED"]
     assert "ValueError: broken" in printed("history", "bad", storage=storage)
+    narrow = COLOURS.sub("", on_terminal("history", "bad", storage=storage, width=40))
+    assert re.search(r"^TASK +TRY +STATUS +COMPUTE +ERROR$", narrow, re.MULTILINE)  # it is the last to go
 
 
 ASLEEP = """
@@ -190,7 +192,7 @@ workflow.init(workers="threads", num_workers=1)
 def train(losses):
     for loss in losses:
         workflow.current().metric("loss", loss)
-    workflow.current().log("diverged")
+    workflow.current().log("diverged\\nat the last")
     raise ValueError("diverged")
 
 workflow.run(train.options(name="train").bind([2.0, 3.0]), workflow_id="tried")
@@ -203,6 +205,9 @@ def test_what_an_attempt_said_and_that_its_exception_was_caught(tmp_path: Path) 
     shown = printed("show", "tried", "train", storage=storage)
     assert re.search(r"SUCCESSFUL +its exception was caught, and is its output", shown)
     assert "said 1 line and 2 values of metrics" in shown
+    first, second = printed("logs", "tried", storage=storage).splitlines()
+    assert re.fullmatch(r"[\d:.]+  train: diverged", first)
+    assert second == " " * first.index("train") + "at the last"  # not as a line of its own
 
 
 MEASURED = """
@@ -263,7 +268,10 @@ def test_metrics_as_json_are_what_get_metrics_returns(storage: Path, tmp_path: P
         json.loads(line) for line in printed("metrics", "measured", "--json", storage=measured).splitlines()
     ]
     workflow.init(storage=measured)
-    assert found == workflow.get_metrics("measured")
+    try:
+        assert found == workflow.get_metrics("measured")
+    finally:
+        workflow.shutdown()
     assert len(found) == 13
     assert printed("metrics", "w1", "--json", storage=storage) == ""
     nothing = heliograph("metrics", "w1", storage=storage)
@@ -346,6 +354,14 @@ def test_resume(tmp_path: Path) -> None:
     done = heliograph("resume", "live", storage=storage, PYTHONPATH=str(scripts.ROOT))
     assert (done.returncode, done.stdout) == (0, "live is SUCCESSFUL\n"), done.stderr
     assert [run["run"] for run in as_json("history", "live", storage=storage)["runs"]] == [1, 2]
+
+
+def test_storage_check(storage: Path) -> None:
+    done = heliograph("storage", "check", storage=storage)
+    assert (done.returncode, done.stdout) == (0, "")
+    rows, values = done.stderr.splitlines()  # no bar, nor where it would have been
+    assert re.fullmatch(r"\d+ rows, 0 damaged", rows)
+    assert values == "0 values, 0 B, 0 damaged"
 
 
 def test_prune(storage: Path) -> None:

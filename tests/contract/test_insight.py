@@ -143,7 +143,7 @@ def test_what_can_not_be_asked(engine: EngineUnderTest) -> None:
     workflow.run(part.bind(1), workflow_id="w")
     with pytest.raises(TypeError, match="run must be an int or None, not '1'"):
         workflow.profile("w", run="1")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="has no run 2: it has runs 1 to 1"):
+    with pytest.raises(ValueError, match="has no run 2: its only run is 1"):
         workflow.timeline("w", 2)
     with pytest.raises(ValueError, match="there is no table 'x' of a workflow; there are tasks, attempts"):
         workflow.table("w", "x")

@@ -17,7 +17,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="What workflow.diagnose returns.")] = False,
     storage: StorageOption = None,
 ) -> None:
-    """Check the storage, the versions, and that worker processes run. Exits with 1 if something is wrong."""
+    """Check the storage, the versions and the worker processes. Exits with 1 if something is wrong."""
     from rich.console import Group
     from rich.text import Text
 

@@ -22,9 +22,10 @@ def gc(
     as_json: Annotated[bool, typer.Option("--json", help="What workflow.collect_garbage returns.")] = False,
     storage: StorageOption = None,
 ) -> None:
-    """Remove files of large values that nothing names. Of killed attempts, or of what was deleted.
+    """Remove files of large values that nothing needs any more.
 
-    Without --yes nothing is removed: what would be is shown. Engines may run meanwhile.
+    Killed attempts and deleted workflows leave them. Without --yes, what would be removed is only shown.
+    Engines may run meanwhile.
     """
     from heliograph.cli import rendering
 

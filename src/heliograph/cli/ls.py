@@ -39,11 +39,11 @@ def ls(
     context: typer.Context,
     status: Annotated[
         list[str] | None,
-        typer.Option(metavar="STATUS", help="Only those that have this status; can be given again."),
+        typer.Option(metavar="STATUS", help="Only those of this status; can be given again."),
     ] = None,
     where: Annotated[
         str | None,
-        typer.Option(metavar="CONDITION", help="Only those, as for heliograph search."),
+        typer.Option(metavar="CONDITION", help="Only those for which it holds, as for heliograph search."),
     ] = None,
     limit: Annotated[
         int, typer.Option(min=0, metavar="N", help="At most so many, the newest; 0: all.")

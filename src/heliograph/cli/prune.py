@@ -19,18 +19,19 @@ _SHOWN: Final = 20
 def prune(
     context: typer.Context,
     older_than: Annotated[
-        str | None, typer.Option(metavar="AGE", help="Submitted longer ago than that: 90s, 30min, 12h, 30d.")
+        str | None, typer.Option(metavar="AGE", help="Only those submitted longer ago: 90s, 30min, 12h, 30d.")
     ] = None,
     where: Annotated[
-        str | None, typer.Option(metavar="CONDITION", help="Only those, as for heliograph search.")
+        str | None,
+        typer.Option(metavar="CONDITION", help="Only those for which it holds, as for heliograph search."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Delete them; else they are only shown.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The ids, as a JSON list.")] = False,
     storage: StorageOption = None,
 ) -> None:
-    """Delete workflows that have ended, and are old or found.
+    """Delete workflows that have ended, by age or by a condition.
 
-    Those are SUCCESSFUL, FAILED or CANCELED. Without --yes nothing is deleted: what would be is shown.
+    Ended are SUCCESSFUL, FAILED and CANCELED ones. Without --yes, what would be deleted is only shown.
     """
     from heliograph.cli import rendering
 

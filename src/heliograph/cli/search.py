@@ -19,22 +19,26 @@ def search(
     where: Annotated[
         str,
         typer.Argument(
-            metavar="CONDITION", help="Such as 'status = FAILED and created_time > now - 24h'; '' is all."
+            metavar="CONDITION", help="Such as 'status = FAILED and created_time > now - 24h'; '' finds all."
         ),
     ],
     tasks: Annotated[bool, typer.Option("--tasks", help="Search tasks, not workflows.")] = False,
     order_by: Annotated[
-        str | None, typer.Option(metavar="FIELD", help="The smallest first; with - before it, the largest.")
+        str | None, typer.Option(metavar="FIELD", help="Sort by it, the smallest first; -FIELD: the largest.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")] = DEFAULT_LIMIT,
-    after: Annotated[str | None, typer.Option(metavar="PLACE", help="Go on behind there.")] = None,
+    after: Annotated[
+        str | None, typer.Option(metavar="PLACE", help="Go on where a list was cut: the place that it told.")
+    ] = None,
     by: Annotated[
         list[str] | None,
-        typer.Option(metavar="FIELD", help="Count by what they have in common; can be given again."),
+        typer.Option(metavar="FIELD", help="Group by it, and count; can be given again."),
     ] = None,
     of: Annotated[
         list[str] | None,
-        typer.Option(metavar="FIELD", help="Sum these numbers up; can be given again."),
+        typer.Option(
+            metavar="FIELD", help="Sum, mean and percentiles of it, for each group; can be given again."
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="What workflow.search or workflow.summarize returns.")
