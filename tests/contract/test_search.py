@@ -561,6 +561,17 @@ def test_functions_and_how_they_did(engine: Any) -> None:
         workflow.trend("give")
 
 
+def test_a_function_is_found_behind_many_others_of_its_name(engine: Any) -> None:
+    shared: dict[str, Any] = {}
+    for module in ("mine", "theirs"):
+        exec("def shared(): return 1", {"__name__": module}, shared)  # another one each time
+        task = workflow.task(shared["shared"])
+        for _ in range(1 if module == "mine" else 5):
+            workflow.run(task.bind())
+    assert len(workflow.trend("mine.shared", limit=1).runs) == 1
+    assert len(workflow.trend("theirs.shared", limit=2).runs) == 2
+
+
 def test_who_takes_an_output(engine: Any) -> None:
     first = give.options(name="first").bind(1)
     dag = give.options(name="both").bind([first, give.options(name="second").bind(first), first])

@@ -16,14 +16,14 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
     tasks, attempts = schema.tasks, schema.attempts
     of_workflow: BindParameter[int] = bindparam("of_workflow")
     of_task = (attempts.c.workflow == tasks.c.workflow) & (attempts.c.task == tasks.c.task)
+    named = (
+        select(functions.c.workflow, functions.c.function, functions.c.module)
+        .where(functions.c.qualname == bindparam("of_name"))
+        .order_by(functions.c.workflow.desc())
+    )
     return {
-        "newest": Composed(
-            limited(
-                select(functions.c.workflow, functions.c.function, functions.c.module)
-                .where(functions.c.qualname == bindparam("of_name"))
-                .order_by(functions.c.workflow.desc())
-            )
-        ),
+        "newest": Composed(limited(named)),
+        "newest_of": Composed(limited(named.where(functions.c.module == bindparam("of_module")))),
         "next": Composed(
             select(functions.c.qualname)
             .where(functions.c.qualname > bindparam("before"))

@@ -69,8 +69,10 @@ class FunctionRuns:
         with self._database.snapshot() as connection:
             for split in range(1, len(parts)):
                 module, qualname = ".".join(parts[:split]), ".".join(parts[split:])
-                rows = self._statements.newest.ask(connection, of_name=qualname, most=4 * limit)
-                found += [(row.workflow, row.function) for row in rows if row.module == module]
+                rows = self._statements.newest_of.ask(
+                    connection, of_name=qualname, of_module=module, most=limit
+                )
+                found += [(row.workflow, row.function) for row in rows]
             runs = []
             for workflow, function in sorted(found)[-limit:]:
                 whose = self._statements.workflow.ask(connection, of_workflow=workflow).first()
