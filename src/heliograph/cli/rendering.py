@@ -23,7 +23,6 @@ from heliograph.insight.wording import counted as counted
 from heliograph.insight.wording import duration as duration
 from heliograph.insight.wording import size as size
 from heliograph.insight.wording import text_of, type_name
-from heliograph.search.fields import FieldKind
 
 UNLIMITED: Final = 100_000
 """The width of what is no terminal: nothing is cut there."""
@@ -267,10 +266,10 @@ def amount(kind: str | None, value: float | None, now: float) -> str:
     if value is None:
         return NOTHING
     match kind:
-        case FieldKind.SECONDS:
+        case "a number of seconds":
             return duration(value)
-        case FieldKind.BYTES:
+        case "a number of bytes":
             return size(round(value))
-        case FieldKind.TIME:
+        case "a time":
             return moment(value, now)
     return f"{value:.6g}"

@@ -9,7 +9,6 @@ from rich.console import RenderableType
 
 from heliograph.cli import rendering
 from heliograph.cli.views.tables import Column, fitted
-from heliograph.search.fields import FieldKind
 
 _SHOWN: Final = ("sum", "min", "max", "mean", "p50", "p90", "p99")
 
@@ -45,6 +44,6 @@ def table(
         )
         for name in of
         for what in _SHOWN
-        if what != "sum" or kinds.get(name) != FieldKind.TIME
+        if what != "sum" or kinds.get(name) != "a time"
     ]
     return fitted(columns, width, [column.title for column in reversed(columns[len(by) + 1 :])])
