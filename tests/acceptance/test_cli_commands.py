@@ -116,6 +116,23 @@ def test_search(storage: Path) -> None:
     )
 
 
+def test_sums_are_told_in_the_unit_of_their_field(storage: Path) -> None:
+    scripts.run(WRITE.partition("for number in")[0] + NAMED_AS_OURS, storage)
+    sizes = ("--of", "output.size", "--of", "user_metadata.size")
+    head, row = printed("search", "name = sized", "--tasks", *sizes, storage=storage).splitlines()
+    told = dict(zip(re.split("  +", head), re.split("  +", row.strip()), strict=True))
+    assert (told["output.size max"], told["user_metadata.size max"]) == ("5 B", "2048")  # the user's unit
+    head, row = printed("search", "workflow_id = sized", "--of", "created_time", storage=storage).splitlines()
+    assert "created_time sum" not in head
+    assert re.fullmatch(r" *1( +(yesterday )?\d\d:\d\d(:\d\d)?){6}", row)
+
+
+NAMED_AS_OURS = """
+sized = work.options(**workflow.options(name="sized", metadata={"size": 2048}))
+workflow.run(sized.bind(1), workflow_id="sized")
+"""
+
+
 @pytest.mark.parametrize(
     "command",
     ["ls --status FAILED", "ls", "search status=FAILED", "search --tasks status=FAILED", "tasks bad"],
