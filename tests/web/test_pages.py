@@ -204,6 +204,27 @@ def test_a_bar_leads_to_those_that_it_counts(client: TestClient, storage: Path) 
     assert bars == [(1, 1)] * 3
 
 
+def test_what_changes_while_a_page_is_made_is_told_to_it(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workflow.run_async(give.bind(workflow.sleep(600)), workflow_id="stopped")
+    asked = workflow.get_history
+
+    def cancelled(workflow_id: str) -> Any:
+        workflow.cancel(workflow_id)
+        return asked(workflow_id)
+
+    def seen() -> str:
+        page = client.get("/workflow", params={"id": "stopped"}, headers=PAGE).text
+        assert (">RUNNING<" in page) == (workflow.get_history is cancelled)
+        return re.findall(r'data-live="[^"]*seen=(\w+)"', page)[0]
+
+    monkeypatch.setattr(workflow, "get_history", cancelled)
+    early = seen()
+    monkeypatch.undo()
+    assert early != seen()
+
+
 def test_a_run_that_was_cancelled_took_time_too(client: TestClient) -> None:
     workflow.run_async(give.bind(workflow.sleep(600)), workflow_id="stopped")
     workflow.cancel("stopped")
