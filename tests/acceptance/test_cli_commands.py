@@ -381,6 +381,22 @@ def test_storage_check(storage: Path) -> None:
     assert values == "0 values, 0 B, 0 damaged"
 
 
+@pytest.mark.parametrize(
+    ("given", "command", "code"),
+    [
+        ("?values=ftp://ann:s3cret@localhost:1/x", "doctor", 0),
+        ("?values=nope%3A%2F%2Fann%3As3cret%40localhost", "gc", 1),
+        ("?values=nope://ann:s3cret@localhost", "show w1", 0),
+        ("?password=s3cret", "ls", 1),
+    ],
+)
+def test_a_password_of_a_storage_is_not_shown(storage: Path, given: str, command: str, code: int) -> None:
+    place = f"sqlite:///{storage / 'heliograph.db'}{given}"
+    done = heliograph("--storage", place, *command.split(), storage=None)
+    assert done.returncode == code
+    assert "s3cret" not in done.stdout + done.stderr
+
+
 def test_prune(storage: Path) -> None:
     assert heliograph("prune", storage=storage).returncode == 2
     assert heliograph("prune", "--older-than", "soon", storage=storage).returncode == 2

@@ -37,6 +37,8 @@ COMMANDS = [  # what a shell is given, and what is recorded of it
     ("-H 'Authorization: Bearer s3cret'", "-H 'Authorization: Bearer ***'"),
     ("Authorization: Basic s3cret then", "Authorization: Basic *** then"),
     ("-H 'Cookie: a=s3cret; b=s3cret'", "-H 'Cookie: ***'"),
+    ("curl -b a=s3cret --cookie a=s3cret JSESSIONID=s3cret", "curl -b *** --cookie *** JSESSIONID=***"),
+    ("train.py -b 32", "train.py -b 32"),
     ("X-Api-Key:s3cret", "X-Api-Key:***"),
     ("-c 'use Bearer s3cret or go'", "-c 'use Bearer *** or go'"),
     # JSON, YAML

@@ -60,6 +60,8 @@ def _version(package: str) -> str | None:
 def _storage() -> list[dict[str, Any]]:
     import shutil
 
+    from heliograph.storage.location import shown
+
     try:
         opened = session()
         health = opened.store.health()
@@ -68,7 +70,7 @@ def _storage() -> list[dict[str, Any]]:
     counts = ", ".join(f"{count} {status}" for status, count in health.statuses.items()) or "no workflows"
     made = [
         _check("storage", True, f"{opened.place}, version {health.version}, {counts}"),
-        _check("values", True, f"large values are in {opened.store.values.url}"),
+        _check("values", True, f"large values are in {shown(opened.store.values.url)}"),
         _check(
             "database",
             not health.problems,
