@@ -178,7 +178,7 @@ def test_what_is_not_empty_is_left_alone(
 def test_a_place_that_cannot_be_is_an_error_of_the_storage(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for target in (tmp_path / "file" / "copy.db", tmp_path / "file" / "copy"):
-        with pytest.raises(workflow.StorageError, match="can't be saved to .*: "):
+        with pytest.raises(workflow.StorageError, match=r"can't be saved to .*: "):
             workflow.backup_storage(target, tmp_path / "store")
 
 
