@@ -64,6 +64,8 @@ def metadata(number: int) -> dict[str, Any]:
         made["flag"] = number % 10 == 0
     if number == 7:
         made["team"] = None
+    if number == 9:
+        made["team"] = ""
     return made
 
 
