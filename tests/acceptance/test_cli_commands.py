@@ -127,6 +127,18 @@ def test_sums_are_told_in_the_unit_of_their_field(storage: Path) -> None:
     assert re.fullmatch(r" *1( +(yesterday )?\d\d:\d\d(:\d\d)?){6}", row)
 
 
+DASHED = """
+workflow.run(work.options(**workflow.options(name="-t")).bind(0), workflow_id="dashed")
+"""
+
+
+def test_what_looks_like_an_option_can_be_pasted(storage: Path) -> None:
+    scripts.run(WRITE.partition("for number in")[0] + DASHED, storage)
+    hint = printed("show", "dashed", storage=storage).splitlines()[-1].split()
+    assert hint[-4:] == ["show", "--", "dashed", "-t"]
+    assert "dashed" in printed(*hint[-4:], storage=storage)
+
+
 NAMED_AS_OURS = """
 sized = work.options(**workflow.options(name="sized", metadata={"size": 2048}))
 workflow.run(sized.bind(1), workflow_id="sized")
@@ -197,6 +209,7 @@ def test_what_waits_and_for_what(tmp_path: Path) -> None:
         line for line in printed("show", "asleep", storage=storage).splitlines() if "waiting" in line
     ]
     assert re.search(r"waits.sleep_4 sleeps until \S+, .* and 2 more", waiting)
+    assert "1 RESUMABLE" in printed("doctor", storage=storage)
     shown = printed("show", "asleep", "heliograph.graph.waits.sleep", storage=storage)
     assert re.search(r"WAITING .* sleeps until ", shown)
 

@@ -83,7 +83,6 @@ def save_storage(database: Database, values: ValueStore, target: Location, told:
     assert place is not None
     if place.exists():
         raise StorageError(f"there is a storage at {place} already: save to a new place")
-    place.parent.mkdir(parents=True, exist_ok=True)
     unfinished = place.with_name(f"{place.name}.unfinished")
     save(path, unfinished, lambda done, total: told("database", done, total))
     saved = Database(Location(f"sqlite:///{unfinished}", target.values, unfinished))
