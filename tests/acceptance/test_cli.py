@@ -70,6 +70,19 @@ workflow.run_async(stuck.bind(), workflow_id="gone").result()
 """
 
 
+CAUGHT = """
+from heliograph import workflow
+
+workflow.init(workers="threads", num_workers=1)
+
+@workflow.task
+def broken():
+    raise ValueError("it is caught")
+
+workflow.run(broken.options(**workflow.options(catch_exceptions=True)).bind(), workflow_id="caught")
+"""
+
+
 @pytest.fixture(scope="module")
 def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with workflows of many kinds; nothing runs any more."""
@@ -199,6 +212,14 @@ def test_show_a_workflow(storage: Path) -> None:
     ):
         assert words in text
     assert all(f"part.{number} " in text for number in (1, 20, 300))
+
+
+def test_where_a_last_try_failed_and_the_task_did_not_it_is_not_called_the_status(tmp_path: Path) -> None:
+    scripts.run(CAUGHT, tmp_path)
+    text = printed("show", "caught", storage=tmp_path)
+    assert "tasks      1 SUCCESSFUL" in text
+    assert re.search(r"^TASK +LAST TRY ", text, re.MULTILINE)
+    assert re.search(r"^__main__.broken +FAILED ", text, re.MULTILINE)
 
 
 def test_the_runs_say_who_ran_what(storage: Path) -> None:
@@ -437,11 +458,12 @@ def test_storage_is_also_an_option_of_the_commands(storage: Path) -> None:
 
 
 def test_help_and_version() -> None:
-    for arguments in ([], ["--help"], ["ls", "--help"], ["show", "-h"]):
+    for arguments in ([], ["--help"], ["show", "-h"], ["storage", "check", "--help"]):
         done = heliograph(*arguments, storage=None)
         assert "Exit codes: 0 well" in done.stdout + done.stderr
-    _, commands_told = heliograph("--help", storage=None, COLUMNS="80").stdout.split("Commands:")
-    assert "..." not in commands_told, "a summary is cut"
+    for group in ([], ["storage"]):
+        _, commands_told = heliograph(*group, "--help", storage=None, COLUMNS="80").stdout.split("Commands:")
+        assert "..." not in commands_told, "a summary is cut"
     assert heliograph("--version", storage=None).stdout.startswith("heliograph ")
     entry_point = Path(sys.executable).with_name("heliograph")
     assert (

@@ -116,6 +116,35 @@ def test_search(storage: Path) -> None:
     )
 
 
+def test_sums_are_told_in_the_unit_of_their_field(storage: Path) -> None:
+    scripts.run(WRITE.partition("for number in")[0] + NAMED_AS_OURS, storage)
+    sizes = ("--of", "output.size", "--of", "user_metadata.size")
+    head, row = printed("search", "name = sized", "--tasks", *sizes, storage=storage).splitlines()
+    told = dict(zip(re.split("  +", head), re.split("  +", row.strip()), strict=True))
+    assert (told["output.size max"], told["user_metadata.size max"]) == ("5 B", "2048")  # the user's unit
+    head, row = printed("search", "workflow_id = sized", "--of", "created_time", storage=storage).splitlines()
+    assert "created_time sum" not in head
+    assert re.fullmatch(r" *1( +(yesterday )?\d\d:\d\d(:\d\d)?){6}", row)
+
+
+DASHED = """
+workflow.run(work.options(**workflow.options(name="-t")).bind(0), workflow_id="dashed")
+"""
+
+
+def test_what_looks_like_an_option_can_be_pasted(storage: Path) -> None:
+    scripts.run(WRITE.partition("for number in")[0] + DASHED, storage)
+    hint = printed("show", "dashed", storage=storage).splitlines()[-1].split()
+    assert hint[-4:] == ["show", "--", "dashed", "-t"]
+    assert "dashed" in printed(*hint[-4:], storage=storage)
+
+
+NAMED_AS_OURS = """
+sized = work.options(**workflow.options(name="sized", metadata={"size": 2048}))
+workflow.run(sized.bind(1), workflow_id="sized")
+"""
+
+
 @pytest.mark.parametrize(
     "command",
     ["ls --status FAILED", "ls", "search status=FAILED", "search --tasks status=FAILED", "tasks bad"],
@@ -153,6 +182,8 @@ def test_tasks(storage: Path) -> None:
 def test_history(storage: Path) -> None:
     assert [one["status"] for one in as_json("history", "bad", storage=storage)["attempts"]] == ["FAILED"]
     assert "ValueError: broken" in printed("history", "bad", storage=storage)
+    narrow = COLOURS.sub("", on_terminal("history", "bad", storage=storage, width=40))
+    assert re.search(r"^TASK +TRY +STATUS +COMPUTE +ERROR$", narrow, re.MULTILINE)  # it is the last to go
 
 
 ASLEEP = """
@@ -178,6 +209,7 @@ def test_what_waits_and_for_what(tmp_path: Path) -> None:
         line for line in printed("show", "asleep", storage=storage).splitlines() if "waiting" in line
     ]
     assert re.search(r"waits.sleep_4 sleeps until \S+, .* and 2 more", waiting)
+    assert "1 RESUMABLE" in printed("doctor", storage=storage)
     shown = printed("show", "asleep", "heliograph.graph.waits.sleep", storage=storage)
     assert re.search(r"WAITING .* sleeps until ", shown)
 
@@ -190,7 +222,7 @@ workflow.init(workers="threads", num_workers=1)
 def train(losses):
     for loss in losses:
         workflow.current().metric("loss", loss)
-    workflow.current().log("diverged")
+    workflow.current().log("diverged\\nat the last")
     raise ValueError("diverged")
 
 workflow.run(train.options(name="train").bind([2.0, 3.0]), workflow_id="tried")
@@ -203,6 +235,9 @@ def test_what_an_attempt_said_and_that_its_exception_was_caught(tmp_path: Path) 
     shown = printed("show", "tried", "train", storage=storage)
     assert re.search(r"SUCCESSFUL +its exception was caught, and is its output", shown)
     assert "said 1 line and 2 values of metrics" in shown
+    first, second = printed("logs", "tried", storage=storage).splitlines()
+    assert re.fullmatch(r"[\d:.]+  train: diverged", first)
+    assert second == " " * first.index("train") + "at the last"  # not as a line of its own
 
 
 MEASURED = """
@@ -263,7 +298,10 @@ def test_metrics_as_json_are_what_get_metrics_returns(storage: Path, tmp_path: P
         json.loads(line) for line in printed("metrics", "measured", "--json", storage=measured).splitlines()
     ]
     workflow.init(storage=measured)
-    assert found == workflow.get_metrics("measured")
+    try:
+        assert found == workflow.get_metrics("measured")
+    finally:
+        workflow.shutdown()
     assert len(found) == 13
     assert printed("metrics", "w1", "--json", storage=storage) == ""
     nothing = heliograph("metrics", "w1", storage=storage)
@@ -346,6 +384,30 @@ def test_resume(tmp_path: Path) -> None:
     done = heliograph("resume", "live", storage=storage, PYTHONPATH=str(scripts.ROOT))
     assert (done.returncode, done.stdout) == (0, "live is SUCCESSFUL\n"), done.stderr
     assert [run["run"] for run in as_json("history", "live", storage=storage)["runs"]] == [1, 2]
+
+
+def test_storage_check(storage: Path) -> None:
+    done = heliograph("storage", "check", storage=storage)
+    assert (done.returncode, done.stdout) == (0, "")
+    rows, values = done.stderr.splitlines()  # no bar, nor where it would have been
+    assert re.fullmatch(r"\d+ rows, 0 damaged", rows)
+    assert values == "0 values, 0 B, 0 damaged"
+
+
+@pytest.mark.parametrize(
+    ("given", "command", "code"),
+    [
+        ("?values=ftp://ann:s3cret@localhost:1/x", "doctor", 0),
+        ("?values=nope%3A%2F%2Fann%3As3cret%40localhost", "gc", 1),
+        ("?values=nope://ann:s3cret@localhost", "show w1", 0),
+        ("?password=s3cret", "ls", 1),
+    ],
+)
+def test_a_password_of_a_storage_is_not_shown(storage: Path, given: str, command: str, code: int) -> None:
+    place = f"sqlite:///{storage / 'heliograph.db'}{given}"
+    done = heliograph("--storage", place, *command.split(), storage=None)
+    assert done.returncode == code
+    assert "s3cret" not in done.stdout + done.stderr
 
 
 def test_prune(storage: Path) -> None:

@@ -216,6 +216,22 @@ def test_a_task_that_waits_for_what_can_t_come_before_its_own_end_fails(
     assert said in str(failed.value)
 
 
+@workflow.task
+def fail_together() -> Any:
+    return workflow.continuation(give.bind([fail.options(name="breaks").bind(), give.bind(1)]))
+
+
+def test_of_a_task_whose_failure_was_caught_it_cannot_be_had_while_the_workflow_goes_on(
+    engine: EngineUnderTest, gate: Gate
+) -> None:
+    caught = fail_together.options(**workflow.options(catch_exceptions=True)).bind()
+    output = workflow.run_async(wait.bind(gate, caught), workflow_id="mine")
+    with pytest.raises(ValueError, match="'breaks' of workflow 'mine' has no stored output: it is FAILED"):
+        engine.value(workflow.get_output_async("mine", task_id="breaks"))
+    gate.open()
+    assert isinstance(engine.value(output)[1], KeyError)
+
+
 def test_a_task_may_wait_for_another_s_that_a_continuation_has_yet_to_make(
     engine: EngineUnderTest, gate: Gate
 ) -> None:

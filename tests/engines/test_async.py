@@ -387,7 +387,7 @@ async def block(path: str) -> str:
     return path
 
 
-@pytest.mark.filterwarnings("ignore:a coroutine blocks its event loop")
+@pytest.mark.filterwarnings("ignore:async tasks wait")
 def test_a_coroutine_in_a_thread_that_blocks_holds_up_none_that_begin_later(
     works: Works, inbox: Inbox, closing: list[Any], tmp_path: Path
 ) -> None:

@@ -77,6 +77,22 @@ def test_one_that_does_not_end_costs_the_worker_and_the_others_begin_again(
     assert len(inbox.receipts) == 5
 
 
+@pytest.mark.filterwarnings("always:async tasks wait")
+def test_one_that_blocks_the_loop_is_named_where_others_wait_to_begin(
+    processes: Make, works: Works, inbox: Inbox, tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    executor = processes(1)
+    stuck, later = Gate(tmp_path, works, "stuck", block), works(add, 1, 2)
+    executor.submit(stuck.work)
+    stuck.until_begun()
+    executor.submit(later)
+    said = str(until(lambda: [one.message for one in recwarn], "a warning")[0])
+    assert f"is blocked by task {stuck.work.task_id!r} of workflow {stuck.work.workflow_id!r}, which" in said
+    executor.cancel(stuck.work.key)
+    assert output(inbox.of(later)) == 3
+    assert len(recwarn) == 1
+
+
 def test_close_with_one_that_blocks_the_loop(
     processes: Make, works: Works, inbox: Inbox, tmp_path: Path
 ) -> None:

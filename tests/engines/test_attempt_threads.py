@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import time
+import weakref
 
 from heliograph.engines.attempts.threads import MOST, in_thread
 from tests.conditions import until
@@ -38,3 +41,13 @@ def test_no_more_calls_than_there_is_room_for_run_at_once() -> None:
     assert asyncio.run(all_of_them()) == [1] * 3 * MOST
     letting.join()
     assert most == MOST
+
+
+def test_an_event_loop_is_not_kept_by_calls_that_had_to_wait_for_room() -> None:
+    async def wait() -> weakref.ref[asyncio.AbstractEventLoop]:
+        await asyncio.gather(*[in_thread(lambda: time.sleep(0.001)) for _ in range(2 * MOST)])
+        return weakref.ref(asyncio.get_running_loop())
+
+    loop = asyncio.run(wait())
+    gc.collect()
+    assert loop() is None

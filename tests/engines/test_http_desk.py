@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +19,7 @@ from heliograph.records.event import EventState, Handed, SendOrder, Waiting
 from heliograph.storage.location import Location, locate
 from heliograph.storage.requests.mailbox import Mailbox
 from heliograph.storage.store import Store
-from tests.conditions import DEADLINE
+from tests.conditions import DEADLINE, until
 from tests.gates import Gate
 from tests.web.sending import rows
 
@@ -233,3 +235,21 @@ def test_the_desk_is_that_of_the_loop_and_of_the_session(location: Location) -> 
     first, second = asyncio.run(main()), asyncio.run(main())
     assert first is not second
     assert first.location == location
+
+
+def test_an_event_loop_is_not_kept_by_those_who_waited_at_its_desk(location: Location) -> None:
+    async def main() -> weakref.ref[asyncio.AbstractEventLoop]:
+        waiter = asyncio.create_task(desk().wait(waiting()))
+        while not desk()._news._waiters:  # type: ignore[attr-defined]  # there is nothing to be done
+            await asyncio.sleep(0.001)
+        waiter.cancel()
+        await asyncio.gather(waiter, return_exceptions=True)
+        await registered(location, 0)
+        return weakref.ref(asyncio.get_running_loop())
+
+    def is_gone() -> bool:
+        gc.collect()
+        return loop() is None
+
+    loop = asyncio.run(main())
+    until(is_gone, what="the loop to be forgotten")  # its store's thread may have a last word

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 import threading
 from collections import namedtuple
 from dataclasses import dataclass
@@ -151,6 +153,51 @@ def test_functions_and_classes_go_by_value_where_they_have_no_name() -> None:
     factor = 3
     made, triple = loads(dumps((Local(), lambda x: factor * x), "both"))
     assert (made.double(4), triple(4)) == (8, 12)
+
+
+SLOTTED = """
+from abc import ABC
+from dataclasses import dataclass
+from typing import NamedTuple
+
+@dataclass(slots=True)
+class Point:
+    x: int
+
+class Kept(ABC):
+    __slots__ = ()
+
+class Hidden(Kept):
+    __slots__ = ("__inner", "y")
+    def __init__(self):
+        self.__inner = 3
+    def inner(self):
+        return self.__inner
+
+class Pair(NamedTuple):
+    left: int
+
+def check(point, hidden, pair):
+    assert (point, hidden.inner(), pair) == (Point(1), 3, Pair(2))
+    assert not hasattr(point, "__dict__") and not hasattr(hidden, "__dict__")
+    return point, hidden, pair
+"""
+
+
+def test_a_class_with_slots_keeps_them_in_another_process_whose_objects_come_back() -> None:
+    given = "Point(1), Hidden(), Pair(2)"
+    there = (
+        "import sys; from heliograph.graph.pickling import dumps, loads;"
+        "check, given = loads(sys.stdin.buffer.read()); sys.stdout.buffer.write(dumps(check(*given), 'it'))"
+    )
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    exec(SLOTTED, namespace)
+    sent = dumps((namespace["check"], eval(given, namespace)), "it")
+    answer = subprocess.run([sys.executable, "-c", there], input=sent, stdout=subprocess.PIPE, check=True)
+    point, hidden, pair = namespace["check"](*loads(answer.stdout))
+    assert [type(one) for one in (point, hidden, pair)] == [
+        namespace[name] for name in ("Point", "Hidden", "Pair")
+    ]
 
 
 def test_one_object_twice_is_one_object_twice() -> None:

@@ -237,6 +237,16 @@ def test_whatever_was_recorded_the_parts_add_up(trace: Trace, run: int | None) -
     json.dumps(found.to_dict(), allow_nan=False)
 
 
+def test_where_clocks_differ_no_task_saves_more_than_it_has_on_the_path() -> None:
+    tasks = [
+        Made("a", attempts=[tried(0.0, compute=10.0)]),
+        Made("b", (0,), [tried(2.0, compute=10.0)], function=1),  # by its worker's clock before a was over
+    ]
+    found = profile(trace_of(tasks, [run_of(end=12.0)], functions=("f", "g")))
+    assert [(task.critical, task.saved) for task in found.tasks] == [(10.0, 5.0), (2.0, 2.0)]
+    assert [bottleneck.saved for bottleneck in found.bottlenecks] == [5.0, 2.0]
+
+
 def test_an_empty_run_has_a_profile() -> None:
     found = profile(trace_of([Made("a")], [run_of(end=2.0)]))
     assert (found.path, found.tail, found.wall, found.bottlenecks[0].kind) == ((), 2.0, 2.0, "tail")
@@ -253,6 +263,7 @@ def test_a_running_one_is_profiled_up_to_now() -> None:
     found = profile(trace_of(tasks, [run_of(status=WorkflowStatus.RUNNING)], now=10.0))
     assert found.wall == 10.0
     assert (found.parts.wait, found.parts.queue, found.parts.compute) == (1.0, 1.0, 8.0)
+    assert "did not succeed" not in found.bottlenecks[0].sentence  # it may yet
 
 
 def test_a_run_whose_engine_is_gone_ends_with_the_last_that_is_known() -> None:
@@ -367,7 +378,7 @@ def test_where_no_worker_ever_was_no_figures_of_workers_are_told() -> None:
 
 
 def test_a_run_that_is_not_there() -> None:
-    with pytest.raises(ValueError, match="workflow 'w' has no run 7: it has runs 1 to 1"):
+    with pytest.raises(ValueError, match="workflow 'w' has no run 7: its only run is 1"):
         profile(trace_of([Made("a")], [run_of(end=1.0)]), 7)
 
 

@@ -8,15 +8,18 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from starlette.testclient import TestClient
 
 from heliograph import web, workflow
-from heliograph.web import handling, rendering
+from heliograph.web import actions, handling, rendering
 from tests.conditions import until
 
 HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{7*7}}"""
@@ -174,12 +177,76 @@ def test_a_key_counts_beside_the_list_if_most_of_its_values_come_back(client: Te
     assert "key=ticket" not in asked
 
 
+def linked(page: str, label: str) -> list[tuple[int, int]]:
+    """What links to narrower lists say that they lead to, and how many workflows those list."""
+    told = []
+    for href, rest in re.findall(r'<a href="([^"]*)"(.*?)</a>', page, re.DOTALL):
+        query = parse_qs(urlsplit(unescape(href)).query)["q"][0]
+        count = re.search(label, rest)
+        assert count is not None
+        told.append((int(count.group(1)), len(workflow.search(query)["found"])))
+    return told
+
+
+@pytest.mark.parametrize("query", ["(status = SUCCESSFUL)or(status\t= FAILED)", " \t"])
+def test_a_search_is_narrowed_as_a_whole(client: TestClient, query: str) -> None:
+    narrower = linked(client.get("/facets", params={"q": query}).text, r'class="num">(\d+)<')
+    assert len(narrower) >= 2
+    assert all(count == found for count, found in narrower)
+
+
+def test_a_bar_leads_to_those_that_it_counts(client: TestClient, storage: Path) -> None:
+    workflow.run(give.bind(3), workflow_id="third")
+    with contextlib.closing(sqlite3.connect(storage / "heliograph.db", isolation_level=None)) as database:
+        for at, name in ((1000.9, "good"), (1001.95, "third"), (1003.8, HOSTILE)):
+            database.execute("UPDATE workflows SET created_time = ? WHERE workflow_id = ?", (at, name))
+    bars = linked(client.get("/activity").text, r'aria-label="(\d+) started')
+    assert bars == [(1, 1)] * 3
+
+
+def test_what_changes_while_a_page_is_made_is_told_to_it(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workflow.run_async(give.bind(workflow.sleep(600)), workflow_id="stopped")
+    asked = workflow.get_history
+
+    def cancelled(workflow_id: str) -> Any:
+        workflow.cancel(workflow_id)
+        return asked(workflow_id)
+
+    def seen() -> str:
+        page = client.get("/workflow", params={"id": "stopped"}, headers=PAGE).text
+        assert (">RUNNING<" in page) == (workflow.get_history is cancelled)
+        return re.findall(r'data-live="[^"]*seen=(\w+)"', page)[0]
+
+    monkeypatch.setattr(workflow, "get_history", cancelled)
+    early = seen()
+    monkeypatch.undo()
+    assert early != seen()
+
+
+def test_a_run_that_was_cancelled_took_time_too(client: TestClient) -> None:
+    workflow.run_async(give.bind(workflow.sleep(600)), workflow_id="stopped")
+    workflow.cancel("stopped")
+    page = client.get("/workflow", params={"id": "stopped"}, headers=PAGE).text
+    assert re.search(r'data-name="took">\d+(\.\d+)? m?s<', page)
+    assert re.search(r"<dt>took</dt><dd>\d+(\.\d+)? m?s<", page)
+
+
 def test_a_search_that_is_wrong_is_told(client: TestClient) -> None:
     answer = client.get("/", params={"q": "status ="}, headers=PAGE)
     assert "status =" in answer.text
     api = client.get("/api/workflows", params={"q": "status ="})
     assert api.status_code == 400
     assert api.json()["error"]["at"] >= len("status =") - 1
+
+
+def test_a_parameter_that_there_is_not_is_told(client: TestClient) -> None:
+    answer = client.get("/api/workflows", params={"where": "status = FAILED"})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"] == (
+        "there is no parameter 'where' here; there are: q, order, limit, after"
+    )
 
 
 def test_a_workflow_and_its_tasks(client: TestClient) -> None:
@@ -200,6 +267,14 @@ def test_the_api_says_what_is_stored(client: TestClient) -> None:
     for path in described["paths"]:
         assert path.startswith("/api/")
     assert 'heliograph_workflows{status="SUCCESSFUL"} 1' in client.get("/metrics").text
+
+
+@pytest.mark.parametrize(("given", "tasks"), [("true", 4), ("1", 4), ("0", 2), ("", 2)])
+def test_what_is_counted_is_said_by_true_or_false(client: TestClient, given: str, tasks: int) -> None:
+    assert client.get("/api/summary", params={"tasks": given}).json()[0]["count"] == tasks
+    refused = client.get("/api/fields", params={"tasks": "yes"})
+    assert refused.status_code == 400
+    assert refused.json()["error"]["message"] == "tasks must be true or false, not 'yes'"
 
 
 def test_values_are_never_unpickled(storage: Path, tmp_path: Path) -> None:
@@ -244,6 +319,29 @@ def test_a_delete_is_asked_once_more_and_then_done(client: TestClient) -> None:
     assert "deleted" in done.text
     with pytest.raises(workflow.WorkflowNotFoundError):
         workflow.get_status("good")
+
+
+def test_no_password_stands_on_the_command_line_of_a_resume(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[tuple[list[str], dict[str, str]]] = []
+
+    class Ended:
+        pid = returncode = 0
+
+        def __init__(self, command: list[str], env: dict[str, str], **_: Any) -> None:
+            begun.append((command, env))
+
+        def poll(self) -> int:
+            return 0
+
+    monkeypatch.setattr(actions.subprocess, "Popen", Ended)
+    client.app.state.site = replace(client.app.state.site, storage="postgresql://ann:s3cret@db/flows")
+    monkeypatch.setattr(actions, "open_storage", lambda _: None)
+    assert client.post("/api/workflow/resume", json={"id": "good"}).json()["done"][0]["ok"]
+    [(command, environment)] = begun
+    assert "s3cret" not in " ".join(command)
+    assert environment["HELIOGRAPH_STORAGE"] == "postgresql://ann:s3cret@db/flows"
 
 
 def test_a_program_changes_things_with_json_only(client: TestClient) -> None:

@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 
-from heliograph import web
+from heliograph import web, workflow
+from heliograph.cli.app import run
+from heliograph.errors import WorkflowError
 from tests.conditions import DEADLINE
 from tests.scripts import ROOT, environment
 from tests.web.sending import Server, serving
@@ -89,6 +91,24 @@ def test_a_storage_that_is_not_there_or_none(tmp_path: Path) -> None:
     (tmp_path / "heliograph.db").write_bytes(b"no database" * 1000)
     code, said = refused(tmp_path)
     assert (code, "file is not a database" in said) == (1, True)
+
+
+def test_what_is_read_apart_is_read_of_the_default_storage_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[object] = []
+
+    def app(storage: object, **_: object) -> None:
+        given.append(storage)
+        raise WorkflowError("enough")
+
+    monkeypatch.setattr(web, "app", app)
+    monkeypatch.setenv("HELIOGRAPH_STORAGE", str(tmp_path))
+    assert run(["serve", "--port", "0"]) == 1
+    workflow.init()
+    workflow.shutdown()
+    assert run(["serve", "--port", "0"]) == 1
+    assert given == [None, str(tmp_path / "heliograph.db")]
 
 
 TOKEN = "sésame, ouvre-toi"

@@ -38,7 +38,7 @@ from heliograph.cli.spans import spans
 from heliograph.cli.sql import sql
 from heliograph.cli.standard_output import drop_what_is_stuck
 from heliograph.cli.storage import StorageOption
-from heliograph.cli.storages import storages
+from heliograph.cli.storages import backup, check, copy, upgrade
 from heliograph.cli.tasks import tasks
 from heliograph.cli.timeline import timeline
 from heliograph.cli.watch import watch
@@ -67,7 +67,9 @@ _CHANGING: Final = (resume, cancel, delete, prune, gc)
 for command in (*_LOOKING, *_EXPLAINING, *_CHANGING, doctor, serve, worker):
     app.command(epilog=_EPILOG)(command)
 
-
+storages = typer.Typer(help="Upgrade, copy, back up and check whole storages.", no_args_is_help=True)
+for of_storages in (upgrade, copy, backup, check):
+    storages.command(epilog=_EPILOG)(of_storages)
 app.add_typer(storages, name="storage", epilog=_EPILOG)
 
 

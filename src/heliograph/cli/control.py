@@ -11,10 +11,10 @@ from heliograph import workflow
 from heliograph.cli.completion import workflows
 from heliograph.cli.storage import StorageOption, open_for
 
-_Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="The workflows.", autocompletion=workflows)]
+_Ids = Annotated[list[str], typer.Argument(metavar="ID", help="The workflows.", autocompletion=workflows)]
 
 
-_Json = Annotated[bool, typer.Option("--json", help="The ids of those for which it is done, as a JSON list.")]
+_Json = Annotated[bool, typer.Option("--json", help="The ids for which it was done, as a JSON list.")]
 
 
 def cancel(
@@ -28,7 +28,7 @@ def cancel(
 def delete(
     context: typer.Context, workflow_ids: _Ids, as_json: _Json = False, storage: StorageOption = None
 ) -> None:
-    """Delete workflows and all that was stored of them. Active ones have to be cancelled first."""
+    """Delete workflows and all that is stored of them. Active ones have to be cancelled first."""
     open_for(context, storage, workflow_ids[0])
     _each(workflow_ids, workflow.delete, "deleted", as_json)
 

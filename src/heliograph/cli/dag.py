@@ -18,7 +18,11 @@ def dag(
     workflow_id: WorkflowArgument,
     to: Annotated[
         str | None,
-        typer.Option(metavar="FORMAT", help="dot (Graphviz) or mermaid.", show_default="a tree"),
+        typer.Option(
+            metavar="FORMAT",
+            help="For a program that draws: dot (Graphviz) or mermaid.",
+            show_default="a tree",
+        ),
     ] = None,
     limit: Annotated[
         int, typer.Option(min=0, metavar="N", help="At most so many lines of the tree; 0: all.")
@@ -28,7 +32,7 @@ def dag(
     ] = False,
     storage: StorageOption = None,
 ) -> None:
-    """Show every task above the tasks it needs, with status and time."""
+    """Draw the tasks as a tree, each above those it needs."""
     from heliograph.cli import rendering
     from heliograph.cli.views.dag import view
 

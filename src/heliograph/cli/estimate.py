@@ -19,7 +19,7 @@ def estimate(
     ] = False,
     storage: StorageOption = None,
 ) -> None:
-    """Tell how long a workflow will take yet. It goes by earlier tasks of the same functions."""
+    """Tell how much longer a workflow will take. It goes by earlier tasks of the same functions."""
     from heliograph.cli import rendering
 
     open_for(context, storage, workflow_id)
@@ -33,7 +33,8 @@ def estimate(
         return
     if found.done < found.total:
         low, left, high = map(rendering.duration, (found.low, found.left, found.high))
-        rendering.write(f"time left: {left}, between {low} and {high} ({found.workers} at once)")
+        bounds = f", between {low} and {high}" if low != high else ""
+        rendering.write(f"time left: {left}{bounds} ({found.workers} at once)")
     if found.unknown:
         names = ", ".join(rendering.shown(name) for name in found.unknown)
         rendering.write(f"never seen before, taken to be as the others or slower: {names}")

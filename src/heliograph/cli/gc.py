@@ -22,9 +22,10 @@ def gc(
     as_json: Annotated[bool, typer.Option("--json", help="What workflow.collect_garbage returns.")] = False,
     storage: StorageOption = None,
 ) -> None:
-    """Remove files of large values that nothing names. Of killed attempts, or of what was deleted.
+    """Remove files of large values that nothing needs any more.
 
-    Without --yes nothing is removed: what would be is shown. Engines may run meanwhile.
+    Killed attempts and deleted workflows leave them. Without --yes, what would be removed is only shown.
+    Engines may run meanwhile.
     """
     from heliograph.cli import rendering
 
@@ -36,10 +37,9 @@ def gc(
         rendering.print_json(found)
         return
     files = found["files"]
-    for file in files[:_SHOWN]:
-        rendering.write(f"{rendering.shown(file['name'])}  {rendering.size(file['size'])}")
-    if len(files) > _SHOWN:
-        rendering.note(f"and {len(files) - _SHOWN} more")
+    rendering.first(
+        [f"{rendering.shown(file['name'])}  {rendering.size(file['size'])}" for file in files], _SHOWN
+    )
     count = f"{rendering.counted(len(files), 'file')}, {rendering.size(found['bytes'])},"
     if not files:
         said = "nothing to remove"

@@ -18,7 +18,9 @@ def history(
     context: typer.Context,
     workflow_id: WorkflowArgument,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many attempts.")] = DEFAULT_LIMIT,
-    after: Annotated[str | None, typer.Option(metavar="PLACE", help="The attempts behind there.")] = None,
+    after: Annotated[
+        str | None, typer.Option(metavar="PLACE", help="Go on where a list was cut: the place that it told.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="What workflow.history returns.")] = False,
     storage: StorageOption = None,
 ) -> None:

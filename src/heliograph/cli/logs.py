@@ -34,8 +34,10 @@ def logs(
         if as_json:
             text = json.dumps(line, ensure_ascii=True)
         else:
+            lead = f"{rendering.clock(line['time'])}  "
             names = "" if task is not None else f"{rendering.shown(line['task_id'])}: "
-            text = f"{rendering.clock(line['time'])}  {names}{rendering.shown_lines(line['text'])}"
+            # Indented, what follows in a text of several lines is not taken for another task's.
+            text = lead + names + rendering.shown_lines(line["text"]).replace("\n", "\n" + " " * len(lead))
         if not rendering.write(text):
             break
     if is_empty and not as_json:

@@ -15,11 +15,11 @@ def resume(
     context: typer.Context,
     workflow_id: WorkflowArgument,
     as_json: Annotated[
-        bool, typer.Option("--json", help="In the end, what workflow.get_metadata returns.")
+        bool, typer.Option("--json", help="At its end, what workflow.get_metadata returns.")
     ] = False,
     storage: StorageOption = None,
 ) -> None:
-    """Go on with a workflow from its checkpoints, until its end. Stopped, it can be resumed again."""
+    """Resume a workflow from its checkpoints, until it ends. It runs here; stopped, resume it again."""
     from heliograph.cli import rendering
 
     open_for(context, storage, workflow_id)

@@ -14,7 +14,7 @@ import typer
 
 from heliograph import web
 from heliograph.cli.signals import told_to_end
-from heliograph.cli.storage import StorageOption, chosen, open_to_read
+from heliograph.cli.storage import StorageOption, chosen, open_to_read, whole_name
 from heliograph.errors import WorkflowError
 
 if TYPE_CHECKING:
@@ -30,25 +30,27 @@ _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 def serve(
     context: typer.Context,
     host: Annotated[
-        str, typer.Option(metavar="HOST", help="Where to listen; other than loopback: only with a token.")
+        str, typer.Option(metavar="HOST", help="The address to listen on; other than loopback needs a token.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="0: one that is free.")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="PORT", help="The port; 0: a free one.")
+    ] = 8000,
     token: Annotated[
         str | None,
         typer.Option(
             metavar="TOKEN",
             envvar="HELIOGRAPH_TOKEN",
             show_default=False,
-            help="Browsers are asked for it, requests have to carry it: 'Authorization: Bearer TOKEN'. "
-            "Other than on loopback, one is made and shown where none is given.",
+            help="What browsers are asked for, and requests carry: 'Authorization: Bearer TOKEN'. "
+            "Where one is needed and not given, it is made and shown.",
         ),
     ] = None,
     read_only: Annotated[
-        bool, typer.Option("--read-only", help="Nothing can be changed: no events, no buttons.")
+        bool, typer.Option("--read-only", help="Let nothing be changed: no events, no buttons.")
     ] = False,
     storage: StorageOption = None,
 ) -> None:
-    """Show what is stored on web pages, live, and receive events. Workflows wait for those."""
+    """Serve web pages of what is stored, and take events over HTTP."""
     try:
         import uvicorn
     except ImportError as error:
@@ -60,7 +62,8 @@ def serve(
     is_loopback = ipaddress.ip_address(address.partition("%")[0]).is_loopback
     made = secrets.token_urlsafe(32) if not is_loopback and token is None else None
     place = chosen(context, storage)
-    open_to_read(place)
+    if open_to_read(place):  # else it comes into being with the first workflow
+        place = whole_name(place)
     hosts = (host.lower(), *_LOOPBACK_NAMES) if is_loopback else None
     app = web.app(place, token=token or made, hosts=hosts, read_only=read_only)
     config = uvicorn.Config(

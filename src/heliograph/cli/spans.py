@@ -26,13 +26,13 @@ def spans(
         str | None,
         typer.Option(
             metavar="URL",
-            help="Of a collector, such as http://localhost:4318; 'env': as OTEL_EXPORTER_OTLP_ENDPOINT says.",
+            help="The collector, such as http://localhost:4318; 'env': that of OTEL_EXPORTER_OTLP_ENDPOINT.",
             show_default="they are printed, a JSON document a line",
         ),
     ] = None,
     storage: StorageOption = None,
 ) -> None:
-    """Tell OpenTelemetry what runs, as live spans. Each attempt, run and workflow, once it has ended."""
+    """Send spans to OpenTelemetry while workflows run. Each attempt, run and workflow is one, at its end."""
     from heliograph.cli import rendering
 
     if workflow_id is None:

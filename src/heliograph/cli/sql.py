@@ -18,9 +18,7 @@ def sql(
     context: typer.Context,
     query: Annotated[
         str | None,
-        typer.Argument(
-            metavar="SELECT", help="One SELECT; - reads it from stdin.", show_default="tell of the views"
-        ),
+        typer.Argument(metavar="SELECT", help="One SELECT; - reads it from stdin.", show_default="the views"),
     ] = None,
     limit: Annotated[
         int, typer.Option(min=0, metavar="N", help="At most so many rows; 0: all.")
@@ -28,7 +26,7 @@ def sql(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list, with an object a row.")] = False,
     storage: StorageOption = None,
 ) -> None:
-    """Ask the storage in SQL; nothing can be changed by it. Without a query: the views and their columns."""
+    """Query the storage in SQL, which can change nothing. Without a query: the views and their columns."""
     from heliograph.cli import rendering
     from heliograph.cli.views import sql as view
 

@@ -13,15 +13,14 @@ from heliograph.cli.storage import StorageOption, chosen, command, open_to_read,
 
 UNWELL = 1
 
-storages = typer.Typer(help="Whole storages: upgrade, copy, back up, check.", no_args_is_help=True)
-
-_JSON = Annotated[bool, typer.Option("--json", help="What the function of heliograph.workflow returns.")]
+_JSON = Annotated[
+    bool, typer.Option("--json", help="One JSON document: what the function of Python returns.")
+]
 _TARGET = Annotated[str, typer.Argument(metavar="TARGET", help="A new folder, file or database URL.")]
 
 
-@storages.command()
 def upgrade(context: typer.Context, as_json: _JSON = False, storage: StorageOption = None) -> None:
-    """Bring a storage of an older heliograph to this version. One in a file keeps a copy of it as it was.
+    """Upgrade a storage of an older heliograph to this version. Of a file, a copy as it was is kept.
 
     Files are upgraded when they are opened, too. On a server, end what uses it, and make a backup first.
     """
@@ -41,24 +40,22 @@ def upgrade(context: typer.Context, as_json: _JSON = False, storage: StorageOpti
         rendering.write(f"as it was, it is kept in {rendering.shown(done['kept'])}")
 
 
-@storages.command()
 def copy(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="A folder, file or database URL.")],
     target: _TARGET,
     as_json: _JSON = False,
 ) -> None:
-    """Copy all of a storage into an empty one, and compare the two. Both of any kind; the source stays."""
+    """Copy all of a storage into an empty one, and compare the two. Of any kind both; the source stays."""
     require(source)
     with _progress() as told:
         done = workflow.copy_storage(source, target, progress=told)
     _tell_copied(done, target, as_json)
 
 
-@storages.command()
 def backup(
     context: typer.Context, target: _TARGET, as_json: _JSON = False, storage: StorageOption = None
 ) -> None:
-    """Save a storage to a new place, while engines go on writing to it."""
+    """Back up a storage while engines go on writing to it."""
     place = chosen(context, storage)
     require(place)
     with _progress() as told:
@@ -66,7 +63,6 @@ def backup(
     _tell_copied(done, target, as_json)
 
 
-@storages.command()
 def check(
     context: typer.Context,
     forget: Annotated[
@@ -75,7 +71,7 @@ def check(
     as_json: _JSON = False,
     storage: StorageOption = None,
 ) -> None:
-    """Read every row and value, and name what is damaged or gone. Exits with 1 if anything is."""
+    """Read every row and value, and tell which are damaged or gone. Exits with 1 if any are."""
     from heliograph.cli import rendering
 
     place = chosen(context, storage)
@@ -124,8 +120,12 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
 
     from heliograph.cli import rendering
 
+    console = rendering.stderr()
+    if not console.is_terminal:
+        yield lambda what, done, total: None
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=rendering.stderr(), transient=True) as bars:
+    with Progress(*columns, console=console, transient=True) as bars:
         bar_of: dict[str, Any] = {}
 
         def told(what: str, done: int, total: int) -> None:

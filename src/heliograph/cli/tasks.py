@@ -18,10 +18,14 @@ def tasks(
     workflow_id: WorkflowArgument,
     where: Annotated[
         str | None,
-        typer.Option(metavar="CONDITION", help="Only those, the last ones first: 'stats.compute > 2s'."),
+        typer.Option(
+            metavar="CONDITION", help="Only those for which it holds, newest first: 'stats.compute > 2s'."
+        ),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")] = DEFAULT_LIMIT,
-    after: Annotated[str | None, typer.Option(metavar="PLACE", help="Go on behind there.")] = None,
+    after: Annotated[
+        str | None, typer.Option(metavar="PLACE", help="Go on where a list was cut: the place that it told.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="What workflow.get_metadata(ID, tasks=True) returns.")
     ] = False,

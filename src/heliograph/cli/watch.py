@@ -19,14 +19,14 @@ def watch(
     context: typer.Context,
     workflow_id: WorkflowArgument,
     after: Annotated[
-        str | None, typer.Option(metavar="CURSOR", help="Only what changed after there.")
+        str | None, typer.Option(metavar="CURSOR", help="Only what changed after there, as --json tells it.")
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="A JSON document a line: what workflow.watch gives.")
     ] = False,
     storage: StorageOption = None,
 ) -> None:
-    """Watch a workflow until it ends. It does not stop with this command."""
+    """Watch a workflow until it ends. It goes on when this command is stopped."""
     from heliograph.cli import rendering
     from heliograph.cli.views.changes import told
 

@@ -16,6 +16,7 @@ import typer
 from heliograph import workflow
 from heliograph.cli.signals import told_to_end
 from heliograph.cli.storage import StorageOption, chosen, named
+from heliograph.insight.wording import counted
 
 _SAME_SECONDS: Final = 1.0
 """Two signals within so long are one: a supervisor tells the process, and then its whole group."""
@@ -26,21 +27,25 @@ _AGAIN_SECONDS: Final = 0.2
 def worker(
     context: typer.Context,
     workers: Annotated[
-        str, typer.Option(metavar="KIND", help="What tasks run in: processes, or threads.")
+        str, typer.Option(metavar="KIND", help="What tasks run in: processes or threads.")
     ] = "processes",
     num_workers: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="How many; default: as suits the machine.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="How many of them.", show_default="as suits the machine"),
     ] = None,
     at_once: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="N", help="Workflows that it has at most; default: 4 for each worker, at least 16."
+            min=1,
+            metavar="N",
+            help="At most so many workflows at once.",
+            show_default="4 for each worker, at least 16",
         ),
     ] = None,
     max_running_workflows: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="N", help="Take none while so many run on the storage, over all engines."
+            min=1, metavar="N", help="Take none while so many run, over all engines of the storage."
         ),
     ] = None,
     max_deaths: Annotated[
@@ -48,12 +53,12 @@ def worker(
         typer.Option(
             min=1,
             metavar="N",
-            help="Take no workflow with which N engines in a row died: it has failed; default: 10.",
+            help="A workflow fails once so many engines in a row died with it; default: 10.",
         ),
     ] = None,
     grace: Annotated[
         float,
-        typer.Option(min=0, metavar="SECONDS", help="Told to stop, it gives what runs so long to end."),
+        typer.Option(min=0, metavar="SECONDS", help="How long what runs may go on when it is told to stop."),
     ] = 20.0,
     storage: StorageOption = None,
 ) -> None:
@@ -61,8 +66,8 @@ def worker(
 
     They are handed in by workflow.run_async(..., detach=True).
 
-    SIGTERM and Ctrl-C let it take no more, finish what it has or hand it back to others, and exit with 0;
-    the second one lets it hand back at once.
+    Told to stop by SIGTERM or Ctrl-C, it takes no more, finishes what it has or hands it back to others, and
+    exits with 0; told again, it hands back at once.
     """
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # as `python -m` does: tasks are found where they are developed
@@ -86,7 +91,7 @@ def worker(
         typer.echo(f"heliograph worker {who} takes workflows of {named(place)}, {', '.join(limits)}")
         left = workflow.work(stop, at_once=at_once, grace=grace, max_deaths=max_deaths)
     if left:
-        typer.echo(f"handed back {left} workflow{'s' * (left > 1)} that did not end in time")
+        typer.echo(f"handed back {counted(left, 'workflow')} that did not end in time")
 
 
 def _counted(number: int, workers: str) -> str:

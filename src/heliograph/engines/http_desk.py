@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections import defaultdict
 from typing import Final
-from weakref import WeakKeyDictionary
+from weakref import WeakValueDictionary
 
 from heliograph.engines import place
 from heliograph.engines.store_thread import POLL_SECONDS, StoreThread
@@ -179,14 +179,14 @@ class Desk:
         self._checkpointed.clear()
 
 
-_desks: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Location, Desk]]] = WeakKeyDictionary()
+_desks: Final[WeakValueDictionary[tuple[asyncio.AbstractEventLoop, Location], Desk]] = WeakValueDictionary()
+"""While anybody is at them: one that has waited knows its loop, and would keep it."""
 
 
 def desk() -> Desk:
     """The desk of the event loop that runs this, for the storage of the engine that runs this task."""
-    location = place.here()
-    desks = _desks.setdefault(asyncio.get_running_loop(), {})
-    found = desks.get(location)
+    at = asyncio.get_running_loop(), place.here()
+    found = _desks.get(at)
     if found is None:
-        found = desks[location] = Desk(location)
+        found = _desks[at] = Desk(at[1])
     return found

@@ -16,7 +16,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from heliograph.engines.repository import Repository
-from heliograph.records.redaction import redacted
 from heliograph.storage.entries import Provenance
 
 
@@ -27,12 +26,20 @@ def provenance() -> Provenance:
     if _repository().commit is not None:
         code["git_commit"] = str(_repository().commit)
         _repository().look_for_changes()
-    return _of_process(code, redacted(sys.argv))
+    return _of_process(code, _command_line())
 
 
 def unasked() -> Provenance:
     """Of a run that no program asked for: what this process is, and no program, commit or command line."""
     return _of_process({}, [])
+
+
+def _command_line() -> list[str]:
+    if len(sys.argv) < 2:  # a program's name is no secret
+        return sys.argv
+    from heliograph.records.redaction import redacted  # its patterns take milliseconds to be made
+
+    return redacted(sys.argv)
 
 
 def _of_process(code: dict[str, str], argv: list[str]) -> Provenance:

@@ -14,7 +14,7 @@ from heliograph.engines.store_thread import POLL_SECONDS
 from heliograph.errors import CancelledBeforeError, FailedBeforeError, StorageError, WorkflowNotFoundError
 from heliograph.graph.identifiers import check_identifier
 from heliograph.records.attempt import StoredValue
-from heliograph.records.status import ACTIVE, WorkflowStatus
+from heliograph.records.status import ACTIVE, TASK_OVER, TaskStatus, WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
 from heliograph.storage.databases.news import Notice, Subscription
 from heliograph.storage.entries import Standing
@@ -93,7 +93,7 @@ def task_output_now(store: Store, workflow_id: str, task_id: str) -> StoredValue
 
     Raises:
         WorkflowNotFoundError: there is no such workflow, or it is over and had no such task.
-        ValueError: there will be none: the workflow is over, or no engine has it.
+        ValueError: there will be none: the workflow or the task is over, or no engine has it.
     """
     record = found(store, workflow_id)
     number = store.checkpoints.source_of(record.key, task_id)
@@ -104,11 +104,11 @@ def task_output_now(store: Store, workflow_id: str, task_id: str) -> StoredValue
         way_out = f": it is {record.status}, its engine is gone. A resume may bring one" if is_left else ""
         raise WorkflowNotFoundError(f"No such task_id {task_id!r} in workflow {workflow_id!r}{way_out}")
     # First how things stand, then the output: what is stored between the two reads is seen.
-    is_successful = store.checkpoints.is_successful(record.key, number)
+    status = store.checkpoints.task_status(record.key, number)
     output = store.checkpoints.output(record.key, number)
     if output is not None:
         return output
-    if is_successful:
+    if status is TaskStatus.SUCCESSFUL:
         raise ValueError(
             f"the output of task {task_id!r} of workflow {workflow_id!r} is not stored (checkpoint=False)"
         )
@@ -117,6 +117,8 @@ def task_output_now(store: Store, workflow_id: str, task_id: str) -> StoredValue
             f"task {task_id!r} of workflow {workflow_id!r} has no stored output: "
             f"the workflow is {record.status}" + (", its engine is gone. Resume it." if is_left else "")
         )
+    if status in TASK_OVER:  # and the workflow goes on: a task around it caught what was raised
+        raise ValueError(f"task {task_id!r} of workflow {workflow_id!r} has no stored output: it is {status}")
     return None
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import pickle
 import sys
+from abc import ABCMeta
 from collections.abc import Callable
 from types import CodeType
 from typing import Any, BinaryIO, Final
 
 import cloudpickle
+from cloudpickle.cloudpickle import _make_skeleton_class
 
 from heliograph.errors import NotPicklableError, StorageError
 from heliograph.graph.script import CHILDS_MAIN
@@ -27,6 +29,8 @@ COMPILER: Final = sys.implementation.cache_tag
 """Whose code this Python can run: that of another version crashes the whole process."""
 
 _SMALL_BYTES: Final = 4_096
+
+_SLOTTED: Final = frozenset({type, ABCMeta})
 
 # Types whose objects mean nothing outside of the process or cluster that made them, and how an engine that
 # knows them has them pickled.
@@ -184,6 +188,19 @@ def _in_file(
     return make(*given).replace(co_filename=file)
 
 
+def _with_its_slots(kind: type, reduced: Any) -> Any:
+    # Left to itself, cloudpickle makes a class anew without its slots. What a worker returns of it then has a
+    # `__dict__`, for which the program's own class has no place: the stored output could not be loaded there.
+    # Other metaclasses, and that of NamedTuple, may refuse slots; a tuple has none to lose.
+    if "__slots__" not in vars(kind) or type(kind) not in _SLOTTED or issubclass(kind, tuple):
+        return reduced
+    if reduced is NotImplemented or reduced[0] is not _make_skeleton_class:
+        return reduced  # it is found by its name
+    make, (metaclass, name, bases, namespace, *given), *rest = reduced
+    namespace = namespace | {"__slots__": vars(kind)["__slots__"]}
+    return make, (metaclass, name, bases, namespace, *given), *rest
+
+
 class _CloudPickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
     # Left to itself, it reads a text file to its end, and puts a copy of all that in the place of the file,
     # and (from 3.1.3 on) forgets which file code is from, which tracebacks tell.
@@ -197,7 +214,10 @@ class _CloudPickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no typ
 
     def reducer_override(self, value: Any) -> Any:
         reducer = _REDUCERS.get(type(value))
-        return super().reducer_override(value) if reducer is None else reducer(value)
+        if reducer is not None:
+            return reducer(value)
+        reduced = super().reducer_override(value)
+        return _with_its_slots(value, reduced) if isinstance(value, type) else reduced
 
 
 class _SubstitutingPickler(_CloudPickler):

@@ -16,6 +16,7 @@ from heliograph.records.status import AttemptStatus, TaskStatus
 from heliograph.records.trace import Trace
 
 MOST: Final = 3
+_MAY_SUCCEED: Final = frozenset({AttemptStatus.SUCCESSFUL, AttemptStatus.RUNNING})
 LEAST_SHARE: Final = 0.01
 """What took less of the wall time is no bottleneck."""
 
@@ -116,7 +117,7 @@ def _computing(on_path: Sequence[Link], saved: float, slow: Sequence[Straggler])
     function = on_path[0].function
     tasks = {link.task_id for link in on_path}
     where = f"in {len(tasks)} tasks" if len(tasks) > 1 else f"in task {on_path[0].task_id}"
-    failed = sum(link.parts.compute for link in on_path if link.status is not AttemptStatus.SUCCESSFUL)
+    failed = sum(link.parts.compute for link in on_path if link.status not in _MAY_SUCCEED)
     vain = f", {duration(failed)} of it in attempts that did not succeed" if failed else ""
     sentence = (
         f"went into the code of {function}, {where}{vain}; twice as fast, it would have saved "

@@ -190,7 +190,8 @@ def the_run(trace: Trace, number: int | None) -> RunRecord:
     for run in trace.runs:
         if run.run == number:
             return run
-    known = f"it has runs 1 to {trace.runs[-1].run}"
+    last = trace.runs[-1].run
+    known = f"it has runs 1 to {last}" if last > 1 else "its only run is 1"
     raise ValueError(f"workflow {trace.workflow.workflow_id!r} has no run {number!r}: {known}")
 
 

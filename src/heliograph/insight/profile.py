@@ -175,7 +175,10 @@ def _tasks(trace: Trace, graph: Causes, path: Sequence[int]) -> tuple[TaskProfil
         compute = [0.0 if task in graph.waiting else took for task, took in zip(counts, compute, strict=True)]
     spare = [late - ended if late > ended else 0.0 for late, ended in zip(latest, graph.ended, strict=True)]
     saved = [
-        max(min(took / 2, length - around.get(until - 1, length)), 0.0) if task in critical else 0.0
+        # Clocks of several machines: what it computed before it was let go is no part of the path.
+        max(min(took / 2, critical[task], length - around.get(until - 1, length)), 0.0)
+        if task in critical
+        else 0.0
         for task, took, until in zip(counts, compute, accumulate(counts.values()), strict=True)
     ]
     columns = zip(

@@ -16,9 +16,13 @@ def duration(seconds: float | None) -> str:
 
     >>> [duration(given) for given in (0.0000004, 0.0123, 0.5, 8.312, 245, 11520, 187200, None)]
     ['0 µs', '12 ms', '500 ms', '8.31 s', '4 min 05 s', '3 h 12 min', '2 d 4 h', '-']
+    >>> duration(-1.25)  # to now, of what began on a machine whose clock is ahead
+    '-1.25 s'
     """
     if seconds is None:
         return NOTHING
+    if seconds < 0:
+        return f"-{duration(-seconds)}"
     if seconds < 0.000_999_5:
         return f"{seconds * 1e6:.0f} µs"
     if seconds < 0.009_95:

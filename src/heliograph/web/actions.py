@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -128,11 +129,16 @@ def _resume(site: Site, workflow_id: str) -> None:
     before = workflow.get_metadata(workflow_id)
     if before["status"] in (workflow.RUNNING, workflow.PENDING):
         raise workflow.WorkflowNotResumableError(f"workflow {workflow_id!r} is {before['status']} already")
+    # Not on the command line, which everybody on this machine can read: there may be a password in it.
     storage = str(site.storage) if site.storage is not None else before["storage"]
-    command = [sys.executable, "-m", "heliograph", "--storage", storage, "resume", "--", workflow_id]
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True
+            [sys.executable, "-m", "heliograph", "resume", "--", workflow_id],
+            env=os.environ | {"HELIOGRAPH_STORAGE": storage},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            start_new_session=True,
         )
         _reap(process)
         deadline = time.monotonic() + _PATIENCE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -15,6 +15,7 @@ MOST: Final = 1000
 """Of anything, so many at most in one answer."""
 LONGEST: Final = 4000
 """Characters of a parameter."""
+_FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
 @contextmanager
@@ -26,6 +27,18 @@ def wrong_is_400() -> Iterator[None]:
         raise
     except (TypeError, ValueError) as wrong:
         raise HTTPException(400, str(wrong)) from None
+
+
+def check_names(request: Request, known: Collection[str]) -> None:
+    """A condition under a name that nobody reads would be none: all would be answered.
+
+    Raises:
+        HTTPException: 400, a parameter is none of these.
+    """
+    for name in request.query_params:
+        if name not in known:
+            there = ", ".join(known) or "none"
+            raise HTTPException(400, f"there is no parameter {name[:40]!r} here; there are: {there}")
 
 
 def text(request: Request, name: str) -> str | None:
@@ -64,6 +77,19 @@ def number(request: Request, name: str, *, most: int = 10**15) -> int | None:
     if not (given.isascii() and given.isdigit() and len(given) < 17 and int(given) <= most):
         raise HTTPException(400, f"{name} must be a whole number from 0 to {most}, not {given[:40]!r}")
     return int(given)
+
+
+def flag(request: Request, name: str) -> bool:
+    """True or false; false, where it is not there.
+
+    Raises:
+        HTTPException: 400, it is neither.
+    """
+    given = text(request, name) or "false"
+    known = _FLAGS.get(given.lower())
+    if known is None:
+        raise HTTPException(400, f"{name} must be true or false, not {given[:40]!r}")
+    return known
 
 
 def limit(request: Request, usual: int) -> int:

@@ -146,6 +146,26 @@ def test_what_happens_is_seen_without_asking(page: Page, engine: None, tmp_path:
     workflow.delete("live")
 
 
+def test_what_changed_last_is_shown_though_it_comes_soon_after_another_change(
+    page: Page, engine: None, tmp_path: Path
+) -> None:
+    gate = Gate(tmp_path)
+    output = workflow.run_async(held.options(name="held").bind(gate, "held"), workflow_id="live")
+    page.goto("/workflow?id=live")
+    expect(page.locator("#rows")).to_contain_text("at the gate")
+    for part, change in (
+        ("/workflow/insight", "loadAll('[data-load][data-again]')"),
+        ("/data/timeline", "document.dispatchEvent(new Event('heliograph:changed'))"),
+    ):
+        for _ in range(2):
+            with page.expect_request(f"**{part}*"):
+                page.evaluate(f"() => {{ {change}; }}")
+    gate.open()
+    output.result(60)
+    expect(page.locator("[data-load]")).not_to_contain_text("Time left")
+    workflow.delete("live")
+
+
 # -- changing things
 
 

@@ -101,6 +101,29 @@ def columns(count: int) -> dict[str, Any]:
     }
 
 
+def test_a_timeline_that_goes_on_stays_where_it_was_scrolled_to(page: Page) -> None:
+    page.goto("/workflow?id=wide")
+    settled(page)
+    page.locator("#lanes").select_option("tasks")
+    canvas = page.locator("#timeline")
+    canvas.scroll_into_view_if_needed()
+    top = pixels(page)
+    box = canvas.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 300, box["y"] + 300)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 300, box["y"] + 100, steps=3)
+    page.mouse.up()
+    page.wait_for_function("(old) => document.querySelector('#timeline').toDataURL() !== old", arg=top)
+    scrolled = pixels(page)
+    page.evaluate(
+        "() => { const drawn = document.getElementById('timeline').dataset;"
+        " drawn.again = 'yes'; drawn.drawn = ''; document.dispatchEvent(new Event('heliograph:changed')); }"
+    )
+    expect(canvas).to_have_attribute("data-drawn", "61")
+    assert pixels(page) == scrolled
+
+
 def test_a_hundred_thousand_attempts_are_drawn(page: Page) -> None:
     body = json.dumps(columns(100_000))
 

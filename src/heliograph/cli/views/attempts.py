@@ -35,6 +35,6 @@ def table(attempts: Sequence[dict[str, Any]], now: float, width: int) -> Rendera
             Column("ERROR", [rendering.error_words(error) for error in errors], least=12),
         ],
         width,
-        dropped_first=("WORKER", "ERROR", "STARTED", "RUN"),
+        dropped_first=("WORKER", "STARTED", "RUN", "ERROR"),
         whole=("TASK",),
     )

@@ -95,10 +95,10 @@ def _head(workflow_id: str, of_workflow: str, metadata: dict[str, Any], now: flo
     tried = metadata["attempts"]
     if status == TaskStatus.SUCCESSFUL and tried and tried[-1]["status"] == AttemptStatus.FAILED:
         words.append("  its exception was caught, and is its output", "dim")
-    if of_workflow == WorkflowStatus.RESUMABLE and status not in TASK_OVER:
-        words.append("  its engine is gone; heliograph resume goes on with its workflow", "dim")
     if reason := waits_for(metadata, now):
         words.append(f"  {reason}", "dim")
+    if of_workflow == WorkflowStatus.RESUMABLE and status not in TASK_OVER:
+        words.append("  its engine is gone; heliograph resume goes on with its workflow", "dim")
     where = shown(function["file"]) if "file" in function else ""
     if where and "line" in function:
         where += f":{function['line']}"

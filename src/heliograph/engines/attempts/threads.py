@@ -16,7 +16,8 @@ T = TypeVar("T")
 
 MOST: Final = 32
 """So many calls of an event loop's at once, as many as asyncio would have threads for: others wait."""
-_room: Final[weakref.WeakKeyDictionary[Any, Any]] = weakref.WeakKeyDictionary()  # by loop
+_room: Final[weakref.WeakValueDictionary[Any, Any]] = weakref.WeakValueDictionary()
+"""By loop, while anybody is in it: one that somebody had to wait for knows its loop, and would keep it."""
 
 
 def fulfil(answer: Future[T], question: Callable[[], T]) -> None:
@@ -40,6 +41,7 @@ async def in_thread(call: Callable[[], T]) -> T:
     thread = threading.Thread(
         target=fulfil, args=(answer, lambda: question(call)), name="heliograph-call", daemon=True
     )
-    async with _room.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(MOST)):
+    room = _room.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(MOST))
+    async with room:
         thread.start()
         return await asyncio.wrap_future(answer)

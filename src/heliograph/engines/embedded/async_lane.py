@@ -26,6 +26,7 @@ from heliograph.engines.embedded.protocol import (
     unpack_report,
     unpack_tickets,
 )
+from heliograph.engines.embedded.warning import warn_of_blocked_loop
 from heliograph.engines.embedded.wire import watch
 
 START_FAILURES: Final = 3
@@ -51,6 +52,7 @@ class AsyncLane:
         self._attempts: dict[AttemptKey, Attempt] = {}
         self._sent: dict[int, Attempt] = {}  # by ticket; cancelled ones too, until the worker says they ended
         self._cancelled: dict[int, float] = {}  # since when, monotonic seconds; the oldest first
+        self._waiting: dict[int, float] = {}  # likewise, those that the worker may not have read yet
         self._process: WorkerProcess | None = None
         self._made = 0
         self._start_failures = 0
@@ -89,18 +91,28 @@ class AsyncLane:
         ]
 
     def patience(self) -> float | None:
-        """Seconds until `kill_overdue` has to be called; None: not for now."""
-        if not self._cancelled or self._process is None or not self._process.is_ready:
-            return None
-        since = max(next(iter(self._cancelled.values())), self._read_at)
-        return max(0.0, since + GRACE_SECONDS - time.monotonic())
+        """Seconds until `see_to_overdue` has to be called; None: not for now."""
+        known = [left for left in map(self._left, (self._cancelled, self._waiting)) if left is not None]
+        return min(known, default=None)
 
-    def kill_overdue(self) -> None:
-        """Kill the worker if a cancelled attempt has had its time."""
-        if self.patience() == 0 and self._process is not None:
+    def see_to_overdue(self) -> None:
+        """Kill the worker if a cancelled attempt has had its time; say so if none can begin."""
+        if self._process is not None and self._left(self._cancelled) == 0:
             self._is_killed = True
             self._cancelled.clear()
+            self._waiting.clear()
             self._process.signal(signal.SIGKILL)
+        if self._left(self._waiting) == 0:
+            self._waiting.clear()
+            begun = [attempt.work for attempt in self._sent.values() if attempt.started]
+            if begun:
+                warn_of_blocked_loop(begun, False, "A cancellation, or its `timeout`, ends it.")
+
+    def _left(self, since: dict[int, float]) -> float | None:
+        """Seconds that the worker has yet for the oldest of these; None: there are none, or no worker."""
+        if not since or self._process is None or not self._process.is_ready:
+            return None
+        return max(0.0, max(next(iter(since.values())), self._read_at) + GRACE_SECONDS - time.monotonic())
 
     def fail_all(self, reason: str) -> None:
         """There is no worker for these attempts, and there won't be one."""
@@ -137,6 +149,7 @@ class AsyncLane:
         attempt.ticket = next(self._tickets)
         attempt.started = 0.0
         self._sent[attempt.ticket] = attempt
+        self._waiting[attempt.ticket] = time.monotonic()
         process.wire.send(process.order(attempt))
         watch(self._selector, process.wire)
 
@@ -176,6 +189,7 @@ class AsyncLane:
                     self._ended(ticket)
                 else:
                     attempt.started = time.time()
+                    self._waiting.pop(ticket, None)
             return
         report = unpack_report(message)
         if report is not None:
@@ -191,6 +205,7 @@ class AsyncLane:
 
     def _ended(self, ticket: int) -> Attempt:
         self._cancelled.pop(ticket, None)
+        self._waiting.pop(ticket, None)
         return self._sent.pop(ticket)
 
     def _bury(self, process: WorkerProcess) -> None:
@@ -206,6 +221,7 @@ class AsyncLane:
         left = [attempt for attempt in self._sent.values() if not attempt.is_cancelled]
         self._sent.clear()
         self._cancelled.clear()
+        self._waiting.clear()
         if not process.is_ready:
             self._start_failures += 1
             if self._start_failures >= START_FAILURES:

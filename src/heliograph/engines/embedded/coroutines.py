@@ -28,7 +28,7 @@ from heliograph.engines.attempts.executor import (
     Work,
     those_of,
 )
-from heliograph.engines.embedded.warning import warn
+from heliograph.engines.embedded.warning import warn, warn_of_blocked_loop
 from heliograph.records.attempt import Worker
 from heliograph.records.report import Report
 
@@ -167,14 +167,13 @@ class CoroutineThreads:
     def _pass_on(self, blocked: CoroutineThread) -> None:
         """Have what has not begun there run in another thread. Called under the lock."""
         other = CoroutineThread(self._deliver, len(self._threads) + 1)
-        begun = len(blocked.running(None))
         for entry in blocked.give_away():
             other.submit(entry.work, entry.submitted)
         self._threads.append(other)
-        warn(
-            f"a coroutine blocks its event loop for longer than {GRACE_SECONDS:.0f} s: one of {begun} "
-            "async tasks that run there, or one that was cancelled. A thread can't be stopped; what had "
-            "not begun goes on in another one. Worker processes can be stopped."
+        warn_of_blocked_loop(
+            *blocked.begun(),
+            "A thread can't be stopped; what had not begun goes on in another one. Worker processes can be "
+            "stopped.",
         )
 
 
@@ -246,6 +245,11 @@ class CoroutineThread:
             for entry in those_of(self._entries, of)
             if entry.started
         ]
+
+    def begun(self) -> tuple[list[Work], bool]:
+        """The attempts that run on the loop, where all others were given away; any cancelled ones too?"""
+        entries = list(self._entries.values())
+        return [entry.work for entry in entries], len(self._keys) > len(entries)
 
     def begin_to_close(self) -> None:
         """Cancel all, and have the thread end."""

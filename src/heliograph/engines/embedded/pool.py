@@ -80,9 +80,10 @@ class Pool:
             raise RuntimeError("the worker processes are stopped") from self._crash
         self._put(Attempt(work, time.time()))
 
-    def cancel(self, key: AttemptKey) -> None:
+    def cancel(self, *keys: AttemptKey) -> None:
         """See `Executor.cancel`."""
-        self._put(key)
+        for key in keys:
+            self._put(key)
 
     def running(self, of: Collection[AttemptKey] | None = None) -> list[Running]:
         """See `Executor.running`; as it was a moment ago."""
@@ -144,7 +145,7 @@ class Pool:
         for key, mask in ready:
             key.data(mask)
         self._open_box()
-        self._async.kill_overdue()
+        self._async.see_to_overdue()
         self._start_workers()
         self._lines.feed(self._has_only_one)
 

@@ -99,7 +99,9 @@ def format_named(name: str) -> str:
         raise TypeError(f"format must be a str, not {type(name).__name__}")
     found = _PROGRAMS.get(name.lower(), name.lower())
     if found not in FORMATS:
-        raise ValueError(f"there is no format {name!r}; there are {', '.join(FORMATS)}")
+        readers = {format: program for program, format in _PROGRAMS.items()}
+        known = ", ".join(f"{one} (or {readers[one]})" if one in readers else one for one in FORMATS)
+        raise ValueError(f"there is no format {name!r}; there are {known}")
     return found
 
 

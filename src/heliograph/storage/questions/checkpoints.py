@@ -146,11 +146,11 @@ class Checkpoints:
         return None if row is None else row.task
 
     @patient
-    def is_successful(self, key: int, task: int) -> bool:
-        """Whether the task is, by its number."""
+    def task_status(self, key: int, task: int) -> TaskStatus | None:
+        """How the task stands, by its number; None: it is gone."""
         with self._database.read() as connection:
             row = self._statements.by_number.ask(connection, of_workflow=key, of_task=task).first()
-        return row is not None and row.status == TaskStatus.SUCCESSFUL
+        return None if row is None else TaskStatus(row.status)
 
     @patient
     def others_go_on(self, key: int, task_id: str) -> bool:

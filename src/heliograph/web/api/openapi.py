@@ -22,7 +22,7 @@ _ERROR: Final = {
     },
 }
 _MEANINGS: Final = {
-    "400": "a parameter that can't be; of a search, error.at is the character",
+    "400": "a parameter that can't be, or that there is not; of a search, error.at is the character",
     "401": "there is a token, and the request doesn't carry it",
     "403": "for pages of other origins, or the server is read-only",
     "404": "no such workflow, task or function",

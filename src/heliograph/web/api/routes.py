@@ -27,6 +27,7 @@ def routes() -> list[Route]:
 
 def _handler(endpoint: Endpoint) -> Handler:
     def handle(request: Request) -> Response:
+        asking.check_names(request, endpoint.parameters)
         with asking.wrong_is_400():
             return answer(endpoint.answer(request))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -142,7 +143,7 @@ def live(request: Request) -> Response:
 
 def _view(request: Request) -> View:
     return View(
-        asking.text(request, "q"),
+        (asking.text(request, "q") or "").strip() or None,
         asking.text(request, "order"),
         asking.text(request, "after"),
         asking.limit(request, PAGE),
@@ -182,12 +183,14 @@ def _telling(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[str
 
 
 def _span(begin: float, end: float) -> str:
-    since, until = (datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") for at in (begin, end + 1))
+    # Cut off to the millisecond: the end of one is the beginning of the next, and the last has its own in it.
+    ends = (begin, end + 0.001)
+    since, until = (datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds") for at in ends)
     return f'created_time >= "{since}" and created_time < "{until}"'
 
 
 def _narrowed(view: View, more: str) -> dict[str, Any]:
     if view.q is None:
         return view.address(q=more)
-    is_one = " or " not in f" {view.q.lower()} "
+    is_one = re.search(r"\bor\b", view.q, re.IGNORECASE) is None
     return view.address(q=f"{view.q} and {more}" if is_one else f"({view.q}) and {more}")

@@ -18,9 +18,13 @@ async function fetched(address) {
 }
 
 async function load(part) {
-  const now = Date.now();
-  if (!part.dataset.load || now - (part.asked ?? -Infinity) < Number(part.dataset.again ?? 0)) return;
-  part.asked = now;
+  if (!part.dataset.load || part.due) return;
+  const wait = (part.asked ?? -Infinity) + Number(part.dataset.again ?? 0) - Date.now();
+  if (wait > 0) { // later, and once: what has changed last is shown too
+    part.due = setTimeout(() => { part.due = null; load(part); }, wait);
+    return;
+  }
+  part.asked = Date.now();
   try {
     const page = await fetched(part.dataset.load);
     const inside = page.querySelector("main") || page.body;
@@ -70,6 +74,7 @@ function live(part) {
       }
       loadAll("[data-load][data-again]");
       document.dispatchEvent(new Event("heliograph:changed"));
+      chip.classList.remove("off");
       trouble("");
     } catch (error) {
       chip.classList.add("off"); // the next change asks again

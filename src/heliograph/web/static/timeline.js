@@ -8,7 +8,7 @@
   const tip = document.getElementById("tip"), lanes = document.getElementById("lanes");
   const pen = canvas.getContext("2d");
   const NAMES = 118, TOP = 22, PHASES = ["queue", "load", "compute", "store"];
-  let bars = null, rows = null, from = 0, until = 1, scrolled = 0, colours = {}, asked = false;
+  let bars = null, rows = null, from = 0, until = 1, scrolled = 0, colours = {}, asked = false, again = false;
 
   const words = (ms) => Math.abs(ms) < 1e-6 ? "0" : ms < 1 ? `${(ms * 1000).toFixed(0)} µs` : ms < 1000 ? `${ms.toFixed(ms < 10 ? 1 : 0)} ms`
     : ms < 60000 ? `${(ms / 1000).toFixed(2)} s` : ms < 3600000 ? `${Math.floor(ms / 60000)} min ${String(Math.floor(ms / 1000) % 60).padStart(2, "0")} s`
@@ -43,7 +43,6 @@
       let latest = -Infinity;
       one.bars.forEach((at, number) => { latest = Math.max(latest, bars.stored[at]); one.ends[number] = latest; });
     }
-    scrolled = 0;
     fit();
     draw();
   }
@@ -255,11 +254,12 @@
   for (const button of document.querySelectorAll("[data-zoom]")) {
     button.addEventListener("click", () => ({ in: () => zoom(0.6), out: () => zoom(1.6), all })[button.dataset.zoom]());
   }
-  lanes.addEventListener("change", () => bars && arrange());
+  lanes.addEventListener("change", () => { scrolled = 0; if (bars) arrange(); });
   new ResizeObserver(() => draw()).observe(canvas);
   document.addEventListener("heliograph:theme", paint);
 
   async function read() {
+    again = asked; // later, and once: what has changed last is shown too
     if (asked) return;
     asked = true;
     try {
@@ -275,7 +275,7 @@
     } catch (error) {
       pen.fillStyle = colours.soft; pen.fillText(`The timeline can't be drawn: ${error.message}`, 12, 20);
     }
-    setTimeout(() => { asked = false; }, 2000);
+    setTimeout(() => { asked = false; if (again) read(); }, 2000);
   }
   document.addEventListener("heliograph:changed", () => { if ("again" in canvas.dataset) read(); });
   paint();
