@@ -209,6 +209,7 @@ def test_what_waits_and_for_what(tmp_path: Path) -> None:
         line for line in printed("show", "asleep", storage=storage).splitlines() if "waiting" in line
     ]
     assert re.search(r"waits.sleep_4 sleeps until \S+, .* and 2 more", waiting)
+    assert "1 RESUMABLE" in printed("doctor", storage=storage)
     shown = printed("show", "asleep", "heliograph.graph.waits.sleep", storage=storage)
     assert re.search(r"WAITING .* sleeps until ", shown)
 

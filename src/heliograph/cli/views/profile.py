@@ -107,7 +107,7 @@ def _path(found: Profile, width: int) -> RenderableType:
             Column(" ", [phase_bar(part.to_dict(), bar_width(width), longest) for part in parts]),
         ],
         width,
-        dropped_first=("WAIT", "AT", " ", "STORE", "TRY", "QUEUE", "COMPUTE"),
+        dropped_first=("WAIT", "AT", "STORE", "QUEUE", "TRY", " ", "COMPUTE"),
     )
 
 

@@ -258,7 +258,7 @@ def _task_table(attempts: Mapping[str, Sequence[Any]], places: Sequence[int], wi
             Column("MEMORY", [size(attempts["peak_rss"][at]) for at in places], is_number=True),
         ],
         width,
-        dropped_first=("WAIT", "", "QUEUE", "CPU", "MEMORY", "STORE"),
+        dropped_first=("WAIT", "QUEUE", "STORE", "CPU", "MEMORY", ""),
         whole=("TASK",),
     )
 
