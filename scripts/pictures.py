@@ -13,11 +13,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
 from heliograph import workflow
+from heliograph.cli.storage import command
 from heliograph.cli.views.workflow import view
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,7 +62,7 @@ def drawn() -> str:
     console = Console(
         record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor"
     )
-    more = f"heliograph --storage build/demo show {WORKFLOW}"
+    more = partial(command, "build/demo", "show", WORKFLOW)
     console.print(view(metadata, history, attempts, [], more, time.time(), WIDTH))
     console.print()
     svg = console.export_svg(title=f"heliograph show {WORKFLOW}", unique_id="show")

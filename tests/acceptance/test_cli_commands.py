@@ -116,6 +116,35 @@ def test_search(storage: Path) -> None:
     )
 
 
+def test_sums_are_told_in_the_unit_of_their_field(storage: Path) -> None:
+    scripts.run(WRITE.partition("for number in")[0] + NAMED_AS_OURS, storage)
+    sizes = ("--of", "output.size", "--of", "user_metadata.size")
+    head, row = printed("search", "name = sized", "--tasks", *sizes, storage=storage).splitlines()
+    told = dict(zip(re.split("  +", head), re.split("  +", row.strip()), strict=True))
+    assert (told["output.size max"], told["user_metadata.size max"]) == ("5 B", "2048")  # the user's unit
+    head, row = printed("search", "workflow_id = sized", "--of", "created_time", storage=storage).splitlines()
+    assert "created_time sum" not in head
+    assert re.fullmatch(r" *1( +(yesterday )?\d\d:\d\d(:\d\d)?){6}", row)
+
+
+DASHED = """
+workflow.run(work.options(**workflow.options(name="-t")).bind(0), workflow_id="dashed")
+"""
+
+
+def test_what_looks_like_an_option_can_be_pasted(storage: Path) -> None:
+    scripts.run(WRITE.partition("for number in")[0] + DASHED, storage)
+    hint = printed("show", "dashed", storage=storage).splitlines()[-1].split()
+    assert hint[-4:] == ["show", "--", "dashed", "-t"]
+    assert "dashed" in printed(*hint[-4:], storage=storage)
+
+
+NAMED_AS_OURS = """
+sized = work.options(**workflow.options(name="sized", metadata={"size": 2048}))
+workflow.run(sized.bind(1), workflow_id="sized")
+"""
+
+
 @pytest.mark.parametrize(
     "command",
     ["ls --status FAILED", "ls", "search status=FAILED", "search --tasks status=FAILED", "tasks bad"],
@@ -180,6 +209,7 @@ def test_what_waits_and_for_what(tmp_path: Path) -> None:
         line for line in printed("show", "asleep", storage=storage).splitlines() if "waiting" in line
     ]
     assert re.search(r"waits.sleep_4 sleeps until \S+, .* and 2 more", waiting)
+    assert "1 RESUMABLE" in printed("doctor", storage=storage)
     shown = printed("show", "asleep", "heliograph.graph.waits.sleep", storage=storage)
     assert re.search(r"WAITING .* sleeps until ", shown)
 
@@ -362,6 +392,22 @@ def test_storage_check(storage: Path) -> None:
     rows, values = done.stderr.splitlines()  # no bar, nor where it would have been
     assert re.fullmatch(r"\d+ rows, 0 damaged", rows)
     assert values == "0 values, 0 B, 0 damaged"
+
+
+@pytest.mark.parametrize(
+    ("given", "command", "code"),
+    [
+        ("?values=ftp://ann:s3cret@localhost:1/x", "doctor", 0),
+        ("?values=nope%3A%2F%2Fann%3As3cret%40localhost", "gc", 1),
+        ("?values=nope://ann:s3cret@localhost", "show w1", 0),
+        ("?password=s3cret", "ls", 1),
+    ],
+)
+def test_a_password_of_a_storage_is_not_shown(storage: Path, given: str, command: str, code: int) -> None:
+    place = f"sqlite:///{storage / 'heliograph.db'}{given}"
+    done = heliograph("--storage", place, *command.split(), storage=None)
+    assert done.returncode == code
+    assert "s3cret" not in done.stdout + done.stderr
 
 
 def test_prune(storage: Path) -> None:

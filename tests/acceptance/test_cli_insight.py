@@ -164,10 +164,19 @@ def test_without_a_storage_there_is_nothing_to_tell(tmp_path: Path) -> None:
     assert (asked.returncode, json.loads(asked.stdout)) == (0, [])
 
 
-def test_where_there_is_just_room_nothing_is_cut() -> None:
+def drawn(columns: list[Any], width: int) -> list[str]:
     from rich.console import Console
 
-    from heliograph.cli.views.tables import GAP, Column, fitted
+    from heliograph.cli.views.tables import fitted
+
+    console = Console(width=width)
+    with console.capture() as captured:
+        console.print(fitted(columns, width))
+    return captured.get().splitlines()
+
+
+def test_where_there_is_just_room_nothing_is_cut() -> None:
+    from heliograph.cli.views.tables import GAP, Column
 
     columns = [
         Column("TOOK", ["10 min 57 s"], is_number=True),
@@ -175,7 +184,10 @@ def test_where_there_is_just_room_nothing_is_cut() -> None:
         Column("N", ["1"]),
     ]
     width = sum(column.natural for column in columns) + 2 * GAP
-    console = Console(width=width)
-    with console.capture() as captured:
-        console.print(fitted(columns, width))
-    assert captured.get().splitlines()[1].split("  ") == ["10 min 57 s", "orders", "1"]
+    assert drawn(columns, width)[1].split("  ") == ["10 min 57 s", "orders", "1"]
+
+
+def test_columns_with_the_same_title_have_their_own_widths() -> None:
+    from heliograph.cli.views.tables import Column
+
+    assert drawn([Column("A", ["a long one"]), Column("A", ["b"])], 80) == ["A           A", "a long one  b"]

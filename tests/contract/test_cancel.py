@@ -12,7 +12,7 @@ import pytest
 from heliograph import workflow
 from tests.conditions import is_gone, until
 from tests.gates import Gate, Ledger
-from tests.tasks import note, wait
+from tests.tasks import give, note, wait
 
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
@@ -23,6 +23,12 @@ def wait_and_note(gate: Gate, ledger: Ledger) -> str:
     gate.wait()
     ledger.note("after the gate")
     return "output"
+
+
+@workflow.task
+def note_and_wait(gate: Gate, ledger: Ledger, name: str) -> None:
+    ledger.note(name)
+    gate.wait(name)
 
 
 @workflow.task
@@ -71,6 +77,18 @@ def test_a_cancelled_workflow_has_no_end_time(engine: EngineUnderTest, gate: Gat
     until(lambda: workflow.get_metadata("mine", "running")["attempts"])
     (attempt,) = workflow.get_metadata("mine", "running")["attempts"]
     assert attempt["status"] == "CANCELED"
+
+
+def test_what_waits_for_a_worker_does_not_begin_where_what_ran_was_stopped(
+    engine: EngineUnderTest, gate: Gate, ledger: Ledger
+) -> None:
+    fan = [note_and_wait.bind(gate, ledger, f"{number}") for number in range(300)]
+    workflow.run_async(give.bind(fan), workflow_id="wide")
+    until(ledger.lines)
+    workflow.cancel("wide")
+    workflow.run(note.bind(ledger, "another"))
+    assert ledger.lines()[-1] == "another"
+    assert len(ledger.lines()) < 50
 
 
 def test_checkpoints_stay_and_it_can_be_resumed(engine: EngineUnderTest, gate: Gate, ledger: Ledger) -> None:

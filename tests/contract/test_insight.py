@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from heliograph import workflow
+from heliograph.reading.explaining import trace_of
 from tests.conditions import until
 from tests.gates import Gate
 
@@ -64,6 +65,17 @@ def test_the_parts_of_a_run_add_up_to_its_wall_time(engine: EngineUnderTest) -> 
     assert found.path[-1].task_id.endswith("total")
     assert all(before.end == after.begin for before, after in pairwise(found.path))
     assert found.path[0].begin == stats["start_time"]
+
+
+def test_a_function_that_a_continuation_brought_anew_is_the_same_one(engine: EngineUnderTest) -> None:
+    @workflow.task
+    def down(number: int) -> object:
+        return workflow.continuation(down.bind(number - 1)) if number else 0
+
+    workflow.run(total.bind(down.bind(3)), workflow_id="w")
+    functions = trace_of("w").tasks.function
+    assert len(functions) == 5
+    assert len(set(functions)) == 2
 
 
 def test_every_attempt_is_on_the_timeline(engine: EngineUnderTest) -> None:

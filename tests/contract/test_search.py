@@ -22,6 +22,7 @@ from heliograph.search.expressions import (
     Comparison,
     Condition,
     Exists,
+    FromNow,
     Name,
     Not,
     OneOf,
@@ -45,6 +46,11 @@ def give(value: object) -> object:
 
 
 @workflow.task
+def down(count: int) -> Any:
+    return workflow.continuation(down.bind(count - 1)) if count else "done"
+
+
+@workflow.task
 def fail(value: object) -> None:
     raise ValueError(f"no {value}")
 
@@ -64,6 +70,8 @@ def metadata(number: int) -> dict[str, Any]:
         made["flag"] = number % 10 == 0
     if number == 7:
         made["team"] = None
+    if number == 9:
+        made["team"] = ""
     return made
 
 
@@ -120,6 +128,11 @@ def holds(record: dict[str, Any], condition: Condition) -> bool:
             return any(same(value_of(record, name), value) for value in several)
         case Comparison(name, how, value):
             found = value_of(record, name)
+            if isinstance(value, FromNow):
+                value = time.time() + value.seconds
+            if name.parts == ("error", "type") and how in (Operator.EQUAL, Operator.UNEQUAL):
+                has_class = found is not MISSING and f".{found}".endswith(f".{value}")
+                return has_class == (how is Operator.EQUAL)
             match how:
                 case Operator.EQUAL:
                     return same(found, value)
@@ -151,8 +164,13 @@ def drawn(draw: random.Random, tasks: bool, depth: int = 0) -> Condition:
         ),
         (
             "error.type",
-            ["builtins.ValueError", "builtins.K", "z"],
+            ["builtins.ValueError", "ValueError", "Error", "builtins.K", "z"],
             [Operator.EQUAL, Operator.UNEQUAL, Operator.PREFIX, Operator.LESS],
+        ),
+        (
+            "stats.end_time",
+            [10**9, 2e9, FromNow(-7200), FromNow(7200)],
+            [Operator.EQUAL, Operator.UNEQUAL, Operator.LESS, Operator.AT_LEAST],
         ),
     ]
     paths = [
@@ -570,6 +588,12 @@ def test_a_function_is_found_behind_many_others_of_its_name(engine: Any) -> None
             workflow.run(task.bind())
     assert len(workflow.trend("mine.shared", limit=1).runs) == 1
     assert len(workflow.trend("theirs.shared", limit=2).runs) == 2
+
+
+def test_a_workflow_is_told_once_however_often_it_has_the_function(engine: Any) -> None:
+    workflow.run(down.bind(3), workflow_id="recursion")
+    [run] = workflow.trend(f"{__name__}.down").runs
+    assert (run.workflow_id, run.attempts) == ("recursion", 4)
 
 
 def test_who_takes_an_output(engine: Any) -> None:

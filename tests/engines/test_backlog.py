@@ -40,8 +40,8 @@ class ByHand:
     def submit(self, work: Work) -> None:
         self.works.append(work)
 
-    def cancel(self, key: AttemptKey) -> None:
-        self.cancelled.append(key)
+    def cancel(self, *keys: AttemptKey) -> None:
+        self.cancelled += keys
 
     def running(self, of: Collection[AttemptKey] | None = None) -> list[Running]:
         return []

@@ -202,6 +202,25 @@ def threads() -> set[str]:
     return {thread.name for thread in threading.enumerate() if thread.name.startswith("heliograph-thread")}
 
 
+@pytest.mark.filterwarnings("ignore:task .* is to stop:RuntimeWarning")
+def test_what_is_cancelled_with_a_running_attempt_does_not_begin_in_its_place(
+    works: Works, inbox: Inbox, tmp_path: Path
+) -> None:
+    executor = ThreadExecutor(inbox, 1)
+    gate, traces = Gate(tmp_path, works), [tmp_path / f"{number}" for number in range(500)]
+    queued = [works(Path.touch, trace) for trace in traces]
+    for work in (gate.work, *queued):
+        executor.submit(work)
+    gate.await_begun()
+    executor.cancel(gate.work.key, *(work.key for work in queued))
+    executor.submit(last := works(add, 1, 2))
+    assert output(inbox.of(last)) == 3
+    gate.open()
+    until(lambda: threads() == {"heliograph-thread-2"}, "the abandoned thread to end")
+    assert not [trace for trace in traces if trace.exists()]
+    executor.close()
+
+
 def test_a_warning_made_an_error_does_not_stop_the_engine(works: Works, inbox: Inbox, tmp_path: Path) -> None:
     executor = ThreadExecutor(inbox, 1)
     gate = Gate(tmp_path, works)

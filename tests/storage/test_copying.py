@@ -175,6 +175,13 @@ def test_what_is_not_empty_is_left_alone(
     assert dict(workflow.list_all()) == {f"of {there}": "SUCCESSFUL"}
 
 
+def test_a_place_that_cannot_be_is_an_error_of_the_storage(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for target in (tmp_path / "file" / "copy.db", tmp_path / "file" / "copy"):
+        with pytest.raises(workflow.StorageError, match=r"can't be saved to .*: "):
+            workflow.backup_storage(target, tmp_path / "store")
+
+
 def test_a_copy_never_has_its_values_among_those_of_the_original(tmp_path: Path) -> None:
     here, there = (f"sqlite:///{tmp_path}/{name}.db?values={tmp_path}/values" for name in ("here", "there"))
     for storage in (here, there):

@@ -188,8 +188,8 @@ def linked(page: str, label: str) -> list[tuple[int, int]]:
     return told
 
 
-def test_a_search_is_narrowed_as_a_whole(client: TestClient) -> None:
-    query = "(status = SUCCESSFUL)or(status\t= FAILED)"
+@pytest.mark.parametrize("query", ["(status = SUCCESSFUL)or(status\t= FAILED)", " \t"])
+def test_a_search_is_narrowed_as_a_whole(client: TestClient, query: str) -> None:
     narrower = linked(client.get("/facets", params={"q": query}).text, r'class="num">(\d+)<')
     assert len(narrower) >= 2
     assert all(count == found for count, found in narrower)
@@ -202,6 +202,27 @@ def test_a_bar_leads_to_those_that_it_counts(client: TestClient, storage: Path) 
             database.execute("UPDATE workflows SET created_time = ? WHERE workflow_id = ?", (at, name))
     bars = linked(client.get("/activity").text, r'aria-label="(\d+) started')
     assert bars == [(1, 1)] * 3
+
+
+def test_what_changes_while_a_page_is_made_is_told_to_it(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workflow.run_async(give.bind(workflow.sleep(600)), workflow_id="stopped")
+    asked = workflow.get_history
+
+    def cancelled(workflow_id: str) -> Any:
+        workflow.cancel(workflow_id)
+        return asked(workflow_id)
+
+    def seen() -> str:
+        page = client.get("/workflow", params={"id": "stopped"}, headers=PAGE).text
+        assert (">RUNNING<" in page) == (workflow.get_history is cancelled)
+        return re.findall(r'data-live="[^"]*seen=(\w+)"', page)[0]
+
+    monkeypatch.setattr(workflow, "get_history", cancelled)
+    early = seen()
+    monkeypatch.undo()
+    assert early != seen()
 
 
 def test_a_run_that_was_cancelled_took_time_too(client: TestClient) -> None:
@@ -246,6 +267,14 @@ def test_the_api_says_what_is_stored(client: TestClient) -> None:
     for path in described["paths"]:
         assert path.startswith("/api/")
     assert 'heliograph_workflows{status="SUCCESSFUL"} 1' in client.get("/metrics").text
+
+
+@pytest.mark.parametrize(("given", "tasks"), [("true", 4), ("1", 4), ("0", 2), ("", 2)])
+def test_what_is_counted_is_said_by_true_or_false(client: TestClient, given: str, tasks: int) -> None:
+    assert client.get("/api/summary", params={"tasks": given}).json()[0]["count"] == tasks
+    refused = client.get("/api/fields", params={"tasks": "yes"})
+    assert refused.status_code == 400
+    assert refused.json()["error"]["message"] == "tasks must be true or false, not 'yes'"
 
 
 def test_values_are_never_unpickled(storage: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from heliograph import web
+from heliograph import web, workflow
 from heliograph.cli.app import run
 from heliograph.errors import WorkflowError
 from tests.conditions import DEADLINE
@@ -105,7 +105,10 @@ def test_what_is_read_apart_is_read_of_the_default_storage_too(
     monkeypatch.setattr(web, "app", app)
     monkeypatch.setenv("HELIOGRAPH_STORAGE", str(tmp_path))
     assert run(["serve", "--port", "0"]) == 1
-    assert given == [str(tmp_path / "heliograph.db")]
+    workflow.init()
+    workflow.shutdown()
+    assert run(["serve", "--port", "0"]) == 1
+    assert given == [None, str(tmp_path / "heliograph.db")]
 
 
 TOKEN = "sésame, ouvre-toi"

@@ -18,10 +18,10 @@ def doctor(
     storage: StorageOption = None,
 ) -> None:
     """Check the storage, the versions and the worker processes. Exits with 1 if something is wrong."""
-    from rich.console import Group
     from rich.text import Text
 
     from heliograph.cli import rendering
+    from heliograph.cli.views.tables import facts
 
     try:
         open_to_read(chosen(context, storage))
@@ -32,14 +32,12 @@ def doctor(
     if as_json:
         rendering.print_json(checks)
     else:
-        lines = []
+        lines: list[tuple[Text, Text]] = []
         for check in checks:
-            mark = Text("ok   ", "green") if check["ok"] else Text("wrong", "bold red")
-            lines.append(
-                mark.append(f"  {check['check']}: {rendering.shown(str(check['found']))}", "default")
-            )
+            mark = Text("ok", "not dim green") if check["ok"] else Text("wrong", "not dim bold red")
+            lines.append((mark, Text(f"{check['check']}: {rendering.shown(str(check['found']))}")))
             if "advice" in check:
-                lines.append(Text(f"       {rendering.shown(str(check['advice']))}", "yellow"))
-        rendering.output(Group(*lines), rendering.stdout())
+                lines.append((Text(), Text(rendering.shown(str(check["advice"])), "yellow")))
+        rendering.output(facts(lines), rendering.stdout())
     if not all(check["ok"] for check in checks):
         raise typer.Exit(UNWELL)

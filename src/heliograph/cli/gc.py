@@ -37,10 +37,9 @@ def gc(
         rendering.print_json(found)
         return
     files = found["files"]
-    for file in files[:_SHOWN]:
-        rendering.write(f"{rendering.shown(file['name'])}  {rendering.size(file['size'])}")
-    if len(files) > _SHOWN:
-        rendering.note(f"and {len(files) - _SHOWN} more")
+    rendering.first(
+        [f"{rendering.shown(file['name'])}  {rendering.size(file['size'])}" for file in files], _SHOWN
+    )
     count = f"{rendering.counted(len(files), 'file')}, {rendering.size(found['bytes'])},"
     if not files:
         said = "nothing to remove"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 import typer
 
 from heliograph import workflow
+from heliograph.cli.paging import pages
 from heliograph.cli.storage import StorageOption, chosen, open_to_read
 from heliograph.records.status import WorkflowStatus
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 DEFAULT_LIMIT: Final = 50
-_PAGE: Final = 500
 _REFRESH_SECONDS: Final = 0.5
 
 
@@ -90,13 +90,9 @@ def _listed(statuses: Sequence[WorkflowStatus], condition: Any, limit: int) -> _
         is_cut = 0 < limit < len(listed) + len(left_out)
         return _Listing(listed[:limit] if limit else listed, is_cut, bool(left_out))
     wanted = condition & workflow.field("status").is_in(statuses) if statuses else condition
-    page = workflow.search(wanted, limit=limit or _PAGE)
-    found, has_damage = page["found"], "damaged" in page
-    while not limit and page["truncated"]:
-        page = workflow.search(wanted, limit=_PAGE, after=page["after"])
-        found += page["found"]
-        has_damage |= "damaged" in page
-    return _Listing(found, page["truncated"], has_damage)
+    answers = [workflow.search(wanted, limit=limit)] if limit else list(pages(wanted))
+    found = [one for page in answers for one in page["found"]]
+    return _Listing(found, answers[-1]["truncated"], any("damaged" in page for page in answers))
 
 
 def _watch(statuses: Sequence[WorkflowStatus], condition: Any, limit: int, is_there: bool) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, Protocol
 
+from heliograph import workflow
+
 _PAGE: Final = 1000
 
 
@@ -26,3 +28,16 @@ def all_said(read: _Reading, workflow_id: str, task_id: str | None) -> Iterator[
     while page := read(workflow_id, task_id, limit=_PAGE, after=after):
         yield from page
         after = page[-1]["number"]
+
+
+def pages(wanted: Any) -> Iterator[dict[str, Any]]:
+    """All workflows that a search finds, in what `workflow.search` returns of some at a time.
+
+    Args:
+        wanted: the condition.
+    """
+    after, truncated = None, True
+    while truncated:
+        page = workflow.search(wanted, limit=_PAGE, after=after)
+        yield page
+        after, truncated = page.get("after"), page["truncated"]

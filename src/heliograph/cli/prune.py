@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
 from heliograph import workflow
 from heliograph.cli.ages import seconds_of
+from heliograph.cli.paging import pages
 from heliograph.cli.storage import StorageOption, chosen, open_to_read
 
-_PAGE: Final = 500
 _SHOWN: Final = 20
 
 
@@ -44,27 +43,15 @@ def prune(
         wanted &= workflow.condition(where)
     ids: list[str] = []
     if open_to_read(chosen(context, storage)):
-        ids = [workflow_id for workflow_id in list(_found(wanted)) if not yes or _deleted(workflow_id)]
+        found = [one["workflow_id"] for page in pages(wanted) for one in page["found"]]
+        ids = [workflow_id for workflow_id in found if not yes or _deleted(workflow_id)]
     if as_json:
         rendering.print_json(ids)
         return
-    for workflow_id in ids[:_SHOWN]:
-        rendering.write(rendering.shown(workflow_id))
-    if len(ids) > _SHOWN:
-        rendering.note(f"and {len(ids) - _SHOWN} more")
+    rendering.first(list(map(rendering.shown, ids)), _SHOWN)
     count = rendering.counted(len(ids), "workflow")
     said = f"{count} deleted" if yes else f"{count} would be deleted; with --yes they are"
     rendering.note(said)
-
-
-def _found(wanted: Any) -> Iterator[str]:
-    after = None
-    while True:
-        page = workflow.search(wanted, limit=_PAGE, after=after)
-        yield from (found["workflow_id"] for found in page["found"])
-        if not page["truncated"]:
-            return
-        after = page["after"]
 
 
 def _deleted(workflow_id: str) -> bool:

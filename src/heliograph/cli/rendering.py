@@ -106,6 +106,14 @@ def note(words: str) -> None:
     stderr().print(words, style="dim", soft_wrap=True)
 
 
+def first(lines: Sequence[str], most: int) -> None:
+    """The first of some lines, and how many more there are."""
+    for line in lines[:most]:
+        write(line)
+    if len(lines) > most:
+        note(f"and {len(lines) - most} more")
+
+
 def error_line(message: str) -> Text:
     """An error, in red."""
     return Text(f"error: {shown_lines(message)}", "red")
@@ -244,22 +252,24 @@ def clock(when: float) -> str:
     return f"{datetime.fromtimestamp(when):%H:%M:%S.%f}"[:-3]
 
 
-def amount(name: str, value: float | None) -> str:
-    """A number in the unit that the name of its field says.
+def amount(kind: str | None, value: float | None, now: float) -> str:
+    """A number in the unit of its field.
 
-    >>> amount("stats.peak_rss", 61e6), amount("stats.compute", 0.5), amount("user_metadata.loss", 0.25)
+    Args:
+        kind: what the field holds, as `workflow.search_fields` tells it; None: a number of a user's.
+        value: the number.
+        now: Unix seconds.
+
+    >>> amount("a number of bytes", 61e6, 0), amount("a number of seconds", 0.5, 0), amount(None, 0.25, 0)
     ('61 MB', '500 ms', '0.25')
     """
     if value is None:
         return NOTHING
-    last = name.rpartition(".")[2]
-    if name.startswith("stats.") and last in _DURATIONS:
-        return duration(value)
-    if last in ("peak_rss", "size", "read_bytes", "write_bytes"):
-        return size(round(value))
+    match kind:
+        case "a number of seconds":
+            return duration(value)
+        case "a number of bytes":
+            return size(round(value))
+        case "a time":
+            return moment(value, now)
     return f"{value:.6g}"
-
-
-_DURATIONS: Final = frozenset(
-    {"duration", "wait", "queue", "load", "compute", "store", "backoff", "cpu_time"}
-)

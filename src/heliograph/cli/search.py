@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import typer
@@ -47,38 +46,29 @@ def search(
 ) -> None:
     """Search workflows, or tasks of all workflows, the newest first."""
     from heliograph.cli import rendering
-    from heliograph.cli.views.tasks import table as task_table
-    from heliograph.cli.views.workflows import table
+    from heliograph.cli.views import groups, workflows
+    from heliograph.cli.views import tasks as tasks_view
 
-    is_there = open_to_read(chosen(context, storage))
-    if by or of:
-        groups = workflow.summarize(by or (), of or (), where=where, tasks=tasks) if is_there else []
-        _show_groups(groups, by or [], of or [], as_json)
-        return
-    answer: dict[str, Any] = {"found": [], "truncated": False}
-    if is_there:
-        answer = workflow.search(where, order_by, limit, after, tasks=tasks)
+    is_grouped = bool(by or of)
+    answer: Any = [] if is_grouped else {"found": [], "truncated": False}
+    if open_to_read(chosen(context, storage)):
+        if is_grouped:
+            answer = list(workflow.summarize(by or (), of or (), where=where, tasks=tasks))
+        else:
+            answer = workflow.search(where, order_by, limit, after, tasks=tasks)
     if as_json:
         rendering.print_json(answer)
         return
-    console = rendering.stdout()
-    if not answer["found"]:
+    console, now = rendering.stdout(), time.time()
+    found = answer if is_grouped else answer["found"]
+    if not found:
         rendering.note("nothing found")
+    elif is_grouped:
+        kinds = workflow.search_fields(tasks=tasks)
+        rendering.output(groups.table(found, by or (), of or (), kinds, now, console.width), console)
     elif tasks:
-        rendering.output(task_table(answer["found"], console.width, ids=True), console)
+        rendering.output(tasks_view.table(found, console.width, ids=True), console)
     else:
-        rendering.output(table(answer["found"], time.time(), console.width), console)
-    rendering.more(answer)
-
-
-def _show_groups(groups: Sequence[dict[str, Any]], by: list[str], of: list[str], as_json: bool) -> None:
-    from heliograph.cli import rendering
-    from heliograph.cli.views.groups import table as groups_table
-
-    if as_json:
-        rendering.print_json(list(groups))
-    elif groups:
-        console = rendering.stdout()
-        rendering.output(groups_table(groups, by, of, console.width), console)
-    else:
-        rendering.note("nothing found")
+        rendering.output(workflows.table(found, now, console.width), console)
+    if not is_grouped:
+        rendering.more(answer)

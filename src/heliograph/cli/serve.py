@@ -62,9 +62,10 @@ def serve(
     is_loopback = ipaddress.ip_address(address.partition("%")[0]).is_loopback
     made = secrets.token_urlsafe(32) if not is_loopback and token is None else None
     place = chosen(context, storage)
-    open_to_read(place)
+    if open_to_read(place):  # else it comes into being with the first workflow
+        place = whole_name(place)
     hosts = (host.lower(), *_LOOPBACK_NAMES) if is_loopback else None
-    app = web.app(whole_name(place), token=token or made, hosts=hosts, read_only=read_only)
+    app = web.app(place, token=token or made, hosts=hosts, read_only=read_only)
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=PATIENCE, server_header=False
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Annotated, Any, Final
 
 import typer
@@ -39,16 +40,15 @@ def show(
         history = workflow.get_history(workflow_id)
         attempts = workflow.table(workflow_id, "attempts").columns
         waiting = _waiting(workflow_id) if metadata["progress"]["by_status"].get(TaskStatus.WAITING) else []
-        more = command(place, "show", *(["--"] if workflow_id.startswith("-") else []), workflow_id)
+        more = partial(command, place, "show", workflow_id)
         parts = view(metadata, history, attempts, waiting, more, time.time(), console.width)
-        rendering.output(parts, console)
     else:
         from heliograph.cli.views.task import view as task_view
 
         logged = [] if metadata["attempts"] else workflow.get_logs(workflow_id, task)
         status = workflow.get_status(workflow_id)
         parts = task_view(workflow_id, status, metadata, logged, time.time(), console.width)
-        rendering.output(parts, console)
+    rendering.output(parts, console)
 
 
 def _waiting(workflow_id: str) -> list[dict[str, Any]]:

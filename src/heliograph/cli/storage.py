@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -106,13 +106,16 @@ def open_for(context: typer.Context, given: str | None, workflow_id: str) -> str
     return place
 
 
-def command(place: str | None, *arguments: Any) -> str:
+def command(place: str | None, name: str, *arguments: str) -> str:
     """A command line to paste into a shell, for the same storage; without a password.
 
     >>> command("build/my demo", "show", "nightly")
     "heliograph --storage 'build/my demo' show nightly"
+    >>> command(None, "show", "nightly", "-task")
+    'heliograph show -- nightly -task'
     """
     from heliograph.storage.location import shown
 
     storage = [] if place is None else ["--storage", shown(place)]
-    return shlex.join(["heliograph", *storage, *arguments])
+    dashes = ["--"] if any(argument.startswith("-") for argument in arguments) else []
+    return shlex.join(["heliograph", *storage, name, *dashes, *arguments])

@@ -16,6 +16,7 @@ import typer
 from heliograph import workflow
 from heliograph.cli.signals import told_to_end
 from heliograph.cli.storage import StorageOption, chosen, named
+from heliograph.insight.wording import counted
 
 _SAME_SECONDS: Final = 1.0
 """Two signals within so long are one: a supervisor tells the process, and then its whole group."""
@@ -90,7 +91,7 @@ def worker(
         typer.echo(f"heliograph worker {who} takes workflows of {named(place)}, {', '.join(limits)}")
         left = workflow.work(stop, at_once=at_once, grace=grace, max_deaths=max_deaths)
     if left:
-        typer.echo(f"handed back {left} workflow{'s' * (left > 1)} that did not end in time")
+        typer.echo(f"handed back {counted(left, 'workflow')} that did not end in time")
 
 
 def _counted(number: int, workers: str) -> str:

@@ -5,7 +5,8 @@ as in ``api-key``, ``APIKEY``, ``apiKey``; so ``monkey`` is not. Hidden are
 
 - the value of such a name: of an option (``--api-key x``, ``--api-key=x``), of a variable or a parameter
   (``API_KEY=x``, ``?api_key=x``), in JSON and the like, of a header (``Authorization: Bearer x``);
-- what follows ``-p``; of ``name:password`` behind ``-u`` or ``--user``, the password;
+- what follows ``-p``, and ``-b`` if it is a cookie, ``name=value``; of ``name:password`` behind ``-u`` or
+  ``--user``, the password;
 - the password in a URL, and what follows ``Bearer``.
 
 It is a best effort, which hides rather too much: ``-p`` may be a port. What has no such name beside it is not
@@ -22,7 +23,7 @@ HIDDEN: Final = "***"
 
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SECRET: Final = re.compile(
-    r"([a-z]*(token|secret|password|passwd|passphrase|pwd|credential|cookie)"
+    r"([a-z]*(token|secret|password|passwd|passphrase|pwd|credential|cookie|sess(ion)?id)"
     r"|(access|account|api|auth|encryption|private|secret|signing|ssh)?key"
     r"|pass|auth|authorization|bearer|sig|signature)s?",
     re.IGNORECASE,
@@ -40,8 +41,10 @@ _QUOTED: Final = r"""(?:'(?:[^'\\\0]|\\[^\0])*+'?|"(?:[^"\\\0]|\\[^\0])*+"?)"""
 _NESTED: Final = r"[\[{\\|>][^\0]*"  # where it ends would have to be parsed
 _ARGUMENT: Final = re.compile(r"[^\0]*")
 _LINE: Final = re.compile(rf"{_NESTED}|{_QUOTED}?[^\n\0]*")
-_VALUE: Final = re.compile(rf"{_NESTED}|{_QUOTED}|[^&\s\0]*")
+# A shell takes what stands side by side for one: 'it'"'"'s'.
+_VALUE: Final = re.compile(rf"{_NESTED}|{_QUOTED}(?:{_QUOTED}|[^&,;)\]}}'\"\s\0])*+|[^&\s\0]*")
 _OPTION: Final = re.compile(r"--|-\w?(?![^\s\0])")
+_COOKIE: Final = re.compile(r"[^=\s\0]+=")
 _USER: Final = re.compile(r"[^:\s\0]*:(?!//)")
 _ATTACHED: Final = re.compile(r"(?<![^\s\0])(-p|-u[^:=\s\0]+:(?!//))(?!=)[^\s\0]+")
 _UP_TO_AT: Final = re.compile(r"(?<![^\s\0])[^\s\0]*@")
@@ -86,7 +89,7 @@ def _secret_of(text: str, found: re.Match[str]) -> re.Match[str] | None:
     if is_option and words and words[-1].lower() in _LOGIN:
         user = _USER.match(text, at)
         return user and of.match(text, user.end())
-    if not (name == "-p" or is_secret(name)):
+    if not (name == "-p" or (name == "-b" and _COOKIE.match(text, at)) or is_secret(name)):
         return None
     if mark and not found["quote"]:
         if ":" in mark and of is _VALUE:

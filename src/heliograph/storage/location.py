@@ -95,7 +95,7 @@ def locate(storage: str | os.PathLike[str] | None = None) -> Location:
         given = parse_qsl(query, keep_blank_values=True)
         if unknown := [name for name, _ in given if name != _VALUES]:
             raise ValueError(
-                f"storage {text!r} has an option {unknown[0]!r}: "
+                f"storage {shown(text)!r} has an option {unknown[0]!r}: "
                 f"a SQLite database has no other than {_VALUES!r}"
             )
         values = [value for _, value in given if value]
@@ -110,16 +110,23 @@ def locate(storage: str | os.PathLike[str] | None = None) -> Location:
 
 @functools.lru_cache(maxsize=16)  # each answer of `get_metadata` says it
 def shown(storage: str) -> str:
-    """What a user wrote for a storage, without the password that it may have.
+    """What a user wrote for a storage, or for a folder of values, without the passwords that it may have.
 
     >>> shown("postgresql://ann:a/b@c@db/flows?password=s3cret&sslmode=require")
     'postgresql://ann@db/flows?sslmode=require'
+    >>> shown("sqlite:////data/flows.db?values=sftp%3A%2F%2Fann%3As3cret%40files%2Fflows")
+    'sqlite:////data/flows.db?values=sftp://ann@files/flows'
     """
     if "://" not in storage:
         return storage
     place, mark, query = storage.partition("?")
     place = re.sub(r"^([\w+]+://[^:/@]*):.*@", r"\1@", place)
-    kept = [part for part in query.split("&") if part and part.partition("=")[0].lower() not in _SECRET]
+    given = [part.partition("=") for part in query.split("&") if part]
+    kept = [
+        f"{name}{equals}{shown(unquote(value)) if name == _VALUES else value}"
+        for name, equals, value in given
+        if name.lower() not in _SECRET
+    ]
     return f"{place}{mark if kept else ''}{'&'.join(kept)}"
 
 

@@ -15,6 +15,7 @@ MOST: Final = 1000
 """Of anything, so many at most in one answer."""
 LONGEST: Final = 4000
 """Characters of a parameter."""
+_FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
 @contextmanager
@@ -76,6 +77,19 @@ def number(request: Request, name: str, *, most: int = 10**15) -> int | None:
     if not (given.isascii() and given.isdigit() and len(given) < 17 and int(given) <= most):
         raise HTTPException(400, f"{name} must be a whole number from 0 to {most}, not {given[:40]!r}")
     return int(given)
+
+
+def flag(request: Request, name: str) -> bool:
+    """True or false; false, where it is not there.
+
+    Raises:
+        HTTPException: 400, it is neither.
+    """
+    given = text(request, name) or "false"
+    known = _FLAGS.get(given.lower())
+    if known is None:
+        raise HTTPException(400, f"{name} must be true or false, not {given[:40]!r}")
+    return known
 
 
 def limit(request: Request, usual: int) -> int:

@@ -12,13 +12,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from heliograph import workflow
+from heliograph.web import asking
 from heliograph.web.answers import error
 from heliograph.web.bodies import read_body
 from heliograph.web.site import site_of
 from heliograph.web.storage import open_storage
 
 _NAMES: Final = ("event_key", "event_payload")
-_BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
 
 
 async def send(request: Request) -> Response:
@@ -57,7 +57,7 @@ async def send(request: Request) -> Response:
 
 
 def _sent(request: Request, given: dict[str, Any]) -> Future[str]:
-    keep = _keep(request)
+    keep = asking.flag(request, "keep")
     open_storage(site_of(request).storage)
     return workflow.send_event_async(
         request.path_params["workflow_id"],
@@ -88,14 +88,6 @@ def _parsed(body: bytes) -> Any:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"JSON has no {name}")
-
-
-def _keep(request: Request) -> bool:
-    given = request.query_params.get("keep", "false")
-    keep = _BOOLEANS.get(given.lower())
-    if keep is None:
-        raise ValueError(f"keep must be true or false, not {given!r}")
-    return keep
 
 
 async def _left(request: Request) -> None:

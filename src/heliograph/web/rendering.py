@@ -60,7 +60,6 @@ def _environment() -> Environment:
         "duration": _duration,
         "size": _size,
         "moment": _moment,
-        "since": _since,
         "whole": _whole,
         "value": wording.text_of,
         "pretty": _pretty,
@@ -122,11 +121,6 @@ def _instant(given: float) -> str:
 def _short(text: str) -> str:
     """The beginning of what nobody reads to its end."""
     return text if len(text) <= _SHORT else f"{text[:_SHORT]}…"
-
-
-@pass_context
-def _since(context: Context, given: Any) -> str:
-    return f"{wording.duration(max(context['now'] - given, 0.0))} ago" if _known(given) else wording.NOTHING
 
 
 def _pretty(given: Any) -> str:

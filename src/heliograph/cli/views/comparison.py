@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from heliograph.cli.rendering import counted, duration, plain, shown, size, some, status_text
-from heliograph.cli.views.tables import Column, fitted
+from heliograph.cli.views.tables import Column, facts, fitted
 from heliograph.insight.comparison import Comparison, Difference, Side, TaskComparison
 
 _TASKS: Final = 15
@@ -61,10 +60,7 @@ def _matters(task: TaskComparison, wall: float) -> bool:
 
 def _which(a: Side, b: Side) -> RenderableType:
     """Above the table: ids may be longer than a column, and often differ at their ends alone."""
-    ids = Table.grid(padding=(0, 2))
-    for letter, side in (("A", a), ("B", b)):
-        ids.add_row(letter, Text(shown(side.workflow_id), "bold", overflow="fold"))
-    return ids
+    return facts([(letter, Text(shown(side.workflow_id), "bold")) for letter, side in (("A", a), ("B", b))])
 
 
 def _sides(a: Side, b: Side, width: int) -> RenderableType:

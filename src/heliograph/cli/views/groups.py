@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rich.console import RenderableType
@@ -13,13 +13,22 @@ from heliograph.cli.views.tables import Column, fitted
 _SHOWN: Final = ("sum", "min", "max", "mean", "p50", "p90", "p99")
 
 
-def table(groups: Sequence[dict[str, Any]], by: list[str], of: list[str], width: int) -> RenderableType:
+def table(
+    groups: Sequence[dict[str, Any]],
+    by: Sequence[str],
+    of: Sequence[str],
+    kinds: Mapping[str, str],
+    now: float,
+    width: int,
+) -> RenderableType:
     """Groups as a table.
 
     Args:
         groups: what `workflow.summarize` returns.
         by: fields that those of a group share.
         of: fields of numbers that were summed up.
+        kinds: what `workflow.search_fields` returns.
+        now: Unix seconds.
         width: the room there is.
     """
     columns = [
@@ -29,11 +38,12 @@ def table(groups: Sequence[dict[str, Any]], by: list[str], of: list[str], width:
     columns.append(Column("COUNT", [str(group["count"]) for group in groups], is_number=True))
     columns += [
         Column(
-            f"{name.rpartition('.')[2]} {what}",
-            [rendering.amount(name, group[name].get(what)) for group in groups],
+            f"{name.removeprefix('stats.')} {what}",
+            [rendering.amount(kinds.get(name), group[name].get(what), now) for group in groups],
             is_number=True,
         )
         for name in of
         for what in _SHOWN
+        if what != "sum" or kinds.get(name) != "a time"
     ]
     return fitted(columns, width, [column.title for column in reversed(columns[len(by) + 1 :])])

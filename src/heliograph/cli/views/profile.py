@@ -6,7 +6,6 @@ import heapq
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from heliograph.cli.rendering import NOTHING, STYLES, counted, duration, shown, status_text
@@ -38,9 +37,9 @@ def view(found: Profile, width: int) -> RenderableType:
     """
     parts: list[RenderableType] = [_head(found, width)]
     if found.bottlenecks:
-        parts += [Text(), Text("Bottlenecks", "bold")]
-        for number, bottleneck in enumerate(found.bottlenecks, 1):
-            parts.append(_numbered(number, shown(bottleneck.sentence)))
+        numbered = enumerate(found.bottlenecks, 1)
+        sentences = facts([(f"{number}.", shown(one.sentence)) for number, one in numbered])
+        parts += [Text(), Text("Bottlenecks", "bold"), sentences]
     if found.path:
         title = f"Critical path: {counted(len(found.path), 'step')}"
         if len(found.path) > _LINKS:
@@ -53,14 +52,6 @@ def view(found: Profile, width: int) -> RenderableType:
     if found.stragglers:
         parts += [Text(), Text("Stragglers", "bold"), _stragglers(found, width)]
     return Group(*parts)
-
-
-def _numbered(number: int, sentence: str) -> RenderableType:
-    line = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
-    line.add_column(width=2)
-    line.add_column(overflow="fold")
-    line.add_row(Text(f"{number}.", "dim"), Text(sentence))
-    return line
 
 
 def _head(found: Profile, width: int) -> RenderableType:
@@ -116,7 +107,7 @@ def _path(found: Profile, width: int) -> RenderableType:
             Column(" ", [phase_bar(part.to_dict(), bar_width(width), longest) for part in parts]),
         ],
         width,
-        dropped_first=("WAIT", "AT", " ", "STORE", "TRY", "QUEUE", "COMPUTE"),
+        dropped_first=("WAIT", "AT", "STORE", "QUEUE", "TRY", " ", "COMPUTE"),
     )
 
 

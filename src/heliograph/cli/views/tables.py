@@ -65,20 +65,21 @@ def fitted(
             long has a line of its own above its row, however long that gets.
         keep_empty: columns without any content, too.
     """
-    kept = [column for column in columns if keep_empty or any(_has_content(cell) for cell in column.cells)]
-    natural = {column.title: column.natural for column in kept}
-    least = dict(natural)
-    for column in kept:
-        letters = _LEAST_WHOLE if column.title in whole else column.least
-        if letters is not None:
-            least[column.title] = min(natural[column.title], max(letters, cell_len(column.title)))
+    sized = []
+    for column in columns:
+        if keep_empty or any(map(_has_content, column.cells)):
+            natural = column.natural
+            letters = _LEAST_WHOLE if column.title in whole else column.least
+            least = natural if letters is None else min(natural, max(letters, cell_len(column.title)))
+            sized.append((column, least, natural))
     for title in dropped_first:
-        if sum(least[column.title] + GAP for column in kept) - GAP <= width:
+        if sum(least + GAP for _, least, _ in sized) - GAP <= width:
             break
-        kept = [column for column in kept if column.title != title]
+        sized = [one for one in sized if one[0].title != title]
+    kept = [column for column, _, _ in sized]
     rooms = _shared_out(
-        [least[column.title] for column in kept],
-        [natural[column.title] for column in kept],
+        [least for _, least, _ in sized],
+        [natural for _, _, natural in sized],
         width - GAP * (len(kept) - 1),
     )
     lines = [_line([Text(column.title, "dim") for column in kept], kept, rooms)]
@@ -154,7 +155,7 @@ def _has_content(cell: Text | str) -> bool:
     return str(cell) not in ("", NOTHING)
 
 
-def facts(pairs: Sequence[tuple[str, RenderableType | None]]) -> Table:
+def facts(pairs: Sequence[tuple[str | Text, RenderableType | None]]) -> Table:
     """Names and what is known by them, one below the other; those that are None are left out."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True, style="dim")

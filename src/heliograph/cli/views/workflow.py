@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -44,7 +44,7 @@ def view(
     history: Sequence[dict[str, Any]],
     attempts: Mapping[str, Sequence[Any]],
     waiting: Sequence[dict[str, Any]],
-    more: str,
+    more: Callable[[str], str],
     now: float,
     width: int,
 ) -> RenderableType:
@@ -55,7 +55,7 @@ def view(
         history: what `workflow.get_history` returns.
         attempts: the columns of `workflow.table(id, "attempts")`: there may be 200,000 rows.
         waiting: what `workflow.search` returns of the first tasks that wait.
-        more: the command that showed this; a task's id after it shows the task.
+        more: the command that shows a task.
         now: Unix seconds.
         width: the room there is.
     """
@@ -73,7 +73,7 @@ def view(
             _task_table(attempts, slowest, width),
         ]
         if not error:
-            parts += [Text(), hint("one of them", f"{more} {shlex.quote(attempts['task_id'][slowest[0]])}")]
+            parts += [Text(), hint("one of them", more(attempts["task_id"][slowest[0]]))]
     return Group(*parts)
 
 
@@ -167,7 +167,7 @@ def _resources(attempts: Mapping[str, Sequence[Any]]) -> str | None:
     return ", ".join(words) or None
 
 
-def _error(error: dict[str, Any], more: str) -> RenderableType:
+def _error(error: dict[str, Any], more: Callable[[str], str]) -> RenderableType:
     kind = kind_of_error(error["type"])
     lines = shown_lines(error.get("message", "")).split("\n")
     cut = [*lines[:_ERROR_LINES], "…"] if len(lines) > _ERROR_LINES else lines
@@ -177,7 +177,7 @@ def _error(error: dict[str, Any], more: str) -> RenderableType:
         return framed(Text("error", "red"), text, style="red")
     title = Text(f"error in task {shown(task_id)}", "red")
     frame = framed(title, text, style="red")
-    return Group(frame, hint("more", f"{more} {shlex.quote(task_id)}"))
+    return Group(frame, hint("more", more(task_id)))
 
 
 def runs_table(status: str, history: Sequence[dict[str, Any]], now: float, width: int) -> RenderableType:
@@ -258,7 +258,7 @@ def _task_table(attempts: Mapping[str, Sequence[Any]], places: Sequence[int], wi
             Column("MEMORY", [size(attempts["peak_rss"][at]) for at in places], is_number=True),
         ],
         width,
-        dropped_first=("WAIT", "", "QUEUE", "CPU", "MEMORY", "STORE"),
+        dropped_first=("WAIT", "QUEUE", "STORE", "CPU", "MEMORY", ""),
         whole=("TASK",),
     )
 

@@ -181,8 +181,11 @@ class Executor(Protocol):
     def submit(self, work: Work) -> None:
         """Run the attempt when a worker is free: in the order of submission, but for those that go first."""
 
-    def cancel(self, key: AttemptKey) -> None:
-        """Drop the attempt, or stop it if a worker has it. Unknown or ended attempts are no error."""
+    def cancel(self, *keys: AttemptKey) -> None:
+        """Drop the attempts, or stop those that a worker has: none begins any more in the place of another.
+
+        Unknown or ended attempts are no error.
+        """
 
     def running(self, of: Collection[AttemptKey] | None = None) -> Iterable[Running]:
         """The attempts that workers have now; of these only, if they are given."""

@@ -88,9 +88,10 @@ class Pool:
             raise RuntimeError("the worker processes are stopped") from self._crash
         self._put(Attempt(work, time.time()))
 
-    def cancel(self, key: AttemptKey) -> None:
+    def cancel(self, *keys: AttemptKey) -> None:
         """See `Executor.cancel`."""
-        self._put(key)
+        for key in keys:
+            self._put(key)
 
     def running(self, of: Collection[AttemptKey] | None = None) -> list[Running]:
         """See `Executor.running`; as it was a moment ago."""

@@ -39,10 +39,10 @@ class ProcessExecutor:
         """See `Executor.submit`."""
         (self._pool or self._started()).submit(work)
 
-    def cancel(self, key: AttemptKey) -> None:
-        """See `Executor.cancel`: the worker that has the attempt is killed, with all that it started."""
+    def cancel(self, *keys: AttemptKey) -> None:
+        """See `Executor.cancel`: the worker that has an attempt is killed, with all that it started."""
         if self._pool is not None:
-            self._pool.cancel(key)
+            self._pool.cancel(*keys)
 
     def running(self, of: Collection[AttemptKey] | None = None) -> Iterable[Running]:
         """See `Executor.running`."""

@@ -91,23 +91,29 @@ class ThreadExecutor:
             else:
                 self._call_one()
 
-    def cancel(self, key: AttemptKey) -> None:
+    def cancel(self, *keys: AttemptKey) -> None:
         """See `Executor.cancel`."""
+        abandoned: dict[str, Work] = {}
         with self._lock:
-            entry = self._entries.pop(key, None)
-            if entry is None and self._coroutines is not None:
-                self._coroutines.cancel(key)
-            if entry is None or entry.worker is None:
-                return  # whoever finds it in the queue passes over it
-            self._threads = {thread for thread in self._threads if thread.name != entry.worker.worker_id}
-            self._waiting &= self._threads
-            if self._line:
-                self._call_one()
-        warn(
-            f"task {entry.work.task_id!r} of workflow {entry.work.workflow_id!r} is to stop, but a "
-            "thread can't be stopped: it is left to run to its end, and its output is dropped. Worker "
-            "processes can be stopped."
-        )
+            for key in keys:
+                entry = self._entries.pop(key, None)
+                if entry is None and self._coroutines is not None:
+                    self._coroutines.cancel(key)
+                if (
+                    entry is not None and entry.worker is not None
+                ):  # else who finds it in the line passes over it
+                    abandoned[entry.worker.worker_id] = entry.work
+            if abandoned:
+                self._threads = {thread for thread in self._threads if thread.name not in abandoned}
+                self._waiting &= self._threads
+                if self._line:
+                    self._call_one()
+        for work in abandoned.values():
+            warn(
+                f"task {work.task_id!r} of workflow {work.workflow_id!r} is to stop, but a "
+                "thread can't be stopped: it is left to run to its end, and its output is dropped. Worker "
+                "processes can be stopped."
+            )
 
     def running(self, of: Collection[AttemptKey] | None = None) -> Iterable[Running]:
         """See `Executor.running`."""

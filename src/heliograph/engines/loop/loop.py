@@ -468,8 +468,7 @@ class Loop:
         """
         for entry in entries:
             self._entrance.settle(entry, None)
-        for run in self._runs.values():
-            self._performer.drop(run)
+        self._performer.drop(*self._runs.values())
         self._drop_all(error, entries)
         self._retired.append(self._journal)
         self._journal = self._store.journal(self._new_owner(), late_facts)

@@ -79,6 +79,7 @@ class Performer:
         self.timers = Timers()
         self._observe_at = 0.0
         self._backlog = Backlog()
+        self._to_stop: list[AttemptKey] = []  # all at once, or one would begin in the place of another
         self._unwritten = Backlog()  # with which recovered runs begin, until the next commit says so
         self._handed_out: set[AttemptKey] = set()  # those of `unseen` that take room
         self._handed_out_at = -math.inf  # the last one; long ago: an end was waited for since then
@@ -132,6 +133,9 @@ class Performer:
         handlers = self._handlers
         for action in run.machine.handle(event):
             handlers[type(action)](run, action, now, receipt)
+        if self._to_stop:
+            self._executor.cancel(*self._to_stop)
+            self._to_stop.clear()
         if self._is_full:
             self._hand_out_more(now)
 
@@ -273,12 +277,18 @@ class Performer:
         self.pending.drop_outputs(run)
         self.awaiting = [waiting for waiting in self.awaiting if waiting[0] is not run]
 
-    def drop(self, run: LiveRun) -> None:
-        """Stop what runs of the run, and say nothing to its machine."""
-        for task, attempt in run.machine.live.items():
-            if task not in run.waiting:
-                self._executor.cancel(run.attempt_key(task, attempt))
-        run.waiting.clear()
+    def drop(self, *runs: LiveRun) -> None:
+        """Stop what runs of these runs, and say nothing to their machines."""
+        self._executor.cancel(
+            *(
+                run.attempt_key(task, attempt)
+                for run in runs
+                for task, attempt in run.machine.live.items()
+                if task not in run.waiting
+            )
+        )
+        for run in runs:
+            run.waiting.clear()
 
     def clear(self) -> None:
         """Forget everything: all runs were dropped."""
@@ -374,7 +384,7 @@ class Performer:
         key = run.attempt_key(action.task, action.attempt)
         self.unseen.discard(key)
         self._handed_out.discard(key)
-        self._executor.cancel(key)
+        self._to_stop.append(key)
 
     def _mark(self, run: LiveRun, action: Mark, now: float, _receipt: Receipt | None) -> None:
         self.pending.mark(run, action.task, action.status, now)

@@ -90,8 +90,12 @@ class RayExecutor:
             flight = self._flight([entry])
         self._send(flight)  # a chain does not wait for another thread
 
-    def cancel(self, key: AttemptKey) -> None:
-        """See `Executor.cancel`: the worker that has the attempt is killed."""
+    def cancel(self, *keys: AttemptKey) -> None:
+        """See `Executor.cancel`: the worker that has an attempt is killed."""
+        for key in keys:
+            self._cancel(key)
+
+    def _cancel(self, key: AttemptKey) -> None:
         with self._lock:
             entry = self._entries.pop(key, None)
             flight = None if entry is None else entry.flight

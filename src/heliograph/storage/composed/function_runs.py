@@ -16,14 +16,15 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
     tasks, attempts = schema.tasks, schema.attempts
     of_workflow: BindParameter[int] = bindparam("of_workflow")
     of_task = (attempts.c.workflow == tasks.c.workflow) & (attempts.c.task == tasks.c.task)
-    named = (
-        select(functions.c.workflow, functions.c.function, functions.c.module)
-        .where(functions.c.qualname == bindparam("of_name"))
-        .order_by(functions.c.workflow.desc())
-    )
+    named = functions.c.qualname == bindparam("of_name")
+    newest = select(functions.c.module).where(named).order_by(functions.c.workflow.desc())
+    this = named & (functions.c.module == bindparam("of_module"))
+    having = select(functions.c.workflow).distinct().where(this).order_by(functions.c.workflow.desc())
+    # A workflow has one several times where continuations brought it anew.
+    its = select(functions.c.function).where(functions.c.workflow == of_workflow, this)
     return {
-        "newest": Composed(limited(named)),
-        "newest_of": Composed(limited(named.where(functions.c.module == bindparam("of_module")))),
+        "modules": Composed(limited(newest)),
+        "having": Composed(limited(having)),
         "next": Composed(
             select(functions.c.qualname)
             .where(functions.c.qualname > bindparam("before"))
@@ -37,7 +38,7 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
         "attempts": Composed(
             select(attempts.c.status, attempts.c.loaded, attempts.c.finished, attempts.c.peak_rss)
             .select_from(tasks.join(attempts, of_task))
-            .where(tasks.c.workflow == of_workflow, tasks.c.function == bindparam("of_function"))
+            .where(tasks.c.workflow == of_workflow, tasks.c.function.in_(its))
             .limit(literal_column(str(EACH)))
             .offset(literal_column("0"))
         ),

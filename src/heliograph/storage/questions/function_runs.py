@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final
 
 from heliograph.records.status import AttemptStatus
@@ -53,7 +54,7 @@ class FunctionRuns:
         with self._database.snapshot() as connection:
             while (row := self._statements.next.ask(connection, before=before).first()) is not None:
                 before = row.qualname
-                newest = self._statements.newest.ask(connection, of_name=before, most=_MODULES)
+                newest = self._statements.modules.ask(connection, of_name=before, most=_MODULES)
                 found.update(f"{one.module}.{before}" for one in newest)
         return sorted(found)
 
@@ -65,22 +66,18 @@ class FunctionRuns:
             limit: workflows at most.
         """
         parts = name.split(".")
-        found: list[tuple[int, int]] = []
+        found: list[tuple[int, dict[str, str]]] = []
         with self._database.snapshot() as connection:
             for split in range(1, len(parts)):
-                module, qualname = ".".join(parts[:split]), ".".join(parts[split:])
-                rows = self._statements.newest_of.ask(
-                    connection, of_name=qualname, of_module=module, most=limit
-                )
-                found += [(row.workflow, row.function) for row in rows]
+                named = {"of_module": ".".join(parts[:split]), "of_name": ".".join(parts[split:])}
+                rows = self._statements.having.ask(connection, most=limit, **named)
+                found += [(row.workflow, named) for row in rows]
             runs = []
-            for workflow, function in sorted(found)[-limit:]:
+            for workflow, named in sorted(found, key=itemgetter(0))[-limit:]:
                 whose = self._statements.workflow.ask(connection, of_workflow=workflow).first()
                 if whose is None:
                     raise UnsoundError("functions", "its workflow is gone", workflow)
-                attempts = self._statements.attempts.ask(
-                    connection, of_workflow=workflow, of_function=function
-                ).all()
+                attempts = self._statements.attempts.ask(connection, of_workflow=workflow, **named).all()
                 runs.append(_run(whose.workflow_id, whose.created_time, attempts))
         return sorted((run for run in runs if run.failed or run.compute), key=lambda run: run.created_time)
 

@@ -87,6 +87,11 @@ def trace(
         for text in {workflow.user_metadata, *tasks.get("user_metadata", ())}:
             if not is_json(text, "object"):
                 raise UnsoundError("tasks", f"user_metadata is {text[:100]!r}", workflow.key)
+        # A continuation may bring a function anew that is pickled otherwise there: it is the same one.
+        first: dict[tuple[Any, ...], int] = {}
+        same = [first.setdefault(tuple(row), number) for number, row in enumerate(functions)]
+        if len(first) < len(same):
+            tasks["function"] = [same[number] for number in tasks["function"]]
         is_left = workflow.status is WorkflowStatus.RESUMABLE
         return Trace(
             workflow,

@@ -14,7 +14,7 @@ from sqlalchemy import Table, delete, func, insert, select, text, update
 from heliograph.errors import StorageCorruptError, StorageError
 from heliograph.storage.databases.database import Database
 from heliograph.storage.journal import counts
-from heliograph.storage.location import Location
+from heliograph.storage.location import Location, shown
 from heliograph.storage.statements.connection import Connection
 from heliograph.storage.tables import schema
 from heliograph.storage.tables.soundness import UnsoundError
@@ -83,7 +83,6 @@ def save_storage(database: Database, values: ValueStore, target: Location, told:
     assert place is not None
     if place.exists():
         raise StorageError(f"there is a storage at {place} already: save to a new place")
-    place.parent.mkdir(parents=True, exist_ok=True)
     unfinished = place.with_name(f"{place.name}.unfinished")
     save(path, unfinished, lambda done, total: told("database", done, total))
     saved = Database(Location(f"sqlite:///{unfinished}", target.values, unfinished))
@@ -123,7 +122,8 @@ def _check_apart(values: ValueStore, others: ValueStore) -> None:
     """Storages that were told the same folder have parts of it; those of older versions have none."""
     if values.url == others.url:
         raise StorageError(
-            f"the copy would have its values in the same folder, {values.url}: name another one with ?values="
+            f"the copy would have its values in the same folder, {shown(values.url)}: "
+            "name another one with ?values="
         )
 
 

@@ -30,6 +30,7 @@ def save(path: Path, target: Path, told: Callable[[int, int], None] = lambda _do
     """
     temporary = target.with_name(f"{target.name}.tmp")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         for left in (temporary, *_logs(temporary), *_logs(target)):  # of a try that was cut short
             left.unlink(missing_ok=True)
         with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=60)) as source:

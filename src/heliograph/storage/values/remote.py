@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, BinaryIO, Final
 
 from heliograph.errors import MissingExtraError, StorageError
+from heliograph.storage.location import shown
 from heliograph.storage.values.folder import TEMPORARY, Draft, StoredFile
 
 _EXTRAS: Final = {"s3": "s3", "s3a": "s3"}
@@ -42,14 +43,14 @@ class RemoteFolder:
                     f"values on {protocol}:// need a package that is not there: "
                     f"pip install 'heliograph[{_EXTRAS[protocol]}]'"
                 ) from error
-            raise StorageError(f"the value store {url!r} can't be reached: {error}") from error
+            raise StorageError(f"the value store {shown(url)!r} can't be reached: {error}") from error
         self._root = root.rstrip("/")
         self._is_atomic = protocol in _WHOLE_OR_NOT
 
     def path(self, name: str) -> str:
         """As `Folder.path`."""
-        shown: str = self._fs.unstrip_protocol(self._full(name))
-        return shown
+        path: str = self._fs.unstrip_protocol(self._full(name))
+        return path
 
     def draft(self, folder: str) -> Draft:
         """As `Folder.draft`."""

@@ -66,9 +66,7 @@ def _search(request: Request, *, tasks: bool) -> dict[str, Any]:
 
 def _summarize(request: Request) -> list[dict[str, Any]]:
     by, of = (request.query_params.getlist(name) for name in ("by", "of"))
-    return workflow.summarize(
-        by, of, where=asking.text(request, "q"), tasks=asking.text(request, "tasks") == "true"
-    )
+    return workflow.summarize(by, of, where=asking.text(request, "q"), tasks=asking.flag(request, "tasks"))
 
 
 def _tasks(request: Request) -> dict[str, Any]:
@@ -193,7 +191,7 @@ ENDPOINTS: Final = (
         "fields",
         "Fields that can be searched, and what they hold.",
         {"tasks": "true: of tasks"},
-        lambda r: workflow.search_fields(tasks=asking.text(r, "tasks") == "true"),
+        lambda r: workflow.search_fields(tasks=asking.flag(r, "tasks")),
     ),
     Endpoint(
         "functions",

@@ -25,7 +25,7 @@ def show(request: Request) -> Response:
     """The page."""
     workflow_id = asking.needed(request, "id")
     with asking.wrong_is_400():
-        found = workflow.get_metadata(workflow_id, tasks=True, limit=1)
+        found = _standing(workflow_id)
     runs = workflow.get_history(workflow_id)
     run = asking.number(request, "run")
     wanted = {
@@ -52,7 +52,7 @@ def show(request: Request) -> Response:
         wrong=wrong,
         errors=_errors(workflow_id) if found["counts"].get("FAILED") else [],
         is_active=found["status"] in ACTIVE,
-        seen=_mark(workflow_id),
+        seen=_mark(found),
         bar=charts.bar(found["counts"]),
     )
 
@@ -82,11 +82,17 @@ def insight(request: Request) -> Response:
 def live(request: Request) -> Response:
     """Says when the workflow has changed."""
     workflow_id = asking.needed(request, "id")
-    return site_of(request).live.stream(request, f"workflow {workflow_id}", lambda: _mark(workflow_id))
+    stream = site_of(request).live.stream
+    return stream(request, f"workflow {workflow_id}", lambda: _mark(_standing(workflow_id)))
 
 
-def _mark(workflow_id: str) -> str:
-    found = workflow.get_metadata(workflow_id, tasks=True, limit=1)
+def _standing(workflow_id: str) -> dict[str, Any]:
+    """The workflow at one moment, with the counts and the cursor that come with tasks; one will do."""
+    return workflow.get_metadata(workflow_id, tasks=True, limit=1)
+
+
+def _mark(found: dict[str, Any]) -> str:
+    """Of what is shown: what changes while a page is made is told to it afterwards."""
     return mark([found["status"], found["counts"], found["user_metadata"], found["cursor"]])
 
 

@@ -143,7 +143,7 @@ def live(request: Request) -> Response:
 
 def _view(request: Request) -> View:
     return View(
-        asking.text(request, "q"),
+        (asking.text(request, "q") or "").strip() or None,
         asking.text(request, "order"),
         asking.text(request, "after"),
         asking.limit(request, PAGE),
