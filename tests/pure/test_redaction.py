@@ -8,7 +8,7 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from heliograph.records.metadata import shown_options
@@ -83,6 +83,10 @@ FORMS: dict[str, Callable[[str], list[str]]] = {
 
 @pytest.mark.parametrize("form", FORMS)
 @given(st.text(st.characters(min_codepoint=0x20, max_codepoint=0x17F, exclude_characters="\x7f\x85")))
+@example("it's")
+@example('"')
+@example("\\")
+@example("&a=b; --c ,}")
 def test_no_part_of_a_secret_is_recorded_whatever_it_holds(form: str, text: str) -> None:
     arguments = FORMS[form](f"s3cret{text}s3cret")
     recorded = redacted(arguments)

@@ -45,7 +45,7 @@ def copy(
     target: _TARGET,
     as_json: _JSON = False,
 ) -> None:
-    """Copy all of a storage into an empty one, and compare the two. Of any kind both; the source stays."""
+    """Copy all of a storage into an empty one, and compare the two. Each is of any kind; the source stays."""
     require(source)
     with _progress() as told:
         done = workflow.copy_storage(source, target, progress=told)
