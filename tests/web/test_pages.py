@@ -16,6 +16,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from heliograph import web, workflow
@@ -133,6 +135,13 @@ def test_only_assets_may_be_kept_by_a_cache(client: TestClient) -> None:
     kept = {path: client.get(path).headers["cache-control"] for path in ("/", "/api/workflows", "/metrics")}
     assert set(kept.values()) == {"no-store"}, kept
     assert client.get("/static/page.js").headers["cache-control"] == "no-cache"  # asked for anew each time
+
+
+def test_a_page_of_an_app_that_is_mounted_at_static_is_no_asset(storage: Path) -> None:
+    mounted = Starlette(routes=[Mount("/static/flows", web.app(storage))])
+    with TestClient(mounted, base_url="http://localhost") as client:
+        for path, kept in (("/", "no-store"), ("/static/style.css", "no-cache")):
+            assert client.get(f"/static/flows{path}", headers=PAGE).headers["cache-control"] == kept
 
 
 @pytest.mark.parametrize(("path", "query"), PATHS)
