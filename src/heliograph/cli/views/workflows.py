@@ -42,7 +42,7 @@ def table(found: Sequence[dict[str, Any]], now: float, width: int) -> Renderable
             Column(
                 "METADATA", [rendering.compact(metadata["user_metadata"]) for metadata in found], least=12
             ),
-            Column("ERROR", [rendering.error_words(metadata.get("error")) for metadata in found], least=12),
+            Column("ERROR", [rendering.error_words(metadata.get("error")) for metadata in found], least=18),
         ],
         width,
         dropped_first=("METADATA", "PROGRESS", "NAME", "TOOK", "STARTED", "ERROR", "TASKS"),
