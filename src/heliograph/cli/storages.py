@@ -9,9 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from heliograph import workflow
+from heliograph.cli.doctor import UNWELL
 from heliograph.cli.storage import StorageOption, chosen, command, open_to_read, require
-
-UNWELL = 1
 
 _JSON = Annotated[
     bool, typer.Option("--json", help="One JSON document: what the function of Python returns.")
