@@ -155,6 +155,13 @@ def test_lists_say_what_failed_and_why(storage: Path, command: str) -> None:
     assert first.endswith("  ValueError: broken")
 
 
+def test_an_error_has_room_before_a_bar_that_says_what_a_number_says(storage: Path) -> None:
+    text = COLOURS.sub("", on_terminal("search", "status = FAILED", storage=storage, width=80))
+    head, row = text.splitlines()
+    assert "PROGRESS" not in head
+    assert row.endswith("  ValueError: broken")
+
+
 def test_a_search_that_is_wrong(storage: Path) -> None:
     done = heliograph("search", "status = FAILD and x = 1", storage=storage)
     assert done.returncode == 2

@@ -22,6 +22,7 @@ from heliograph.search.expressions import (
     Comparison,
     Condition,
     Exists,
+    FromNow,
     Name,
     Not,
     OneOf,
@@ -69,6 +70,8 @@ def metadata(number: int) -> dict[str, Any]:
         made["flag"] = number % 10 == 0
     if number == 7:
         made["team"] = None
+    if number == 9:
+        made["team"] = ""
     return made
 
 
@@ -125,6 +128,11 @@ def holds(record: dict[str, Any], condition: Condition) -> bool:
             return any(same(value_of(record, name), value) for value in several)
         case Comparison(name, how, value):
             found = value_of(record, name)
+            if isinstance(value, FromNow):
+                value = time.time() + value.seconds
+            if name.parts == ("error", "type") and how in (Operator.EQUAL, Operator.UNEQUAL):
+                has_class = found is not MISSING and f".{found}".endswith(f".{value}")
+                return has_class == (how is Operator.EQUAL)
             match how:
                 case Operator.EQUAL:
                     return same(found, value)
@@ -156,8 +164,13 @@ def drawn(draw: random.Random, tasks: bool, depth: int = 0) -> Condition:
         ),
         (
             "error.type",
-            ["builtins.ValueError", "builtins.K", "z"],
+            ["builtins.ValueError", "ValueError", "Error", "builtins.K", "z"],
             [Operator.EQUAL, Operator.UNEQUAL, Operator.PREFIX, Operator.LESS],
+        ),
+        (
+            "stats.end_time",
+            [10**9, 2e9, FromNow(-7200), FromNow(7200)],
+            [Operator.EQUAL, Operator.UNEQUAL, Operator.LESS, Operator.AT_LEAST],
         ),
     ]
     paths = [

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Callable
+from urllib.parse import quote
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from heliograph.records.metadata import shown_options
 from heliograph.records.redaction import is_secret, redacted
@@ -56,6 +60,38 @@ COMMANDS = [  # what a shell is given, and what is recorded of it
 @pytest.mark.parametrize(("given", "recorded"), COMMANDS, ids=[given for given, _ in COMMANDS])
 def test_a_command_line_is_recorded_without_its_secrets(given: str, recorded: str) -> None:
     assert redacted(shlex.split(given)) == shlex.split(recorded)
+
+
+FORMS: dict[str, Callable[[str], list[str]]] = {
+    "the next argument": lambda secret: ["--password", secret, "x"],
+    "an option": lambda secret: [f"--password={secret}"],
+    "a variable": lambda secret: ["env", f"DB_PASSWORD={secret}"],
+    "-p": lambda secret: ["-p", secret],
+    "-u": lambda secret: ["-u", f"ann:{secret}"],
+    "a header": lambda secret: ["-H", f"Authorization: Bearer {secret}"],
+    "a header's parts": lambda secret: ["Authorization:", "Bearer", secret],
+    "JSON": lambda secret: [json.dumps({"n": 1, "apiKey": secret, "m": "x"})],
+    "compact JSON": lambda secret: [json.dumps({"apiKey": secret, "m": "x"}, separators=(",", ":"))],
+    "nested JSON": lambda secret: [f"--given={json.dumps({'secrets': [{'a': [secret], 'n': 1}]})}"],
+    "a literal": lambda secret: [repr({"n": 1, "api_key": secret})],
+    "a URL": lambda secret: [f"http://ann:{quote(secret, safe='')}@h/x"],
+    "a parameter": lambda secret: [f"http://h/?n=1&token={quote(secret, safe='')}&m=2"],
+    "a shell": lambda secret: ["sh", "-c", f"job --token {shlex.quote(secret)} x"],
+    "a shell's variable": lambda secret: ["sh", "-c", f"TOKEN={shlex.quote(secret)} job x"],
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@given(st.text(st.characters(min_codepoint=0x20, max_codepoint=0x17F, exclude_characters="\x7f\x85")))
+@example("it's")
+@example('"')
+@example("\\")
+@example("&a=b; --c ,}")
+def test_no_part_of_a_secret_is_recorded_whatever_it_holds(form: str, text: str) -> None:
+    arguments = FORMS[form](f"s3cret{text}s3cret")
+    recorded = redacted(arguments)
+    assert len(recorded) == len(arguments)
+    assert "s3cret" not in "".join(recorded)
 
 
 SECRET = """

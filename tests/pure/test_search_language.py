@@ -132,6 +132,11 @@ def test_any_words_are_read_or_refused(text: str) -> None:
         ),
         ("stats.duration > 90m", field("stats.duration") > 5400),
         (
+            "output.size > 1.5e30 and runs < -1e300",
+            (field("output.size") > 1.5e30) & (field("runs") < -1e300),
+        ),
+        ("runs = 9007199254740993 and runs < -07", (field("runs") == 2**53 + 1) & (field("runs") < -7)),
+        (
             "name = now-ish and user_metadata.now-2 = a.now-2",
             (field("name") == "now-ish") & (field("user_metadata.now-2") == "a.now-2"),
         ),
@@ -172,6 +177,12 @@ def test_text_that_is_no_time_from_now(text: str) -> None:
     assert is_from_now(text)
     with pytest.raises(SearchError):
         read_from_now(text)
+
+
+@pytest.mark.parametrize("number", ["1.5e30", "-1.5e30", "1e300", "9e18", "12TB"])
+def test_large_numbers_may_have_a_point(number: str) -> None:
+    check(read(f"runs > {number.removesuffix('TB')}"), False)
+    check(read(f"stats.peak_rss in ({number}, 1)"), False)
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,8 @@ _QUOTED: Final = r"""(?:'(?:[^'\\\0]|\\[^\0])*+'?|"(?:[^"\\\0]|\\[^\0])*+"?)"""
 _NESTED: Final = r"[\[{\\|>][^\0]*"  # where it ends would have to be parsed
 _ARGUMENT: Final = re.compile(r"[^\0]*")
 _LINE: Final = re.compile(rf"{_NESTED}|{_QUOTED}?[^\n\0]*")
-_VALUE: Final = re.compile(rf"{_NESTED}|{_QUOTED}|[^&\s\0]*")
+# A shell takes what stands side by side for one: 'it'"'"'s'.
+_VALUE: Final = re.compile(rf"{_NESTED}|{_QUOTED}(?:{_QUOTED}|[^&,;)\]}}'\"\s\0])*+|[^&\s\0]*")
 _OPTION: Final = re.compile(r"--|-\w?(?![^\s\0])")
 _COOKIE: Final = re.compile(r"[^=\s\0]+=")
 _USER: Final = re.compile(r"[^:\s\0]*:(?!//)")

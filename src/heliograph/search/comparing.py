@@ -9,6 +9,7 @@ from typing import Final
 from heliograph.errors import SearchError
 from heliograph.records.status import TaskStatus, WorkflowStatus
 from heliograph.search.expressions import (
+    WHOLE_LIMIT,
     And,
     Comparison,
     Condition,
@@ -37,7 +38,6 @@ _WRITTEN: Final[Mapping[FieldKind, str]] = {
 _UNITS: Final[Mapping[FieldKind, Mapping[str, float]]] = {FieldKind.SECONDS: SPANS, FieldKind.BYTES: SIZES}
 _ORDERING: Final = frozenset({Operator.LESS, Operator.AT_MOST, Operator.GREATER, Operator.AT_LEAST})
 _OF_TEXT: Final = frozenset({Operator.CONTAINS, Operator.PREFIX})
-_TOO_LARGE: Final = 2**63
 
 
 def check(condition: Condition, tasks: bool, text: str | None = None) -> None:
@@ -95,7 +95,7 @@ class _Compared:
 
     def _against_value(self) -> str | None:
         kind, name, value, shown = self.field.kind, self.name, self.value, self._shown
-        if isinstance(value, int) and abs(value) >= _TOO_LARGE:
+        if isinstance(value, int) and abs(value) >= WHOLE_LIMIT:
             return "a whole number here has at most 64 bits: write it with a point, as 1.5e30"
         if kind is FieldKind.METADATA:
             how = "compare it with a number, or with text in quotes"

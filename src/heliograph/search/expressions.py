@@ -24,6 +24,8 @@ class FromNow:
 
 Value = str | int | float | bool | FromNow | None
 """What a field can be compared with."""
+WHOLE_LIMIT: Final = 2**63
+"""Whole numbers are less than that, with any sign: databases have no more bits."""
 
 _PLAIN: Final = re.compile(r"[^\W\d][\w-]*|\d+")
 

@@ -18,6 +18,7 @@ from typing import Final, NoReturn
 
 from heliograph.errors import SearchError
 from heliograph.search.expressions import (
+    WHOLE_LIMIT,
     And,
     Comparison,
     Condition,
@@ -265,8 +266,9 @@ class _Reader:
 
     def _number(self, token: _Token, units: Mapping[str, float]) -> int | float:
         number = float(token.text)
-        unit = self._token
+        unit, is_exact = self._token, token.text.lstrip("-").isdigit()
         if unit.kind == "word" and unit.text.lower() not in _JOINS:
+            is_exact = False
             if unit.text not in units:
                 whose = "unit of time" if units is SPANS else "unit"
                 self._fail(f"there is no {whose} {unit.text!r}; there are {', '.join(units)}")
@@ -274,7 +276,9 @@ class _Reader:
             number *= units[unit.text]
         if abs(number) == float("inf"):
             raise SearchError("this number is too large", self._text, token.at)
-        return int(number) if number == int(number) else number
+        if is_exact:
+            return int(token.text)
+        return int(number) if abs(number) < WHOLE_LIMIT and number == int(number) else number
 
     # -- the place in the text
 

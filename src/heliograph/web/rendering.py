@@ -60,7 +60,6 @@ def _environment() -> Environment:
         "duration": _duration,
         "size": _size,
         "moment": _moment,
-        "since": _since,
         "whole": _whole,
         "value": wording.text_of,
         "pretty": _pretty,
@@ -124,22 +123,19 @@ def _short(text: str) -> str:
     return text if len(text) <= _SHORT else f"{text[:_SHORT]}…"
 
 
-@pass_context
-def _since(context: Context, given: Any) -> str:
-    return f"{wording.duration(max(context['now'] - given, 0.0))} ago" if _known(given) else wording.NOTHING
-
-
 def _pretty(given: Any) -> str:
     return json.dumps(given, ensure_ascii=False, indent=2)
 
 
-def plain(values: Mapping[str, Any], name: str) -> Any:
-    """A value by its dotted name, ``user_metadata.team``; None: it isn't there.
+def plain(values: Any, name: str) -> Any:
+    """A value by its dotted name, ``user_metadata.team``; None: it isn't there. A key may have dots itself.
 
     >>> plain({"stats": {"start_time": 3.5}}, "stats.start_time")
     3.5
+    >>> plain({"user_metadata": {"a.b": 1}}, "user_metadata.a.b")
+    1
     """
-    found: Any = values
-    for part in name.split("."):
-        found = found.get(part) if isinstance(found, Mapping) else None
-    return found
+    if not isinstance(values, Mapping):
+        return None
+    part, dot, rest = name.partition(".")
+    return plain(values.get(part), rest) if dot and name not in values else values.get(name)

@@ -124,6 +124,24 @@ def test_a_timeline_that_goes_on_stays_where_it_was_scrolled_to(page: Page) -> N
     assert pixels(page) == scrolled
 
 
+def test_a_timeline_without_a_length_can_be_zoomed_and_grows(page: Page) -> None:
+    nothing = columns(8) | {name: [] for name, values in columns(8).items() if isinstance(values, list)}
+    answers = [nothing | {"wall": 0.0, "lanes": []}, columns(8)]
+    page.route("**/data/timeline*", lambda route: route.fulfill(json=answers.pop(0)))
+    page.goto("/workflow?id=wide")
+    expect(page.locator("#timeline")).to_have_attribute("data-drawn", "0")
+    page.get_by_role("button", name="Zoom in").dblclick()
+    page.evaluate(
+        "() => { document.getElementById('timeline').dataset.again = 'yes';"
+        " document.dispatchEvent(new Event('heliograph:changed')); }"
+    )
+    expect(page.locator("#timeline")).to_have_attribute("data-drawn", "8")
+    grown = pixels(page)
+    page.get_by_role("button", name="All").click()
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    assert pixels(page) == grown
+
+
 def test_a_hundred_thousand_attempts_are_drawn(page: Page) -> None:
     body = json.dumps(columns(100_000))
 

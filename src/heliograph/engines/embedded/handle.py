@@ -157,11 +157,13 @@ class WorkerHandle(WorkerProcess):
     Attributes:
         line: the attempts it was given and has not answered, the first one first.
         was_cut: attempts were taken back out of its line, and it has not answered since.
+        is_leaving: it was told to end, and gets no more.
     """
 
     def __init__(self, worker_id: str, storage: str | None = None) -> None:
         self.line: deque[Attempt] = deque()
         self.was_cut = False
+        self.is_leaving = False
         self._next_ticket = 0
         self._unsent: list[bytes] = []
         self._unsent_tickets = bytearray()
@@ -172,6 +174,11 @@ class WorkerHandle(WorkerProcess):
         except BaseException:
             self._close_tickets()
             raise
+
+    def leave(self) -> None:
+        """Have it end; its line is empty."""
+        self.is_leaving = True
+        self.wire.hang_up()
 
     def put(self, attempt: Attempt) -> None:
         """Put an attempt into the worker's line; it is sent with `send`."""

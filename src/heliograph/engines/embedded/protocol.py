@@ -7,7 +7,8 @@ The async worker has any number of attempts at the same time and answers each wh
 is just a number, and one more message goes both ways, which is tickets by themselves: to the worker, attempts
 to cancel; from it, those it has begun and, when it names them again, cancelled ones that have ended.
 
-Between an attempt's order and its answer, reports may come of what it says; they too bear its ticket.
+Between an attempt's order and its answer, reports may come of what it says; they too bear its ticket. And the
+worker says when the attempt begins to wait for a workflow that others run, and when it goes on.
 
 Tickets. More than one attempt may be in the line of a worker that runs one after the other, so that it need
 not wait for the next. Which of them it has begun is decided by the operating system: for each attempt the
@@ -32,6 +33,8 @@ from heliograph.records.report import Line, Point, Progress, Report
 
 TICKETS: Final = 256
 READY: Final = b"ready"
+WAITS: Final = b"waits"
+GOES_ON: Final = b"goes on"
 _MARK: Final = b"#"  # no pickle begins so
 _REPORT_MARK: Final = b"!"
 

@@ -49,7 +49,6 @@ ORDERS: Final[Mapping[Operator, Callable[[Any, Any], Clause]]] = {
     Operator.GREATER: operator.gt,
     Operator.AT_LEAST: operator.ge,
 }
-_FIRST_TEXT: Final = "\x02"  # what is less begins with the mark of what is no text
 
 
 class Label(NamedTuple):
@@ -139,7 +138,7 @@ class Clauses:
             if placeholder.kind is not Kind.TEXT:
                 return has_item
             within = self._holds(label.text, label_text(placeholder))
-            return or_(has_item, self._labelled(field, [within, label.text >= _FIRST_TEXT]))
+            return or_(has_item, self._labelled(field, [within, is_text(label)]))
         return self._labelled(field, [ordered(label, how, placeholder, self._columns.is_plain)])
 
     def _labelled(self, field: FieldAsked, also: Sequence[Clause], item: bool = False) -> Clause:
@@ -203,13 +202,17 @@ def is_one_of(label: Label, operands: Sequence[Operand]) -> Clause:
     return or_(*found) if found else false()
 
 
+def is_text(label: Label) -> Clause:
+    """A label is text, and not the mark of what is neither that nor a number; no index is taken for it."""
+    return func.substr(label.text, literal_column("1"), literal_column("1")) != labels.MARK
+
+
 def ordered(label: Label, how: Operator, placeholder: Placeholder, plain: bool) -> Clause:
     """A label is less or more than a value, or begins with it."""
     if how is Operator.PREFIX:
-        prefix = label_text(placeholder)
-        return and_(begins_with(label.text, prefix, plain), label.text >= prefix.not_before(_FIRST_TEXT))
+        return and_(begins_with(label.text, label_text(placeholder), plain), is_text(label))
     if placeholder.kind is Kind.TEXT:
-        return and_(ORDERS[how](label.text, label_text(placeholder).plain()), label.text >= _FIRST_TEXT)
+        return and_(ORDERS[how](label.text, label_text(placeholder).plain()), is_text(label))
     return ORDERS[how](label.number, Filled(placeholder).plain())
 
 

@@ -118,10 +118,6 @@ class Filled:
         """As it is."""
         return self._made(lambda value: value, type_of(self._kind))
 
-    def not_before(self, first: str) -> BindParameter[str]:
-        """As it is, unless it comes before all text of a kind."""
-        return self._made(lambda text: max(text, first), Text)
-
     def end(self) -> BindParameter[str]:
         """What comes after all text that begins with it."""
         return self._made(lambda text: text + _AFTER_ALL, Text)

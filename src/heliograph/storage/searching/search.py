@@ -148,7 +148,7 @@ class Search:
 
     def _reckoned(self, values: Sequence[Value]) -> Sequence[Value]:
         """Values as they are at this moment: conditions are kept, and asked again later."""
-        if not any(isinstance(value, FromNow) for value in values):
+        if FromNow not in map(type, values):
             return values
         now = self._clock()
         return [now + value.seconds if isinstance(value, FromNow) else value for value in values]

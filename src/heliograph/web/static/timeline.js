@@ -189,7 +189,7 @@
   }
 
   function zoom(by, px) {
-    if (!bars) return;
+    if (!bars?.wall) return;
     const middle = time(px ?? NAMES + wide() / 2), span = Math.min(Math.max((until - from) * by, 0.01), bars.wall * 1.02);
     const share = (middle - from) / (until - from);
     show(middle - share * span, middle + (1 - share) * span);
