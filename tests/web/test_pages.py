@@ -204,6 +204,13 @@ def test_a_search_is_narrowed_as_a_whole(client: TestClient, query: str) -> None
     assert all(count == found for count, found in narrower)
 
 
+def test_a_value_beside_the_list_reads_as_in_a_search(client: TestClient) -> None:
+    workflow.run(give.bind(1), metadata={"is_new": True})
+    page = client.get("/facets", params={"key": "is_new"}).text
+    assert ">true</span>" in page
+    assert linked(page.partition("is_new")[2], r'class="num">(\d+)<') == [(1, 1)]
+
+
 def test_a_bar_leads_to_those_that_it_counts(client: TestClient, storage: Path) -> None:
     workflow.run(give.bind(3), workflow_id="third")
     with contextlib.closing(sqlite3.connect(storage / "heliograph.db", isolation_level=None)) as database:
