@@ -241,6 +241,13 @@ def test_what_changes_while_a_page_is_made_is_told_to_it(
     assert early != seen()
 
 
+def test_a_sleep_is_left_though_nothing_has_ended_yet(client: TestClient) -> None:
+    workflow.run_async(workflow.sleep(6000), workflow_id="sleeps")
+    page = client.get("/workflow/insight", params={"id": "sleeps"}).text
+    assert re.search(r"about 1 h \d\d min</p>", page)
+    workflow.cancel("sleeps")
+
+
 def test_a_run_that_was_cancelled_took_time_too(client: TestClient) -> None:
     workflow.run_async(give.bind(workflow.sleep(600)), workflow_id="stopped")
     workflow.cancel("stopped")
