@@ -422,6 +422,8 @@ def resume_all(include_failed: bool = False) -> list[tuple[str, Any]]:
 
     Raises:
         TypeError: `include_failed` is not a bool.
+        queue.Full: as many wait as ``max_pending_workflows`` allows. Those that were resumed before go on,
+            and `get_output_async` gives their outputs; the others stay RESUMABLE.
     """
     checked_flag("include_failed", include_failed)
     resumed, damaged = session().resume_all(include_failed)

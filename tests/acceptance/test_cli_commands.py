@@ -393,6 +393,23 @@ def test_resume(tmp_path: Path) -> None:
     assert [run["run"] for run in as_json("history", "live", storage=storage)["runs"]] == [1, 2]
 
 
+def test_of_many_runs_the_newest_are_shown(storage: Path) -> None:
+    again = """
+from heliograph import workflow
+workflow.init(workers="threads")
+for _ in range(11):
+    try:
+        workflow.resume("bad")
+    except workflow.WorkflowExecutionError:
+        pass
+"""
+    scripts.run(again, storage)
+    shown, whole = (printed(command, "bad", storage=storage) for command in ("show", "history"))
+    assert "The newest 10 of 12 runs" in shown
+    listed = [[re.search(rf"^ *{run} +retry", text, re.M) for run in (2, 3, 12)] for text in (shown, whole)]
+    assert [list(map(bool, found)) for found in listed] == [[False, True, True], [True, True, True]]
+
+
 def test_storage_check(storage: Path) -> None:
     done = heliograph("storage", "check", storage=storage)
     assert (done.returncode, done.stdout) == (0, "")

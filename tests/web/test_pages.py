@@ -204,6 +204,13 @@ def test_a_search_is_narrowed_as_a_whole(client: TestClient, query: str) -> None
     assert all(count == found for count, found in narrower)
 
 
+def test_a_value_beside_the_list_reads_as_in_a_search(client: TestClient) -> None:
+    workflow.run(give.bind(1), metadata={"is_new": True})
+    page = client.get("/facets", params={"key": "is_new"}).text
+    assert ">true</span>" in page
+    assert linked(page.partition("is_new")[2], r'class="num">(\d+)<') == [(1, 1)]
+
+
 def test_a_bar_leads_to_those_that_it_counts(client: TestClient, storage: Path) -> None:
     workflow.run(give.bind(3), workflow_id="third")
     with contextlib.closing(sqlite3.connect(storage / "heliograph.db", isolation_level=None)) as database:
@@ -232,6 +239,13 @@ def test_what_changes_while_a_page_is_made_is_told_to_it(
     early = seen()
     monkeypatch.undo()
     assert early != seen()
+
+
+def test_a_sleep_is_left_though_nothing_has_ended_yet(client: TestClient) -> None:
+    workflow.run_async(workflow.sleep(6000), workflow_id="sleeps")
+    page = client.get("/workflow/insight", params={"id": "sleeps"}).text
+    assert re.search(r"about 1 h \d\d min</p>", page)
+    workflow.cancel("sleeps")
 
 
 def test_a_run_that_was_cancelled_took_time_too(client: TestClient) -> None:
