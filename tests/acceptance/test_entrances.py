@@ -262,6 +262,40 @@ def test_a_package_run_by_python_m(storage: Path, tmp_path: Path, module: str) -
     assert run(storage, "-m", module, cwd=tmp_path) == expected
 
 
+FLOW = """
+import sys
+with open("imports", "a+") as imports:
+    imports.write(".")
+    imports.seek(0)
+    if len(imports.read()) > 5:
+        sys.exit("it is imported over and over")
+from heliograph import workflow
+workflow.init(workers={workers!r})
+@workflow.task
+def add(left, right): return left + right
+print(workflow.{call}(add.bind(1, 2)){result})
+"""
+
+
+@pytest.mark.parametrize(("call", "result"), [("run", ""), ("run_async", ".result()")])
+def test_a_module_that_runs_a_workflow_while_it_is_imported(
+    storage: Path, tmp_path: Path, call: str, result: str
+) -> None:
+    """Its workers import it too: were they to run it as well, so would their workers."""
+    (tmp_path / "flow.py").write_text(FLOW.format(workers="processes", call=call, result=result))
+    command = [sys.executable, "-c", "import flow"]
+    done = subprocess.run(command, env=environment(storage), cwd=tmp_path, capture_output=True, text=True)
+    assert "its function 'flow.add' can't be loaded in the worker: RuntimeError: a module" in done.stderr
+    assert 'under `if __name__ == "__main__":`' in done.stderr.splitlines()[-1]
+
+
+def test_threads_run_what_a_module_defined_that_is_still_being_imported(
+    storage: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "flow.py").write_text(FLOW.format(workers="threads", call="run", result=""))
+    assert run(storage, "-c", "import flow", cwd=tmp_path) == "3\n"
+
+
 def test_a_function_that_is_gone_from_its_module_says_so(storage: Path, tmp_path: Path) -> None:
     (tmp_path / "tasks.py").write_text(
         "from heliograph import workflow\n@workflow.task\ndef old(): raise ValueError('broken')\n"
