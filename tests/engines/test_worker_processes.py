@@ -486,3 +486,28 @@ def test_a_worker_that_only_waits_is_made_up_for_as_long_as_it_does(
     for work in after:
         executor.submit(work)
     assert [output(inbox.of(work)) for work in after] == [0, 1, 2, 3, 4]
+
+
+def test_no_more_workers_leave_than_were_added(
+    processes: Make, works: Works, inbox: Inbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[handles.WorkerHandle] = []
+
+    def leave(handle: handles.WorkerHandle) -> None:  # and take long to end
+        handle.is_leaving = True
+        told.append(handle)
+
+    monkeypatch.setattr(handles.WorkerHandle, "leave", leave)
+    executor = processes(1)
+    go_on = tmp_path / "go on"
+    waiting = [works(wait_elsewhere, str(go_on)) for _ in range(2)]
+    added = works(os.getpid)
+    for work in (*waiting, added):
+        executor.submit(work)
+    third = output(inbox.of(added))
+    go_on.touch()
+    left = {output(inbox.of(work)) for work in waiting}
+    after = works(os.getpid)
+    executor.submit(after)
+    assert output(inbox.of(after)) == third
+    assert {handle.worker.pid for handle in told} == left

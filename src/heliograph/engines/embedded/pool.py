@@ -69,6 +69,7 @@ class Pool:
         self._attempts: dict[AttemptKey, Attempt] = {}
         self._handles: dict[WorkerHandle, None] = {}
         self._waiting: dict[WorkerHandle, float] = {}  # for what others run, since when, monotonic seconds
+        self._leaving = 0  # of the handles: told to end, and not gone yet
         self._lookout = Lookout()
         self._lines = Lines(lambda handle: watch(self._selector, handle.wire))
         self._async = AsyncLane(deliver, self._selector, storage)
@@ -248,7 +249,8 @@ class Pool:
         if not attempt.is_cancelled:
             self._attempts.pop(attempt.work.key, None)
             self._deliver(answer.receipt)
-        if not handle.line and len(self._handles) > self._count + len(self._waiting):
+        if not handle.line and len(self._handles) > self._count + len(self._waiting) + self._leaving:
+            self._leaving += 1
             handle.leave()  # others that waited went on
 
     # Workers that come and go.
@@ -305,6 +307,7 @@ class Pool:
         """A worker is dead, or can't be heard any more: settle what it had."""
         self._hear(handle, to_the_end=True)
         del self._handles[handle]
+        self._leaving -= handle.is_leaving
         self._waiting.pop(handle, None)
         self._lines.remove(handle)
         self._selector.unregister(handle.wire)
