@@ -236,6 +236,32 @@ def test_a_task_module_beside_the_script(storage: Path, tmp_path: Path) -> None:
     assert run(storage, folder / "main.py", cwd=tmp_path) == expected
 
 
+def test_modules_of_a_folder_that_the_program_comes_to_know_later(storage: Path, tmp_path: Path) -> None:
+    """As in a notebook, whose first cell ran a workflow: the workers were started before."""
+    later = tmp_path / "later"
+    later.mkdir()
+    (later / "more.py").write_text(
+        "from heliograph import workflow\n"
+        "@workflow.task\n"
+        "def double(x): return 2 * x\n"
+        "@workflow.task\n"
+        "async def triple(x): return 3 * x\n"
+    )
+    program = (
+        "import sys\n"
+        "from heliograph import workflow\n"
+        "@workflow.task\n"
+        "def same(x): return x\n"
+        "@workflow.task\n"
+        "async def such(x): return x\n"
+        "print(workflow.run(same.bind(such.bind(1))))\n"
+        f"sys.path.append({str(later)!r})\n"
+        "import more\n"
+        "print(workflow.run(more.double.bind(more.triple.bind(1))))"
+    )
+    assert run(storage, "-c", program, cwd=tmp_path) == "1\n6\n"
+
+
 @pytest.mark.parametrize("module", ["shop", "shop.main"])
 def test_a_package_run_by_python_m(storage: Path, tmp_path: Path, module: str) -> None:
     package = tmp_path / "shop"

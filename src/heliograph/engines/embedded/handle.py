@@ -75,6 +75,7 @@ class WorkerProcess:
     def __init__(self, module: str, worker_id: str, *files: int, storage: str | None = None) -> None:
         self.is_ready = False
         self._known: set[int] = set()
+        self._path = _path()
         with contextlib.ExitStack() as undo:
             ours, theirs = socket.socketpair()
             undo.callback(ours.close)
@@ -92,7 +93,7 @@ class WorkerProcess:
                     f"{_PACKAGE}.{module}",
                     str(os.getpid()),
                     ",".join(map(str, handles)),
-                    *map(str, sys.path),
+                    *self._path,
                 ],
                 env=None if storage is None else os.environ | {VARIABLE: storage},
                 stdin=subprocess.DEVNULL,
@@ -116,7 +117,12 @@ class WorkerProcess:
             self._known.clear()
         is_known = token in self._known
         self._known.add(token)
-        return pack_order(attempt.work, attempt.ticket, attempt.submitted, is_known, forget, attempt.is_alone)
+        path = None
+        if not is_known and (now := _path()) != self._path:  # the program has more to import from since
+            path = self._path = now
+        return pack_order(
+            attempt.work, attempt.ticket, attempt.submitted, is_known, forget, attempt.is_alone, path
+        )
 
     def signal(self, number: int) -> None:
         """Send a signal to the worker and to all its subprocesses."""
@@ -231,6 +237,11 @@ class WorkerHandle(WorkerProcess):
     def _close_tickets(self) -> None:
         os.close(self._tickets_in)
         os.close(self._tickets_out)
+
+
+def _path() -> list[str]:
+    """Where this program imports from."""
+    return [str(part) for part in sys.path]
 
 
 def _watch_death(pid: int) -> int | None:

@@ -57,6 +57,7 @@ class Order:
         is_alone: the pool has no other attempt: what comes next, if anything, comes soon after the answer.
         submitted: when the executor got it, Unix seconds.
         work: the attempt.
+        path: the program's `sys.path`, if that is another one than before.
     """
 
     ticket: int
@@ -64,6 +65,7 @@ class Order:
     is_alone: bool
     submitted: float
     work: Work
+    path: list[str] | None = None
 
 
 class Answer(NamedTuple):
@@ -76,11 +78,17 @@ class Answer(NamedTuple):
 
 
 def pack_order(
-    work: Work, ticket: int, submitted: float, is_known: bool, forget: bool, is_alone: bool
+    work: Work,
+    ticket: int,
+    submitted: float,
+    is_known: bool,
+    forget: bool,
+    is_alone: bool,
+    path: list[str] | None = None,
 ) -> bytes:
-    """An attempt as bytes; without its function where the worker has it already."""
+    """An attempt as bytes; without its function where the worker has it already, and then without a path."""
     function = work.function
-    sent = None if is_known else (function.token, function.name, function.data)
+    sent = None if is_known else (function.token, function.name, function.data, path)
     return pickle.dumps((ticket, forget, is_alone, submitted, sent, plain_work(work)), 5)
 
 
@@ -89,10 +97,11 @@ def unpack_order(data: bytes, known: dict[int, Payload]) -> Order:
     ticket, forget, is_alone, submitted, sent, plain = pickle.loads(data)
     if forget:
         known.clear()
+    path = None
     if sent is not None:
-        token, name, function = sent
+        token, name, function, path = sent
         known[token] = Payload(name, token, function)
-    return Order(ticket, forget, is_alone, submitted, work_of(plain, known))
+    return Order(ticket, forget, is_alone, submitted, work_of(plain, known), path)
 
 
 def pack_answer(ticket: int, seconds: float, receipt: Receipt) -> bytes:

@@ -86,6 +86,8 @@ class _Line:
         while (data := self._receive(is_alone)) is not None:
             order = unpack_order(data, known)
             is_alone = order.is_alone
+            if order.path is not None:
+                sys.path[:] = order.path
             if not self._begin(order.ticket):
                 continue
             before = time.perf_counter()
