@@ -60,7 +60,7 @@ def plan_of(dag: Node, inputs: Inputs) -> Plan:
     # Late: it brings pickling, and a module may only define tasks.
     from heliograph.graph.plan import make_plan
 
-    if "ray.dag" in sys.modules:
+    if "ray.dag" in sys.modules or uses_ray():
         _know_ray()
     return make_plan(dag, inputs)
 
