@@ -95,8 +95,9 @@ clean: ## remove all that make made: .venv, caches, builds
 
 # Stamps, not the files they stand for: a stamp is written last, so a bootstrap cut short is done again.
 # So is one whose Python is gone or another, say after an upgrade of the system: its link leads nowhere, or to a newer file.
-# And so is one whose Python is not the one that PYTHON=... names; to test-newest that names another environment's.
-ANOTHER := $(if $(filter test-newest,$(MAKECMDGOALS)),,$(if $(PYTHON),$(shell PYTHON='$(PYTHON)' scripts/bootstrap another)))
+# And so is one of a checkout that was moved or copied, or whose Python is not the one that PYTHON=... names; to test-newest
+# that names another environment's.
+ANOTHER := $(shell PYTHON='$(if $(filter test-newest,$(MAKECMDGOALS)),,$(PYTHON))' scripts/bootstrap another)
 
 $(VENV)/.uv: locks/uv.txt scripts/bootstrap $(VENV)/bin/python $(ANOTHER)
 	@scripts/bootstrap uv $(ANOTHER)

@@ -89,7 +89,7 @@ from heliograph.reading.searching import condition, field, over_time, search, se
 from heliograph.reading.telemetry import live_spans, send_spans
 from heliograph.reading.watching import get_logs, get_metrics, watch
 from heliograph.records import context
-from heliograph.records.context import Current, running
+from heliograph.records.context import Current, check_is_not_loading, running
 from heliograph.records.status import WorkflowStatus
 from heliograph.records.steps import progress
 
@@ -307,7 +307,8 @@ def run(
         TypeError: `dag` is not a DAG.
         ValueError: the id or the metadata can't be.
         InputMissingError: an `InputNode` of the DAG stands for what was not given.
-        RuntimeError: the workflow is running or pending already.
+        RuntimeError: the workflow is running or pending already; or a module runs it while a worker imports
+            that module.
         NotPicklableError: a function or an argument can't be stored.
         WorkflowExecutionError: a task failed; its error is the ``__cause__``.
         WorkflowCancellationError: somebody cancelled it.
@@ -421,6 +422,8 @@ def resume_all(include_failed: bool = False) -> list[tuple[str, Any]]:
 
     Raises:
         TypeError: `include_failed` is not a bool.
+        queue.Full: as many wait as ``max_pending_workflows`` allows. Those that were resumed before go on,
+            and `get_output_async` gives their outputs; the others stay RESUMABLE.
     """
     checked_flag("include_failed", include_failed)
     resumed, damaged = session().resume_all(include_failed)
@@ -650,6 +653,7 @@ def _planned(
     detach: bool = False,
 ) -> tuple[Any, Plan, str, str]:
     """The engine for a DAG, and what that is given: the plan, the workflow's id, its user metadata."""
+    check_is_not_loading()
     node = checked_dag(dag, "workflow.run")
     user_metadata = metadata_json(metadata)
     if workflow_id is not None:

@@ -443,6 +443,8 @@ def test_a_name_that_no_storage_can_have(name: str) -> None:
         ["ls", "--limit", "-1"],
         ["ls", "--limit", "x"],
         ["--nope"],
+        ["gc", "--older-than", "1s"],
+        ["worker", "--workers", "fibers"],
     ],
 )
 def test_wrong_usage(storage: Path, arguments: list[str]) -> None:

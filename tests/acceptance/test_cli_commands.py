@@ -155,6 +155,13 @@ def test_lists_say_what_failed_and_why(storage: Path, command: str) -> None:
     assert first.endswith("  ValueError: broken")
 
 
+def test_an_error_has_room_before_a_bar_that_says_what_a_number_says(storage: Path) -> None:
+    text = COLOURS.sub("", on_terminal("search", "status = FAILED", storage=storage, width=80))
+    head, row = text.splitlines()
+    assert "PROGRESS" not in head
+    assert row.endswith("  ValueError: broken")
+
+
 def test_a_search_that_is_wrong(storage: Path) -> None:
     done = heliograph("search", "status = FAILD and x = 1", storage=storage)
     assert done.returncode == 2
@@ -384,6 +391,23 @@ def test_resume(tmp_path: Path) -> None:
     done = heliograph("resume", "live", storage=storage, PYTHONPATH=str(scripts.ROOT))
     assert (done.returncode, done.stdout) == (0, "live is SUCCESSFUL\n"), done.stderr
     assert [run["run"] for run in as_json("history", "live", storage=storage)["runs"]] == [1, 2]
+
+
+def test_of_many_runs_the_newest_are_shown(storage: Path) -> None:
+    again = """
+from heliograph import workflow
+workflow.init(workers="threads")
+for _ in range(11):
+    try:
+        workflow.resume("bad")
+    except workflow.WorkflowExecutionError:
+        pass
+"""
+    scripts.run(again, storage)
+    shown, whole = (printed(command, "bad", storage=storage) for command in ("show", "history"))
+    assert "The newest 10 of 12 runs" in shown
+    listed = [[re.search(rf"^ *{run} +retry", text, re.M) for run in (2, 3, 12)] for text in (shown, whole)]
+    assert [list(map(bool, found)) for found in listed] == [[False, True, True], [True, True, True]]
 
 
 def test_storage_check(storage: Path) -> None:

@@ -236,6 +236,32 @@ def test_a_task_module_beside_the_script(storage: Path, tmp_path: Path) -> None:
     assert run(storage, folder / "main.py", cwd=tmp_path) == expected
 
 
+def test_modules_of_a_folder_that_the_program_comes_to_know_later(storage: Path, tmp_path: Path) -> None:
+    """As in a notebook, whose first cell ran a workflow: the workers were started before."""
+    later = tmp_path / "later"
+    later.mkdir()
+    (later / "more.py").write_text(
+        "from heliograph import workflow\n"
+        "@workflow.task\n"
+        "def double(x): return 2 * x\n"
+        "@workflow.task\n"
+        "async def triple(x): return 3 * x\n"
+    )
+    program = (
+        "import sys\n"
+        "from heliograph import workflow\n"
+        "@workflow.task\n"
+        "def same(x): return x\n"
+        "@workflow.task\n"
+        "async def such(x): return x\n"
+        "print(workflow.run(same.bind(such.bind(1))))\n"
+        f"sys.path.append({str(later)!r})\n"
+        "import more\n"
+        "print(workflow.run(more.double.bind(more.triple.bind(1))))"
+    )
+    assert run(storage, "-c", program, cwd=tmp_path) == "1\n6\n"
+
+
 @pytest.mark.parametrize("module", ["shop", "shop.main"])
 def test_a_package_run_by_python_m(storage: Path, tmp_path: Path, module: str) -> None:
     package = tmp_path / "shop"
@@ -260,6 +286,40 @@ def test_a_package_run_by_python_m(storage: Path, tmp_path: Path, module: str) -
     name = {"shop": "shop.main.total", "shop.main": "__main__.total"}[module]
     expected = f"5.0\n{['shop.tasks.price', 'shop.tasks.price_1', name]}\n"
     assert run(storage, "-m", module, cwd=tmp_path) == expected
+
+
+FLOW = """
+import sys
+with open("imports", "a+") as imports:
+    imports.write(".")
+    imports.seek(0)
+    if len(imports.read()) > 5:
+        sys.exit("it is imported over and over")
+from heliograph import workflow
+workflow.init(workers={workers!r})
+@workflow.task
+def add(left, right): return left + right
+print(workflow.{call}(add.bind(1, 2)){result})
+"""
+
+
+@pytest.mark.parametrize(("call", "result"), [("run", ""), ("run_async", ".result()")])
+def test_a_module_that_runs_a_workflow_while_it_is_imported(
+    storage: Path, tmp_path: Path, call: str, result: str
+) -> None:
+    """Its workers import it too: were they to run it as well, so would their workers."""
+    (tmp_path / "flow.py").write_text(FLOW.format(workers="processes", call=call, result=result))
+    command = [sys.executable, "-c", "import flow"]
+    done = subprocess.run(command, env=environment(storage), cwd=tmp_path, capture_output=True, text=True)
+    assert "its function 'flow.add' can't be loaded in the worker: RuntimeError: a module" in done.stderr
+    assert 'under `if __name__ == "__main__":`' in done.stderr.splitlines()[-1]
+
+
+def test_threads_run_what_a_module_defined_that_is_still_being_imported(
+    storage: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "flow.py").write_text(FLOW.format(workers="threads", call="run", result=""))
+    assert run(storage, "-c", "import flow", cwd=tmp_path) == "3\n"
 
 
 def test_a_function_that_is_gone_from_its_module_says_so(storage: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`make` and its environment: which Python it has."""
+"""`make` and its environment: which Python it has, and of which checkout it is."""
 
 from __future__ import annotations
 
@@ -45,6 +45,17 @@ def test_the_environment_is_made_anew_with_the_python_that_is_named(checkout: Pa
     steps = make(checkout, "--dry-run", "venv", f"PYTHON={other}").stdout
     assert steps.splitlines() == ["scripts/bootstrap uv another", "scripts/bootstrap packages"]
     assert "bootstrap" not in make(checkout, "--dry-run", "test-newest", f"PYTHON={other}").stdout
+
+
+def test_the_environment_of_a_checkout_that_was_moved_is_made_anew(checkout: Path, tmp_path: Path) -> None:
+    """It would import heliograph from where that was; from the other one, if it was copied."""
+    (checkout / ".venv" / ".uv").write_text(f"{checkout}\n")
+    (checkout / ".venv" / ".ready").touch()
+    assert "bootstrap" not in make(checkout, "--dry-run", "venv").stdout
+    moved = checkout.rename(tmp_path / "elsewhere")
+    for target in ("venv", "test-newest"):
+        steps = make(moved, "--dry-run", target).stdout.splitlines()
+        assert steps[0] == "scripts/bootstrap uv another"
 
 
 def test_a_python_that_is_named_and_does_not_run_is_an_error(checkout: Path) -> None:

@@ -216,6 +216,15 @@ def test_a_task_that_waits_for_what_can_t_come_before_its_own_end_fails(
     assert said in str(failed.value)
 
 
+def test_a_task_that_waits_for_an_output_leaves_its_worker_to_what_it_waits_for(
+    embedded_engine: EngineUnderTest,
+) -> None:
+    embedded_engine.restart(num_workers=1)
+    dag = give.bind([ask.options(name="asks").bind("late"), give.options(name="late").bind(5)])
+    assert workflow.run(dag, workflow_id="mine") == [5, 5]
+    assert [workflow.run(give.bind(number)) for number in range(5)] == [0, 1, 2, 3, 4]
+
+
 @workflow.task
 def fail_together() -> Any:
     return workflow.continuation(give.bind([fail.options(name="breaks").bind(), give.bind(1)]))

@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from heliograph.engines.attempts.executor import Receipt
+from heliograph.engines.compensation import compensated
 from heliograph.engines.embedded import handle as handles
 from heliograph.engines.embedded.lines import AHEAD, Lines
 from heliograph.engines.embedded.processes import ProcessExecutor
@@ -446,3 +448,66 @@ def test_nothing_is_left_open(works: Works, inbox: Inbox) -> None:
     before = opened()
     once()
     assert opened() == before
+
+
+def wait_elsewhere(path: str) -> int:
+    """As who waits for a workflow that another process runs."""
+    with compensated(Future(), is_elsewhere=True):
+        until(lambda: os.path.exists(path))
+    return os.getpid()
+
+
+@pytest.mark.parametrize("end", ["goes on", "is cancelled", "is killed"])
+def test_a_worker_that_only_waits_is_made_up_for_as_long_as_it_does(
+    processes: Make, works: Works, inbox: Inbox, tmp_path: Path, end: str
+) -> None:
+    before = children()
+    executor = processes(1)
+    paths = [tmp_path / f"{number}" for number in range(2)]
+    waiting = [works(wait_elsewhere, str(path)) for path in paths]
+    added = works(add, 1, 2)
+    for work in (*waiting, added):
+        executor.submit(work)
+    assert output(inbox.of(added)) == 3
+    assert len(children() - before) == 3
+    pids = {one.key: one.worker.pid for one in executor.running()}
+    for path, work in zip(paths, waiting, strict=True):
+        match end:
+            case "goes on":
+                path.touch()
+                assert output(inbox.of(work)) == pids[work.key]
+            case "is cancelled":
+                executor.cancel(work.key)
+            case "is killed":
+                os.kill(pids[work.key], signal.SIGKILL)
+                died(inbox.of(work))
+    until(lambda: len(children() - before) == 1, "those that are one too many to end")
+    after = [works(add, number, 0) for number in range(5)]
+    for work in after:
+        executor.submit(work)
+    assert [output(inbox.of(work)) for work in after] == [0, 1, 2, 3, 4]
+
+
+def test_no_more_workers_leave_than_were_added(
+    processes: Make, works: Works, inbox: Inbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[handles.WorkerHandle] = []
+
+    def leave(handle: handles.WorkerHandle) -> None:  # and take long to end
+        handle.is_leaving = True
+        told.append(handle)
+
+    monkeypatch.setattr(handles.WorkerHandle, "leave", leave)
+    executor = processes(1)
+    go_on = tmp_path / "go on"
+    waiting = [works(wait_elsewhere, str(go_on)) for _ in range(2)]
+    added = works(os.getpid)
+    for work in (*waiting, added):
+        executor.submit(work)
+    third = output(inbox.of(added))
+    go_on.touch()
+    left = {output(inbox.of(work)) for work in waiting}
+    after = works(os.getpid)
+    executor.submit(after)
+    assert output(inbox.of(after)) == third
+    assert {handle.worker.pid for handle in told} == left

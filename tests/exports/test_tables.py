@@ -81,6 +81,21 @@ def test_what_differs_in_kind_is_text_and_no_two_keys_are_one_column() -> None:
     assert Rows().to_arrow().num_rows == 0
 
 
+def test_all_that_json_can_hold_is_in_a_table() -> None:
+    table = Rows(
+        [
+            {"large": 10**30, "long": 2**53 + 1, "text": "\ud800", "half \udcff": True},
+            {"large": 1, "long": 0.5, "text": "ä"},
+        ]
+    ).to_arrow()
+    assert table.to_pydict() == {
+        "large": [f"{10**30}", "1"],
+        "long": [2.0**53, 0.5],
+        "text": ["\\ud800", "ä"],
+        "half \\udcff": [True, None],
+    }
+
+
 @pytest.mark.parametrize(("library", "call"), [("pyarrow", "to_arrow"), ("pandas", "to_pandas")])
 def test_without_the_library_the_extra_is_named(
     library: str, call: str, monkeypatch: pytest.MonkeyPatch

@@ -200,6 +200,19 @@ def test_a_class_with_slots_keeps_them_in_another_process_whose_objects_come_bac
     ]
 
 
+def test_a_cloudpickle_that_makes_classes_otherwise_will_do() -> None:
+    otherwise = (
+        "from cloudpickle import cloudpickle\n"
+        "cloudpickle._make_class = cloudpickle._make_skeleton_class\n"
+        "del cloudpickle._make_skeleton_class\n"
+        "from heliograph.graph.pickling import dumps, loads\n"
+        "class Point: __slots__ = ('x',)\n"
+        "cloudpickle._make_skeleton_class = cloudpickle._make_class\n"
+        "assert loads(dumps(Point, 'it')).__name__ == 'Point'"
+    )
+    subprocess.run([sys.executable, "-c", otherwise], check=True)
+
+
 def test_one_object_twice_is_one_object_twice() -> None:
     shared: list[int] = []
     first, second = load_with_references(BytesIO(out((shared, shared), [])), lambda _: None)

@@ -272,5 +272,5 @@ def test_the_command_shows_first_and_removes_when_told(
     assert files(storage) == kept | {planted}
     assert "removed" in gc("--yes")[2]
     assert files(storage) == kept
-    assert gc("--older-than", "5min")[0] == 1
+    assert gc("--older-than", "5min")[0] == 2
     assert gc("--older-than", "soon")[0] == 2

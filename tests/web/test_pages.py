@@ -16,6 +16,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from heliograph import web, workflow
@@ -135,6 +137,13 @@ def test_only_assets_may_be_kept_by_a_cache(client: TestClient) -> None:
     assert client.get("/static/page.js").headers["cache-control"] == "no-cache"  # asked for anew each time
 
 
+def test_a_page_of_an_app_that_is_mounted_at_static_is_no_asset(storage: Path) -> None:
+    mounted = Starlette(routes=[Mount("/static/flows", web.app(storage))])
+    with TestClient(mounted, base_url="http://localhost") as client:
+        for path, kept in (("/", "no-store"), ("/static/style.css", "no-cache")):
+            assert client.get(f"/static/flows{path}", headers=PAGE).headers["cache-control"] == kept
+
+
 @pytest.mark.parametrize(("path", "query"), PATHS)
 def test_no_page_may_run_what_is_written_in_it(client: TestClient, path: str, query: dict[str, str]) -> None:
     answer = client.get(path, params=query, headers=PAGE)
@@ -195,6 +204,13 @@ def test_a_search_is_narrowed_as_a_whole(client: TestClient, query: str) -> None
     assert all(count == found for count, found in narrower)
 
 
+def test_a_value_beside_the_list_reads_as_in_a_search(client: TestClient) -> None:
+    workflow.run(give.bind(1), metadata={"is_new": True})
+    page = client.get("/facets", params={"key": "is_new"}).text
+    assert ">true</span>" in page
+    assert linked(page.partition("is_new")[2], r'class="num">(\d+)<') == [(1, 1)]
+
+
 def test_a_bar_leads_to_those_that_it_counts(client: TestClient, storage: Path) -> None:
     workflow.run(give.bind(3), workflow_id="third")
     with contextlib.closing(sqlite3.connect(storage / "heliograph.db", isolation_level=None)) as database:
@@ -223,6 +239,13 @@ def test_what_changes_while_a_page_is_made_is_told_to_it(
     early = seen()
     monkeypatch.undo()
     assert early != seen()
+
+
+def test_a_sleep_is_left_though_nothing_has_ended_yet(client: TestClient) -> None:
+    workflow.run_async(workflow.sleep(6000), workflow_id="sleeps")
+    page = client.get("/workflow/insight", params={"id": "sleeps"}).text
+    assert re.search(r"about 1 h \d\d min</p>", page)
+    workflow.cancel("sleeps")
 
 
 def test_a_run_that_was_cancelled_took_time_too(client: TestClient) -> None:

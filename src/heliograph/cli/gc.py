@@ -32,7 +32,10 @@ def gc(
     age = seconds_of(older_than)
     found: dict[str, Any] = {"files": [], "bytes": 0, "kept": 0, "kept_bytes": 0}
     if open_to_read(chosen(context, storage)):
-        found = workflow.collect_garbage(remove=yes, older_than=age)
+        try:
+            found = workflow.collect_garbage(remove=yes, older_than=age)
+        except ValueError as error:  # it is too young
+            raise typer.BadParameter(str(error), param_hint="'--older-than'") from None
     if as_json:
         rendering.print_json(found)
         return

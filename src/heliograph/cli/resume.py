@@ -19,7 +19,10 @@ def resume(
     ] = False,
     storage: StorageOption = None,
 ) -> None:
-    """Resume a workflow from its checkpoints, until it ends. It runs here; stopped, resume it again."""
+    """Resume a workflow from its checkpoints, until it ends.
+
+    It runs in this process: stopped with it, it can be resumed again.
+    """
     from heliograph.cli import rendering
 
     open_for(context, storage, workflow_id)

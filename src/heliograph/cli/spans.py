@@ -32,7 +32,10 @@ def spans(
     ] = None,
     storage: StorageOption = None,
 ) -> None:
-    """Send spans to OpenTelemetry while workflows run. Each attempt, run and workflow is one, at its end."""
+    """Send spans to OpenTelemetry while workflows run.
+
+    Each attempt, run and workflow becomes a span once it has ended.
+    """
     from heliograph.cli import rendering
 
     if workflow_id is None:

@@ -45,10 +45,9 @@ def open_to_read(place: str | None) -> bool:
             be opened.
         ValueError: `place` names no storage.
     """
-    if not _is_there(place):
-        if place is None:
-            return False
-        require(place)
+    if place is None and not _is_there(place):
+        return False
+    require(place)
     workflow.init(storage=place)
     return True
 

@@ -9,9 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from heliograph import workflow
+from heliograph.cli.doctor import UNWELL
 from heliograph.cli.storage import StorageOption, chosen, command, open_to_read, require
-
-UNWELL = 1
 
 _JSON = Annotated[
     bool, typer.Option("--json", help="One JSON document: what the function of Python returns.")
@@ -45,7 +44,7 @@ def copy(
     target: _TARGET,
     as_json: _JSON = False,
 ) -> None:
-    """Copy all of a storage into an empty one, and compare the two. Of any kind both; the source stays."""
+    """Copy all of a storage into an empty one, and compare the two. Each is of any kind; the source stays."""
     require(source)
     with _progress() as told:
         done = workflow.copy_storage(source, target, progress=told)

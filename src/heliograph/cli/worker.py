@@ -69,6 +69,10 @@ def worker(
     Told to stop by SIGTERM or Ctrl-C, it takes no more, finishes what it has or hands it back to others, and
     exits with 0; told again, it hands back at once.
     """
+    if workers not in ("processes", "threads"):
+        raise typer.BadParameter(
+            f"there are processes and threads, not {workers!r}", param_hint="'--workers'"
+        )
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())  # as `python -m` does: tasks are found where they are developed
     place = chosen(context, storage)

@@ -1,7 +1,8 @@
-"""Worker threads that only wait: for as long as one does, another runs tasks in its place.
+"""Workers that only wait: for as long as one does, another runs tasks in its place.
 
 A task that waits for a workflow needs a thread, and does nothing. Were it one of the few that run tasks, the
-workflow that it waits for might never get one.
+workflow that it waits for might never get one. So it is with a worker process, where that workflow is none
+that the task runs itself.
 """
 
 from __future__ import annotations
@@ -20,17 +21,19 @@ _NOBODY: Final = contextlib.nullcontext()
 
 @dataclass(slots=True)
 class Place:
-    """A worker thread's place among those that run tasks.
+    """A worker's place among those that run tasks.
 
     Attributes:
         give: the thread waits from now on.
         take: it goes on.
         depth: of workflows that its task runs: one more than of the task's own.
+        is_alone: what its process runs has workers of its own: only who waits for others' engines needs this.
     """
 
     give: Callable[[], None]
     take: Callable[[], None]
     depth: int = 1
+    is_alone: bool = False
 
 
 class _Own(threading.local):
@@ -57,10 +60,17 @@ def depth() -> int:
     return 0 if _own.place is None else _own.place.depth
 
 
-def compensated(awaited: Future[object]) -> AbstractContextManager[None]:
-    """Wait in here for the output of a workflow."""
+def compensated(awaited: Future[object], is_elsewhere: bool) -> AbstractContextManager[None]:
+    """Wait in here for the output of a workflow.
+
+    Args:
+        awaited: it.
+        is_elsewhere: an engine of this process has it not.
+    """
     place = _own.place
-    return _NOBODY if place is None or awaited.done() else _given(place)
+    if place is None or awaited.done() or (place.is_alone and not is_elsewhere):
+        return _NOBODY
+    return _given(place)
 
 
 @contextlib.contextmanager

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from heliograph.engines.attempts.executor import Deliver, Executor
@@ -12,9 +12,10 @@ from heliograph.engines.loop.takeover import MOST_DEATHS, TakeOver, TakeoverLimi
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.provenance import provenance
 from heliograph.engines.settings import EngineSettings
+from heliograph.engines.waiting import Waiting, workflow_output_now
 from heliograph.graph.plan import Plan
 from heliograph.records.context import running
-from heliograph.records.status import WorkflowStatus
+from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.records.workflow import WorkflowRecord
 from heliograph.scheduling.admission import Admission
 from heliograph.storage.entries import Claim, Standing, Submission
@@ -32,14 +33,22 @@ class Engine:
         store: where everything is kept; it stays open after `close`.
         settings: what workers, and how many.
         early: its worker processes, where they were started before it.
+        waiting: waits for what other engines store; None: nobody is to.
     """
 
-    def __init__(self, store: Store, settings: EngineSettings, early: ProcessExecutor | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: EngineSettings,
+        early: ProcessExecutor | None = None,
+        waiting: Waiting | None = None,
+    ) -> None:
         self._store = store
+        self._waiting = waiting
         self._loop = Loop(
             store,
             lambda: this_process("embedded", store.lease_clock()),
-            functools.partial(_executor, settings, store.location.name, early),
+            partial(_executor, settings, store.location.name, early),
             Admission(settings.max_running, settings.max_pending),
         )
         self._takeover = self._taking(TakeoverLimits()) if settings.recover else None
@@ -54,11 +63,29 @@ class Engine:
             StorageError: it can't be stored.
         """
         wanted = submission(plan, workflow_id, user_metadata, self._store)
-        return self._loop.enter(wanted, is_patient=True)
+        return self._entered(wanted, is_patient=True)
 
     def begin(self, plan: Plan, workflow_id: str, user_metadata: str) -> Callable[[], Any]:
         """As `submit`; what it returns waits for the output, and gives it."""
-        return self._loop.enter(submission(plan, workflow_id, user_metadata, self._store)).result
+        return self._entered(submission(plan, workflow_id, user_metadata, self._store)).result
+
+    def _entered(self, wanted: Submission, *, is_patient: bool = False) -> OutputFuture:
+        try:
+            return self._loop.enter(wanted, is_patient=is_patient)
+        except RuntimeError:
+            current = running.get()
+            if current is None or current.attempt == 1:
+                raise
+            record = self._store.queries.workflow(wanted.workflow_id)
+            if record is None or record.status not in ACTIVE or record.parent != current.workflow_id:
+                raise
+            # An attempt before this one began it, and has failed or can't be stopped: it goes on.
+            if (mine := self._loop.future_of(record.key)) is not None:
+                return mine
+            if self._waiting is None:
+                raise
+            look = partial(workflow_output_now, self._store, wanted.workflow_id)
+            return self._waiting.wait_for(record.key, look)
 
     def resume(self, workflow_id: str) -> OutputFuture:
         """Go on with a stored workflow; of a successful one, its output again.

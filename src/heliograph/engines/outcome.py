@@ -38,9 +38,12 @@ class OutputFuture(Future[Any]):
     Args:
         values: where the output is if it is large.
         hurry: called when somebody begins to wait for what is held back; None: nothing ever is.
+        is_elsewhere: an engine of this process has the workflow not, as far as is known.
     """
 
-    def __init__(self, values: ValueStore, hurry: Callable[[], object] | None = None) -> None:
+    def __init__(
+        self, values: ValueStore, hurry: Callable[[], object] | None = None, is_elsewhere: bool = False
+    ) -> None:
         super().__init__()
         self.set_running_or_notify_cancel()  # Future.cancel() is not how a workflow is cancelled
         self._values = values
@@ -48,6 +51,7 @@ class OutputFuture(Future[Any]):
         self._hurry = hurry
         self._is_awaited = hurry is None
         self._is_held = False
+        self._is_elsewhere = is_elsewhere
 
     def give(self, output: StoredValue) -> None:
         """The engine's `set_result`."""
@@ -100,7 +104,7 @@ class OutputFuture(Future[Any]):
         """
         self._await()
         try:
-            with compensated(self):
+            with compensated(self, self._is_elsewhere):
                 value = super().result(timeout)
         except WorkflowExecutionError as error:
             caused(error)
@@ -110,7 +114,7 @@ class OutputFuture(Future[Any]):
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """As `result`, but what it would raise is returned; None: there is an output."""
         self._await()
-        with compensated(self):
+        with compensated(self, self._is_elsewhere):
             error = super().exception(timeout)
         if error is not None:
             return caused(error)

@@ -78,7 +78,7 @@ class Session:
         """The engine; started when it is first asked for."""
         with self._starting:
             if self._engine is None:
-                self._engine = Engine(self.store, self.settings.workers, self._early)
+                self._engine = Engine(self.store, self.settings.workers, self._early, self.waiting)
             return self._engine
 
     @property

@@ -213,7 +213,7 @@ class Waiting:
             key: of the workflow that has to change until it does.
             look: asks for the value; None: not yet.
         """
-        future = OutputFuture(self._store.values)
+        future = OutputFuture(self._store.values, is_elsewhere=True)
         with self._lock:
             if self._is_closed:
                 raise RuntimeError("heliograph was shut down: nothing can be waited for")

@@ -59,22 +59,32 @@ class _Named:
     qualname: str
 
     def resolve(self) -> Callable[..., Any]:
+        # One that is in a plan of this process is there, and its module may be in the midst of being imported
+        # by a thread that waits for the workflow: to import it here would be to wait for that thread.
+        if self in _PLANNED and callable(planned := self._found()):
+            return planned
         try:
             importlib.import_module(self.module)
         except ImportError as error:
             raise WorkflowTaskNotRecoverableError(
                 f"function {self.qualname!r} can't be had: importing {self.module!r} fails: {error}"
             ) from error
-        value: Callable[..., Any] = _function_in(found(self.module, self.qualname))
-        if not callable(value):
+        function = self._found()
+        if not callable(function):
             raise WorkflowTaskNotRecoverableError(
                 f"module {self.module!r} has no function {self.qualname!r} any more"
             )
-        return value
+        return function
+
+    def _found(self) -> Callable[..., Any]:
+        function: Callable[..., Any] = _function_in(found(self.module, self.qualname))
+        return function
 
 
 _NAMES: Final[dict[bytes, _Named]] = {}
 """Names that were unpickled here, by their pickles: each of many small workflows brings the same one."""
+_PLANNED: Final[set[_Named]] = set()
+"""Names of functions that are in plans of this process: no more than it has functions."""
 _REMEMBERED: Final = 1024
 
 
@@ -97,7 +107,9 @@ def describe(task: Task) -> Function:
 
 @functools.lru_cache(_REMEMBERED)  # each of many small workflows brings the same ones
 def _named(function: Callable[..., Any], module: str, qualname: str) -> Function:
-    return _described(function, module, qualname, dumps(_Named(module, qualname), qualname))
+    name = _Named(module, qualname)
+    _PLANNED.add(name)
+    return _described(function, module, qualname, dumps(name, qualname))
 
 
 def _described(function: Callable[..., Any], module: str, qualname: str, payload: bytes) -> Function:

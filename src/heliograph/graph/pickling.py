@@ -11,7 +11,6 @@ from types import CodeType
 from typing import Any, BinaryIO, Final
 
 import cloudpickle
-from cloudpickle.cloudpickle import _make_skeleton_class
 
 from heliograph.errors import NotPicklableError, StorageError
 from heliograph.graph.script import CHILDS_MAIN
@@ -31,6 +30,8 @@ COMPILER: Final = sys.implementation.cache_tag
 _SMALL_BYTES: Final = 4_096
 
 _SLOTTED: Final = frozenset({type, ABCMeta})
+_make_class: Final = getattr(cloudpickle.cloudpickle, "_make_skeleton_class", None)
+"""Cloudpickle's own, and no promise of it: with one that has it no more, classes lose their slots."""
 
 # Types whose objects mean nothing outside of the process or cluster that made them, and how an engine that
 # knows them has them pickled.
@@ -194,7 +195,7 @@ def _with_its_slots(kind: type, reduced: Any) -> Any:
     # Other metaclasses, and that of NamedTuple, may refuse slots; a tuple has none to lose.
     if "__slots__" not in vars(kind) or type(kind) not in _SLOTTED or issubclass(kind, tuple):
         return reduced
-    if reduced is NotImplemented or reduced[0] is not _make_skeleton_class:
+    if reduced is NotImplemented or reduced[0] is not _make_class:
         return reduced  # it is found by its name
     make, (metaclass, name, bases, namespace, *given), *rest = reduced
     namespace = namespace | {"__slots__": vars(kind)["__slots__"]}

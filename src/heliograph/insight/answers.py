@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from heliograph.insight.table import Table, Tabular
 
 _WORD: Final = re.compile(r"\w+")
+_MOST: Final = 2**63 - 1
 _ROWS: Final = ("found", "tasks", "attempts")
 
 
@@ -80,9 +81,11 @@ def _flat(row: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]
             yield name, value
 
 
-def _kind(values: Iterable[Any]) -> type:
-    """The type that all of them have; text where they differ."""
+def _kind(values: Sequence[Any]) -> type:
+    """The type that all of them have; text where they differ, or one has more than 64 bits."""
     found = {type(value) for value in values if value is not None}
+    if int in found and any(abs(value) > _MOST for value in values if type(value) is int):
+        return str
     if found <= {bool} or found <= {int}:
         return found.pop() if found else str
     return float if found <= {int, float} else str

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _MISSING: Final = "{} is not installed: it comes with the extra `export`: pip install 'heliograph[export]'"
 _PLAIN: Final = (bool, int, float, str)  # bool first: it is an int
+_AS_IS: Final = (bool, int, float, bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,9 @@ class Table:
         types = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
         return pa.table(
             {
-                name: pa.array(_clean(values), type=types.get(self.kinds.get(name, object)))
+                _said(name): pa.array(_clean(values, kind), type=types.get(kind))
                 for name, values in self.columns.items()
+                for kind in [self.kinds.get(name, object)]
             }
         )
 
@@ -128,15 +130,23 @@ def kind_of(hint: Any) -> type:
     return str
 
 
-def _clean(values: Sequence[Any]) -> list[Any]:
-    """What Arrow takes: text of an enum as text, what is no plain value as JSON."""
+def _clean(values: Sequence[Any], kind: type) -> list[Any]:
+    """What Arrow takes in a column of a type: among floats no whole number, which might be none exactly."""
+    if kind is float:
+        return [None if value is None else float(value) for value in values]
     return [
         value
-        if value is None or type(value) in _PLAIN
-        else str(value)
-        if isinstance(value, str)
-        else value
-        if isinstance(value, bytes)
-        else json.dumps(value, default=str)
+        if value is None or type(value) in _AS_IS or (type(value) is str and value.isascii())
+        else _said(value)
         for value in values
     ]
+
+
+def _said(value: Any) -> str:
+    r"""Text of an enum as text, what is no plain value as JSON; half a character is escaped.
+
+    >>> _said("\ud800-\xe4"), _said({"a": 1})
+    ('\\ud800-ä', '{"a": 1}')
+    """
+    text = str(value) if isinstance(value, str) else json.dumps(value, default=str)
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -33,7 +33,8 @@ def live_spans(workflow_id: str | None = None) -> Iterator[str]:
 
     Args:
         workflow_id: of this workflow, until it is over. None: of all in the storage that run from now on,
-            until who asks stops.
+            until who asks stops; but for a resume of an older one that is over between two looks, half a
+            second apart.
 
     Yields:
         Documents of OTLP's JSON, each a line, with the spans that have ended since the one before.

@@ -107,6 +107,23 @@ class Current:
 running: Final[ContextVar[Current | None]] = ContextVar("heliograph_running", default=None)
 """Set by the worker around each attempt; each thread and each coroutine has its own."""
 
+loading: Final[ContextVar[bool]] = ContextVar("heliograph_loading", default=False)
+"""Whether the worker gets an attempt's function and arguments, and imports modules for that."""
+
+
+def check_is_not_loading() -> None:
+    """Refuse to run a workflow from a module that a worker imports.
+
+    Raises:
+        RuntimeError: a worker imports it. The workers of that workflow would import it too, and run it again.
+    """
+    if loading.get():
+        raise RuntimeError(
+            "a module that a worker imports for a task runs a workflow while it is imported; the workers of "
+            "that one would import it too, and so on without end. Put the call into a function, or under "
+            '`if __name__ == "__main__":`'
+        )
+
 
 def current() -> Current:
     """The attempt that runs this code.

@@ -40,13 +40,15 @@ class SafeHeaders:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
+        # Told now: whoever is mounted within changes what the path begins behind.
+        is_asset = scope.get("path", "").removeprefix(scope.get("root_path", "")).startswith(_STATIC)
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers[name] = value
-                if _STATIC in scope["path"]:
+                if is_asset:
                     headers["Cache-Control"] = "no-cache"  # kept, and asked for anew: a release changes it
                 else:
                     headers.setdefault("Cache-Control", "no-store")

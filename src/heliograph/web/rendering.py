@@ -127,13 +127,15 @@ def _pretty(given: Any) -> str:
     return json.dumps(given, ensure_ascii=False, indent=2)
 
 
-def plain(values: Mapping[str, Any], name: str) -> Any:
-    """A value by its dotted name, ``user_metadata.team``; None: it isn't there.
+def plain(values: Any, name: str) -> Any:
+    """A value by its dotted name, ``user_metadata.team``; None: it isn't there. A key may have dots itself.
 
     >>> plain({"stats": {"start_time": 3.5}}, "stats.start_time")
     3.5
+    >>> plain({"user_metadata": {"a.b": 1}}, "user_metadata.a.b")
+    1
     """
-    found: Any = values
-    for part in name.split("."):
-        found = found.get(part) if isinstance(found, Mapping) else None
-    return found
+    if not isinstance(values, Mapping):
+        return None
+    part, dot, rest = name.partition(".")
+    return plain(values.get(part), rest) if dot and name not in values else values.get(name)

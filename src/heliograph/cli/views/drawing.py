@@ -79,11 +79,13 @@ def trend(values: Sequence[float], width: int) -> Text:
 
     >>> trend([1, 2, 3, 2], 10).plain, trend([1, 1, 1, 1], 2).plain, trend([7], 10).plain
     ('▁▅█▅', '▁▁', '')
+    >>> trend([-1.7e308, 0, 1.7e308], 10).plain  # the difference is none that a float can be
+    '▁▅█'
     """
-    low, high = min(values), max(values)
+    low, high = min(values) / 2, max(values) / 2
     known = narrowed(values, width) if len(values) > 1 else []
-    scale = (len(_LEVELS) - 2) / (high - low) if high > low else 0.0
-    return Text("".join(_LEVELS[1 + round((value - low) * scale)] for value in known), "green")
+    parts = ((value / 2 - low) / (high - low) if high > low else 0.0 for value in known)
+    return Text("".join(_LEVELS[1 + round(part * (len(_LEVELS) - 2))] for part in parts), "green")
 
 
 def narrowed(values: Sequence[float], room: int) -> list[float]:

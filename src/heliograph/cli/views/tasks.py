@@ -42,7 +42,7 @@ def table(found: Sequence[dict[str, Any]], width: int, ids: bool = False) -> Ren
             Column("CPU", [rendering.duration(one.get("cpu_time")) for one in stats], is_number=True),
             Column("MEMORY", [rendering.size(one.get("peak_rss")) for one in stats], is_number=True),
             Column("METADATA", [rendering.compact(task["user_metadata"]) for task in found], least=12),
-            Column("ERROR", [rendering.error_words(task.get("error")) for task in found], least=12),
+            Column("ERROR", [rendering.error_words(task.get("error")) for task in found], least=18),
         ],
         width,
         dropped_first=("METADATA", *_MEASURED, "TRIES", "PROGRESS", "COMPUTE", "ERROR"),

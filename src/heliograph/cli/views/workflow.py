@@ -34,6 +34,7 @@ from heliograph.insight.rows import durations_of
 from heliograph.records.status import AttemptStatus, TaskStatus, WorkflowStatus
 
 SLOWEST: Final = 10
+NEWEST: Final = 10
 _BUSY: Final = ("load", "compute", "store")
 _ERROR_LINES: Final = 12
 _NAMED_RUNNING: Final = 5
@@ -62,7 +63,9 @@ def view(
     parts: list[RenderableType] = [_head(metadata, history, attempts, waiting, now)]
     if error := metadata.get("error"):
         parts.append(_error(error, more))
-    parts += [Text(), Text("Runs", "bold"), runs_table(metadata["status"], history, now, width)]
+    newest = history[-NEWEST:]  # `heliograph history` has all of them
+    runs = "Runs" if len(newest) == len(history) else f"The newest {len(newest)} of {len(history)} runs"
+    parts += [Text(), Text(runs, "bold"), runs_table(metadata["status"], newest, now, width)]
     over = _ended(attempts)
     slowest = sorted(over, key=lambda at: _busy(attempts, at), reverse=True)[:SLOWEST]
     if slowest:

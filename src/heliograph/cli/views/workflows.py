@@ -34,23 +34,20 @@ def table(found: Sequence[dict[str, Any]], now: float, width: int) -> Renderable
             Column("STATUS", [rendering.status_text(metadata["status"]) for metadata in found]),
             Column("TASKS", [f"{counts['done']}/{counts['total']}" for counts in progress], is_number=True),
             Column("PROGRESS", bars),
-            Column("STARTED", [rendering.moment(_start(metadata), now) for metadata in found]),
+            Column(
+                "STARTED", [rendering.moment(metadata["stats"].get("start_time"), now) for metadata in found]
+            ),
             Column("TOOK", [rendering.duration(_took(metadata, now)) for metadata in found], is_number=True),
             Column("NAME", [rendering.shown(one["name"]) for one in found], least=12, is_name=True),
             Column(
                 "METADATA", [rendering.compact(metadata["user_metadata"]) for metadata in found], least=12
             ),
-            Column("ERROR", [rendering.error_words(metadata.get("error")) for metadata in found], least=12),
+            Column("ERROR", [rendering.error_words(metadata.get("error")) for metadata in found], least=18),
         ],
         width,
         dropped_first=("METADATA", "PROGRESS", "NAME", "TOOK", "STARTED", "ERROR", "TASKS"),
         whole=("ID",),
     )
-
-
-def _start(metadata: dict[str, Any]) -> float | None:
-    start: float | None = metadata["stats"].get("start_time")
-    return start
 
 
 def _took(metadata: dict[str, Any], now: float) -> float | None:

@@ -26,7 +26,7 @@ from heliograph.graph.node import Inputs, Node
 from heliograph.graph.pickling import dump, load, loads, plain
 from heliograph.graph.plan import Plan, restore_arguments
 from heliograph.records.attempt import Phases, Resources, StoredValue, Worker
-from heliograph.records.context import Current, running
+from heliograph.records.context import Current, loading, running
 from heliograph.storage.values.arguments import place_arguments
 from heliograph.storage.values.value_store import ValueStore
 
@@ -135,8 +135,12 @@ class _Attempt:
 
     def load(self, functions: Functions) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
         """What to call, and with what."""
-        function = _load_function(self._work, functions)
-        args, kwargs = _load_arguments(self._work, self._traffic)
+        was_loading = loading.set(True)
+        try:
+            function = _load_function(self._work, functions)
+            args, kwargs = _load_arguments(self._work, self._traffic)
+        finally:
+            loading.reset(was_loading)
         self._loaded = self._anchor + time.perf_counter()
         return function, args, kwargs
 

@@ -84,6 +84,8 @@ class _AsyncWorker:
                     self._coroutines.cancel(ticket)
             else:
                 order = unpack_order(message, self._known)
+                if order.path is not None:
+                    sys.path[:] = order.path
                 self._coroutines.start(order.ticket, order.work, order.submitted)
                 begun.append(order.ticket)
         if begun:

@@ -75,6 +75,7 @@ class WorkerProcess:
     def __init__(self, module: str, worker_id: str, *files: int, storage: str | None = None) -> None:
         self.is_ready = False
         self._known: set[int] = set()
+        self._path = _path()
         with contextlib.ExitStack() as undo:
             ours, theirs = socket.socketpair()
             undo.callback(ours.close)
@@ -92,7 +93,7 @@ class WorkerProcess:
                     f"{_PACKAGE}.{module}",
                     str(os.getpid()),
                     ",".join(map(str, handles)),
-                    *map(str, sys.path),
+                    *self._path,
                 ],
                 env=None if storage is None else os.environ | {VARIABLE: storage},
                 stdin=subprocess.DEVNULL,
@@ -116,7 +117,12 @@ class WorkerProcess:
             self._known.clear()
         is_known = token in self._known
         self._known.add(token)
-        return pack_order(attempt.work, attempt.ticket, attempt.submitted, is_known, forget, attempt.is_alone)
+        path = None
+        if not is_known and (now := _path()) != self._path:  # the program has more to import from since
+            path = self._path = now
+        return pack_order(
+            attempt.work, attempt.ticket, attempt.submitted, is_known, forget, attempt.is_alone, path
+        )
 
     def signal(self, number: int) -> None:
         """Send a signal to the worker and to all its subprocesses."""
@@ -157,11 +163,13 @@ class WorkerHandle(WorkerProcess):
     Attributes:
         line: the attempts it was given and has not answered, the first one first.
         was_cut: attempts were taken back out of its line, and it has not answered since.
+        is_leaving: it was told to end, and gets no more.
     """
 
     def __init__(self, worker_id: str, storage: str | None = None) -> None:
         self.line: deque[Attempt] = deque()
         self.was_cut = False
+        self.is_leaving = False
         self._next_ticket = 0
         self._unsent: list[bytes] = []
         self._unsent_tickets = bytearray()
@@ -172,6 +180,11 @@ class WorkerHandle(WorkerProcess):
         except BaseException:
             self._close_tickets()
             raise
+
+    def leave(self) -> None:
+        """Have it end; its line is empty."""
+        self.is_leaving = True
+        self.wire.hang_up()
 
     def put(self, attempt: Attempt) -> None:
         """Put an attempt into the worker's line; it is sent with `send`."""
@@ -224,6 +237,11 @@ class WorkerHandle(WorkerProcess):
     def _close_tickets(self) -> None:
         os.close(self._tickets_in)
         os.close(self._tickets_out)
+
+
+def _path() -> list[str]:
+    """Where this program imports from."""
+    return [str(part) for part in sys.path]
 
 
 def _watch_death(pid: int) -> int | None:

@@ -47,6 +47,11 @@ class Lines:
         else:
             self._queue.append(attempt)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits for a worker."""
+        return not self._queue
+
     def clear(self) -> None:
         """Forget all attempts that are queued."""
         self._queue.clear()
@@ -114,7 +119,7 @@ class Lines:
         """Keep it known whether a worker can take an attempt, after anything about it has changed."""
         self._idle.pop(handle, None)
         self._roomy.pop(handle, None)
-        if not handle.is_ready:
+        if not handle.is_ready or handle.is_leaving:
             return
         if not handle.line:
             self._idle[handle] = None

@@ -19,12 +19,19 @@ from collections.abc import Collection
 from functools import partial
 from typing import Final
 
-from heliograph.engines.attempts.executor import AttemptKey, Deliver, Running, Said, Work
+from heliograph.engines.attempts.executor import (
+    GRACE_SECONDS,
+    AttemptKey,
+    Deliver,
+    Running,
+    Said,
+    Work,
+)
 from heliograph.engines.embedded.async_lane import AsyncLane
 from heliograph.engines.embedded.deaths import died, ended, never_ran
 from heliograph.engines.embedded.handle import Attempt, WorkerHandle
 from heliograph.engines.embedded.lines import Lines
-from heliograph.engines.embedded.protocol import READY, unpack_answer, unpack_report
+from heliograph.engines.embedded.protocol import GOES_ON, READY, WAITS, unpack_answer, unpack_report
 from heliograph.engines.embedded.wire import watch
 from heliograph.engines.lookout import Lookout
 
@@ -61,6 +68,8 @@ class Pool:
 
         self._attempts: dict[AttemptKey, Attempt] = {}
         self._handles: dict[WorkerHandle, None] = {}
+        self._waiting: dict[WorkerHandle, float] = {}  # for what others run, since when, monotonic seconds
+        self._leaving = 0  # of the handles: told to end, and not gone yet
         self._lookout = Lookout()
         self._lines = Lines(lambda handle: watch(self._selector, handle.wire))
         self._async = AsyncLane(deliver, self._selector, storage)
@@ -154,6 +163,8 @@ class Pool:
         if not self._is_asleep:
             return select(0)
         patience = self._async.patience()
+        if self._waiting:
+            patience = GRACE_SECONDS if patience is None else min(patience, GRACE_SECONDS)
         if not self._has_only_one:  # several workers are at work: they need the processors
             return select(patience)
         found: list[tuple[selectors.SelectorKey, int]] = self._lookout.wait(select, patience)
@@ -221,6 +232,12 @@ class Pool:
         return is_open
 
     def _answered(self, handle: WorkerHandle, message: bytes) -> None:
+        if message == WAITS:
+            self._waiting[handle] = time.monotonic()
+            return
+        if message == GOES_ON:
+            self._waiting.pop(handle, None)
+            return
         report = unpack_report(message)
         if report is not None:
             key = handle.key_of(report[0])
@@ -232,6 +249,9 @@ class Pool:
         if not attempt.is_cancelled:
             self._attempts.pop(attempt.work.key, None)
             self._deliver(answer.receipt)
+        if not handle.line and len(self._handles) > self._count + len(self._waiting) + self._leaving:
+            self._leaving += 1
+            handle.leave()  # others that waited went on
 
     # Workers that come and go.
 
@@ -241,7 +261,7 @@ class Pool:
         The others wait until the first is ready: with few processors they would only hold it up, and
         somebody may wait for a first result.
         """
-        while len(self._handles) < (self._count if self._has_begun else 1):
+        while len(self._handles) < self._wanted:
             if self._start_failures >= START_FAILURES:
                 if not self._handles:
                     self._fail_all(f"worker processes can't be started: {self._start_error}")
@@ -250,6 +270,16 @@ class Pool:
                 if time.monotonic() < self._start_after:
                     return
             self._start_worker()
+
+    @property
+    def _wanted(self) -> int:
+        """How many workers there are to be: beside those that only wait, where attempts wait for one."""
+        if not self._has_begun:
+            return 1
+        if not self._waiting or self._lines.is_empty:
+            return self._count
+        long_ago = time.monotonic() - GRACE_SECONDS
+        return self._count + sum(since < long_ago for since in self._waiting.values())
 
     def _start_worker(self) -> None:
         self._made += 1
@@ -277,6 +307,8 @@ class Pool:
         """A worker is dead, or can't be heard any more: settle what it had."""
         self._hear(handle, to_the_end=True)
         del self._handles[handle]
+        self._leaving -= handle.is_leaving
+        self._waiting.pop(handle, None)
         self._lines.remove(handle)
         self._selector.unregister(handle.wire)
         if handle.death is not None:

@@ -7,7 +7,8 @@ The async worker has any number of attempts at the same time and answers each wh
 is just a number, and one more message goes both ways, which is tickets by themselves: to the worker, attempts
 to cancel; from it, those it has begun and, when it names them again, cancelled ones that have ended.
 
-Between an attempt's order and its answer, reports may come of what it says; they too bear its ticket.
+Between an attempt's order and its answer, reports may come of what it says; they too bear its ticket. And the
+worker says when the attempt begins to wait for a workflow that others run, and when it goes on.
 
 Tickets. More than one attempt may be in the line of a worker that runs one after the other, so that it need
 not wait for the next. Which of them it has begun is decided by the operating system: for each attempt the
@@ -32,6 +33,8 @@ from heliograph.records.report import Line, Point, Progress, Report
 
 TICKETS: Final = 256
 READY: Final = b"ready"
+WAITS: Final = b"waits"
+GOES_ON: Final = b"goes on"
 _MARK: Final = b"#"  # no pickle begins so
 _REPORT_MARK: Final = b"!"
 
@@ -54,6 +57,7 @@ class Order:
         is_alone: the pool has no other attempt: what comes next, if anything, comes soon after the answer.
         submitted: when the executor got it, Unix seconds.
         work: the attempt.
+        path: the program's `sys.path`, if that is another one than before.
     """
 
     ticket: int
@@ -61,6 +65,7 @@ class Order:
     is_alone: bool
     submitted: float
     work: Work
+    path: list[str] | None = None
 
 
 class Answer(NamedTuple):
@@ -73,11 +78,17 @@ class Answer(NamedTuple):
 
 
 def pack_order(
-    work: Work, ticket: int, submitted: float, is_known: bool, forget: bool, is_alone: bool
+    work: Work,
+    ticket: int,
+    submitted: float,
+    is_known: bool,
+    forget: bool,
+    is_alone: bool,
+    path: list[str] | None = None,
 ) -> bytes:
-    """An attempt as bytes; without its function where the worker has it already."""
+    """An attempt as bytes; without its function where the worker has it already, and then without a path."""
     function = work.function
-    sent = None if is_known else (function.token, function.name, function.data)
+    sent = None if is_known else (function.token, function.name, function.data, path)
     return pickle.dumps((ticket, forget, is_alone, submitted, sent, plain_work(work)), 5)
 
 
@@ -86,10 +97,11 @@ def unpack_order(data: bytes, known: dict[int, Payload]) -> Order:
     ticket, forget, is_alone, submitted, sent, plain = pickle.loads(data)
     if forget:
         known.clear()
+    path = None
     if sent is not None:
-        token, name, function = sent
+        token, name, function, path = sent
         known[token] = Payload(name, token, function)
-    return Order(ticket, forget, is_alone, submitted, work_of(plain, known))
+    return Order(ticket, forget, is_alone, submitted, work_of(plain, known), path)
 
 
 def pack_answer(ticket: int, seconds: float, receipt: Receipt) -> bytes:

@@ -19,8 +19,17 @@ from typing import Final
 
 from heliograph.engines.attempts.attempt import Functions, run_attempt
 from heliograph.engines.attempts.executor import Payload
+from heliograph.engines.compensation import Place, hold
 from heliograph.engines.embedded.lifeline import die_with
-from heliograph.engines.embedded.protocol import READY, Setup, pack_answer, pack_report, unpack_order
+from heliograph.engines.embedded.protocol import (
+    GOES_ON,
+    READY,
+    WAITS,
+    Setup,
+    pack_answer,
+    pack_report,
+    unpack_order,
+)
 from heliograph.engines.embedded.wire import LENGTH, message_at
 from heliograph.engines.lookout import Lookout
 from heliograph.records.attempt import Worker
@@ -71,11 +80,14 @@ class _Line:
         worker = Worker(os.uname().nodename, self._pid, setup.worker_id)
         functions = Functions()
         known: dict[int, Payload] = {}
+        hold(Place(partial(self._tell, WAITS), partial(self._tell, GOES_ON), depth=0, is_alone=True))
         self._send(READY)
         is_alone = False
         while (data := self._receive(is_alone)) is not None:
             order = unpack_order(data, known)
             is_alone = order.is_alone
+            if order.path is not None:
+                sys.path[:] = order.path
             if not self._begin(order.ticket):
                 continue
             before = time.perf_counter()
@@ -119,9 +131,12 @@ class _Line:
                 view = view[os.write(self._line, view) :]
 
     def _report(self, ticket: int, report: Report) -> None:
+        self._tell(pack_report(ticket, report))
+
+    def _tell(self, data: bytes) -> None:
         # Where the engine is gone there is nobody to tell, and this process is about to end with it.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self._send(pack_report(ticket, report))
+            self._send(data)
 
     def _begin(self, ticket: int) -> bool:
         """Whether the attempt is this worker's to run: not if the pool has taken its ticket back."""

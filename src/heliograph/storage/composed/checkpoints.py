@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import operator
 
-from sqlalchemy import BindParameter, Dialect, bindparam, exists, func, literal_column, or_, select
+from sqlalchemy import BindParameter, Dialect, bindparam, exists, func, literal_column, select
 
-from heliograph.records.status import ACTIVE, TASK_OVER, TaskStatus
+from heliograph.records.status import ACTIVE, TASK_OVER
 from heliograph.storage.statements.composing import Composed, among, constant, constants
 from heliograph.storage.statements.owners import with_run
 from heliograph.storage.tables import schema
@@ -44,9 +44,9 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
         upstream.c.task == needs.c.upstream,
         upstream.c.status.not_in(constants(TASK_OVER)),
     )
-    has_handed_over = exists().where(  # a frame: it has its delegate's output in the end
-        within.c.workflow == tasks.c.workflow,
-        within.c.frame == tasks.c.task,
+    handed_over = select(within.c.frame).where(  # frames: they have their delegates' outputs in the end
+        within.c.workflow == key,
+        within.c.frame.is_not(None),
         within.c.status.not_in(constants(TASK_OVER)),
     )
     active = select(workflows.c.key, workflows.c.run).where(workflows.c.status.in_(constants(ACTIVE)))
@@ -110,7 +110,7 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
                 tasks.c.task_id != bindparam("but_task_id"),
                 tasks.c.status.not_in(constants(TASK_OVER)),
                 ~needs_another,
-                or_(tasks.c.status != constant(TaskStatus.WAITING), ~has_handed_over),
+                tasks.c.task.not_in(handed_over),
             )
             .limit(literal_column("1"))
             .offset(literal_column("0"))  # else SQLite's compiler adds one as a parameter
