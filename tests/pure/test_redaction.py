@@ -96,13 +96,14 @@ def test_no_part_of_a_secret_is_recorded_whatever_it_holds(form: str, text: str)
 
 SECRET = """
 key api-key apikey APIKEY apiKey X-Api-Key access_key accessKeyId secret_key private.key ssh-keys
+masterkey LICENSEKEY storagekey privkey
 token AUTH_TOKEN authtoken csrftoken2 client-secret
 password userPassword PGPASSWORD MYSQL_PWD db_pass passwd passphrase credentials
 Authorization Proxy-Authorization auth OAuth Cookie cookies X-Amz-Signature sig
 """
 PLAIN = """
-monkey turkey hotkey keyboard keystone tokenizer tokenize secretary author authority bypass compass passenger
-passive cookiecutter signal design
+monkey turkey hotkey whiskeys keyboard keystone tokenizer tokenize secretary author authority bypass compass
+passenger passive cookiecutter signal design
 """
 
 

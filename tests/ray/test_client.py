@@ -51,6 +51,14 @@ def large(size):
     return b"x" * size
 
 @ray.remote
+def nested(numbers):
+    return sum(ray.get(numbers["there"]))
+
+@ray.remote(num_cpus=0)
+class Actor:
+    pass
+
+@ray.remote
 def fail():
     raise KeyError("missing")
 
@@ -60,6 +68,11 @@ assert workflow.run(dag, workflow_id="mine") == 6
 assert ray.get(workflow.run_async(add.bind(1, 2))) == 3
 assert workflow.run(large.bind(1_000_000)) == b"x" * 1_000_000
 assert workflow.get_output("mine") == 6
+assert workflow.run(nested.bind({"there": [ray.put(2), add.remote(3, 4)]})) == 9
+try:
+    workflow.run(add.bind(Actor.remote(), 1))
+except workflow.NotPicklableError as error:
+    assert "name the actor, and have the task call ray.get_actor" in str(error), error
 try:
     workflow.run(fail.bind(), workflow_id="failed")
 except ray.exceptions.RaySystemError as error:

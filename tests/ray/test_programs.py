@@ -76,3 +76,56 @@ for number in range(3):
 
 def test_a_driver_that_leaves_the_cluster_and_comes_back(one_storage: Path) -> None:
     assert scripts.run(CONNECTS_AGAIN, one_storage) == "0 0 0\n2 2 0\n4 4 0\n"
+
+
+TAKES_A_REFERENCE = """
+import sys
+import ray
+from heliograph import workflow
+
+@workflow.task
+def first(numbers):
+    return ray.get(numbers[0])
+
+ray.init(logging_level="ERROR")
+assert "ray.dag" not in sys.modules  # nobody made a node of Ray's
+workflow.init(engine="ray")
+dag = first.bind([ray.put(7)])
+print(ray.get(workflow.run_async(dag), timeout=60))
+"""
+
+
+def test_a_reference_among_the_arguments_of_a_program_without_nodes_of_rays(one_storage: Path) -> None:
+    assert scripts.run(TAKES_A_REFERENCE, one_storage) == "7\n"
+
+
+NAMES_ACTORS = """
+import ray
+from heliograph import workflow
+
+@ray.remote(num_cpus=0)
+class Shop:
+    def name(self):
+        return ray.get_runtime_context().namespace
+
+@ray.remote
+def shop(name):
+    return ray.get(ray.get_actor(name).name.remote())
+
+@ray.remote
+def nothing():
+    pass
+
+ray.init(logging_level="ERROR")
+workflow.run(nothing.bind())
+ray.shutdown()
+for namespace in ("north", "south"):
+    ray.init(namespace=namespace, logging_level="ERROR")
+    made = Shop.options(name=f"shop-{namespace}").remote()
+    print(workflow.run(shop.bind(f"shop-{namespace}")))
+    ray.shutdown()
+"""
+
+
+def test_tasks_find_actors_in_the_namespace_that_their_driver_named(one_storage: Path) -> None:
+    assert scripts.run(NAMES_ACTORS, one_storage) == "north\nsouth\n"

@@ -44,7 +44,8 @@ def test_a_ray_that_is_not_there_or_too_old(tmp_path: Path, version: str | None,
     before = ABSENT
     if version is not None:
         (tmp_path / "old").mkdir()
-        (tmp_path / "old" / "ray.py").write_text(f"__version__ = {version!r}\n")
-        before = f"sys.path.insert(0, {str(tmp_path / 'old')!r})"
+        old = f"__version__ = {version!r}\nis_initialized = lambda: True\n"
+        (tmp_path / "old" / "ray.py").write_text(old)
+        before = f"sys.path.insert(0, {str(tmp_path / 'old')!r}); import ray"
     printed = scripts.run(PROGRAM.replace("{before}", before), tmp_path / "storage")
     assert printed == f"1\n{said}\nSUCCESSFUL 1\n"

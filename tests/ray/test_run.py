@@ -123,3 +123,16 @@ def test_a_run_says_whether_its_program_was_changed(storage: Path, monkeypatch: 
     workflow.run(double.bind(1), workflow_id="mine")
     (run,) = workflow.get_history("mine")
     assert run["code"].items() >= {"git_dirty": True, "ray": ray.__version__}.items()
+
+
+@ray.remote
+def run_in(storage: Path) -> None:
+    workflow.init(storage=storage)
+    workflow.run(double.bind(4), workflow_id="inner")
+    workflow.shutdown()
+
+
+def test_the_command_line_of_a_worker_of_rays_is_nobodys(storage: Path) -> None:
+    ray.get(run_in.remote(storage), timeout=60)
+    (run,) = workflow.get_history("inner")
+    assert (run["argv"], run["code"]["entry_point"]) == ([], "")

@@ -5,9 +5,11 @@ Ray is not imported here, and by nothing else on this floor: only who has a DAG 
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
+from heliograph.errors import MissingExtraError
 from heliograph.graph.node import Inputs, Node
 from heliograph.graph.options import GivenOptions
 from heliograph.graph.task import TaskNode
@@ -62,6 +64,9 @@ def plan_of(dag: Node, inputs: Inputs) -> Plan:
 
     if "ray.dag" in sys.modules:
         _know_ray()
+    elif uses_ray():  # it may have references
+        with contextlib.suppress(MissingExtraError):  # of one that is too old, and does not run this
+            _know_references()
     return make_plan(dag, inputs)
 
 
@@ -83,6 +88,12 @@ def uses_ray() -> bool:
 
 def _is_of_ray(value: Any) -> bool:
     return type(value).__module__.partition(".")[0] == "ray"
+
+
+def _know_references() -> None:
+    from heliograph.engines.ray import convert
+
+    convert.install()
 
 
 def _know_ray() -> None:

@@ -14,15 +14,18 @@ import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from heliograph.engines.repository import Repository
 from heliograph.storage.entries import Provenance
+
+_WORKER_OF_RAY: Final = os.path.join("ray", "_private", "workers", "default_worker.py")
 
 
 @functools.cache
 def provenance() -> Provenance:
     """The provenance of all runs that this process starts; found out once."""
-    code = {"entry_point": sys.argv[0] if sys.argv else ""}
+    code = {"entry_point": _entry_point()}
     if _repository().commit is not None:
         code["git_commit"] = str(_repository().commit)
         _repository().look_for_changes()
@@ -34,7 +37,15 @@ def unasked() -> Provenance:
     return _of_process({}, [])
 
 
+def _entry_point() -> str:
+    """The program; empty: none that a person knows, as in an actor or a task of Ray's own."""
+    entry = sys.argv[0] if sys.argv else ""
+    return "" if entry.endswith(_WORKER_OF_RAY) else entry
+
+
 def _command_line() -> list[str]:
+    if not _entry_point():
+        return []
     if len(sys.argv) < 2:  # a program's name is no secret
         return sys.argv
     from heliograph.records.redaction import redacted  # its patterns take milliseconds to be made
@@ -111,7 +122,7 @@ def _repository() -> Repository:
 
 
 def _found_repository() -> Repository:
-    entry = sys.argv[0] if sys.argv else ""
+    entry = _entry_point()
     try:
         is_file = bool(entry) and os.path.isfile(entry)
         return Repository(Path(entry).resolve().parent if is_file else Path.cwd())

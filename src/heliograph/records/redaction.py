@@ -1,7 +1,7 @@
 """What is secret in a command line: found by the names beside it, and left out of the record.
 
 A name is secret if one of its words is: ``token``, ``password``, ``key`` and the like, in any case, alone or
-as in ``api-key``, ``APIKEY``, ``apiKey``; so ``monkey`` is not. Hidden are
+as in ``api-key``, ``APIKEY``, ``apiKey``, ``masterkey``; ``keyboard`` and ``monkey`` are not. Hidden are
 
 - the value of such a name: of an option (``--api-key x``, ``--api-key=x``), of a variable or a parameter
   (``API_KEY=x``, ``?api_key=x``), in JSON and the like, of a header (``Authorization: Bearer x``);
@@ -24,7 +24,7 @@ HIDDEN: Final = "***"
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _SECRET: Final = re.compile(
     r"([a-z]*(token|secret|password|passwd|passphrase|pwd|credential|cookie|sess(ion)?id)"
-    r"|(access|account|api|auth|encryption|private|secret|signing|ssh)?key"
+    r"|(?!(don|hoc|hot|joc|mon|tur|whis)key)[a-z]*key"
     r"|pass|auth|authorization|bearer|sig|signature)s?",
     re.IGNORECASE,
 )

@@ -99,9 +99,7 @@ class ThreadExecutor:
                 entry = self._entries.pop(key, None)
                 if entry is None and self._coroutines is not None:
                     self._coroutines.cancel(key)
-                if (
-                    entry is not None and entry.worker is not None
-                ):  # else who finds it in the line passes over it
+                if entry is not None and entry.worker is not None:  # else who finds it passes over it
                     abandoned[entry.worker.worker_id] = entry.work
             if abandoned:
                 self._threads = {thread for thread in self._threads if thread.name not in abandoned}

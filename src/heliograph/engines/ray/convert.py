@@ -28,6 +28,10 @@ def install() -> None:
     """Have plans take what this process knows of Ray; may be called again."""
     foreign.register_function(RemoteFunction, internals.function_of)
     pickling.register_reducer(ray.ObjectRef, _by_value)
+    if (of_client := internals.client_types()) is not None:
+        reference, handle = of_client
+        pickling.register_reducer(reference, _by_value)
+        pickling.register_reducer(handle, _refuse_handle)
 
 
 def install_nodes() -> None:
@@ -76,6 +80,13 @@ def _refuse_actor(node: Any) -> NoReturn:
 def _refuse_outputs(node: Any) -> NoReturn:
     raise TypeError(
         f"a workflow has one output, and {node!r} stands for several: bind a task that takes them all"
+    )
+
+
+def _refuse_handle(handle: Any) -> NoReturn:
+    raise TypeError(
+        f"{handle!r} is the handle of an actor, and in a driver at ray:// that means nothing elsewhere: "
+        "name the actor, and have the task call ray.get_actor"
     )
 
 

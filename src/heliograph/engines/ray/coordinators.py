@@ -70,11 +70,12 @@ def _actor(name: str, location: Location, limits: Limits) -> Any:
 
 
 def _name(location: Location) -> str:
-    """Of the coordinator for this storage and the code that this driver sees."""
+    """Of the coordinator for this storage and the code and the actors that this driver sees."""
     code = [
         location.name,
         [os.path.abspath(entry) for entry in sys.path],
         dict(ray.get_runtime_context().runtime_env),
+        internals.named_namespace(),  # where tasks find named actors
         sys.version,
         _version(),
     ]

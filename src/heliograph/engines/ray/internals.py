@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import sys
+import uuid
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
@@ -142,6 +143,22 @@ def leave_cancellations_unsaid() -> None:
 def _is_news(record: logging.LogRecord) -> bool:
     message = record.getMessage()
     return not (message.startswith("Unhandled error") and f"{_CANCELLATION}: " in message)
+
+
+def client_types() -> tuple[type, type] | None:
+    """What references and handles of actors are in a driver at ``ray://``; None: this process was none."""
+    common = sys.modules.get("ray.util.client.common")
+    return None if common is None else (common.ClientObjectRef, common.ClientActorHandle)
+
+
+def named_namespace() -> str | None:
+    """The namespace that this process's job was given; None: none, and Ray made one up for it alone."""
+    namespace: str = ray.get_runtime_context().namespace
+    try:
+        uuid.UUID(namespace)
+    except ValueError:
+        return namespace
+    return None
 
 
 def was_restarted() -> bool:
