@@ -43,6 +43,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Sharing(config, log)
 
 
+def pytest_sessionstart() -> None:
+    """Who wants colours of pytest, which knows by now, does not want them of commands that fill pipes."""
+    os.environ.pop("FORCE_COLOR", None)
+
+
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """Examples share one engine, which starts once; the tests after them begin without it."""
     if isinstance(item, pytest.DoctestItem) and not isinstance(nextitem, pytest.DoctestItem):
