@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import sys
 import threading
 from collections.abc import Callable
 from concurrent import futures
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -145,6 +147,37 @@ def test_a_result_in_time_or_a_timeout(embedded_engine: EngineUnderTest, gate: G
         output.result(timeout=0)
     gate.open()
     assert output.result(timeout=DEADLINE) == "output"
+
+
+def test_one_that_is_done_gives_its_output_in_no_time(embedded_engine: EngineUnderTest, gate: Gate) -> None:
+    output = workflow.run_async(wait.bind(gate))
+    given: queue.SimpleQueue[tuple[bool, str]] = queue.SimpleQueue()
+    output.when_settled(lambda: given.put((output.done(), output.result(timeout=0))))
+    gate.open()
+    assert given.get(timeout=DEADLINE) == (True, "output")
+
+
+def test_what_a_handler_raises_in_who_waits_holds_up_no_engine(
+    embedded_engine: EngineUnderTest, gate: Gate
+) -> None:
+    """As Ctrl-C does, at any instant: here before a lock is released."""
+    leave = threading.Condition.__exit__.__code__
+
+    def interrupt(frame: FrameType, _event: str, _argument: object) -> None:
+        if frame.f_code is leave:
+            raise KeyboardInterrupt
+
+    output = workflow.run_async(wait.bind(gate))
+    before = sys.gettrace()
+    sys.settrace(interrupt)
+    try:
+        with pytest.raises((TimeoutError, KeyboardInterrupt)):
+            output.result(timeout=0)
+    finally:
+        sys.settrace(before)
+    gate.open()
+    assert workflow.run(add.bind(1, 2)) == 3
+    assert output.result(DEADLINE) == "output"
 
 
 def test_who_waits_when_the_engine_is_closed_is_told(embedded_engine: EngineUnderTest, gate: Gate) -> None:

@@ -18,6 +18,7 @@ from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.settings import EngineSettings
 from heliograph.graph.node import Inputs
 from heliograph.graph.plan import make_plan
+from heliograph.records.context import Current, running
 from heliograph.storage.journal.journal import Batch, Committed, Journal
 from heliograph.storage.location import locate
 from heliograph.storage.store import Store
@@ -188,3 +189,22 @@ def test_an_id_that_somebody_deletes_just_now_begins_anew(flows: Flows, commits:
     large = increment.bind(LargeNumber(6))
     assert flows.engine.submit(make_plan(large, Inputs()), "flow-1", "{}").result(DEADLINE) == 7
     assert len(refused) == 3, "refused, not found, and stored"
+
+
+def test_a_retry_is_given_the_output_of_a_workflow_that_ends_while_it_is_refused(
+    flows: Flows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enter, refused = flows.engine._loop.enter, iter([RuntimeError("workflow 'flow-1' is RUNNING already")])
+
+    def refuse_once(wanted: Any, *, is_patient: bool = False) -> OutputFuture:
+        for error in refused:
+            raise error
+        return enter(wanted, is_patient=is_patient)
+
+    here = running.set(Current("outer", "task", attempt=2, run=1, is_resume=False))
+    try:
+        assert flows.begin(1).result(DEADLINE) == 2
+        monkeypatch.setattr(flows.engine._loop, "enter", refuse_once)
+        assert flows.begin(1).result(DEADLINE) == 2
+    finally:
+        running.reset(here)

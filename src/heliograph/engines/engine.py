@@ -77,8 +77,10 @@ class Engine:
             if current is None or current.attempt == 1:
                 raise
             record = self._store.queries.workflow(wanted.workflow_id)
-            if record is None or record.status not in ACTIVE or record.parent != current.workflow_id:
+            if record is None or record.parent != current.workflow_id:
                 raise
+            if record.status not in ACTIVE:  # it has ended meanwhile
+                return self._loop.enter(wanted, is_patient=is_patient)
             # An attempt before this one began it, and has failed or can't be stopped: it goes on.
             if (mine := self._loop.future_of(record.key)) is not None:
                 return mine

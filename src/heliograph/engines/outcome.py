@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
+from concurrent.futures._base import FINISHED
 from typing import Any
 
 from heliograph.engines.attempts.failures import notes_of, text_of
@@ -52,16 +54,20 @@ class OutputFuture(Future[Any]):
         self._is_awaited = hurry is None
         self._is_held = False
         self._is_elsewhere = is_elsewhere
+        self._ungiven = threading.Lock()  # see `_wait`
+        self._ungiven.acquire()
 
     def give(self, output: StoredValue) -> None:
         """The engine's `set_result`."""
         self._hurry = None
         super().set_result(output)
+        self._ungiven.release()
 
     def fail(self, error: BaseException) -> None:
         """The engine's `set_exception`."""
         self._hurry = None
         super().set_exception(error)
+        self._ungiven.release()
 
     def set_result(self, result: Any) -> None:
         """Nobody's: the engine, which waits for the workflow too, could give its output no more.
@@ -86,6 +92,22 @@ class OutputFuture(Future[Any]):
         if self._is_held and hurry is not None:
             hurry()
 
+    def _wait(self, timeout: float | None) -> None:
+        """Wait until it is given, by a lock of its own: the engine needs that of `Future` to give it.
+
+        What the handler of a signal raises in the thread that waits (Ctrl-C does) may leave a `Condition`
+        locked, and the engine would wait for that, with all its workflows.
+        """
+        if self._state == FINISHED:  # `done` says so a moment before the lock does; and takes the other one
+            return
+        with compensated(self, self._is_elsewhere):
+            if timeout is None:
+                with self._ungiven:
+                    return
+            if not self._ungiven.acquire(timeout=max(timeout, 0.0)):
+                raise TimeoutError
+            self._ungiven.release()
+
     def stored(self) -> StoredValue:
         """The output as it is stored, where it is there; raises as `result`."""
         value: StoredValue = super().result(0)
@@ -104,8 +126,8 @@ class OutputFuture(Future[Any]):
         """
         self._await()
         try:
-            with compensated(self, self._is_elsewhere):
-                value = super().result(timeout)
+            self._wait(timeout)
+            value = super().result(0)
         except WorkflowExecutionError as error:
             caused(error)
             raise
@@ -114,8 +136,8 @@ class OutputFuture(Future[Any]):
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """As `result`, but what it would raise is returned; None: there is an output."""
         self._await()
-        with compensated(self, self._is_elsewhere):
-            error = super().exception(timeout)
+        self._wait(timeout)
+        error = super().exception(0)
         if error is not None:
             return caused(error)
         try:
