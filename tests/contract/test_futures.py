@@ -149,6 +149,14 @@ def test_a_result_in_time_or_a_timeout(embedded_engine: EngineUnderTest, gate: G
     assert output.result(timeout=DEADLINE) == "output"
 
 
+def test_one_that_is_done_gives_its_output_in_no_time(embedded_engine: EngineUnderTest, gate: Gate) -> None:
+    output = workflow.run_async(wait.bind(gate))
+    given: queue.SimpleQueue[tuple[bool, str]] = queue.SimpleQueue()
+    output.when_settled(lambda: given.put((output.done(), output.result(timeout=0))))
+    gate.open()
+    assert given.get(timeout=DEADLINE) == (True, "output")
+
+
 def test_what_a_handler_raises_in_who_waits_holds_up_no_engine(
     embedded_engine: EngineUnderTest, gate: Gate
 ) -> None:

@@ -6,6 +6,7 @@ import functools
 import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
+from concurrent.futures._base import FINISHED
 from typing import Any
 
 from heliograph.engines.attempts.failures import notes_of, text_of
@@ -97,6 +98,8 @@ class OutputFuture(Future[Any]):
         What the handler of a signal raises in the thread that waits (Ctrl-C does) may leave a `Condition`
         locked, and the engine would wait for that, with all its workflows.
         """
+        if self._state == FINISHED:  # `done` says so a moment before the lock does; and takes the other one
+            return
         with compensated(self, self._is_elsewhere):
             if timeout is None:
                 with self._ungiven:
