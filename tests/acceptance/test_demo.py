@@ -12,6 +12,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ class Demo:
     @contextmanager
     def started(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         with subprocess.Popen(
-            [sys.executable, DEMO, "--storage", self.storage, *arguments],
+            [sys.executable, "-X", "faulthandler", DEMO, "--storage", self.storage, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -50,16 +51,25 @@ class Demo:
         assert process.returncode == 0, f"{printed}\n{errors}"
         return printed
 
-    def until(self, condition: Callable[[dict[str, Any]], bool]) -> None:
-        """Wait for what the metadata say; a workflow that is to come counts as saying no."""
+    def until(self, condition: Callable[[dict[str, Any]], bool], process: subprocess.Popen[str]) -> None:
+        """Wait for what the metadata say of what a process does; before there is a workflow, they say no.
+
+        If they never say it, the process tells where its threads are.
+        """
 
         def holds() -> bool:
+            assert process.poll() is None, f"it ended with {process.returncode}: {process.communicate()}"
             try:
                 return condition(workflow.get_metadata(ID))
             except workflow.WorkflowNotFoundError:
                 return False
 
-        until(holds, what="the demo's metadata")
+        try:
+            until(holds, what="the demo's metadata")
+        except AssertionError as error:
+            process.send_signal(signal.SIGABRT)
+            error.add_note("\n".join(process.communicate(timeout=30)))
+            raise
 
 
 @pytest.fixture
@@ -87,7 +97,7 @@ def part(tmp_path: Path) -> Path:
     return sources
 
 
-SHARES = (0.05, 0.5, 0.8)
+SHARES = (0.05, 0.3, 0.5)  # the rest takes longer than a look at it on a busy machine
 
 
 @pytest.mark.timeout(300)
@@ -99,7 +109,7 @@ def test_killed_three_times_it_goes_on_and_reports_the_same(demo: Demo, tmp_path
     told = []
     for share in SHARES:
         with demo.started(*of_part) as process:
-            demo.until(lambda metadata, share=share: has_done(metadata, share))
+            demo.until(partial(has_done, share=share), process)
             process.send_signal(signal.SIGKILL)
             printed, errors = process.communicate(timeout=60)
         assert (process.returncode, errors) == (-signal.SIGKILL, "")
@@ -132,7 +142,7 @@ def test_killed_three_times_it_goes_on_and_reports_the_same(demo: Demo, tmp_path
 @pytest.mark.timeout(200)
 def test_one_undisturbed_run(demo: Demo) -> None:
     with demo.started() as process:
-        demo.until(lambda metadata: has_done(metadata, 0.02))
+        demo.until(partial(has_done, share=0.02), process)
         for arguments in ([], ["--fresh"]):
             with demo.started(*arguments) as second:
                 printed, errors = second.communicate(timeout=60)

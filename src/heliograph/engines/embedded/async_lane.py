@@ -176,7 +176,8 @@ class AsyncLane:
             try:
                 self._answered(process, message)
             except (pickle.UnpicklingError, ValueError, TypeError, LookupError, EOFError):
-                return False  # a task wrote into the worker's line: it can't be understood any more
+                process.wire.spoil()  # a task wrote into it
+                return False
         return is_open
 
     def _answered(self, process: WorkerProcess, message: bytes) -> None:

@@ -223,7 +223,8 @@ class Pool:
                 try:
                     self._answered(handle, message)
                 except (pickle.UnpicklingError, ValueError, TypeError, IndexError, EOFError):
-                    return False  # a task wrote into the worker's line: it can't be understood any more
+                    handle.wire.spoil()  # a task wrote into it
+                    return False
             elif message == READY:
                 handle.is_ready = self._has_begun = True
                 self._start_failures = 0

@@ -25,6 +25,7 @@ class Wire:
         self._socket = end
         self._out: deque[memoryview] = deque()
         self._in = bytearray()
+        self._is_spoilt = False
 
     def fileno(self) -> int:
         """The file to watch."""
@@ -71,8 +72,8 @@ class Wire:
         Args:
             to_the_end: read until there is nothing more; else what comes at once.
         """
-        is_open = True
-        while True:
+        is_open = not self._is_spoilt
+        while is_open:
             try:
                 data = self._socket.recv(_CHUNK)
             except BlockingIOError:
@@ -86,6 +87,11 @@ class Wire:
             if len(data) < _CHUNK and not to_the_end:
                 break
         return self._messages(), is_open
+
+    def spoil(self) -> None:
+        """Something else than the other end wrote into the line: nothing that is still to come is taken."""
+        self._is_spoilt = True
+        self._in.clear()
 
     def hang_up(self) -> None:
         """Tell the other end that nothing more will come."""
