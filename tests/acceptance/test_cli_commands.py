@@ -215,7 +215,7 @@ def test_what_waits_and_for_what(tmp_path: Path) -> None:
     (waiting,) = [
         line for line in printed("show", "asleep", storage=storage).splitlines() if "waiting" in line
     ]
-    assert re.search(r"waits.sleep_4 sleeps until [^,]+, .* and 2 more", waiting)  # with the day, near midnight
+    assert re.search(r"waits.sleep_4 sleeps until [^,]+, .* and 2 more", waiting)  # perhaps with a day
     assert "1 RESUMABLE" in printed("doctor", storage=storage)
     shown = printed("show", "asleep", "heliograph.graph.waits.sleep", storage=storage)
     assert re.search(r"WAITING .* sleeps until ", shown)
