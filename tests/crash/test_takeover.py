@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import queue
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ import psycopg.conninfo
 import pytest
 
 from heliograph import workflow
+from heliograph.cli import worker as opening
 from tests import commands, forked, postgresql, scripts
 from tests.conditions import DEADLINE, until
 from tests.gates import Gate, Ledger
@@ -225,6 +228,23 @@ def test_a_worker_waits_for_a_server_that_is_away(tmp_path: Path) -> None:
         assert b"takes workflows" in late.stdout.readline()
         assert not ended(late)
     postgresql.server().drop(url)
+
+
+def test_a_worker_that_stood_still_for_as_long_tries_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Stopped as it connected, it meets the end of that connection as the first thing it sees."""
+    now = itertools.count(0.0, 100.0)  # each look at the clock is later than a server is waited for
+    tries = iter([workflow.StorageUnreachableError("closed unexpectedly"), None])
+
+    def init(**_settings: Any) -> None:
+        if (error := next(tries)) is not None:
+            raise error
+
+    monkeypatch.setattr(opening.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(opening.workflow, "init", init)
+    assert opening._opened({}, threading.Event())
+    assert "waits for up to 30 s: closed unexpectedly" in capsys.readouterr().err
 
 
 @workflow.task

@@ -131,16 +131,17 @@ def _opened(settings: dict[str, Any], stop: threading.Event) -> bool:
     Returns:
         Whether it is open; False: it was told to stop meanwhile.
     """
-    end, has_told = time.monotonic() + _PATIENCE_SECONDS, False
+    end: float | None = None
     while not stop.is_set():
         try:
             workflow.init(**settings)
             return True
         except workflow.StorageUnreachableError as error:
-            if time.monotonic() > end:
-                raise
-            if not has_told:
+            if end is None:
+                # From here on: who was stopped for as long, in the middle of its first try, tries again too.
+                end = time.monotonic() + _PATIENCE_SECONDS
                 typer.echo(f"heliograph worker waits for up to {_PATIENCE_SECONDS:.0f} s: {error}", err=True)
-                has_told = True
+            elif time.monotonic() > end:
+                raise
             stop.wait(_AGAIN_SECONDS)
     return False
