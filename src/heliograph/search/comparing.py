@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from heliograph.errors import SearchError
@@ -113,6 +114,9 @@ class _Compared:
         return None
 
     def _against_time(self) -> str | None:
+        day = _day(self.value)
+        if day is not None and self._unit is None:
+            return f"{self.name} is a time, and {self._shown} is a second of the year 1970: write {day}"
         if isinstance(self.value, str | FromNow) or (self._is_number and self._unit is None):
             return None
         # As Unix seconds, `created_time > 24h` is true of everything since 1970.
@@ -156,3 +160,12 @@ class _Compared:
     def _shown(self) -> str:
         """The value, as it was said."""
         return repr(self.value) if self.source is None or self._is_text else self.source.written
+
+
+def _day(value: Value) -> date | None:
+    """The day that somebody may mean by a number such as 20261124; None: it reads as none."""
+    try:
+        day = date.fromisoformat(f"{value}") if isinstance(value, int) and value > 10**7 else None
+    except ValueError:
+        return None
+    return day if day is not None and 1970 <= day.year <= 2100 else None
