@@ -210,6 +210,10 @@ def _multiply_tasks(connection: sqlite3.Connection, pairs: int) -> None:
         " WHERE workflow = ? AND run = ?",
         [key, run],
     )
+    connection.execute(
+        "UPDATE workflows SET end_time = (SELECT end_time FROM runs WHERE workflow = ?) WHERE key = ?",
+        [key, key],
+    )
 
 
 def main(argv: list[str]) -> int:
