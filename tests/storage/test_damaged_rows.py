@@ -450,6 +450,15 @@ def test_tools_name_a_damaged_row_and_go_on(
     assert workflow.check_values()["damaged_rows"] == []
 
 
+def test_a_copy_goes_without_a_workflow_whose_id_no_one_can_say(database: Path, tmp_path: Path) -> None:
+    change(database, "UPDATE workflows SET workflow_id = CAST(x'ff' AS TEXT) WHERE workflow_id = 'mine'")
+    (damage,) = workflow.copy_storage(database.parent, tmp_path / "copy")["damaged"]
+    assert r"workflow_id is b'\xff'" in damage
+    workflow.init(storage=tmp_path / "copy")
+    assert [one for one, _ in workflow.list_all()] == OTHERS
+    assert all(check["ok"] for check in workflow.diagnose())
+
+
 @pytest.mark.parametrize(
     ("damage", "named"),
     [
