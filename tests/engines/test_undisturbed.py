@@ -25,10 +25,13 @@ def raise_it(number: int, _frame: FrameType | None) -> None:
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    before = [signal.signal(number, raise_it) for number in (ONE, TWO)]
+    before = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    for number in (ONE, TWO):
+        signal.signal(number, raise_it)
     yield
-    for number, handler in zip((ONE, TWO), before, strict=True):
-        signal.signal(number, handler)
+    for number, handler in before.items():  # of all, since a deputy is for all
+        if signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
 
 
 def test_a_handler_waits_for_the_end() -> None:
