@@ -259,8 +259,8 @@ def test_a_page_that_is_soon_full_gathers_no_labels(url: str, condition: str) ->
             (
                 "workflows",
                 "key, workflow_id, name, status, run, created_time, user_metadata, output_task,"
-                " output_options, progress",
-                "n, 'w-' || n, 'w', 'SUCCESSFUL', 1, n, '{}', 0, '{}', '{}'",
+                " output_options, progress, end_time",
+                "n, 'w-' || n, 'w', 'SUCCESSFUL', 1, n, '{}', 0, '{}', '{}', n",
             ),
             (
                 "runs",

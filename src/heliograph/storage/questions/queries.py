@@ -135,7 +135,7 @@ class Queries:
         """Workflows by their keys, in the order of these; on a snapshot."""
         if not keys:
             return []
-        wanted = [*keys, *keys[:1] * (_TAKEN_FOR - len(keys))]
+        wanted = [*keys, *[keys[0]] * (_TAKEN_FOR - len(keys))]
         asked = self._statements.of_keys.ask(connection, of_keys=listed(wanted, self._database.kind)).rows()
         found = {record.key: record for record in self.made(connection, asked)}
         return [there(found, key, key, "runs") for key in keys]
