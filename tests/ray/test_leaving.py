@@ -125,16 +125,19 @@ def test_it_stays_for_a_driver_and_what_that_holds(storage: Path, gate: Gate) ->
 
 
 def test_one_that_was_started_again_stays_for_drivers_that_it_does_not_know(
-    storage: Path, gate: Gate
+    storage: Path, gate: Gate, tmp_path: Path
 ) -> None:
-    with scripts.start(PROGRAM + STAYS, storage, "stays", gate.folder) as program:
-        waiting = until(lambda: list(gate.folder.glob("*.here")), what="the driver to wait")
-        before = int(waiting[0].stem)
+    before = run(RUNS_ONE, storage, "one", gate)  # who made it is over
+    own = Gate(tmp_path / "own")
+    with scripts.start(PROGRAM + STAYS, storage, "one", own.folder) as program:
+        own.until_waiting(str(before))
         os.kill(before, signal.SIGKILL)
-        after = run(COMES_AND_GOES, storage, "stays", gate)  # this one it knows
+        after = run(COMES_AND_GOES, storage, "one", gate)  # this one it knows
+        gate.open()
+        until(lambda: workflow.get_status("mine") == "SUCCESSFUL")
         come_and_go(storage, "another", gate)
         assert not is_gone(after)
-        gate.open()
+        own.open()
         printed, errors = program.communicate(timeout=100)
     assert last_line(printed) == f"{before} {after}", errors
 

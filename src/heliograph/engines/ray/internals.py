@@ -172,7 +172,7 @@ def was_restarted() -> bool:
 def is_in_worker() -> bool:
     """Whether this process runs tasks or an actor; else it is a driver, which ends with its job."""
     mode: int | None = ray._private.worker.global_worker.mode  # None: a driver at `ray://`
-    return mode == ray.WORKER_MODE
+    return bool(mode == ray.WORKER_MODE)
 
 
 def living_jobs() -> set[str]:
