@@ -89,21 +89,24 @@ def _multiply_workflows(connection: sqlite3.Connection, count: int) -> None:
         ((n, name(n), status(n), json.dumps(metadata(n)), start + 3.0 * n) for n in range(1, count)),
     )
     key = f"{next_key} + more.number"
+    times = {
+        "created_time": "more.at",
+        "start_time": "more.at",
+        "end_time": "CASE WHEN more.status <> 'CANCELED' THEN more.at + 1 + more.number % 10 END",
+    }
     copies = {
         "workflows": {
             "key": key,
             "workflow_id": "more.id",
             "status": "more.status",
-            "created_time": "more.at",
             "user_metadata": "more.metadata",
             "progress": "'{\"' || more.status || '\": 1}'",
+            **times,
         },
         "runs": {
             "workflow": key,
             "status": "more.status",
-            "created_time": "more.at",
-            "start_time": "more.at",
-            "end_time": "CASE WHEN more.status <> 'CANCELED' THEN more.at + 1 + more.number % 10 END",
+            **times,
             "cancel_time": "CASE WHEN more.status = 'CANCELED' THEN more.at + 1 END",
             "error_type": "CASE WHEN more.status = 'FAILED' THEN 'builtins.OSError' END",
             "error_message": "CASE WHEN more.status = 'FAILED' THEN 'broken' END",
@@ -206,6 +209,10 @@ def _multiply_tasks(connection: sqlite3.Connection, pairs: int) -> None:
         "UPDATE runs SET end_time = (SELECT max(stored) FROM attempts WHERE workflow = runs.workflow)"
         " WHERE workflow = ? AND run = ?",
         [key, run],
+    )
+    connection.execute(
+        "UPDATE workflows SET end_time = (SELECT end_time FROM runs WHERE workflow = ?) WHERE key = ?",
+        [key, key],
     )
 
 

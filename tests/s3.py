@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.conditions import until
+from tests.ports import free_port
 
 _numbers = itertools.count()
 
@@ -27,8 +28,7 @@ class Server:
     """A server on the loopback interface."""
 
     def __init__(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)],
             stdout=subprocess.DEVNULL,

@@ -417,13 +417,12 @@ def resume_all(include_failed: bool = False) -> list[tuple[str, Any]]:
         include_failed: the FAILED ones too.
 
     Returns:
-        Ids and their outputs to come. Of one whose rows are damaged that is the error, and there is a
-        `DamagedWarning`; the others are resumed.
+        Ids and their outputs to come. Of one that could not be resumed that is a future (on Ray too) with
+        the error: `StorageCorruptError` where its rows are damaged, of which there is a `DamagedWarning` too;
+        `queue.Full` where as many wait as ``max_pending_workflows`` allows: it stays as it was.
 
     Raises:
         TypeError: `include_failed` is not a bool.
-        queue.Full: as many wait as ``max_pending_workflows`` allows. Those that were resumed before go on,
-            and `get_output_async` gives their outputs; the others stay RESUMABLE.
     """
     checked_flag("include_failed", include_failed)
     resumed, damaged = session().resume_all(include_failed)

@@ -30,6 +30,7 @@ HOSTILE_ID = "[bold]id[/bold] :smile: [/nothing]"
 HOSTILE_TASK = "task [link=http://x]a[/link] 日本語 🎉"
 OBEYED = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e]")
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+END = b"\0end\0"
 
 WRITE = """
 import os, sys, threading
@@ -116,6 +117,10 @@ def on_terminal(*arguments: str, storage: Path, width: int) -> str:
     while ours in wait([ours, process.sentinel], DEADLINE):
         written += os.read(ours, 65536)
     code = commands.exit_code(process)
+    os.write(theirs, END)  # the kernel hands on what is written when it has time: this comes last
+    while not written.endswith(END):
+        written += os.read(ours, 65536)
+    written = written.removesuffix(END)
     os.close(ours)
     os.close(theirs)
     assert code == 0, written.decode()

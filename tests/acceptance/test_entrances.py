@@ -262,6 +262,57 @@ def test_modules_of_a_folder_that_the_program_comes_to_know_later(storage: Path,
     assert run(storage, "-c", program, cwd=tmp_path) == "1\n6\n"
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_tasks_print_in_a_program_that_was_started_without_standard_files(
+    storage: Path, tmp_path: Path, closed: str
+) -> None:
+    program = (
+        "import subprocess, sys\n"
+        "from pathlib import Path\n"
+        "from heliograph import workflow\n"
+        "def say(x):\n"
+        "    print('output', flush=True)\n"
+        "    print('error', file=sys.stderr, flush=True)\n"
+        "    subprocess.run(['sh', '-c', 'echo output; echo error >&2'], check=True)\n"
+        "    return x\n"
+        "@workflow.task\n"
+        "async def said(x): return say(x)\n"
+        "workflow.init(storage=sys.argv[1])\n"
+        "output = workflow.run(workflow.task(say).bind(said.bind('output')))\n"
+        "Path('told').write_text(output)"
+    )
+    subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-c", program, str(storage)],
+        cwd=tmp_path,
+        check=True,
+        timeout=60,
+    )
+    assert (tmp_path / "told").read_text() == "output"
+
+
+def test_modules_of_a_folder_that_the_program_forgets(storage: Path, tmp_path: Path) -> None:
+    """As Celery does with the current folder, once it has imported its app."""
+    package = tmp_path / "project" / "shop"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "tasks.py").write_text(
+        "from heliograph import workflow\n"
+        "@workflow.task\n"
+        "def double(x): return 2 * x\n"
+        "@workflow.task\n"
+        "async def triple(x): return 3 * x\n"
+    )
+    program = (
+        "import sys\n"
+        f"sys.path.insert(0, {str(package.parent)!r})\n"
+        "from shop.tasks import double, triple\n"
+        "del sys.path[0]\n"
+        "from heliograph import workflow\n"
+        "print(workflow.run(double.bind(triple.bind(1))))"
+    )
+    assert run(storage, "-c", program, cwd=tmp_path) == "6\n"
+
+
 @pytest.mark.parametrize("module", ["shop", "shop.main"])
 def test_a_package_run_by_python_m(storage: Path, tmp_path: Path, module: str) -> None:
     package = tmp_path / "shop"

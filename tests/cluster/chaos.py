@@ -114,13 +114,11 @@ class Cluster:
 
     def _are_started(self) -> bool:
         self.check()
-        return all(
-            "takes workflows" in "".join(self.words(place)[self._begins[place] :]) for place in self._engines
-        )
+        return all("takes workflows" in self.words(place)[self._begins[place] :] for place in self._engines)
 
-    def words(self, place: int) -> list[str]:
-        """What the engines of a place had to say, line by line."""
-        return (self.folder / f"engine-{place}.words").read_text().splitlines()
+    def words(self, place: int) -> str:
+        """What the engines of a place had to say."""
+        return (self.folder / f"engine-{place}.words").read_text()
 
     def let_go_on(self, everybody: bool = False) -> None:
         """Those whose time is over, or all."""
@@ -190,7 +188,7 @@ def run(plan: Plan, server: postgresql.Server, cluster: Cluster, patience: float
         assert codes == [0] * plan.engines, codes
     except AssertionError as error:
         for place in range(plan.engines):
-            error.add_note("\n".join([f"engine {place} said:", *cluster.words(place)]))
+            error.add_note(f"engine {place} said:\n{cluster.words(place)}")
         raise
     finally:
         cluster.kill()

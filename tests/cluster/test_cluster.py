@@ -50,5 +50,6 @@ def _spoil(cluster: Cluster) -> None:
     with psycopg.connect(postgresql.plain(cluster.url), autocommit=True) as connection:
         connection.execute(
             "UPDATE stored_values SET data = (SELECT data FROM stored_values WHERE role = 'output'"
-            " AND workflow = 2 LIMIT 1) WHERE role = 'output' AND workflow = 1 AND task = 0"
+            " AND workflow = (SELECT max(key) FROM workflows) LIMIT 1)"
+            " WHERE role = 'output' AND workflow = (SELECT min(key) FROM workflows) AND task = 0"
         )

@@ -157,6 +157,9 @@ class Relay:
         yield engine
         try:
             check_store(engine.database)
+            given = opening.opened().settings.workers
+            if engine.is_ray and (given.max_running, given.max_pending) != (None, None):
+                engine.stop()  # else the next test has a coordinator with these limits
             if engine.is_ray or opening.opened() is not session:
                 workflow.shutdown()
                 engine.init()

@@ -145,6 +145,7 @@ PROMISES: tuple[Promise, ...] = (
         "resume_all takes every RESUMABLE one and returns [(id, ref)]",
         "test_resume::test_resume_all_takes_what_is_resumable_and_nothing_else",
         "test_resume::test_resume_all_include_failed_takes_the_failed_ones_too",
+        "test_queue::test_resume_all_says_of_each_whether_it_had_a_place",
     ),
     p(
         "resume",

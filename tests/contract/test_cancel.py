@@ -84,7 +84,7 @@ def test_what_waits_for_a_worker_does_not_begin_where_what_ran_was_stopped(
 ) -> None:
     fan = [note_and_wait.bind(gate, ledger, f"{number}") for number in range(300)]
     workflow.run_async(give.bind(fan), workflow_id="wide")
-    until(ledger.lines)
+    until(lambda: len(ledger.lines()) >= engine.settings.get("num_workers", 2), what="all workers to be busy")
     workflow.cancel("wide")
     workflow.run(note.bind(ledger, "another"))
     assert ledger.lines()[-1] == "another"

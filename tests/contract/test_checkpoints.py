@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -133,6 +133,36 @@ def make(ledger: Ledger, name: str, *_after: object) -> bytes:
 def count(flag: Path, *values: bytes) -> int:
     flag.read_text()
     return sum(map(len, values))
+
+
+@workflow.task
+def fail_at_length(ledger: Ledger) -> None:
+    ledger.note("failed")
+    raise ValueError("x" * 100_000)
+
+
+@workflow.task(catch_exceptions=True)
+def catch(ledger: Ledger) -> Any:
+    return workflow.continuation(count.bind(Path("never"), fail_at_length.bind(ledger)))
+
+
+@workflow.task
+def message_of(flag: Path, caught: tuple[None, ValueError]) -> str:
+    return flag.read_text() + str(caught[1])
+
+
+def test_a_caught_exception_that_is_damaged_is_raised_again_in_the_same_run(
+    engine: EngineUnderTest, ledger: Ledger, tmp_path: Path
+) -> None:
+    flag = tmp_path / "flag"
+    dag = message_of.bind(flag, catch.options(name="caught").bind(ledger))
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(dag, workflow_id="mine")
+    flag.touch()
+    engine.restart()
+    (engine.values / workflow.get_metadata("mine", "caught")["output"]["stored"]).unlink()
+    assert workflow.resume("mine") == "x" * 100_000
+    assert ledger.counts()["failed"] == 2
 
 
 @pytest.mark.parametrize("damage", ["changed", "gone"])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from heliograph import workflow
+from heliograph.storage.liveness import LEASE_SECONDS
 from tests import scripts
 from tests.conditions import is_gone, until
 from tests.gates import Gate, Ledger
@@ -35,12 +36,13 @@ workflow.get_output("mine")
 def worker(engine: EngineUnderTest, gate: Gate, ledger: Ledger) -> int:
     """A workflow of a killed process; the process id of the worker it had."""
     process = scripts.start(engine.script(PROGRAM), engine.storage, gate.folder, ledger.path)
+    before_its_lease_ends = 2 / 3 * LEASE_SECONDS  # it is renewed after a third
     with process:
         worker = gate.until_waiting("held", process)
         assert workflow.get_status("mine") == "RUNNING"
         until(lambda: workflow.get_metadata("mine", "held")["attempts"])
         engine.kill(process)
-        until(lambda: workflow.get_status("mine") == "RESUMABLE", deadline=5)
+        until(lambda: workflow.get_status("mine") == "RESUMABLE", deadline=before_its_lease_ends)
         process.communicate()
     return worker
 

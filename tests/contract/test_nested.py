@@ -80,11 +80,13 @@ def test_a_task_that_is_tried_again_takes_up_the_workflow_that_it_began(
 
 @workflow.task
 def run_inner(gate: Gate) -> str:
-    if workflow.current().attempt == 2:
+    if workflow.current().attempt > 1:
         gate.open()
     return str(workflow.run(inner_of.bind(gate), workflow_id="inner"))
 
 
 @pytest.mark.filterwarnings("ignore:task 'outer'")
 def test_so_does_one_that_took_too_long(embedded_engine: EngineUnderTest, gate: Gate) -> None:
-    assert workflow.run(run_inner.options(name="outer", timeout=2).bind(gate)) == "inner"
+    # For ever: on a busy machine a new worker, too, may take longer than that.
+    outer = run_inner.options(name="outer", timeout=2, max_retries=-1)
+    assert workflow.run(outer.bind(gate)) == "inner"

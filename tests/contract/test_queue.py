@@ -105,6 +105,24 @@ def test_a_resume_takes_a_place_too(engine: EngineUnderTest, gate: Gate) -> None
     assert workflow.get_status("resumed") == "RESUMABLE"
 
 
+def test_resume_all_says_of_each_whether_it_had_a_place(engine: EngineUnderTest, gate: Gate) -> None:
+    for name in ("one", "two"):
+        workflow.run_async(wait.bind(gate, name), workflow_id=name)
+        gate.until_waiting(name)
+    engine.restart(max_running_workflows=1, max_pending_workflows=0)
+
+    (one, resumed), (two, refused) = workflow.resume_all()
+
+    assert (one, two) == ("one", "two")
+    with pytest.raises(queue.Full, match="max_pending_workflows"):
+        refused.result(0)
+    assert workflow.get_status("two") == "RESUMABLE"
+    gate.open()
+    assert engine.value(resumed) == "one"
+    engine.restart()
+    assert workflow.resume("two") == "two"
+
+
 def test_a_refused_id_keeps_no_place(engine: EngineUnderTest, gate: Gate) -> None:
     engine.restart(max_running_workflows=2, max_pending_workflows=0)
     running = workflow.run_async(wait.bind(gate, "running"), workflow_id="running")

@@ -581,19 +581,28 @@ def test_functions_and_how_they_did(engine: Any) -> None:
 
 def test_a_function_is_found_behind_many_others_of_its_name(engine: Any) -> None:
     shared: dict[str, Any] = {}
+    made: list[str] = []
     for module in ("mine", "theirs"):
         exec("def shared(): return 1", {"__name__": module}, shared)  # another one each time
         task = workflow.task(shared["shared"])
-        for _ in range(1 if module == "mine" else 5):
-            workflow.run(task.bind())
-    assert len(workflow.trend("mine.shared", limit=1).runs) == 1
-    assert len(workflow.trend("theirs.shared", limit=2).runs) == 2
+        for number in range(1 if module == "mine" else 5):
+            made.append(f"{module}-{number}")
+            workflow.run(task.bind(), workflow_id=made[-1])
+    try:
+        assert len(workflow.trend("mine.shared", limit=1).runs) == 1
+        assert len(workflow.trend("theirs.shared", limit=2).runs) == 2
+    finally:
+        for workflow_id in made:
+            workflow.delete(workflow_id)
 
 
 def test_a_workflow_is_told_once_however_often_it_has_the_function(engine: Any) -> None:
     workflow.run(down.bind(3), workflow_id="recursion")
-    [run] = workflow.trend(f"{__name__}.down").runs
-    assert (run.workflow_id, run.attempts) == ("recursion", 4)
+    try:
+        [run] = workflow.trend(f"{__name__}.down").runs
+        assert (run.workflow_id, run.attempts) == ("recursion", 4)
+    finally:
+        workflow.delete("recursion")
 
 
 def test_who_takes_an_output(engine: Any) -> None:

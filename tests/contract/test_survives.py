@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from pathlib import Path
@@ -83,4 +84,19 @@ def test_a_storage_that_was_removed_takes_nothing_more(engine: EngineUnderTest) 
     shutil.rmtree(engine.storage, ignore_errors=True)
     os.rename(kept, engine.storage)
     engine.init()
+    assert workflow.list_all() == [("before", "SUCCESSFUL")]
+
+
+def test_a_storage_that_was_replaced_takes_nothing_more(embedded_engine: EngineUnderTest) -> None:
+    workflow.run(one.bind(), workflow_id="before")
+    kept = embedded_engine.storage.with_name("kept")
+    os.rename(embedded_engine.storage, kept)
+    shutil.copytree(kept, embedded_engine.storage)
+    where = re.escape(str(embedded_engine.storage / "heliograph.db"))
+    with pytest.raises(workflow.StorageError, match=f"storage {where} was replaced while it was in use"):
+        workflow.run(one.bind(), workflow_id="lost")
+    workflow.shutdown()
+    shutil.rmtree(embedded_engine.storage)
+    os.rename(kept, embedded_engine.storage)
+    embedded_engine.init()
     assert workflow.list_all() == [("before", "SUCCESSFUL")]

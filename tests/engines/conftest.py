@@ -33,7 +33,7 @@ def closing() -> Iterator[list[Any]]:
     yield executors
     for executor in executors:
         executor.close()
-    assert children() == before, "a worker is left"
+    assert children() <= before, "a worker is left"  # what an earlier test started may have ended
 
 
 @pytest.fixture(params=[ThreadExecutor, ProcessExecutor], ids=["threads", "processes"])

@@ -23,7 +23,7 @@ from heliograph.scheduling.admission import Admission
 from heliograph.storage.liveness import this_process
 from heliograph.storage.location import locate
 from heliograph.storage.store import Store
-from tests.conditions import until
+from tests.conditions import DEADLINE, until
 from tests.engines.harness import unheard
 
 
@@ -129,10 +129,10 @@ def test_the_executor_has_no_more_than_it_asks_for_and_all_come_in_order(flows: 
     for _ in range(5):
         flows.executor.run()
         until(lambda: flows.executor.works, what="another attempt")
-    assert second.result(10) == 2
+    assert second.result(DEADLINE) == 2
     until(lambda: flows.has("total"), what="the last attempt")
     flows.executor.run()
-    assert output.result(10) == 5
+    assert output.result(DEADLINE) == 5
 
 
 def test_an_async_task_takes_no_room(flows: Flows) -> None:
@@ -166,7 +166,7 @@ def test_a_failure_ends_what_waits_and_its_record_says_since_when_it_did(flows: 
     until(lambda: flows.has("bad", "a", "b"), what="the first attempts")
     flows.executor.run()
     with pytest.raises(WorkflowExecutionError):
-        output.result(10)
+        output.result(DEADLINE)
     assert attempts(flows) == [
         (0, "FAILED", True, True),
         *[(task, "CANCELED", True, False) for task in (1, 2, 3, 4)],
@@ -183,7 +183,7 @@ def test_a_cancelled_workflow_makes_room_for_the_next(flows: Flows) -> None:
     flows.store.cancel(record.key)
     flows.loop.note_cancelled(record.key)
     with pytest.raises(WorkflowCancellationError):
-        output.result(10)
+        output.result(DEADLINE)
     until(lambda: flows.has("a", "b", "c", "later"), what="the other workflow's turn")
     flows.executor.run(3)
-    assert second.result(10) == 2
+    assert second.result(DEADLINE) == 2

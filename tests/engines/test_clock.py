@@ -71,7 +71,8 @@ def hold(gate: Gate) -> str:
 def test_a_sleep_keeps_its_length(flows: Flows, jump: float) -> None:
     began = time.monotonic()
     output = flows.start(workflow.sleep(1.5), "sleeping")
-    until(lambda: flows.task_status("sleeping", SLEEP) is TaskStatus.WAITING)
+    seen = (TaskStatus.WAITING, TaskStatus.SUCCESSFUL)  # a machine that is busy may look too late
+    until(lambda: flows.task_status("sleeping", SLEEP) in seen)
     flows.clock.set_by = jump
     output.result(timeout=DEADLINE)
     assert time.monotonic() - began >= 1.5
@@ -98,7 +99,8 @@ def test_a_task_is_seen_running_and_its_timeout_rings(flows: Flows, gate: Gate) 
     held = hold.options(timeout=1.0, max_retries=0, name="held")
     flows.clock.set_by = -HOUR  # workers read the machine's own clock: theirs is an hour ahead now
     output = flows.start(held.bind(gate), "late")
-    until(lambda: flows.task_status("late", "held") is TaskStatus.RUNNING)
+    seen = (TaskStatus.RUNNING, TaskStatus.FAILED)  # as above; no timeout rings of a task that is not seen
+    until(lambda: flows.task_status("late", "held") in seen)
     with pytest.raises(workflow.WorkflowExecutionError, match="longer than its timeout"):
         output.result(timeout=DEADLINE)
 

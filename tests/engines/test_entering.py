@@ -100,10 +100,10 @@ def test_who_brings_one_alone_stores_it(flows: Flows, commits: Commits) -> None:
 
 
 def test_those_who_come_meanwhile_share_a_commit(flows: Flows, commits: Commits) -> None:
-    inbox = flows.engine._loop._inbox
+    loop = flows.engine._loop
 
-    def all_came() -> bool:  # the loop's thread holds one of them already
-        return inbox.qsize() == OTHERS - 1
+    def all_came() -> bool:
+        return loop._has_message and loop._inbox.qsize() == OTHERS - 1  # its thread holds one of them
 
     commits.before = lambda: len(commits.sizes) > 1 or until(all_came, what="the others to come")
     with ThreadPoolExecutor(OTHERS + 1) as pool:

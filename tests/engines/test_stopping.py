@@ -15,6 +15,7 @@ from heliograph.engines import working
 from heliograph.engines.engine import Engine, submission
 from heliograph.engines.loop.takeover import TakeOver, TakeoverLimits
 from heliograph.engines.settings import EngineSettings
+from heliograph.errors import StorageError
 from heliograph.graph.node import Inputs
 from heliograph.graph.plan import make_plan
 from heliograph.records.status import WorkflowStatus
@@ -69,6 +70,34 @@ def test_what_is_being_taken_is_waited_for_as_long_as_there_is_patience() -> Non
     assert not stopping.is_alive()
     taking.takeover.join()
     assert len(taking.entered) == 1
+
+
+def test_a_storage_that_nothing_can_be_taken_from_is_told_once_until_it_can(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers: list[StorageError | None] = [StorageError("a"), StorageError("a"), None, StorageError("b"), None]
+    is_over = threading.Event()
+
+    def unowned(_most: int, *, handed_in: bool) -> list[str]:
+        answer = answers.pop(0) if answers else None
+        if not answers:
+            is_over.set()
+        if answer is not None:
+            raise answer
+        return []
+
+    said: list[str] = []
+    monkeypatch.setattr("heliograph.engines.loop.takeover.warn", said.append)
+    monkeypatch.setattr("heliograph.engines.loop.takeover.LOOK_SECONDS", 0)
+    store = SimpleNamespace(
+        handover=SimpleNamespace(unowned=unowned),
+        news=SimpleNamespace(subscribe=lambda _concerns, _call: None),
+    )
+    takeover = TakeOver(cast(Store, store), lambda _claim: Future(), lambda: 0, TakeoverLimits())
+    assert is_over.wait(DEADLINE)
+    takeover.stop(0)
+    takeover.join()
+    assert [text.rpartition(": ")[2] for text in said] == ["a", "b"]
 
 
 @workflow.task

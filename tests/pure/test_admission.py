@@ -116,6 +116,7 @@ class Queue(RuleBasedStateMachine):
     @initialize(running=LIMITS, pending=LIMITS)
     def begin(self, running: int | None, pending: int | None) -> None:
         self.queue = Admission(running, pending)
+        assert self.queue.is_limited is (running is not None)
         self.most_running = float("inf") if running is None else running
         self.most_pending = float("inf") if pending is None else pending
         self.running: set[int] = set()

@@ -36,12 +36,14 @@ def test_time_counts_before_memory() -> None:
         tasks = [
             Made("larger", attempts=[tried(0.0, compute=1.0, peak_rss=memory)]),
             Made("slower", attempts=[tried(0.0, compute=seconds, peak_rss=100)]),
+            Made("much larger", attempts=[tried(0.0, compute=1.0, peak_rss=2 * memory)]),
         ]
         return trace_of(tasks, [run_of(end=10.0)])
 
     found = compare(of(1.0, 100), of(2.0, 10_000))
     assert [(task.task_id, task.slower, task.larger) for task in found.tasks] == [
         ("slower", 1.0, 0),
+        ("much larger", 0.0, 19_800),
         ("larger", 0.0, 9_900),
     ]
 
@@ -64,7 +66,7 @@ def test_all_that_two_workflows_do_not_share_is_told() -> None:
         [
             Made("same", attempts=again, user_metadata='{"n": 2}', reused_in=1),
             Made("new", function=1),
-            Made("out", (0,), options='{"max_retries": 5}', status=TaskStatus.FAILED),
+            Made("out", (0,), options='{"max_retries": 5}', status=TaskStatus.FAILED, function=1),
         ],
         [run_of(end=4.0, status=WorkflowStatus.FAILED, code={"git": "def", "python": "3.11"})],
         user_metadata='{"team": "red", "size": 1}',
@@ -83,6 +85,7 @@ def test_all_that_two_workflows_do_not_share_is_told() -> None:
     assert tasks["same"]["differences"] == [{"name": "user_metadata.n", "a": 1, "b": 2}]
     assert tasks["out"]["differences"] == [
         {"name": "max_retries", "a": 3, "b": 5},
+        {"name": "function", "a": "module.f", "b": "module.g"},
         {"name": "workflow_refs", "a": ["same", "gone"], "b": ["same"]},
     ]
 
@@ -112,8 +115,10 @@ def test_a_chain_takes_as_long_as_all_of_it_and_a_fan_as_the_workers_need() -> N
         for n in range(2)
     ]
     fan = [*done, *(Made(f"t{n}", status=PENDING) for n in range(5))]
+    fan[2].attempts = [replace(tried(0.0), worker_id=None, started=None, status=AttemptStatus.LOST)]
+    fan += [Made("nap", attempts=[tried(0.0, worker_id="engine")], options=WAIT, function=1)]
     found = estimate(running(fan), {"module.f": [2.0]})
-    assert (found.workers, found.left, found.done, found.total) == (2, 6.0, 2, 7)
+    assert (found.workers, found.left, found.done, found.total) == (2, 6.0, 3, 8)
 
 
 def test_the_range_is_that_of_what_such_tasks_took() -> None:
@@ -142,7 +147,7 @@ def test_of_a_sleep_that_has_begun_the_rest_is_left(status: WorkflowStatus) -> N
 
 
 @pytest.mark.parametrize(
-    ("status", "left"), [(WorkflowStatus.RUNNING, 32.0), (WorkflowStatus.RESUMABLE, 4.0)]
+    ("status", "left"), [(WorkflowStatus.RUNNING, 34.0), (WorkflowStatus.RESUMABLE, 6.0)]
 )
 def test_a_pause_before_an_attempt_is_waited_for_and_occupies_no_worker(
     status: WorkflowStatus, left: float
@@ -151,6 +156,7 @@ def test_a_pause_before_an_attempt_is_waited_for_and_occupies_no_worker(
     tasks = [
         Made("a", attempts=[failed], status=TaskStatus.WAITING, due=40.0),
         Made("b", status=PENDING),
+        Made("c", (0,), status=PENDING),
     ]
     trace = trace_of(tasks, [run_of(status=status)], now=10.0)
     assert estimate(trace, {"module.f": [2.0]}).left == left

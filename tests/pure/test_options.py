@@ -249,6 +249,14 @@ def test_what_workflow_options_gives_unpacks_into_f_options() -> None:
     assert got == TaskOptions(name="add_task", metadata_json='{"k": "v"}', max_retries=1)
 
 
+def test_two_workflow_options_take_two_calls() -> None:
+    one, other = options(metadata={"a": 1}, checkpoint=False), options(metadata={"b": 2})
+    with pytest.raises(TypeError, match="multiple values for keyword argument '_labels'"):
+        nothing.options(**one, **other)  # Python's own; the page of errors says what to write
+    merged = options_of(nothing.options(**one).options(**other))
+    assert merged == TaskOptions(metadata_json='{"b": 2}', checkpoint=False)
+
+
 def test_workflow_options_decorates_a_task_and_call_options_win_over_it() -> None:
     @options(name="decorated", metadata={"from": "decorator"}, catch_exceptions=True)
     @task(max_retries=9)

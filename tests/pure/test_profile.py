@@ -18,6 +18,7 @@ from tests.pure.tracing import WAIT, Made, Try, run_of, trace_of, tried
 
 SECONDS = st.floats(0, 10, allow_nan=False).map(lambda value: round(value, 3))
 MOMENTS = st.none() | st.floats(-5, 50, allow_nan=False)
+BEGIN = 1_000.0
 
 
 @dataclass(frozen=True)
@@ -73,14 +74,17 @@ def runs(draw: st.DrawFn) -> Planned:
     output_of: dict[int, int] = {}
 
     def step(task: int, after: tuple[int, ...], backoff: float = 0.0) -> int:
-        steps.append(Step(task, after, draw(SECONDS), backoff, *(draw(SECONDS) for _ in range(4))))
+        wait, queue, load, store = (draw(SECONDS) / 10 for _ in range(4))
+        # Most is in the code, and often as much as elsewhere: so that another way is nearly as long.
+        compute = draw(SECONDS | st.sampled_from([8.0, 9.0, 10.0]))
+        steps.append(Step(task, after, wait, backoff, queue, load, compute, store))
         tries.setdefault(task, []).append(len(steps) - 1)
         return len(steps) - 1
 
     def attempts(task: int, after: tuple[int, ...]) -> None:
         at = step(task, after)
         for _ in range(draw(st.integers(0, 1))):
-            at = step(task, (at,), draw(SECONDS))
+            at = step(task, (at,), draw(SECONDS) / 10)
         output_of[task] = at
 
     def new(upstream: tuple[int, ...], **other: int | None) -> int:
@@ -119,7 +123,7 @@ def traced(steps: Sequence[Step], made: Sequence[Made], tries: Mapping[int, Sequ
     ends: list[float] = []
     recorded: list[Try] = []
     for one in steps:
-        ready = max((ends[at] for at in one.after), default=0.0) + one.wait + one.backoff
+        ready = max((ends[at] for at in one.after), default=BEGIN) + one.wait + one.backoff
         attempt = tried(ready, queue=one.queue, load=one.load, compute=one.compute, store=one.store)
         recorded.append(replace(attempt, backoff=one.backoff))
         assert attempt.stored is not None
@@ -128,7 +132,7 @@ def traced(steps: Sequence[Step], made: Sequence[Made], tries: Mapping[int, Sequ
         replace(task, attempts=[replace(recorded[at], attempt=n) for n, at in enumerate(tries[number], 1)])
         for number, task in enumerate(made)
     ]
-    return trace_of(tasks, [run_of(end=ends[-1])])
+    return trace_of(tasks, [run_of(begin=BEGIN, end=ends[-1])])
 
 
 @given(runs())
@@ -174,6 +178,19 @@ def test_saved_is_what_the_longest_way_loses_when_a_task_is_twice_as_fast(planne
             replace(one, compute=one.compute / 2) if one.task == number else one for one in planned.steps
         ]
         assert task.saved == pytest.approx(length - longest(faster), abs=1e-6)
+
+
+@pytest.mark.parametrize(("beside", "saved"), [(3.0, [2.0, 2.0]), (13.0, [1.0, 1.0]), (14.0, [0.0, 0.0])])
+def test_no_task_saves_more_than_the_next_way_is_shorter(beside: float, saved: list[float]) -> None:
+    tasks = [
+        Made("a", attempts=[tried(100.0, compute=10.0)]),
+        Made("c", (0, 2), [tried(110.0, compute=4.0)]),
+        Made("b", attempts=[tried(100.0, compute=8.0)]),
+        Made("d", attempts=[tried(100.0, compute=beside)]),
+        Made("end", (1, 3), [tried(114.0)]),
+    ]
+    found = profile(trace_of(tasks, [run_of(begin=100.0, end=114.0)]))
+    assert [task.saved for task in found.tasks[:2]] == saved
 
 
 @given(runs())
@@ -284,6 +301,21 @@ def test_a_failed_run_ends_with_the_task_that_failed_it() -> None:
     assert [link.task_id for link in profile(trace_of(tasks, [ended])).path] == ["bad"]
 
 
+def test_of_what_was_stopped_with_the_run_the_longest_is_the_path() -> None:
+    tasks = [
+        Made(name, attempts=[replace(tried(begin, compute=9.0 - begin), status=AttemptStatus.CANCELED)])
+        for name, begin in (("late", 7.0), ("early", 2.0), ("later", 8.0))
+    ]
+    ended = run_of(status=WorkflowStatus.CANCELED, end=9.0)
+    assert [link.task_id for link in profile(trace_of(tasks, [ended])).path] == ["early"]
+
+
+def test_what_has_no_time_at_which_it_was_ready_was_so_when_it_was_made() -> None:
+    attempt = replace(tried(2.0, queue=1.0, compute=1.0), ready=None)
+    found = profile(trace_of([Made("a", attempts=[attempt])], [run_of(end=4.0)]))
+    assert (found.parts.wait, found.parts.queue, found.parts.compute) == (2.0, 1.0, 1.0)
+
+
 def test_what_was_reused_is_no_part_of_the_later_run() -> None:
     tasks = [
         Made("a", attempts=[tried(0.0, compute=50.0)], reused_in=2),
@@ -328,6 +360,23 @@ def test_stragglers_are_told_from_tasks_of_the_same_function() -> None:
     assert [(one.task_id, one.median) for one in found.stragglers] == [("slow", 1.05)]
 
 
+def test_the_worst_straggler_is_the_first_and_only_what_succeeded_at_work_is_one() -> None:
+    seconds = [1.0] * 8 + [5.0, 9.0]
+    tasks = [Made(f"t{n}", attempts=[tried(0.0, compute=took)]) for n, took in enumerate(seconds)]
+    failed = replace(tried(0.0, compute=30.0), status=AttemptStatus.FAILED)
+    tasks += [Made("failed", attempts=[failed], status=TaskStatus.FAILED)]
+    tasks += [Made("nap", attempts=[tried(0.0, compute=30.0)], options=WAIT)]
+    found = profile(trace_of(tasks, [run_of(end=30.0)]))
+    assert [one.task_id for one in found.stragglers] == ["t9", "t8"]
+
+
+@pytest.mark.parametrize(("count", "is_told"), [(4, False), (5, True)])
+def test_five_tasks_say_what_is_usual(count: int, is_told: bool) -> None:
+    tasks = [Made(f"t{n}", attempts=[tried(0.0, compute=1.0)]) for n in range(count - 1)]
+    found = profile(trace_of([*tasks, Made("slow", attempts=[tried(0.0, compute=9.0)])], [run_of(end=9.0)]))
+    assert bool(found.stragglers) is is_told
+
+
 def test_where_tasks_of_a_function_differ_much_anyhow_a_straggler_lies_far_beyond_them() -> None:
     seconds = [1.0, 2.0, 2.0, 3.0, 4.0, 4.0, 5.0]
     for outermost, is_found in ((9.0, False), (12.0, True)):  # the quartiles are 2.0 and 4.25
@@ -338,25 +387,37 @@ def test_where_tasks_of_a_function_differ_much_anyhow_a_straggler_lies_far_beyon
 
 
 def test_parallelism_counts_what_runs_at_once() -> None:
-    tasks = [Made(f"t{n}", attempts=[tried(0.0, compute=30.0, worker_id=f"process-{n}")]) for n in range(3)]
-    tasks += [Made("last", (0, 1, 2), [tried(30.0, compute=30.0)])]
-    found = profile(trace_of(tasks, [run_of(end=60.0)]))
-    assert (found.parallelism.peak, found.parallelism.mean) == (3, 2.0)
-    assert found.parallelism.over_time == pytest.approx((3.0,) * 30 + (1.0,) * 30)
-    assert [(use.worker_id, use.busy) for use in found.workers] == [
-        ("process-0", 30.0),
-        ("process-1", 60.0),
-        ("process-2", 30.0),
+    tasks = [Made("first", attempts=[tried(100.0, compute=60.0, worker_id="process-9")])]
+    for number in (11, 10, 9):
+        attempt = tried(160.0, compute=60.0, worker_id=f"process-{number}")
+        tasks.append(Made(f"t{number}", (0,), [attempt]))
+    found = profile(trace_of(tasks, [run_of(begin=100.0, end=220.0)]))
+    assert (found.parallelism.peak, found.parallelism.mean, found.parallelism.bucket) == (3, 2.0, 2.0)
+    assert found.parallelism.over_time == pytest.approx((1.0,) * 30 + (3.0,) * 30)
+    assert [(use.worker_id, use.busy, use.share) for use in found.workers] == [
+        ("process-9", 120.0, 1.0),
+        ("process-10", 60.0, 0.5),
+        ("process-11", 60.0, 0.5),
     ]
-    assert found.efficiency == pytest.approx(120 / 180)
+    assert found.efficiency == pytest.approx(240 / 360)
+
+
+def test_what_begins_and_ends_within_a_part_of_the_time_counts_for_that_part() -> None:
+    tasks = [
+        Made("a", attempts=[tried(100.5, compute=1.0)]),
+        Made("b", attempts=[tried(103.0, compute=57.0)]),
+    ]
+    found = profile(trace_of(tasks, [run_of(begin=100.0, end=220.0)]))
+    assert found.parallelism.over_time == pytest.approx((0.5, 0.5) + (1.0,) * 28 + (0.0,) * 30)
 
 
 def test_bottlenecks_are_sentences_with_their_figures() -> None:
     tasks = [
-        Made("load", attempts=[tried(0.0, queue=10.0, compute=60.0)]),
-        Made("b", (0,), [tried(75.0, compute=20.0, store=5.0)], function=1),
+        Made("load", attempts=[tried(50.0, queue=10.0, compute=60.0)]),
+        Made("b", (0,), [tried(125.0, compute=20.0, store=5.0)], function=1),
     ]
-    found = profile(trace_of(tasks, [run_of(end=100.0)], functions=("parse", "merge")))
+    found = profile(trace_of(tasks, [run_of(begin=50.0, end=150.0)], functions=("parse", "merge")))
+    assert [bottleneck.share for bottleneck in found.bottlenecks] == [0.6, 0.2, 0.1]
     assert [bottleneck.sentence for bottleneck in found.bottlenecks] == [
         "1 min 00 s (60% of the run) went into the code of module.parse, in task load; twice as fast, it "
         "would have saved 30.0 s.",

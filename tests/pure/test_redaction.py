@@ -55,11 +55,35 @@ COMMANDS = [  # what a shell is given, and what is recorded of it
     ("sh -c 'curl -u ann:s3cret --token s3cret -ps3cret /x'", "sh -c 'curl -u ann:*** --token *** -p*** /x'"),
     ("", ""),
 ]
+TOKENS = [
+    f"ghp_{36 * 'a'}",
+    f"github_pat_11ABC_{59 * 'a'}",
+    f"glpat-{10 * 'a-'}",
+    f"hf_{34 * 'A'}",
+    "xoxb-123456789012-1234567890123-abc",
+    "AKIAIOSFODNN7EXAMPLE",
+    f"sk-{48 * 'a'}",
+    f"sk-ant-api03-{9 * 'a-_b'}{16 * 'c'}-AA",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl",
+]
 
 
 @pytest.mark.parametrize(("given", "recorded"), COMMANDS, ids=[given for given, _ in COMMANDS])
 def test_a_command_line_is_recorded_without_its_secrets(given: str, recorded: str) -> None:
     assert redacted(shlex.split(given)) == shlex.split(recorded)
+
+
+@pytest.mark.parametrize("token", TOKENS, ids=[token[:8] for token in TOKENS])
+def test_a_token_of_a_well_known_service_is_not_recorded_wherever_it_stands(token: str) -> None:
+    given = ["job.py", token, f"--given={token}", f"https://{token}@h/x", f"['{token}', 1]"]
+    assert redacted(given) == ["job.py", "***", "--given=***", "https://***@h/x", "['***', 1]"]
+
+
+def test_what_only_begins_like_a_token_is_recorded() -> None:
+    given = (
+        "job.py ghp_x sk-learn sk-forest-of-trees-2026 hf_model AKIA eyJ.eyJ. xox-1 glpat- risk-" + 40 * "a"
+    )
+    assert redacted(given.split()) == given.split()
 
 
 FORMS: dict[str, Callable[[str], list[str]]] = {
@@ -112,7 +136,7 @@ def test_words_of_a_name_are_matched_as_words() -> None:
     assert [name for name in PLAIN.split() if is_secret(name)] == []
 
 
-LONG = ["key", "://a:", "token: ", "key:", "a=", "-p ", "-u a:", "key='", 'key="\\', "\\"]
+LONG = ["key", "://a:", "token: ", "key:", "a=", "-p ", "-u a:", "key='", 'key="\\', "\\", "sk-", "eyJ-"]
 
 
 @pytest.mark.timeout(10)  # one that goes on anew from each of its letters takes half a minute

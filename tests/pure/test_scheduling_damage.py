@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from heliograph.graph.options import TaskOptions
 from heliograph.records.status import TaskStatus, WorkflowStatus
-from heliograph.scheduling.actions import Action, Checkpoint, Forget, Start
-from heliograph.scheduling.events import Damaged, Event, Failed, Stored, Submitted, Succeeded, TaskRule
+from heliograph.scheduling.actions import Action, Checkpoint, Expand, Forget, Mark, Start
+from heliograph.scheduling.events import (
+    Continued,
+    Damaged,
+    Event,
+    Expanded,
+    Failed,
+    Stored,
+    Submitted,
+    Succeeded,
+    TaskRule,
+)
 from heliograph.scheduling.invariants import check
 from heliograph.scheduling.machine import Machine
+from heliograph.scheduling.transitions import initial_status
 from tests.pure.family import dags
 
 
@@ -19,22 +33,57 @@ class Run:
 
     def __init__(self, rules: tuple[TaskRule, ...], stored: frozenset[int] = frozenset()) -> None:
         self.rules, self.stored = rules, set(stored)
-        self.machine = Machine()
+        self.rows = [
+            TaskStatus.SUCCESSFUL if task in stored else initial_status(rule.upstream)
+            for task, rule in enumerate(rules)
+        ]
+        self.output = len(rules) - 1
+        self.attempts: dict[int, int] = {}
         self.started: list[int] = []
-        self.tell(Submitted(0.0, rules, stored, resumed=bool(stored)))
+        self.begin(resumed=bool(stored))
+
+    def begin(self, resumed: bool) -> None:
+        """With what is stored, and nothing else, as in a process that was started anew."""
+        self.machine, self.there = Machine(), set(self.stored)
+        done = {task for task, status in enumerate(self.rows) if status is TaskStatus.SUCCESSFUL}
+        if resumed:
+            self.rows = [
+                TaskStatus.SUCCESSFUL if task in done else TaskStatus.PENDING
+                for task in range(len(self.rows))
+            ]
+        self.tell(
+            Submitted(
+                0.0,
+                self.rules,
+                frozenset(self.stored),
+                tuple(self.attempts.items()),
+                resumed,
+                frozenset(done - self.stored),
+                self.output,
+            )
+        )
 
     def tell(self, event: Event) -> list[Action]:
         actions = self.machine.handle(event)
         for action in actions:
             match action:
-                case Start(task, _):
-                    assert self.stored.issuperset(self.rules[task].upstream)
+                case Start(task, attempt):
+                    assert self.there.issuperset(self.rules[task].upstream)
+                    assert attempt > self.attempts.get(task, 0), "a number that was used already"
+                    self.attempts[task] = attempt
                     self.started.append(task)
+                case Mark(task, status):
+                    self.rows[task] = status
                 case Forget(task):
                     self.stored.remove(task)
-                case Checkpoint(task, _, _):
-                    self.stored.add(task)
+                    self.there.remove(task)
+                case Checkpoint(task, keep, _):
+                    self.rows[task] = TaskStatus.SUCCESSFUL
+                    self.there.add(task)
+                    if keep:
+                        self.stored.add(task)
         check(self.machine)
+        assert self.rows == [self.machine.status_of(task) for task in range(len(self.rows))]
         for action in actions:
             if isinstance(action, Checkpoint):
                 actions = actions + self.tell(Stored(1.0, action.task))
@@ -43,9 +92,23 @@ class Run:
     def succeed(self, task: int) -> None:
         self.tell(Succeeded(1.0, task, self.machine.live[task]))
 
+    def fail(self, task: int) -> None:
+        self.tell(Failed(1.0, task, self.machine.live[task], died=False))
+
+    def go_on(self, task: int, tasks: tuple[TaskRule, ...]) -> None:
+        first = len(self.rules)
+        self.rows += [initial_status(rule.upstream) for rule in tasks]
+        expand = self.tell(Continued(1.0, task, self.machine.live[task], tasks))[-1]
+        assert isinstance(expand, Expand)
+        for place, rule in enumerate(tasks, 1):
+            upstream = tuple(first + needed for needed in rule.upstream)
+            delivers_to = expand.frame if place == len(tasks) else None
+            self.rules = (*self.rules, TaskRule(upstream, rule.options, expand.frame, delivers_to))
+        self.tell(Expanded(1.0, first, len(tasks)))
+
     def cannot_read(self, task: int, source: int) -> None:
-        attempt = self.machine.live[task]
-        self.tell(Damaged(1.0, task, attempt, source, self.rules, frozenset(self.stored)))
+        attempt, attempts = self.machine.live[task], tuple(self.attempts.items())
+        self.tell(Damaged(1.0, task, attempt, source, self.rules, frozenset(self.stored), attempts))
 
 
 def chain(*options: TaskOptions) -> tuple[TaskRule, ...]:
@@ -123,16 +186,48 @@ def test_how_often() -> None:
         assert resumed.machine.is_made_again(0) is may
 
 
-@given(dags(most=8), st.data())
+@pytest.mark.parametrize("resumed", [False, True])
+def test_an_exception_that_was_caught_is_raised_again(resumed: bool) -> None:
+    catching = TaskRule((), TaskOptions(catch_exceptions=True))
+    run = Run((catching, TaskRule((0,), TaskOptions())))
+    run.go_on(0, chain(TaskOptions(), TaskOptions()))
+    run.fail(2)
+    if resumed:
+        run.begin(resumed=True)
+    run.cannot_read(1, 0)
+    assert run.started[-2:] == [1, 2]  # not the one that returned them
+    run.fail(2)
+    run.succeed(1)
+    assert run.machine.status is WorkflowStatus.SUCCESSFUL
+
+
+def undying(rules: tuple[TaskRule, ...]) -> tuple[TaskRule, ...]:
+    """Tasks that are tried again for ever if they die, and sleep never."""
+    return tuple(
+        replace(rule, options=replace(rule.options, max_retries=-1, retry_exceptions=False, sleep=None))
+        for rule in rules
+    )
+
+
+@given(dags(most=5).map(undying), st.data())
 def test_whatever_is_damaged_the_run_ends_well(rules: tuple[TaskRule, ...], data: st.DataObject) -> None:
-    rules = tuple(TaskRule(rule.upstream, TaskOptions(max_retries=-1)) for rule in rules)
     run, harm = Run(rules), 12
     while run.machine.status is WorkflowStatus.RUNNING:
         task = data.draw(st.sampled_from(sorted(run.machine.live)))
-        upstream = sorted(set(rules[task].upstream))
-        if harm and upstream and data.draw(st.booleans()):
-            harm -= 1
-            run.cannot_read(task, data.draw(st.sampled_from(upstream)))
-        else:
-            run.succeed(task)
+        upstream = {one for one in run.rules[task].upstream if run.rules[one].options.checkpoint is not False}
+        may = ["resumed", "continued"] + ["damaged"] * bool(upstream)
+        may += ["failed"] * (run.machine.catcher(task) is not None)
+        happens = data.draw(st.sampled_from(["succeeded", *may])) if harm else "succeeded"
+        harm -= happens != "succeeded"
+        match happens:
+            case "damaged":
+                run.cannot_read(task, data.draw(st.sampled_from(sorted(upstream))))
+            case "failed":
+                run.fail(task)
+            case "continued":
+                run.go_on(task, data.draw(dags(most=3).map(undying)))
+            case "resumed":
+                run.begin(resumed=True)
+            case _:
+                run.succeed(task)
     assert run.machine.status is WorkflowStatus.SUCCESSFUL

@@ -22,6 +22,7 @@ from heliograph.scheduling.events import (
 )
 from heliograph.scheduling.invariants import check
 from heliograph.scheduling.machine import Machine
+from heliograph.scheduling.needs import needs
 from heliograph.scheduling.transitions import TASK_MOVES, IllegalMoveError, initial_status
 from tests.pure.family import state_of, told
 from tests.shown import shown
@@ -447,6 +448,11 @@ def test_a_chain_of_twenty_thousand_resumes_without_a_deep_stack() -> None:
             machine.handle(Stored(NOW, task))
     assert machine.status is WorkflowStatus.SUCCESSFUL
     check(machine)
+
+
+def test_what_is_needed_by_two_is_walked_once() -> None:
+    ladder = rules((), (0,), *[(task - 2, task - 1) for task in range(2, 60)])  # of a trillion ways down
+    assert needs(ladder, 59, frozenset()).tasks == tuple(range(60))
 
 
 def test_a_wide_fan_out_starts_at_once_and_in_order() -> None:

@@ -154,6 +154,8 @@ def test_the_same_in_both_ways(text: str, same: Condition) -> None:
         *[(f"now{sign}5min", 300) for sign in (" + ", "+", " +", "+ ")],
         ("NOW - 1.5 d", -129600),
         ("now-90m", -5400),
+        ("now - 0.1us", -1e-7),
+        ("now + 1e16h", 3.6e19),
     ],
 )
 def test_times_from_now(text: str, seconds: float) -> None:
@@ -221,6 +223,8 @@ def test_large_numbers_may_have_a_point(number: str) -> None:
         ("created_time > 24h", 15, "created_time is a time, and 24h is none: write now - 24h"),
         ("created_time > -1.5 d", 15, "created_time is a time, and -1.5 d is none: write now - 1.5 d"),
         ("created_time in (3, 24h)", 20, "created_time is a time, and 24h is none: write now - 24h"),
+        ("created_time > 20261129", 15, "20261129 is a second of the year 1970: write 2026-11-29"),
+        ("created_time in (3, 20261129)", 20, "created_time is a time, and 20261129 is a second of"),
         ("created_time > 5MB", 15, "and 5MB is none: write 2026-11-24, 2026-11-24T08:30 or now - 24h"),
         ("created_time > true", 15, "compares text or numbers, not true"),
         ("created_time prefix 2026-11-24", 20, "prefix is for text, and created_time is a time"),
@@ -285,3 +289,12 @@ def test_values_that_can_not_be(value: object) -> None:
 def test_numbers_that_can_not_be(value: float) -> None:
     with pytest.raises(SearchError):
         field("runs") == value  # noqa: B015
+
+
+def test_a_number_that_reads_as_a_date_is_no_time() -> None:
+    for asked in (field("created_time") > 20261129, field("stats.end_time").is_in([3, 19700101])):
+        with pytest.raises(SearchError, match=r"is a second of the year 1970: write (2026-11-29|1970-01-01)"):
+            check(asked, False)
+    for number in (1795910400, 20261129.5, 20261329, 21010101, 2026113):
+        check(field("created_time") > number, False)
+    check((field("runs") > 20261129) & (field("user_metadata.day") > 20261129), False)

@@ -25,6 +25,16 @@ def test_no_attempt_overlaps_another_in_its_lane(trace: Trace) -> None:
     json.dumps(found.to_dict(), allow_nan=False)
 
 
+@given(broken_traces())
+def test_no_phase_begins_before_the_one_before_it_or_out_of_the_run(trace: Trace) -> None:
+    found = timeline(trace)
+    for bar in found.bars:
+        phases = [bar.ready, bar.started, bar.loaded, bar.finished, bar.stored]
+        assert phases == sorted(phases)
+        assert found.begin <= bar.ready
+        assert bar.stored <= found.end
+
+
 def test_lanes_are_workers_in_their_order_then_what_waits() -> None:
     tasks = [
         Made("nap", attempts=[replace(tried(0.0, compute=9.0), worker_id="engine")], options=WAIT),

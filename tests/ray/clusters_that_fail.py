@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import socket
 import sys
 import tempfile
 import warnings
@@ -30,6 +29,7 @@ from heliograph import workflow  # noqa: E402
 from heliograph.engines.opening import opened  # noqa: E402
 from tests.conditions import is_gone, until  # noqa: E402
 from tests.gates import Gate, Ledger  # noqa: E402
+from tests.ports import free_port  # noqa: E402
 
 NODE = {
     "object_store_memory": 100 * 1024 * 1024,
@@ -229,9 +229,7 @@ def be_elsewhere(gate: Gate, ledger: Ledger) -> None:
 
 def be_made_anew(gate: Gate, ledger: Ledger) -> None:
     """A driver whose cluster is started again at the same address, where its jobs are numbered as before."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     for line in ("first", "second"):
         made = Cluster()
         made.add_node(num_cpus=1, gcs_server_port=port, **NODE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,14 +14,13 @@ ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'heli
 
 from heliograph import workflow  # noqa: E402
 from tests import scripts  # noqa: E402
+from tests.ports import free_port  # noqa: E402
 
 
 @pytest.fixture
 def address(storage: Path) -> Iterator[str]:
     """Of a server for clients, on the tests' cluster."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = ["-m", "ray.util.client.server", "--mode", "specific-server", "--host", "127.0.0.1"]
     server = subprocess.Popen(
         [sys.executable, *command, "--port", str(port), "--address", os.environ["RAY_ADDRESS"]],

@@ -302,6 +302,19 @@ def test_a_check_forgets_nothing_of_a_workflow_that_runs(place: Callable[[str], 
         output.result()
 
 
+def test_a_check_names_what_can_not_be_read_now_and_does_not_forget_it(place: Callable[[str], str]) -> None:
+    here = place("sqlite")
+    workflow.init(storage=here, workers="threads")
+    workflow.run(make.bind(1), workflow_id="mine")
+    (file,) = Path(locate(here).values).glob("*/*")
+    aside = file.rename(file.with_name("aside"))
+    file.symlink_to(file.name)  # an error of the filesystem, which says nothing of the value
+    (damaged,) = workflow.check_values(forget=True)["damaged"]
+    assert not damaged["forgotten"]
+    aside.replace(file)
+    assert len(workflow.get_output("mine")) == LARGE
+
+
 @pytest.mark.parametrize("call", ["copy_storage(here, there", "backup_storage(there, here"])
 @pytest.mark.parametrize("moment", ["values", "tasks"])
 def test_one_that_is_killed_can_be_made_again(

@@ -14,7 +14,7 @@ from tests.storage.opened import Opened
 NEWEST = Order()
 
 
-@pytest.fixture(params=["UPDATE workflows SET progress = '[1]'", "UPDATE workflows SET run = 77"])
+@pytest.fixture(params=["UPDATE workflows SET progress = '[1]'", "UPDATE workflows SET output_options = '{'"])
 def damaged(here: Opened, request: pytest.FixtureRequest) -> Iterator[Opened]:
     """Three workflows, of which the second is damaged."""
     journal = here.journal()

@@ -18,6 +18,8 @@ from heliograph import workflow
 from heliograph.cli.app import run as heliograph
 from heliograph.reading.opened import session
 from heliograph.storage import rows
+from heliograph.storage.location import locate
+from heliograph.storage.store import Store
 from tests.conditions import DEADLINE
 from tests.gates import Gate
 from tests.tasks import fail_without, give
@@ -195,7 +197,7 @@ def change(database: Path, *statements: str) -> None:
         "UPDATE dependencies SET upstream = task + 1",
         "UPDATE tasks SET options = 'x' WHERE task = 1",
         "UPDATE functions SET is_async = 'x'",
-        "UPDATE runs SET owner = x'00'",
+        "UPDATE workflows SET owner = x'00'",
     ],
 )
 def test_a_damaged_workflow_is_resumed_beside_one_that_is_well(
@@ -205,7 +207,8 @@ def test_a_damaged_workflow_is_resumed_beside_one_that_is_well(
     gate = Gate(tmp_path / "gate")
     other = workflow.run_async(hold.bind(gate), workflow_id="other")
     gate.until_waiting()
-    change(database, f"{damage}{' AND' if 'WHERE' in damage else ' WHERE'} workflow < 22")
+    key = "key" if "workflows" in damage else "workflow"
+    change(database, f"{damage}{' AND' if 'WHERE' in damage else ' WHERE'} {key} < 22")
     change(database, "UPDATE workflows SET status = 'FAILED' WHERE workflow_id = 'mine'")
     change(database, "DELETE FROM stored_values WHERE workflow = 1")
     with pytest.raises(workflow.StorageCorruptError, match="of workflow 'mine' can't be understood"):
@@ -279,10 +282,9 @@ DAMAGED = {
     "progress": "UPDATE workflows SET progress = '[1]' WHERE key = 1",
     "metadata": "UPDATE workflows SET user_metadata = '[' WHERE key = 1",
     "text": "UPDATE workflows SET name = CAST(x'ff' AS TEXT) WHERE key = 1",
-    "run": "UPDATE workflows SET run = 77 WHERE key = 1",
     "run that is none": "UPDATE workflows SET run = 'x' WHERE key = 1",
-    "end": "UPDATE runs SET end_time = 'noon' WHERE workflow = 1",
-    "a run that is gone": "DELETE FROM runs WHERE workflow = 1",
+    "start": "UPDATE workflows SET start_time = x'00' WHERE key = 1",
+    "end": "UPDATE workflows SET end_time = 'noon' WHERE key = 1",
     "engine": "UPDATE owners SET engine = x'00'",
 }
 OTHERS = [f"w{number}" for number in range(20)] + ["failed"]
@@ -332,6 +334,19 @@ def test_a_listing_goes_without_the_damaged_one_and_names_it(
     told = capsys.readouterr()
     assert [one["workflow_id"] for one in json.loads(told.out)] == others[::-1]
     assert "of workflow 'mine' can't be understood" in told.err
+
+
+@pytest.mark.parametrize("damage", ["UPDATE workflows SET run = 77", "DELETE FROM runs"])
+def test_a_newest_run_that_is_gone_is_seen_by_who_looks_for_it(database: Path, damage: str) -> None:
+    """The workflow's own row has what is asked of it most."""
+    with contextlib.closing(Store(locate(database))) as store:
+        assert not store.health().problems
+        change(database, f"{damage} WHERE {'key' if 'workflows' in damage else 'workflow'} = 1")
+        [problem] = store.health().problems
+    assert "table runs of workflow 'mine' can't be understood" in problem
+    workflow.init(storage=database.parent, workers="threads")
+    assert workflow.get_status("mine") == "SUCCESSFUL"
+    assert workflow.resume("mine") == workflow.get_output("mine")
 
 
 def test_ls_does_not_take_what_is_damaged_for_nothing(
@@ -448,6 +463,15 @@ def test_tools_name_a_damaged_row_and_go_on(
     workflow.init(storage=tmp_path / "copy")
     assert [one for one, _ in workflow.list_all()] == OTHERS
     assert workflow.check_values()["damaged_rows"] == []
+
+
+def test_a_copy_goes_without_a_workflow_whose_id_no_one_can_say(database: Path, tmp_path: Path) -> None:
+    change(database, "UPDATE workflows SET workflow_id = CAST(x'ff' AS TEXT) WHERE workflow_id = 'mine'")
+    (damage,) = workflow.copy_storage(database.parent, tmp_path / "copy")["damaged"]
+    assert r"workflow_id is b'\xff'" in damage
+    workflow.init(storage=tmp_path / "copy")
+    assert [one for one, _ in workflow.list_all()] == OTHERS
+    assert all(check["ok"] for check in workflow.diagnose())
 
 
 @pytest.mark.parametrize(

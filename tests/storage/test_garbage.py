@@ -118,6 +118,9 @@ def test_what_nothing_names_goes_and_all_else_stays(storage: str) -> None:
     assert files(storage) == kept | garbage | young
     assert collected(remove=True) == garbage
     assert files(storage) == kept | young == named(storage) | young
+    stay = workflow.collect_garbage()
+    sizes = [(values(storage) / name).stat().st_size for name in kept | young]
+    assert (stay["kept"], stay["kept_bytes"]) == (len(sizes), sum(sizes))
     assert collected(remove=True) == set()
     assert len(workflow.get_output("mine")) == LARGE
 

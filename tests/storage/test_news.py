@@ -66,7 +66,7 @@ def test_who_waits_is_woken_and_does_not_look_before(stores: list[Opened]) -> No
 def test_after_a_connection_broke_who_waits_looks(stores: list[Opened], url: str) -> None:
     here, _ = stores
     heard = Heard(here.store.news, lambda _: False)
-    until(lambda: is_connected(here))
+    until(lambda: is_connected(here) and heard.notices)  # of what may have been missed before
     before = len(heard.notices)
     with psycopg.connect(plain(url), autocommit=True) as connection:
         connection.execute(

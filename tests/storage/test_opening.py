@@ -15,7 +15,7 @@ import pytest
 
 from heliograph import workflow
 from heliograph.storage.databases.sqlite import SQLite
-from heliograph.storage.location import Location, locate
+from heliograph.storage.location import VARIABLE, Location, locate
 from tests import scripts
 from tests.conditions import until
 
@@ -252,3 +252,27 @@ def test_a_name_that_can_not_be(name: str, message: str) -> None:
 def test_a_name_that_is_no_text(name: Any) -> None:
     with pytest.raises(TypeError, match="storage must be a str or a path, not "):
         workflow.init(storage=name)
+
+
+@pytest.fixture
+def homeless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a user of a container who has neither HOME nor an entry in its passwd; `tmp_path` is this user's."""
+    for variable in ("HOME", "XDG_DATA_HOME", VARIABLE):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 987_654_321)
+
+
+@pytest.mark.usefixtures("homeless")
+def test_a_user_without_a_home_is_told_to_name_a_storage() -> None:
+    with pytest.raises(ValueError, match=f"this user has no home.*{VARIABLE}"):
+        locate()
+    with pytest.raises(ValueError, match=r"this user has no home.*\?values="):
+        locate("postgresql://ann@db/flows")
+
+
+@pytest.mark.usefixtures("homeless")
+def test_a_user_without_a_home_has_the_storage_that_is_named(tmp_path: Path) -> None:
+    assert locate(tmp_path).path == tmp_path / "heliograph.db"
+    named = locate("postgresql://ann@db/flows?values=/mnt/flows")
+    assert named.values == "/mnt/flows"
+    assert named.is_values_named

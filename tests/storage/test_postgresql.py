@@ -19,7 +19,7 @@ import psycopg
 import pytest
 
 from heliograph import workflow
-from heliograph.errors import StorageError, WorkflowNotFoundError
+from heliograph.errors import StorageError, StorageUnreachableError, WorkflowNotFoundError
 from heliograph.graph.node import Inputs
 from heliograph.graph.plan import make_plan
 from heliograph.records.event import SendOrder
@@ -259,8 +259,8 @@ def test_a_page_that_is_soon_full_gathers_no_labels(url: str, condition: str) ->
             (
                 "workflows",
                 "key, workflow_id, name, status, run, created_time, user_metadata, output_task,"
-                " output_options, progress",
-                "n, 'w-' || n, 'w', 'SUCCESSFUL', 1, n, '{}', 0, '{}', '{}'",
+                " output_options, progress, end_time",
+                "n, 'w-' || n, 'w', 'SUCCESSFUL', 1, n, '{}', 0, '{}', '{}', n",
             ),
             (
                 "runs",
@@ -615,6 +615,63 @@ def test_a_wrong_password(server: Server, url: str) -> None:
         rules.write_text(before)
         server.tell("SELECT pg_reload_conf()")
         server.tell("DROP ROLE ann")
+
+
+@pytest.mark.parametrize("of", ["ROLE", "DATABASE"])
+def test_no_connection_left_is_no_wrong_password(server: Server, url: str, of: str) -> None:
+    database = url.split("/")[3].split("?")[0]
+    server.tell("CREATE ROLE ann LOGIN")
+    server.tell(f"ALTER {of} {{}} CONNECTION LIMIT 0", "ann" if of == "ROLE" else database)
+    try:
+        with pytest.raises(StorageUnreachableError, match="the server has no connection left"):
+            workflow.init(storage=url.replace("postgres@", "ann@"))
+    finally:
+        server.tell("DROP ROLE ann")
+
+
+def test_a_user_who_may_not_connect_is_told_of_the_right(server: Server, url: str) -> None:
+    server.tell("REVOKE CONNECT ON DATABASE {} FROM PUBLIC", url.split("/")[3].split("?")[0])
+    server.tell("CREATE ROLE ann LOGIN")
+    try:
+        text = refused(url.replace("postgres@", "ann@"))
+    finally:
+        server.tell("DROP ROLE ann")
+    assert "permission denied for database" in text
+    assert "Grant the user what is missing" in text
+
+
+def test_roles_that_run_and_that_read_need_what_the_documents_say(server: Server, url: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "postgresql.md").read_text()
+    grants = re.search("```sql\n(.*?)```", page, re.DOTALL)
+    assert grants is not None
+    name = url.split("/")[3].split("?")[0]
+    try:
+        for statement in filter(str.strip, grants[1].split(";")):
+            server.tell(statement, database=name)
+        workflow.init(storage=url.replace("postgres@", "runner@"), workers="threads")
+        assert workflow.run(give.bind("output"), workflow_id="mine") == "output"
+        workflow.shutdown()
+        workflow.init(storage=url.replace("postgres@", "reader@"), workers="threads")
+        assert workflow.list_all() == [("mine", "SUCCESSFUL")]
+        with pytest.raises(StorageError, match="Grant the user what is missing"):
+            workflow.delete("mine")
+    finally:
+        workflow.shutdown()
+        server.tell("DROP OWNED BY runner, reader", database=name)
+        server.tell("DROP ROLE IF EXISTS runner, reader")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        psycopg.OperationalError("connection failed: FATAL:  unsupported startup parameter: options"),
+        psycopg.errors.DuplicatePreparedStatement('prepared statement "_pg3_0" already exists'),
+    ],
+)
+def test_a_pooler_that_is_not_set_up_for_sessions(url: str, error: psycopg.Error) -> None:
+    told = PostgreSQL(locate(url)).translated(error)
+    assert not isinstance(told, StorageUnreachableError)
+    assert "pool_mode = session" in str(told)
 
 
 def test_a_server_that_may_only_be_read(server: Server, tmp_path: Path) -> None:

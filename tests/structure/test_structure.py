@@ -47,6 +47,17 @@ def test_a_profile_tells_of_functions_that_there_are() -> None:
     assert [(file, name) for file, name in told if f"def {name}(" not in (house / file).read_text()] == []
 
 
+def test_each_decision_is_in_the_index_under_its_number() -> None:
+    folder = REPOSITORY / "docs" / "decisions"
+    pages = sorted(folder.glob("[0-9]*.md"))
+    titles = [page.read_text().partition("\n")[0].removeprefix("# ") for page in pages]
+    told = [
+        f"{title.replace('. ', '. [', 1)}]({page.name})" for page, title in zip(pages, titles, strict=True)
+    ]
+    assert (folder / "README.md").read_text().splitlines()[-len(told) :] == told
+    assert [page.name[:4] for page in pages] == [f"{number:04}" for number in range(1, len(pages) + 1)]
+
+
 def test_the_import_of_heliograph_loads_nothing_heavy() -> None:
     code = "import json, sys; from heliograph import workflow; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -21,6 +21,7 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from heliograph import web, workflow
+from heliograph.storage.location import locate
 from heliograph.web import actions, handling, rendering
 from tests.conditions import until
 
@@ -344,9 +345,9 @@ def test_a_delete_is_asked_once_more_and_then_done(client: TestClient) -> None:
         workflow.get_status("good")
 
 
-def test_no_password_stands_on_the_command_line_of_a_resume(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], dict[str, str]]]:
+    """What processes would be begun: their command lines and environments."""
     begun: list[tuple[list[str], dict[str, str]]] = []
 
     class Ended:
@@ -359,12 +360,36 @@ def test_no_password_stands_on_the_command_line_of_a_resume(
             return 0
 
     monkeypatch.setattr(actions.subprocess, "Popen", Ended)
+    return begun
+
+
+def test_no_password_stands_on_the_command_line_of_a_resume(
+    client: TestClient, begun: list[tuple[list[str], dict[str, str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     client.app.state.site = replace(client.app.state.site, storage="postgresql://ann:s3cret@db/flows")
     monkeypatch.setattr(actions, "open_storage", lambda _: None)
     assert client.post("/api/workflow/resume", json={"id": "good"}).json()["done"][0]["ok"]
     [(command, environment)] = begun
     assert "s3cret" not in " ".join(command)
     assert environment["HELIOGRAPH_STORAGE"] == "postgresql://ann:s3cret@db/flows"
+
+
+@pytest.mark.parametrize("by", ["init", "variable"])
+def test_a_resume_from_an_app_without_a_storage_is_told_all_of_its_programs(
+    begun: list[tuple[list[str], dict[str, str]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    storage = f"sqlite:///{tmp_path / 'flows.db'}?values={tmp_path / 'elsewhere'}"
+    if by == "variable":
+        monkeypatch.setenv("HELIOGRAPH_STORAGE", storage)
+    workflow.init(storage=storage if by == "init" else None, workers="threads", num_workers=1)
+    try:
+        workflow.run(give.bind(1), workflow_id="good")
+        with TestClient(web.app(), base_url="http://localhost") as client:
+            assert client.post("/api/workflow/resume", json={"id": "good"}).json()["done"][0]["ok"]
+    finally:
+        workflow.shutdown()
+    [(_, environment)] = begun
+    assert locate(environment["HELIOGRAPH_STORAGE"]) == locate(storage)
 
 
 def test_a_program_changes_things_with_json_only(client: TestClient) -> None:

@@ -59,6 +59,7 @@ def opened(to_run: Plan | None = None) -> Session:
 
 
 def _new_session(wanted: Settings, to_run: Plan | None = None) -> Session:
+    _fill_standard_files()
     early = None if to_run is None or wanted.is_for_ray(to_run) else _early_workers(wanted)
     try:
         from heliograph.engines.session import Session  # late: it takes as long as a worker takes to start
@@ -68,6 +69,17 @@ def _new_session(wanted: Settings, to_run: Plan | None = None) -> Session:
         if early is not None:
             early.close()
         raise
+
+
+def _fill_standard_files() -> None:
+    """Have those that the program was started without lead nowhere, for its workers too.
+
+    What is opened next would have their numbers, and what a task prints would go there. SQLite keeps clear of
+    them by a /dev/null that can only be read: there, to print was an error.
+    """
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(handle, True)
+    os.close(handle)
 
 
 def _early_workers(wanted: Settings) -> ProcessExecutor | None:

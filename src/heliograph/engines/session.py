@@ -165,7 +165,7 @@ class Session:
                 resumed.append((workflow_id, self.for_workflow(workflow_id).resume(workflow_id)))
             except WorkflowNotFoundError:
                 continue  # deleted meanwhile
-            except StorageCorruptError as error:  # of this one; the others are well
+            except (StorageCorruptError, queue.Full) as error:  # of this one; who calls gets the others
                 resumed.append((workflow_id, _failed(error)))
             except RuntimeError:
                 if self.store.queries.workflow(workflow_id) is None:
@@ -275,7 +275,7 @@ class Session:
             self.store.close()
 
 
-def _failed(error: StorageCorruptError) -> Future[Any]:
+def _failed(error: Exception) -> Future[Any]:
     failed: Future[Any] = Future()
     failed.set_exception(error)
     return failed

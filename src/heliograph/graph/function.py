@@ -112,6 +112,11 @@ def _named(function: Callable[..., Any], module: str, qualname: str) -> Function
     return _described(function, module, qualname, dumps(name, qualname))
 
 
+def planned_modules() -> set[str]:
+    """Modules whose functions are in plans of this process, by name."""
+    return {name.module for name in _PLANNED.copy()}  # another thread may be making a plan
+
+
 def _described(function: Callable[..., Any], module: str, qualname: str, payload: bytes) -> Function:
     return Function(module, qualname, *_origin(function), payload, is_coroutine_function(function))
 

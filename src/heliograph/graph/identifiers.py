@@ -38,6 +38,8 @@ def check_identifier(what: str, value: object) -> str:
         raise ValueError(
             f"{what} must have at most {MAX_LENGTH} characters, not {len(value)}: {value[:40]!r}…"
         )
+    if value.isprintable():  # nearly all are, and this is known at once; what is not may still be an id
+        return value
     if found := _CONTROL.search(value):
         raise ValueError(f"{what} holds a control character at position {found.start()}: {value!r}")
     if found := _SURROGATE.search(value):

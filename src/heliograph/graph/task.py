@@ -116,7 +116,7 @@ class Task:
             elif parameter.kind is not parameter.VAR_KEYWORD:
                 most += 1
                 least += parameter.default is parameter.empty
-        return (least, most) if self._signature else (0, float("inf"))
+        return least, most
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self._signature is None:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from heliograph.insight.bottlenecks import Bottleneck, bottlenecks
 from heliograph.insight.causes import Causes, causes, latest_ends
-from heliograph.insight.extent import PARTS, Parts, dotted_names, picked, run_extent, the_run
+from heliograph.insight.extent import PARTS, Parts, dotted_names, picked, the_run
 from heliograph.insight.named import Named
 from heliograph.insight.path import Link, links
 from heliograph.insight.savings import ways_around
@@ -120,9 +120,6 @@ def profile(trace: Trace, run: int | None = None) -> Profile:
         ValueError: the workflow has no such run.
     """
     record = the_run(trace, run)
-    if record.status is WorkflowStatus.PENDING:
-        begin, _ = run_extent(trace, record)
-        return _nothing_yet(trace, record.run, record.status, begin)
     graph = causes(trace, record)
     indexes = graph.path()
     path = links(trace, graph, indexes)
@@ -150,14 +147,6 @@ def profile(trace: Trace, run: int | None = None) -> Profile:
         if wall and workers
         else 0.0,
         bottlenecks=bottlenecks(trace, graph, path, tail, slow, at_once.peak, len(workers)),
-    )
-
-
-def _nothing_yet(trace: Trace, run: int, status: WorkflowStatus, begin: float) -> Profile:
-    nothing, none = Parallelism(0, 0.0, 0.0, ()), ()
-    whose = trace.workflow.workflow_id
-    return Profile(
-        whose, run, status, begin, begin, none, 0.0, Parts(), none, none, nothing, none, none, 0.0, none
     )
 
 

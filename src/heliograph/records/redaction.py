@@ -7,10 +7,11 @@ as in ``api-key``, ``APIKEY``, ``apiKey``, ``masterkey``; ``keyboard`` and ``mon
   (``API_KEY=x``, ``?api_key=x``), in JSON and the like, of a header (``Authorization: Bearer x``);
 - what follows ``-p``, and ``-b`` if it is a cookie, ``name=value``; of ``name:password`` behind ``-u`` or
   ``--user``, the password;
-- the password in a URL, and what follows ``Bearer``.
+- the password in a URL, and what follows ``Bearer``;
+- wherever they stand, tokens whose beginning says what they are: ``ghp_…``, ``sk-…``, ``xoxb-…``, ``eyJ…``.
 
-It is a best effort, which hides rather too much: ``-p`` may be a port. What has no such name beside it is not
-found, such as a password that is an argument of its own.
+It is a best effort, which hides rather too much: ``-p`` may be a port. What has no such name beside it, nor
+such a beginning, is not found, such as a password that is an argument of its own.
 """
 
 from __future__ import annotations
@@ -49,6 +50,13 @@ _USER: Final = re.compile(r"[^:\s\0]*:(?!//)")
 _ATTACHED: Final = re.compile(r"(?<![^\s\0])(-p|-u[^:=\s\0]+:(?!//))(?!=)[^\s\0]+")
 _UP_TO_AT: Final = re.compile(r"(?<![^\s\0])[^\s\0]*@")
 _URL_PASSWORD: Final = re.compile(r"(://[^:/@]*):.*@")
+# GitHub's, GitLab's, Hugging Face's, Slack's, AWS's, OpenAI's and its like, and JSON web tokens.
+_TOKEN: Final = re.compile(
+    r"""(?<![\w-])(?:gh[opsur]_[A-Za-z0-9]{30,}+|github_pat_\w{30,}+|glpat-[\w-]{20,}+|hf_[A-Za-z0-9]{30,}+
+    |xox[a-z]-[\w-]{10,}+|(?:AKIA|ASIA)[A-Z0-9]{16}(?![\w-])|sk-[\w-]*?[A-Za-z0-9]{16}[\w-]*+
+    |eyJ[\w-]{8,}+\.eyJ[\w-]++\.[\w-]*+)""",
+    re.VERBOSE,
+)
 
 
 def redacted(argv: Sequence[str]) -> list[str]:
@@ -66,7 +74,7 @@ def redacted(argv: Sequence[str]) -> list[str]:
         if found.start() >= at and (secret := _secret_of(text, found)):
             kept += [text[at : secret.start()], HIDDEN]
             at = secret.end()
-    return "".join([*kept, text[at:]]).split("\0") if argv else []
+    return _TOKEN.sub(HIDDEN, "".join([*kept, text[at:]])).split("\0") if argv else []
 
 
 def is_secret(name: str) -> bool:

@@ -279,7 +279,7 @@ class Machine(Standing):
                 states.due[task] = due[task]
             else:
                 states.due.pop(task, None)
-            if self._status[task] is TaskStatus.SUCCESSFUL:  # its output is not there: it has to run again
+            if self._status[task] in TASK_OVER:  # it has to run again: its output, or one it led to, is gone
                 do(self._reset(task))
             for upstream in rule.upstream:
                 if upstream not in states.rules:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -38,6 +39,8 @@ _WRITTEN: Final[Mapping[FieldKind, str]] = {
 _UNITS: Final[Mapping[FieldKind, Mapping[str, float]]] = {FieldKind.SECONDS: SPANS, FieldKind.BYTES: SIZES}
 _ORDERING: Final = frozenset({Operator.LESS, Operator.AT_MOST, Operator.GREATER, Operator.AT_LEAST})
 _OF_TEXT: Final = frozenset({Operator.CONTAINS, Operator.PREFIX})
+_DAY: Final = re.compile(r"(19[7-9]\d|20\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
+"""What somebody may mean by a number such as 20261124."""
 
 
 def check(condition: Condition, tasks: bool, text: str | None = None) -> None:
@@ -113,8 +116,12 @@ class _Compared:
         return None
 
     def _against_time(self) -> str | None:
-        if isinstance(self.value, str | FromNow) or (self._is_number and self._unit is None):
+        if isinstance(self.value, str | FromNow):
             return None
+        if self._is_number and self._unit is None:
+            day = _DAY.fullmatch(f"{self.value}")
+            why = f"{self.name} is a time, and {self._shown} is a second of the year 1970"
+            return f"{why}: write {'-'.join(day.groups())}" if day else None
         # As Unix seconds, `created_time > 24h` is true of everything since 1970.
         how = f"{NOW} - {self._shown.lstrip('-')}" if self._unit in SPANS else TIMES
         return f"{self.name} is a time, and {self._shown} is none: write {how}"

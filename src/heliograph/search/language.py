@@ -43,7 +43,7 @@ _JOINS: Final = frozenset({"and", "or", "not", "in", "exists", "contains", "pref
 _TOKEN: Final = re.compile(
     r"""(?P<space>\s+)
       | (?P<date>\d{4}-\d\d-\d\d(?:(?:T|[ ](?=\d\d:))[\d:.]+(?:Z|[+-]\d\d:?\d\d)?)?)
-      | (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.]) | -?\d+(?:\.\d+)?(?=[^\W\d_]))
+      | (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\d_.]))
       | (?P<now>(?<!\.)(?i:now)(?:-(?=\s*\d)|\s*\+|\s+-))
       | (?P<word>[^\W\d][\w-]*)
       | (?P<digits>\d+)

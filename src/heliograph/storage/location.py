@@ -52,7 +52,10 @@ class Location:
     @property
     def is_values_named(self) -> bool:
         """Whether somebody named the folder for values: others may have been told the same one."""
-        return self.values != (_server_folder(self.url) if self.path is None else _beside(self.path))
+        try:
+            return self.values != (_server_folder(self.url) if self.path is None else _beside(self.path))
+        except ValueError:  # this user has no home, and so no folder there
+            return True
 
     @property
     def shown(self) -> str:
@@ -76,7 +79,7 @@ def locate(storage: str | os.PathLike[str] | None = None) -> Location:
     Raises:
         TypeError: neither text nor a path.
         ValueError: it is empty, or no name of a file can be so; a URL of a kind that heliograph doesn't know,
-            or with an option that it doesn't.
+            or with an option that it doesn't; it is in the user's home, and there is none.
 
     >>> locate("/data/flows").url
     'sqlite:////data/flows/heliograph.db'
@@ -159,7 +162,13 @@ def _absolute(path: str) -> Path:
 def _user_folder() -> str:
     import platformdirs  # costs a few milliseconds that a given storage saves
 
-    return platformdirs.user_data_dir("heliograph", appauthor=False)
+    try:
+        return platformdirs.user_data_dir("heliograph", appauthor=False)
+    except RuntimeError:  # a container may run as a user that has neither
+        raise ValueError(
+            "storage can't be found: this user has no home, and HOME is not set. Name a storage "
+            f"({VARIABLE}, storage=…, --storage); one on a server with ?values= and a folder for large values"
+        ) from None
 
 
 def _file(text: str, is_database: bool = False, values: str | None = None) -> Location:

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from heliograph import workflow
+from heliograph.engines import place
 from heliograph.web import rendering
 from heliograph.web.answers import answer
 from heliograph.web.bodies import read_body
@@ -130,7 +131,7 @@ def _resume(site: Site, workflow_id: str) -> None:
     if before["status"] in (workflow.RUNNING, workflow.PENDING):
         raise workflow.WorkflowNotResumableError(f"workflow {workflow_id!r} is {before['status']} already")
     # Not on the command line, which everybody on this machine can read: there may be a password in it.
-    storage = str(site.storage) if site.storage is not None else before["storage"]
+    storage = str(site.storage) if site.storage is not None else place.here().name
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
             [sys.executable, "-m", "heliograph", "resume", "--", workflow_id],

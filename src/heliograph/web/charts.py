@@ -68,19 +68,22 @@ def line(
 
     >>> line([1.0, 3.0]).points
     '0.0,78.0 320.0,2.0'
+    >>> line([-1.7e308, 0.0, 1.7e308]).points  # the difference is none that a float can be
+    '0.0,78.0 160.0,40.0 320.0,2.0'
     """
     places = range(len(values)) if at is None else at
     known = [(x, y) for x, y in zip(places, values, strict=True) if math.isfinite(y) and math.isfinite(x)]
     if not known:
         return None
     low, high = min(y for _, y in known) if least is None else least, max(y for _, y in known)
-    first, wide = min(x for x, _ in known), max(x for x, _ in known) - min(x for x, _ in known)
-    tall = high - low
+    first, end = min(x for x, _ in known), max(x for x, _ in known)
+
+    def part(value: float, least: float, most: float) -> float:
+        whole = most / 2 - least / 2
+        return (value / 2 - least / 2) / whole if whole else 0.5
 
     def point(x: float, y: float) -> str:
-        across = WIDTH * (x - first) / wide if wide else WIDTH / 2
-        up = (y - low) / tall if tall else 0.5
-        return f"{across:.1f},{HEIGHT - 2 - (HEIGHT - 4) * up:.1f}"
+        return f"{WIDTH * part(x, first, end):.1f},{HEIGHT - 2 - (HEIGHT - 4) * part(y, low, high):.1f}"
 
     return Line(" ".join(point(x, y) for x, y in known), low, high, known[-1][1], len(known))
 

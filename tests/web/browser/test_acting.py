@@ -202,6 +202,7 @@ def test_one_that_runs_is_cancelled_and_resumed(page: Page, engine: None, tmp_pa
     page.locator(".done a").click()
     expect(page.locator("h1 + .status")).to_have_text("SUCCESSFUL")
     expect(page.locator("main")).to_contain_text("resume")
+    workflow.delete("stopped")
 
 
 def test_choosing_nothing_is_told(page: Page) -> None:

@@ -11,7 +11,13 @@ from playwright.sync_api import Page, Route, expect
 from tests.web.browser.test_views import settled
 
 
+def painted(page: Page) -> None:
+    """What is to be drawn, is: with the frame that comes."""
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+
+
 def pixels(page: Page, selector: str = "#timeline") -> str:
+    painted(page)
     return str(page.evaluate("(at) => document.querySelector(at).toDataURL()", selector))
 
 
@@ -138,7 +144,6 @@ def test_a_timeline_without_a_length_can_be_zoomed_and_grows(page: Page) -> None
     expect(page.locator("#timeline")).to_have_attribute("data-drawn", "8")
     grown = pixels(page)
     page.get_by_role("button", name="All").click()
-    page.evaluate("() => new Promise(requestAnimationFrame)")
     assert pixels(page) == grown
 
 
@@ -152,6 +157,7 @@ def test_a_hundred_thousand_attempts_are_drawn(page: Page) -> None:
     page.goto("/workflow?id=wide")
     settled(page)
     assert page.locator("#timeline").get_attribute("data-drawn") == "100000"
+    painted(page)
     failed = page.evaluate(
         """() => {
           const canvas = document.querySelector('#timeline');

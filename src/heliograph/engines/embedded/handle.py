@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import pickle
 import signal
@@ -11,12 +12,14 @@ import subprocess
 import sys
 from collections import deque
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from heliograph.engines.attempts.executor import AttemptKey, Work
 from heliograph.engines.embedded.lifeline import can_be_read
 from heliograph.engines.embedded.protocol import TICKETS, Setup, pack_order
 from heliograph.engines.embedded.wire import Wire
+from heliograph.graph.function import planned_modules
 from heliograph.records.attempt import Worker
 from heliograph.storage.location import VARIABLE
 
@@ -240,8 +243,30 @@ class WorkerHandle(WorkerProcess):
 
 
 def _path() -> list[str]:
-    """Where this program imports from."""
-    return [str(part) for part in sys.path]
+    """Where this program imports from, and where the modules of its tasks were imported from.
+
+    A program may have taken that folder away again: Celery has the current one only while it imports its app.
+    """
+    path = [str(part) for part in sys.path]
+    more = {
+        folder
+        for module in planned_modules()
+        if (file := getattr(sys.modules.get(module), "__file__", None)) is not None
+        and (folder := _folder_of(module, file)) is not None
+    }.difference(path)
+    if more:
+        more.difference_update(map(os.path.abspath, path))
+    return path + sorted(more)
+
+
+@functools.cache
+def _folder_of(module: str, file: str) -> str | None:
+    """The folder from which the name of a module leads to its file; None: it was found in another way."""
+    parts = module.split(".")
+    path = Path(os.path.abspath(file))
+    name = path.name.partition(".")[0]
+    path = path.parent if name == "__init__" else path.with_name(name)
+    return str(path.parents[len(parts) - 1]) if list(path.parts[-len(parts) :]) == parts else None
 
 
 def _watch_death(pid: int) -> int | None:

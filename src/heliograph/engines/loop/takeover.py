@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Final
 
+from heliograph.engines.embedded.warning import warn
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.provenance import provenance
 from heliograph.errors import StorageCorruptError, StorageError, WorkflowNotFoundError
@@ -87,12 +88,16 @@ class TakeOver:
         self._thread.join()
 
     def _main(self) -> None:
+        is_told = False
         while not self._stopping.is_set():
             try:
                 while self._take():
                     pass
-            except StorageError:
-                pass  # what can't be read now may be in a moment
+                is_told = False
+            except StorageError as error:  # what can't be had now may be in a moment
+                if not (is_told or self._stopping.is_set()):
+                    warn(f"no workflow is taken until this has passed: {error}")
+                    is_told = True
             except RuntimeError:
                 return  # the engine is closed
             # That a process died nobody tells; so it looks often, whoever could wake it.

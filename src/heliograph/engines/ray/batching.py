@@ -39,9 +39,7 @@ class Durations:
             self._of[work.function.data] = (1, seconds)
         else:
             count, mean = known
-            # Slower counts at once, faster bit by bit: a batch that runs long holds others up.
-            mean = max(mean + _WEIGHT * (seconds - mean), min(seconds, 2 * SHORT_SECONDS) * _WEIGHT)
-            self._of[work.function.data] = (count + 1, mean)
+            self._of[work.function.data] = (count + 1, mean + _WEIGHT * (seconds - mean))
 
     def of(self, work: Work) -> float | None:
         """Seconds that the attempt may be expected to take; None: it has not proven short.

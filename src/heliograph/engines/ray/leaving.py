@@ -1,4 +1,4 @@
-"""When a coordinator may end by itself (decision 0043): the drivers that have come to it, until they end.
+"""When a coordinator may end by itself (decision 0044): the drivers that have come to it, until they end.
 
 While one of them lives it may hold what ends with the coordinator: references inside of a large output are of
 the workers that put the objects, and Ray ends those with the actor whose tasks they ran. And it may call.

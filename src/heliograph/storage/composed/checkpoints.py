@@ -8,7 +8,7 @@ from sqlalchemy import BindParameter, Dialect, bindparam, exists, func, literal_
 
 from heliograph.records.status import ACTIVE, TASK_OVER
 from heliograph.storage.statements.composing import Composed, among, constant, constants
-from heliograph.storage.statements.owners import with_run
+from heliograph.storage.statements.owners import is_newest
 from heliograph.storage.tables import schema
 from heliograph.storage.tables.layout import Role
 
@@ -118,7 +118,7 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
         "error": Composed(
             select(runs.c.error_type, runs.c.error_message, runs.c.error, failed, raised_in)
             .select_from(
-                with_run().outerjoin(
+                workflows.join(runs, is_newest()).outerjoin(
                     tasks, (tasks.c.workflow == runs.c.workflow) & (tasks.c.task == runs.c.error_task)
                 )
             )

@@ -21,6 +21,11 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
         values.c.task == tasks.c.task,
         values.c.role == constant(Role.OUTPUT),
     )
+    as_found = update(workflows).where(
+        workflows.c.key == bindparam("of_key"),
+        workflows.c.run == bindparam("of_run"),
+        workflows.c.status == bindparam("of_status"),
+    )
     return {
         "find": Composed(
             select(
@@ -29,14 +34,8 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
             .select_from(with_owner())
             .where(workflows.c.workflow_id == bindparam("of_id"))
         ),
-        "take": Composed(
-            update(workflows).where(
-                workflows.c.key == bindparam("of_key"),
-                workflows.c.run == bindparam("of_run"),
-                workflows.c.status == bindparam("of_status"),
-            ),
-            ["run", "status"],
-        ),
+        "take": Composed(as_found, ["run", "status", "owner", "start_time", "end_time"]),
+        "give_up": Composed(as_found, ["status", "end_time"]),
         "end_lost_run": Composed(
             update(runs).where(
                 runs.c.workflow == of_workflow,

@@ -7,26 +7,25 @@ from sqlalchemy import Dialect, bindparam, func, or_, select
 from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.storage.composed.queries import limited
 from heliograph.storage.statements.composing import Composed, among, constant, constants
-from heliograph.storage.statements.owners import OWNER_COLUMNS, with_owner, with_run
+from heliograph.storage.statements.owners import OWNER_COLUMNS, with_owner
 from heliograph.storage.tables import schema
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:
     """The statements of the room, by name."""
-    workflows, runs = schema.workflows, schema.runs
+    workflows = schema.workflows
     is_active = workflows.c.status.in_(constants(ACTIVE))
-    had_none = runs.c.owner.is_(None)
-    is_lost = among(runs.c.owner, "gone", dialect)
+    had_none = workflows.c.owner.is_(None)
+    is_lost = among(workflows.c.owner, "gone", dialect)
     active = (
         select(workflows.c.workflow_id)
-        .select_from(with_run())
         .where(is_active)
         .order_by(workflows.c.status != constant(WorkflowStatus.RUNNING), workflows.c.key)
     )
     return {
         "waiting": Composed(
             select(func.count())
-            .select_from(with_run())
+            .select_from(workflows)
             .where(workflows.c.status == constant(WorkflowStatus.PENDING), had_none)
         ),
         "mine": Composed(
@@ -38,7 +37,7 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
         "held": Composed(
             select(*OWNER_COLUMNS)
             .select_from(with_owner())
-            .where(is_active, runs.c.owner.is_not(None))
+            .where(is_active, workflows.c.owner.is_not(None))
             .group_by(*OWNER_COLUMNS)
         ),
         "lost": Composed(limited(active.where(is_lost))),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Dialect, and_, bindparam, delete, select, update
+from sqlalchemy import BindParameter, Dialect, and_, bindparam, delete, func, select, update
 
 from heliograph.records.status import ACTIVE
 from heliograph.storage.statements.composing import Composed, among, constant, constants, inserting, replacing
@@ -24,6 +24,7 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
     )
     of_tasks = among(tasks.c.task, "of_tasks", dialect)
     values = schema.stored_values
+    started: BindParameter[float] = bindparam("started", type_=workflows.c.start_time.type)
     of_run = and_(runs.c.workflow == bindparam("of_workflow"), runs.c.run == bindparam("of_run"))
     return {
         "register": Composed(register, schema.owners.c.keys()),
@@ -34,7 +35,10 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
             update(schema.owners).where(schema.owners.c.owner_id == bindparam("of_owner")), ["code"]
         ),
         "hold": Composed(fenced, ["progress"]),  # without the status, whose index it would write anew
-        "move": Composed(fenced, ["status", "progress"]),
+        "move": Composed(
+            fenced.values(start_time=func.coalesce(started, workflows.c.start_time)),
+            ["status", "progress", "end_time"],
+        ),
         "lease": Composed(
             select(schema.owners.c.lease_until)
             .where(schema.owners.c.owner_id == bindparam("of_owner"))

@@ -11,16 +11,17 @@ from sqlalchemy import (
     Dialect,
     and_,
     bindparam,
+    case,
     func,
     literal_column,
     select,
     union_all,
 )
 
-from heliograph.records.status import ACTIVE
+from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.storage.questions.queries import ENDED
-from heliograph.storage.statements.composing import Composed, among, constants
-from heliograph.storage.statements.owners import OWNER_COLUMNS, is_newest, lease, with_run
+from heliograph.storage.statements.composing import Composed, among, constant, constants
+from heliograph.storage.statements.owners import OWNER_COLUMNS, lease
 from heliograph.storage.tables import schema
 
 _FAILED: Final = schema.tasks.alias("failed")
@@ -39,15 +40,24 @@ def recorded() -> list[ColumnElement[Any]]:
         workflows.c.output_options,
         workflows.c.progress,
         workflows.c.parent,
-        runs.c.run,
-        runs.c.start_time,
-        runs.c.end_time,
+        workflows.c.run,
+        workflows.c.start_time,
+        workflows.c.end_time,
         runs.c.error_type,
         runs.c.error_message,
         _FAILED.c.task_id.label("error_task_id"),
-        runs.c.owner,
+        workflows.c.owner,
         lease().label("lease_until"),
     ]
+
+
+def with_error(joined: Any) -> Any:
+    """Workflows, each with the run that failed, if it did, and the task that failed that."""
+    workflows, runs = schema.workflows, schema.runs
+    # Not as a condition beside the key: SQLite would look the run up before it looks at that.
+    failed = case((workflows.c.status == constant(WorkflowStatus.FAILED), workflows.c.key))
+    its = and_(runs.c.workflow == failed, runs.c.run == workflows.c.run)
+    return with_failed(joined.outerjoin(runs, its))
 
 
 def with_failed(joined: Any) -> Any:
@@ -61,9 +71,7 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
     """The statements of the room, by name."""
     workflows, runs, owners, changes = schema.workflows, schema.runs, schema.owners, schema.changes
     of_workflow: BindParameter[int] = bindparam("of_workflow")
-    # One without its newest run is damaged, and is to be seen; whoever asks by keys knows which are to come.
-    workflow = select(*recorded()).select_from(with_failed(workflows.outerjoin(runs, is_newest())))
-    with_its_run = select(*recorded()).select_from(with_failed(with_run()))
+    workflow = select(*recorded()).select_from(with_error(workflows))
     run_columns = (
         runs.c.run,
         runs.c.reason,
@@ -83,7 +91,7 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
     oldest, newest = workflows.c.key.asc(), workflows.c.key.desc()  # keys count up
     return {
         "workflow": Composed(workflow.where(workflows.c.workflow_id == bindparam("of_id"))),
-        "of_keys": Composed(with_its_run.where(among(workflows.c.key, "of_keys", dialect))),
+        "of_keys": Composed(workflow.where(among(workflows.c.key, "of_keys", dialect))),
         "oldest": Composed(limited(workflow.order_by(oldest))),
         "newest": Composed(limited(workflow.order_by(newest))),
         "oldest_of": Composed(_of_statuses(workflow, oldest)),

@@ -340,7 +340,16 @@ _PASSWORD: Final = (
     ": the server refused user or password. Check them in the URL, or PGUSER and PGPASSWORD. ({})"
 )
 _NO_DATABASE: Final = ": there is no such database. Make it (createdb), or name another one. ({})"
+_FULL: Final = ("53300", "too many clients", "too many connections", "connection slots are reserved")
+_NO_CONNECTION: Final = (
+    ": the server has no connection left: {}. Raise that limit (max_connections, or the role's or database's "
+    "own), or end other programs."
+)
+_NO_RIGHT: Final = " can't be used: {}. Grant the user what is missing, or name another user."
 _MEANINGS: Final = {
+    # Those of roles and databases name one, which the signs below would take for a wrong one.
+    **dict.fromkeys(_FULL, _NO_CONNECTION),
+    "permission denied": _NO_RIGHT,
     "28P01": _PASSWORD,
     "28000": _PASSWORD,
     "authentication failed": _PASSWORD,
@@ -349,15 +358,21 @@ _MEANINGS: Final = {
     'role "': _PASSWORD,
     '" does not exist': _NO_DATABASE,
     "53100": ": the server's disk is full: {}. Free some space there, then resume the workflows.",
-    "53300": ": the server has no connection left: {}. Raise its max_connections, or end other programs.",
-    "too many clients": ": the server has no connection left: {}. Raise its max_connections, or end others.",
     "25006": " can't be written: {}. It is read-only (a standby?): name the primary server.",
-    "42501": " can't be used: {}. Grant the user what is missing, or name another user.",
+    "42501": _NO_RIGHT,
+    "unsupported startup parameter": (
+        " can't be used through this pooler: {}. In pgbouncer set ignore_startup_parameters = options, and "
+        "pool_mode = session."
+    ),
+    "42P05": (
+        " can't be used through a pooler of transactions: {}. Have it keep a connection for a session: in "
+        "pgbouncer, pool_mode = session."
+    ),
     "25P03": ": a transaction stood still for too long, so the server ended it: {}. Resume the workflows.",
     "55P03": ": rows were locked by another process for too long: {}. Resume the workflows.",
 }
 """What errors mean, by the server's code or, where it could not be asked, by what libpq says."""
-_PASSING: Final = frozenset({"53300", "too many clients", "25P03"})
+_PASSING: Final = frozenset({*_FULL, "25P03"})
 """Which of them may be gone in a moment."""
 
 

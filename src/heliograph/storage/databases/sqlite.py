@@ -156,7 +156,7 @@ class SQLite:
                 f"storage {self._path} was removed while it was in use: put it back, and start again"
             ) from error
         if (status.st_dev, status.st_ino) != self._identity:
-            raise StorageError(f"storage {self._location.url} was replaced while it was in use: start again")
+            raise StorageError(f"storage {self._path} was replaced while it was in use: start again")
 
     def begin(self, connection: Connection, hopes: bool) -> Connection:
         """Taking the write lock at once, a transaction can't find half-way that another got in between."""

@@ -71,9 +71,8 @@ class Claims:
     ) -> Accepted | Refused:
         """Begin another run, and close the one before."""
         run = counted_so_far(found.run, "workflows", "run", found.key) + 1
-        take = {"of_key": found.key, "of_run": found.run, "of_status": found.status}
         # Nobody could get in between; if one did, it stays theirs.
-        if self._statements.take.changed(connection, take | {"run": run, "status": claim.status.value}) != 1:
+        if self._statements.take.changed(connection, _taken(found, run, claim, owner)) != 1:
             return Refused(WorkflowStatus.RUNNING)
         of_workflow = {"of_workflow": found.key}
         lost_run = {"of_run": found.run, "status": WorkflowStatus.RESUMABLE.value}
@@ -98,14 +97,11 @@ class Claims:
 
     def _give_up(self, connection: Connection, found: Any, claim: Claim, deaths: int) -> None:
         """The run that its engine left is the last one that anybody begins unasked: it failed."""
-        failed = {"of_run": found.run, "status": WorkflowStatus.FAILED.value}
-        taken = {"of_key": found.key, "of_status": found.status, "run": found.run}
-        self._statements.take.tell(connection, failed | taken)
+        failed = {"status": WorkflowStatus.FAILED.value, "end_time": claim.created_time}
+        self._statements.give_up.tell(connection, _as_found(found) | failed)
         error = self._deaths.error(rows.owner_record(found), deaths)
-        of_workflow = {"of_workflow": found.key}
-        self._statements.end_run.tell(
-            connection, failed | of_workflow | error | {"end_time": claim.created_time}
-        )
+        of_run = {"of_workflow": found.key, "of_run": found.run}
+        self._statements.end_run.tell(connection, of_run | failed | error)
         self._close(connection, found.key)
         self._changelog.note_run(connection, found.key, found.run, WorkflowStatus.FAILED, claim.created_time)
 
@@ -124,16 +120,10 @@ class Claims:
 
     def _adopt(self, connection: Connection, found: Any, claim: Claim, owner: Owner) -> Accepted:
         """Begin the first run of a workflow that was handed in; its row is locked."""
-        of_run = {"of_run": found.run, "status": claim.status.value}
-        self._statements.take.tell(
-            connection,
-            of_run | {"of_key": found.key, "of_status": found.status, "run": found.run},
-        )
-        is_running = claim.status is WorkflowStatus.RUNNING
-        start_time = claim.created_time if is_running else None
-        adopted = {"of_workflow": found.key, "owner": owner.owner_id, "start_time": start_time}
-        self._statements.adopt_run.tell(connection, of_run | adopted)
-        if is_running:
+        taken = _taken(found, found.run, claim, owner)
+        self._statements.take.tell(connection, taken)
+        self._statements.adopt_run.tell(connection, taken | {"of_workflow": found.key})
+        if claim.status is WorkflowStatus.RUNNING:
             self._changelog.note_run(connection, found.key, found.run, claim.status, claim.created_time)
         return Accepted(found.key, found.run)
 
@@ -147,6 +137,21 @@ class Claims:
             connection, of_workflow=found.key, of_task=found.output_task
         ).first()
         return None if row is None else rows.value_with_data(row)
+
+
+def _as_found(found: Any) -> dict[str, Any]:
+    return {"of_key": found.key, "of_run": found.run, "of_status": found.status}
+
+
+def _taken(found: Any, run: int, claim: Claim, owner: Owner) -> dict[str, Any]:
+    """What a workflow becomes, where it still is as it was found."""
+    return _as_found(found) | {
+        "run": run,
+        "status": claim.status.value,
+        "owner": owner.owner_id,
+        "start_time": claim.created_time if claim.status is WorkflowStatus.RUNNING else None,
+        "end_time": None,
+    }
 
 
 def _reason(claim: Claim, before: WorkflowStatus) -> RunReason:

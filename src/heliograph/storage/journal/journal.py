@@ -259,10 +259,10 @@ class Journal:
         held: list[RunChanges] = []
         if hopes is not None:
             held += batch.changes
-            self._expect(connection, held)
+            self._expect(connection, held, now)
         else:
             for changes in batch.changes:
-                if self._holds(connection, changes):
+                if self._holds(connection, changes, now):
                     held.append(changes)
                 else:
                     self._write_remains(connection, changes, now)
@@ -317,19 +317,19 @@ class Journal:
             return self._submissions.store(connection, entry, self._owner, self._clock(), key)
         return self._claims.claim(connection, entry, self._owner, self._lease_clock(), tally)
 
-    def _holds(self, connection: Connection, changes: RunChanges) -> bool:
+    def _holds(self, connection: Connection, changes: RunChanges, now: float) -> bool:
         """Move the run's own row; False where it is not this engine's any more."""
         statement = self._statements.move if _moves(changes) else self._statements.hold
-        return statement.changed(connection, _fence(changes)) == 1
+        return statement.changed(connection, _fence(changes, now)) == 1
 
-    def _expect(self, connection: Connection, held: Sequence[RunChanges]) -> None:
+    def _expect(self, connection: Connection, held: Sequence[RunChanges], now: float) -> None:
         """As `_holds`, of runs that are hoped to be this engine's."""
-        moved = [_fence(changes) for changes in held if _moves(changes)]
+        moved = [_fence(changes, now) for changes in held if _moves(changes)]
         self._statements.move.expect(connection, *moved)
         if len(moved) < len(held):
             if moved:
                 self._database.apart(connection)
-            others = [_fence(changes) for changes in held if not _moves(changes)]
+            others = [_fence(changes, now) for changes in held if not _moves(changes)]
             self._statements.hold.expect(connection, *others)
 
     def _expand(self, connection: Connection, changes: RunChanges) -> Iterator[tuple[int, tuple[str, ...]]]:
@@ -417,10 +417,11 @@ def _moves(changes: RunChanges) -> bool:
     return changes.ending is not None or changes.started is not None
 
 
-def _fence(changes: RunChanges) -> dict[str, Any]:
+def _fence(changes: RunChanges, now: float) -> dict[str, Any]:
     fence = {"of_key": changes.key, "of_run": changes.run, "progress": rows.progress_json(changes.progress)}
     if _moves(changes):
         fence["status"] = str(changes.ending.status if changes.ending else WorkflowStatus.RUNNING)
+        fence |= {"started": changes.started, "end_time": now if changes.ending else None}
     return fence
 
 

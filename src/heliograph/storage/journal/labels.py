@@ -3,7 +3,8 @@
 Each value is a row: its path, and the value as text or as a number. The keys of a path are joined by dots; a
 dot or a backslash within a key has a backslash before it. The items of a list have the list's path with
 ``[]`` behind it. So ``{"team": "blue", "tags": ["a", "b"]}`` has the rows ``team``: blue, ``tags``,
-``tags[]``: a and ``tags[]``: b.
+``tags[]``: a and ``tags[]``: b. (A key that itself ends in ``[]`` is taken for such items: to tell
+it apart, the rows of all stores that there are would have to be written anew.)
 
 True, false, null, ``{}`` and ``[]`` (of any dict and list: it is there, which may be asked too) are text
 after a mark that no other text has. Of long text and long paths the beginning and a hash are kept: what an

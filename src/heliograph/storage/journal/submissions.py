@@ -50,7 +50,7 @@ class Submissions:
         plan = submission.plan
         if submission.folder is not None and now - submission.created_time > STAGED_SECONDS:
             return Unstored(_too_late(submission, now))
-        row = _workflow_row(submission)
+        row = _workflow_row(submission, owner)
         if key is not None:
             self._statements.workflow_of_key.expect(connection, row | {"key": key})
         else:
@@ -178,7 +178,7 @@ def _too_late(submission: Submission, now: float) -> StorageError:
     )
 
 
-def _workflow_row(submission: Submission) -> dict[str, Any]:
+def _workflow_row(submission: Submission, owner: Owner | None) -> dict[str, Any]:
     plan = submission.plan
     last = plan.tasks[-1]
     function = plan.functions[last.function]
@@ -195,6 +195,9 @@ def _workflow_row(submission: Submission) -> dict[str, Any]:
         "output_options": rows.options_json(last.options),
         "progress": rows.progress_json({status: count for status, count in progress.items() if count}),
         "parent": submission.parent,
+        "owner": owner and owner.owner_id,
+        "start_time": submission.created_time if submission.status is WorkflowStatus.RUNNING else None,
+        "end_time": None,
     }
 
 

@@ -27,6 +27,8 @@ ENDED: Final = sorted(set(WorkflowStatus) - ACTIVE - {WorkflowStatus.RESUMABLE})
 """The statuses of workflows that have ended."""
 _MOST: Final = 2**62
 """More than there can be: databases take no larger numbers."""
+_TAKEN_FOR: Final = 10
+"""So many a server takes a list for when it keeps a plan; a shorter one it would rather plan each time."""
 _LISTINGS: Final = 64
 """Of so many limits and sets of statuses statements are kept."""
 
@@ -133,7 +135,8 @@ class Queries:
         """Workflows by their keys, in the order of these; on a snapshot."""
         if not keys:
             return []
-        asked = self._statements.of_keys.ask(connection, of_keys=listed(keys, self._database.kind)).rows()
+        wanted = [*keys, *[keys[0]] * (_TAKEN_FOR - len(keys))]
+        asked = self._statements.of_keys.ask(connection, of_keys=listed(wanted, self._database.kind)).rows()
         found = {record.key: record for record in self.made(connection, asked)}
         return [there(found, key, key, "runs") for key in keys]
 

@@ -142,9 +142,8 @@ def _stop(database: Database, key: int, run: int | None, stopped: _Stopped, now:
         )
         # A status that is none goes along: who reads the counts sees it.
         progress: dict[str, int] = {row[0]: row[1] for row in counted}
-        connection.execute(
-            update(workflows).where(workflows.c.key == key).values(progress=rows.progress_json(progress))
-        )
+        whole = {"progress": rows.progress_json(progress), "end_time": stopped.run.get("end_time")}
+        connection.execute(update(workflows).where(workflows.c.key == key).values(**whole))
         _count(connection, None, stopped.status)
     database.news.tell(Notice(frozenset([key]), frozenset([key])))
     return True

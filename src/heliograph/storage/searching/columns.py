@@ -136,20 +136,12 @@ class Columns:
         return column if self.is_plain else UnaryExpression(column, operator=operators.custom_op("+"))
 
     def _is_alive(self) -> Column:
-        runs, workflows = schema.runs.alias(), schema.workflows
-        had_none = runs.c.owner.is_(None)  # it waits for any engine to take it
-        is_there = among_bound(
-            runs.c.owner, lambda kind: filled(lambda given: given.alive(), kind), self.dialect
-        )
-        newest = [runs.c.workflow == self.workflow, or_(had_none, is_there)]
+        its = schema.workflows.alias() if self.tasks else schema.workflows
+        alive = among_bound(its.c.owner, lambda kind: filled(lambda given: given.alive(), kind), self.dialect)
+        is_there = or_(its.c.owner.is_(None), alive)  # one that nobody has waits for any engine to take it
         if not self.tasks:
-            return exists().where(*newest, runs.c.run == workflows.c.run).correlate(workflows)
-        its = workflows.alias()
-        return (
-            exists()
-            .where(*newest, its.c.key == self.workflow, runs.c.run == its.c.run)
-            .correlate(schema.tasks)
-        )
+            return is_there
+        return exists().where(its.c.key == self.workflow, is_there).correlate(schema.tasks)
 
     def _of_its_workflow(self, column: Column) -> Column:
         workflows = schema.workflows
@@ -168,15 +160,9 @@ def _of_run(name: str) -> Callable[[], Column]:
     return made
 
 
-def _duration() -> Column:
-    runs = schema.runs
-    return _one(select(runs.c.end_time - runs.c.start_time).where(is_newest()), schema.workflows)
-
-
 def _engine() -> Column:
-    runs, owners = schema.runs, schema.owners
-    chosen = select(owners.c.engine).where(is_newest(), owners.c.owner_id == runs.c.owner)
-    return _one(chosen, schema.workflows)
+    workflows, owners = schema.workflows, schema.owners
+    return _one(select(owners.c.engine).where(owners.c.owner_id == workflows.c.owner), workflows)
 
 
 def _error_task() -> Column:
@@ -202,9 +188,9 @@ _OF_WORKFLOW: Final[Mapping[str, Callable[[], Column]]] = {
     "error.type": _of_run("error_type"),
     "error.message": _of_run("error_message"),
     "error.task_id": _error_task,
-    "stats.start_time": _of_run("start_time"),
-    "stats.end_time": _of_run("end_time"),
-    "stats.duration": _duration,
+    "stats.start_time": lambda: schema.workflows.c.start_time,
+    "stats.end_time": lambda: schema.workflows.c.end_time,
+    "stats.duration": lambda: schema.workflows.c.end_time - schema.workflows.c.start_time,
     "stats.cpu_time": _of_attempts("cpu_time", func.sum),
     "stats.peak_rss": _of_attempts("peak_rss", func.max),
 }

@@ -33,7 +33,6 @@ from heliograph.storage.searching.places import Found, Order, Place
 from heliograph.storage.searching.prepared import Parameters, PreparedQuery, filled, most, type_of
 from heliograph.storage.searching.shapes import AllOf, Kind
 from heliograph.storage.statements.connection import Connection
-from heliograph.storage.statements.owners import is_newest
 from heliograph.storage.tables import schema
 
 Key = Sequence[ColumnElement[Any]]
@@ -196,7 +195,7 @@ def _recorded(driver: Driver, is_wanted: ColumnElement[bool], behind: Kind | Non
     recorded = source.outerjoin(workflows, and_(workflows.c.key == key, is_wanted))
     return (
         select(*queries.recorded())
-        .select_from(queries.with_failed(recorded.outerjoin(schema.runs, is_newest())))
+        .select_from(queries.with_error(recorded))
         .where(*clauses, *([] if behind is None else [older([key])]))
         .order_by(key.desc())
     )
@@ -208,9 +207,7 @@ def _by_value(columns: Columns, shape: AllOf, order: Order, behind: Kind | None)
     workflows, along = schema.workflows, schema.workflows.alias()
     value, key = along.c[order.field.name], along.c.key
     recorded = along.outerjoin(workflows, and_(workflows.c.key == key, _wanted(columns, shape, None)))
-    made = select(*queries.recorded(), value.label("ordered_by")).select_from(
-        queries.with_failed(recorded.outerjoin(schema.runs, is_newest()))
-    )
+    made = select(*queries.recorded(), value.label("ordered_by")).select_from(queries.with_error(recorded))
     if behind is not None:
         last = filled(lambda given: after(given).value, type_of(behind))
         # The first half alone lets the index be entered at the right place.

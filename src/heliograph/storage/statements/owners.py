@@ -22,22 +22,17 @@ OWNER_COLUMNS = (
 )
 
 PRESENCE_COLUMNS = (
-    schema.runs.c.owner,
+    schema.workflows.c.owner,
     schema.owners.c.machine,
     schema.owners.c.pid,
     schema.owners.c.process_start,
     schema.owners.c.lease_until,
 )
-"""Whose a run is, and as much of that owner as tells whether it is there."""
+"""Whose a workflow is, and as much of that owner as tells whether it is there."""
 
 
 ALWAYS_OF: Final = {"lease_until": schema.owners.c.lease_until}
 """Columns by whose name an answer has their values, or none, where they are computed too: see `lease`."""
-
-
-def with_run() -> Any:
-    """Workflows, each with its newest run."""
-    return schema.workflows.join(schema.runs, is_newest())
 
 
 def is_newest() -> ColumnElement[bool]:
@@ -47,14 +42,14 @@ def is_newest() -> ColumnElement[bool]:
 
 
 def with_owner() -> Any:
-    """Workflows, each with its newest run and that one's owner."""
-    owners = schema.owners
-    return with_run().outerjoin(owners, owners.c.owner_id == schema.runs.c.owner)
+    """Workflows, each with its owner."""
+    workflows, owners = schema.workflows, schema.owners
+    return workflows.outerjoin(owners, owners.c.owner_id == workflows.c.owner)
 
 
 def lease() -> ColumnElement[float | None]:
-    """Until when the owner of a run has it, of workflows that are active: of others nobody asks."""
-    runs, owners = schema.runs, schema.owners
-    until = select(owners.c.lease_until).where(owners.c.owner_id == runs.c.owner)
-    is_active = schema.workflows.c.status.in_(constants(ACTIVE))
-    return case((is_active, until.correlate(runs).scalar_subquery()))
+    """Until when its owner has a workflow, of those that are active: of others nobody asks."""
+    workflows, owners = schema.workflows, schema.owners
+    until = select(owners.c.lease_until).where(owners.c.owner_id == workflows.c.owner)
+    is_active = workflows.c.status.in_(constants(ACTIVE))
+    return case((is_active, until.correlate(workflows).scalar_subquery()))

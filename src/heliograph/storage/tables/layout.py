@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-VERSION: Final = 4
+VERSION: Final = 5
 """The version of the schema. A store says which it has; see `storage.versions.migrations`."""
 
 

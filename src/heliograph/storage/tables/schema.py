@@ -100,6 +100,10 @@ workflows = Table(
     Column("output_options", _Text, nullable=False, info=_json("options")),
     Column("progress", _Text, nullable=False, info=_json("counts")),
     Column("parent", _word(MAX_LENGTH)),
+    # As in its newest run, whose row is long and lies elsewhere: see decision 43.
+    Column("owner", _word(64)),
+    Column("start_time", Moment),
+    Column("end_time", Moment),
     _one_of("status", WorkflowStatus),
     Index("workflows_by_status", "status", "key"),
     Index("workflows_by_time", "created_time"),

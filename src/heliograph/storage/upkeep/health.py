@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from heliograph.records.status import WorkflowStatus
 from heliograph.storage import rows
 from heliograph.storage.databases.database import Database
 from heliograph.storage.liveness import is_alive
-from heliograph.storage.statements.owners import OWNER_COLUMNS
+from heliograph.storage.statements.owners import OWNER_COLUMNS, is_newest
 from heliograph.storage.tables import schema
+from heliograph.storage.tables.soundness import gone
 from heliograph.storage.upkeep.looking import damaged_rows, looked_at
 
 
@@ -47,5 +49,13 @@ def examine(database: Database, now: float) -> Health:
         statuses: dict[str, int] = {row[0]: row[1] for row in counted if row[0] in set(WorkflowStatus)}
         held = looked_at(select(*OWNER_COLUMNS).where(owners.c.lease_until >= now), connection, [])
         engines = sum(is_alive(rows.owner_record(row), now) for row in held)
+        damaged += [database.damage(gone("runs", *row)) for row in connection.execute(_without_run())]
         problems = database.problems(connection)
     return Health(version, (*problems, *map(str, damaged)), statuses, engines)
+
+
+def _without_run() -> Select[Any]:
+    """Workflows whose newest run is not there; questions about workflows do without it."""
+    workflows, runs = schema.workflows, schema.runs
+    joined = workflows.outerjoin(runs, is_newest())
+    return select(workflows.c.key, workflows.c.workflow_id).select_from(joined).where(runs.c.run.is_(None))

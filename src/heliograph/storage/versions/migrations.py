@@ -74,10 +74,9 @@ def upgrade(database: Database) -> Upgraded:
         _check_unused(connection, database)
         kept = _keep(database, version)
         # Late: most stores are new, or of this version.
-        from heliograph.storage.versions.upgrading import STEPS
+        from heliograph.storage.versions.upgrading import bring
 
-        for older in range(version, VERSION):
-            STEPS[older](connection)
+        bring(connection, version)
         statements(database.kind, "storages").upgrade.tell(connection, {"version": VERSION})
     return Upgraded(version, kept)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import inspect, select, text
+from sqlalchemy import inspect, select, text, update
 
 from heliograph.storage.journal import counts
 from heliograph.storage.journal.labels import EMPTY, Labels
 from heliograph.storage.statements.connection import Connection
+from heliograph.storage.statements.owners import is_newest
 from heliograph.storage.tables import schema
 from heliograph.storage.versions import views
 
@@ -38,13 +39,6 @@ def _from_1(connection: Connection) -> None:
         labels.add_of_tasks(connection, key, [(task, user_metadata)])
 
 
-def _from_2(connection: Connection) -> None:
-    """Options that most tasks have are left out from here on, which views have to know; these tell more."""
-    for name in views.VIEWS:
-        connection.execute(text(f"DROP VIEW IF EXISTS {name}"))
-    views.create(connection)
-
-
 def _from_3(connection: Connection) -> None:
     """How many workflows there are of each status is kept from here on; values stay where they are."""
     part = schema.schema_version.c.values_part
@@ -57,5 +51,27 @@ def _from_3(connection: Connection) -> None:
     counts.recount(connection)
 
 
-STEPS: Final[dict[int, Callable[[Connection], None]]] = {1: _from_1, 2: _from_2, 3: _from_3}
-"""From each version to the next."""
+def _from_4(connection: Connection) -> None:
+    """The workflow's row has what most questions want of its newest run."""
+    workflows, runs = schema.workflows, schema.runs
+    known = {column["name"] for column in inspect(connection.alchemy).get_columns(workflows.name)}
+    new = [workflows.c[name] for name in ("owner", "start_time", "end_time")]
+    for column in new:
+        if column.name not in known:
+            kind = column.type.compile(dialect=connection.dialect)
+            connection.execute(text(f"ALTER TABLE workflows ADD COLUMN {column.name} {kind}"))
+    for column in new:
+        of_newest = select(runs.c[column.name]).where(is_newest()).scalar_subquery()
+        connection.execute(update(workflows).values({column: of_newest}))
+
+
+STEPS: Final[dict[int, Callable[[Connection], None]]] = {1: _from_1, 3: _from_3, 4: _from_4}
+"""From each version to the next, where more than the views changed."""
+
+
+def bring(connection: Connection, version: int) -> None:
+    """Bring a store of an older version to this one, in a transaction."""
+    for older, step in sorted(STEPS.items()):
+        if older >= version:
+            step(connection)
+    views.renew(connection)

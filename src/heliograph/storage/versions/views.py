@@ -16,7 +16,7 @@ from heliograph.storage import rows
 from heliograph.storage.databases.database import Database
 from heliograph.storage.statements.composing import constant
 from heliograph.storage.statements.connection import Connection
-from heliograph.storage.statements.owners import with_owner
+from heliograph.storage.statements.owners import is_newest, with_owner
 from heliograph.storage.tables import schema
 from heliograph.storage.tables.layout import Role, SaidKind
 
@@ -77,16 +77,16 @@ _FAILED_BY: Final = and_(_E.c.workflow == _R.c.workflow, _E.c.task == _R.c.error
 VIEWS: Final[Mapping[str, View]] = {
     "heliograph_workflows": View(
         "a workflow, with its newest run",
-        with_owner().outerjoin(_E, _FAILED_BY),
+        with_owner().outerjoin(_R, is_newest()).outerjoin(_E, _FAILED_BY),
         {
             "workflow_id": (_W.c.workflow_id, "its id"),
             "name": (_W.c.name, "the function of the task that gives its output"),
             "status": (_W.c.status, "as stored: what reads RESUMABLE is PENDING or RUNNING here"),
             "created_time": (_W.c.created_time, "when it was submitted, Unix seconds"),
-            "run": (_R.c.run, "number of the newest run"),
-            "start_time": (_R.c.start_time, "of the newest run, Unix seconds"),
-            "end_time": (_R.c.end_time, "of the newest run; null while it goes on, and after a cancel"),
-            "took": (_R.c.end_time - _R.c.start_time, "seconds from start to end"),
+            "run": (_W.c.run, "number of the newest run"),
+            "start_time": (_W.c.start_time, "of the newest run, Unix seconds"),
+            "end_time": (_W.c.end_time, "of the newest run; null while it goes on, and after a cancel"),
+            "took": (_W.c.end_time - _W.c.start_time, "seconds from start to end"),
             "progress": (_W.c.progress, "how many tasks have each status, JSON"),
             "user_metadata": (_W.c.user_metadata, "of run(metadata=...), and what tasks set since, JSON"),
             "parent": (_W.c.parent, "id of the workflow that started it"),
@@ -243,6 +243,13 @@ def create(connection: Connection) -> None:
     for name in VIEWS:
         if name not in there:
             connection.raw.execute(creation(name, connection.dialect))
+
+
+def renew(connection: Connection) -> None:
+    """Make all of them as they are now: tables below them changed."""
+    for name in VIEWS:
+        connection.raw.execute(f"DROP VIEW IF EXISTS {name}")
+    create(connection)
 
 
 def ensure(database: Database) -> None:
