@@ -36,6 +36,7 @@ PROGRAM = """
 import sys
 import ray
 from heliograph import workflow
+from heliograph.engines.ray import internals
 
 ray.init(sys.argv[1], logging_level="ERROR")  # waits for the server
 assert ray.util.client.ray.is_connected()
@@ -76,6 +77,8 @@ try:
 except ray.exceptions.RaySystemError as error:
     assert type(error.__cause__) is KeyError, error
 assert workflow.get_status("failed") == "FAILED"
+assert not internals.is_in_worker()
+assert ray.get_runtime_context().get_job_id() in ray.get(ray.remote(internals.living_jobs).remote())
 task = workflow.get_metadata("mine", "sum")
 print(task["status"], task["user_metadata"], task["task_options"]["ray_options"])
 """

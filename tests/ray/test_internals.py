@@ -19,8 +19,8 @@ from ray._private import worker  # noqa: E402
 
 from heliograph import workflow  # noqa: E402
 from heliograph.engines.ray import internals  # noqa: E402
-from tests import clusters  # noqa: E402
-from tests.conditions import DEADLINE  # noqa: E402
+from tests import clusters, scripts  # noqa: E402
+from tests.conditions import DEADLINE, until  # noqa: E402
 
 
 def add(left: int, right: int) -> int:
@@ -88,6 +88,21 @@ def test_the_head_node_has_its_resource_and_actors_tell_whether_they_were_restar
 
     assert internals.HEAD in ray.cluster_resources()
     assert ray.get(Actor.remote().was_restarted.remote()) is False
+
+
+def test_who_is_a_driver_and_whose_job_is_over(storage: Path) -> None:
+    @ray.remote(num_cpus=0)
+    def seen() -> tuple[bool, set[str]]:
+        return internals.is_in_worker(), internals.living_jobs()
+
+    is_in_worker, living = ray.get(seen.remote())
+    assert (internals.is_in_worker(), is_in_worker) == (False, True)
+    assert ray.get_runtime_context().get_job_id() in living
+    code = "import ray\nray.init(logging_level='ERROR')\nprint(ray.get_runtime_context().get_job_id())"
+    over = scripts.run(code, storage).strip()
+    until(lambda: over not in internals.living_jobs())
+    jobs = ray._private.worker.global_worker.gcs_client.get_all_job_info()
+    assert over in {key.hex() for key in jobs}
 
 
 @ray.remote(num_cpus=0)

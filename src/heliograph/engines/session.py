@@ -88,6 +88,7 @@ class Session:
         Raises:
             MissingExtraError: there is no Ray, or one that is too old.
             StorageError: nodes of the cluster can't reach the storage.
+            RuntimeError: the coordinator can't be started.
             ValueError: the coordinator that runs already has other limits.
         """
         with self._starting:

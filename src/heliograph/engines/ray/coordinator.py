@@ -2,7 +2,8 @@
 
 It is named and detached, so that workflows outlive the driver that brought them; and restartable: Ray starts
 it again where its process died, and it goes on with what it had. Its functions come from the job that made
-it, so drivers that find their code elsewhere have another one. Any number of them may share a storage.
+it, so drivers that find their code elsewhere have another one. Any number of them may share a storage. When
+all is done and all its drivers have ended, it ends.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from heliograph.engines.attempts.executor import AttemptKey, Deliver
 from heliograph.engines.loop.loop import Loop
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.provenance import unasked
-from heliograph.engines.ray import convert, internals
+from heliograph.engines.ray import convert, internals, leaving
 from heliograph.engines.ray.channel import ChannelServer
 from heliograph.engines.ray.exceptions import on_ray
 from heliograph.engines.ray.executor import RayExecutor
@@ -43,6 +44,7 @@ from heliograph.storage.location import VARIABLE, Location, locate
 from heliograph.storage.store import Store
 
 _LOOK_SECONDS: Final = 0.5  # how often a restarted coordinator looks whether its predecessor counts as gone
+_END_SECONDS: Final = 60.0  # the process ends within so long after it was given up
 _ACTIVE: Final = frozenset({WorkflowStatus.RUNNING, WorkflowStatus.PENDING, WorkflowStatus.RESUMABLE})
 
 
@@ -53,9 +55,10 @@ class Coordinator:
         name: its own.
         storage: where the workflows are; see `Location.name`.
         limits: what it takes on.
+        may_end: its drivers' ends can be seen, so that it ends some time after them.
     """
 
-    def __init__(self, name: str, storage: str, limits: Limits) -> None:
+    def __init__(self, name: str, storage: str, limits: Limits, may_end: bool) -> None:
         convert.install()
         internals.leave_errors_unsaid()
         location = locate(storage)
@@ -76,6 +79,10 @@ class Coordinator:
             self._store, self._new_owner, self._new_executor, Admission(limits.running, limits.pending)
         )
         self._has_recovered = threading.Event()
+        self._guests = leaving.Guests(context.get_job_id(), are_known=not internals.was_restarted())
+        self._me = context.current_actor
+        if may_end:
+            threading.Thread(target=self._leave_in_time, name="heliograph-leaving", daemon=True).start()
         if internals.was_restarted():
             threading.Thread(target=self._recover, name="heliograph-recover", daemon=True).start()
         else:
@@ -98,8 +105,14 @@ class Coordinator:
         """What it takes on."""
         return self._limits
 
-    async def door(self) -> Address:
-        """Where drivers may bring workflows in by a channel."""
+    async def door(self, job: str) -> Address:
+        """Where drivers may bring workflows in by a channel; asked first of all, by each.
+
+        Args:
+            job: of the driver: the coordinator stays as long as that.
+        """
+        if not self._guests.come(job):
+            await asyncio.Event().wait()  # until this process ends; then the driver hears of that
         return replace(self._address, channel=self._channels.place)
 
     async def enter(self, request: str, wanted: Submission | Claim) -> None:
@@ -207,6 +220,18 @@ class Coordinator:
         if isinstance(wanted, Submission) and wanted.parent == record.parent is not None:
             return True
         return _is_of(self._store.queries.runs(record.key), wanted)
+
+    def _leave_in_time(self) -> None:
+        """End once this is not needed: for good, or else Ray would start it again."""
+        leaving.wait_until_unneeded(
+            self._guests,
+            internals.living_jobs,
+            lambda: self._loop.count > 0 or not self._has_recovered.is_set(),
+        )
+        self._loop.close()
+        ray.kill(self._me, no_restart=True)
+        time.sleep(_END_SECONDS)
+        os._exit(1)  # Ray did not hear: the next life will try again
 
     async def _recovered(self) -> None:
         if not self._has_recovered.is_set():

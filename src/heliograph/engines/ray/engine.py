@@ -17,7 +17,7 @@ from heliograph.engines.outcome import load_value
 from heliograph.engines.provenance import known_provenance, provenance
 from heliograph.engines.ray import convert, internals, task_options
 from heliograph.engines.ray.client import CoordinatorClient
-from heliograph.engines.ray.coordinators import Coordinators
+from heliograph.engines.ray.coordinators import Coordinators, ask_for_door
 from heliograph.engines.ray.exceptions import in_driver
 from heliograph.engines.ray.order import Entering, Limits
 from heliograph.graph.plan import Plan
@@ -42,6 +42,7 @@ class RayEngine:
 
     Raises:
         StorageError: nodes of the cluster can't reach the storage.
+        RuntimeError: a coordinator can't be started.
         ValueError: a coordinator runs with other limits.
     """
 
@@ -54,8 +55,8 @@ class RayEngine:
         self._cluster = ray.get_runtime_context().gcs_address
         self._connection = _connection()
         self._of_runs = functools.lru_cache(_RUNS)(self._of_run)
-        self._coordinators = Coordinators(store.location, limits, coordinators or 1)
-        self._clients: dict[Any, CoordinatorClient] = {}
+        self._coordinators = Coordinators(store.location, limits, coordinators or 1, self.value)
+        self._clients = {actor: CoordinatorClient(door) for actor, door in self._coordinators.doors.items()}
         if limits != Limits():
             self._check_limits(limits)
 
@@ -156,7 +157,7 @@ class RayEngine:
         """Have a workflow stored; its output, if that came with the answer."""
         client = self._clients.get(actor)
         if client is None:
-            client = self._clients[actor] = CoordinatorClient(self.value(actor.ask.remote("door")))
+            client = self._clients[actor] = CoordinatorClient(self.value(ask_for_door(actor)))
         entered = client.enter(entering)
         if entered is not None:
             return entered.output

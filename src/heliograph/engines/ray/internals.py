@@ -25,6 +25,7 @@ from heliograph.graph.options import CARRIED, CARRIER
 
 _CANCELLATION: Final = f"{WorkflowCancellationError.__module__}.{WorkflowCancellationError.__qualname__}"
 _CONNECT_SECONDS: Final = 5.0
+_INTERNAL: Final = "_ray_internal_"  # so begin the namespaces of Ray's own drivers
 ENVIRONMENT: Final = frozenset(RuntimeEnv.known_fields)
 """The keys of a `runtime_env` that Ray itself knows; others are for plugins."""
 HEAD: Final = "node:__internal_head__"
@@ -166,6 +167,24 @@ def was_restarted() -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return bool(ray.get_runtime_context().was_current_actor_reconstructed)
+
+
+def is_in_worker() -> bool:
+    """Whether this process runs tasks or an actor; else it is a driver, which ends with its job."""
+    mode: int | None = ray._private.worker.global_worker.mode  # None: a driver at `ray://`
+    return bool(mode == ray.WORKER_MODE)
+
+
+def living_jobs() -> set[str]:
+    """The jobs whose drivers have not ended, but for Ray's own; asked by a process of the cluster."""
+    jobs = ray._private.worker.global_worker.gcs_client.get_all_job_info(
+        skip_submission_job_info_field=True, skip_is_running_tasks_field=True, timeout=_CONNECT_SECONDS
+    )
+    return {
+        key.hex()
+        for key, job in jobs.items()
+        if not job.is_dead and not job.config.ray_namespace.startswith(_INTERNAL)
+    }
 
 
 def answers(address: str) -> bool:
