@@ -127,6 +127,7 @@ def test_a_run_says_whether_its_program_was_changed(storage: Path, monkeypatch: 
 
 @ray.remote
 def run_in(storage: Path) -> None:
+    workflow.shutdown()  # this worker may have run a workflow for another task
     workflow.init(storage=storage)
     workflow.run(double.bind(4), workflow_id="inner")
     workflow.shutdown()
