@@ -16,7 +16,7 @@ from starlette.types import Message
 from heliograph import web, workflow
 from heliograph.web import bodies, guard
 from heliograph.web.live import MOST_STREAMS
-from tests.conditions import DEADLINE
+from tests.conditions import DEADLINE, until
 from tests.web.sending import Server, serving
 
 PAGE = {"Accept": "text/html"}
@@ -35,6 +35,7 @@ def test_a_storage_that_vanishes_is_told_and_the_server_goes_on(tmp_path: Path) 
     with serving(storage) as server:
         assert server.ask("GET", "/api/workflow?id=one")[0] == 200
         away = storage.rename(tmp_path / "away")
+        until(lambda: server.ask("GET", "/api/workflow?id=one")[0] == 503)  # who reads looks now and then
         for path in ("/api/workflow?id=one", "/api/workflows", "/api/workflow/profile?id=one", "/metrics"):
             code, said = server.ask("GET", path)
             assert (code, "was removed while it was in use" in said["error"]["message"]) == (503, True), path

@@ -82,6 +82,9 @@ class Backend(Protocol):
             StorageError: it is not.
         """
 
+    def check_now_and_then(self) -> None:
+        """As `check`, for who only reads: it may have been looked at a moment ago."""
+
     def begin(self, connection: Connection, hopes: bool) -> Connection:
         """Begin a transaction that writes; an error of a statement of it may be raised by a later one.
 

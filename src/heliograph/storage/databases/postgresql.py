@@ -200,6 +200,9 @@ class PostgreSQL:
     def check(self) -> None:
         """A server's database does not change under a connection to it."""
 
+    def check_now_and_then(self) -> None:
+        """As `check`."""
+
     def is_good(self, connection: Connection) -> bool:
         """Whether the server has not closed the connection meanwhile; asked without a trip to it."""
         return _is_good(connection.raw)

@@ -29,7 +29,7 @@ class Reading:
     def __enter__(self) -> Connection:
         """Take one."""
         try:
-            self._backend.check()  # an open file can be read long after it was removed
+            self._backend.check_now_and_then()  # an open file can be read long after it was removed
             self._connection = self._backend.connect()
         except Exception as error:
             self._translate(error)
