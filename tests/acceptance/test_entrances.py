@@ -236,17 +236,20 @@ def test_a_task_module_beside_the_script(storage: Path, tmp_path: Path) -> None:
     assert run(storage, folder / "main.py", cwd=tmp_path) == expected
 
 
+TWO_TASKS = """
+from heliograph import workflow
+@workflow.task
+def double(x): return 2 * x
+@workflow.task
+async def triple(x): return 3 * x
+"""
+
+
 def test_modules_of_a_folder_that_the_program_comes_to_know_later(storage: Path, tmp_path: Path) -> None:
     """As in a notebook, whose first cell ran a workflow: the workers were started before."""
     later = tmp_path / "later"
     later.mkdir()
-    (later / "more.py").write_text(
-        "from heliograph import workflow\n"
-        "@workflow.task\n"
-        "def double(x): return 2 * x\n"
-        "@workflow.task\n"
-        "async def triple(x): return 3 * x\n"
-    )
+    (later / "more.py").write_text(TWO_TASKS)
     program = (
         "import sys\n"
         "from heliograph import workflow\n"
@@ -295,13 +298,7 @@ def test_modules_of_a_folder_that_the_program_forgets(storage: Path, tmp_path: P
     package = tmp_path / "project" / "shop"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
-    (package / "tasks.py").write_text(
-        "from heliograph import workflow\n"
-        "@workflow.task\n"
-        "def double(x): return 2 * x\n"
-        "@workflow.task\n"
-        "async def triple(x): return 3 * x\n"
-    )
+    (package / "tasks.py").write_text(TWO_TASKS)
     program = (
         "import sys\n"
         f"sys.path.insert(0, {str(package.parent)!r})\n"

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -19,7 +20,7 @@ import psycopg.conninfo
 import pytest
 
 from heliograph import workflow
-from heliograph.cli import worker as opening
+from heliograph.cli import worker as command
 from tests import commands, forked, postgresql, scripts
 from tests.conditions import DEADLINE, until
 from tests.gates import Gate, Ledger
@@ -241,9 +242,9 @@ def test_a_worker_that_stood_still_for_as_long_tries_again(
         if (error := next(tries)) is not None:
             raise error
 
-    monkeypatch.setattr(opening.time, "monotonic", lambda: next(now))
-    monkeypatch.setattr(opening.workflow, "init", init)
-    assert opening._opened({}, threading.Event())
+    monkeypatch.setattr(command, "time", SimpleNamespace(monotonic=lambda: next(now)))
+    monkeypatch.setattr(command.workflow, "init", init)
+    assert command._opened({}, threading.Event())
     assert "waits for up to 30 s: closed unexpectedly" in capsys.readouterr().err
 
 

@@ -33,7 +33,7 @@ from heliograph.records.workflow import (
 from heliograph.storage.entries import AttemptEntry
 from heliograph.storage.remembering import by_identity
 from heliograph.storage.tables.layout import Role
-from heliograph.storage.tables.soundness import UnsoundError, gone
+from heliograph.storage.tables.soundness import UnsoundError
 
 if TYPE_CHECKING:
     from heliograph.storage.engines import Engines
@@ -254,14 +254,14 @@ def _code(code: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def workflow_record(row: Sequence[Any], engines: Engines) -> WorkflowRecord:
-    """A workflow, and how its newest run stands.
+    """A workflow, and how it stands.
 
     Args:
-        row: what the statements of `composed.queries` have of a workflow and its newest run.
-        engines: who may have that run.
+        row: what the statements of `composed.queries` have of a workflow.
+        engines: who may have it.
 
     Raises:
-        UnsoundError: there is no such run.
+        UnsoundError: a value is missing.
     """
     # By place, and in one go: a page has many, and names would cost as much again.
     (
@@ -283,9 +283,7 @@ def workflow_record(row: Sequence[Any], engines: Engines) -> WorkflowRecord:
         owner,
         lease_until,
     ) = row
-    if run is None:
-        raise gone("runs", key, workflow_id)
-    if status is None or progress is None or output_options is None:  # where it is joined, that may be
+    if None in (run, status, progress, output_options):  # where it is joined, that may be
         raise UnsoundError("workflows", "a column has no value", key, workflow_id)
     stored = _STATUSES[status]
     reads = engines.status(stored, owner, lease_until) if stored in ACTIVE else stored

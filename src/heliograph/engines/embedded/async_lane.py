@@ -26,8 +26,8 @@ from heliograph.engines.embedded.protocol import (
     unpack_report,
     unpack_tickets,
 )
-from heliograph.engines.embedded.warning import warn_of_blocked_loop
 from heliograph.engines.embedded.wire import watch
+from heliograph.engines.warning import warn_of_blocked_loop
 
 START_FAILURES: Final = 3
 """After so many workers in a row that did not get to work, what waits for one fails."""

@@ -28,7 +28,7 @@ from heliograph.engines.attempts.executor import (
     Work,
     those_of,
 )
-from heliograph.engines.embedded.warning import warn, warn_of_blocked_loop
+from heliograph.engines.warning import warn, warn_of_blocked_loop
 from heliograph.records.attempt import Worker
 from heliograph.records.report import Report
 

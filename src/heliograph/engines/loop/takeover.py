@@ -9,9 +9,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Final
 
-from heliograph.engines.embedded.warning import warn
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.provenance import provenance
+from heliograph.engines.warning import warn
 from heliograph.errors import StorageCorruptError, StorageError, WorkflowNotFoundError
 from heliograph.graph.frozen import record
 from heliograph.records.status import RunReason, WorkflowStatus

@@ -55,7 +55,7 @@ class SQLite:
         self._path = path
         self._name = os.fspath(path)  # once: it is looked at with every commit
         self._identity: tuple[int, int] | None = None  # tells the file from another one under its name
-        self._looked_again = 0.0  # at the file, when somebody reads after that
+        self._look_after = 0.0  # at the file, where somebody only reads
         self._opening = threading.Lock()
         self._is_held = False  # that lock, by a fork
         self._idle = IdleConnections()
@@ -162,9 +162,9 @@ class SQLite:
 
     def check_now_and_then(self) -> None:
         """As `Backend.check_now_and_then`: to look takes a tenth of what a small question takes."""
-        if (now := time.monotonic()) > self._looked_again:
+        if (now := time.monotonic()) > self._look_after:
             self.check()
-            self._looked_again = now + _LOOK_SECONDS
+            self._look_after = now + _LOOK_SECONDS
 
     def begin(self, connection: Connection, hopes: bool) -> Connection:
         """Taking the write lock at once, a transaction can't find half-way that another got in between."""

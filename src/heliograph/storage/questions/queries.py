@@ -28,7 +28,8 @@ ENDED: Final = sorted(set(WorkflowStatus) - ACTIVE - {WorkflowStatus.RESUMABLE})
 _MOST: Final = 2**62
 """More than there can be: databases take no larger numbers."""
 _TAKEN_FOR: Final = 10
-"""So many a server takes a list for when it keeps a plan; a shorter one it would rather plan each time."""
+"""So many a server takes a list for when it keeps a plan; a shorter one of tables that it knows nothing of
+yet it would rather plan each time."""
 _LISTINGS: Final = 64
 """Of so many limits and sets of statuses statements are kept."""
 
@@ -138,7 +139,7 @@ class Queries:
         wanted = [*keys, *[keys[0]] * (_TAKEN_FOR - len(keys))]
         asked = self._statements.of_keys.ask(connection, of_keys=listed(wanted, self._database.kind)).rows()
         found = {record.key: record for record in self.made(connection, asked)}
-        return [there(found, key, key, "runs") for key in keys]
+        return [there(found, key, key, "workflows") for key in keys]
 
     def carefully(
         self, connection: Connection, keys: Sequence[int]
@@ -146,7 +147,7 @@ class Queries:
         """As `records`, on a careful snapshot; in the place of one that is damaged, what is wrong with it."""
         asked = self._statements.of_keys.ask(connection, of_keys=listed(keys, self._database.kind))
         found = dict(self._each(connection, asked))
-        return [found.get(key) or self._database.damage(gone("runs", key)) for key in keys]
+        return [found.get(key) or self._database.damage(gone("workflows", key)) for key in keys]
 
     def _each(
         self, connection: Connection, answer: Answer

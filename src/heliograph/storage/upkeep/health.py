@@ -49,7 +49,7 @@ def examine(database: Database, now: float) -> Health:
         statuses: dict[str, int] = {row[0]: row[1] for row in counted if row[0] in set(WorkflowStatus)}
         held = looked_at(select(*OWNER_COLUMNS).where(owners.c.lease_until >= now), connection, [])
         engines = sum(is_alive(rows.owner_record(row), now) for row in held)
-        damaged += [database.damage(gone("runs", *row)) for row in connection.execute(_without_run())]
+        damaged += [database.damage(gone("runs", *row)) for row in looked_at(_without_run(), connection, [])]
         problems = database.problems(connection)
     return Health(version, (*problems, *map(str, damaged)), statuses, engines)
 

@@ -54,15 +54,12 @@ def _from_3(connection: Connection) -> None:
 def _from_4(connection: Connection) -> None:
     """The workflow's row has what most questions want of its newest run."""
     workflows, runs = schema.workflows, schema.runs
-    known = {column["name"] for column in inspect(connection.alchemy).get_columns(workflows.name)}
-    new = [workflows.c[name] for name in ("owner", "start_time", "end_time")]
-    for column in new:
-        if column.name not in known:
-            kind = column.type.compile(dialect=connection.dialect)
-            connection.execute(text(f"ALTER TABLE workflows ADD COLUMN {column.name} {kind}"))
-    for column in new:
-        of_newest = select(runs.c[column.name]).where(is_newest()).scalar_subquery()
-        connection.execute(update(workflows).values({column: of_newest}))
+    of_newest = {}
+    for name in ("owner", "start_time", "end_time"):
+        kind = workflows.c[name].type.compile(dialect=connection.dialect)
+        connection.execute(text(f"ALTER TABLE workflows ADD COLUMN {name} {kind}"))
+        of_newest[name] = select(runs.c[name]).where(is_newest()).scalar_subquery()
+    connection.execute(update(workflows).values(of_newest))
 
 
 STEPS: Final[dict[int, Callable[[Connection], None]]] = {1: _from_1, 3: _from_3, 4: _from_4}
