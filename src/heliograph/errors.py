@@ -92,7 +92,7 @@ class StorageUnreachableError(StorageError):
 
 
 class StorageVersionError(StorageError):
-    """The storage was written by a newer heliograph: upgrade yours; or by an older one, and is on a server."""
+    """The storage was written by a newer heliograph: upgrade it; or by an older one, and is on a server."""
 
 
 class StorageCorruptError(StorageError):
