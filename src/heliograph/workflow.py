@@ -364,7 +364,8 @@ def work(
 
     Args:
         stop: set it, and no more are taken.
-        at_once: how many workflows this worker has at most; None: four for each of its workers, at least 16.
+        at_once: how many workflows this worker has at most; None: four for each of `init`'s ``num_workers``,
+            or of the CPUs where that was not given; at least 16.
         grace: seconds that those it has then get to come to their end.
         max_deaths: a workflow with which so many engines in a row died, without one of its tasks having
             succeeded meanwhile, is FAILED, and no more taken over; None: 10.
