@@ -310,8 +310,10 @@ def run(
         RuntimeError: the workflow is running or pending already; or a module runs it while a worker imports
             that module.
         NotPicklableError: a function or an argument can't be stored.
+        queue.Full: as many wait for their turn as ``max_pending_workflows`` allows.
         WorkflowExecutionError: a task failed; its error is the ``__cause__``.
         WorkflowCancellationError: somebody cancelled it.
+        WorkflowTakenOverError: this engine stood still, and another one goes on with the workflow.
         StorageError: it can't be stored.
     """
     engine, *given = _planned(dag, args, kwargs, workflow_id, metadata)
@@ -399,7 +401,8 @@ def resume(workflow_id: str) -> Any:
     Raises:
         WorkflowNotFoundError: there is no such workflow; a `WorkflowNotResumableError` too.
         RuntimeError: it is running or pending.
-        WorkflowExecutionError, WorkflowCancellationError, StorageError: as `run`.
+        queue.Full, WorkflowExecutionError, WorkflowCancellationError, WorkflowTakenOverError, StorageError:
+            as `run`.
     """
     engine = session().for_workflow(check_identifier("workflow_id", workflow_id))
     return engine.value(engine.resume(workflow_id))
@@ -629,7 +632,8 @@ def options(**given: Any) -> GivenOptions:
     """Options of a task in a workflow: a decorator, and a mapping for ``f.options(**workflow.options(...))``.
 
     Args:
-        **given: ``name`` (or ``task_id``, the same), ``metadata``, ``catch_exceptions``, ``checkpoint``.
+        **given: ``name`` (or ``task_id``, the same), ``metadata``, ``catch_exceptions``, ``checkpoint``,
+            ``timeout``, ``retry_delay``, ``retry_delay_max``.
 
     Raises:
         ValueError: an unknown option (the message lists the valid ones), or a value that can't be.
