@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import zipapp
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -308,6 +310,26 @@ def test_modules_of_a_folder_that_the_program_forgets(storage: Path, tmp_path: P
         "print(workflow.run(double.bind(triple.bind(1))))"
     )
     assert run(storage, "-c", program, cwd=tmp_path) == "6\n"
+
+
+def test_a_program_in_a_zip_file_with_heliograph_in_it(storage: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "app"
+    package = Path(workflow.__file__).parent
+    shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "tasks.py").write_text(TWO_TASKS)
+    (folder / "__main__.py").write_text(
+        "import heliograph, tasks\n"
+        "from heliograph import workflow\n"
+        "print(heliograph.__file__)\n"
+        "@workflow.task\n"
+        "def add(*given): return sum(given), heliograph.__file__\n"
+        "print(workflow.run(add.bind(tasks.double.bind(1), tasks.triple.bind(1))))"
+    )
+    zipped = tmp_path / "app.pyz"
+    zipapp.create_archive(folder, zipped)
+    shutil.rmtree(folder)
+    inside = f"{zipped}/heliograph/__init__.py"
+    assert run(storage, zipped, cwd=tmp_path) == f"{inside}\n{(5, inside)}\n"
 
 
 @pytest.mark.parametrize("module", ["shop", "shop.main"])
