@@ -295,6 +295,24 @@ def test_tasks_print_in_a_program_that_was_started_without_standard_files(
     assert (tmp_path / "told").read_text() == "output"
 
 
+def test_a_program_that_has_no_encoding_guessed(storage: Path, tmp_path: Path) -> None:
+    commit = "0123456789" * 4
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    (tmp_path / ".git" / "packed-refs").write_text(f"{commit} refs/heads/main\n")
+    program = (
+        "from heliograph import workflow\n"
+        "@workflow.task\n"
+        "def same(x): return x\n"
+        "print(workflow.run(same.bind(1), workflow_id='mine'))\n"
+        "print(workflow.history('mine')['runs'][0]['code']['git_commit'])\n"
+        "print(all(check['ok'] for check in workflow.diagnose()))"
+    )
+    (tmp_path / "job.py").write_text(program)
+    flags = ("-X", "warn_default_encoding", "-W", "error::EncodingWarning")
+    assert run(storage, *flags, "job.py", cwd=tmp_path) == f"1\n{commit}\nTrue\n"
+
+
 def test_modules_of_a_folder_that_the_program_forgets(storage: Path, tmp_path: Path) -> None:
     """As Celery does with the current folder, once it has imported its app."""
     package = tmp_path / "project" / "shop"
