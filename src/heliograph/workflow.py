@@ -244,7 +244,8 @@ def init(
         engine: ``"embedded"``, the default; or ``"ray"``. Functions of ``@ray.remote`` run on Ray anyway.
         workers: of the embedded engine: ``"processes"``, the default: tasks run side by side, and a crash
             hurts one of them; or ``"threads"``: lighter, for tasks that mostly wait.
-        num_workers: of the embedded engine: how many; None or -1: as suits the machine.
+        num_workers: of the embedded engine: how many; None or -1: as suits the CPUs that this program may
+            use, of which a container may have fewer than the machine.
         max_running_workflows: how many run at once; None or -1: any number. On the embedded engine, what
             tasks run is not counted: the task's own workflow is.
         max_pending_workflows: how many may wait for their turn; None or -1: any number.

@@ -465,10 +465,24 @@ def test_tools_name_a_damaged_row_and_go_on(
     assert workflow.check_values()["damaged_rows"] == []
 
 
-def test_a_copy_goes_without_a_workflow_whose_id_no_one_can_say(database: Path, tmp_path: Path) -> None:
-    change(database, "UPDATE workflows SET workflow_id = CAST(x'ff' AS TEXT) WHERE workflow_id = 'mine'")
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [
+        ("CAST(x'ff' AS TEXT)", r"workflow_id is b'\xff'"),
+        ("''", "workflow_id is ''"),
+        ("'a' || char(10) || 'b'", r"workflow_id is 'a\nb'"),
+    ],
+)
+def test_a_workflow_whose_id_no_one_can_say(
+    database: Path, tmp_path: Path, written: str, named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change(database, f"UPDATE workflows SET workflow_id = {written} WHERE workflow_id = 'mine'")
+    said = f"a row of table workflows can't be understood: {named}. Put a backup in its place."
     (damage,) = workflow.copy_storage(database.parent, tmp_path / "copy")["damaged"]
-    assert r"workflow_id is b'\xff'" in damage
+    assert damage.endswith(said)
+    for command in (["storage", "check"], ["doctor"]):
+        assert heliograph(["--storage", str(database.parent), *command]) == 1
+        assert said in " ".join(capsys.readouterr().out.split())
     workflow.init(storage=tmp_path / "copy")
     assert [one for one, _ in workflow.list_all()] == OTHERS
     assert all(check["ok"] for check in workflow.diagnose())

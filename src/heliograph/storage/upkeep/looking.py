@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Integer, Select, String, Tab
 from sqlalchemy.types import NullType
 
 from heliograph.errors import StorageCorruptError
+from heliograph.graph.identifiers import is_identifier
 from heliograph.storage.databases.database import Database
 from heliograph.storage.statements.compiling import worded
 from heliograph.storage.statements.connection import Connection
@@ -64,6 +65,8 @@ def rows_of(table: Table, connection: Connection, damaged: list[UnsoundError]) -
 
 def _fits(column: Column[Any]) -> Callable[[Any], bool] | None:
     """Tells whether a value of the right type is one that may be in a column; None: any may."""
+    if column is schema.workflows.c.workflow_id:  # no call takes another one
+        return is_identifier
     if column.name == "user_metadata":  # readers look at these when they take them apart
         return lambda value: is_json(value, "object")
     match column.type:
