@@ -700,6 +700,16 @@ def test_a_workflow_is_told_once_however_often_it_has_the_function(engine: Any) 
         workflow.delete("recursion")
 
 
+def test_a_workflow_in_which_a_function_never_began_is_none_of_its(engine: Any) -> None:
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(down.bind(fail.bind(1)), workflow_id="never")
+    try:
+        with pytest.raises(workflow.WorkflowNotFoundError, match="no workflow has run a function"):
+            workflow.trend(f"{__name__}.down")
+    finally:
+        workflow.delete("never")
+
+
 def test_who_takes_an_output(engine: Any) -> None:
     first = give.options(name="first").bind(1)
     dag = give.options(name="both").bind([first, give.options(name="second").bind(first), first])
