@@ -92,7 +92,7 @@ class StorageUnreachableError(StorageError):
 
 
 class StorageVersionError(StorageError):
-    """The storage was written by a newer heliograph than this one: upgrade heliograph."""
+    """The storage was written by a newer heliograph: upgrade it; or by an older one, and is on a server."""
 
 
 class StorageCorruptError(StorageError):

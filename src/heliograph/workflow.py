@@ -244,7 +244,8 @@ def init(
         engine: ``"embedded"``, the default; or ``"ray"``. Functions of ``@ray.remote`` run on Ray anyway.
         workers: of the embedded engine: ``"processes"``, the default: tasks run side by side, and a crash
             hurts one of them; or ``"threads"``: lighter, for tasks that mostly wait.
-        num_workers: of the embedded engine: how many; None or -1: as suits the machine.
+        num_workers: of the embedded engine: how many; None or -1: as suits the CPUs that this program may
+            use, of which a container may have fewer than the machine.
         max_running_workflows: how many run at once; None or -1: any number. On the embedded engine, what
             tasks run is not counted: the task's own workflow is.
         max_pending_workflows: how many may wait for their turn; None or -1: any number.
@@ -310,8 +311,10 @@ def run(
         RuntimeError: the workflow is running or pending already; or a module runs it while a worker imports
             that module.
         NotPicklableError: a function or an argument can't be stored.
+        queue.Full: as many wait for their turn as ``max_pending_workflows`` allows.
         WorkflowExecutionError: a task failed; its error is the ``__cause__``.
         WorkflowCancellationError: somebody cancelled it.
+        WorkflowTakenOverError: this engine stood still, and another one goes on with the workflow.
         StorageError: it can't be stored.
     """
     engine, *given = _planned(dag, args, kwargs, workflow_id, metadata)
@@ -362,7 +365,8 @@ def work(
 
     Args:
         stop: set it, and no more are taken.
-        at_once: how many workflows this worker has at most; None: four for each of its workers, at least 16.
+        at_once: how many workflows this worker has at most; None: four for each of `init`'s ``num_workers``,
+            or of the CPUs where that was not given; at least 16.
         grace: seconds that those it has then get to come to their end.
         max_deaths: a workflow with which so many engines in a row died, without one of its tasks having
             succeeded meanwhile, is FAILED, and no more taken over; None: 10.
@@ -399,7 +403,8 @@ def resume(workflow_id: str) -> Any:
     Raises:
         WorkflowNotFoundError: there is no such workflow; a `WorkflowNotResumableError` too.
         RuntimeError: it is running or pending.
-        WorkflowExecutionError, WorkflowCancellationError, StorageError: as `run`.
+        queue.Full, WorkflowExecutionError, WorkflowCancellationError, WorkflowTakenOverError, StorageError:
+            as `run`.
     """
     engine = session().for_workflow(check_identifier("workflow_id", workflow_id))
     return engine.value(engine.resume(workflow_id))
@@ -629,7 +634,8 @@ def options(**given: Any) -> GivenOptions:
     """Options of a task in a workflow: a decorator, and a mapping for ``f.options(**workflow.options(...))``.
 
     Args:
-        **given: ``name`` (or ``task_id``, the same), ``metadata``, ``catch_exceptions``, ``checkpoint``.
+        **given: ``name`` (or ``task_id``, the same), ``metadata``, ``catch_exceptions``, ``checkpoint``,
+            ``timeout``, ``retry_delay``, ``retry_delay_max``.
 
     Raises:
         ValueError: an unknown option (the message lists the valid ones), or a value that can't be.

@@ -440,6 +440,27 @@ def test_a_name_that_no_storage_can_have(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--storage", "here", "ls"], "storage 'here' can't be found: the current folder"),
+        (["--storage", "/nowhere.db", "worker"], "the current folder was deleted: start the worker in one"),
+    ],
+)
+def test_a_folder_that_was_deleted(tmp_path: Path, arguments: list[str], said: str) -> None:
+    folder = tmp_path / "deleted"
+    folder.mkdir()
+    done = subprocess.run(
+        ["sh", "-c", 'rmdir "$PWD" && exec "$@"', "sh", *COMMAND, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith(f"error: {said}")
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ["show"],

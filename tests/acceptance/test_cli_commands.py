@@ -467,6 +467,14 @@ def test_prune_tells_of_what_it_deleted_itself(
     assert json.loads(capsys.readouterr().out) == ["w2"]
 
 
+def test_prune_goes_on_behind_an_id_that_can_not_be(storage: Path) -> None:
+    with closing(sqlite3.connect(storage / "heliograph.db")) as connection, connection:
+        connection.execute("UPDATE workflows SET workflow_id = '' WHERE workflow_id = 'w3'")
+    done = heliograph("prune", "--older-than", "0s", "--yes", "--json", storage=storage)
+    assert (done.returncode, json.loads(done.stdout)) == (1, ["bad", "w2", "w1", "w0"])
+    assert done.stderr == "error: workflow '' can't be deleted: workflow_id must not be empty\n"
+
+
 def test_doctor(storage: Path) -> None:
     checks = {check["check"]: check for check in as_json("doctor", storage=storage)}
     assert set(checks) == {"versions", "storage", "values", "database", "leases", "disk", "engine"}

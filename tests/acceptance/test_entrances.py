@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import zipapp
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -293,6 +295,24 @@ def test_tasks_print_in_a_program_that_was_started_without_standard_files(
     assert (tmp_path / "told").read_text() == "output"
 
 
+def test_a_program_that_has_no_encoding_guessed(storage: Path, tmp_path: Path) -> None:
+    commit = "0123456789" * 4
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    (tmp_path / ".git" / "packed-refs").write_text(f"{commit} refs/heads/main\n")
+    program = (
+        "from heliograph import workflow\n"
+        "@workflow.task\n"
+        "def same(x): return x\n"
+        "print(workflow.run(same.bind(1), workflow_id='mine'))\n"
+        "print(workflow.history('mine')['runs'][0]['code']['git_commit'])\n"
+        "print(all(check['ok'] for check in workflow.diagnose()))"
+    )
+    (tmp_path / "job.py").write_text(program)
+    flags = ("-X", "warn_default_encoding", "-W", "error::EncodingWarning")
+    assert run(storage, *flags, "job.py", cwd=tmp_path) == f"1\n{commit}\nTrue\n"
+
+
 def test_modules_of_a_folder_that_the_program_forgets(storage: Path, tmp_path: Path) -> None:
     """As Celery does with the current folder, once it has imported its app."""
     package = tmp_path / "project" / "shop"
@@ -308,6 +328,26 @@ def test_modules_of_a_folder_that_the_program_forgets(storage: Path, tmp_path: P
         "print(workflow.run(double.bind(triple.bind(1))))"
     )
     assert run(storage, "-c", program, cwd=tmp_path) == "6\n"
+
+
+def test_a_program_in_a_zip_file_with_heliograph_in_it(storage: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "app"
+    package = Path(workflow.__file__).parent
+    shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "tasks.py").write_text(TWO_TASKS)
+    (folder / "__main__.py").write_text(
+        "import heliograph, tasks\n"
+        "from heliograph import workflow\n"
+        "print(heliograph.__file__)\n"
+        "@workflow.task\n"
+        "def add(*given): return sum(given), heliograph.__file__\n"
+        "print(workflow.run(add.bind(tasks.double.bind(1), tasks.triple.bind(1))))"
+    )
+    zipped = tmp_path / "app.pyz"
+    zipapp.create_archive(folder, zipped)
+    shutil.rmtree(folder)
+    inside = f"{zipped}/heliograph/__init__.py"
+    assert run(storage, zipped, cwd=tmp_path) == f"{inside}\n{(5, inside)}\n"
 
 
 @pytest.mark.parametrize("module", ["shop", "shop.main"])

@@ -60,6 +60,17 @@ def test_it_reads_canceled_when_cancel_returns(engine: EngineUnderTest, gate: Ga
         assert workflow.get_status(f"{number}") == workflow.CANCELED
 
 
+def test_its_output_can_not_be_had_when_cancel_returns(
+    engine: EngineUnderTest, gate: Gate, ledger: Ledger
+) -> None:
+    for number in range(5):
+        workflow.run_async(note_and_wait.bind(gate, ledger, f"{number}"), workflow_id=f"{number}")
+        gate.until_waiting(f"{number}")
+        workflow.cancel(f"{number}")
+        with pytest.raises(ValueError, match=f"'{number}' was cancelled"):
+            workflow.get_output(f"{number}")
+
+
 def test_a_cancelled_workflow_has_no_end_time(engine: EngineUnderTest, gate: Gate, ledger: Ledger) -> None:
     canceled(gate, ledger)
     metadata = workflow.get_metadata("mine")

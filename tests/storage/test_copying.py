@@ -128,8 +128,8 @@ def test_a_copy_has_all_that_the_source_has(
     done = workflow.copy_storage(here, there, progress=lambda *word: said.append(word))
     assert done["damaged"] == []
     assert done["values"] == len(values(there)) == 5
-    assert ("values", 5, 5) in said
-    assert said[-1][0] in done["rows"]
+    assert said[-1] == ("values", 5, 5)
+    assert {what for what, _, _ in said} > {"workflows", "tasks", "said"}
     before = workflow.get_metadata("good", tasks=True)
     gate.open()
     until(lambda: workflow.get_status("running") == "SUCCESSFUL")
@@ -253,6 +253,26 @@ def test_a_damaged_value_is_told_and_all_else_copied(
     assert "1 values of" in said
     workflow.init(storage=there)
     assert len(workflow.get_output("two" if damaged.parent.name == "1" else "one")) == LARGE
+
+
+@pytest.mark.parametrize("target", ["sqlite", "postgresql"])
+def test_of_a_workflow_that_is_left_out_nothing_is_copied(place: Callable[[str], str], target: str) -> None:
+    here, there = place("sqlite"), place(target)
+    workflow.init(storage=here, workers="threads")
+    for name in ("one", "two"):
+        workflow.run(make.bind(1), workflow_id=name)
+    workflow.shutdown()
+    files = values(here)
+    with closing(sqlite3.connect(locate(here).path or "")) as connection, connection:
+        connection.execute("UPDATE attempts SET started = 'noon' WHERE workflow = 1")
+    done = workflow.copy_storage(here, there)
+    assert len(done["damaged"]) == 1
+    assert values(there) == {name: value for name, value in files.items() if name.startswith("2/")} != {}
+    assert (done["values"], done["values_bytes"]) == (1, sum(map(len, values(there).values())))
+    assert done["rows"] == {table: len(rows(there, table)) for table in done["rows"]}
+    assert done["rows"]["workflows"] == 1
+    workflow.init(storage=here, workers="threads")
+    workflow.delete("one")  # storages are looked through at the end
 
 
 def test_a_check_names_what_is_damaged_and_a_resume_makes_it_again(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from typing import Annotated, Final
 
 import typer
@@ -11,6 +12,7 @@ from heliograph import workflow
 from heliograph.cli.ages import seconds_of
 from heliograph.cli.paging import pages
 from heliograph.cli.storage import StorageOption, chosen, open_to_read
+from heliograph.errors import DamagedWarning
 
 _SHOWN: Final = 20
 
@@ -59,4 +61,7 @@ def _deleted(workflow_id: str) -> bool:
         workflow.delete(workflow_id)
     except (workflow.WorkflowNotFoundError, workflow.WorkflowStillActiveError):
         return False  # somebody else was first, or goes on with it
+    except ValueError as error:  # somebody wrote an id into the database that there can't be
+        warnings.warn(f"workflow {workflow_id!r} can't be deleted: {error}", DamagedWarning, stacklevel=2)
+        return False
     return True

@@ -73,8 +73,8 @@ def worker(
         raise typer.BadParameter(
             f"there are processes and threads, not {workers!r}", param_hint="'--workers'"
         )
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())  # as `python -m` does: tasks are found where they are developed
+    if (here := _folder()) not in sys.path:
+        sys.path.insert(0, here)  # as `python -m` does: tasks are found where they are developed
     place = chosen(context, storage)
     settings = {
         "storage": place,
@@ -96,6 +96,13 @@ def worker(
         left = workflow.work(stop, at_once=at_once, grace=grace, max_deaths=max_deaths)
     if left:
         typer.echo(f"handed back {counted(left, 'workflow')} that did not end in time")
+
+
+def _folder() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        raise ValueError("the current folder was deleted: start the worker in one that is there") from None
 
 
 def _counted(number: int, workers: str) -> str:

@@ -67,18 +67,22 @@ def _root(folder: Path) -> Path | None:
 def _commit(root: Path) -> str | None:
     own = root / ".git"
     if own.is_file():  # of a worktree or a submodule
-        own = root / own.read_text().removeprefix("gitdir:").strip()
-    head = (own / "HEAD").read_text().strip()
+        own = root / _text(own).removeprefix("gitdir:").strip()
+    head = _text(own / "HEAD")
     if not head.startswith("ref:"):
         return head if _HASH.fullmatch(head) else None
     name = head.removeprefix("ref:").strip()
-    common = own / (own / "commondir").read_text().strip() if (own / "commondir").exists() else own
+    common = own / _text(own / "commondir") if (own / "commondir").exists() else own
     for folder in (own, common):
         if (folder / name).is_file():
-            return (folder / name).read_text().strip()
+            return _text(folder / name)
     packed = common / "packed-refs"
-    for line in packed.read_text().splitlines() if packed.is_file() else ():
+    for line in _text(packed).splitlines() if packed.is_file() else ():
         commit, _, ref = line.partition(" ")
         if ref == name:
             return commit
     return None
+
+
+def _text(path: Path) -> str:
+    return path.read_text("utf-8", "surrogateescape").strip()  # names of files and branches are bytes

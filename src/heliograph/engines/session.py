@@ -212,7 +212,9 @@ class Session:
     def _stored_output(
         self, workflow: WorkflowRecord, task_id: str | None, asker: str | None = None
     ) -> OutputFuture:
-        if task_id is None and asker is None and self._engine is not None:
+        # Of a workflow that is over, what is stored tells all; its engine may not have seen yet that it is.
+        is_on = workflow.stored_status in ACTIVE
+        if is_on and task_id is None and asker is None and self._engine is not None:
             mine = self._engine.output_of(workflow)
             if mine is not None:
                 return mine

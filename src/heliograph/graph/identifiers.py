@@ -47,6 +47,14 @@ def check_identifier(what: str, value: object) -> str:
     return value
 
 
+def is_identifier(text: str) -> bool:
+    """Whether text can be an id: see `check_identifier`."""
+    try:
+        return bool(check_identifier("id", text))
+    except ValueError:
+        return False
+
+
 def safe_name(text: str) -> str:
     """Text made safe for a file name.
 

@@ -18,7 +18,7 @@ LEAST_TASKS: Final = 5
 """Of fewer nobody can say what is usual."""
 
 FACTOR: Final = 2.0
-"""A straggler took at least so many times the median."""
+"""A straggler took more than so many times the median."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Straggler(Named):
 def stragglers(trace: Trace, causes: Causes) -> tuple[Straggler, ...]:
     """Tasks that stand out, those first that took the most time more than usual.
 
-    A straggler computed at least twice as long as the median of its function, and lies beyond the far fence
+    A straggler computed more than twice as long as the median of its function, and lies beyond the far fence
     of a box plot: three times the distance of the quartiles above the upper one.
 
     Args:

@@ -113,7 +113,8 @@ def _engine() -> dict[str, Any]:
                 [sys.executable, "-c", _TRIAL],
                 env=environment,
                 capture_output=True,
-                text=True,
+                encoding="locale",
+                errors="replace",
                 timeout=_TRIAL_SECONDS,
                 check=False,
             )
@@ -128,7 +129,7 @@ def _engine() -> dict[str, Any]:
 def _filesystem(folder: str) -> str:
     best, kind = "", "unknown"
     try:
-        with open("/proc/mounts") as mounts:
+        with open("/proc/mounts", encoding="utf-8", errors="surrogateescape") as mounts:
             for line in mounts:
                 _, point, found, *_ = line.split()
                 inside = point == "/" or f"{os.path.realpath(folder)}/".startswith(f"{point}/")

@@ -53,7 +53,8 @@ def trend(function: str, limit: int = WORKFLOWS) -> Trend:
 def functions(limit: int = 1000, after: str | None = None) -> list[str]:
     """Dotted names of the functions that stored workflows have, in the order of the alphabet.
 
-    Where functions of several modules share a name, those in the newest 200 workflows that have one of them.
+    Where functions of several modules share a name, only those are told that the newest 200 workflows with
+    such a function have.
 
     Args:
         limit: so many at most.

@@ -42,7 +42,7 @@ def this_process(engine: str, now: float) -> Owner:
 def this_machine() -> str:
     """Tells this boot of this machine, and this container, from all others: where a pid means something."""
     try:
-        with open("/proc/sys/kernel/random/boot_id") as file:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             boot = file.read().strip()
         return f"{boot}/{os.readlink('/proc/self/ns/pid')}"
     except OSError:  # not Linux

@@ -157,6 +157,10 @@ def _absolute(path: str) -> Path:
     except RuntimeError:  # of pathlib
         user = Path(path).parts[0]
         raise ValueError(f"storage {path!r} can't be found: there is no home of a user {user!r}") from None
+    except FileNotFoundError:  # of os.getcwd
+        raise ValueError(
+            f"storage {path!r} can't be found: the current folder, which it is in, was deleted"
+        ) from None
 
 
 def _user_folder() -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Collection, Iterable
 
 from heliograph.engines.attempts.executor import AttemptKey, Deliver, Running, Work, most_for
+from heliograph.engines.cpus import usable_cpus
 from heliograph.engines.embedded.pool import Pool
 
 
@@ -15,7 +15,7 @@ class ProcessExecutor:
 
     Args:
         deliver: takes the receipts; nobody yet, where workers are started before there is an engine.
-        count: how many workers; None: as many as this process may use CPUs, at least 2.
+        count: how many workers; None: as many as `usable_cpus`, at least 2.
         storage: of the engine: where workflows go that tasks run themselves. None: as for this process.
 
     Attributes:
@@ -25,7 +25,7 @@ class ProcessExecutor:
     def __init__(self, deliver: Deliver, count: int | None = None, storage: str | None = None) -> None:
         self.deliver = deliver
         self._storage = storage
-        self._count = count if count is not None else max(2, _usable_cpus())
+        self._count = count if count is not None else max(2, usable_cpus())
         self.most = most_for(self._count)
         self._lock = threading.Lock()
         self._pool: Pool | None = None
@@ -62,9 +62,3 @@ class ProcessExecutor:
             if self._pool is None:
                 self._pool = Pool(lambda message: self.deliver(message), self._count, self._storage)
             return self._pool
-
-
-def _usable_cpus() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

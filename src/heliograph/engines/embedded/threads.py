@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from heliograph.engines.attempts.attempt import Functions, run_attempt
 from heliograph.engines.attempts.executor import AttemptKey, Deliver, Running, Said, Work, most_for, those_of
 from heliograph.engines.compensation import Place, hold
+from heliograph.engines.cpus import usable_cpus
 from heliograph.engines.warning import warn
 from heliograph.records.attempt import Worker
 from heliograph.records.report import Report
@@ -47,12 +48,12 @@ class ThreadExecutor:
 
     Args:
         deliver: takes the receipts.
-        count: how many attempts run at once.
+        count: how many attempts run at once; None: 4 more than `usable_cpus`, at most 32.
     """
 
     def __init__(self, deliver: Deliver, count: int | None = None) -> None:
         self._deliver = deliver
-        self._count = count if count is not None else min(32, (os.cpu_count() or 1) + 4)
+        self._count = count if count is not None else min(32, usable_cpus() + 4)
         self.most = most_for(self._count)
         self._line: deque[_Entry] = deque()
         self._lock = threading.Lock()

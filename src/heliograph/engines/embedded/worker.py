@@ -31,7 +31,7 @@ from heliograph.engines.embedded.protocol import (
     unpack_order,
 )
 from heliograph.engines.embedded.wire import LENGTH, message_at
-from heliograph.engines.lookout import Lookout
+from heliograph.engines.lookout import COMMIT_SECONDS, Lookout
 from heliograph.records.attempt import Worker
 from heliograph.records.report import Report
 
@@ -62,7 +62,7 @@ class _Line:
         self._line = line
         self._poll = select.poll()
         self._poll.register(line, select.POLLIN)
-        self._lookout = Lookout()
+        self._lookout = Lookout(soon=COMMIT_SECONDS)
         self._in = bytearray()
         self._tickets = tickets
         self._lifeline = lifeline

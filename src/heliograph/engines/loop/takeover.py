@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Final
 
+from heliograph.engines.cpus import usable_cpus
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.provenance import provenance
 from heliograph.engines.warning import warn
@@ -136,7 +136,7 @@ def default_own(workers: int | None) -> int:
     Args:
         workers: how many it has; None: as suits the machine.
     """
-    return max(_LEAST, 4 * (workers or os.cpu_count() or 1))
+    return max(_LEAST, 4 * (workers or usable_cpus()))
 
 
 def _is_in(taken: Future[OutputFuture]) -> bool:

@@ -18,10 +18,9 @@ from typing import Final
 
 import ray
 
-from heliograph.engines.lookout import Lookout
+from heliograph.engines.lookout import COMMIT_SECONDS, Lookout
 
 _CONNECT_SECONDS: Final = 0.5
-_SOON_SECONDS: Final = 0.003  # who answers commits first, in an interpreter that many threads share
 _KEEPALIVE: Final = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3}  # seconds, seconds, times
 
 Place = tuple[str, int]
@@ -101,7 +100,7 @@ class Channel:
         with _as_os_error():
             answer_challenge(self._connection, secret.encode())
             deliver_challenge(self._connection, secret.encode())
-        self._lookout = Lookout(soon=_SOON_SECONDS)
+        self._lookout = Lookout(soon=COMMIT_SECONDS)
         self._arrived = _arrived(self._connection)
 
     def ask(self, question: bytes, is_alone: bool = False) -> bytes:

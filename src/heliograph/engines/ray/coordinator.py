@@ -35,7 +35,7 @@ from heliograph.engines.store_thread import POLL_SECONDS, StoreThread
 from heliograph.errors import StorageError, WorkflowError
 from heliograph.records.attempt import StoredValue
 from heliograph.records.report import Report
-from heliograph.records.status import RunReason, WorkflowStatus
+from heliograph.records.status import ACTIVE, RunReason, WorkflowStatus
 from heliograph.records.workflow import Owner, RunRecord, WorkflowRecord
 from heliograph.scheduling.admission import Admission
 from heliograph.storage.entries import Claim, Submission
@@ -146,7 +146,8 @@ class Coordinator:
         try:
             await self._recovered()
             record = await self._asked.ask(lambda store: waiting.found(store, workflow_id))
-            mine = self._loop.future_of(record.key)
+            # Of a workflow that is over, what is stored tells all; the loop may not have seen yet that it is.
+            mine = self._loop.future_of(record.key) if record.stored_status in ACTIVE else None
             if mine is not None:
                 return self._given(await _settled(mine))
             return await self._waited(lambda store: waiting.workflow_output_now(store, workflow_id))

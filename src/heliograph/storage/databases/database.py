@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
 
 from heliograph.errors import StorageCorruptError, StorageError, StorageUnreachableError
+from heliograph.graph.identifiers import is_identifier
 from heliograph.storage.databases.backend import Backend, UndoneError
 from heliograph.storage.databases.forks import close_while_forking
 from heliograph.storage.databases.news import News
@@ -333,6 +334,8 @@ class Database:
         workflow_id = row.workflow_id
         if workflow_id is None and row.key is not None:
             workflow_id = self._id_of(row.key)
+        if workflow_id is not None and not is_identifier(workflow_id):
+            workflow_id = None  # nothing can be done by it
         return StorageCorruptError.of_row(row.table, row.what, workflow_id, self.location.shown)
 
     def _id_of(self, key: int) -> str | None:

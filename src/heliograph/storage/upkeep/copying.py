@@ -62,9 +62,12 @@ def copy(source: tuple[Database, ValueStore], target: tuple[Database, ValueStore
         for connection in (here, there):
             _wait_for_values(connection)
         check_empty(there, other)
-        taken = copy_values(here, database, values, other_values, told)
-        rows = {table.name: _copy_table(table, here, there, told, damaged) for table in TABLES}
-        leave_out(there, taken.deleted | {error.key for error in damaged if error.key is not None})
+        for table in TABLES:
+            _copy_table(table, here, there, told, damaged)
+        leave_out(there, {error.key for error in damaged if error.key is not None})
+        taken = copy_values(there, database, values, other_values, told)  # of what is not left out
+        leave_out(there, taken.deleted)
+        rows = {table.name: _count(there, table) for table in TABLES}
         counts.recount(there)
         _count_on(there)
     return Copied(rows, taken.files, taken.size, (*taken.damaged, *_said(database, damaged)))
@@ -216,7 +219,7 @@ def _said(database: Database, damaged: Iterable[UnsoundError]) -> Iterator[str]:
 
 def _copy_table(
     table: Table, here: Connection, there: Connection, told: Told, damaged: list[UnsoundError]
-) -> int:
+) -> None:
     total, copied, sent = _count(here, table), 0, hashlib.sha256()
     for rows in _rows(table, here, damaged):
         if table is schema.owners:
@@ -235,7 +238,6 @@ def _copy_table(
             f"table {table.name} does not read in the copy as it does in the source ({copied} rows, "
             f"{arrived} arrived): nothing was copied"
         )
-    return copied
 
 
 def _rows(

@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Integer, Select, String, Tab
 from sqlalchemy.types import NullType
 
 from heliograph.errors import StorageCorruptError
+from heliograph.graph.identifiers import is_identifier
 from heliograph.storage.databases.database import Database
 from heliograph.storage.statements.compiling import worded
 from heliograph.storage.statements.connection import Connection
@@ -58,12 +59,21 @@ def rows_of(table: Table, connection: Connection, damaged: list[UnsoundError]) -
             yield row
         else:
             shown = reprlib.repr(row._mapping[misfit])
-            key = row[0] if isinstance(row[0], int) else None
-            damaged.append(UnsoundError(table.name, f"{misfit} is {shown}", key))
+            damaged.append(UnsoundError(table.name, f"{misfit} is {shown}", _workflow_of(table, row)))
+
+
+def _workflow_of(table: Table, row: Any) -> int | None:
+    """The key of the workflow that a row is of; None: of none."""
+    if table is schema.owners:
+        return None
+    key: int = row.key if table is schema.workflows else row.workflow
+    return key
 
 
 def _fits(column: Column[Any]) -> Callable[[Any], bool] | None:
     """Tells whether a value of the right type is one that may be in a column; None: any may."""
+    if column is schema.workflows.c.workflow_id:  # no call takes another one
+        return is_identifier
     if column.name == "user_metadata":  # readers look at these when they take them apart
         return lambda value: is_json(value, "object")
     match column.type:

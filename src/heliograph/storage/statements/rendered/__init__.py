@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from heliograph.storage.statements.statement import Statement, Wording
 
+if TYPE_CHECKING:
+    from importlib.abc import ResourceLoader
+
 
 class Statements:
     """The statements of one room, each an attribute."""
@@ -58,5 +61,7 @@ def file(kind: str) -> Path:
 
 @functools.cache
 def _texts(kind: str) -> dict[str, Any]:
-    texts: dict[str, Any] = json.loads(file(kind).read_text("utf-8"))
+    # By who loaded this module: it may have come out of a zip file.
+    loader = cast("ResourceLoader", __spec__.loader)
+    texts: dict[str, Any] = json.loads(loader.get_data(str(file(kind))))
     return texts
