@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from heliograph.engines import lookout
@@ -66,6 +68,29 @@ def test_who_looked_in_vain_sleeps_and_looks_no_more_until_one_comes_soon() -> N
     slept = line.sleeps
     waiting.wait(line.arrived)
     assert line.sleeps == slept
+
+
+def test_who_is_pushed_off_its_processor_as_it_looks_sleeps_ever_longer_in_between() -> None:
+    line = Line(*[(10 * number + 3.5) * STEP for number in range(30)])
+    pushes = itertools.count()
+    waiting = Lookout(line.clock, soon=20 * STEP, pushes=lambda: next(pushes))
+    slept = []
+    for _ in range(14):
+        before = line.sleeps
+        waiting.wait(line.arrived)
+        slept.append(line.sleeps > before)
+    looked = [number for number, asleep in enumerate(slept) if not asleep]
+    assert looked == [1, 3, 7]
+    assert slept[0]
+
+
+def test_who_is_pushed_off_no_more_looks_again() -> None:
+    line = Line(*[(10 * number + 3.5) * STEP for number in range(30)])
+    pushes = iter([0, 1])
+    waiting = Lookout(line.clock, soon=20 * STEP, pushes=lambda: next(pushes, 1))
+    for _ in range(10):
+        waiting.wait(line.arrived)
+    assert line.sleeps == 2  # for the first one, and once pushed
 
 
 def test_patience_ends_with_nothing() -> None:

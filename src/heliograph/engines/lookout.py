@@ -3,11 +3,15 @@
 To be woken takes a process as long as a commit takes the disk, 50 to 100 µs on a virtual machine. In a chain
 of short tasks the pool and its worker wait for each other all the time, and being woken was a third of what
 a task cost. Who has been answered soon keeps looking; who has not, sleeps: an idle engine stays idle.
+
+Where others want the processors too, one who looks keeps them from whoever is to answer. Of that it hears as
+it is pushed off its own processor; then it sleeps for the next messages: for the more, the oftener that is.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -17,6 +21,10 @@ SOON_SECONDS: Final = 0.001
 COMMIT_SECONDS: Final = 0.003
 """How long to look for the next task of a chain: who sends it commits first, on a slow disk for 1 or 2 ms."""
 
+_MOST_RESTS: Final = 127
+"""For so many messages one who is pushed off its processor each time that it looks sleeps in between."""
+
+_THREAD: Final = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
 _HAS_COMPANY: Final = len(os.sched_getaffinity(0)) > 1 if hasattr(os, "sched_getaffinity") else True
 
 
@@ -26,14 +34,22 @@ class Lookout:
     Args:
         now: a clock that nobody sets, in seconds.
         soon: how long to look, in seconds.
+        pushes: how often its thread was pushed off its processor until now.
     """
 
-    __slots__ = ("_comes_soon", "_now", "_soon")
+    __slots__ = ("_comes_soon", "_now", "_pushes", "_rest", "_rests", "_soon")
 
-    def __init__(self, now: Callable[[], float] = time.perf_counter, soon: float = SOON_SECONDS) -> None:
+    def __init__(
+        self,
+        now: Callable[[], float] = time.perf_counter,
+        soon: float = SOON_SECONDS,
+        pushes: Callable[[], int] = lambda: resource.getrusage(_THREAD).ru_nivcsw,
+    ) -> None:
         self._now = now
         self._soon = soon
+        self._pushes = pushes
         self._comes_soon = False
+        self._rests = self._rest = 0
 
     def wait(self, arrived: Callable[[float | None], Any], patience: float | None = None) -> Any:
         """Wait for something to arrive.
@@ -45,9 +61,16 @@ class Lookout:
         begun = self._now()
         found = arrived(0)
         # With one processor, whoever is to answer could not run meanwhile.
-        if self._comes_soon and _HAS_COMPANY:
-            while not found and self._now() - begun < self._soon:
-                found = arrived(0)
+        if not found and self._comes_soon and _HAS_COMPANY:
+            if self._rests:
+                self._rests -= 1
+            else:
+                pushes = self._pushes()
+                while not found and self._now() - begun < self._soon:
+                    found = arrived(0)
+                pushed = self._pushes() != pushes
+                self._rest = min(2 * self._rest + 1, _MOST_RESTS) if pushed else self._rest // 2
+                self._rests = self._rest if pushed else 0
         if not found:
             found = arrived(patience)
         self._comes_soon = bool(found) and self._now() - begun < self._soon
