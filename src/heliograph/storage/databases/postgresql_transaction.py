@@ -24,6 +24,7 @@ from typing import Any, Final
 
 import psycopg
 
+from heliograph.storage.databases.postgresql_lookout import LookingConnection
 from heliograph.storage.statements.rendered import tables
 
 _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"  # each statement sees what was committed before it
@@ -32,7 +33,7 @@ _PLACE: Final = re.compile(r"%\((\w+)\)s|%%")
 _NAMES_TABLE: Final = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+(\w+)")
 
 
-class TerseConnection(psycopg.Connection[Any]):
+class TerseConnection(LookingConnection):
     """A connection with such transactions, from `begin` to `commit_all` or `give_up`."""
 
     _transaction: _Transaction | None = None

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from heliograph.engines.cpus import usable_cpus
+from heliograph.host.cpus import usable_cpus
 
 SOON_SECONDS: Final = 0.001
 """How long to look for what another processor is about to have: the answer of a short task."""
@@ -44,7 +44,7 @@ class Lookout:
         """
         begun = self._now()
         found = arrived(0)
-        if self._comes_soon and _has_company():
+        if self._comes_soon and has_company():
             while not found and self._now() - begun < self._soon:
                 found = arrived(0)
         if not found:
@@ -54,6 +54,10 @@ class Lookout:
 
 
 @functools.cache
-def _has_company() -> bool:
-    """Whether who is to answer can run while somebody looks: not where all have the time of one processor."""
+def has_company() -> bool:
+    """Whether who is to answer can run while somebody looks: not where all have the time of one processor.
+
+    >>> has_company() in (True, False)
+    True
+    """
     return usable_cpus() > 1
