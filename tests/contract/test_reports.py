@@ -162,6 +162,9 @@ def test_other_processes_see_it_while_the_task_runs(engine: EngineUnderTest, gat
     assert task["progress"].items() >= {"done": 2.5, "total": 4, "message": "second"}.items()
     assert task["events"] == {"lines": 2, "metrics": 2}
     assert [line["text"] for line in lines] == ["one", "two"]
+    for one in (*lines, *points):
+        assert (one["task_id"], one["attempt"]) == (task["task_id"], 1)
+        assert task["attempts"][0]["phases"]["started"] <= one["time"] <= time.time()
     assert [(point["key"], point["value"], point["step"]) for point in points] == [
         ("loss", 0.5, 1),
         ("loss", 0.25, 2),

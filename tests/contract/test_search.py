@@ -33,8 +33,9 @@ from heliograph.search.expressions import (
 from heliograph.storage.searching.places import Order
 from heliograph.workflow import field
 from tests import postgresql
+from tests.conditions import until
 from tests.contract.conftest import THREADS, EngineUnderTest, OnPostgreSQL, started
-from tests.gates import Gate
+from tests.gates import Gate, Ledger
 
 ODD = 'a.b"c\\d 🚀'
 INJECTION = "x'; DROP TABLE workflows; --"
@@ -58,6 +59,13 @@ def fail(value: object) -> None:
 @workflow.task
 def wait(gate: Gate) -> None:
     gate.wait()
+
+
+@workflow.task(max_retries=1, retry_exceptions=True, retry_delay=0.01)
+def fail_once(ledger: Ledger) -> str:
+    if ledger.note("try") == 1:
+        raise OSError("not yet")
+    return workflow.run(give.bind("inside"), workflow_id="inside")
 
 
 def metadata(number: int) -> dict[str, Any]:
@@ -293,11 +301,17 @@ def test_a_workflow_whose_engine_is_gone(tmp_path: Any) -> None:
         def ids(where: str) -> list[str]:
             return [found["workflow_id"] for found in workflow.search(where)["found"]]
 
+        def tasks(where: str) -> list[str]:
+            return [found["workflow_id"] for found in workflow.search(where, tasks=True)["found"]]
+
         assert (ids("status = RUNNING"), ids("status = RESUMABLE")) == (["w"], [])
+        until(lambda: tasks("status = RUNNING") == ["w"])
+        assert tasks("status = READY") == []
         assert workflow.summarize("status") == [{"by": {"status": "RUNNING"}, "count": 1}]
         made.restart()
         gate.open()
         assert (ids("status = RUNNING"), ids("status = RESUMABLE")) == ([], ["w"])
+        assert (tasks("status = RUNNING"), tasks("status = READY")) == ([], ["w"])
         assert ids("status in (RUNNING, RESUMABLE)") == ids("not status = RUNNING") == ["w"]
         assert workflow.summarize("status") == [{"by": {"status": "RESUMABLE"}, "count": 1}]
 
@@ -345,6 +359,23 @@ def test_groups(engine: EngineUnderTest) -> None:
     assert sizes[0]["by"] == {"function.qualname": "give"}
     assert sizes[0]["output.size"]["sum"] == sum(outputs)
     assert workflow.summarize(where="user_metadata.nope exists") == []
+    for name in ("workflow_id", "status"):
+        with pytest.raises(ValueError, match=f"{name} is .*: it has no sum"):
+            workflow.summarize(of=["user_metadata.n", name])
+
+
+def test_groups_by_whole_numbers_that_are_too_large_for_a_column(engine: EngineUnderTest) -> None:
+    sizes = {"huge": 10**400, "tiny": -(10**400), "large": 10**15}
+    for workflow_id, size in sizes.items():
+        workflow.run(give.bind(1), workflow_id=workflow_id, metadata={"size": size})
+    try:
+        for where in (None, "user_metadata.size exists"):
+            found = workflow.summarize("user_metadata.size", where=where)
+            by_size = {one["by"]["user_metadata.size"]: one["count"] for one in found}
+            assert by_size.items() >= {float("inf"): 1, -float("inf"): 1, 10**15: 1}.items()
+    finally:
+        for workflow_id in sizes:
+            workflow.delete(workflow_id)
 
 
 @pytest.mark.usefixtures("reopened")
@@ -464,6 +495,63 @@ def test_fields_of_tasks(engine: EngineUnderTest) -> None:
     )
 
 
+def fields_of(record: dict[str, Any], tasks: bool) -> dict[str, Any]:
+    """What a search finds a record by: as the record has it, or as it is made of that."""
+    history = workflow.history(record["workflow_id"])
+    first, last = history["runs"][0], history["runs"][-1]
+    if tasks:
+        of = workflow.get_metadata(record["workflow_id"])
+        worker = record["attempts"][-1]["worker"]
+        made = {
+            "worker.host": worker["host"],
+            "worker.worker_id": worker["worker_id"],
+            "attempts": len(record["attempts"]),
+            "workflow.name": of["name"],
+            "workflow.status": of["status"],
+            "workflow.created_time": first["created_time"],
+        }
+    else:
+        used = [attempt["resources"] for attempt in history["attempts"]]
+        made = {
+            "created_time": first["created_time"],
+            "user": last.get("user"),
+            "hostname": last["hostname"],
+            "stats.duration": record["stats"]["end_time"] - record["stats"]["start_time"],
+            "stats.cpu_time": sum(one["cpu_time"] for one in used),
+            "stats.peak_rss": max((one["peak_rss"] for one in used if "peak_rss" in one), default=None),
+        }
+    fields = workflow.search_fields(tasks=tasks)
+    known = {name: value_of(record, Name(tuple(name.split(".")))) for name in fields} | made
+    return {name: value for name, value in known.items() if value is not MISSING and value is not None}
+
+
+@pytest.mark.parametrize("tasks", [False, True], ids=["workflows", "tasks"])
+def test_each_field_has_what_the_records_say(engine: EngineUnderTest, tasks: bool, tmp_path: Path) -> None:
+    workflow.run(fail_once.bind(Ledger(tmp_path / "ledger")), workflow_id="outside")
+    try:
+        records = [fields_of(record, tasks) for record in everything(tasks)]
+
+        def count(condition: Condition) -> int:
+            return len(workflow.search(condition, limit=1000, tasks=tasks)["found"])
+
+        for name, kind in workflow.search_fields(tasks=tasks).items():
+            values = [record[name] for record in records if name in record]
+            assert count(field(name).exists()) == len(values), name
+            if kind in ("text", "a status"):
+                groups = {one["by"][name]: one["count"] for one in workflow.summarize(name, tasks=tasks)}
+                assert groups == Counter(record.get(name) for record in records), name
+            elif values:
+                (whole,) = workflow.summarize(of=name, tasks=tasks)
+                expected = {"count": len(values), "sum": sum(values), "min": min(values), "max": max(values)}
+                assert {key: whole[name][key] for key in expected} == pytest.approx(expected), name
+            if values:
+                assert count(field(name) == values[-1]) == values.count(values[-1]), name
+                assert count(field(name) != values[-1]) == len(records) - values.count(values[-1]), name
+    finally:
+        for workflow_id in ("outside", "inside"):
+            workflow.delete(workflow_id)
+
+
 @pytest.mark.usefixtures("reopened")
 @pytest.mark.parametrize(
     ("arguments", "error", "what"),
@@ -516,20 +604,25 @@ def indexed(engine: EngineUnderTest) -> Iterator[None]:
         (field("status") == "FAILED", False),
         (field("user_metadata.team") == "blue", False),
         ((field("user_metadata.team") == "blue") & (field("status") == "SUCCESSFUL"), False),
+        ((field("user_metadata.team") == "blue") | (field("user_metadata.team") == "red"), False),
         (field("user_metadata.n") > 30, False),
         (field("user_metadata.team").startswith("bl"), False),
         (field("user_metadata.flag").exists(), False),
         (field("workflow_id") == "w-01", False),
+        (field("workflow_id").is_in(["w-01", "w-02"]), False),
         (field("workflow_id").startswith("w-0"), False),
         (field("created_time") > 10**10, False),
         (field("status") == "RESUMABLE", False),
         (field("status").is_in(["FAILED", "CANCELED"]), False),
         (field("error.type") == "builtins.ValueError", False),
         (field("error.message").contains("disk"), False),
+        (field("error.type").is_in(["KeyError", "ValueError"]), False),
+        (field("error.task_id").exists(), False),
         (field("status") == "FAILED", True),
         (field("user_metadata.team") == "blue", True),
         (field("workflow.user_metadata.team") == "blue", True),
         (field("workflow_id") == "w-01", True),
+        (field("workflow_id").is_in(["w-01", "w-02"]), True),
         (field("function.qualname") == "give", True),
         (None, False),
         (None, True),
@@ -573,6 +666,8 @@ def test_functions_and_how_they_did(engine: Any) -> None:
     assert all(run.failed >= 1 and run.compute_p50 is None for run in failed.runs)
     given = workflow.trend(f"{__name__}.give", limit=5)
     assert [run.workflow_id for run in given.runs] == ["w-34", "w-35", "w-36", "w-37", "w-39"]
+    last = workflow.get_tasks("w-39")[0]["stats"]
+    assert given.runs[-1].compute_p50 == pytest.approx(last["compute"])
     with pytest.raises(workflow.WorkflowNotFoundError, match=r"no workflow has run a function 'a\.b'"):
         workflow.trend("a.b")
     with pytest.raises(ValueError, match="must be a dotted name"):
@@ -603,6 +698,16 @@ def test_a_workflow_is_told_once_however_often_it_has_the_function(engine: Any) 
         assert (run.workflow_id, run.attempts) == ("recursion", 4)
     finally:
         workflow.delete("recursion")
+
+
+def test_a_workflow_in_which_a_function_never_began_is_none_of_its(engine: Any) -> None:
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(down.bind(fail.bind(1)), workflow_id="never")
+    try:
+        with pytest.raises(workflow.WorkflowNotFoundError, match="no workflow has run a function"):
+            workflow.trend(f"{__name__}.down")
+    finally:
+        workflow.delete("never")
 
 
 def test_who_takes_an_output(engine: Any) -> None:

@@ -27,6 +27,17 @@ def talk(count: int) -> int:
 
 
 @workflow.task
+def say_all() -> None:
+    me = workflow.current()
+    me.update_metadata({"team": "blue", "none": None})
+    me.update_metadata({"owner": "Ada"}, of_workflow=True)
+    me.progress(1.5, 4, "halfway")
+    me.metric("loss", 0.5, 3)
+    me.metric("loss", 2)
+    me.log("said")
+
+
+@workflow.task
 def wait(gate: Gate, *_after: object) -> str:
     gate.wait()
     return "done"
@@ -73,6 +84,28 @@ def test_from_the_beginning_to_the_end(engine: EngineUnderTest) -> None:
     for of_lines in (True, False):  # a line's time is when the task said it, not when it was stored
         times = [change["time"] for change in changes if (change["kind"] == "line") is of_lines]
         assert times == sorted(times)
+
+
+def test_all_that_a_task_says(engine: EngineUnderTest) -> None:
+    dag = say_all.options(name="b").bind()
+    workflow.run(give.bind(0, give.options(name="a").bind(1), dag), workflow_id="w")
+    said = [change for change in workflow.watch("w") if change["kind"] not in ("run", "task")]
+    told = [{key: change[key] for key in change if key not in ("cursor", "run", "time")} for change in said]
+    of_task = {"task_id": "b", "attempt": 1}
+    assert told == [
+        {"kind": "metadata", **of_task, "update": {"team": "blue", "none": None}},
+        {"kind": "metadata", "attempt": 1, "update": {"owner": "Ada"}},
+        {"kind": "progress", **of_task, "done": 1.5, "total": 4, "message": "halfway"},
+        {"kind": "metric", **of_task, "key": "loss", "value": 0.5, "step": 3},
+        {"kind": "metric", **of_task, "key": "loss", "value": 2},
+        {"kind": "line", **of_task, "text": "said"},
+    ]
+    stats = workflow.get_metadata("w", "b")["stats"]
+    for change in said[2:]:  # told when the task said it
+        assert stats["start_time"] <= change["time"] <= stats["end_time"]
+    for place, change in enumerate(said):
+        rest = [one for one in workflow.watch("w", change["cursor"]) if one["kind"] not in ("run", "task")]
+        assert rest == said[place + 1 :]
 
 
 def test_from_another_process_while_it_runs(engine: EngineUnderTest, gate: Gate) -> None:

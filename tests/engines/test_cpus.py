@@ -53,6 +53,11 @@ BOTH = "4:memory:/pod\n3:cpu,cpuacct:/pod\n2:cpuset:/pod\n1:name=systemd:/pod\n0
         ),
         pytest.param("0::/\n", {}, 64, id="the outermost group"),
         pytest.param(
+            "0::/a\x0cb\rc\n", {SECOND + "a\x0cb\rc/cpu.max": "200000 100000\n"}, 2, id="an odd name"
+        ),
+        pytest.param("0::/\n", {SECOND + "cpu.max": "200000 0\n"}, 64, id="in no time"),
+        pytest.param("", {}, 64, id="no group"),
+        pytest.param(
             BOTH, {FIRST + "cpu.cfs_quota_us": "150000\n", FIRST + "cpu.cfs_period_us": "50000\n"}, 3, id="v1"
         ),
         pytest.param(

@@ -57,6 +57,13 @@ def value(of: object) -> StoredValue:
     return StoredValue(len(data), hashlib.sha256(data).hexdigest(), "builtins.int", data=data)
 
 
+def failure(run: Accepted, task: int) -> RunChanges:
+    """What there is to write when the task failed: the first one, or the second after the first succeeded."""
+    progress = {TaskStatus.FAILED: 1, (TaskStatus.SUCCESSFUL if task else TaskStatus.PENDING): 1}
+    ending = Ending(WorkflowStatus.FAILED, task)
+    return RunChanges(run.key, run.run, progress, tasks={task: TaskStatus.FAILED}, ending=ending)
+
+
 @dataclass
 class Opened:
     """A store with a set clock."""

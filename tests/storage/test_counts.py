@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from heliograph.errors import WorkflowStillActiveError
 from heliograph.graph.node import Inputs
 from heliograph.graph.plan import make_plan
-from heliograph.records.status import RunReason, TaskStatus, WorkflowStatus
+from heliograph.records.status import RunReason, WorkflowStatus
 from heliograph.search.expressions import Name
 from heliograph.search.fields import asked
-from heliograph.storage.entries import Accepted, Claim, Ending, RunChanges, Submission
+from heliograph.storage.entries import Accepted, Claim, Submission
 from heliograph.storage.journal import counts
 from heliograph.storage.journal.journal import Batch
 from heliograph.storage.liveness import LEASE_SECONDS
 from tests.invariants import check_store
-from tests.storage.opened import NOBODY, Opened, chain, opened
+from tests.storage.opened import NOBODY, Opened, chain, failure, opened
 
 _numbers = itertools.count()
 
@@ -36,13 +36,6 @@ def counted(here: Opened) -> dict[str, int]:
 def listed(here: Opened) -> dict[str, int]:
     """One by one."""
     return dict(Counter(str(record.status) for record in here.store.queries.workflows().found))
-
-
-def failure(run: Accepted, task: int) -> RunChanges:
-    """What there is to write when the task failed: the first one, or the second after the first succeeded."""
-    progress = {TaskStatus.FAILED: 1, (TaskStatus.SUCCESSFUL if task else TaskStatus.PENDING): 1}
-    ending = Ending(WorkflowStatus.FAILED, task)
-    return RunChanges(run.key, run.run, progress, tasks={task: TaskStatus.FAILED}, ending=ending)
 
 
 class Engines:

@@ -336,6 +336,17 @@ def test_a_listing_goes_without_the_damaged_one_and_names_it(
     assert "of workflow 'mine' can't be understood" in told.err
 
 
+@pytest.mark.parametrize("written", ["x'ff'", "CAST(x'ff' AS TEXT)"])
+def test_no_page_begins_behind_what_nothing_is_behind_of(database: Path, written: str) -> None:
+    change(database, f"UPDATE workflows SET name = {written} WHERE workflow_id = 'mine'")
+    workflow.init(storage=database.parent, workers="threads")
+    with warned_of("mine"), pytest.raises(workflow.StorageCorruptError, match=r"is ordered by b'\\xff'"):
+        workflow.search(order_by="-name", limit=1)
+    with warned_of("mine"):
+        found = workflow.search(order_by="-name")
+    assert sorted(one["workflow_id"] for one in found["found"]) == sorted(OTHERS)
+
+
 @pytest.mark.parametrize("damage", ["UPDATE workflows SET run = 77", "DELETE FROM runs"])
 def test_a_newest_run_that_is_gone_is_seen_by_who_looks_for_it(database: Path, damage: str) -> None:
     """The workflow's own row has what is asked of it most."""
@@ -436,6 +447,11 @@ def test_a_search_for_tasks_goes_without_the_damaged_ones(database: Path) -> Non
         ("UPDATE stored_values SET size = 'x' WHERE workflow = 1 AND task = 0", "size is 'x'"),
         ("UPDATE workflows SET status = 'x' WHERE key = 1", "status is 'x'"),
         ("UPDATE attempts SET run = 4611686018427387904 WHERE workflow = 1 AND task = 0", "run is 46"),
+        (
+            "INSERT INTO http_events (event, workflow, event_key, state, is_kept, sent_time) "
+            "VALUES (2, 1, 'key', 'SENT', 7, 0)",  # events have numbers of their own
+            "is_kept is 7",
+        ),
     ],
 )
 def test_tools_name_a_damaged_row_and_go_on(

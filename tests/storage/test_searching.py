@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
 
+from heliograph.reading import questions
 from heliograph.records.status import WorkflowStatus
 from heliograph.search.expressions import Condition
 from heliograph.search.fields import FieldAsked, FieldKind
 from heliograph.search.language import read
-from heliograph.storage.journal.labels import Labels
+from heliograph.storage.journal.journal import Batch
+from heliograph.storage.journal.labels import PATH_LIMIT, TEXT_LIMIT, Labels
 from heliograph.storage.searching.places import Order
 from heliograph.storage.statements.compiling import compiled
 from heliograph.storage.statements.statement import Statement
 from heliograph.workflow import field
-from tests.storage.opened import Opened
+from tests.storage.opened import Opened, failure
 
 NEWEST = Order()
 BY_ID = Order(FieldAsked(FieldKind.TEXT, "workflow_id"), descending=False)
@@ -85,6 +88,96 @@ def test_pages_behind_a_row_are_of_one_shape(filled: Opened, made: list[object])
             ids += [record.workflow_id for record in page.found]
         assert after is None
         assert sorted(ids) == [f"w-{number:02}" for number in range(12)]
+
+
+@pytest.mark.parametrize("descending", [True, False])
+def test_pages_by_a_time_that_many_have(here: Opened, descending: bool) -> None:
+    journal = here.journal()
+    for number in range(12):
+        here.clock.now += number % 4 == 0
+        here.submit(journal, f"{number}")
+    by_time = Order(FieldAsked(FieldKind.TIME, "created_time"), descending)
+    ids, after = list[str](), None
+    while True:
+        page, after = here.store.search.workflows(None, by_time, after, 3)
+        ids += [record.workflow_id for record in page.found]
+        if after is None:
+            break
+    of_a_time = [[f"{number + 3 - place}" for place in range(4)] for number in (0, 4, 8)]
+    assert ids == [one for some in (of_a_time[::-1] if descending else of_a_time) for one in some]
+
+
+@pytest.mark.parametrize(
+    ("parts", "width", "counts"),
+    [
+        (1, 110, [24]),
+        (2, 55, [12, 12]),
+        (3, 110 / 3, [8, 8, 8]),
+        (11, 10, [2] * 10 + [4]),
+        (500, 1, ([2] + [0] * 9) * 11 + [2]),
+    ],
+)
+def test_parts_of_the_time_are_of_equal_length(
+    here: Opened, parts: int, width: float, counts: list[int]
+) -> None:
+    journal, first = here.journal(), here.clock.now
+    for number in range(12):  # two every ten seconds: the last ones are where the last part ends
+        here.submit(journal, f"{number}")
+        journal.commit(Batch([], [failure(here.submit(journal, f"{number} failed"), 0)]))
+        here.clock.now += 10
+    found = here.store.search.over_time(None, parts)
+    places = range(len(counts))
+    assert [part.begin for part in found] == pytest.approx([first + width * place for place in places])
+    assert [part.end - part.begin for part in found] == pytest.approx([width] * len(counts))
+    assert [part.count for part in found] == counts
+    assert [part.failed for part in found] == [count // 2 for count in counts]
+
+
+def test_one_of_several_times_and_ids(filled: Opened) -> None:
+    filled.clock.now += 60
+    filled.submit(filled.journal(), "later")
+    later = datetime.fromtimestamp(filled.clock.now).isoformat()
+    for where, ids in (
+        (f"created_time in ('{later}', 5)", ["later"]),
+        ("workflow_id in (w-03, nobody, later)", ["later", "w-03"]),
+        ("workflow_id in (nobody)", []),
+        ("workflow_id = w-03 or workflow_id = w-01", ["w-03", "w-01"]),
+        ("status in (SUCCESSFUL, FAILED) and workflow_id in (w-03, w-04)", ["w-03"]),
+    ):
+        condition = questions.condition(where, tasks=False)
+        assert condition is not None
+        for order in (NEWEST, BY_ID):
+            assert sorted(found(filled, condition, order)) == sorted(ids), where
+        of_tasks = filled.store.search.tasks(
+            questions.condition(where.replace("created", "workflow.created"), tasks=True), NEWEST, None, 50
+        )
+        if "status" not in where:
+            assert [of for of, _ in of_tasks.listing.found] == [of for of in ids for _ in range(2)], where
+
+
+def test_of_long_texts_and_keys_the_whole_counts(here: Opened) -> None:
+    journal, text, key = here.journal(), "x" * TEXT_LIMIT, "k" * PATH_LIMIT
+    for workflow_id, of in (
+        ("text", {"long": text}),
+        ("longer", {"long": f"{text}1"}),
+        ("other", {"long": f"{text}2", f"{key}1": 1}),
+        ("deep", {"long": "short", key: {f"{key}2": 1}}),
+        ("flat", {"long": text, f"{key}.{key}3": 1}),
+    ):
+        run = here.submit(journal, workflow_id)
+        with here.store._database.write() as connection:
+            Labels(here.store._database.kind).replace(connection, run.key, json.dumps(of))
+    long = field("user_metadata")["long"]
+    assert found(here, long == text) == ["flat", "text"]
+    assert found(here, long == f"{text}1") == ["longer"]
+    assert found(here, long.is_in([f"{text}2", f"{text}3"])) == ["other"]
+    assert found(here, long.startswith("xx")) == ["flat", "other", "longer", "text"]
+    assert found(here, long.contains("\x01")) == []
+    metadata = field("user_metadata")
+    assert found(here, metadata[f"{key}1"] == 1) == ["other"]
+    assert found(here, metadata[key][f"{key}2"] == 1) == ["deep"]
+    assert found(here, metadata[f"{key}.{key}3"] == 1) == ["flat"]
+    assert found(here, metadata[f"{key}2"].exists()) == found(here, metadata[key][f"{key}3"].exists()) == []
 
 
 def test_values_that_look_alike_are_told_apart_in_any_order(filled: Opened) -> None:

@@ -5,12 +5,15 @@ import hashlib
 import os
 import pickle
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from heliograph.errors import NotPicklableError, StorageCorruptError, StorageError
 from heliograph.graph.pickling import dump, load
@@ -121,6 +124,52 @@ def test_any_filesystem_fsspec_knows() -> None:
     store.delete_folder("1")
     with pytest.raises(StorageCorruptError):
         get(store, location, sha(b"data"))
+
+
+class Simple(MemoryFileSystem):
+    """Shows a file as soon as it is begun, and does not say when that was: there are such places."""
+
+    protocol = "simple"
+    breaks = False
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return str(super()._strip_protocol(path.removeprefix("simple://")))
+
+    def put_file(self, lpath: str, rpath: str, **_: Any) -> None:
+        data = Path(lpath).read_bytes()
+        self.pipe_file(rpath, data[: len(data) // 2])
+        if self.breaks:
+            raise ConnectionError("the connection is gone")
+        self.pipe_file(rpath, data)
+
+    def ls(self, path: str, detail: bool = True, **_: Any) -> Any:
+        found = super().ls(path, detail=detail)
+        return [{key: one[key] for key in ("name", "type", "size")} for one in found] if detail else found
+
+
+@pytest.fixture
+def simple() -> ValueStore:
+    fsspec.register_implementation("simple", Simple, clobber=True)
+    return ValueStore(f"simple://{uuid.uuid4().hex}")
+
+
+def test_where_files_are_seen_before_they_are_whole_one_gets_its_name_last(
+    simple: ValueStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    location, data = put(simple, b"data", "1"), os.urandom(1000)
+    assert get(simple, location, sha(b"data")) == b"data"
+    monkeypatch.setattr(Simple, "breaks", True)
+    with pytest.raises(StorageError, match="the connection is gone"):
+        put(simple, data, "1")
+    assert [file.name for file in simple.files()] == [location]
+
+
+def test_a_file_of_which_nobody_knows_when_it_was_written_is_a_new_one(simple: ValueStore) -> None:
+    before = time.time()
+    put(simple, b"data", "1")
+    (file,) = simple.files()
+    assert before <= file.modified <= time.time()
 
 
 def written(store: ValueStore, value: object) -> StoredValue:

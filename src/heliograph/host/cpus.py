@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 
 _ROOT = Path("/")
 
@@ -33,7 +33,7 @@ def _quotas(root: Path) -> Iterator[int]:
         with suppress(OSError, ValueError):
             words = " ".join([(folder / file).read_text("ascii") for file in files]).split()
             quota, period = map(int, words)
-            if quota > 0:
+            if quota > 0 and period > 0:
                 yield math.ceil(quota / period)
 
 
@@ -44,14 +44,15 @@ def _groups(root: Path) -> Iterator[tuple[Path, bool]]:
     outermost one, by whatever name the process has it: then the others are not there.
     """
     try:
-        lines = (root / "proc/self/cgroup").read_text("utf-8", "surrogateescape").splitlines()
+        written = os.fsdecode((root / "proc/self/cgroup").read_bytes())
     except OSError:  # not Linux
         return
-    for line in lines:
+    # A name may have anything else in it that ends a line for Python.
+    for line in filter(None, written.split("\n")):
         _, controllers, name = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
             continue
         mounted = root / "sys/fs/cgroup" / ("cpu" if controllers else "")
-        parts = name.strip("/").split("/")
-        for depth in range(len(parts) + 1):
-            yield mounted.joinpath(*parts[:depth]), bool(controllers)
+        own = PurePath(name.strip("/"))
+        for group in (own, *own.parents):
+            yield mounted / group, bool(controllers)

@@ -9,8 +9,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import NoReturn
 
-from heliograph.errors import SearchError
+from heliograph.errors import SearchError, StorageCorruptError
 from heliograph.reading.opened import MOST
 from heliograph.search.comparing import TIMES, check
 from heliograph.search.expressions import And, Comparison, Condition, Not, OneOf, Or, Source, Value
@@ -116,9 +117,20 @@ def order(order_by: str | None, tasks: bool) -> tuple[FieldAsked | None, bool]:
 
 
 def cursor(place: Place) -> str:
-    """A place, as text."""
-    text = json.dumps([list(place.key), place.value])
+    """A place, as text.
+
+    Raises:
+        StorageCorruptError: its row is damaged, so that none can be behind it.
+    """
+    text = json.dumps([list(place.key), place.value], default=_refuse)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _refuse(damaged: object) -> NoReturn:
+    raise StorageCorruptError(
+        f"the last row of the page is damaged: it is ordered by {damaged!r}, and nothing comes behind that. "
+        "Search without order_by, or put a backup in the storage's place."
+    )
 
 
 def place(after: str | None, tasks: bool) -> Place | None:

@@ -184,7 +184,7 @@ def _value(stored: Any, number: float | None) -> Any:
     value = number if stored is None else stored
     if isinstance(value, str) and value.startswith(labels.MARK):
         return json.loads(value.removeprefix(labels.MARK))
-    return int(value) if isinstance(value, float) and value == int(value) else value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _largest_first(found: Sequence[Group]) -> list[Group]:

@@ -59,8 +59,15 @@ def rows_of(table: Table, connection: Connection, damaged: list[UnsoundError]) -
             yield row
         else:
             shown = reprlib.repr(row._mapping[misfit])
-            key = row[0] if isinstance(row[0], int) else None
-            damaged.append(UnsoundError(table.name, f"{misfit} is {shown}", key))
+            damaged.append(UnsoundError(table.name, f"{misfit} is {shown}", _workflow_of(table, row)))
+
+
+def _workflow_of(table: Table, row: Any) -> int | None:
+    """The key of the workflow that a row is of; None: of none."""
+    if table is schema.owners:
+        return None
+    key: int = row.key if table is schema.workflows else row.workflow
+    return key
 
 
 def _fits(column: Column[Any]) -> Callable[[Any], bool] | None:
