@@ -444,9 +444,9 @@ def get_output(workflow_id: str, *, task_id: str | None = None, name: str | None
         name: the same as `task_id`.
 
     Raises:
-        WorkflowNotFoundError: no such workflow; or it is over and had no such task: while it runs, a
-            continuation may bring one. In a task of the workflow itself also: nothing of it but this task
-            could go on, and bring one.
+        WorkflowNotFoundError: no such workflow, or it is deleted meanwhile; or it is over and had no such
+            task: while it runs, a continuation may bring one. In a task of the workflow itself also: nothing
+            of it but this task could go on, and bring one.
         ValueError: there is no output and none will come; the message says why.
         WorkflowExecutionError, WorkflowCancellationError: the workflow has ended so; if it had before, that
             is a `ValueError` too.

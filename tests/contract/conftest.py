@@ -14,7 +14,10 @@ import pytest
 
 from heliograph import workflow
 from heliograph.engines import opening
+from heliograph.engines.engine import Engine
+from heliograph.engines.settings import settings
 from heliograph.storage.location import locate
+from heliograph.storage.store import Store
 from tests import clusters, forked, postgresql, scripts
 from tests.conditions import DEADLINE
 from tests.invariants import check_store
@@ -91,6 +94,15 @@ class EngineUnderTest:
         """A program that initialises with this engine, and goes on with the code."""
         given = ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
         return f"from heliograph import workflow\nworkflow.init({given})\n{code}"
+
+    @contextlib.contextmanager
+    def another(self) -> Iterator[tuple[Store, Engine]]:
+        """Another engine on the same storage, as another process has it: this one is told nothing of it."""
+        with (
+            contextlib.closing(Store(locate(self.storage))) as store,
+            contextlib.closing(Engine(store, settings(workers="threads").workers)) as engine,
+        ):
+            yield store, engine
 
     def elsewhere(self, code: str, *arguments: object) -> str:
         """Run the code in another process, on the same storage; what it printed."""

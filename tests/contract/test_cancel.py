@@ -166,6 +166,16 @@ def test_who_waits_is_told(engine: EngineUnderTest, gate: Gate) -> None:
         engine.value(output)
 
 
+def test_who_waits_is_told_so_where_it_is_deleted_at_once(engine: EngineUnderTest, gate: Gate) -> None:
+    for number in range(10):
+        output = workflow.run_async(wait.bind(gate, f"{number}"), workflow_id=f"{number}")
+        gate.until_waiting(f"{number}")
+        workflow.cancel(f"{number}")
+        workflow.delete(f"{number}")
+        with pytest.raises(workflow.WorkflowCancellationError):
+            engine.value(output)
+
+
 def test_tasks_of_other_workflows_go_on(engine: EngineUnderTest, gate: Gate, ledger: Ledger) -> None:
     other = workflow.run_async(wait.bind(gate, "other"))
     gate.until_waiting("other")
@@ -239,6 +249,23 @@ def test_canceled_elsewhere_and_resumed_here_before_it_was_seen(
         assert not engine.is_done(resumed)
         until(lambda name=name: workflow.get_status(name) == "RUNNING")
         workflow.cancel(name)
+
+
+def test_canceled_and_resumed_elsewhere_before_it_was_seen_here(
+    embedded_engine: EngineUnderTest, gate: Gate
+) -> None:
+    names, outputs = [f"{turn}" for turn in range(4)], []
+    with embedded_engine.another() as (store, other):
+        for name in names:
+            workflow.run_async(wait.bind(gate, name), workflow_id=name)
+            gate.until_waiting(name)
+            record = store.queries.workflow(name)
+            assert record is not None
+            assert store.cancel(record.key)
+            other.resume(name)
+            outputs.append(workflow.get_output_async(name))
+        gate.open()
+        assert [embedded_engine.value(output) for output in outputs] == names
 
 
 def test_of_a_resumable_workflow(engine: EngineUnderTest, gate: Gate) -> None:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from heliograph import workflow
+from heliograph.engines.dags import plan_of
+from heliograph.graph.node import Inputs
 from tests.gates import Gate, Ledger
 from tests.invariants import connect
-from tests.tasks import note
+from tests.tasks import give, note
 
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
@@ -23,8 +25,8 @@ def large(size: int, _value: object = None) -> bytes:
 
 
 @workflow.task
-def wait(gate: Gate) -> None:
-    gate.wait()
+def wait(gate: Gate, name: str = "task") -> None:
+    gate.wait(name)
 
 
 def test_the_workflow_and_all_it_stored_is_gone(engine: EngineUnderTest, ledger: Ledger) -> None:
@@ -57,6 +59,38 @@ def test_its_id_can_be_used_again(engine: EngineUnderTest, ledger: Ledger) -> No
     workflow.delete("mine")
     assert workflow.run(note.bind(ledger, "second"), workflow_id="mine") == "second"
     assert len(workflow.get_history("mine")) == 1
+
+
+def test_who_waits_for_its_output_is_not_given_that_of_the_next_one_of_its_id(
+    engine: EngineUnderTest, gate: Gate
+) -> None:
+    for number in range(5):
+        name = f"{number}"
+        workflow.run_async(wait.options(name="task").bind(gate, name), workflow_id=name)
+        gate.until_waiting(name)
+        outputs = workflow.get_output_async(name), workflow.get_output_async(name, task_id="task")
+        workflow.cancel(name)
+        workflow.delete(name)
+        assert workflow.run(give.options(name="task").bind("next"), workflow_id=name) == "next"
+        for output in outputs:
+            with pytest.raises((workflow.WorkflowCancellationError, ValueError)):
+                engine.value(output)
+
+
+def test_who_handed_it_in_is_not_given_the_output_of_the_next_one_of_its_id(
+    embedded_engine: EngineUnderTest,
+) -> None:
+    with embedded_engine.another() as (store, other):
+        for number in range(5):
+            name = f"{number}"
+            output = workflow.run_async(give.bind("mine"), workflow_id=name, detach=True)
+            found = store.standing(name)
+            assert found is not None
+            store.cancel(found.key)
+            store.forget(found)
+            other.submit(plan_of(give.bind("next"), Inputs()), name, "{}")
+            with pytest.raises((workflow.WorkflowCancellationError, workflow.WorkflowNotFoundError)):
+                embedded_engine.value(output)
 
 
 def test_of_an_active_one_is_workflow_still_active_error(engine: EngineUnderTest, gate: Gate) -> None:

@@ -82,11 +82,11 @@ class Engine:
             if record.status not in ACTIVE:  # it has ended meanwhile
                 return self._loop.enter(wanted, is_patient=is_patient)
             # An attempt before this one began it, and has failed or can't be stopped: it goes on.
-            if (mine := self._loop.future_of(record.key)) is not None:
+            if (mine := self._loop.future_of(record)) is not None:
                 return mine
             if self._waiting is None:
                 raise
-            look = partial(workflow_output_now, self._store, wanted.workflow_id)
+            look = partial(workflow_output_now, self._store, record.key, wanted.workflow_id)
             return self._waiting.wait_for(record.key, look)
 
     def resume(self, workflow_id: str) -> OutputFuture:
@@ -132,7 +132,7 @@ class Engine:
 
     def output_of(self, workflow: WorkflowRecord) -> OutputFuture | None:
         """What `submit` gave for the workflow, if this engine runs it now."""
-        return self._loop.future_of(workflow.key)
+        return self._loop.future_of(workflow)
 
     def value(self, output: OutputFuture) -> Any:
         """What `submit` and its like give, once it is there."""

@@ -19,7 +19,6 @@ from heliograph.errors import (
     WorkflowCancellationError,
     WorkflowError,
     WorkflowExecutionError,
-    WorkflowNotFoundError,
     WorkflowTakenOverError,
 )
 from heliograph.graph.pickling import load, loads
@@ -255,8 +254,8 @@ def loss_error(workflow_id: str, status: WorkflowStatus | None) -> WorkflowError
     match status:
         case WorkflowStatus.CANCELED:
             return cancellation_error(workflow_id)
-        case None:
-            return WorkflowNotFoundError(f"workflow {workflow_id!r} was deleted while it ran")
+        case None:  # for that, it was cancelled; or its engine stood still, and was taken for gone
+            return WorkflowCancellationError(f"workflow {workflow_id!r} was deleted before it had ended")
         case _:
             return WorkflowTakenOverError(
                 f"workflow {workflow_id!r} was taken over by another engine, since this one was not heard of "

@@ -134,7 +134,8 @@ class Session:
             case Accepted() as handed_in:
                 pass
         return self.waiting.wait_for(
-            handed_in.key, lambda: workflow_output_now(self.store, workflow_id, is_handed_in=True)
+            handed_in.key,
+            lambda: workflow_output_now(self.store, handed_in.key, workflow_id, is_handed_in=True),
         )
 
     def for_plan(self, plan: Plan) -> Engine | RayEngine:
@@ -207,7 +208,7 @@ class Session:
     def _ray_output(self, workflow: WorkflowRecord, task_id: str | None, asker: str | None = None) -> Any:
         if task_id is None and asker is None:
             return self.ray.output_of(workflow)
-        return self.ray.awaited_output(workflow.workflow_id, task_id, asker)
+        return self.ray.awaited_output(workflow, task_id, asker)
 
     def _stored_output(
         self, workflow: WorkflowRecord, task_id: str | None, asker: str | None = None
@@ -218,7 +219,7 @@ class Session:
             mine = self._engine.output_of(workflow)
             if mine is not None:
                 return mine
-        look = looking(workflow.workflow_id, task_id, asker)
+        look = looking(workflow.key, workflow.workflow_id, task_id, asker)
         return self.waiting.wait_for(workflow.key, lambda: look(self.store))
 
     def cancel(self, workflow_id: str) -> None:

@@ -38,6 +38,14 @@ def found(store: Store, workflow_id: str) -> WorkflowRecord:
     return record
 
 
+def still_found(store: Store, key: int, workflow_id: str) -> WorkflowRecord:
+    """As `found`, of a workflow that was found before: by now its id may be another one's."""
+    record = found(store, workflow_id)
+    if record.key != key:
+        raise WorkflowNotFoundError(f"workflow {workflow_id!r} was deleted while its output was waited for")
+    return record
+
+
 def standing(store: Store, workflow_id: str) -> Standing:
     """As `found`, of a damaged workflow too: how it stands."""
     known = store.standing(check_identifier("workflow_id", workflow_id))
@@ -50,11 +58,14 @@ def _not_found(workflow_id: str) -> WorkflowNotFoundError:
     return WorkflowNotFoundError(f"No such workflow_id {workflow_id!r}")
 
 
-def workflow_output_now(store: Store, workflow_id: str, is_handed_in: bool = False) -> StoredValue | None:
+def workflow_output_now(
+    store: Store, key: int, workflow_id: str, is_handed_in: bool = False
+) -> StoredValue | None:
     """The output of a workflow; None: not yet.
 
     Args:
         store: where it is.
+        key: its own.
         workflow_id: its id.
         is_handed_in: another engine will take it over where its own is gone.
 
@@ -64,10 +75,10 @@ def workflow_output_now(store: Store, workflow_id: str, is_handed_in: bool = Fal
         FailedBeforeError: it failed.
         CancelledBeforeError: it was cancelled.
     """
-    record = found(store, workflow_id)
+    record = still_found(store, key, workflow_id)
     match record.status:
         case WorkflowStatus.SUCCESSFUL:
-            output = store.checkpoints.output(record.key, record.output_task)
+            output = store.checkpoints.output(key, record.output_task)
             if output is None:
                 raise ValueError(
                     f"the output of workflow {workflow_id!r} is not stored (checkpoint=False): "
@@ -75,7 +86,7 @@ def workflow_output_now(store: Store, workflow_id: str, is_handed_in: bool = Fal
                 )
             return output
         case WorkflowStatus.FAILED:
-            error = store.checkpoints.error(record.key)
+            error = store.checkpoints.error(key)
             if error is not None:  # else somebody resumed it just now: look again
                 raise execution_error(workflow_id, error.task_id, error, FailedBeforeError)
         case WorkflowStatus.CANCELED:
@@ -88,15 +99,15 @@ def workflow_output_now(store: Store, workflow_id: str, is_handed_in: bool = Fal
     return None
 
 
-def task_output_now(store: Store, workflow_id: str, task_id: str) -> StoredValue | None:
+def task_output_now(store: Store, key: int, workflow_id: str, task_id: str) -> StoredValue | None:
     """The output of a task; None: not yet.
 
     Raises:
         WorkflowNotFoundError: there is no such workflow, or it is over and had no such task.
         ValueError: there will be none: the workflow or the task is over, or no engine has it.
     """
-    record = found(store, workflow_id)
-    number = store.checkpoints.source_of(record.key, task_id)
+    record = still_found(store, key, workflow_id)
+    number = store.checkpoints.source_of(key, task_id)
     if number is None and record.status in ACTIVE:
         return None  # a continuation may bring it
     is_left = record.status is WorkflowStatus.RESUMABLE
@@ -104,8 +115,8 @@ def task_output_now(store: Store, workflow_id: str, task_id: str) -> StoredValue
         way_out = f": it is {record.status}, its engine is gone. A resume may bring one" if is_left else ""
         raise WorkflowNotFoundError(f"No such task_id {task_id!r} in workflow {workflow_id!r}{way_out}")
     # First how things stand, then the output: what is stored between the two reads is seen.
-    status = store.checkpoints.task_status(record.key, number)
-    output = store.checkpoints.output(record.key, number)
+    status = store.checkpoints.task_status(key, number)
+    output = store.checkpoints.output(key, number)
     if output is not None:
         return output
     if status is TaskStatus.SUCCESSFUL:
@@ -123,7 +134,7 @@ def task_output_now(store: Store, workflow_id: str, task_id: str) -> StoredValue
 
 
 def looking(
-    workflow_id: str, task_id: str | None, asker: str | None
+    key: int, workflow_id: str, task_id: str | None, asker: str | None
 ) -> Callable[[Store], StoredValue | None]:
     """A look for an output, to be made again until it is there.
 
@@ -131,7 +142,8 @@ def looking(
     and the workflow with it: then the look raises.
 
     Args:
-        workflow_id: of the workflow.
+        key: of the workflow.
+        workflow_id: its id.
         task_id: whose output; None: the workflow's.
         asker: the task of this workflow that waits, and does nothing else; None: it is somebody else.
     """
@@ -139,8 +151,8 @@ def looking(
 
     def now(store: Store) -> StoredValue | None:
         if task_id is None:
-            return workflow_output_now(store, workflow_id)
-        return task_output_now(store, workflow_id, task_id)
+            return workflow_output_now(store, key, workflow_id)
+        return task_output_now(store, key, workflow_id, task_id)
 
     def look(store: Store) -> StoredValue | None:
         nonlocal checked_at
@@ -148,7 +160,6 @@ def looking(
         if value is not None or asker is None or time.monotonic() - checked_at < _ALL_SECONDS:
             return value
         checked_at = time.monotonic()
-        key = found(store, workflow_id).key
         if store.checkpoints.others_go_on(key, asker):
             return None
         if (value := now(store)) is None:  # else it was stored between the two

@@ -30,7 +30,7 @@ from heliograph.engines.outcome import OutputFuture, execution_error
 from heliograph.engines.provenance import late_facts
 from heliograph.errors import StorageError
 from heliograph.records.status import ACTIVE, WorkflowStatus
-from heliograph.records.workflow import Owner
+from heliograph.records.workflow import Owner, WorkflowRecord
 from heliograph.scheduling.actions import Finish
 from heliograph.scheduling.admission import Admission
 from heliograph.scheduling.events import Canceled, Expanded
@@ -159,10 +159,10 @@ class Loop:
         """How many runs it has."""
         return len(self._runs)
 
-    def future_of(self, key: int) -> OutputFuture | None:
-        """The output of a run that this engine has; None: it has no such run."""
-        run = self._runs.get(key)
-        return None if run is None else run.future
+    def future_of(self, workflow: WorkflowRecord) -> OutputFuture | None:
+        """The output of a workflow's newest run; None: not here, where an earlier one may be yet."""
+        run = self._runs.get(workflow.key)
+        return None if run is None or run.run != workflow.run else run.future
 
     def note_cancelled(self, key: int) -> None:
         """A cancellation was stored by this process."""

@@ -141,23 +141,31 @@ class Coordinator:
         except WorkflowError as error:
             raise on_ray(error) from error.__cause__
 
-    async def output_of(self, workflow_id: str) -> Output:
-        """The output of a stored workflow, once it is there, whoever runs it."""
+    async def output_of(self, workflow_id: str, known_key: int | None = None) -> Output:
+        """The output of a stored workflow, once it is there, whoever runs it.
+
+        Args:
+            workflow_id: its id.
+            known_key: its key; None: the one that has this id now is meant.
+        """
         try:
             await self._recovered()
             record = await self._asked.ask(lambda store: waiting.found(store, workflow_id))
+            key = record.key if known_key is None else known_key
             # Of a workflow that is over, what is stored tells all; the loop may not have seen yet that it is.
-            mine = self._loop.future_of(record.key) if record.stored_status in ACTIVE else None
-            if mine is not None:
+            mine = self._loop.future_of(record) if record.stored_status in ACTIVE else None
+            if mine is not None and record.key == key:
                 return self._given(await _settled(mine))
-            return await self._waited(lambda store: waiting.workflow_output_now(store, workflow_id))
+            return await self._waited(lambda store: waiting.workflow_output_now(store, key, workflow_id))
         except WorkflowError as error:
             raise on_ray(error) from error.__cause__
 
-    async def awaited_output(self, workflow_id: str, task_id: str | None, asker: str | None) -> Output:
+    async def awaited_output(
+        self, key: int, workflow_id: str, task_id: str | None, asker: str | None
+    ) -> Output:
         """What `waiting.looking` looks for, once it is there."""
         await self._recovered()
-        return await self._waited(waiting.looking(workflow_id, task_id, asker))
+        return await self._waited(waiting.looking(key, workflow_id, task_id, asker))
 
     async def note_cancelled(self, key: int) -> None:
         """A workflow's cancellation was just stored: stop what runs of it."""
@@ -207,7 +215,7 @@ class Coordinator:
             raise
         except RuntimeError:
             record = self._store.queries.workflow(wanted.workflow_id)
-            mine = None if record is None else self._loop.future_of(record.key)
+            mine = None if record is None else self._loop.future_of(record)
             if record is None or mine is None or not self._is_again(record, wanted):
                 raise
             return mine

@@ -83,11 +83,13 @@ class RayEngine:
 
     def output_of(self, workflow: WorkflowRecord) -> Any:
         """A reference to the output of a workflow, whoever runs it."""
-        return self._coordinators.of(workflow.workflow_id).ask.remote("output_of", workflow.workflow_id)
+        actor = self._coordinators.of(workflow.workflow_id)
+        return actor.ask.remote("output_of", workflow.workflow_id, workflow.key)
 
-    def awaited_output(self, workflow_id: str, task_id: str | None, asker: str | None) -> Any:
+    def awaited_output(self, workflow: WorkflowRecord, task_id: str | None, asker: str | None) -> Any:
         """A reference to what `waiting.looking` looks for, whoever runs it."""
-        return self._coordinators.of(workflow_id).ask.remote("awaited_output", workflow_id, task_id, asker)
+        actor = self._coordinators.of(workflow.workflow_id)
+        return actor.ask.remote("awaited_output", workflow.key, workflow.workflow_id, task_id, asker)
 
     def value(self, reference: Any) -> Any:
         """What a reference of this engine stands for, once it is there.
