@@ -7,17 +7,17 @@ a task cost. Who has been answered soon keeps looking; who has not, sleeps: an i
 
 from __future__ import annotations
 
-import os
+import functools
 import time
 from collections.abc import Callable
 from typing import Any, Final
+
+from heliograph.host.cpus import usable_cpus
 
 SOON_SECONDS: Final = 0.001
 """How long to look for what another processor is about to have: the answer of a short task."""
 COMMIT_SECONDS: Final = 0.003
 """How long to look for the next task of a chain: who sends it commits first, on a slow disk for 1 or 2 ms."""
-
-_HAS_COMPANY: Final = len(os.sched_getaffinity(0)) > 1 if hasattr(os, "sched_getaffinity") else True
 
 
 class Lookout:
@@ -44,11 +44,20 @@ class Lookout:
         """
         begun = self._now()
         found = arrived(0)
-        # With one processor, whoever is to answer could not run meanwhile.
-        if self._comes_soon and _HAS_COMPANY:
+        if self._comes_soon and has_company():
             while not found and self._now() - begun < self._soon:
                 found = arrived(0)
         if not found:
             found = arrived(patience)
         self._comes_soon = bool(found) and self._now() - begun < self._soon
         return found
+
+
+@functools.cache
+def has_company() -> bool:
+    """Whether who is to answer can run while somebody looks: not where all have the time of one processor.
+
+    >>> has_company() in (True, False)
+    True
+    """
+    return usable_cpus() > 1
