@@ -70,6 +70,25 @@ def test_a_pending_one_says_running_in_its_history_once_it_runs(engine: EngineUn
     assert workflow.get_metadata("second")["stats"] == {"start_time": running["start_time"]}
 
 
+def test_one_that_was_cancelled_has_no_place(engine: EngineUnderTest, ledger: Ledger) -> None:
+    engine.restart(max_running_workflows=1, max_pending_workflows=0)
+    for number in range(3):
+        workflow.run_async(workflow.sleep(600), workflow_id=f"{number}")
+        workflow.cancel(f"{number}")
+        assert workflow.run(note.bind(ledger, f"{number}")) == f"{number}"
+
+
+def test_one_that_was_cancelled_elsewhere_has_no_place(engine: EngineUnderTest, ledger: Ledger) -> None:
+    engine.restart(max_running_workflows=1, max_pending_workflows=0)
+    with engine.another() as (store, _other):
+        for number in range(3):
+            workflow.run_async(workflow.sleep(600), workflow_id=f"{number}")
+            found = store.standing(f"{number}")
+            assert found is not None
+            assert store.cancel(found.key)
+            assert workflow.run(note.bind(ledger, f"{number}")) == f"{number}"
+
+
 def test_more_than_may_wait_is_queue_full(engine: EngineUnderTest, gate: Gate, ledger: Ledger) -> None:
     engine.restart(max_running_workflows=1, max_pending_workflows=1)
     running = workflow.run_async(wait.bind(gate, "running"), workflow_id="running")

@@ -138,7 +138,8 @@ def test_a_snapshot_and_what_comes_after_it(engine: EngineUnderTest, gate: Gate)
     whole = workflow.get_metadata("w", tasks=True)
     status = {task["task_id"]: task["status"] for task in whole["tasks"]}
     assert status == {"a": "SUCCESSFUL", "b": "RUNNING"}
-    assert list(workflow.watch("w", whole["cursor"], wait=False)) == []
+    nothing = workflow.watch("w", whole["cursor"], wait=False)
+    assert (list(nothing), nothing.cursor, nothing.is_over) == ([], whole["cursor"], True)
     gate.open()
     for change in workflow.watch("w", whole["cursor"]):
         if change["kind"] == "task":

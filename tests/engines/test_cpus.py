@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from heliograph.engines import cpus
 from heliograph.engines.embedded.processes import ProcessExecutor
 from heliograph.engines.embedded.threads import ThreadExecutor
 from heliograph.engines.loop.takeover import default_own
+from heliograph.host import cpus
 from tests.engines.harness import Inbox
 
 

@@ -28,6 +28,11 @@ def length(value: bytes) -> int:
 
 
 @workflow.task
+def go_on(size: int) -> workflow.Continuation:
+    return workflow.continuation(length.bind(b"x" * size))
+
+
+@workflow.task
 def fail_without(flag: Path, value: bytes, *_after: object) -> int:
     flag.read_text()
     return len(value)
@@ -80,6 +85,13 @@ def test_large_arguments(storage: Path) -> None:
     assert workflow.run(length.bind(data), workflow_id="mine") == LARGE
     assert inline(storage) == [("arguments", False), ("output", True)]
     assert len(files(storage)) == 1
+
+
+def test_large_arguments_of_a_continuation_are_where_their_workflow_has_its_values(storage: Path) -> None:
+    """There nothing is taken for garbage, however long it takes until a row names them."""
+    assert workflow.run(go_on.bind(LARGE), workflow_id="mine") == LARGE
+    (file,) = files(storage)
+    assert file.parent.name.isdigit()
 
 
 @pytest.mark.parametrize(("size", "is_inline"), [(INLINE_LIMIT - 100, True), (INLINE_LIMIT, False)])

@@ -133,6 +133,15 @@ def test_a_question_mark_in_a_text_and_many_values(connection: ProgrammedConnect
     assert notes == ["what? 1 is 1"] * 5
 
 
+def test_more_values_than_a_view_has_columns(connection: ProgrammedConnection) -> None:
+    for _ in range(3):
+        gathered = Gathered(connection)
+        for number in range(1_100):
+            gathered.execute(ADD, (f"{number}", number % 90))
+        gathered.commit()
+    assert len(rows(connection)[0]) == 1_100
+
+
 def test_nothing_at_all(connection: ProgrammedConnection) -> None:
     assert told(connection, Gathered(connection).commit) == []
 

@@ -18,6 +18,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from heliograph.errors import NotPicklableError, StorageCorruptError, StorageError
 from heliograph.graph.pickling import dump, load
 from heliograph.records.attempt import StoredValue
+from heliograph.storage.values import writing
 from heliograph.storage.values.value_store import ValueStore
 from heliograph.storage.values.writing import INLINE_LIMIT
 from tests.scripts import run
@@ -143,9 +144,11 @@ class Simple(MemoryFileSystem):
             raise ConnectionError("the connection is gone")
         self.pipe_file(rpath, data)
 
-    def ls(self, path: str, detail: bool = True, **_: Any) -> Any:
-        found = super().ls(path, detail=detail)
-        return [{key: one[key] for key in ("name", "type", "size")} for one in found] if detail else found
+    def find(self, path: str, *given: Any, detail: bool = False, **options: Any) -> Any:
+        found = super().find(path, *given, detail=True, **options)
+        for about in found.values():
+            about.pop("created", None)
+        return found if detail else list(found)
 
 
 @pytest.fixture
@@ -201,6 +204,17 @@ def test_a_value_is_written_while_it_is_pickled(tmp_path: Path, size: int, place
     assert read(store, stored) == value
     if stored.location is not None:
         assert [file.name for file in store.files()] == [f"1/{stored.sha256}"] == [stored.location]
+
+
+@pytest.mark.parametrize("make", [os.urandom, bytes], ids=["as it is", "compressed"])
+def test_a_part_of_more_bytes_than_are_written_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[int], bytes]
+) -> None:
+    monkeypatch.setattr(writing, "_AT_ONCE", 4 * MIB)
+    store, value = ValueStore(str(tmp_path)), make(10 * MIB)
+    stored = written(store, value)
+    assert stored.sha256 == sha(pickle.dumps(value, 5))
+    assert read(store, stored) == value
 
 
 @pytest.mark.parametrize("size", [INLINE_LIMIT + 1, 9 * MIB])

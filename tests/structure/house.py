@@ -14,7 +14,7 @@ from pathlib import Path
 NAME = "heliograph"
 
 FLOORS: Sequence[Sequence[str]] = (
-    ("errors",),
+    ("errors", "host"),
     ("graph",),
     ("records",),
     ("search",),

@@ -17,6 +17,8 @@ class Admission:
         pending: how many may wait; None: any number.
 
     >>> queue = Admission(running=1, pending=1)
+    >>> queue.lacks_room(2), queue.lacks_room(3)
+    (False, True)
     >>> queue.settle(queue.take_place(), key=7)
     >>> queue.settle(queue.take_place(), key=8)
     >>> queue.take_place() is None
@@ -50,6 +52,13 @@ class Admission:
             return None
         self._taken[place] += 1
         return place
+
+    def lacks_room(self, more: int) -> bool:
+        """Whether one of so many more would get no place."""
+        if self._most_pending is None:
+            return False
+        waiting = len(self._pending) + self._taken[WorkflowStatus.PENDING]
+        return waiting + more - self._free() > self._most_pending
 
     def settle(self, place: WorkflowStatus | None, key: int | None) -> None:
         """Put a workflow in the place that was taken for it; None: it was refused, give the place back."""

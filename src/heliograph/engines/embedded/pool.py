@@ -33,7 +33,7 @@ from heliograph.engines.embedded.handle import Attempt, WorkerHandle
 from heliograph.engines.embedded.lines import Lines
 from heliograph.engines.embedded.protocol import GOES_ON, READY, WAITS, unpack_answer, unpack_report
 from heliograph.engines.embedded.wire import watch
-from heliograph.engines.lookout import Lookout
+from heliograph.host.lookout import Lookout
 
 CLOSE_SECONDS: Final = 0.5
 """How long workers get to end by themselves when the pool is closed."""

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Collection, Iterable
 
 from heliograph.engines.attempts.executor import AttemptKey, Deliver, Running, Work, most_for
-from heliograph.engines.cpus import usable_cpus
 from heliograph.engines.embedded.pool import Pool
+from heliograph.host.cpus import usable_cpus
 
 
 class ProcessExecutor:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 from heliograph.engines.attempts.attempt import Functions, run_attempt
 from heliograph.engines.attempts.executor import AttemptKey, Deliver, Running, Said, Work, most_for, those_of
 from heliograph.engines.compensation import Place, hold
-from heliograph.engines.cpus import usable_cpus
 from heliograph.engines.warning import warn
+from heliograph.host.cpus import usable_cpus
 from heliograph.records.attempt import Worker
 from heliograph.records.report import Report
 

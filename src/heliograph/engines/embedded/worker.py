@@ -31,7 +31,7 @@ from heliograph.engines.embedded.protocol import (
     unpack_order,
 )
 from heliograph.engines.embedded.wire import LENGTH, message_at
-from heliograph.engines.lookout import COMMIT_SECONDS, Lookout
+from heliograph.host.lookout import COMMIT_SECONDS, Lookout
 from heliograph.records.attempt import Worker
 from heliograph.records.report import Report
 

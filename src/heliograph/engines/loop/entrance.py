@@ -96,16 +96,24 @@ class Entrance:
         store: where plans of resumed workflows are read.
         admission: who may run.
         hurry: called when somebody begins to wait for a workflow of which something is held back.
+        look: called with the time: sees which workflows others have cancelled.
 
     Attributes:
         waiting: those who have come, and have no place yet.
         tokens: names for functions, unique in this engine.
     """
 
-    def __init__(self, store: Store, admission: Admission, hurry: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        admission: Admission,
+        hurry: Callable[[], object],
+        look: Callable[[float], object],
+    ) -> None:
         self._store = store
         self._hurry = None if admission.is_limited else hurry  # else the next one waits for each end
         self._admission = admission
+        self._look = look
         self.waiting: list[Entry] = []
         self.tokens = itertools.count()
 
@@ -113,8 +121,10 @@ class Entrance:
         """A workflow wants in."""
         self.waiting.append(entry)
 
-    def take(self) -> list[Entry]:
+    def take(self, now: float) -> list[Entry]:
         """Those who have a place; the others are told that there is none."""
+        if self._admission.lacks_room(sum(not entry.depth for entry in self.waiting)):
+            self._look(now)  # one that was cancelled just now has none any more
         placed = []
         waiting, self.waiting = self.waiting, []
         for entry in waiting:

@@ -73,7 +73,7 @@ class Loop:
         self._retired: list[Journal] = []  # of owners whose leases are still to be given up
         self._admission = admission
         self._inbox: SimpleQueue[Message] = SimpleQueue()
-        self._entrance = Entrance(store, admission, lambda: self._inbox.put(Awaited()))
+        self._entrance = Entrance(store, admission, lambda: self._inbox.put(Awaited()), self._poll)
         self._baton = threading.Lock()  # who holds it is the loop, for as long
         self._brought: deque[Receipt | Said] = deque()  # for who holds it, or will in a moment
         self._executor = executor(self._deliver)
@@ -375,7 +375,7 @@ class Loop:
     # -- the commit between them
 
     def _commit(self, now: float) -> None:
-        entries = self._entrance.take()
+        entries = self._entrance.take(now)
         changes = self._performer.pending.take()
         performer = self._performer
         awaiting, performer.awaiting = performer.awaiting, []

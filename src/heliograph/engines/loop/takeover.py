@@ -8,12 +8,12 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Final
 
-from heliograph.engines.cpus import usable_cpus
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.provenance import provenance
 from heliograph.engines.warning import warn
 from heliograph.errors import StorageCorruptError, StorageError, WorkflowNotFoundError
 from heliograph.graph.frozen import record
+from heliograph.host.cpus import usable_cpus
 from heliograph.records.status import RunReason, WorkflowStatus
 from heliograph.storage.entries import Claim
 from heliograph.storage.store import Store

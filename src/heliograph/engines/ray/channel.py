@@ -18,7 +18,7 @@ from typing import Final
 
 import ray
 
-from heliograph.engines.lookout import COMMIT_SECONDS, Lookout
+from heliograph.host.lookout import COMMIT_SECONDS, Lookout
 
 _CONNECT_SECONDS: Final = 0.5
 _KEEPALIVE: Final = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3}  # seconds, seconds, times

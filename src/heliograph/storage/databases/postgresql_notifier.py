@@ -51,8 +51,10 @@ class PostgreSQLNotifier:
     def send(self, notice: Notice) -> None:
         """As `Notifier.send`."""
         with self._lock:
+            is_first = self._to_tell is None
             self._to_tell = notice if self._to_tell is None else self._to_tell.and_also(notice)
-        self._wake_up()
+        if is_first:  # else the thread has been woken for what it is added to
+            self._wake_up()
 
     def close(self) -> None:
         """As `Notifier.close`."""

@@ -24,16 +24,16 @@ from typing import Any, Final
 
 import psycopg
 
+from heliograph.storage.databases.postgresql_lookout import LookingConnection
 from heliograph.storage.statements.rendered import tables
 
 _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"  # each statement sees what was committed before it
 _CHANGES: Final = ("INSERT ", "UPDATE ", "DELETE ")
-_PLACE: Final = re.compile(r"%\((\w+)\)s")
-_PLACE_OR_PERCENT: Final = re.compile(r"%\((\w+)\)s|%%")
+_PLACE: Final = re.compile(r"%\((\w+)\)s|%%")
 _NAMES_TABLE: Final = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+(\w+)")
 
 
-class TerseConnection(psycopg.Connection[Any]):
+class TerseConnection(LookingConnection):
     """A connection with such transactions, from `begin` to `commit_all` or `give_up`."""
 
     _transaction: _Transaction | None = None
@@ -103,12 +103,11 @@ class _Transaction:
 
     def expect(self, query: str, params: Mapping[str, Any], count: int) -> None:
         """See `TerseConnection.expect`."""
-        if count == 1:
-            self._add(f"{query} RETURNING 1", params)
-            met = "count(*)"
-        else:
-            self._add(f"{query} RETURNING 1", {**params, "count": count})
-            met = f"(count(*) = %(s{len(self._waiting) - 1}_count)s::BIGINT)::INTEGER"
+        met = "count(*)"
+        if count != 1:
+            params = {**params, "count": count}
+            met = "(count(*) = %(count)s::BIGINT)::INTEGER"
+        self._add(f"{query} RETURNING 1", params)
         self._expected.append((len(self._waiting) - 1, met))
 
     def apart(self) -> None:
@@ -136,7 +135,7 @@ class _Transaction:
         """Say all that waits, and commit."""
         if self._has_begun:
             self._say_waiting()
-            self._run("COMMIT", None)
+            self._run("COMMIT")
         else:
             self._has_begun = True  # a statement by itself is a transaction
             self._say_waiting()
@@ -146,45 +145,24 @@ class _Transaction:
             return None
         waiting, self._waiting, self._named = self._waiting, [], frozenset()
         expected, self._expected = tuple(self._expected), []
-        if len(waiting) == 1 and not expected:
-            return self._say(*waiting[0])
-        values = {
-            f"s{number}_{name}": value
-            for number, (_, given) in enumerate(waiting)
-            for name, value in given.items()
-        }
-        return self._say(_joined(tuple([query for query, _ in waiting]), expected), values)
+        self._begin()
+        sql, places = _joined(tuple([query for query, _ in waiting]), expected)
+        return self._run(sql, [waiting[number][1][name] for number, name in places])
 
     def _say(self, query: str, params: Mapping[str, Any] | None) -> Any:
         self._begin()
-        return self._run(query, params)
+        if params is None:
+            return self._run(query)
+        sql, places = _joined((query,), ())
+        return self._run(sql, [params[name] for _, name in places])
 
     def _begin(self) -> None:
         if not self._has_begun:
             self._has_begun = True
-            self._run(_BEGIN, None)
+            self._run(_BEGIN)
 
-    def _run(self, query: str, params: Mapping[str, Any] | None) -> Any:
-        if params is None:
-            return psycopg.RawCursor(self._connection).execute(query)
-        numbered, names = _numbered(query)
-        return psycopg.RawCursor(self._connection).execute(numbered, [params[name] for name in names])
-
-
-@functools.lru_cache(1_000)
-def _numbered(query: str) -> tuple[str, Sequence[str]]:
-    """A statement as the server takes it, and the names of its values in their order.
-
-    The driver does as much, but keeps nothing of statements that are long or have more than 50 values, and
-    those that several were joined into are: it would take them apart anew each time.
-    """
-    numbers: dict[str, int] = {}
-
-    def place(found: re.Match[str]) -> str:
-        return f"${numbers.setdefault(found[1], len(numbers) + 1)}" if found[1] else "%"
-
-    numbered = _PLACE_OR_PERCENT.sub(place, query)
-    return numbered, tuple(numbers)
+    def _run(self, sql: str, values: Sequence[Any] | None = None) -> Any:
+        return psycopg.RawCursor(self._connection).execute(sql, values)
 
 
 @functools.cache  # there are some dozens of statements
@@ -193,9 +171,31 @@ def _tables_in(query: str) -> frozenset[str]:
 
 
 @functools.lru_cache(1_000)  # of all ways to join them, few ever occur
-def _joined(queries: tuple[str, ...], expected: tuple[tuple[int, str], ...]) -> str:
-    said = [_PLACE.sub(rf"%(s{number}_\1)s", query) for number, query in enumerate(queries)]
+def _joined(
+    queries: tuple[str, ...], expected: tuple[tuple[int, str], ...]
+) -> tuple[str, Sequence[tuple[int, str]]]:
+    """Statements as one, as the server takes it, and its values in their order: of which of them, and which.
+
+    For a statement by itself the driver does as much, but keeps nothing of those that are long or have more
+    than 50 values, as what several were joined into is: it would take them apart anew each time.
+
+    Args:
+        queries: the statements.
+        expected: those of them that have to change rows, each with what is 1 if it did, and else 0.
+    """
+    numbers: dict[tuple[int, str], int] = {}
+
+    def numbered(number: int, text: str) -> str:
+        def place(found: re.Match[str]) -> str:
+            return f"${numbers.setdefault((number, found[1]), len(numbers) + 1)}" if found[1] else "%"
+
+        return _PLACE.sub(place, text)
+
+    said = [numbered(number, query) for number, query in enumerate(queries)]
     # An error is the only thing by which a statement can undo itself, and this one costs no function.
-    met = [f"1 / (SELECT {met} FROM s{number})" for number, met in expected]
+    met = [f"1 / (SELECT {numbered(number, its)} FROM s{number})" for number, its in expected]
     last = f"SELECT {', '.join(met)}" if met else said.pop()
-    return f"WITH {', '.join([f's{number} AS ({query})' for number, query in enumerate(said)])} {last}"
+    before = (
+        f"WITH {', '.join([f's{number} AS ({query})' for number, query in enumerate(said)])} " if said else ""
+    )
+    return before + last, tuple(numbers)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -201,7 +201,7 @@ class Journal:
         """The batch with a lease that tells it from those before."""
         wanted = batch.lease_until or self._lease_clock() + LEASE_SECONDS
         self._lease_until = max(wanted, self._lease_until + _LEAST_SECONDS)
-        return replace(batch, lease_until=self._lease_until)
+        return Batch(batch.entries, batch.changes, self._lease_until)
 
     def _register(self, batch: Batch) -> None:
         """Store the owner by itself: a commit of its own row can be looked for."""

@@ -10,11 +10,13 @@ it is pushed off its own processor; then it sleeps for the next messages: for th
 
 from __future__ import annotations
 
-import os
+import functools
 import resource
 import time
 from collections.abc import Callable
 from typing import Any, Final
+
+from heliograph.host.cpus import usable_cpus
 
 SOON_SECONDS: Final = 0.001
 """How long to look for what another processor is about to have: the answer of a short task."""
@@ -25,7 +27,6 @@ _MOST_RESTS: Final = 127
 """For so many messages one who is pushed off its processor each time that it looks sleeps in between."""
 
 _THREAD: Final = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
-_HAS_COMPANY: Final = len(os.sched_getaffinity(0)) > 1 if hasattr(os, "sched_getaffinity") else True
 
 
 class Lookout:
@@ -60,8 +61,7 @@ class Lookout:
         """
         begun = self._now()
         found = arrived(0)
-        # With one processor, whoever is to answer could not run meanwhile.
-        if not found and self._comes_soon and _HAS_COMPANY:
+        if not found and self._comes_soon and has_company():
             if self._rests:
                 self._rests -= 1
             else:
@@ -75,3 +75,13 @@ class Lookout:
             found = arrived(patience)
         self._comes_soon = bool(found) and self._now() - begun < self._soon
         return found
+
+
+@functools.cache
+def has_company() -> bool:
+    """Whether who is to answer can run while somebody looks: not where all have the time of one processor.
+
+    >>> has_company() in (True, False)
+    True
+    """
+    return usable_cpus() > 1
