@@ -10,7 +10,7 @@ from types import FrameType
 import psycopg
 import pytest
 
-from heliograph.storage.databases import postgresql_lookout
+from heliograph.host.lookout import Lookout
 from heliograph.storage.databases.postgresql_lookout import LookingConnection
 from tests.postgresql import Server, plain
 
@@ -25,27 +25,23 @@ def connection(server: Server, tmp_path: Path) -> Iterator[LookingConnection]:
     server.drop(made)
 
 
-class Looks:
-    """Counts the waits that begin with a look."""
+def looking(connection: LookingConnection, soon: float) -> list[int]:
+    """Have it look for so long from now on; returns a list that gets an item for each look."""
+    looks: list[int] = []
+    arrived = connection._arrived
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, soon: float, has_company: bool = True) -> None:
-        self.count = 0
-        looked = postgresql_lookout._Looked
+    def counted(patience: float | None) -> object:
+        looks.append(0)
+        return arrived(patience)
 
-        def counted(*given: object) -> object:
-            self.count += 1
-            return looked(*given)  # type: ignore[arg-type]
-
-        monkeypatch.setattr(postgresql_lookout, "_Looked", counted)
-        monkeypatch.setattr(postgresql_lookout, "_SOON_SECONDS", soon)
-        monkeypatch.setattr(postgresql_lookout, "has_company", lambda: has_company)
+    connection._arrived = counted
+    connection._lookout = Lookout(soon=soon)
+    return looks
 
 
 @pytest.mark.parametrize("soon", [0.0, 0.0005, LONG])
-def test_answers_are_the_same(
-    connection: LookingConnection, monkeypatch: pytest.MonkeyPatch, soon: float
-) -> None:
-    Looks(monkeypatch, soon)
+def test_answers_are_the_same(connection: LookingConnection, soon: float) -> None:
+    looking(connection, soon)
     for _ in range(3):
         assert connection.execute("SELECT 7").fetchone() == (7,)
         assert connection.execute("SELECT pg_sleep(0.05), 8").fetchone() == ("", 8)
@@ -59,34 +55,19 @@ def test_answers_are_the_same(
             connection.execute("SELECT 9")
 
 
+@pytest.mark.parametrize(("soon", "is_looked_for"), [(LONG, True), (0.0, False)])
 def test_who_was_answered_soon_looks_and_who_was_not_sleeps(
-    connection: LookingConnection, monkeypatch: pytest.MonkeyPatch
+    connection: LookingConnection, soon: float, is_looked_for: bool
 ) -> None:
-    looks = Looks(monkeypatch, LONG)
-    connection.execute("SELECT 1")  # may be the first
-    before = looks.count
+    looks = looking(connection, soon)
     connection.execute("SELECT 1")
-    assert looks.count == before + 1
-    looks = Looks(monkeypatch, 0.0)
-    connection.execute("SELECT 1")  # takes longer than that
-    before = looks.count
-    connection.execute("SELECT 1")
-    assert looks.count == before
+    before = len(looks)
+    connection.execute("SELECT pg_sleep(0.2)")
+    assert (len(looks) > before + 100) is is_looked_for
 
 
-def test_alone_on_a_processor_nobody_looks(
-    connection: LookingConnection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looks = Looks(monkeypatch, LONG, has_company=False)
-    for _ in range(3):
-        connection.execute("SELECT 1")
-    assert looks.count == 0
-
-
-def test_ctrl_c_during_a_look_leaves_the_connection_as_it_was(
-    connection: LookingConnection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    Looks(monkeypatch, LONG)
+def test_ctrl_c_during_a_look_leaves_the_connection_as_it_was(connection: LookingConnection) -> None:
+    looking(connection, LONG)
     connection.execute("SELECT 1")
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:

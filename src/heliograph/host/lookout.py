@@ -60,21 +60,33 @@ class Lookout:
             patience: how long to wait in all, in its unit.
         """
         begun = self._now()
-        found = arrived(0)
-        if not found and self._comes_soon and has_company():
-            if self._rests:
-                self._rests -= 1
-            else:
-                pushes = self._pushes()
-                while not found and self._now() - begun < self._soon:
-                    found = arrived(0)
-                pushed = self._pushes() != pushes
-                self._rest = min(2 * self._rest + 1, _MOST_RESTS) if pushed else self._rest // 2
-                self._rests = self._rest if pushed else 0
-        if not found:
-            found = arrived(patience)
-        self._comes_soon = bool(found) and self._now() - begun < self._soon
+        found = self.look(arrived) or arrived(patience)
+        self.heard(self._now() - begun if found else self._soon)
         return found
+
+    def look(self, arrived: Callable[[float], Any]) -> Any:
+        """Look for a while, where that pays. If nothing came, who calls sleeps; and tells when it was heard.
+
+        Args:
+            arrived: gives what came, or something false; it is called with 0, not to wait at all.
+        """
+        found = arrived(0)
+        if found or not self._comes_soon or not has_company():
+            return found
+        if self._rests:
+            self._rests -= 1
+            return found
+        begun, pushes = self._now(), self._pushes()
+        while not found and self._now() - begun < self._soon:
+            found = arrived(0)
+        pushed = self._pushes() != pushes
+        self._rest = min(2 * self._rest + 1, _MOST_RESTS) if pushed else self._rest // 2
+        self._rests = self._rest if pushed else 0
+        return found
+
+    def heard(self, seconds: float) -> None:
+        """What was waited for came after so many seconds: soon, or not."""
+        self._comes_soon = seconds < self._soon
 
 
 @functools.cache

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import psycopg
 from psycopg.waiting import Ready, Wait
 
-from heliograph.host.lookout import has_company
+from heliograph.host.lookout import Lookout
 
 _SOON_SECONDS: Final = 0.0005
 """How long to look. Through a network an answer takes longer, and who waits for it sleeps."""
@@ -23,16 +23,23 @@ _SOON_SECONDS: Final = 0.0005
 class LookingConnection(psycopg.Connection[Any]):
     """A connection whose waits begin with a look."""
 
-    _comes_soon = False  # the last answer did
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
+        polled = select.poll()
+        polled.register(self.pgconn.socket, select.POLLIN)
+        self._arrived = polled.poll
+        self._lookout = Lookout(soon=_SOON_SECONDS)
 
     def wait(self, gen: Any, *given: Any, **options: Any) -> Any:
         """As the driver's."""
         begun = time.perf_counter()
-        if self._comes_soon and has_company():
-            gen = _Looked(gen, self.pgconn.socket, begun + _SOON_SECONDS)
-        answer = super().wait(gen, *given, **options)
-        self._comes_soon = time.perf_counter() - begun < _SOON_SECONDS
+        looked: Any = _Looked(gen, self._is_there)
+        answer = super().wait(looked, *given, **options)
+        self._lookout.heard(time.perf_counter() - begun)
         return answer
+
+    def _is_there(self) -> bool:
+        return bool(self._lookout.look(self._arrived))
 
 
 class _Looked(Iterator[Any]):
@@ -43,18 +50,14 @@ class _Looked(Iterator[Any]):
 
     Args:
         gen: the driver's.
-        socket: the file to look at.
-        end: of all looks, by `time.perf_counter`.
+        is_there: whether there is something to read.
     """
 
-    __slots__ = ("_end", "_gen", "_poll")
+    __slots__ = ("_gen", "_is_there")
 
-    def __init__(self, gen: Any, socket: int, end: float) -> None:
+    def __init__(self, gen: Any, is_there: Callable[[], bool]) -> None:
         self._gen = gen
-        self._end = end
-        polled = select.poll()
-        polled.register(socket, select.POLLIN)
-        self._poll = polled.poll
+        self._is_there = is_there
 
     def __next__(self) -> Any:
         return self.send(None)
@@ -65,9 +68,3 @@ class _Looked(Iterator[Any]):
         while wanted == Wait.R and self._is_there():
             wanted = self._gen.send(Ready.R)
         return wanted
-
-    def _is_there(self) -> bool:
-        while not self._poll(0):
-            if time.perf_counter() > self._end:
-                return False
-        return True
