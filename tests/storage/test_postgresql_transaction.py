@@ -340,3 +340,20 @@ def test_one_that_stands_still_is_ended_by_the_server(database: str) -> None:
     still.close()
     assert rows(database, STATUSES) == [(0, "READY")]
     assert rows(database, "SELECT path FROM task_labels") == []
+
+
+def test_who_commits_does_not_look_for_the_answer(connection: TerseConnection) -> None:
+    looks: list[int] = []
+
+    def looked(_patience: float | None) -> bool:
+        looks.append(0)
+        return False
+
+    connection.execute("SELECT 1")
+    connection._arrived = looked
+    connection.begin()
+    connection.execute(TASK, task(1))
+    connection.commit_all()
+    assert not looks
+    assert connection.execute(STATUSES).fetchall() == [(1, "READY")]
+    assert looks

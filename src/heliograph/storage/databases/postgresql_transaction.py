@@ -38,6 +38,11 @@ class TerseConnection(LookingConnection):
 
     _transaction: _Transaction | None = None
 
+    @property
+    def _may_look(self) -> bool:
+        # While an engine commits, a worker process looks for the next task: with two, the server waited.
+        return self._transaction is None
+
     def begin(self) -> None:
         """Begin one."""
         self._transaction = _Transaction(self)
