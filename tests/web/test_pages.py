@@ -400,6 +400,17 @@ def test_a_program_changes_things_with_json_only(client: TestClient) -> None:
     assert refused.status_code == 409
     assert "No such workflow_id 'nope'" in refused.json()["error"]["message"]
     assert client.post("/api/workflow/explode", json={"id": "good"}).status_code == 400
+    for wrong in (
+        {"id": 7, "ids": ["good"]},
+        {"id": "good", "ids": []},
+        {"id": None},
+        {"ids": "good"},
+        {},
+        ["good"],
+    ):
+        assert client.post("/api/workflow/delete", json=wrong).status_code == 400, wrong
+    both = client.post("/api/workflow/cancel", json={"id": "nope", "ids": ["neither"]}).json()["done"]
+    assert [one["workflow_id"] for one in both] == ["neither", "nope"]
     assert client.post("/api/workflow/delete", json={"id": "good"}).json()["done"][0]["ok"]
 
 

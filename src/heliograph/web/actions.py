@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qs, unquote
 
 from starlette.exceptions import HTTPException
@@ -73,8 +73,8 @@ async def from_program(request: Request) -> Response:
         given = json.loads(await read_body(request, site_of(request).max_body))
     except (ValueError, RecursionError):
         raise HTTPException(400, "the body is not JSON") from None
-    ids = (given.get("ids") or [given.get("id")]) if isinstance(given, dict) else None
-    if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
+    ids = _named(given)
+    if not ids or not all(isinstance(one, str) for one in ids):
         raise HTTPException(400, 'the body must be {"id": "…"} or {"ids": ["…", …]}')
     action = request.path_params["action"]
     _check(action, ids)
@@ -82,6 +82,15 @@ async def from_program(request: Request) -> Response:
     if len(done) == 1 and not done[0].ok:
         return answer({"error": {"code": 409, "message": done[0].told}}, 409)
     return answer({"done": [one.to_dict() for one in done]})
+
+
+def _named(given: object) -> list[Any]:
+    """What a body gives as ids, `id` and `ids` together; empty: it is not what it must be."""
+    if not isinstance(given, dict):
+        return []
+    one, several = [given["id"]] if "id" in given else [], given.get("ids", [])
+    is_right = isinstance(several, list) and (several or "ids" not in given)
+    return [*several, *one] if is_right else []
 
 
 async def _form(request: Request) -> dict[str, list[str]]:
