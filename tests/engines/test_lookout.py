@@ -38,7 +38,7 @@ class Line:
 
 @pytest.fixture(autouse=True)
 def _two_processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lookout, "has_company", lambda: True)
+    monkeypatch.setattr(lookout, "_has_company", lambda: True)
 
 
 def test_the_first_message_is_slept_for() -> None:
@@ -100,7 +100,7 @@ def test_patience_ends_with_nothing() -> None:
 
 
 def test_alone_on_a_processor_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lookout, "has_company", lambda: False)
+    monkeypatch.setattr(lookout, "_has_company", lambda: False)
     line = Line(3.5 * STEP, 8.5 * STEP)
     waiting = Lookout(line.clock)
     waiting.wait(line.arrived)

@@ -10,11 +10,17 @@ from types import FrameType
 import psycopg
 import pytest
 
+from heliograph.host import lookout
 from heliograph.host.lookout import Lookout
 from heliograph.storage.databases.postgresql_lookout import LookingConnection
 from tests.postgresql import Server, plain
 
 LONG = 60.0
+
+
+@pytest.fixture(autouse=True)
+def _two_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lookout, "_has_company", lambda: True)
 
 
 @pytest.fixture

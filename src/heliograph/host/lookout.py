@@ -71,7 +71,7 @@ class Lookout:
             arrived: gives what came, or something false; it is called with 0, not to wait at all.
         """
         found = arrived(0)
-        if found or not self._comes_soon or not has_company():
+        if found or not self._comes_soon or not _has_company():
             return found
         if self._rests:
             self._rests -= 1
@@ -90,10 +90,6 @@ class Lookout:
 
 
 @functools.cache
-def has_company() -> bool:
-    """Whether who is to answer can run while somebody looks: not where all have the time of one processor.
-
-    >>> has_company() in (True, False)
-    True
-    """
+def _has_company() -> bool:
+    """Whether who is to answer can run while somebody looks: not where all have the time of one processor."""
     return usable_cpus() > 1
