@@ -11,6 +11,7 @@ import sqlite3
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -551,3 +552,33 @@ def test_a_search_meets_no_value_where_there_has_to_be_one(database: Path, colum
     workflow.init(storage=database.parent, workers="threads")
     with warned_of("mine"):
         assert [one["workflow_id"] for one in workflow.search()["found"]] == OTHERS[::-1]
+
+
+@pytest.mark.parametrize(
+    ("damage", "asked", "named"),
+    [
+        ("UPDATE workflows SET workflow_id = x'00'", {"by": "workflow_id"}, r"workflows .* workflow_id is b'"),
+        (
+            "UPDATE workflow_labels SET text = x'00'",
+            {"by": "user_metadata.team"},
+            r"workflow_labels .* text is b'",
+        ),
+        (
+            "UPDATE workflow_labels SET text = x'00'",
+            {"by": ["user_metadata.team", "name"]},
+            r"workflow_labels .* text is b'",
+        ),
+        (
+            "UPDATE attempts SET started = 'noon'",
+            {"of": "stats.start_time", "tasks": True},
+            r"tasks .* stats\.start_time is 'noon'",
+        ),
+    ],
+)
+def test_what_is_damaged_is_no_figure_of_a_summary(
+    database: Path, damage: str, asked: dict[str, Any], named: str
+) -> None:
+    change(database, f"{damage} WHERE {'key' if 'workflows' in damage else 'workflow'} = 1")
+    workflow.init(storage=database.parent)
+    with pytest.raises(workflow.StorageCorruptError, match=f"table {named}"):
+        workflow.summarize(**asked)
