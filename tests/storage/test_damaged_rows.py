@@ -441,6 +441,9 @@ def test_a_search_for_tasks_goes_without_the_damaged_ones(database: Path) -> Non
         ("UPDATE functions SET payload = 5 WHERE workflow = 1 AND function = 0", "payload is 5"),
         ("UPDATE functions SET is_async = 7 WHERE workflow = 1 AND function = 0", "is_async is 7"),
         ("UPDATE tasks SET task_id = CAST(x'ff' AS TEXT) WHERE workflow = 1 AND task = 0", "task_id is b'"),
+        ("UPDATE tasks SET task_id = '' WHERE workflow = 1 AND task = 0", "task_id is ''"),
+        ("UPDATE tasks SET task_id = hex(zeroblob(257)) WHERE workflow = 1 AND task = 0", "task_id is '0000"),
+        ("UPDATE tasks SET task_id = 'a' || char(10) WHERE workflow = 1 AND task = 0", r"task_id is 'a\\n'"),
         (
             "UPDATE tasks SET user_metadata = '[]' WHERE workflow = 1 AND task = 0",
             "user_metadata is '\\[\\]'",
