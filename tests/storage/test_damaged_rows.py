@@ -560,7 +560,11 @@ def test_a_search_meets_no_value_where_there_has_to_be_one(database: Path, colum
 @pytest.mark.parametrize(
     ("damage", "asked", "named"),
     [
-        ("UPDATE workflows SET workflow_id = x'00'", {"by": "workflow_id"}, r"workflows .* workflow_id is b'"),
+        (
+            "UPDATE workflows SET workflow_id = x'00'",
+            {"by": "workflow_id"},
+            r"workflows .* workflow_id is b'",
+        ),
         (
             "UPDATE workflow_labels SET text = x'00'",
             {"by": "user_metadata.team"},
