@@ -94,9 +94,9 @@ class Columns:
 
     def has_status(self, status: WorkflowStatus) -> Column:
         """Whether the row's workflow reads so."""
-        if self.tasks:  # as in `compared`
-            return _in_workflow(lambda its: _reads(status, its.c.status, self._has_owner(its)))
-        return _reads(status, self.stored_status(), self._has_owner(schema.workflows))
+        if self.tasks:  # a server finds these workflows first: see `compared`
+            return _in_workflow(lambda its: _reads(status, its.c.status, self._is_alive(its)))
+        return _reads(status, self.stored_status(), self._is_alive(schema.workflows))
 
     def read_status(self) -> Column:
         """The status of the row's workflow, as it reads."""
@@ -107,7 +107,7 @@ class Columns:
         """Whether the row, a task, reads so."""
         stored = self.field("status")
         reads = stored == constant(status)
-        if status in LEFT_TASK:  # as long as its workflow runs
+        if status in LEFT_TASK:  # only while its workflow runs
             return and_(reads, self.has_status(WorkflowStatus.RUNNING))
         gone = self.has_status(WorkflowStatus.RESUMABLE)
         running = [before for before, after in LEFT_TASK.items() if after is status]
@@ -128,7 +128,7 @@ class Columns:
         """The column, but so that SQLite uses no index on it."""
         return column if self.is_plain else UnaryExpression(column, operator=operators.custom_op("+"))
 
-    def _has_owner(self, workflows: FromClause) -> Column:
+    def _is_alive(self, workflows: FromClause) -> Column:
         """Whether the engine of a workflow is there."""
         owner = workflows.c.owner
         alive = among_bound(owner, lambda kind: filled(lambda given: given.alive(), kind), self.dialect)

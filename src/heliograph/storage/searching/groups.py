@@ -85,12 +85,16 @@ def groups(
         return PreparedQuery(statement, columns.dialect).ask(connection, given).plain()
 
     percentiles = [_percentiles(ask, table, keys, number) for number in numbers]
-    held: list[Held | None] = [one for field in by for one in _held(field, columns.tasks)]
-    for field in of:  # what is no number is more than all of these, to SQLite
-        held += [None, None, None, _held(field, columns.tasks)[-1], None]
-    held.insert(len(keys), None)
+    soundness = Soundness(
+        [
+            *[held for field in by for held in _held(field, columns.tasks)],
+            None,  # the count
+            # The largest one: to SQLite, what is no number is more than all of these.
+            *[held for field in of for held in (None, None, None, _held(field, columns.tasks)[-1], None)],
+        ]
+    )
     found = []
-    for row in Soundness(held).seen(ask(counted), {}):
+    for row in soundness.seen(ask(counted), {}):
         key, rest = row[: len(keys)], row[len(keys) :]
         if rest[0]:
             found.append(
