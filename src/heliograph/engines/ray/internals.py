@@ -5,6 +5,7 @@ A test asks each of these of the Ray that is installed, so that a new Ray that c
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -188,7 +189,9 @@ def living_jobs() -> set[str]:
 
 
 def answers(address: str) -> bool:
-    """Whether a cluster's control service takes connections; a client at ``ray://`` can't tell, and need not.
+    """Whether a cluster's control service takes connections, and Ray's own process on this node is there.
+
+    A client at ``ray://`` can't tell, and need not.
 
     Args:
         address: ``host:port``, as the runtime context has it.
@@ -198,9 +201,16 @@ def answers(address: str) -> bool:
     host, _, port = address.rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS):
-            return True
+            return not _is_left()
     except OSError:
         return False
+
+
+def _is_left() -> bool:
+    """Whether Ray's process on this node, the raylet, is gone: its socket is there, and nobody listens to it."""
+    with socket.socket(socket.AF_UNIX) as tried:
+        tried.setblocking(False)
+        return tried.connect_ex(ray._private.worker._global_node.raylet_socket_name) == errno.ECONNREFUSED
 
 
 def _merged(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[str, Any]:
