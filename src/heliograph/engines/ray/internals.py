@@ -189,7 +189,7 @@ def living_jobs() -> set[str]:
 
 
 def answers(address: str) -> bool:
-    """Whether a cluster's control service takes connections, and Ray's own process on this node is there.
+    """Whether a cluster's control service takes connections, and the raylet of this node is there.
 
     A client at ``ray://`` can't tell, and need not.
 
@@ -201,13 +201,13 @@ def answers(address: str) -> bool:
     host, _, port = address.rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS):
-            return not _is_left()
+            return not _is_raylet_gone()
     except OSError:
         return False
 
 
-def _is_left() -> bool:
-    """Whether Ray's process on this node, the raylet, is gone: its socket is there, and nobody listens to it."""
+def _is_raylet_gone() -> bool:
+    """Whether nobody listens to its socket; one that was tidied away says nothing."""
     with socket.socket(socket.AF_UNIX) as tried:
         tried.setblocking(False)
         return tried.connect_ex(ray._private.worker._global_node.raylet_socket_name) == errno.ECONNREFUSED
