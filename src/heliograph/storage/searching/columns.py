@@ -26,7 +26,7 @@ from sqlalchemy.sql.expression import UnaryExpression
 
 from heliograph.records.status import ACTIVE, LEFT_TASK, TaskStatus, WorkflowStatus
 from heliograph.search.fields import OF_WORKFLOW
-from heliograph.storage.searching.prepared import filled
+from heliograph.storage.searching.prepared import ALIVE, filled
 from heliograph.storage.statements.composing import among_bound, constant, constants
 from heliograph.storage.statements.owners import is_newest
 from heliograph.storage.tables import schema
@@ -137,7 +137,7 @@ class Columns:
 
     def _is_alive(self) -> Column:
         its = schema.workflows.alias() if self.tasks else schema.workflows
-        alive = among_bound(its.c.owner, lambda kind: filled(lambda given: given.alive(), kind), self.dialect)
+        alive = among_bound(its.c.owner, lambda kind: filled(ALIVE, kind), self.dialect)
         is_there = or_(its.c.owner.is_(None), alive)  # one that nobody has waits for any engine to take it
         if not self.tasks:
             return is_there
