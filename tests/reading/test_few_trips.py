@@ -55,6 +55,7 @@ def trips(ask: Callable[[], object], trace: Path) -> int:
         (lambda: workflow.search("status = SUCCESSFUL and user_metadata.rest = 1"), 1),
         (lambda: workflow.search("user_metadata.rest = 1 or user_metadata.rest = 2", limit=2), 1),
         (lambda: workflow.search("runs = 1", limit=2), 1),
+        (lambda: workflow.summarize("status"), 1),
         (lambda: workflow.search("status = RUNNING"), 4),  # begin, which engines are there, and end
     ],
 )

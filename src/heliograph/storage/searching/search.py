@@ -124,11 +124,11 @@ class Search:
         self, condition: Condition | None, by: Sequence[FieldAsked], of: Sequence[FieldAsked], tasks: bool
     ) -> list[Group]:
         """Workflows or tasks, counted by what they have in common."""
+        if condition is None and not of and not tasks and [field.kind for field in by] == _STATUS:
+            with self._database.read() as connection:
+                return of_counts(counted_by_status(connection, self._database.kind, self._clock))
         shape, values = shape_of(condition, tasks)
         with self._database.snapshot() as connection:
-            if condition is None and not of and not tasks and [field.kind for field in by] == _STATUS:
-                with self._database.keeping_plans(connection):
-                    return of_counts(counted_by_status(connection, self._database.kind, self._clock))
             given = self._given(connection, values)
             return groups(connection, self._columns[tasks], shape, given, by, of)
 
