@@ -383,6 +383,42 @@ def test_groups_by_whole_numbers_that_are_too_large_for_a_column(engine: EngineU
             workflow.delete(workflow_id)
 
 
+def test_what_has_an_item_twice_is_found_once(engine: EngineUnderTest) -> None:
+    tags = {"tags": ["twice", "once", "twice"], "parts": [{"of": "twice"}, {"of": "twice"}]}
+    for workflow_id in ("first", "second"):
+        tagged = give.options(**workflow.options(metadata=tags))
+        workflow.run(tagged.bind(1), workflow_id=workflow_id, metadata=tags)
+    try:
+        for of in (field("user_metadata")["tags[]"], field("user_metadata")["parts[]"]["of"]):
+            for where in (of == "twice", (of == "twice") & (field("name") != "another")):
+                for tasks in (False, True):
+                    page = workflow.search(where, limit=1, tasks=tasks)
+                    found = page["found"] + workflow.search(where, after=page["after"], tasks=tasks)["found"]
+                    assert [one["workflow_id"] for one in found] == ["second", "first"]
+    finally:
+        for workflow_id in ("first", "second"):
+            workflow.delete(workflow_id)
+
+
+@pytest.mark.parametrize("odd", ["\x00", "\ud800"], ids=["null", "half a character"])
+def test_text_that_no_database_takes(engine: EngineUnderTest, odd: str) -> None:
+    count = len(workflow.list_all())
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(fail.bind(odd), workflow_id="odd")
+    try:
+        for tasks in (False, True):
+            for name in ("workflow_id", "name"):
+                for where in (field(name) == odd, field(name).startswith(odd), field(name).contains(odd)):
+                    assert workflow.search(where, tasks=tasks)["found"] == []
+                assert len(workflow.search(field(name) != odd, limit=100, tasks=tasks)["found"]) == count + 1
+            message = field("error.message")
+            for where in (message == f"no {odd}", message.contains(odd)):
+                (found,) = workflow.search(where, tasks=tasks)["found"]
+                assert found["workflow_id"] == "odd"
+    finally:
+        workflow.delete("odd")
+
+
 @pytest.mark.usefixtures("reopened")
 def test_types_by_the_names_that_people_say(engine: EngineUnderTest) -> None:
     failed = workflow.search("status = FAILED")["found"]
@@ -572,6 +608,12 @@ def test_each_field_has_what_the_records_say(engine: EngineUnderTest, tasks: boo
         ({"after": 3}, ValueError, "after must be what an earlier answer gave"),
         # [[3], true]
         ({"after": "W1szXSwgdHJ1ZV0"}, ValueError, "after must be what an earlier answer gave"),
+        # [[3], "\x00"]
+        (
+            {"after": "W1szXSwgIlx1MDAwMCJd", "order_by": "name"},
+            ValueError,
+            "after must be what an earlier answer gave",
+        ),
         ({"where": "created_time > tomorrow"}, ValueError, "'tomorrow' is no time"),
         ({"where": "created_time > 24h"}, ValueError, "and 24h is none: write now - 24h"),
         ({"where": field("created_time") > "now - 24"}, ValueError, "'now - 24' is no time: here a unit"),

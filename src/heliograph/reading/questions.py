@@ -17,6 +17,7 @@ from heliograph.search.comparing import TIMES, check
 from heliograph.search.expressions import And, Comparison, Condition, Not, OneOf, Or, Source, Value
 from heliograph.search.fields import FieldAsked, FieldKind, asked
 from heliograph.search.language import is_from_now, read, read_from_now, read_name
+from heliograph.storage.rows import cleaned
 from heliograph.storage.searching.places import Place
 
 
@@ -147,6 +148,8 @@ def place(after: str | None, tasks: bool) -> Place | None:
         known = [int(part) for part in key]
         is_one = value is None or isinstance(value, str | int | float)
         if len(known) != 1 + tasks or not is_one or isinstance(value, bool):
+            raise ValueError
+        if isinstance(value, str) and value != cleaned(value):
             raise ValueError
         if any(abs(number) > MOST for number in [*known, value] if isinstance(number, int)):
             raise ValueError

@@ -107,6 +107,15 @@ def storable_text(text: str) -> str:
     """
     if len(text) > _ERROR_LIMIT:
         text = f"{text[: _ERROR_LIMIT // 2]}\n… cut …\n{text[-_ERROR_LIMIT // 2 :]}"
+    return cleaned(text)
+
+
+def cleaned(text: str) -> str:
+    r"""Text without what no database takes: null characters and halves of characters.
+
+    >>> cleaned("a\x00b\ud800")
+    'a\\x00b\\ud800'
+    """
     return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 

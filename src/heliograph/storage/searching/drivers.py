@@ -202,7 +202,8 @@ def _of_comparison(field: FieldAsked, how: Operator, operand: Operand, tasks: bo
     if field.kind is FieldKind.METADATA:
         table = label_table(field, tasks)
         if how is Operator.EQUAL:
-            in_order = (table is schema.task_labels) == tasks
+            # An item that a list has twice would be found twice along the index.
+            in_order = (table is schema.task_labels) == tasks and "[]" not in label_path(field)
             yield _of_labels(field, table, is_one_of(_label(table), [operand]), in_order)
         elif how in ORDERS or how is Operator.PREFIX:
             yield _of_labels(field, table, ordered(_label(table), how, operand, plain=False))

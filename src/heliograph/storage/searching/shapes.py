@@ -25,6 +25,7 @@ from heliograph.search.expressions import (
     Value,
 )
 from heliograph.search.fields import TYPES, FieldAsked, FieldKind, asked
+from heliograph.storage.rows import cleaned
 
 
 class Kind(StrEnum):
@@ -190,6 +191,8 @@ class _Emptied:
     def _operand(self, field: FieldAsked, operator: Operator, value: Value) -> Operand:
         if field.kind is FieldKind.STATUS:
             return str(value)
+        if field.kind is FieldKind.TEXT and isinstance(value, str):
+            value = cleaned(value)  # as messages of errors were
         self.values.append(value)
         is_class = field.name in TYPES and operator in _WHOLE and "." not in str(value)
         return Placeholder(len(self.values) - 1, Kind.CLASS if is_class else kind_of(value))
