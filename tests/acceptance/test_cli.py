@@ -499,6 +499,11 @@ def test_help_and_version() -> None:
     )
 
 
+def test_the_help_of_a_worker_says_how_many_workflows_it_takes() -> None:
+    told = " ".join(heliograph("worker", "--help", storage=None).stdout.split())
+    assert "4 for each of --num-workers, or else of the CPUs; at least 16" in told
+
+
 def test_help_imports_neither_sqlalchemy_nor_rich_tables() -> None:
     code = (
         "import sys\nfrom heliograph.cli.app import run\n"

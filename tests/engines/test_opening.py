@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from heliograph import workflow
+from heliograph.engines import opening
+from heliograph.engines.session import Session
+from tests.conditions import until
 
 _RUN = """
 import sys, threading
@@ -88,3 +94,33 @@ def test_a_run_needs_no_sqlalchemy(tmp_path: Path, workers: str) -> None:
 def test_workers_that_started_for_a_storage_that_cannot_be_opened_end(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     assert _told(_FAIL, tmp_path / "file" / "storage") == ["MainThread"]
+
+
+def test_who_shuts_down_while_another_thread_does_waits_for_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    close = Session.close
+
+    def shut_down() -> None:
+        workflow.shutdown()
+        told.append("the second is back")
+
+    second = threading.Thread(target=shut_down)
+
+    def is_waiting_or_back() -> bool:
+        frame = sys._current_frames().get(second.ident or 0)
+        return frame is None or frame.f_code is opening.close_session.__code__
+
+    def close_slowly(session: Session) -> None:
+        second.start()
+        until(is_waiting_or_back)
+        workflow.shutdown()  # as a signal's handler does it: it does not wait for itself
+        close(session)
+        told.append("it is closed")
+
+    monkeypatch.setattr(Session, "close", close_slowly)
+    workflow.init(storage=tmp_path)
+    workflow.shutdown()
+    second.join()
+    assert told == ["it is closed", "the second is back"]

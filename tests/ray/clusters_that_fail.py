@@ -205,6 +205,24 @@ def go_away(gate: Gate, ledger: Ledger) -> None:
     assert ledger.counts() == {}
 
 
+def lose_the_raylets(gate: Gate, ledger: Ledger) -> None:
+    """Ray's process on each node is killed, and the control service lives: Ray would wait for ever."""
+    cluster({"num_cpus": 1})
+    workflow.run_async(hold.bind(gate, "held"), workflow_id="mine")
+    gate.until_waiting("held")
+    children = psutil.Process().children(recursive=True)
+    for process in children:
+        if process.name() == "raylet":
+            process.kill()
+    with pytest.raises(RuntimeError, match=r"is gone: .*`workflow\.resume` goes on once a cluster is there"):
+        workflow.get_output("mine")
+    for process in children:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    until(lambda: workflow.get_status("mine") == "RESUMABLE")
+    assert ledger.counts() == {}
+
+
 def be_elsewhere(gate: Gate, ledger: Ledger) -> None:
     """A storage that not all nodes reach, and a driver that goes to another cluster."""
     made = cluster({"num_cpus": 1})

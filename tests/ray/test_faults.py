@@ -270,7 +270,7 @@ def test_a_node_that_goes_away(storage: Path, gate: Gate, ledger: Ledger, name: 
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("name", ["go_away", "be_elsewhere", "be_made_anew"])
+@pytest.mark.parametrize("name", ["go_away", "lose_the_raylets", "be_elsewhere", "be_made_anew"])
 def test_a_cluster_that_is_not_there(storage: Path, gate: Gate, ledger: Ledger, name: str) -> None:
     ends_well(name, storage, gate, ledger)
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -103,6 +105,24 @@ def test_who_is_a_driver_and_whose_job_is_over(storage: Path) -> None:
     until(lambda: over not in internals.living_jobs())
     jobs = ray._private.worker.global_worker.gcs_client.get_all_job_info()
     assert over in {key.hex() for key in jobs}
+
+
+def test_a_raylet_that_nobody_listens_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @ray.remote(num_cpus=0)
+    def answers() -> bool:
+        return internals.answers(ray.get_runtime_context().gcs_address)
+
+    clusters.start()
+    assert Path(worker._global_node.raylet_socket_name).is_socket()
+    assert ray.get(answers.remote())
+    address = ray.get_runtime_context().gcs_address
+    assert internals.answers(address)
+    monkeypatch.chdir(tmp_path)  # the name of a socket has to be short
+    monkeypatch.setattr(worker, "_global_node", SimpleNamespace(raylet_socket_name="raylet"))
+    assert internals.answers(address)  # it was tidied away
+    with socket.socket(socket.AF_UNIX) as nobody:
+        nobody.bind("raylet")
+        assert not internals.answers(address)
 
 
 @ray.remote(num_cpus=0)

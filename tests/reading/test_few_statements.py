@@ -51,6 +51,7 @@ def said(ask: Callable[[], object]) -> list[str]:
         lambda: workflow.search(),
         lambda: workflow.search("status = SUCCESSFUL and user_metadata.rest = 1"),
         lambda: workflow.search("name contains give", limit=2),
+        lambda: workflow.summarize("status"),
         lambda: workflow.search("runs = 1", order_by="-created_time", limit=2),
     ],
 )

@@ -74,6 +74,7 @@ OF_TASKS: dict[str, Any] = {
 @pytest.mark.parametrize("tasks", [False, True])
 def test_the_pages_are_the_same(monkeypatch: pytest.MonkeyPatch, first: int, tasks: bool) -> None:
     monkeypatch.setattr(first_rows, "_FIRST", first)
+    monkeypatch.setattr(first_rows, "_FIRST_ON_SERVER", first)
     for where, holds in (OF_TASKS if tasks else CONDITIONS).items():
         found: list[str] = []
         after: str | None = None

@@ -27,13 +27,13 @@ def test_both_see_the_same_transaction(here: Opened) -> None:
         said.add.put(connection, [(1, "FAILED", 5)])
         connection.execute(insert(COUNTS).values(shard=2, status="FAILED", workflows=7))
         assert set(connection.execute(select(COUNTS.c.workflows)).scalars()) == {5, 7}
-        assert [int(row.workflows) for row in said.ended.ask(connection)] == [12]
+        assert [int(row.workflows) for row in said.by_status.ask(connection)] == [12]
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         database.written(write)
     with database.read() as connection:
-        assert connection.execute(select(COUNTS)).all() == said.ended.ask(connection).all() == []
+        assert connection.execute(select(COUNTS)).all() == said.by_status.ask(connection).all() == []
 
 
 def test_a_statement_that_fails_leaves_the_connection_of_use(here: Opened) -> None:

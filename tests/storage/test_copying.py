@@ -275,6 +275,29 @@ def test_of_a_workflow_that_is_left_out_nothing_is_copied(place: Callable[[str],
     workflow.delete("one")  # storages are looked through at the end
 
 
+@pytest.mark.parametrize("is_backup", [False, True])
+def test_of_a_workflow_that_is_deleted_meanwhile_no_value_stays(
+    place: Callable[[str], str], is_backup: bool
+) -> None:
+    here, there = place("sqlite"), place("sqlite")
+    workflow.init(storage=here, workers="threads")
+    for name in ("deleted", "stays"):
+        workflow.run(total.bind([make.bind(1)], make.bind(2)), workflow_id=name)
+
+    def said(what: str, done: int, count: int) -> None:
+        if (what, done, count) == ("values", 1, 4):  # one of its two is there
+            workflow.delete("deleted")
+
+    if is_backup:
+        done = workflow.backup_storage(there, here, progress=said)
+    else:
+        done = workflow.copy_storage(here, there, progress=said)
+    assert done["damaged"] == []
+    assert done["rows"]["workflows"] == 1
+    assert values(there) == values(here)
+    assert (done["values"], done["values_bytes"]) == (2, sum(map(len, values(here).values())))
+
+
 def test_a_check_names_what_is_damaged_and_a_resume_makes_it_again(
     place: Callable[[str], str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,6 +11,7 @@ import sqlite3
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -440,6 +441,9 @@ def test_a_search_for_tasks_goes_without_the_damaged_ones(database: Path) -> Non
         ("UPDATE functions SET payload = 5 WHERE workflow = 1 AND function = 0", "payload is 5"),
         ("UPDATE functions SET is_async = 7 WHERE workflow = 1 AND function = 0", "is_async is 7"),
         ("UPDATE tasks SET task_id = CAST(x'ff' AS TEXT) WHERE workflow = 1 AND task = 0", "task_id is b'"),
+        ("UPDATE tasks SET task_id = '' WHERE workflow = 1 AND task = 0", "task_id is ''"),
+        ("UPDATE tasks SET task_id = hex(zeroblob(257)) WHERE workflow = 1 AND task = 0", "task_id is '0000"),
+        ("UPDATE tasks SET task_id = 'a' || char(10) WHERE workflow = 1 AND task = 0", r"task_id is 'a\\n'"),
         (
             "UPDATE tasks SET user_metadata = '[]' WHERE workflow = 1 AND task = 0",
             "user_metadata is '\\[\\]'",
@@ -551,3 +555,37 @@ def test_a_search_meets_no_value_where_there_has_to_be_one(database: Path, colum
     workflow.init(storage=database.parent, workers="threads")
     with warned_of("mine"):
         assert [one["workflow_id"] for one in workflow.search()["found"]] == OTHERS[::-1]
+
+
+@pytest.mark.parametrize(
+    ("damage", "asked", "named"),
+    [
+        (
+            "UPDATE workflows SET workflow_id = x'00'",
+            {"by": "workflow_id"},
+            r"workflows .* workflow_id is b'",
+        ),
+        (
+            "UPDATE workflow_labels SET text = x'00'",
+            {"by": "user_metadata.team"},
+            r"workflow_labels .* text is b'",
+        ),
+        (
+            "UPDATE workflow_labels SET text = x'00'",
+            {"by": ["user_metadata.team", "name"]},
+            r"workflow_labels .* text is b'",
+        ),
+        (
+            "UPDATE attempts SET started = 'noon'",
+            {"of": "stats.start_time", "tasks": True},
+            r"tasks .* stats\.start_time is 'noon'",
+        ),
+    ],
+)
+def test_what_is_damaged_is_no_figure_of_a_summary(
+    database: Path, damage: str, asked: dict[str, Any], named: str
+) -> None:
+    change(database, f"{damage} WHERE {'key' if 'workflows' in damage else 'workflow'} = 1")
+    workflow.init(storage=database.parent)
+    with pytest.raises(workflow.StorageCorruptError, match=f"table {named}"):
+        workflow.summarize(**asked)

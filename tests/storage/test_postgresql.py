@@ -231,26 +231,28 @@ def test_reads_of_tasks_are_planned_for_their_values(url: str) -> None:
 
 
 def test_what_needs_one_plan_is_planned_once(url: str) -> None:
-    """Lists, counts and the records of what a search found; the search itself is planned for its values."""
+    """Lists, counts, a look along an index, and the records of what a search found.
+
+    The search itself is planned for its values.
+    """
     here = opened(url)
     here.submit(here.journal(), "mine")
+    by_name = Order(FieldAsked(FieldKind.TEXT, "name"))
     for _ in range(10):
         assert here.store.queries.workflows(newest_first=True, limit=50).found
         assert here.store.search.workflows(read("status = RUNNING"), Order(), None, 50).listing.found
+        assert here.store.search.workflows(read("status = RUNNING"), by_name, None, 50).listing.found
         assert here.store.search.groups(None, [FieldAsked(FieldKind.STATUS, "status")], [], False)
     with here.store._database.read() as connection:
         asked = connection.raw.execute("SELECT statement FROM pg_prepared_statements WHERE generic_plans > 1")
         kept = [statement for (statement,) in asked]
-    for words in ("LIMIT 50", "workflows.key = any(", "GROUP BY workflows.status", "FROM workflow_counts"):
+    for words in ("LIMIT 50", "JOIN LATERAL", "workflows.key = any(", "FROM workflow_counts"):
         assert any(words in statement for statement in kept), words
-    assert not any("EXISTS" in statement for statement in kept)
+    assert not any("ORDER BY workflows.name" in statement for statement in kept)
     here.store.close()
 
 
-@pytest.mark.parametrize(
-    "condition", ["team = red or user_metadata.n = 5", "team != red", "team contains re"]
-)
-def test_a_page_that_is_soon_full_gathers_no_labels(url: str, condition: str) -> None:
+def test_a_page_that_is_soon_full_gathers_no_labels(url: str) -> None:
     """A server would read the labels of all workflows, to find fifty of them."""
     here = opened(url)
     many = 20_000
@@ -291,11 +293,19 @@ def test_a_page_that_is_soon_full_gathers_no_labels(url: str, condition: str) ->
             ).fetchone()
             return int(read)
 
-    for condition in ("team = red or user_metadata.n = 5", "team != red", "team contains re"):
-        before = read_so_far()
-        found = here.store.search.workflows(read(f"user_metadata.{condition}"), Order(), None, 50)
-        assert len(found.listing.found) == 50
-        assert read_so_far() - before < many // 10, condition
+    for condition in (
+        "team = red or user_metadata.n = 5",
+        "team != red",
+        "team contains re",
+        "team = red",
+        "team = red and status = SUCCESSFUL",
+    ):
+        wanted = read(f"user_metadata.{condition}")
+        for _ in range(8):  # at last by a plan that is kept
+            before = read_so_far()
+            found = here.store.search.workflows(wanted, Order(), None, 50)
+            assert len(found.listing.found) == 50
+            assert read_so_far() - before < many // 10, condition
     here.store.close()
 
 

@@ -225,6 +225,14 @@ def test_tasks_of_many_workflows_are_asked_for_at_once(
     assert counts[0] == counts[1]
 
 
+@pytest.mark.parametrize(
+    "where", ["status = RUNNING", "workflow.status = RUNNING", "workflow.status = RESUMABLE"]
+)
+def test_a_server_looks_for_workflows_and_not_for_that_of_each_task(stores: list[Opened], where: str) -> None:
+    steps = stores[0].store.search.explained(read(where), NEWEST, True, 50)
+    assert not [step for step in steps if "SubPlan" in step], steps
+
+
 def test_now_is_the_moment_of_each_question(filled: Opened, made: list[object]) -> None:
     lately = read("created_time > now - 10min and created_time < now + 1h")
     for order in (NEWEST, BY_ID):

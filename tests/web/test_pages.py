@@ -212,6 +212,20 @@ def test_a_value_beside_the_list_reads_as_in_a_search(client: TestClient) -> Non
     assert linked(page.partition("is_new")[2], r'class="num">(\d+)<') == [(1, 1)]
 
 
+def test_a_long_text_beside_the_list_leads_to_those_that_have_it(client: TestClient) -> None:
+    for number in (1, 2, 2):
+        workflow.run(give.bind(number), metadata={"story": f"{'long ' * 100}{number}"})
+    page = client.get("/facets", params={"key": "story"}).text
+    assert linked(page.partition("story")[2], r'class="num">(\d+)<') == [(2, 2), (1, 1)]
+
+
+def test_beside_the_list_nothing_is_counted_by_what_is_damaged(client: TestClient, storage: Path) -> None:
+    with contextlib.closing(sqlite3.connect(storage / "heliograph.db", isolation_level=None)) as database:
+        assert database.execute("UPDATE workflows SET name = x'00' WHERE workflow_id = 'good'").rowcount
+    page = client.get("/facets").text
+    assert re.findall(r"<h2>(\w+)</h2>", page) == ["status"]
+
+
 def test_a_bar_leads_to_those_that_it_counts(client: TestClient, storage: Path) -> None:
     workflow.run(give.bind(3), workflow_id="third")
     with contextlib.closing(sqlite3.connect(storage / "heliograph.db", isolation_level=None)) as database:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -181,6 +182,24 @@ def test_without_the_extra_one_line_names_it(tmp_path: Path, missing: str) -> No
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1
     assert 'pip install "heliograph[web]"' in done.stderr
+
+
+def test_out_of_a_zip_file_one_line_says_what_to_do(tmp_path: Path) -> None:
+    source = Path(workflow.__file__).parents[1]
+    zipped = shutil.make_archive(str(tmp_path / "app"), "zip", source, "heliograph")
+    done = subprocess.run(
+        [sys.executable, "-m", "heliograph", "serve"],
+        env=environment(tmp_path) | {"PYTHONPATH": zipped},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"error: the web pages can't be served: there is no folder {zipped}/heliograph/web/static. "
+        "If heliograph is in a zip file, unpack it; else install it anew\n"
+    )
 
 
 def test_read_only_is_true_or_false() -> None:

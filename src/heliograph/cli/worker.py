@@ -39,7 +39,7 @@ def worker(
             min=1,
             metavar="N",
             help="At most so many workflows at once.",
-            show_default="4 for each worker, at least 16",
+            show_default="4 for each of --num-workers, or else of the CPUs; at least 16",
         ),
     ] = None,
     max_running_workflows: Annotated[

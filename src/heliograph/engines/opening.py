@@ -18,6 +18,7 @@ _session: Session | None = None
 _inherited: Settings | None = None
 """In a child that was forked: what the parent's session was told, for the child's own if nobody tells it."""
 _opening = threading.RLock()
+_closing = threading.RLock()
 
 
 def open_session(given: Mapping[str, Any]) -> None:
@@ -98,20 +99,21 @@ def _nobody(message: object) -> None:
 
 
 def close_session() -> None:
-    """Close it, if it is open."""
+    """Close it, if it is open; who comes while another thread closes it waits until it is closed."""
     global _session, _inherited
-    with _opening:
-        session, _session, _inherited = _session, None, None
-    if session is not None:
-        session.close()
+    with _closing:
+        with _opening:
+            session, _session, _inherited = _session, None, None
+        if session is not None:
+            session.close()
 
 
 def _after_fork() -> None:
     # A forked child has the session's memory but none of its threads, and must not use its connections.
-    global _session, _inherited, _opening
+    global _session, _inherited, _opening, _closing
     if _session is not None:
         _inherited = _session.settings
-    _session, _opening = None, threading.RLock()
+    _session, _opening, _closing = None, threading.RLock(), threading.RLock()
 
 
 os.register_at_fork(after_in_child=_after_fork)

@@ -70,6 +70,7 @@ def app(
         ValueError: the storage names nothing, or another one is open; the limit is not positive, or the
             token is empty.
         StorageError: the storage can't be opened.
+        WorkflowError: the pages are in a zip file.
     """
     try:
         import jinja2  # noqa: F401

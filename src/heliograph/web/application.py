@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Collection
 from pathlib import Path
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -13,6 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from heliograph import workflow
+from heliograph.errors import WorkflowError
 from heliograph.web import actions, events, prometheus
 from heliograph.web.apart import Apart
 from heliograph.web.api.routes import routes as api_routes
@@ -24,6 +26,8 @@ from heliograph.web.login import Login
 from heliograph.web.pages import compare, function, functions, graph, task, timeline, workflows
 from heliograph.web.pages import workflow as one_workflow
 from heliograph.web.site import Site
+
+_STATIC: Final = Path(__file__).parent / "static"
 
 
 def make(
@@ -47,6 +51,11 @@ def make(
         csrf: what forms carry; None: it is made of the token, or else by chance.
         apart: have what is asked of very large workflows answered in processes of their own.
     """
+    if not _STATIC.is_dir():
+        raise WorkflowError(
+            f"the web pages can't be served: there is no folder {_STATIC}. "
+            "If heliograph is in a zip file, unpack it; else install it anew"
+        )
     if not isinstance(read_only, bool):  # the text "no" is true to Python
         raise TypeError(f"read_only must be True or False, not {read_only!r}")
     if max_body < 1:
@@ -95,5 +104,5 @@ def _routes(login: Login) -> list[BaseRoute]:
         Route(LOGIN, login.take, methods=["POST"]),
         Route("/metrics", reading(prometheus.metrics)),
         *api_routes(),
-        Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
+        Mount("/static", StaticFiles(directory=_STATIC)),
     ]

@@ -109,7 +109,8 @@ class RayEngine:
                 self._gone(error)
             was_missed, is_missed = is_missed, not internals.answers(self._cluster)
             if was_missed and is_missed:
-                self._gone(ConnectionError(f"nothing answers at {self._cluster}."))
+                why = f"nothing answers at {self._cluster}, or the raylet of this node is gone."
+                self._gone(ConnectionError(why))
 
     @property
     def is_connected(self) -> bool:

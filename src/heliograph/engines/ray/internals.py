@@ -5,6 +5,7 @@ A test asks each of these of the Ray that is installed, so that a new Ray that c
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -188,7 +189,9 @@ def living_jobs() -> set[str]:
 
 
 def answers(address: str) -> bool:
-    """Whether a cluster's control service takes connections; a client at ``ray://`` can't tell, and need not.
+    """Whether a cluster's control service takes connections, and the raylet of this node is there.
+
+    A client at ``ray://`` can't tell, and need not.
 
     Args:
         address: ``host:port``, as the runtime context has it.
@@ -198,9 +201,16 @@ def answers(address: str) -> bool:
     host, _, port = address.rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS):
-            return True
+            return not _is_raylet_gone()
     except OSError:
         return False
+
+
+def _is_raylet_gone() -> bool:
+    """Whether nobody listens to its socket; one that was tidied away says nothing."""
+    with socket.socket(socket.AF_UNIX) as tried:
+        tried.setblocking(False)
+        return tried.connect_ex(ray._private.worker._global_node.raylet_socket_name) == errno.ECONNREFUSED
 
 
 def _merged(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Dialect, delete, func, insert, literal_column, select
+from sqlalchemy import Dialect, delete, func, insert, literal_column, null, select, union_all
 
 from heliograph.records.status import ACTIVE
 from heliograph.storage.questions.queries import ENDED
@@ -20,7 +20,15 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
         .where(workflows.c.status.in_(constants(ENDED)))
         .group_by(workflows.c.status)
     )
-    summed = func.sum(counts.c.workflows).label("workflows")
+    active = (
+        select(workflows.c.status, func.count().label("workflows"), *PRESENCE_COLUMNS)
+        .select_from(with_owner())
+        .where(workflows.c.status.in_(constants(ACTIVE)))
+        .group_by(workflows.c.status, *PRESENCE_COLUMNS)
+    )
+    ended = select(
+        counts.c.status, func.sum(counts.c.workflows), *[null() for _ in PRESENCE_COLUMNS]
+    ).group_by(counts.c.status)
     return {
         "add": Composed(
             add.on_conflict_do_update(
@@ -29,13 +37,7 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
             ),
             counts.c.keys(),
         ),
-        "ended": Composed(select(counts.c.status, summed).group_by(counts.c.status)),
-        "active": Composed(
-            select(workflows.c.status, func.count().label("workflows"), *PRESENCE_COLUMNS)
-            .select_from(with_owner())
-            .where(workflows.c.status.in_(constants(ACTIVE)))
-            .group_by(workflows.c.status, *PRESENCE_COLUMNS)
-        ),
+        "by_status": Composed(union_all(active, ended)),
         "clear": Composed(delete(counts)),
         "recount": Composed(insert(counts).from_select(counts.c.keys(), counted)),
     }

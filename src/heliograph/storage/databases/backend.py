@@ -102,8 +102,8 @@ class Backend(Protocol):
     def take_any_text(self, connection: Connection, wanted: bool) -> None:
         """Whether text that is none is given as bytes from now on, and is no error."""
 
-    def keep_plans(self, connection: Connection) -> None:
-        """From now on until the snapshot ends, how a statement is gone about may be found out once for all.
+    def keep_plans(self, connection: Connection, wanted: bool) -> None:
+        """Whether from now on, in a snapshot, how a statement is gone about may be found out once for all.
 
         To be asked for where one way is good for any values.
         """

@@ -251,9 +251,14 @@ class Database:
         with self._translated(), self._writing:
             return self._backend.changes(self._the_writer())
 
-    def keep_plans(self, connection: Connection) -> None:
-        """As `Backend.keep_plans`."""
-        self._backend.keep_plans(connection)
+    @contextmanager
+    def keeping_plans(self, connection: Connection) -> Iterator[None]:
+        """In a snapshot, what is asked meanwhile is gone about as before; see `Backend.keep_plans`."""
+        self._backend.keep_plans(connection, True)
+        try:
+            yield
+        finally:
+            self._backend.keep_plans(connection, False)
 
     def problems(self, connection: Connection) -> tuple[str, ...]:
         """Damages, as far as the database can tell."""

@@ -218,15 +218,15 @@ class PostgreSQL:
         A plan that is kept is one for any workflow. Most have few tasks, so it would read all of them where a
         page is wanted: of one that has 200,000, for seconds.
         """
-        connection.raw.prepare_threshold = None
+        self.keep_plans(connection, False)
         connection.raw.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
     def take_any_text(self, connection: Connection, wanted: bool) -> None:
         """The server takes no text that is none."""
 
-    def keep_plans(self, connection: Connection) -> None:
+    def keep_plans(self, connection: Connection, wanted: bool) -> None:
         """As `Backend.keep_plans`: for a small question, to plan takes longer than to answer."""
-        connection.raw.prepare_threshold = _PREPARED_AFTER
+        connection.raw.prepare_threshold = _PREPARED_AFTER if wanted else None
 
     def end_snapshot(self, connection: Connection) -> None:
         """As `Backend.end_snapshot`; after a rollback, the driver would forget all plans that were kept."""

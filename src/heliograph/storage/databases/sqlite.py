@@ -190,7 +190,7 @@ class SQLite:
         """As `Backend.take_any_text`; a function of Python's for each text is slow."""
         connection.raw.text_factory = _text_if_it_is if wanted else str
 
-    def keep_plans(self, connection: Connection) -> None:
+    def keep_plans(self, connection: Connection, wanted: bool) -> None:
         """It keeps them anyway: it never plans for values."""
 
     def end_snapshot(self, connection: Connection) -> None:

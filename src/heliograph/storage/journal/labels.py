@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -28,6 +29,8 @@ TEXT_LIMIT: Final = 400
 PATH_LIMIT: Final = 800
 """Bytes of a path that are kept; of a longer one, a hash of it all behind them."""
 MARK: Final = "\x01"
+_CUT: Final = re.compile(rf".{{{TEXT_LIMIT}}}{MARK}[0-9a-f]{{64}}", re.DOTALL)
+"""Long text as it is kept."""
 
 
 def flat(user_metadata: str) -> Iterator[tuple[str, int, str | None, float | None]]:
@@ -70,10 +73,15 @@ def stored(value: str | bool | int | float | None) -> tuple[str | None, float | 
 
 
 def stored_text(text: str) -> str:
-    """Text as it is kept here: databases can't hold all of what JSON can, and indexes nothing long."""
+    """Text as it is kept here: databases can't hold all of what JSON can, and indexes nothing long.
+
+    What is kept, as summaries give it, is kept so again: it can be searched for.
+    """
     kept = text.replace("\x00", "\ufffd").replace(MARK, "\ufffd").encode("utf-8", "replace").decode()
     if len(kept) <= TEXT_LIMIT:
         return kept
+    if _CUT.fullmatch(text):
+        return kept[:TEXT_LIMIT] + text[TEXT_LIMIT:]
     return f"{kept[:TEXT_LIMIT]}{MARK}{hashlib.sha256(kept.encode()).hexdigest()}"
 
 

@@ -43,9 +43,13 @@ class TaskQueries:
 
     def task(self, key: int, task_id: str) -> TaskRecord | None:
         """A task with its attempts; None: the workflow has none of this id."""
-        with self._database.snapshot() as connection:
+        with self._database.snapshot() as connection, self._database.keeping_plans(connection):
             row = self._statements.task.ask(connection, of_workflow=key, of_task_id=task_id).first()
-            return None if row is None else self._records(connection, key, [row])[0]
+            if row is None:
+                return None
+            if self._database.is_remote:  # there a plan for pairs is one for all values, and is kept
+                return self._of_pairs(connection, [(key, row.task)], [row])[0]
+            return self._records(connection, key, [row])[0]
 
     def downstream(self, key: int, task_id: str, limit: int) -> list[str] | None:
         """Ids of the tasks that take a task's output; None: the workflow has no such task."""
@@ -91,12 +95,8 @@ class TaskQueries:
         self, connection: Connection, keys: Sequence[tuple[int, int]]
     ) -> dict[tuple[int, int], TaskRecord]:
         """Tasks by the keys of their workflows and their numbers; on a snapshot."""
-        read, these = self._statements, paired(keys, self._database.kind)
-        found = read.of_keys.ask(connection, **these).all()
-        parts = _Parts(
-            read.upstream_of_keys, read.inputs_of_keys, read.reports_of_keys, read.attempts_of_keys
-        )
-        made = _records(connection, parts, these, found)
+        found = self._statements.of_keys.ask(connection, **paired(keys, self._database.kind)).all()
+        made = self._of_pairs(connection, keys, found)
         return {(row.workflow, row.task): task for row, task in zip(found, made, strict=True)}
 
     def attempts(
@@ -132,6 +132,15 @@ class TaskQueries:
         these = {"of_workflow": key, "first": found[0].task, "last": found[-1].task}
         parts = _Parts(read.upstream, read.inputs, read.reports, read.attempts)
         return _records(connection, parts, these, found)
+
+    def _of_pairs(
+        self, connection: Connection, keys: Sequence[tuple[int, int]], found: Sequence[Any]
+    ) -> list[TaskRecord]:
+        read = self._statements
+        parts = _Parts(
+            read.upstream_of_keys, read.inputs_of_keys, read.reports_of_keys, read.attempts_of_keys
+        )
+        return _records(connection, parts, paired(keys, self._database.kind), found)
 
 
 class _Parts(NamedTuple):

@@ -20,6 +20,7 @@ from heliograph.storage.journal.counts import Counts, Tally, recount
 from heliograph.storage.questions.queries import Queries
 from heliograph.storage.statements.composing import constant, constants
 from heliograph.storage.statements.connection import Connection
+from heliograph.storage.statements.rendered import statements
 from heliograph.storage.tables import schema
 from heliograph.storage.values.arguments import is_staged
 from heliograph.storage.values.value_store import ValueStore
@@ -181,8 +182,9 @@ def _forget_rows(database: Database, workflow: Standing, folders: set[str]) -> N
                 f"workflow {workflow.workflow_id!r} is {row.status}: cancel it before you delete it"
             )
         folders |= folders_of(connection, workflow.key)
-        for table in schema.OF_WORKFLOW:
-            connection.execute(delete(table).where(table.c.workflow == workflow.key))
+        said = statements(database.kind, "control")
+        for table in schema.OF_WORKFLOW:  # to a server, all as one
+            getattr(said, f"forget_{table.name}").tell(connection, {"of_workflow": workflow.key})
         if row.status in set(WorkflowStatus):
             _count(connection, WorkflowStatus(row.status), None)
         else:  # nobody knows as what it was counted

@@ -16,16 +16,13 @@ def counted_by_status(
     """How many there are of each: those that ended as they are kept, the others by who has them.
 
     Args:
-        connection: on a snapshot.
+        connection: one that reads.
         kind: of database.
         clock: gives Unix seconds; a lease is measured against it.
     """
-    read = statements(kind, "counts")
     presence, counted = Presence(clock), dict[WorkflowStatus, int]()
-    for row in read.active.ask(connection):
+    for row in statements(kind, "counts").by_status.ask(connection):
         status = presence.status(WorkflowStatus(row.status), row.owner, row)
-        counted[status] = counted.get(status, 0) + row.workflows
-    for row in read.ended.ask(connection):
         if row.workflows:  # a sum of what many added and took away
-            counted[WorkflowStatus(row.status)] = int(row.workflows)
+            counted[status] = counted.get(status, 0) + int(row.workflows)
     return counted

@@ -26,7 +26,7 @@ from sqlalchemy.sql.expression import UnaryExpression
 
 from heliograph.records.status import ACTIVE, LEFT_TASK, TaskStatus, WorkflowStatus
 from heliograph.search.fields import OF_WORKFLOW
-from heliograph.storage.searching.prepared import filled
+from heliograph.storage.searching.prepared import ALIVE, filled
 from heliograph.storage.statements.composing import among_bound, constant, constants
 from heliograph.storage.statements.owners import is_newest
 from heliograph.storage.tables import schema
@@ -89,34 +89,27 @@ class Columns:
         """
         of_workflow = "workflow_id" if name == "workflow_id" else name.removeprefix(f"{OF_WORKFLOW}.")
         if self.tasks and self.is_plain and (of_workflow != name or name == "workflow_id"):
-            workflows = schema.workflows.alias()
-            its = [workflows.c.key == schema.tasks.c.workflow, compare(workflows.c[of_workflow])]
-            return exists().where(*its).correlate(schema.tasks)
+            return _in_workflow(lambda its: compare(its.c[of_workflow]))
         return compare(self.field(name))
 
     def has_status(self, status: WorkflowStatus) -> Column:
         """Whether the row's workflow reads so."""
-        if self.tasks and self.is_plain and status not in (*ACTIVE, WorkflowStatus.RESUMABLE):
-            return self.compared(f"{OF_WORKFLOW}.status", lambda column: column == constant(status))
-        stored = self.stored_status()
-        if status is WorkflowStatus.RESUMABLE:
-            return and_(stored.in_(constants(ACTIVE)), ~self._is_alive())
-        if status in ACTIVE:
-            return and_(stored == constant(status), self._is_alive())
-        return stored == constant(status)
+        if self.tasks:  # a server finds these workflows first: see `compared`
+            return _in_workflow(lambda its: _reads(status, its.c.status, self._is_alive(its)))
+        return _reads(status, self.stored_status(), self._is_alive(schema.workflows))
 
     def read_status(self) -> Column:
         """The status of the row's workflow, as it reads."""
-        stored = self.stored_status()
-        gone = and_(stored.in_(constants(ACTIVE)), ~self._is_alive())
-        return case((gone, constant(WorkflowStatus.RESUMABLE)), else_=stored)
+        gone = WorkflowStatus.RESUMABLE
+        return case((self.has_status(gone), constant(gone)), else_=self.stored_status())
 
     def task_has_status(self, status: TaskStatus) -> Column:
         """Whether the row, a task, reads so."""
-        stored, gone = self.field("status"), self.has_status(WorkflowStatus.RESUMABLE)
+        stored = self.field("status")
         reads = stored == constant(status)
-        if status in LEFT_TASK:
-            return and_(reads, ~gone)
+        if status in LEFT_TASK:  # only while its workflow runs
+            return and_(reads, self.has_status(WorkflowStatus.RUNNING))
+        gone = self.has_status(WorkflowStatus.RESUMABLE)
         running = [before for before, after in LEFT_TASK.items() if after is status]
         return or_(reads, and_(stored.in_(constants(running)), gone)) if running else reads
 
@@ -135,13 +128,11 @@ class Columns:
         """The column, but so that SQLite uses no index on it."""
         return column if self.is_plain else UnaryExpression(column, operator=operators.custom_op("+"))
 
-    def _is_alive(self) -> Column:
-        its = schema.workflows.alias() if self.tasks else schema.workflows
-        alive = among_bound(its.c.owner, lambda kind: filled(lambda given: given.alive(), kind), self.dialect)
-        is_there = or_(its.c.owner.is_(None), alive)  # one that nobody has waits for any engine to take it
-        if not self.tasks:
-            return is_there
-        return exists().where(its.c.key == self.workflow, is_there).correlate(schema.tasks)
+    def _is_alive(self, workflows: FromClause) -> Column:
+        """Whether the engine of a workflow is there."""
+        owner = workflows.c.owner
+        alive = among_bound(owner, lambda kind: filled(ALIVE, kind), self.dialect)
+        return or_(owner.is_(None), alive)  # one that nobody has waits for any engine to take it
 
     def _of_its_workflow(self, column: Column) -> Column:
         workflows = schema.workflows
@@ -151,6 +142,20 @@ class Columns:
             .correlate(schema.tasks)
             .scalar_subquery()
         )
+
+
+def _in_workflow(holds: Callable[[FromClause], Column]) -> Column:
+    """Whether something holds of a task's workflow."""
+    its = schema.workflows.alias()
+    return exists().where(its.c.key == schema.tasks.c.workflow, holds(its)).correlate(schema.tasks)
+
+
+def _reads(status: WorkflowStatus, stored: Column, is_alive: Column) -> Column:
+    """Whether a workflow reads so."""
+    if status is WorkflowStatus.RESUMABLE:
+        return and_(stored.in_(constants(ACTIVE)), ~is_alive)
+    reads = stored == constant(status)
+    return and_(reads, is_alive) if status in ACTIVE else reads
 
 
 def _of_run(name: str) -> Callable[[], Column]:

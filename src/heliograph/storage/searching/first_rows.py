@@ -6,19 +6,23 @@ So that nobody has to find out first how many rows each index has.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    CompoundSelect,
     Exists,
+    GenerativeSelect,
     Select,
     and_,
     func,
     literal_column,
+    null,
     or_,
     select,
     true,
+    union_all,
 )
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import BooleanClauseList, UnaryExpression
@@ -36,9 +40,13 @@ from heliograph.storage.statements.connection import Connection
 from heliograph.storage.tables import schema
 
 Key = Sequence[ColumnElement[Any]]
+Q = TypeVar("Q", bound=GenerativeSelect)
+Count = Callable[[], ColumnElement[int]]
 
 _FIRST: Final = 1_000
 """So many rows more than a page has are looked at."""
+_FIRST_ON_SERVER: Final = 100
+"""So many where a server has another way, which it chooses by what it knows of the values."""
 _INDEXED: Final = {"created_time": (Kind.WHOLE, Kind.REAL), "workflow_id": (Kind.TEXT,)}
 """Fields of workflows that have an index and always a value, and of which kinds that is."""
 _ALL: Final = Driver([schema.workflows.c.key], [], is_ordered=True)
@@ -47,6 +55,10 @@ _ALL: Final = Driver([schema.workflows.c.key], [], is_ordered=True)
 
 class FirstRows(Protocol):
     """The first rows."""
+
+    @property
+    def is_one_statement(self) -> bool:
+        """Whether all that is said is of one moment, also where each statement is of its own."""
 
     def found(self, connection: Connection, given: Parameters) -> Found | None:
         """The next page; None: there may be more on it than they have."""
@@ -80,9 +92,13 @@ def first_rows(
         made = [_recorded(driver, _wanted(columns, shape, driver), behind) for driver in along]
         return _Read(made, columns, 0, lambda rows: Found([Place(row[:1]) for row in rows], rows))
     clauses = Clauses(columns)
-    if any(_gathers(clauses.of(part)) for part in shape.parts):
-        return _Bounded(columns, shape, ordered[0] if ordered else None, behind)
-    return None
+    gathers = any(_gathers(clauses.of(part)) for part in shape.parts)
+    if not columns.tasks:
+        if not ordered and not gathers and drivers.are_any:
+            return None
+        driver = ordered[0] if ordered else _ALL
+        return _Recorded(columns, shape, driver, behind, _wide if gathers else _wide_on_server)
+    return _Bounded(columns, shape, ordered[0] if ordered else None, behind) if gathers else None
 
 
 def _gathers(clause: ColumnElement[bool]) -> bool:
@@ -117,6 +133,10 @@ class _Read:
         self._tells = tells
         self._found = found
 
+    @property
+    def is_one_statement(self) -> bool:
+        return not any(query.asks_owners for query in self._queries)
+
     def found(self, connection: Connection, given: Parameters) -> Found | None:
         wide, tells = given._replace(most=given.most + _FIRST), self._tells
         for query in self._queries:
@@ -133,6 +153,32 @@ class _Read:
             if len(found) == given.most or count < wide.most:
                 return self._found(found)
         return None
+
+
+class _Recorded:
+    """Workflows along an index, looked at one by one on a server: one statement finds and reads them.
+
+    Fenced in by offsets, so that there is no other way to go about it than along that index: a plan that is
+    kept is a good one for all values, of which some have a row and others a million. See decision 45.
+    """
+
+    def __init__(
+        self, columns: Columns, shape: AllOf, driver: Driver, behind: Kind | None, wide: Count
+    ) -> None:
+        is_wanted = _wanted(columns, shape, driver, one_by_one=True)
+        self._query = limited(_found_along(driver, is_wanted, behind, wide), columns)
+
+    @property
+    def is_one_statement(self) -> bool:
+        return not self._query.asks_owners
+
+    def found(self, connection: Connection, given: Parameters) -> Found | None:
+        rows = list(self._query.ask(connection, given).rows())
+        if rows and rows[-1][0] is None:
+            rows.pop()
+        elif len(rows) < given.most:
+            return None
+        return Found([Place(row[:1]) for row in rows], rows)
 
 
 class _Bounded:
@@ -155,13 +201,17 @@ class _Bounded:
         if driver is not None:
             last = last.where(*driver.clauses)
             made = driver.narrowed(made, columns, in_order=True)
-        last = last.offset(filled(lambda given: given.most + _FIRST, BigInteger)).limit(literal_column("1"))
+        last = last.offset(_wide()).limit(literal_column("1"))
         bounds = [
             func.coalesce(last.with_only_columns(part).correlate(None).scalar_subquery(), literal_column("0"))
             for part in key
         ]
         made = made.where(*wanted, *further_back, _not_older(key, bounds)).order_by(*newest)
         self._query = limited(made, columns)
+
+    @property
+    def is_one_statement(self) -> bool:
+        return False  # what it finds is still to be read
 
     def found(self, connection: Connection, given: Parameters) -> Found | None:
         found = self._query.ask(connection, given).plain()
@@ -201,6 +251,22 @@ def _recorded(driver: Driver, is_wanted: ColumnElement[bool], behind: Kind | Non
     )
 
 
+def _found_along(
+    driver: Driver, is_wanted: ColumnElement[bool], behind: Kind | None, wide: Count
+) -> CompoundSelect[Any]:
+    """Records of the first workflows that are wanted; behind them a row of nothing, if those are all."""
+    workflows, (key,) = schema.workflows, driver.key
+    clauses = [*driver.clauses, *([] if behind is None else [older(driver.key)])]
+    along = _no_more(select(key.label("key")).where(*clauses).order_by(key.desc()), wide()).subquery()
+    its = select(*queries.recorded()).select_from(queries.with_error(workflows))
+    record = its.where(workflows.c.key == along.c.key, is_wanted).offset(literal_column("0")).lateral()
+    found = select(*record.c).select_from(along.join(record, true())).order_by(along.c.key.desc())
+    # Only where the page is not full the server comes to this.
+    count = select(func.count()).select_from(along).scalar_subquery()
+    are_all = select(*[null() for _ in record.c]).where(count < wide())
+    return union_all(_no_more(found, most()), are_all)
+
+
 def _by_value(columns: Columns, shape: AllOf, order: Order, behind: Kind | None) -> Select[Any]:
     """Rows along the index of what they are ordered by: as `_recorded`, and that value."""
     assert order.field is not None
@@ -222,15 +288,30 @@ def _by_their_values(rows: list[tuple[Any, ...]]) -> Found:
     return Found([Place(row[:1], row[-1]) for row in rows], [row[:-1] for row in rows])
 
 
-def _wanted(columns: Columns, shape: AllOf, driver: Driver | None) -> ColumnElement[bool]:
+def _wanted(
+    columns: Columns, shape: AllOf, driver: Driver | None, *, one_by_one: bool = False
+) -> ColumnElement[bool]:
     """What has to hold of rows, along an index that may make sure of a part of it."""
-    clauses, assured = Clauses(columns), None if driver is None else driver.assured
+    clauses, assured = Clauses(columns, one_by_one=one_by_one), None if driver is None else driver.assured
     return and_(true(), *[clauses.of(part) for part in shape.parts if part is not assured])
 
 
-def limited(made: Select[Any], columns: Columns) -> PreparedQuery:
+def limited(made: GenerativeSelect, columns: Columns) -> PreparedQuery:
     """A statement for rows that is asked for as many as are wanted."""
-    return PreparedQuery(made.limit(most()).offset(literal_column("0")), columns.dialect)
+    return PreparedQuery(_no_more(made, most()), columns.dialect)
+
+
+def _no_more(made: Q, count: ColumnElement[int]) -> Q:
+    """A statement for so many rows at most; on a server, what is around it changes nothing within."""
+    return made.limit(count).offset(literal_column("0"))
+
+
+def _wide() -> ColumnElement[int]:
+    return filled(lambda given: given.most + _FIRST, BigInteger)
+
+
+def _wide_on_server() -> ColumnElement[int]:
+    return filled(lambda given: given.most + _FIRST_ON_SERVER, BigInteger)
 
 
 def older(key: Key) -> ColumnElement[bool]:

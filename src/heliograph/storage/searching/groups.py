@@ -13,13 +13,14 @@ from heliograph.records.status import WorkflowStatus
 from heliograph.search.fields import FieldAsked, FieldKind
 from heliograph.storage.journal import labels
 from heliograph.storage.searching.columns import Columns
-from heliograph.storage.searching.conditions import Clauses, label_path
+from heliograph.storage.searching.conditions import Clauses, label_path, label_table
 from heliograph.storage.searching.drivers import along_best
 from heliograph.storage.searching.pages import label_columns, order_column
 from heliograph.storage.searching.prepared import Parameters, PreparedQuery
 from heliograph.storage.searching.shapes import AllOf
 from heliograph.storage.statements.connection import Connection
 from heliograph.storage.tables import schema
+from heliograph.storage.tables.soundness import Held, Soundness
 
 PERCENTILES: Final[Mapping[str, float]] = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 
@@ -84,8 +85,16 @@ def groups(
         return PreparedQuery(statement, columns.dialect).ask(connection, given).plain()
 
     percentiles = [_percentiles(ask, table, keys, number) for number in numbers]
+    soundness = Soundness(
+        [
+            *[held for field in by for held in _held(field, columns.tasks)],
+            None,  # the count
+            # The largest one: to SQLite, what is no number is more than all of these.
+            *[held for field in of for held in (None, None, None, _held(field, columns.tasks)[-1], None)],
+        ]
+    )
     found = []
-    for row in ask(counted):
+    for row in soundness.seen(ask(counted), {}):
         key, rest = row[: len(keys)], row[len(keys) :]
         if rest[0]:
             found.append(
@@ -110,13 +119,14 @@ def _by_label(connection: Connection, field: FieldAsked) -> list[Group]:
     """Along the index of labels, which has all workflows but those that have no such value."""
     table = schema.workflow_labels
     made: list[Group] = []
-    for column in (table.c.text, table.c.number):
+    for column, held in zip((table.c.text, table.c.number), _held(field, False), strict=True):
         found = connection.execute(
             select(column, func.count())
             .where(table.c.path == label_path(field), table.c.place == 0, column.is_not(null()))
             .group_by(column)
         )
-        made += [Group((_value(value, None),), count) for value, count in found]
+        sound = Soundness([held, None]).seen(found, {})
+        made += [Group((_value(value, None),), count) for value, count in sound]
     total = connection.execute(select(func.count()).select_from(schema.workflows)).scalar_one()
     without = total - sum(group.count for group in made)
     return _largest_first([*made, *([Group((None,), without)] if without else [])])
@@ -126,6 +136,15 @@ def _parts(field: FieldAsked, columns: Columns) -> Sequence[ColumnElement[Any]]:
     return (
         label_columns(field, columns) if field.kind is FieldKind.METADATA else [order_column(field, columns)]
     )
+
+
+def _held(field: FieldAsked, tasks: bool) -> list[Held]:
+    """What these hold; of metadata, and of numbers, the last one holds a number."""
+    if field.kind is FieldKind.METADATA:
+        table = label_table(field, tasks).name
+        return [Held(table, "text", "text", is_known=False), Held(table, "number", "real", is_known=False)]
+    kind = "text" if field.kind in (FieldKind.TEXT, FieldKind.STATUS) else "real"
+    return [Held("tasks" if tasks else "workflows", field.name, kind, is_known=False)]
 
 
 def _number(field: FieldAsked, columns: Columns) -> ColumnElement[Any]:

@@ -49,18 +49,27 @@ class Pages:
         self._drivers = None if columns.is_plain else drivers
         self._first = first_rows(columns, shape, drivers, order, behind)
 
-    def found(self, connection: Connection, given: Parameters) -> Found:
-        """The next rows that are found.
+    @property
+    def is_first_alone(self) -> bool:
+        """Whether `first` is of one moment also where each statement is of its own."""
+        return self._first is not None and self._first.is_one_statement
+
+    def first(self, connection: Connection, given: Parameters) -> Found | None:
+        """The next rows that are found, if they are among the first ones along an index.
+
+        Args:
+            connection: on a snapshot, if this is not alone; where plans are kept.
+            given: what is asked for.
+        """
+        return None if self._first is None else self._first.found(connection, given)
+
+    def places(self, connection: Connection, given: Parameters) -> list[Place]:
+        """The next rows that are found, wherever they are.
 
         Args:
             connection: on a snapshot.
             given: what is asked for.
         """
-        first = None if self._first is None else self._first.found(connection, given)
-        return first or Found(self.places(connection, given))
-
-    def places(self, connection: Connection, given: Parameters) -> list[Place]:
-        """As `found`, without a look at what else is in the rows."""
         found = self._best(connection, given).ask(connection, given).plain()
         width = len(self._columns.key)
         return [Place(row[:width], row[width] if len(row) > width else None) for row in found]

@@ -37,6 +37,10 @@ class Parameters(NamedTuple):
     after: Place | None = None
 
 
+ALIVE: Final[Callable[[Parameters], object]] = lambda given: given.alive()  # noqa: E731
+"""Fills a statement with the ids of the owners that are there."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Filling:
     """Stands in a statement for a value that each question has of its own."""
@@ -58,6 +62,12 @@ class PreparedQuery:
         self._made = statement
         self._dialect = dialect
         self._text: Statement | None = None
+
+    @property
+    def asks_owners(self) -> bool:
+        """Whether it is filled with what another statement finds: `ALIVE`."""
+        self._prepared()
+        return any(of is ALIVE for _, of in self._fillings)
 
     def ask(self, connection: Connection, given: Parameters) -> Answer:
         """Run it for its rows."""

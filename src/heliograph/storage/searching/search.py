@@ -45,6 +45,18 @@ class Sought(NamedTuple, Generic[T]):
     last: Place | None
 
 
+class _Page(NamedTuple):
+    """Workflows that were found.
+
+    Attributes:
+        places: of them.
+        records: of them; one more than is wanted tells that there is another page.
+    """
+
+    places: list[Place]
+    records: list[WorkflowRecord]
+
+
 class Search:
     """Searches; each is of one moment.
 
@@ -73,14 +85,14 @@ class Search:
         """Workflows for which a condition holds, so many at most, the damaged among them."""
         pages, values = self._asked(condition, False, order, after)
         try:
-            with self._database.snapshot() as connection:
-                found = pages.found(connection, self._given(connection, values, after, limit + 1))
-                self._database.keep_plans(connection)
-                if found.recorded is None:
-                    records = self._queries.records(connection, [place.key[0] for place in found.places])
-                else:
-                    records = self._queries.made(connection, found.recorded)
-            return Sought(Listing(records[:limit]), _last(found.places, limit))
+            page = None
+            if pages.is_first_alone:
+                with self._database.read() as connection:
+                    page = self._first(connection, pages, self._given(connection, values, after, limit + 1))
+            if page is None:
+                with self._database.snapshot() as connection:
+                    page = self._page(connection, pages, self._given(connection, values, after, limit + 1))
+            return Sought(Listing(page.records[:limit]), _last(page.places, limit))
         except StorageCorruptError:
             with self._database.careful() as connection:
                 places = pages.places(connection, self._given(connection, values, after, limit + 1))
@@ -95,9 +107,11 @@ class Search:
         pages, values = self._asked(condition, True, order, after)
         try:
             with self._database.snapshot() as connection:
-                places = pages.found(connection, self._given(connection, values, after, limit + 1)).places
-                self._database.keep_plans(connection)
-                records = self._queries.task_records(connection, _tasks(places[:limit]))
+                given = self._given(connection, values, after, limit + 1)
+                first = pages.first(connection, given)
+                places = pages.places(connection, given) if first is None else first.places
+                with self._database.keeping_plans(connection):
+                    records = self._queries.task_records(connection, _tasks(places[:limit]))
             return Sought(Listing(records), _last(places, limit))
         except StorageCorruptError:
             with self._database.careful() as connection:
@@ -110,11 +124,11 @@ class Search:
         self, condition: Condition | None, by: Sequence[FieldAsked], of: Sequence[FieldAsked], tasks: bool
     ) -> list[Group]:
         """Workflows or tasks, counted by what they have in common."""
+        if condition is None and not of and not tasks and [field.kind for field in by] == _STATUS:
+            with self._database.read() as connection:
+                return of_counts(counted_by_status(connection, self._database.kind, self._clock))
         shape, values = shape_of(condition, tasks)
         with self._database.snapshot() as connection:
-            if condition is None and not of and not tasks and [field.kind for field in by] == _STATUS:
-                self._database.keep_plans(connection)
-                return of_counts(counted_by_status(connection, self._database.kind, self._clock))
             given = self._given(connection, values)
             return groups(connection, self._columns[tasks], shape, given, by, of)
 
@@ -133,6 +147,21 @@ class Search:
         with self._database.snapshot() as connection:
             told = pages.told(connection, self._given(connection, values, None, limit))
             return self._database.explained(connection, *told)
+
+    def _first(self, connection: Connection, pages: Pages, given: Parameters) -> _Page | None:
+        found = pages.first(connection, given)
+        if found is None or found.recorded is None:
+            return None
+        return _Page(found.places, self._queries.made(connection, found.recorded))
+
+    def _page(self, connection: Connection, pages: Pages, given: Parameters) -> _Page:
+        with self._database.keeping_plans(connection):
+            page = None if pages.is_first_alone else self._first(connection, pages, given)
+        if page is not None:
+            return page
+        places = pages.places(connection, given)
+        with self._database.keeping_plans(connection):
+            return _Page(places, self._queries.records(connection, [place.key[0] for place in places]))
 
     def _asked(
         self, condition: Condition | None, tasks: bool, order: Order, after: Place | None

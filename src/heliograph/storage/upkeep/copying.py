@@ -178,7 +178,7 @@ def copy_values(
     files = list({row.location: row for row in found}.values())
     damaged: list[str] = []
     deleted: set[int] = set()
-    done = size = 0
+    copied = []
     for number, row in enumerate(files):
         told("values", number, len(files))
         try:
@@ -189,9 +189,13 @@ def copy_values(
             else:
                 deleted.add(row.workflow)
         else:
-            done, size = done + 1, size + row.size
+            copied.append(row)
+    for row in copied:
+        if row.workflow in deleted:
+            other_values.delete(row.location)
     told("values", len(files), len(files))
-    return Taken(done, size, tuple(damaged), frozenset(deleted))
+    sizes = [row.size for row in copied if row.workflow not in deleted]
+    return Taken(len(sizes), sum(sizes), tuple(damaged), frozenset(deleted))
 
 
 def leave_out(connection: Connection, keys: Iterable[int]) -> None:

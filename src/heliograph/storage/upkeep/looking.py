@@ -72,7 +72,7 @@ def _workflow_of(table: Table, row: Any) -> int | None:
 
 def _fits(column: Column[Any]) -> Callable[[Any], bool] | None:
     """Tells whether a value of the right type is one that may be in a column; None: any may."""
-    if column is schema.workflows.c.workflow_id:  # no call takes another one
+    if column is schema.workflows.c.workflow_id or column is schema.tasks.c.task_id:  # no call takes others
         return is_identifier
     if column.name == "user_metadata":  # readers look at these when they take them apart
         return lambda value: is_json(value, "object")

@@ -101,13 +101,17 @@ def facets(request: Request) -> Response:
     keys = [key for key in request.query_params.getlist("key") if len(key) < asking.LONGEST][:_MOST_KEYS]
     groups = []
     for field in (*_FACETS, *(metadata_field(key) for key in keys)):
+        try:
+            counted = workflow.summarize(field, where=view.q)
+        except workflow.StorageCorruptError:
+            continue  # the list names what is damaged
         values = [
             (
                 group["by"][field],
                 group["count"],
                 _narrowed(view, f"{field} = {literal(group['by'][field])}"),
             )
-            for group in workflow.summarize(field, where=view.q)[:_MOST_VALUES]
+            for group in counted[:_MOST_VALUES]
             if isinstance(group["by"][field], str | int | float)
         ]
         if values:
