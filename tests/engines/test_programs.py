@@ -181,3 +181,48 @@ def test_a_thread_that_outlives_the_main_thread_runs_workflows(workers: str, tmp
     program = start(str(tmp_path / "script.py"), str(tmp_path), workers)
     assert program.communicate(timeout=DEADLINE) == ("served\n", "")
     assert program.returncode == 0
+
+
+REPLACED = """
+import queue, sys, threading
+import heliograph.engines.attempts.reporting  # init imports the rest
+from heliograph import workflow
+from tests.conditions import until
+
+waited = set()
+
+class Queue(queue.SimpleQueue):
+    def get(self, *args, **options):
+        waited.add(threading.current_thread().name)
+        return super().get(*args, **options)
+
+class Condition(threading.Condition):
+    def wait(self, timeout=None):
+        waited.add(threading.current_thread().name)
+        return super().wait(timeout)
+
+@workflow.task
+def talk():
+    for line in ("one", "two"):  # the second one waits for a moment
+        workflow.current().log(line)
+
+workflow.init(storage=sys.argv[1], workers="threads")
+workflow.shutdown()
+queue.SimpleQueue, threading.Condition = Queue, Condition
+workflow.init(storage=sys.argv[1], workers="threads")
+waiting = workflow.run_async(workflow.wait_for_event(workflow.HTTPListener, "go"), workflow_id="waiting")
+called = threading.Event()
+waiting.add_done_callback(lambda _: called.set())
+workflow.send_event("waiting", "go", 1, keep=True)
+called.wait()
+workflow.run(talk.bind())
+until(lambda: waited >= {f"heliograph-{name}" for name in ("callbacks", "loop", "reports", "send", "store")})
+workflow.shutdown()
+"""
+
+
+def test_what_gevent_puts_in_place_after_the_import_is_used(tmp_path: Path) -> None:
+    """As gunicorn has it with --preload and gevent's workers: what is not, holds up all greenlets."""
+    program = start("-c", REPLACED, str(tmp_path))
+    assert program.communicate(timeout=2 * DEADLINE) == ("", "")
+    assert program.returncode == 0

@@ -58,6 +58,22 @@ def test_what_usually_sends_a_signal_is_said(
     assert cause in message
 
 
+def test_how_a_worker_ended_is_not_guessed(processes: Make, works: Works, inbox: Inbox) -> None:
+    """Of a child whose end the program does not want to hear of, Popen says that it exited with 0."""
+    executor = processes()
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # as many a daemon does
+    try:
+        work = works(kill_me)
+        executor.submit(work)
+        receipt = inbox.of(work)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    message = died(receipt).message
+    assert "ignores SIGCHLD" in message
+    assert "code 0" not in message
+    assert (receipt.resources.signal, receipt.resources.exit_code) == (None, None)
+
+
 def test_a_killed_worker(processes: Make, works: Works, inbox: Inbox) -> None:
     executor = processes()
     work = works(kill_me)

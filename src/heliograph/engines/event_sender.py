@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import queue
 import threading
 import time
 from concurrent.futures import Future
 from dataclasses import field
-from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 from heliograph.engines.store_thread import POLL_SECONDS
@@ -64,7 +64,7 @@ class EventSender:
 
     def __init__(self, location: Location) -> None:
         self._location = location
-        self._inbox: SimpleQueue[_Sending | Notice | None] = SimpleQueue()  # None: that was all
+        self._inbox: queue.SimpleQueue[_Sending | Notice | None] = queue.SimpleQueue()  # None: that was all
         self._lock = threading.Lock()
         self._is_closed = False
         self._thread: threading.Thread | None = None
@@ -120,7 +120,7 @@ class EventSender:
             try:
                 patience = max(0.0, look_at - time.monotonic()) if self._waiting else None
                 sending = self._inbox.get(timeout=patience)
-            except Empty:
+            except queue.Empty:
                 pass
             else:
                 if sending is None:

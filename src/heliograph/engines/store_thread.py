@@ -5,10 +5,10 @@ All it does is done by one thread of its own, so that no event loop ever waits f
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from queue import SimpleQueue
 from typing import Final, TypeVar
 
 from heliograph.engines.attempts.threads import fulfil
@@ -37,7 +37,7 @@ class StoreThread:
         self._store: Store | None = None
         # An executor's threads end with the main thread, before the program's others and the engine do.
         self._thread = threading.Thread(target=self._serve, name="heliograph-store", daemon=True)
-        self._questions: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._questions: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._changes_seen = -1
 
     async def ask(self, question: Callable[[Store], T]) -> T:

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import importlib
 import inspect
+import sys
 import weakref
 from collections.abc import Callable
 from types import FunctionType
@@ -63,6 +64,7 @@ class _Named:
         # by a thread that waits for the workflow: to import it here would be to wait for that thread.
         if self in _PLANNED and callable(planned := self._found()):
             return planned
+        is_new = self.module not in sys.modules
         try:
             importlib.import_module(self.module)
         except ImportError as error:
@@ -71,14 +73,21 @@ class _Named:
             ) from error
         function = self._found()
         if not callable(function):
-            raise WorkflowTaskNotRecoverableError(
-                f"module {self.module!r} has no function {self.qualname!r} any more"
-            )
+            raise WorkflowTaskNotRecoverableError(self._missing(is_new))
         return function
 
     def _found(self) -> Callable[..., Any]:
         function: Callable[..., Any] = _function_in(found(self.module, self.qualname))
         return function
+
+    def _missing(self, is_new: bool) -> str:
+        said = f"module {self.module!r} has no function {self.qualname!r} any more"
+        if is_new:
+            return said
+        return (
+            f"{said}, or had none yet when its worker imported it: new workers, as those after "
+            "workflow.shutdown(), import it anew"
+        )
 
 
 _NAMES: Final[dict[bytes, _Named]] = {}

@@ -157,7 +157,7 @@ class _Desk:
             self._send_all()
         elif not self._is_due:
             self._is_due = True
-            _flusher.put(self, self._sent_at + INTERVAL_SECONDS)
+            _the_flusher().put(self, self._sent_at + INTERVAL_SECONDS)
 
     def _send_all(self) -> None:
         metadata, of_workflow = self._updates
@@ -208,12 +208,20 @@ def _refuse(_report: Report | None = None) -> None:
     raise RuntimeError("the attempt is over: nothing can be said of it any more")
 
 
+def _the_flusher() -> _Flusher:
+    global _flusher
+    with _opening:
+        if _flusher is None:  # not by the import: gevent may have put its own locks in place since
+            _flusher = _Flusher()
+        return _flusher
+
+
 def _start_anew() -> None:
     # A forked child has neither the thread nor, perhaps, the locks as they should be.
     global _flusher, _opening
-    _flusher, _opening = _Flusher(), threading.Lock()
+    _flusher, _opening = None, threading.Lock()
 
 
-_flusher = _Flusher()
+_flusher: _Flusher | None = None
 _opening = threading.Lock()
 os.register_at_fork(after_in_child=_start_anew)

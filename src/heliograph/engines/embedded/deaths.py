@@ -14,12 +14,14 @@ from heliograph.errors import WorkerDiedError
 from heliograph.records.attempt import Phases, Resources, Worker
 
 
-def ended(code: int) -> str:
+def ended(code: int | None) -> str:
     """How a process ended, in words.
 
-    >>> ended(-9), ended(3)
-    ('was killed by SIGKILL', 'exited with code 3')
+    >>> ended(-9), ended(3), ended(None)
+    ('was killed by SIGKILL', 'exited with code 3', 'ended')
     """
+    if code is None:
+        return "ended"
     if code >= 0:
         return f"exited with code {code}"
     try:
@@ -31,8 +33,10 @@ def ended(code: int) -> str:
 _FAULTS: Final = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
 
 
-def _usual_cause(code: int) -> str:
+def _usual_cause(code: int | None) -> str:
     """What ends processes so, and what to do about it."""
+    if code is None:
+        return "How is not known: this program ignores SIGCHLD, or something in it waits for any child."
     if code >= 0:
         return "A task ends by returning or raising, not by ending its process."
     if code == -signal.SIGKILL:
@@ -42,19 +46,19 @@ def _usual_cause(code: int) -> str:
     return "Somebody sent that: a person, a supervisor that stops the program, or the task itself."
 
 
-def died(attempt: Attempt, worker: Worker, code: int) -> Receipt:
+def died(attempt: Attempt, worker: Worker, code: int | None) -> Receipt:
     """The worker died while it ran the attempt.
 
     Args:
         attempt: which.
         worker: who died.
-        code: its exit code; minus the signal's number if one killed it.
+        code: as `WorkerProcess.reap` gave it.
     """
     error = WorkerDiedError(
         f"the worker process {worker.pid} that ran task {attempt.work.task_id!r} {ended(code)}. "
         f"{_usual_cause(code)} It is tried as often as max_retries says."
     )
-    used = Resources(exit_code=code) if code >= 0 else Resources(signal=-code)
+    used = Resources(signal=-code) if code is not None and code < 0 else Resources(exit_code=code)
     return _failed(attempt, worker, error, True, used)
 
 

@@ -132,14 +132,14 @@ class WorkerProcess:
         with contextlib.suppress(ProcessLookupError, PermissionError):  # all gone, on Linux and on macOS
             os.killpg(self._process.pid, number)
 
-    def reap(self, patience: float) -> int:
+    def reap(self, patience: float) -> int | None:
         """See the worker off, with all that it started.
 
         Args:
             patience: seconds it gets to end by itself.
 
         Returns:
-            Its exit code; minus the signal's number if one killed it.
+            Its exit code; minus the signal's number if one killed it. None: somebody else was told that.
         """
         # Killing by group must come before the process is waited for, or its number may be another's by then.
         if self.death is not None:
@@ -148,12 +148,13 @@ class WorkerProcess:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(patience)
         self.signal(signal.SIGKILL)
+        is_told = self.death is None or _tells_us(self.death)
         code = self._process.wait()
         self.wire.close()
         for handle in (self._lifeline, self.death):
             if handle is not None:
                 os.close(handle)
-        return code
+        return code if code or is_told else None
 
 
 class WorkerHandle(WorkerProcess):
@@ -231,7 +232,7 @@ class WorkerHandle(WorkerProcess):
         self.was_cut = True
         return taken
 
-    def reap(self, patience: float) -> int:
+    def reap(self, patience: float) -> int | None:
         """See `WorkerProcess.reap`."""
         code = super().reap(patience)
         self._close_tickets()
@@ -277,3 +278,15 @@ def _watch_death(pid: int) -> int | None:
         return os.pidfd_open(pid)
     except OSError:
         return None
+
+
+def _tells_us(death: int) -> bool:
+    """Wait for the end of a process; whether it can be asked how it ended: where not, `Popen` says with 0.
+
+    A program that ignores SIGCHLD is told nothing of its children, nor is one that waits for any child.
+    """
+    try:
+        os.waitid(os.P_PIDFD, death, os.WEXITED | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True

@@ -10,11 +10,11 @@ Nothing here decides: the machine does.
 from __future__ import annotations
 
 import contextlib
+import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from queue import Empty, SimpleQueue
 from typing import Final
 
 from heliograph.engines.attempts.executor import AttemptKey, Deliver, Executor, Receipt, Said
@@ -72,7 +72,7 @@ class Loop:
         self._journal = store.journal(new_owner(), late_facts)
         self._retired: list[Journal] = []  # of owners whose leases are still to be given up
         self._admission = admission
-        self._inbox: SimpleQueue[Message] = SimpleQueue()
+        self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._entrance = Entrance(store, admission, lambda: self._inbox.put(Awaited()), self._poll)
         self._baton = threading.Lock()  # who holds it is the loop, for as long
         self._brought: deque[Receipt | Said] = deque()  # for who holds it, or will in a moment
@@ -289,7 +289,7 @@ class Loop:
             if self._brought:
                 patience = 0.0
         self._wakes_at = now + patience
-        with contextlib.suppress(Empty):
+        with contextlib.suppress(queue.Empty):
             return self._inbox.get(timeout=patience) if patience else self._inbox.get_nowait()
         return None
 
@@ -297,7 +297,7 @@ class Loop:
         """This message and those behind it, as many as one commit should carry."""
         if first is not None:
             yield first
-        with contextlib.suppress(Empty):
+        with contextlib.suppress(queue.Empty):
             for _ in range(_MOST_AT_ONCE):
                 yield self._inbox.get_nowait()
 

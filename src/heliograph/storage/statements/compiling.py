@@ -11,6 +11,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ColumnElement,
+    CompoundSelect,
     Dialect,
     Float,
     FromClause,
@@ -69,10 +70,20 @@ def wording(statement: ClauseElement, made: SQLCompiler, columns: Sequence[str],
 
 def _holds(statement: ReturnsRows) -> str:
     """See `Wording.holds`."""
+    parts = statement.selects if isinstance(statement, CompoundSelect) else [statement]
+    first, *others = map(_columns, parts)
+    # Of rows that several queries bring, a value is known if all of them bring one.
+    known = [all(one and one.is_known for one in column) for column in zip(first, *others, strict=True)]
+    return written(
+        [one and one._replace(is_known=is_known) for one, is_known in zip(first, known, strict=True)]
+    )
+
+
+def _columns(statement: ReturnsRows) -> list[Held | None]:
     # What is joined so may have no row, and then all of its columns are null.
     joins = [part for part in iterate(statement) if isinstance(part, Join) and part.isouter]
     outer = {one for join in joins for one in _joined(join.right)}
-    return written([_held(column, outer) for column in statement.exported_columns])
+    return [_held(column, outer) for column in statement.exported_columns]
 
 
 def _joined(part: FromClause) -> Iterator[FromClause]:
