@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import operator
 import random
 import time
@@ -30,6 +31,7 @@ from heliograph.search.expressions import (
     Or,
     Value,
 )
+from heliograph.search.fields import TASK_FIELDS, WORKFLOW_FIELDS, FieldKind
 from heliograph.storage.searching import first_rows
 from heliograph.storage.searching.places import Order
 from heliograph.workflow import field
@@ -40,6 +42,11 @@ from tests.gates import Gate, Ledger
 
 ODD = 'a.b"c\\d 🚀'
 INJECTION = "x'; DROP TABLE workflows; --"
+OF_TEXT = {
+    name
+    for name, kind in (*WORKFLOW_FIELDS.items(), *TASK_FIELDS.items())
+    if kind in (FieldKind.TEXT, FieldKind.STATUS)
+}
 
 
 @workflow.task
@@ -363,6 +370,10 @@ def test_groups(engine: EngineUnderTest) -> None:
     outputs = [task["output"]["size"] for task in everything(True) if "output" in task]
     assert sizes[0]["by"] == {"function.qualname": "give"}
     assert sizes[0]["output.size"]["sum"] == sum(outputs)
+    assert sizes[0]["output.size"]["mean"] == pytest.approx(sum(outputs) / len(outputs))
+    numbers = [*(set(WORKFLOW_FIELDS) - OF_TEXT), "user_metadata.n"], [*(set(TASK_FIELDS) - OF_TEXT)]
+    for tasks, of in enumerate(numbers):
+        json.dumps(workflow.summarize(of=of, tasks=bool(tasks)))  # of floats and ints, and nothing else
     assert workflow.summarize(where="user_metadata.nope exists") == []
     for name in ("workflow_id", "status"):
         with pytest.raises(ValueError, match=f"{name} is .*: it has no sum"):
@@ -380,6 +391,23 @@ def test_groups_by_whole_numbers_that_are_too_large_for_a_column(engine: EngineU
             assert by_size.items() >= {float("inf"): 1, -float("inf"): 1, 10**15: 1}.items()
     finally:
         for workflow_id in sizes:
+            workflow.delete(workflow_id)
+
+
+def test_sums_of_numbers_that_are_nearly_too_large(engine: EngineUnderTest) -> None:
+    losses = {"best": 1.5, "none": 1e300, "least": -(10**400), "most": 10**400}
+    for workflow_id, loss in losses.items():
+        workflow.run(give.bind(1), workflow_id=workflow_id, metadata={"loss": loss})
+    try:
+        finite = field("user_metadata.loss").is_in([1.5, 1e300])
+        (whole,) = workflow.summarize(of="user_metadata.loss", where=finite)
+        assert whole["user_metadata.loss"].items() >= {"count": 2, "sum": 1e300, "mean": 5e299}.items()
+        (whole,) = workflow.summarize(of="user_metadata.loss")
+        kept = {"count": 4, "min": -float("inf"), "max": float("inf")}
+        assert whole["user_metadata.loss"].items() >= kept.items()
+        assert not whole["user_metadata.loss"].keys() & {"sum", "mean"}
+    finally:
+        for workflow_id in losses:
             workflow.delete(workflow_id)
 
 

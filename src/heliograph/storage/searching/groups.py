@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, case, func, literal, null, select
@@ -90,7 +91,7 @@ def groups(
             *[held for field in by for held in _held(field, columns.tasks)],
             None,  # the count
             # The largest one: to SQLite, what is no number is more than all of these.
-            *[held for field in of for held in (None, None, None, _held(field, columns.tasks)[-1], None)],
+            *[held for field in of for held in (None, None, None, _held(field, columns.tasks)[-1])],
         ]
     )
     found = []
@@ -102,7 +103,7 @@ def groups(
                     _values(by, key),
                     rest[0],
                     tuple(
-                        _summary(rest[1 + 5 * place : 6 + 5 * place]) | percentiles[place].get(key, {})
+                        _summary(*rest[1 + 4 * place : 5 + 4 * place]) | percentiles[place].get(key, {})
                         for place in range(len(of))
                     ),
                 )
@@ -152,12 +153,17 @@ def _number(field: FieldAsked, columns: Columns) -> ColumnElement[Any]:
 
 
 def _aggregates(number: ColumnElement[Any]) -> Sequence[ColumnElement[Any]]:
-    return func.count(number), func.sum(number), func.min(number), func.max(number), func.avg(number)
+    # No average: a server squares numbers for it, and an error is what is too large then.
+    return func.count(number), func.sum(number), func.min(number), func.max(number)
 
 
-def _summary(values: Sequence[Any]) -> dict[str, float]:
-    names = ("count", "sum", "min", "max", "mean")
-    return {name: value for name, value in zip(names, values, strict=True) if value is not None}
+def _summary(count: int, total: Any, least: float | None, most: float | None) -> dict[str, float]:
+    if isinstance(total, Decimal):  # a server's, of whole numbers
+        total = int(total)
+    mean = None if total is None else total / count
+    named = {"count": count, "sum": total, "min": least, "max": most, "mean": mean}
+    # Of both infinities there is no sum: a server says NaN.
+    return {name: value for name, value in named.items() if value is not None and value == value}
 
 
 def _percentiles(
