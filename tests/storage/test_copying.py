@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -18,6 +18,7 @@ from heliograph.cli.app import run
 from heliograph.storage.location import locate
 from heliograph.storage.store import Store
 from heliograph.storage.upkeep.saving import save
+from heliograph.storage.values.folder import LocalFolder
 from tests import postgresql, scripts
 from tests.conditions import until
 from tests.gates import Gate, Ledger
@@ -296,6 +297,28 @@ def test_of_a_workflow_that_is_deleted_meanwhile_no_value_stays(
     assert done["rows"]["workflows"] == 1
     assert values(there) == values(here)
     assert (done["values"], done["values_bytes"]) == (2, sum(map(len, values(here).values())))
+
+
+def test_a_workflow_may_be_deleted_while_a_value_of_it_is_copied(
+    place: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = place("sqlite"), place("sqlite")
+    workflow.init(storage=here, workers="threads")
+    for name in ("deleted", "stays"):
+        workflow.run(total.bind([make.bind(1)], make.bind(2)), workflow_id=name)
+    opened, open_file = list[str](), LocalFolder.open
+
+    def open_after(folder: LocalFolder, name: str) -> BinaryIO:
+        opened.append(name)
+        if opened == [name, name]:  # it was looked at, and is opened to be copied
+            workflow.delete("deleted")
+        return open_file(folder, name)
+
+    monkeypatch.setattr(LocalFolder, "open", open_after)
+    done = workflow.copy_storage(here, there)
+    assert done["damaged"] == []
+    assert done["rows"]["workflows"] == 1
+    assert values(there) == values(here)
 
 
 def test_a_check_names_what_is_damaged_and_a_resume_makes_it_again(

@@ -68,14 +68,7 @@ class ValueStore:
 
     def _checked(self, location: str, sha256: str, opened: contextlib.ExitStack) -> BinaryIO:
         with explained("read", self.path(location)):
-            try:
-                file = opened.enter_context(self._folder.open(location))
-            except FileNotFoundError as error:
-                reason = str(error) if error.errno is None else "no such file"
-                raise StorageCorruptError(
-                    f"the stored value {location!r} is missing: {self.path(location)}: {reason}{_WAY_OUT}",
-                    location,
-                ) from error
+            file = self._opened(location, opened)
             if location.endswith(compression.SUFFIX):
                 file = opened.enter_context(compression.decompressing(file))
             try:
@@ -95,6 +88,16 @@ class ValueStore:
                 )
             return file
 
+    def _opened(self, location: str, opened: contextlib.ExitStack) -> BinaryIO:
+        try:
+            return opened.enter_context(self._folder.open(location))
+        except FileNotFoundError as error:
+            reason = str(error) if error.errno is None else "no such file"
+            raise StorageCorruptError(
+                f"the stored value {location!r} is missing: {self.path(location)}: {reason}{_WAY_OUT}",
+                location,
+            ) from error
+
     def copy_to(self, other: ValueStore, location: str, sha256: str) -> None:
         """Copy a value as it is, under the same location; it is read, and checked, in both places.
 
@@ -106,7 +109,7 @@ class ValueStore:
         with contextlib.ExitStack() as opened:
             self._checked(location, sha256, opened)
             with explained("read", self.path(location)):
-                file = opened.enter_context(self._folder.open(location))
+                file = self._opened(location, opened)  # it may be deleted meanwhile
             with explained("write", other.path(location)), _drafted(other._folder, folder) as draft:
                 while part := file.read(_COPIED_AT_ONCE):
                     draft.write(part)
