@@ -334,6 +334,20 @@ def reopened(engine: EngineUnderTest) -> None:
     engine.init()
 
 
+@pytest.mark.parametrize(
+    ("before", "now"), [("created_time", "name"), ("name", "runs"), ("created_time", "user_metadata.n")]
+)
+def test_a_page_of_another_order_is_no_error_of_the_storage(
+    engine: EngineUnderTest, before: str, now: str
+) -> None:
+    after = workflow.search(order_by=before, limit=1)["after"]
+    if isinstance(engine.storage, Path):
+        workflow.search(order_by=now, after=after)
+    else:
+        with pytest.raises(ValueError, match="after must be what an earlier answer gave in the same order"):
+            workflow.search(order_by=now, after=after)
+
+
 @pytest.mark.usefixtures("reopened")
 def test_groups(engine: EngineUnderTest) -> None:
     records = everything(False)

@@ -36,9 +36,16 @@ class Pages:
         shape: what has to hold.
         order: of the rows.
         behind: a page goes on behind a row that was ordered by such a value; None: it is the first one.
+
+    Raises:
+        ValueError: no value of that order is of that kind.
     """
 
     def __init__(self, columns: Columns, shape: AllOf, order: Order, behind: Kind | None) -> None:
+        # A server compares no text with numbers; SQLite does, and may have either in a damaged row.
+        is_compared = columns.is_plain and order.field is not None and behind not in (None, Kind.WORD)
+        if is_compared and _is_text(order) != (behind is Kind.TEXT):
+            raise ValueError("after must be what an earlier answer gave in the same order")
         self._columns = columns
         self._order = order
         self._behind = behind
@@ -116,6 +123,12 @@ def _behind(
 
     further = value < last() if order.descending else value > last()
     return or_(further, and_(value == last(), further_back), value.is_(None))
+
+
+def _is_text(order: Order) -> bool:
+    """Whether a server orders text, which it makes of numbers in metadata too."""
+    text = (FieldKind.TEXT, FieldKind.STATUS, FieldKind.METADATA)
+    return order.field is not None and order.field.kind in text
 
 
 def order_column(field: FieldAsked, columns: Columns) -> ColumnElement[Any]:
