@@ -47,6 +47,8 @@ _FIRST: Final = 1_000
 """So many rows more than a page has are looked at."""
 _FIRST_ON_SERVER: Final = 100
 """So many where a server has another way, which it chooses by what it knows of the values."""
+_RESTS: Final = 7
+"""After a look in vain on a server, so many questions of the same shape go without one."""
 _INDEXED: Final = {"created_time": (Kind.WHOLE, Kind.REAL), "workflow_id": (Kind.TEXT,)}
 """Fields of workflows that have an index and always a value, and of which kinds that is."""
 _ALL: Final = Driver([schema.workflows.c.key], [], is_ordered=True)
@@ -167,16 +169,21 @@ class _Recorded:
     ) -> None:
         is_wanted = _wanted(columns, shape, driver, one_by_one=True)
         self._query = limited(_found_along(driver, is_wanted, behind, wide), columns)
+        self._rests = 0
 
     @property
     def is_one_statement(self) -> bool:
         return not self._query.asks_owners
 
     def found(self, connection: Connection, given: Parameters) -> Found | None:
+        if self._rests:  # another value may be as rare
+            self._rests -= 1
+            return None
         rows = list(self._query.ask(connection, given).rows())
         if rows and rows[-1][0] is None:
             rows.pop()
         elif len(rows) < given.most:
+            self._rests = _RESTS
             return None
         return Found([Place(row[:1]) for row in rows], rows)
 
