@@ -26,7 +26,7 @@ from sqlalchemy.sql.expression import UnaryExpression
 
 from heliograph.records.status import ACTIVE, LEFT_TASK, TaskStatus, WorkflowStatus
 from heliograph.search.fields import OF_WORKFLOW
-from heliograph.storage.searching.prepared import ALIVE, filled
+from heliograph.storage.searching.prepared import filled, owners_there
 from heliograph.storage.statements.composing import among_bound, constant, constants
 from heliograph.storage.statements.owners import is_newest
 from heliograph.storage.tables import schema
@@ -131,7 +131,7 @@ class Columns:
     def _is_alive(self, workflows: FromClause) -> Column:
         """Whether the engine of a workflow is there."""
         owner = workflows.c.owner
-        alive = among_bound(owner, lambda kind: filled(ALIVE, kind), self.dialect)
+        alive = among_bound(owner, lambda kind: filled(owners_there, kind), self.dialect)
         return or_(owner.is_(None), alive)  # one that nobody has waits for any engine to take it
 
     def _of_its_workflow(self, column: Column) -> Column:

@@ -37,8 +37,9 @@ class Parameters(NamedTuple):
     after: Place | None = None
 
 
-ALIVE: Final[Callable[[Parameters], object]] = lambda given: given.alive()  # noqa: E731
-"""Fills a statement with the ids of the owners that are there."""
+def owners_there(given: Parameters) -> object:
+    """What fills a statement with the ids of the owners that are there."""
+    return given.alive()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +66,9 @@ class PreparedQuery:
 
     @property
     def asks_owners(self) -> bool:
-        """Whether it is filled with what another statement finds: `ALIVE`."""
+        """Whether it is filled with what another statement finds: see `owners_there`."""
         self._prepared()
-        return any(of is ALIVE for _, of in self._fillings)
+        return any(of is owners_there for _, of in self._fillings)
 
     def ask(self, connection: Connection, given: Parameters) -> Answer:
         """Run it for its rows."""
