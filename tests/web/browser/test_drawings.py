@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.conditions import until
 from tests.web.browser.test_views import settled
 
 
@@ -35,14 +36,19 @@ def test_a_bar_of_the_timeline_leads_to_its_task(page: Page) -> None:
     canvas = page.locator("#timeline")
     assert canvas.get_attribute("data-drawn") == "61"
     canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    assert box is not None
     share = ((drawn["started"][bar] + drawn["finished"][bar]) / 2 / drawn["wall"] + 0.01) / 1.02
-    tall = (box["height"] - 22 - 4) / len(drawn["lanes"])
-    page.mouse.move(
-        box["x"] + 118 + share * (box["width"] - 126), box["y"] + 22 + (drawn["lane"][bar] + 0.5) * tall
-    )
-    page.wait_for_function("() => !document.getElementById('tip').hidden")
+
+    def is_pointed_at() -> bool:
+        """A hand moves on where what was pointed at has just moved away: as the page is scrolled, say."""
+        box = canvas.bounding_box()
+        assert box is not None
+        tall = (box["height"] - 22 - 4) / len(drawn["lanes"])
+        page.mouse.move(
+            box["x"] + 118 + share * (box["width"] - 126), box["y"] + 22 + (drawn["lane"][bar] + 0.5) * tall
+        )
+        return page.locator("#tip").is_visible()
+
+    until(is_pointed_at)
     assert page.locator("#tip").inner_text().split("\n")[0] == drawn["task"][bar]
     page.mouse.down()
     page.mouse.up()
