@@ -208,9 +208,12 @@ def answers(address: str) -> bool:
 
 def _is_raylet_gone() -> bool:
     """Whether nobody listens to its socket; one that was tidied away says nothing."""
+    node = ray._private.worker._global_node
+    if node is None:  # another thread has just left the cluster, which who waits hears of by itself
+        return False
     with socket.socket(socket.AF_UNIX) as tried:
         tried.setblocking(False)
-        return tried.connect_ex(ray._private.worker._global_node.raylet_socket_name) == errno.ECONNREFUSED
+        return tried.connect_ex(node.raylet_socket_name) == errno.ECONNREFUSED
 
 
 def _merged(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> dict[str, Any]:

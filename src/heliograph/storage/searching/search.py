@@ -45,18 +45,6 @@ class Sought(NamedTuple, Generic[T]):
     last: Place | None
 
 
-class _Page(NamedTuple):
-    """Workflows that were found.
-
-    Attributes:
-        places: of them.
-        records: of them; one more than is wanted tells that there is another page.
-    """
-
-    places: list[Place]
-    records: list[WorkflowRecord]
-
-
 class Search:
     """Searches; each is of one moment.
 
@@ -85,14 +73,17 @@ class Search:
         """Workflows for which a condition holds, so many at most, the damaged among them."""
         pages, values = self._asked(condition, False, order, after)
         try:
-            page = None
+            sought = None
             if pages.is_first_alone:
                 with self._database.read() as connection:
-                    page = self._first(connection, pages, self._given(connection, values, after, limit + 1))
-            if page is None:
+                    given = self._given(connection, values, after, limit + 1)
+                    sought = self._among_first(connection, pages, given)
+            if sought is None:
                 with self._database.snapshot() as connection:
-                    page = self._page(connection, pages, self._given(connection, values, after, limit + 1))
-            return Sought(Listing(page.records[:limit]), _last(page.places, limit))
+                    sought = self._sought(
+                        connection, pages, self._given(connection, values, after, limit + 1)
+                    )
+            return sought
         except StorageCorruptError:
             with self._database.careful() as connection:
                 places = pages.places(connection, self._given(connection, values, after, limit + 1))
@@ -148,20 +139,23 @@ class Search:
             told = pages.told(connection, self._given(connection, values, None, limit))
             return self._database.explained(connection, *told)
 
-    def _first(self, connection: Connection, pages: Pages, given: Parameters) -> _Page | None:
+    def _among_first(
+        self, connection: Connection, pages: Pages, given: Parameters
+    ) -> Sought[WorkflowRecord] | None:
         found = pages.first(connection, given)
         if found is None or found.recorded is None:
             return None
-        return _Page(found.places, self._queries.made(connection, found.recorded))
+        return _page(found.places, self._queries.made(connection, found.recorded), given)
 
-    def _page(self, connection: Connection, pages: Pages, given: Parameters) -> _Page:
+    def _sought(self, connection: Connection, pages: Pages, given: Parameters) -> Sought[WorkflowRecord]:
         with self._database.keeping_plans(connection):
-            page = None if pages.is_first_alone else self._first(connection, pages, given)
-        if page is not None:
-            return page
+            sought = None if pages.is_first_alone else self._among_first(connection, pages, given)
+        if sought is not None:
+            return sought
         places = pages.places(connection, given)
         with self._database.keeping_plans(connection):
-            return _Page(places, self._queries.records(connection, [place.key[0] for place in places]))
+            records = self._queries.records(connection, [place.key[0] for place in places])
+        return _page(places, records, given)
 
     def _asked(
         self, condition: Condition | None, tasks: bool, order: Order, after: Place | None
@@ -186,6 +180,13 @@ class Search:
         now = self._clock()
         holding = self._holding.ask(connection, of_now=now)
         return listed([row.owner_id for row in holding if is_alive(row, now)], self._database.kind)
+
+
+def _page(
+    places: Sequence[Place], records: list[WorkflowRecord], given: Parameters
+) -> Sought[WorkflowRecord]:
+    limit = given.most - 1  # one more was asked for: it tells that there is another page
+    return Sought(Listing(records[:limit]), _last(places, limit))
 
 
 def _last(places: Sequence[Place], limit: int) -> Place | None:
