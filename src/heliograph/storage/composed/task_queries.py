@@ -57,6 +57,7 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
         ),
         **_parts(_in_range, ""),
         **_parts(chosen, "_of_keys"),
+        **(_parts(_of_id, "_of_id") if dialect.name == "postgresql" else {}),
     }
 
 
@@ -88,6 +89,19 @@ def _task(tasks: Any) -> Any:
 def _in_range(table: Any, *more: Any) -> tuple[Any, list[Any]]:
     """A table, and what its rows have to be: of a workflow's tasks from one number to another."""
     return table, [table.c.workflow == bindparam("of_workflow"), *_between(table), *more]
+
+
+def _of_id(table: Any, *more: Any) -> tuple[Any, list[Any]]:
+    """As `_in_range`, for the task of an id: a server is asked for it and what belongs to it at once."""
+    tasks = schema.tasks.alias("chosen")
+    task = select(tasks.c.task).where(
+        tasks.c.workflow == bindparam("of_workflow"), tasks.c.task_id == bindparam("of_task_id")
+    )
+    return table, [
+        table.c.workflow == bindparam("of_workflow"),
+        table.c.task == task.scalar_subquery(),
+        *more,
+    ]
 
 
 def _of_keys(dialect: Dialect, table: Any, *more: Any) -> tuple[Any, list[Any]]:

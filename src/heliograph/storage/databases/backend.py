@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from heliograph.errors import StorageError
@@ -98,6 +99,9 @@ class Backend(Protocol):
 
     def begin_snapshot(self, connection: Connection) -> None:
         """Begin a transaction that only reads, all of it from one moment."""
+
+    def together(self, connection: Connection, last: bool) -> AbstractContextManager[None]:
+        """As `Database.together`."""
 
     def take_any_text(self, connection: Connection, wanted: bool) -> None:
         """Whether text that is none is given as bytes from now on, and is no error."""

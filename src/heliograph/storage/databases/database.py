@@ -251,6 +251,15 @@ class Database:
         with self._translated(), self._writing:
             return self._backend.changes(self._the_writer())
 
+    def together(self, connection: Connection, *, last: bool = False) -> AbstractContextManager[None]:
+        """In a snapshot, what is asked meanwhile goes to a server in one trip; to be read only afterwards.
+
+        Args:
+            connection: of the snapshot.
+            last: nothing more is asked on it.
+        """
+        return self._backend.together(connection, last)
+
     @contextmanager
     def keeping_plans(self, connection: Connection) -> Iterator[None]:
         """In a snapshot, what is asked meanwhile is gone about as before; see `Backend.keep_plans`."""

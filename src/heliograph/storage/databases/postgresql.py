@@ -12,6 +12,7 @@ import select
 import time
 import zlib
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -219,7 +220,12 @@ class PostgreSQL:
         page is wanted: of one that has 200,000, for seconds.
         """
         self.keep_plans(connection, False)
-        connection.raw.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        connection.raw.begin_snapshot()
+
+    def together(self, connection: Connection, last: bool) -> AbstractContextManager[None]:
+        """As `Backend.together`."""
+        together: AbstractContextManager[None] = connection.raw.together(last)
+        return together
 
     def take_any_text(self, connection: Connection, wanted: bool) -> None:
         """The server takes no text that is none."""
@@ -230,7 +236,7 @@ class PostgreSQL:
 
     def end_snapshot(self, connection: Connection) -> None:
         """As `Backend.end_snapshot`; after a rollback, the driver would forget all plans that were kept."""
-        connection.raw.execute("COMMIT")
+        connection.raw.end_snapshot()
         connection.raw.prepare_threshold = _PREPARED_AFTER
 
     def commit(self, connection: Connection) -> None:

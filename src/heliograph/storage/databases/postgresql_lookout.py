@@ -37,7 +37,8 @@ class LookingConnection(psycopg.Connection[Any]):
         begun = time.perf_counter()
         looked: Any = _Looked(gen, self._is_there)
         answer = super().wait(looked, *given, **options)
-        self._lookout.heard(time.perf_counter() - begun)
+        if looked.has_waited:  # what a pipeline is told is not answered at once
+            self._lookout.heard(time.perf_counter() - begun)
         return answer
 
     @property
@@ -58,11 +59,15 @@ class _Looked(Iterator[Any]):
     Args:
         gen: the driver's.
         is_there: whether there is something to read.
+
+    Attributes:
+        has_waited: whether it waited for the server to say something.
     """
 
-    __slots__ = ("_gen", "_is_there")
+    __slots__ = ("_gen", "_is_there", "has_waited")
 
     def __init__(self, gen: Any, is_there: Callable[[], bool]) -> None:
+        self.has_waited = False
         self._gen = gen
         self._is_there = is_there
 
@@ -72,6 +77,9 @@ class _Looked(Iterator[Any]):
     def send(self, ready: Any) -> Any:
         """As a generator's: what to wait for next."""
         wanted = self._gen.send(ready)
-        while wanted == Wait.R and self._is_there():
+        while wanted == Wait.R:
+            self.has_waited = True
+            if not self._is_there():
+                break
             wanted = self._gen.send(Ready.R)
         return wanted

@@ -24,7 +24,7 @@ from typing import Any, Final
 
 import psycopg
 
-from heliograph.storage.databases.postgresql_lookout import LookingConnection
+from heliograph.storage.databases.postgresql_snapshot import SnapshotConnection
 from heliograph.storage.statements.rendered import tables
 
 _BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"  # each statement sees what was committed before it
@@ -33,7 +33,7 @@ _PLACE: Final = re.compile(r"%\((\w+)\)s|%%")
 _NAMES_TABLE: Final = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE)\s+(\w+)")
 
 
-class TerseConnection(LookingConnection):
+class TerseConnection(SnapshotConnection):
     """A connection with such transactions, from `begin` to `commit_all` or `give_up`."""
 
     _transaction: _Transaction | None = None
@@ -55,6 +55,7 @@ class TerseConnection(LookingConnection):
 
     def give_up(self) -> None:
         """It failed: say no more of it. What the server has of it is still to be rolled back."""
+        super().give_up()
         self._transaction = None
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:

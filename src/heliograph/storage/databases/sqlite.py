@@ -9,6 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _BUSY_SECONDS: Final = 60.0
 _TURN_SECONDS: Final = 0.002
 _LOOK_SECONDS: Final = 0.001
+_NO_TRIP: Final = contextlib.nullcontext()
 _STATEMENTS: Final = 256
 _LOG_BYTES: Final = 1_000 * 4_096  # SQLite starts over at the beginning of the log after so many pages
 _SPARE_BYTES: Final = 64 * 1024 * 1024  # a disk with less has no room to give away
@@ -185,6 +187,10 @@ class SQLite:
     def begin_snapshot(self, connection: Connection) -> None:
         """In WAL mode every transaction reads from one moment."""
         connection.raw.execute("BEGIN")
+
+    def together(self, connection: Connection, last: bool) -> AbstractContextManager[None]:
+        """There is no server to go to."""
+        return _NO_TRIP
 
     def take_any_text(self, connection: Connection, wanted: bool) -> None:
         """As `Backend.take_any_text`; a function of Python's for each text is slow."""

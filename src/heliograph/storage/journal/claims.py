@@ -61,19 +61,13 @@ class Claims:
                 return Refused(WorkflowStatus.FAILED)
         if status is WorkflowStatus.SUCCESSFUL and (output := self._output_of(connection, found)):
             return Refused(status, output)
-        answer = self._take_over(connection, found, claim, owner)
-        if isinstance(answer, Accepted):
-            tally.move(stored, claim.status)
-        return answer
+        tally.move(stored, claim.status)
+        return self._take_over(connection, found, claim, owner)
 
-    def _take_over(
-        self, connection: Connection, found: Any, claim: Claim, owner: Owner
-    ) -> Accepted | Refused:
+    def _take_over(self, connection: Connection, found: Any, claim: Claim, owner: Owner) -> Accepted:
         """Begin another run, and close the one before."""
         run = counted_so_far(found.run, "workflows", "run", found.key) + 1
-        # Nobody could get in between; if one did, it stays theirs.
-        if self._statements.take.changed(connection, _taken(found, run, claim, owner)) != 1:
-            return Refused(WorkflowStatus.RUNNING)
+        self._statements.take.tell(connection, _taken(found, run, claim, owner))  # locked since it was found
         of_workflow = {"of_workflow": found.key}
         lost_run = {"of_run": found.run, "status": WorkflowStatus.RESUMABLE.value}
         self._statements.end_lost_run.tell(connection, of_workflow | lost_run)

@@ -70,16 +70,23 @@ class Checkpoints:
         upstream: dict[int, list[int]] = defaultdict(list)
         of_workflow = {"of_workflow": key}
         with self._database.snapshot() as connection:
-            needs = self._statements.needs.ask(connection, **of_workflow).columns(("task", "upstream"))
+            with self._database.together(connection, last=True):
+                ask = self._statements
+                needs_asked = ask.needs.ask(connection, **of_workflow)
+                tasks_asked = ask.tasks.ask(connection, **of_workflow)
+                output_asked = ask.output_task.ask(connection, of_key=key)
+                functions_asked = ask.functions.ask(connection, **of_workflow)
+                stored_asked = ask.stored.ask(connection, **of_workflow)
+                attempts_asked = ask.attempts.ask(connection, **of_workflow)
+            needs = needs_asked.columns(("task", "upstream"))
             for task, needed in zip(*needs.values(), strict=True):
                 upstream[task].append(needed)
-            tasks = self._statements.tasks.ask(connection, **of_workflow).all()
-            output = self._statements.output_task.ask(connection, of_key=key).scalar_one()
-            functions = self._statements.functions.ask(connection, **of_workflow).all()
-            stored = frozenset(self._statements.stored.ask(connection, **of_workflow).scalars())
+            tasks = tasks_asked.all()
+            output = output_asked.scalar_one()
+            functions = functions_asked.all()
+            stored = frozenset(stored_asked.scalars())
             attempts = tuple(
-                (row.task, counted_so_far(row.attempts, "attempts", "attempt", key))
-                for row in self._statements.attempts.ask(connection, **of_workflow)
+                (row.task, counted_so_far(row.attempts, "attempts", "attempt", key)) for row in attempts_asked
             )
             check_numbers(
                 key,

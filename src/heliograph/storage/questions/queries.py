@@ -133,13 +133,20 @@ class Queries:
                 return apart(looked_at)
 
     def records(self, connection: Connection, keys: Sequence[int]) -> list[WorkflowRecord]:
-        """Workflows by their keys, in the order of these; on a snapshot."""
+        """Workflows by their keys, in the order of these; the last that is asked on a snapshot."""
         if not keys:
             return []
-        wanted = [*keys, *[keys[0]] * (_TAKEN_FOR - len(keys))]
-        asked = self._statements.of_keys.ask(connection, of_keys=listed(wanted, self._database.kind)).rows()
-        found = {record.key: record for record in self.made(connection, asked)}
+        with self._database.together(connection, last=True):
+            asked = self._asked(connection, keys)
+        found = self._by_key(connection, asked)
         return [there(found, key, key, "workflows") for key in keys]
+
+    def _asked(self, connection: Connection, keys: Sequence[int]) -> Answer:
+        wanted = [*keys, *[keys[0]] * (_TAKEN_FOR - len(keys))]
+        return self._statements.of_keys.ask(connection, of_keys=listed(wanted, self._database.kind))
+
+    def _by_key(self, connection: Connection, asked: Answer) -> dict[int, WorkflowRecord]:
+        return {record.key: record for record in self.made(connection, asked.rows())}
 
     def carefully(
         self, connection: Connection, keys: Sequence[int]
@@ -169,11 +176,21 @@ class Queries:
         return [rows.workflow_record(row, engines) for row in found]
 
     def task_records(
-        self, connection: Connection, keys: Sequence[tuple[int, int]]
+        self, connection: Connection, keys: Sequence[tuple[int, int]], *, last: bool = True
     ) -> list[tuple[str, TaskRecord]]:
-        """Tasks by the keys of their workflows and their numbers, with the workflows' ids; on a snapshot."""
-        of = {record.key: record for record in self.records(connection, sorted({key for key, _ in keys}))}
-        found = self._task_queries.of_keys(connection, keys) if keys else {}
+        """Tasks by the keys of their workflows and their numbers, with the workflows' ids.
+
+        Args:
+            connection: on a snapshot.
+            keys: theirs.
+            last: nothing more is asked on it.
+        """
+        if not keys:
+            return []
+        with self._database.together(connection, last=last):
+            workflows = self._asked(connection, sorted({key for key, _ in keys}))
+            tasks = self._task_queries.asked(connection, keys)
+        of, found = self._by_key(connection, workflows), tasks.records()
         return [
             (of[key].workflow_id, _as_read(of[key], there(found, (key, number), key, "functions")))
             for key, number in keys
@@ -186,7 +203,7 @@ class Queries:
         found: list[tuple[str, TaskRecord] | StorageCorruptError] = []
         for key in keys:
             try:
-                found += self.task_records(connection, [key])
+                found += self.task_records(connection, [key], last=False)
             except UnsoundError as error:
                 found.append(self._database.damage(error))
         return found
@@ -232,8 +249,8 @@ class Queries:
             record = self.workflow_in(connection, workflow_id)
             if record is None:
                 return None
-            page = self._task_queries.page(connection, record.key, after, limit)
             change = self._statements.last_change.ask(connection, of_workflow=record.key).scalar_one()
+            page = self._task_queries.page(connection, record.key, after, limit)
         if page is None:
             return None
         tasks = tuple(_as_read(record, task) for task in page.tasks)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
@@ -13,7 +13,7 @@ from heliograph.storage import rows
 from heliograph.storage.databases.database import Database
 from heliograph.storage.statements.connection import Connection
 from heliograph.storage.statements.rendered import statements
-from heliograph.storage.statements.statement import Statement, paired
+from heliograph.storage.statements.statement import Answer, Statement, paired
 
 INPUTS_TOLD: Final = 1000
 """Of so many of a task's inputs sizes and places are told; of further ones only the ids."""
@@ -39,17 +39,28 @@ class TaskQueries:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._statements = statements(database.kind, "task_queries")
+        self._is_remote = database.is_remote
+        self._statements = read = statements(database.kind, "task_queries")
+        self._in_range = _Parts(read.upstream, read.inputs, read.reports, read.attempts)
+        self._of_keys = _Parts(
+            read.upstream_of_keys, read.inputs_of_keys, read.reports_of_keys, read.attempts_of_keys
+        )
 
     def task(self, key: int, task_id: str) -> TaskRecord | None:
         """A task with its attempts; None: the workflow has none of this id."""
+        this = {"of_workflow": key, "of_task_id": task_id}
         with self._database.snapshot() as connection, self._database.keeping_plans(connection):
-            row = self._statements.task.ask(connection, of_workflow=key, of_task_id=task_id).first()
-            if row is None:
-                return None
-            if self._database.is_remote:  # there a plan for pairs is one for all values, and is kept
-                return self._of_pairs(connection, [(key, row.task)], [row])[0]
-            return self._records(connection, key, [row])[0]
+            if not self._is_remote:
+                row = self._statements.task.ask(connection, **this).first()
+                return None if row is None else self._of_rows(connection, key, [row])[0]
+            with self._database.together(connection, last=True):
+                read = self._statements
+                row = read.task.ask(connection, **this)
+                parts = _Parts(
+                    read.upstream_of_id, read.inputs_of_id, read.reports_of_id, read.attempts_of_id
+                )
+                asked = self._asked(connection, parts, this)
+            return next(iter(_records(row.all(), parts, asked)), None)
 
     def downstream(self, key: int, task_id: str, limit: int) -> list[str] | None:
         """Ids of the tasks that take a task's output; None: the workflow has no such task."""
@@ -66,13 +77,17 @@ class TaskQueries:
         """All tasks of a workflow with their attempts, dependencies first."""
         with self._database.snapshot() as connection:
             found = self._statements.page.ask(connection, of_workflow=key, after=_FIRST - 1, most=_LAST).all()
-            return self._records(connection, key, found)
+            if not found:
+                return []
+            # There may be very many: one part after the other, since each takes memory.
+            these = _these(key, found)
+            return _records(found, self._in_range, lambda part: part.ask(connection, **these))
 
     def page(self, connection: Connection, key: int, after: str | None, limit: int) -> TaskPage | None:
         """Some tasks of a workflow.
 
         Args:
-            connection: on a snapshot.
+            connection: on a snapshot, of which this is the last question.
             key: of the workflow.
             after: id of the task before the first of them; None: from the first one.
             limit: at most so many.
@@ -89,15 +104,13 @@ class TaskQueries:
                 return None
         found = self._statements.page.ask(connection, of_workflow=key, after=number, most=limit + 1).all()
         here = found[:limit]
-        return TaskPage(tuple(self._records(connection, key, here)), len(found) > len(here))
+        return TaskPage(tuple(self._of_rows(connection, key, here)), len(found) > len(here))
 
-    def of_keys(
-        self, connection: Connection, keys: Sequence[tuple[int, int]]
-    ) -> dict[tuple[int, int], TaskRecord]:
-        """Tasks by the keys of their workflows and their numbers; on a snapshot."""
-        found = self._statements.of_keys.ask(connection, **paired(keys, self._database.kind)).all()
-        made = self._of_pairs(connection, keys, found)
-        return {(row.workflow, row.task): task for row, task in zip(found, made, strict=True)}
+    def asked(self, connection: Connection, keys: Sequence[tuple[int, int]]) -> Asked:
+        """Tasks by the keys of their workflows and their numbers; on a snapshot, see `Database.together`."""
+        these = paired(keys, self._database.kind)
+        found = self._statements.of_keys.ask(connection, **these)
+        return Asked(found, self._of_keys, self._asked(connection, self._of_keys, these))
 
     def attempts(
         self, connection: Connection, key: int, after: tuple[int, int], limit: int
@@ -117,7 +130,7 @@ class TaskQueries:
         if not found:
             return []
         these = {"of_workflow": key, "first": found[0].task, "last": found[-1].task}
-        reports = _reports(self._statements.reports, connection, these)
+        reports = _reports(self._statements.reports.ask(connection, **these))
         return [(row.task, _attempt(row, reports)) for row in found]
 
     def ids(self, connection: Connection, key: int, first: int, last: int) -> dict[int, str]:
@@ -125,22 +138,18 @@ class TaskQueries:
         found = self._statements.ids.ask(connection, of_workflow=key, first=first, last=last)
         return {row.task: row.task_id for row in found}
 
-    def _records(self, connection: Connection, key: int, found: Sequence[Any]) -> list[TaskRecord]:
+    def _of_rows(self, connection: Connection, key: int, found: Sequence[Any]) -> list[TaskRecord]:
         if not found:
             return []
-        read = self._statements
-        these = {"of_workflow": key, "first": found[0].task, "last": found[-1].task}
-        parts = _Parts(read.upstream, read.inputs, read.reports, read.attempts)
-        return _records(connection, parts, these, found)
+        with self._database.together(connection, last=True):
+            asked = self._asked(connection, self._in_range, _these(key, found))
+        return _records(found, self._in_range, asked)
 
-    def _of_pairs(
-        self, connection: Connection, keys: Sequence[tuple[int, int]], found: Sequence[Any]
-    ) -> list[TaskRecord]:
-        read = self._statements
-        parts = _Parts(
-            read.upstream_of_keys, read.inputs_of_keys, read.reports_of_keys, read.attempts_of_keys
-        )
-        return _records(connection, parts, paired(keys, self._database.kind), found)
+    def _asked(self, connection: Connection, parts: _Parts, these: Mapping[str, object]) -> _Rows:
+        """Gives what belongs to tasks; in a file it is looked up when it is read, and so nothing in vain."""
+        if self._is_remote:
+            return {part: part.ask(connection, **these) for part in parts}.__getitem__
+        return lambda part: part.ask(connection, **these)
 
 
 class _Parts(NamedTuple):
@@ -152,29 +161,53 @@ class _Parts(NamedTuple):
     attempts: Statement
 
 
-def _records(
-    connection: Connection, parts: _Parts, these: Mapping[str, object], found: Sequence[Any]
-) -> list[TaskRecord]:
+_Rows = Callable[[Statement], Iterable[Any]]
+
+
+class Asked(NamedTuple):
+    """Tasks that were asked for.
+
+    Attributes:
+        found: their rows.
+        parts: the statements for what belongs to them.
+        rows: gives the rows of each of these.
+    """
+
+    found: Answer
+    parts: _Parts
+    rows: _Rows
+
+    def records(self) -> dict[tuple[int, int], TaskRecord]:
+        """They, by the keys of their workflows and their numbers."""
+        found = self.found.all()
+        made = _records(found, self.parts, self.rows)
+        return {(row.workflow, row.task): task for row, task in zip(found, made, strict=True)}
+
+
+def _these(key: int, found: Sequence[Any]) -> Mapping[str, object]:
+    return {"of_workflow": key, "first": found[0].task, "last": found[-1].task}
+
+
+def _records(found: Sequence[Any], parts: _Parts, asked: _Rows) -> list[TaskRecord]:
     """The tasks of rows, with what belongs to them.
 
     Args:
-        connection: on a snapshot.
-        parts: ask for that.
-        these: names the tasks to them.
         found: the rows.
+        parts: the statements for that.
+        asked: gives the rows of each of these.
     """
     upstream: dict[tuple[int, int], list[str]] = defaultdict(list)
     inputs: dict[tuple[int, int], list[InputRecord]] = defaultdict(list)
-    for row in parts.upstream.ask(connection, **these):
+    for row in asked(parts.upstream):
         upstream[row.workflow, row.task].append(row.task_id)
-    for row in parts.inputs.ask(connection, **these) if upstream else ():
+    for row in asked(parts.inputs) if upstream else ():
         value = rows.value_record(row, "input_")
         assert value is not None
         inputs[row.workflow, row.task].append(InputRecord(row.task_id, value))
-    reports = _reports(parts.reports, connection, these)
+    reports = _reports(asked(parts.reports))
     newest = {(workflow, task): report for (workflow, task, _), report in sorted(reports.items())}
     attempts: dict[tuple[int, int], list[AttemptRecord]] = defaultdict(list)
-    for row in parts.attempts.ask(connection, **these):
+    for row in asked(parts.attempts):
         attempts[row.workflow, row.task].append(_attempt(row, reports))
     return [
         rows.task_record(
@@ -188,14 +221,9 @@ def _records(
     ]
 
 
-def _reports(
-    statement: Statement, connection: Connection, these: Mapping[str, object]
-) -> dict[tuple[int, int, int], ReportRecord]:
+def _reports(found: Iterable[Any]) -> dict[tuple[int, int, int], ReportRecord]:
     """What attempts said, by workflow, task and number."""
-    return {
-        (row.workflow, row.task, row.attempt): rows.report_record(row)
-        for row in statement.ask(connection, **these)
-    }
+    return {(row.workflow, row.task, row.attempt): rows.report_record(row) for row in found}
 
 
 def _attempt(row: Any, reports: Mapping[tuple[int, int, int], ReportRecord]) -> AttemptRecord:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, select, true, update
+from sqlalchemy import delete, select
 
 from heliograph.errors import StorageCorruptError, WorkflowNotFoundError, WorkflowStillActiveError
 from heliograph.records.attempt import Failure
-from heliograph.records.status import ACTIVE, TASK_OVER, AttemptStatus, TaskStatus, WorkflowStatus
+from heliograph.records.status import ACTIVE, AttemptStatus, TaskStatus, WorkflowStatus
 from heliograph.storage import rows
 from heliograph.storage.databases.database import Database
 from heliograph.storage.databases.news import Notice
@@ -18,9 +18,9 @@ from heliograph.storage.entries import Standing
 from heliograph.storage.journal.changelog import Changelog, story_row
 from heliograph.storage.journal.counts import Counts, Tally, recount
 from heliograph.storage.questions.queries import Queries
-from heliograph.storage.statements.composing import constant, constants
 from heliograph.storage.statements.connection import Connection
 from heliograph.storage.statements.rendered import statements
+from heliograph.storage.statements.statement import Row, Statement
 from heliograph.storage.tables import schema
 from heliograph.storage.values.arguments import is_staged
 from heliograph.storage.values.value_store import ValueStore
@@ -48,11 +48,12 @@ def cancel(database: Database, key: int, clock: Callable[[], float]) -> bool:
         Whether it was active until now.
     """
     now = clock()
+    said = statements(database.kind, "control")
     stopped = _Stopped(
         WorkflowStatus.CANCELED,
         TaskStatus.CANCELED,
-        {"status": AttemptStatus.CANCELED.value, "finished": now, "stored": now},
-        {"cancel_time": now},
+        (said.cancel_attempts, {"status": AttemptStatus.CANCELED.value, "finished": now, "stored": now}),
+        (said.cancel_run, {"cancel_time": now}),
     )
     return _stop(database, key, None, stopped, now)
 
@@ -76,11 +77,12 @@ def give_up(database: Database, key: int, run: int, failure: Failure, clock: Cal
         "error_message": rows.storable_text(failure.message),
         "error": failure.error,
     }
+    said = statements(database.kind, "claims")
     stopped = _Stopped(
         WorkflowStatus.FAILED,
         TaskStatus.PENDING,
-        {"status": AttemptStatus.LOST.value},
-        {"end_time": now} | error,
+        (said.end_lost_attempts, {"status": AttemptStatus.LOST.value}),
+        (said.end_run, {"end_time": now} | error),
     )
     return _stop(database, key, run, stopped, now)
 
@@ -91,63 +93,50 @@ class _Stopped(NamedTuple):
     Attributes:
         status: of it and its run.
         task: of its tasks that were not over.
-        attempt: columns of its attempts that ran.
-        run: further columns of its run.
+        attempts: what is said of its attempts that ran.
+        run: what is said of its run, beside the status.
     """
 
     status: WorkflowStatus
     task: TaskStatus
-    attempt: Mapping[str, Any]
-    run: Mapping[str, Any]
+    attempts: tuple[Statement, dict[str, Any]]
+    run: tuple[Statement, dict[str, Any]]
 
 
 def _stop(database: Database, key: int, run: int | None, stopped: _Stopped, now: float) -> bool:
-    workflows, tasks, attempts = schema.workflows, schema.tasks, schema.attempts
+    said, of_workflow = statements(database.kind, "control"), {"of_workflow": key}
+    status = {"status": stopped.status.value}
     with database.write() as connection:
-        database.lock(connection, keys=[key])
-        changed = connection.execute(
-            update(workflows)
-            .where(
-                workflows.c.key == key,
-                workflows.c.status.in_(constants(ACTIVE)),
-                true() if run is None else workflows.c.run == run,
-            )
-            .values(status=stopped.status.value)
-            .returning(workflows.c.run)
-        ).first()
-        if changed is None:
+        # The first change locks the workflow.
+        stop = said.stop if run is None else said.stop_of_run
+        found = _rows(connection, stop, {"of_key": key, "of_run": run} | status)
+        if not found:
             return False
-        connection.execute(
-            update(schema.runs)
-            .where(schema.runs.c.workflow == key, schema.runs.c.run == changed.run)
-            .values(status=stopped.status.value, **stopped.run)
-        )
-        ended = connection.execute(
-            update(tasks)
-            .where(tasks.c.workflow == key, tasks.c.status.not_in(constants(TASK_OVER)))
-            .values(status=stopped.task.value)
-            .returning(tasks.c.task)
-        )
-        # A key of a task may be anything in a damaged row.
-        numbers = sorted([task for task in ended.scalars() if isinstance(task, int)])
-        told = [["tasks", numbers, stopped.task.value]]
-        story = json.dumps([*told, ["run", changed.run, stopped.status.value]])
-        Changelog(database.kind).note(connection, story_row(key, changed.run, now, story))
-        connection.execute(
-            update(attempts)
-            .where(attempts.c.workflow == key, attempts.c.status == constant(AttemptStatus.RUNNING))
-            .values(**stopped.attempt)
-        )
-        counted = connection.execute(
-            select(tasks.c.status, func.count()).where(tasks.c.workflow == key).group_by(tasks.c.status)
-        )
+        ((run,),) = found
+        statement, columns = stopped.run
+        statement.tell(connection, of_workflow | {"of_run": run} | status | columns)
+        ended = _rows(connection, said.stop_tasks, of_workflow | {"status": stopped.task.value})
         # A status that is none goes along: who reads the counts sees it.
-        progress: dict[str, int] = {row[0]: row[1] for row in counted}
-        whole = {"progress": rows.progress_json(progress), "end_time": stopped.run.get("end_time")}
-        connection.execute(update(workflows).where(workflows.c.key == key).values(**whole))
+        progress = dict(_rows(connection, statements(database.kind, "claims").counts, of_workflow))
+        # A key of a task may be anything in a damaged row.
+        numbers = sorted([task for (task,) in ended if isinstance(task, int)])
+        told = [["tasks", numbers, stopped.task.value]]
+        story = json.dumps([*told, ["run", run, stopped.status.value]])
+        # To a server, all that follows is said as one.
+        Changelog(database.kind).note(connection, story_row(key, run, now, story))
+        statement, columns = stopped.attempts
+        statement.tell(connection, of_workflow | columns)
+        whole = {"progress": rows.progress_json(progress), "end_time": stopped.run[1].get("end_time")}
+        said.stopped.tell(connection, {"of_key": key} | whole)
         _count(connection, None, stopped.status)
     database.news.tell(Notice(frozenset([key]), frozenset([key])))
     return True
+
+
+def _rows(connection: Connection, statement: Statement, values: Row) -> list[tuple[Any, ...]]:
+    """As they are: also what is damaged can be stopped."""
+    found: list[tuple[Any, ...]] = connection.raw.execute(*statement.told(**values)).fetchall()
+    return found
 
 
 def forget(database: Database, values: ValueStore, workflow: Standing) -> None:
@@ -167,7 +156,6 @@ def forget(database: Database, values: ValueStore, workflow: Standing) -> None:
 def _forget_rows(database: Database, workflow: Standing, folders: set[str]) -> None:
     """Delete all rows of a workflow; the folders of its values are added to these."""
     with database.write() as connection, database.any_text(connection):
-        database.lock(connection, keys=[workflow.key])
         row = connection.execute(
             delete(schema.workflows)
             .where(schema.workflows.c.key == workflow.key, schema.workflows.c.run == workflow.run)
