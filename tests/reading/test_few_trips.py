@@ -71,7 +71,10 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], i
             3,  # which engines are there, and the end of a snapshot
         ),
         (lambda: workflow.get_metadata("3", TASK), 2),  # the workflow, then all of the task
-        (lambda: workflow.get_metadata("3", tasks=True), 6),  # twice the workflow
+        (
+            lambda: workflow.get_metadata("3", tasks=True),
+            4,
+        ),  # the workflow, its changes, tasks, what belongs to them
         (
             lambda: workflow.search(order_by="-stats.duration"),
             2,  # which there are, then what is known of them

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from heliograph.graph.checks import checked_flag, checked_int_or_none
+from heliograph.graph.identifiers import check_identifier
 from heliograph.reading.late import late
 from heliograph.reading.opened import (
     MOST,
@@ -68,9 +69,11 @@ def get_metadata(
     if tasks and (name is not None or task_id not in (None, "all")):
         raise ValueError(f"tasks=True asks for all tasks, and {task_id or name!r} for one: ask for either")
     task_id = one_task(task_id, name)
+    if tasks:
+        return _with_tasks(workflow_id, limit, after)
     opened = session()
     record = opened.found(workflow_id)
-    if wants_all and (tasks or opened.store.queries.task(record, "all") is None):
+    if wants_all and opened.store.queries.task(record, "all") is None:
         return _with_tasks(workflow_id, limit, after)
     if task_id is None:
         return _workflow_metadata(record, opened.place)
@@ -199,10 +202,9 @@ def _with_tasks(workflow_id: str, limit: int | None, after: str | None) -> Page:
 
     most, place = PAGE if limit is None else checked_limit(limit), checked_task(after)
     opened = session()
-    queries = opened.store.queries
-    snapshot = queries.snapshot(opened.found(workflow_id).workflow_id, place, most)
+    snapshot = opened.store.queries.snapshot(check_identifier("workflow_id", workflow_id), place, most)
     if snapshot is None:
-        opened.found(workflow_id)  # else it was deleted just now
+        opened.found(workflow_id)  # else there is none
         raise no_task(workflow_id, after)
     tasks = [task_metadata(record) for record in snapshot.page.tasks]
     answer = {

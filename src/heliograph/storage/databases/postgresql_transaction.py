@@ -11,7 +11,7 @@ If that one statement is all there is to a transaction, it goes without BEGIN an
 itself is one. So that it may be, a change that has to meet a row, or make one (`expect_one`), is not asked
 how many it met: the statement fails if it met none.
 
-Nothing is pipelined: in a pipeline the server does not take a client for idle that is stopped between two
+Nothing of it is pipelined: in a pipeline the server does not take a client for idle that is stopped between two
 statements, and would keep what the transaction has locked from all others for as long.
 """
 
