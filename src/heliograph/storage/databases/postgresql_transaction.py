@@ -11,8 +11,8 @@ If that one statement is all there is to a transaction, it goes without BEGIN an
 itself is one. So that it may be, a change that has to meet a row, or make one (`expect_one`), is not asked
 how many it met: the statement fails if it met none.
 
-Nothing of it is pipelined: in a pipeline the server does not take a client for idle that is stopped between two
-statements, and would keep what the transaction has locked from all others for as long.
+Nothing of it is pipelined: in a pipeline the server does not take a client for idle that is stopped between
+two statements, and would keep what the transaction has locked from all others for as long.
 """
 
 from __future__ import annotations

@@ -141,9 +141,15 @@ class TaskQueries:
     def _of_rows(self, connection: Connection, key: int, found: Sequence[Any]) -> list[TaskRecord]:
         if not found:
             return []
-        with self._database.together(connection, last=True):
-            asked = self._asked(connection, self._in_range, _these(key, found))
-        return _records(found, self._in_range, asked)
+        if not self._is_remote:
+            return _records(
+                found, self._in_range, self._asked(connection, self._in_range, _these(key, found))
+            )
+        # There a plan for pairs is one for all values, and is kept.
+        these = paired([(key, row.task) for row in found], self._database.kind)
+        with self._database.keeping_plans(connection), self._database.together(connection, last=True):
+            asked = self._asked(connection, self._of_keys, these)
+        return _records(found, self._of_keys, asked)
 
     def _asked(self, connection: Connection, parts: _Parts, these: Mapping[str, object]) -> _Rows:
         """Gives what belongs to tasks; in a file it is looked up when it is read, and so nothing in vain."""
