@@ -36,7 +36,8 @@ class Claims:
 
         One that was handed in, and that nobody had yet, goes on with its first run. Else what the run before
         left open is closed: it reads RESUMABLE, its open attempts LOST. Tasks that did
-        not succeed are PENDING again.
+        not succeed are PENDING again; but of one that failed in a continuation, the new run has to see whether
+        its exception was caught.
         """
         found = self._statements.find.ask(connection, of_id=claim.workflow_id).first()
         if found is None:
