@@ -98,8 +98,8 @@ def test_on_the_smallest_phone_two_statuses_stand_side_by_side(page: Page) -> No
     page.goto("/compare?a=good-0&b=wide")
     assert (
         page.evaluate(
-            "[...document.querySelectorAll('.pairs td')].filter((cell) => cell.scrollWidth > cell.clientWidth)"
-            ".map((cell) => cell.innerText)"
+            "[...document.querySelectorAll('.pairs td')].filter(one => one.scrollWidth > one.clientWidth)"
+            ".map(one => one.innerText)"
         )
         == []
     )
