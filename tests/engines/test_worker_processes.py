@@ -84,6 +84,7 @@ def test_a_killed_worker(processes: Make, works: Works, inbox: Inbox) -> None:
     assert "SIGKILL" in failure.message
     assert "memory" in failure.message
     assert (receipt.resources.signal, receipt.resources.exit_code) == (signal.SIGKILL, None)
+    assert receipt.resources.measured == "exclusive"
     assert receipt.phases.started is not None
     after = works(os.getpid)
     executor.submit(after)
