@@ -450,7 +450,12 @@ def test_storage_check(storage: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "command", "code"),
     [
-        ("?values=ftp://ann:s3cret@localhost:1/x", "doctor", 0),
+        (
+            "?values=ftp://ann:s3cret@localhost:1/x",
+            "doctor",
+            0,
+        ),  # nothing is reached
+        ("?values=nope://ann:s3cret@localhost", "doctor", 1),
         ("?values=nope%3A%2F%2Fann%3As3cret%40localhost", "gc", 1),
         ("?values=nope://ann:s3cret@localhost", "show w1", 0),
         ("?password=s3cret", "ls", 1),
