@@ -162,6 +162,35 @@ def test_an_error_has_room_before_a_bar_that_says_what_a_number_says(storage: Pa
     assert row.endswith("  ValueError: broken")
 
 
+@pytest.mark.parametrize(
+    "asking",
+    [
+        ("search", "", "--tasks", "--order-by", "-stats.store"),
+        ("search", "stats.store >= 0", "--tasks"),
+        ("tasks", "w3", "--where", "stats.store >= 0"),
+    ],
+)
+def test_a_narrow_list_of_tasks_shows_what_was_asked_about(storage: Path, asking: tuple[str, ...]) -> None:
+    head, *_ = COLOURS.sub("", on_terminal(*asking, storage=storage, width=45)).splitlines()
+    assert "STORE" in head
+    assert "QUEUE" not in head
+
+
+def test_a_narrow_list_of_groups_tells_them_apart_and_of_each_field(storage: Path) -> None:
+    scripts.run(WRITE.partition("for number in")[0] + LONG_IDS, storage)
+    asking = ("search", "workflow_id prefix orders", "--by", "workflow_id", "--of", "stats.duration")
+    shown = on_terminal(*asking, "--of", "runs", storage=storage, width=60)
+    head, *rows = COLOURS.sub("", shown).splitlines()
+    assert re.fullmatch(r"workflow_id +COUNT +duration max +runs max", head)
+    assert [row.split()[0] for row in rows] == ["orders-of-november-28", "orders-of-november-29"]
+
+
+LONG_IDS = """
+for day in (28, 29):
+    workflow.run(work.bind(0), workflow_id=f"orders-of-november-{day}")
+"""
+
+
 def test_a_search_that_is_wrong(storage: Path) -> None:
     done = heliograph("search", "status = FAILD and x = 1", storage=storage)
     assert done.returncode == 2
@@ -421,7 +450,12 @@ def test_storage_check(storage: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "command", "code"),
     [
-        ("?values=ftp://ann:s3cret@localhost:1/x", "doctor", 0),
+        (
+            "?values=ftp://ann:s3cret@localhost:1/x",
+            "doctor",
+            0,
+        ),  # nothing is reached
+        ("?values=nope://ann:s3cret@localhost", "doctor", 1),
         ("?values=nope%3A%2F%2Fann%3As3cret%40localhost", "gc", 1),
         ("?values=nope://ann:s3cret@localhost", "show w1", 0),
         ("?password=s3cret", "ls", 1),

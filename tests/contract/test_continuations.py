@@ -203,6 +203,41 @@ def test_catch_exceptions_covers_the_continuations_whichever_node_of_them_raised
     assert workflow.get_status("mine") == "SUCCESSFUL"
 
 
+@workflow.task
+def need(flag: Path, _caught: object) -> str:
+    if not flag.exists():
+        raise OSError("not there")
+    return "there"
+
+
+@pytest.mark.parametrize("make", [fails_first, fails_last, fails_deep])
+def test_what_failed_in_a_continuation_and_was_caught_has_failed_after_a_resume_too(
+    engine: EngineUnderTest, tmp_path: Path, make: Any
+) -> None:
+    caught = call.options(**workflow.options(catch_exceptions=True)).bind(make)
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(need.options(name="need").bind(tmp_path / "flag", caught), workflow_id="mine")
+
+    def within() -> list[tuple[Any, ...]]:
+        told = [task for task in workflow.get_tasks("mine") if "creator" in task]
+        return [(task["task_id"], task["status"], task.get("error")) for task in told]
+
+    before, first = within(), workflow.profile("mine").to_dict()
+    (error,) = [error for _, status, error in before if status == "FAILED"]
+    assert error["type"] == "builtins.LookupError"
+    (tmp_path / "flag").touch()
+    assert workflow.resume("mine") == "there"
+    assert within() == before
+    assert workflow.profile("mine", run=1).to_dict() == first
+    newest: dict[str, str] = {}
+    for change in workflow.watch("mine"):  # to who watches, a run begins all anew that did not succeed
+        if change["kind"] == "task" and change["run"] == 2:
+            newest[change["task_id"]] = change["status"]
+    assert {name: newest[name] for name, *_ in before if name in newest} == {
+        name: status for name, status, _ in before if status != "SUCCESSFUL"
+    }
+
+
 def test_catch_exceptions_wraps_the_output_of_the_continuation(engine: EngineUnderTest) -> None:
     caught = factorial.options(**workflow.options(catch_exceptions=True))
     assert workflow.run(caught.bind(5)) == (120, None)

@@ -186,6 +186,17 @@ def test_no_more_wait_than_may(storage: Any) -> None:
     assert workflow.list_all() == [("first", "CANCELED"), ("second", "PENDING"), ("third", "PENDING")]
 
 
+def test_what_is_over_can_not_be_handed_in_again(storage: Any) -> None:
+    workflow.init(storage=storage, workers="threads")
+    workflow.run(join.bind("a"), workflow_id="done")
+    with pytest.raises(RuntimeError, match=r"'done' is SUCCESSFUL already: workflow\.get_output has it"):
+        workflow.run_async(join.bind("a"), workflow_id="done", detach=True)
+    workflow.run_async(join.bind("a"), workflow_id="stopped", detach=True)
+    workflow.cancel("stopped")
+    with pytest.raises(RuntimeError, match="'stopped' is CANCELED already: resume it, or take another id"):
+        workflow.run_async(join.bind("a"), workflow_id="stopped", detach=True)
+
+
 @pytest.mark.parametrize("grace", ["60", "0"], ids=["finishes", "hands back"])
 def test_told_to_stop(storage: Any, gate: Gate, ledger: Ledger, grace: str) -> None:
     workflow.init(storage=storage, workers="threads")

@@ -41,6 +41,7 @@ def test_a_worker_that_dies_fails_all_it_had_and_is_replaced(
         assert receipt.failure.died
         assert receipt.worker.pid == pid
         assert receipt.resources.signal == signal.SIGKILL
+        assert receipt.resources.measured == "shared"
         assert f"task '{work.task_id}'" in receipt.failure.message
     assert len(inbox.receipts) == 5
     assert not list(executor.running())

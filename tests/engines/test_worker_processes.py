@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,11 @@ import pytest
 from heliograph.engines.attempts.executor import Receipt
 from heliograph.engines.compensation import compensated
 from heliograph.engines.embedded import handle as handles
+from heliograph.engines.embedded import lines
 from heliograph.engines.embedded.lines import AHEAD, Lines
 from heliograph.engines.embedded.processes import ProcessExecutor
 from heliograph.graph.pickling import loads
-from tests.conditions import is_gone, until
+from tests.conditions import DEADLINE, is_gone, until
 from tests.engines.conftest import Make
 from tests.engines.harness import Inbox, Works, add, children, output, sleep_until
 
@@ -84,6 +86,7 @@ def test_a_killed_worker(processes: Make, works: Works, inbox: Inbox) -> None:
     assert "SIGKILL" in failure.message
     assert "memory" in failure.message
     assert (receipt.resources.signal, receipt.resources.exit_code) == (signal.SIGKILL, None)
+    assert receipt.resources.measured == "exclusive"
     assert receipt.phases.started is not None
     after = works(os.getpid)
     executor.submit(after)
@@ -246,6 +249,25 @@ def test_nothing_waits_behind_a_long_task_while_others_are_served(
     assert max(order.index(work.key) for work in early) < 1_500
     Path(gate).touch()
     inbox.of(blocked)
+
+
+def test_a_function_has_proven_short_whichever_workflow_it_is_of(
+    processes: Make, works: Works, inbox: Inbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines, "STUCK_SECONDS", DEADLINE)  # nothing is taken back
+    executor = processes(1)
+    for _ in range(20):
+        executor.submit(works(short_then_long, ""))
+    inbox.wait(20)
+    gate = str(tmp_path / "gate")
+    of_another = replace(works.payload(short_then_long), token=99)
+    given = [works(short_then_long, path)._replace(function=of_another) for path in (gate, "", "")]
+    for work in given:
+        executor.submit(work)
+    (handle,) = executor._pool._handles
+    until(lambda: [attempt.work.key for attempt in handle.line] == [work.key for work in given])
+    Path(gate).touch()
+    inbox.wait(23)
 
 
 def test_cancel_of_what_was_sent_ahead(processes: Make, works: Works, inbox: Inbox, tmp_path: Path) -> None:

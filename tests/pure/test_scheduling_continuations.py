@@ -484,11 +484,37 @@ def test_a_resume_leaves_what_a_caught_exception_ended_as_it_is() -> None:
         TaskRule((2,), TaskOptions(), frame=0, delivers_to=0),
     )
     machine = Machine()
-    actions = machine.handle(Submitted(1.0, rules, frozenset({0}), ((0, 1), (2, 1)), resumed=True, output=1))
+    failed = frozenset({2})
+    actions = machine.handle(
+        Submitted(1.0, rules, frozenset({0}), ((0, 1), (2, 1)), resumed=True, failed=failed, output=1)
+    )
     assert actions == [
-        Mark(2, TaskStatus.CANCELED),
+        Mark(2, TaskStatus.FAILED),
         Mark(3, TaskStatus.CANCELED),
         Mark(1, TaskStatus.READY),
         Start(1, 1),
     ]
-    assert machine.progress == {TaskStatus.SUCCESSFUL: 1, TaskStatus.CANCELED: 2, TaskStatus.READY: 1}
+    assert {status: count for status, count in machine.progress.items() if count} == {
+        TaskStatus.SUCCESSFUL: 1,
+        TaskStatus.FAILED: 1,
+        TaskStatus.CANCELED: 1,
+        TaskStatus.READY: 1,
+    }
+
+
+def test_a_resume_begins_what_failed_in_a_continuation_anew_where_nobody_caught_that() -> None:
+    rules = (
+        TaskRule((), TaskOptions()),
+        TaskRule((), TaskOptions(), frame=0, delivers_to=0),
+    )
+    machine = Machine()
+    failed = frozenset({1})
+    actions = machine.handle(
+        Submitted(1.0, rules, frozenset(), ((0, 1), (1, 1)), resumed=True, failed=failed, output=0)
+    )
+    assert actions == [
+        Mark(1, TaskStatus.PENDING),
+        Mark(0, TaskStatus.WAITING),
+        Mark(1, TaskStatus.READY),
+        Start(1, 2),
+    ]

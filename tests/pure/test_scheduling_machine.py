@@ -99,6 +99,8 @@ class Life(RuleBasedStateMachine):
         self.over: Finish | None = None
         self.expected = WorkflowStatus.RUNNING if self._needed() else WorkflowStatus.SUCCESSFUL
         done = {task for task, row in enumerate(self.rows) if row is TaskStatus.SUCCESSFUL}
+        # In a continuation; who watches is told of these anew.
+        self.failed = {task for task, row in enumerate(self.rows) if row is TaskStatus.FAILED}
         submitted = Submitted(
             self._tick(),
             self.family.stored_rules(),
@@ -108,6 +110,7 @@ class Life(RuleBasedStateMachine):
             unkept=frozenset(done - self.durable),
             output=self.family.output,
             due=tuple(self.alarms.items()),
+            failed=frozenset(self.failed),
         )
         self._tell(submitted)
 
@@ -309,8 +312,12 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.lost or self.over is not None)
     @rule()
     def it_is_resumed(self) -> None:
+        rules = self.book.stored_rules()
         self.rows = [
-            TaskStatus.SUCCESSFUL if row is TaskStatus.SUCCESSFUL else TaskStatus.PENDING for row in self.rows
+            row
+            if row is TaskStatus.SUCCESSFUL or (row is TaskStatus.FAILED and rule.frame is not None)
+            else TaskStatus.PENDING
+            for row, rule in zip(self.rows, rules, strict=True)
         ]
         self._begin(resumed=True)
 
@@ -381,7 +388,8 @@ class Life(RuleBasedStateMachine):
             case Stop(task, attempt):
                 assert self.live[task] == attempt
             case Mark(task, status):
-                assert self.seen[task] is not status, "marked as what it is"
+                assert self.seen[task] is not status or task in self.failed, "marked as what it is"
+                self.failed.discard(task)
                 self.seen[task] = status
                 if status is TaskStatus.CANCELED and task in self.delayed:
                     self.delayed.remove(task)

@@ -19,6 +19,7 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from heliograph import workflow
+from heliograph.reading import telemetry
 from tests.conditions import until
 from tests.exports.test_opentelemetry import attributes, spans_of
 from tests.gates import Gate
@@ -183,6 +184,34 @@ def test_a_collector_that_refuses(collector: Collector) -> None:
     collector.answers = [400]
     with pytest.raises(workflow.TelemetryError, match=r"did not take spans: 400 Bad Request"):
         workflow.send_spans("w", collector.url)
+
+
+class Clock:
+    """A clock that only pauses move."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+def test_a_collector_that_is_away_is_waited_for_for_a_minute(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workflow.run(give.bind(1), workflow_id="w")
+    clock = Clock()
+    monkeypatch.setattr(telemetry, "time", clock)
+    collector.answers = [503] * 7  # the last of them after half a minute
+    workflow.send_spans("w", collector.url)
+    assert (len(collector.spans), clock.seconds) == (3, 60)
+    collector.answers = [503] * 8
+    with pytest.raises(workflow.TelemetryError, match=r"did not take spans: 503 Service Unavailable"):
+        workflow.send_spans("w", collector.url)
+    assert (collector.answers, clock.seconds) == ([], 120)
 
 
 def test_without_a_collector_they_are_printed(storage: Path) -> None:

@@ -251,7 +251,7 @@ def test_a_damaged_value_is_told_and_all_else_copied(
     assert run(["storage", "copy", here, there]) == 1
     said = capsys.readouterr().out
     assert f"not copied: the stored value '{damaged.parent.name}/{damaged.name}' fails its checksum" in said
-    assert "1 values of" in said
+    assert "1 value of" in said
     workflow.init(storage=there)
     assert len(workflow.get_output("two" if damaged.parent.name == "1" else "one")) == LARGE
 

@@ -219,14 +219,18 @@ def test_who_may_not_read_is_told_so(
 
 def test_without_the_extra_the_error_names_it(tmp_path: Path) -> None:
     code = """if True:
-        import sys
+        import os, sys
         sys.modules["s3fs"] = None
+        from heliograph import workflow
         from heliograph.storage.values.value_store import ValueStore
+        workflow.init(storage=f"sqlite:///{os.environ['HELIOGRAPH_STORAGE']}/flows.db?values=s3://anywhere")
+        print(*[check["ok"] for check in workflow.diagnose() if check["check"] == "values"])
         try:
             ValueStore("s3://anywhere").put(b"data", "1")
         except Exception as error:
             print(type(error).__name__, error)
     """
-    said = run(code, tmp_path)
+    checked, said = run(code, tmp_path).splitlines()
+    assert checked == "False"
     assert said.startswith("MissingExtraError")
-    assert said.strip().endswith("pip install 'heliograph[s3]'")
+    assert said.endswith("pip install 'heliograph[s3]'")

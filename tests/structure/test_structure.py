@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 import heliograph
 from benchmarks import profile_case
+from heliograph.storage.tables import schema
 from tests.structure.house import ALLOWED, closed_doors, problems, read
 
 PACKAGE = Path(heliograph.__file__).parent
@@ -45,6 +47,18 @@ def test_a_profile_tells_of_functions_that_there_are() -> None:
     house = Path(heliograph.__file__).parent
     told = [*profile_case.STAGES, *profile_case.WITHIN]
     assert [(file, name) for file, name in told if f"def {name}(" not in (house / file).read_text()] == []
+
+
+def test_the_pictures_are_of_workflows_all_of_whose_times_were_moved() -> None:
+    moved = runpy.run_path(str(REPOSITORY / "scripts" / "showcase" / "store.py"))["TIMES"]
+    moments = {
+        (table.name, column.name)
+        for table in schema.metadata.sorted_tables
+        for column in table.columns
+        if column.name.endswith("time") and column.name != "cpu_time"  # which is a duration
+    }
+    of_no_picture = {("http_events", "sent_time")}
+    assert moments - {(table, name) for table in moved for name in moved[table]} == of_no_picture
 
 
 def test_each_decision_is_in_the_index_under_its_number() -> None:

@@ -411,8 +411,9 @@ def test_a_program_changes_things_with_json_only(client: TestClient) -> None:
     plain = client.post("/api/workflow/delete", content=body, headers={"Content-Type": "text/plain"})
     assert plain.status_code == 415
     refused = client.post("/api/workflow/cancel", json={"id": "nope"})
-    assert refused.status_code == 409
+    assert refused.status_code == refused.json()["error"]["code"] == 404
     assert "No such workflow_id 'nope'" in refused.json()["error"]["message"]
+    assert client.post("/api/workflow/cancel", json={"id": "good"}).status_code == 409
     assert client.post("/api/workflow/explode", json={"id": "good"}).status_code == 400
     for wrong in (
         {"id": 7, "ids": ["good"]},

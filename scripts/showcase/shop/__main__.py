@@ -11,6 +11,8 @@ import trips
 from heliograph import workflow
 
 DAYS = 15
+BACKFILL = 5
+"""The day after whose orders, counted back, the one that is stopped begins."""
 
 
 def name(day: int) -> str:
@@ -19,25 +21,42 @@ def name(day: int) -> str:
 
 
 def everything(folder: str) -> None:
-    """All that is over."""
+    """All that is over, in the order of the times that store.py moves it to: lists show the newest first."""
     workflow.init(storage=folder, num_workers=4)
-    for day in range(DAYS, 0, -1):
-        team = {"team": "orders", "day": day, "tier": "nightly"}
-        output = workflow.run_async(orders.nightly(day), workflow_id=name(day), metadata=team)
-        if output.exception() is not None and day == orders.DISK_FULL:
-            workflow.resume(name(day))
-    for city, full in (("lisbon", []), ("rome", ["hotel"]), ("oslo", []), ("porto", ["flight"])):
-        workflow.run(
-            trips.trip(city, full), workflow_id=f"trip-{city}", metadata={"team": "travel", "tier": "live"}
-        )
+    for day in range(DAYS, 1, -1):
+        night(day)
+        if day == BACKFILL:
+            backfill()
+    for city, full in (("lisbon", []), ("rome", ["hotel"]), ("oslo", [])):
+        travel(city, full)
+    night(1)
+    travel("porto", ["flight"])
+    workflow.shutdown()
+    sweeps(folder)
+
+
+def night(day: int) -> None:
+    """The orders of a day."""
+    team = {"team": "orders", "day": day, "tier": "nightly"}
+    output = workflow.run_async(orders.nightly(day), workflow_id=name(day), metadata=team)
+    if output.exception() is not None and day == orders.DISK_FULL:
+        workflow.resume(name(day))
+
+
+def backfill() -> None:
+    """One that somebody stopped."""
     stopped = workflow.run_async(
         orders.backfill(6), workflow_id="backfill-2024", metadata={"team": "orders", "tier": "backfill"}
     )
     next(change for change in workflow.watch("backfill-2024") if change["kind"] == "attempt")
     workflow.cancel("backfill-2024")
     stopped.exception()
-    workflow.shutdown()
-    sweeps(folder)
+
+
+def travel(city: str, full: list[str]) -> None:
+    """A trip that is booked, or undone."""
+    metadata = {"team": "travel", "tier": "live"}
+    workflow.run(trips.trip(city, full), workflow_id=f"trip-{city}", metadata=metadata)
 
 
 def sweeps(folder: str) -> None:

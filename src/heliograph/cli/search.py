@@ -67,7 +67,9 @@ def search(
         kinds = workflow.search_fields(tasks=tasks)
         rendering.output(groups.table(found, by or (), of or (), kinds, now, console.width), console)
     elif tasks:
-        rendering.output(tasks_view.table(found, console.width, ids=True), console)
+        rendering.output(
+            tasks_view.table(found, console.width, ids=True, asked=f"{where} {order_by}"), console
+        )
     else:
         rendering.output(workflows.table(found, now, console.width), console)
     if not is_grouped:

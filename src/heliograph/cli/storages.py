@@ -89,9 +89,9 @@ def check(
                 rendering.write(f"  forgotten: {rendering.shown(again)} makes it again")
         for one in found["damaged_rows"]:
             rendering.write(rendering.shown(one["error"]))
-        rendering.note(f"{found['rows']} rows, {len(found['damaged_rows'])} damaged")
-        said = f"{found['values']} values, {rendering.size(found['bytes'])}, {len(found['damaged'])} damaged"
-        rendering.note(said)
+        rendering.note(f"{rendering.counted(found['rows'], 'row')}, {len(found['damaged_rows'])} damaged")
+        values = f"{rendering.counted(found['values'], 'value')}, {rendering.size(found['bytes'])}"
+        rendering.note(f"{values}, {len(found['damaged'])} damaged")
     if found["damaged"] or found["damaged_rows"]:
         raise typer.Exit(UNWELL)
 
@@ -104,9 +104,10 @@ def _tell_copied(done: dict[str, Any], target: str, as_json: bool) -> None:
     else:
         for one in done["damaged"]:
             rendering.write(f"not copied: {rendering.shown(one)}")
-        counted = f"{done['rows']['workflows']} workflows, {sum(done['rows'].values())} rows"
-        values = f"{done['values']} values of {rendering.size(done['values_bytes'])}"
-        rendering.write(f"copied and compared: {counted}, {values}")
+        workflows = rendering.counted(done["rows"]["workflows"], "workflow")
+        rows = rendering.counted(sum(done["rows"].values()), "row")
+        values = f"{rendering.counted(done['values'], 'value')} of {rendering.size(done['values_bytes'])}"
+        rendering.write(f"copied and compared: {workflows}, {rows}, {values}")
         rendering.write(f"look at it: {rendering.shown(command(target, 'ls'))}")
     if done["damaged"]:
         raise typer.Exit(UNWELL)

@@ -50,7 +50,7 @@ def tasks(
         return
     if found:
         console = rendering.stdout()
-        rendering.output(table(found, console.width), console)
+        rendering.output(table(found, console.width, asked=where or ""), console)
     else:
         rendering.note("no tasks")
     rendering.more(answer)

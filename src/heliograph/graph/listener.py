@@ -10,10 +10,11 @@ _DEFAULTS: Final = TaskOptions()
 
 
 class EventListener:
-    """Waits for one event; made anew for each `workflow.wait_for_event`.
+    """Waits for one event.
 
     Subclass it and write `poll_for_event`. Many listeners wait on one event loop: they have to await, and
-    must not block.
+    must not block. Each of the two methods is called on a listener of its own, made without arguments: what
+    `event_checkpointed` needs to know belongs in the event.
 
     >>> import asyncio
     >>> class Pause(EventListener):

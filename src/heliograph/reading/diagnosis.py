@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from heliograph.errors import StorageError
+from heliograph.errors import MissingExtraError, StorageError
 from heliograph.reading.opened import session
+
+if TYPE_CHECKING:
+    from heliograph.storage.values.value_store import ValueStore
 
 _LEAST_FREE: Final = 1_000_000_000
 _NETWORK: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p", "glusterfs", "lustre"})
@@ -61,8 +64,6 @@ def _version(package: str) -> str | None:
 def _storage() -> list[dict[str, Any]]:
     import shutil
 
-    from heliograph.storage.location import shown
-
     try:
         opened = session()
         health = opened.store.health()
@@ -71,7 +72,7 @@ def _storage() -> list[dict[str, Any]]:
     counts = ", ".join(f"{count} {status}" for status, count in _as_they_read(health.statuses).items())
     made = [
         _check("storage", True, f"{opened.place}, version {health.version}, {counts or 'no workflows'}"),
-        _check("values", True, f"large values are in {shown(opened.store.values.url)}"),
+        _values(opened.store.values),
         _check(
             "database",
             not health.problems,
@@ -89,6 +90,16 @@ def _storage() -> list[dict[str, Any]]:
         advice = "make room" if is_local else "SQLite needs a local disk: move the storage"
         made.append(_check("disk", free >= _LEAST_FREE and is_local, found, advice))
     return made
+
+
+def _values(values: ValueStore) -> dict[str, Any]:
+    from heliograph.storage.location import shown
+
+    try:
+        values.check_known()
+    except (StorageError, MissingExtraError) as error:
+        return _check("values", False, f"no large value can be stored: {error}")
+    return _check("values", True, f"large values are in {shown(values.url)}")
 
 
 def _as_they_read(stored: Mapping[str, int]) -> Mapping[str, int]:

@@ -207,7 +207,8 @@ def _post(url: str, document: str, headers: Mapping[str, str]) -> None:
             said, is_final = f"{error.code} {error.reason}", error.code not in _BUSY
         except (URLError, OSError) as error:
             said, is_final = str(getattr(error, "reason", error)), False
-        if is_final or time.monotonic() + pause > give_up:
+        left = give_up - time.monotonic()
+        if is_final or left <= 0:
             raise TelemetryError(f"the collector at {url} did not take spans: {said}")
-        time.sleep(pause)
+        time.sleep(min(pause, left))
         pause *= 2

@@ -32,11 +32,13 @@ class Submitted:
         tasks: every task, in the order of their numbers.
         stored: tasks whose outputs are stored.
         attempts: how many attempts each task had in earlier runs; tasks without any are left out.
-        resumed: an earlier run was submitted before: the rows of all tasks not stored and not `unkept` say
-            PENDING.
+        resumed: an earlier run was submitted before: the rows of all tasks not stored, not `unkept` and not
+            `failed` say PENDING.
         unkept: tasks that succeeded in an earlier run, and whose outputs are not stored.
         output: the task that gives the workflow's output; None: the last.
         due: when sleeps that began in an earlier run end, as (task, Unix seconds).
+        failed: tasks of continuations that failed in an earlier run; those whose exceptions were caught have
+            done so for good.
     """
 
     now: float
@@ -47,6 +49,7 @@ class Submitted:
     unkept: frozenset[int] = frozenset()
     output: int | None = None
     due: tuple[tuple[int, float], ...] = ()
+    failed: frozenset[int] = frozenset()
 
 
 @record

@@ -107,6 +107,8 @@ class Machine(Standing):
         self._status = [
             TaskStatus.SUCCESSFUL
             if task in done
+            else TaskStatus.FAILED
+            if task in event.failed
             else TaskStatus.PENDING  # what its row says after a claim
             if event.resumed
             else initial_status(rule.upstream)
@@ -117,7 +119,10 @@ class Machine(Standing):
         self._states.make_room(len(self._status))
         wanted = needs(event.tasks, self._output, event.stored, event.unkept)
         for task in wanted.ended:
-            do(self._move(task, TaskStatus.CANCELED))
+            if task in event.failed:
+                do(Mark(task, TaskStatus.FAILED))  # for who watches: to them, all begins anew with a run
+            else:
+                do(self._move(task, TaskStatus.CANCELED))
         self._wake(wanted, event, do)
         if not wanted.tasks:
             do(self._finish(WorkflowStatus.SUCCESSFUL))

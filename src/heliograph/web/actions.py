@@ -41,11 +41,13 @@ class Done:
         workflow_id: its id.
         ok: whether what was asked for was done.
         told: why not, or what.
+        code: of HTTP, where it was not done.
     """
 
     workflow_id: str
     ok: bool
     told: str
+    code: int = 409
 
     def to_dict(self) -> dict[str, str | bool]:
         """By name."""
@@ -80,7 +82,7 @@ async def from_program(request: Request) -> Response:
     _check(action, ids)
     done = await asyncio.to_thread(_all, site_of(request), action, ids)
     if len(done) == 1 and not done[0].ok:
-        return answer({"error": {"code": 409, "message": done[0].told}}, 409)
+        return answer({"error": {"code": done[0].code, "message": done[0].told}}, done[0].code)
     return answer({"done": [one.to_dict() for one in done]})
 
 
@@ -125,6 +127,8 @@ def _all(site: Site, action: str, ids: list[str]) -> list[Done]:
         try:
             do(site, workflow_id)
             done.append(Done(workflow_id, True, told))
+        except workflow.WorkflowNotFoundError as missing:
+            done.append(Done(workflow_id, False, str(missing), 404))
         except (workflow.WorkflowError, TypeError, ValueError) as refusal:
             done.append(Done(workflow_id, False, str(refusal)))
     return done

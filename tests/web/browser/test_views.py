@@ -93,6 +93,18 @@ def test_on_a_phone_no_page_is_wider_than_the_screen(browser: Browser, address: 
     context.close()
 
 
+def test_on_the_smallest_phone_two_statuses_stand_side_by_side(page: Page) -> None:
+    page.set_viewport_size({"width": 320, "height": 568})
+    page.goto("/compare?a=good-0&b=wide")
+    assert (
+        page.evaluate(
+            "[...document.querySelectorAll('.pairs td')].filter(one => one.scrollWidth > one.clientWidth)"
+            ".map(one => one.innerText)"
+        )
+        == []
+    )
+
+
 def test_in_half_a_window_the_list_shows_all_its_columns(page: Page) -> None:
     page.set_viewport_size({"width": 900, "height": 800})
     for view in ("/", "/?col=tasks&col=user_metadata.path"):

@@ -11,6 +11,7 @@ from heliograph.cli import rendering
 from heliograph.cli.views.tables import Column, fitted
 
 _SHOWN: Final = ("sum", "min", "max", "mean", "p50", "p90", "p99")
+_DROPPED_FIRST: Final = ("p99", "p90", "p50", "min", "sum", "mean", "max")
 
 
 def table(
@@ -32,13 +33,12 @@ def table(
         width: the room there is.
     """
     columns = [
-        Column(name, [rendering.shown(rendering.plain(group["by"][name])) for group in groups], least=8)
-        for name in by
+        Column(name, [rendering.shown(rendering.plain(group["by"][name])) for group in groups]) for name in by
     ]
     columns.append(Column("COUNT", [str(group["count"]) for group in groups], is_number=True))
     columns += [
         Column(
-            f"{name.removeprefix('stats.')} {what}",
+            _title(name, what),
             [rendering.amount(kinds.get(name), group[name].get(what), now) for group in groups],
             is_number=True,
         )
@@ -46,4 +46,10 @@ def table(
         for what in _SHOWN
         if what != "sum" or kinds.get(name) != "a time"
     ]
-    return fitted(columns, width, [column.title for column in reversed(columns[len(by) + 1 :])])
+    # Each field that was asked for keeps a figure as long as there is room, and groups can be told apart.
+    dropped_first = [_title(name, what) for what in _DROPPED_FIRST for name in reversed(of)]
+    return fitted(columns, width, dropped_first, whole=by)
+
+
+def _title(name: str, what: str) -> str:
+    return f"{name.removeprefix('stats.')} {what}"

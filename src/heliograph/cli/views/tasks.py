@@ -12,16 +12,29 @@ from heliograph.cli.views import drawing
 from heliograph.cli.views.tables import Column, fitted
 
 _MEASURED: Final = ("MEMORY", "CPU", "STORE", "WAIT", "QUEUE")
+_DROPPED_FIRST: Final = ("METADATA", *_MEASURED, "TRIES", "PROGRESS", "COMPUTE", "ERROR")
+_FIELDS: Final = {
+    "attempts": "TRIES",
+    "stats.wait": "WAIT",
+    "stats.queue": "QUEUE",
+    "stats.compute": "COMPUTE",
+    "stats.store": "STORE",
+    "stats.cpu_time": "CPU",
+    "stats.peak_rss": "MEMORY",
+}
+"""The columns of fields that a search may ask about."""
 
 
-def table(found: Sequence[dict[str, Any]], width: int, ids: bool = False) -> RenderableType:
+def table(found: Sequence[dict[str, Any]], width: int, ids: bool = False, asked: str = "") -> RenderableType:
     """Tasks as a table.
 
     Args:
         found: what `workflow.get_metadata` returns of them.
         width: the room there is.
         ids: say of which workflows they are.
+        asked: what was searched for and ordered by; the columns of fields in it are dropped last.
     """
+    wanted = {title for field, title in _FIELDS.items() if field in asked}
     stats = [task["stats"] for task in found]
 
     def seconds(name: str) -> Column:
@@ -45,7 +58,7 @@ def table(found: Sequence[dict[str, Any]], width: int, ids: bool = False) -> Ren
             Column("ERROR", [rendering.error_words(task.get("error")) for task in found], least=18),
         ],
         width,
-        dropped_first=("METADATA", *_MEASURED, "TRIES", "PROGRESS", "COMPUTE", "ERROR"),
+        dropped_first=sorted(_DROPPED_FIRST, key=wanted.__contains__),
         whole=("WORKFLOW", "TASK"),
     )
 

@@ -58,7 +58,11 @@ def died(attempt: Attempt, worker: Worker, code: int | None) -> Receipt:
         f"the worker process {worker.pid} that ran task {attempt.work.task_id!r} {ended(code)}. "
         f"{_usual_cause(code)} It is tried as often as max_retries says."
     )
-    used = Resources(signal=-code) if code is not None and code < 0 else Resources(exit_code=code)
+    measured = "shared" if attempt.work.function.is_async else "exclusive"
+    if code is not None and code < 0:
+        used = Resources(measured, signal=-code)
+    else:
+        used = Resources(measured, exit_code=code)
     return _failed(attempt, worker, error, True, used)
 
 

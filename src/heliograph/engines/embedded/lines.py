@@ -15,7 +15,7 @@ from typing import Final
 
 from heliograph.engines.embedded.handle import Attempt, WorkerHandle
 
-AHEAD: Final = 4
+AHEAD: Final = 32
 """How many attempts a worker may have in its line behind the one it runs."""
 SHORT_SECONDS: Final = 0.005
 """A function that takes less on average is sent ahead, into a line that is expected to take less."""
@@ -108,11 +108,11 @@ class Lines:
         if handle.line:
             handle.line[0].started = time.time()
             self._ahead.pop(handle.line[0], None)
-        token = attempt.work.function.token
+        function = hash(attempt.work.function.data)  # by its content: workflow after workflow has it
         if len(self._seconds) > _FUNCTIONS_LIMIT:
             self._seconds.clear()
-        known = self._seconds.get(token, seconds)
-        self._seconds[token] = known + _EWMA_WEIGHT * (seconds - known)
+        known = self._seconds.get(function, seconds)
+        self._seconds[function] = known + _EWMA_WEIGHT * (seconds - known)
         return attempt
 
     def place(self, handle: WorkerHandle) -> None:
@@ -161,4 +161,4 @@ class Lines:
 
     def _expected(self, attempt: Attempt) -> float:
         """How long it will take: as others of its function did; one that is not known is not short."""
-        return self._seconds.get(attempt.work.function.token, SHORT_SECONDS)
+        return self._seconds.get(hash(attempt.work.function.data), SHORT_SECONDS)

@@ -208,7 +208,13 @@ class Entrance:
 
 
 def way_out(status: WorkflowStatus) -> str:
-    """What to do about a workflow that can't be begun, since it has begun already."""
-    if status is WorkflowStatus.PENDING:
-        return "wait for it (one that was handed in needs a `heliograph worker`), or cancel it"
-    return "wait for it, or cancel it"
+    """What to do about a workflow that can't be begun, since it is stored already."""
+    match status:
+        case WorkflowStatus.PENDING:
+            return "wait for it (one that was handed in needs a `heliograph worker`), or cancel it"
+        case WorkflowStatus.RUNNING:
+            return "wait for it, or cancel it"
+        case WorkflowStatus.SUCCESSFUL:
+            return "workflow.get_output has its output"
+        case _:
+            return "resume it"

@@ -301,6 +301,7 @@ def resumed_run(
             resumed=True,
             output=plan.output,
             unkept=plan.unkept,
+            failed=plan.failed,
             due=plan.due,
         ),
         is_recovered=claim.reason is RunReason.RECOVERED,

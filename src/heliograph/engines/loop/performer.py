@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from heliograph.engines.attempts import receipts
-from heliograph.engines.attempts.executor import AttemptKey, Deliver, Executor, Receipt
+from heliograph.engines.attempts.executor import AttemptKey, Deliver, Executor, Receipt, Running
 from heliograph.engines.loop.backlog import Backlog
 from heliograph.engines.loop.live import Begun, LiveRun, rules_of
 from heliograph.engines.loop.pending import PendingChanges
@@ -191,14 +191,21 @@ class Performer:
     def said(self, run: LiveRun | None, key: AttemptKey, report: Report, now: float) -> None:
         """An attempt said something.
 
+        So it runs, which is stored with that, however short it may be: where the engine is killed, the next
+        attempt would else have its number, and what it said.
+
         Args:
             run: its run; None: nobody waits for it any more.
             key: which attempt.
             report: what.
             now: Unix seconds.
         """
-        if run is not None and run.machine.live.get(key.task) == key.attempt:
-            self.pending.said(run, key.task, key.attempt, report, now)
+        if run is None or run.machine.live.get(key.task) != key.attempt:
+            return
+        if key in self.unseen:
+            for running in self._executor.running([key]):
+                self._saw(run, running, now)
+        self.pending.said(run, key.task, key.attempt, report, now)
 
     # -- looking on
 
@@ -218,17 +225,20 @@ class Performer:
         for running in self._executor.running(self.unseen):
             if 0 <= now - running.started < TICK_SECONDS / 2:  # below 0: the clock was set back
                 continue
-            self.unseen.discard(running.key)
-            self._handed_out.discard(running.key)  # it waits for no worker, and may for others to get one
-            run = find(running.key)
-            task, attempt = running.key.task, running.key.attempt
-            if run is None or run.machine.live.get(task) != attempt:
-                continue  # it was stopped, and the executor has not seen to that yet
-            self.tell(run, Started(now, task, attempt), now)
-            self.pending.begun(run, running)
-            timeout = run.machine.rule_of(task).options.timeout
-            if timeout is not None:
-                self.timers.set(min(running.started, now) + timeout, Timer(run, task, attempt))
+            self._saw(find(running.key), running, now)
+
+    def _saw(self, run: LiveRun | None, running: Running, now: float) -> None:
+        key = running.key
+        self.unseen.discard(key)
+        self._handed_out.discard(key)  # it waits for no worker, and may for others to get one
+        task, attempt = key.task, key.attempt
+        if run is None or run.machine.live.get(task) != attempt:
+            return  # it was stopped, and the executor has not seen to that yet
+        self.tell(run, Started(now, task, attempt), now)
+        self.pending.begun(run, running)
+        timeout = run.machine.rule_of(task).options.timeout
+        if timeout is not None:
+            self.timers.set(min(running.started, now) + timeout, Timer(run, task, attempt))
 
     def ring(self, now: float, is_here: Callable[[LiveRun], bool]) -> None:
         """Do what is due."""

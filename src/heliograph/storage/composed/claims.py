@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BindParameter, Dialect, bindparam, exists, func, insert, select, update
+from sqlalchemy import BindParameter, Dialect, bindparam, exists, func, insert, or_, select, update
 
 from heliograph.records.status import ACTIVE, AttemptStatus, TaskStatus, WorkflowStatus
 from heliograph.storage.statements.composing import Composed, constant, constants
@@ -56,7 +56,10 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
         ),
         "reset": Composed(
             update(tasks).where(
-                tasks.c.workflow == of_workflow, tasks.c.status != constant(TaskStatus.SUCCESSFUL)
+                tasks.c.workflow == of_workflow,
+                tasks.c.status != constant(TaskStatus.SUCCESSFUL),
+                # Of a continuation, that may be over: somebody may have caught its exception.
+                or_(tasks.c.status != constant(TaskStatus.FAILED), tasks.c.frame.is_(None)),
             ),
             ["status"],
         ),

@@ -124,6 +124,9 @@ class Backend(Protocol):
     def new_key(self, connection: Connection) -> int:
         """A key for the workflow that is stored next; on one machine another process may get it."""
 
+    def drop_keys(self) -> None:
+        """A workflow gets a key by itself now: what is stored after it is to have a newer one."""
+
     def apart(self, connection: Connection) -> None:
         """What follows in the transaction is of other rows than all that came before."""
 

@@ -232,6 +232,10 @@ class Database:
         with self.read() as connection:
             return self._backend.new_key(connection)
 
+    def drop_keys(self) -> None:
+        """As `Backend.drop_keys`."""
+        self._backend.drop_keys()
+
     def apart(self, connection: Connection) -> None:
         """As `Backend.apart`."""
         self._backend.apart(connection)

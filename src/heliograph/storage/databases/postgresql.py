@@ -34,6 +34,7 @@ except ImportError as missing:
         "pip install 'heliograph[postgres]'"
     ) from missing
 
+from heliograph.storage.databases.postgresql_keys import KeysAside
 from heliograph.storage.databases.postgresql_notifier import PostgreSQLNotifier
 from heliograph.storage.databases.postgresql_transaction import TerseConnection
 
@@ -74,7 +75,6 @@ _LOCK: Final = (
     "ORDER BY key FOR UPDATE"
 )
 _NEW_LOCKS: Final = 64  # a server has room for some thousands of locks
-_NEW_KEY: Final = "SELECT nextval(pg_get_serial_sequence('workflows', 'key'))"
 _LOCK_NEW: Final = f"SELECT pg_advisory_xact_lock({_NEW}, number) FROM unnest(%(numbers)s::int[]) AS number"
 _LOCK_BY_KEY: Final = "SELECT key FROM workflows WHERE key = ANY(%(keys)s) ORDER BY key FOR UPDATE"
 
@@ -95,6 +95,7 @@ class PostgreSQL:
         self._snapshot_seen = ""
         self._changes = 0
         self._idle = IdleConnections()
+        self._keys = KeysAside()
         self._clock = ServerClock(self._asked_time, psycopg.Error)
         try:
             self._given = conninfo_to_dict(location.url)
@@ -142,7 +143,8 @@ class PostgreSQL:
         self.release(connection)
 
     def let_go(self, seconds: float) -> None:
-        """Its connections are told apart by process, and a child closes none of its parent's."""
+        """Connections are told apart by process, and a child closes none of its parent's; keys are not."""
+        self._keys.drop()
 
     def go_on(self) -> None:
         """As `Backend.go_on`."""
@@ -254,7 +256,11 @@ class PostgreSQL:
 
     def new_key(self, connection: Connection) -> int:
         """Set aside, for whoever asked."""
-        return int(connection.raw.execute(_NEW_KEY).fetchone()[0])
+        return self._keys.next(connection.raw)
+
+    def drop_keys(self) -> None:
+        """As `Backend.drop_keys`."""
+        self._keys.drop()
 
     def apart(self, connection: Connection) -> None:
         """As `Backend.apart`."""

@@ -221,6 +221,9 @@ class SQLite:
         (key,) = connection.raw.execute(last).fetchone() or (1,)
         return int(key)
 
+    def drop_keys(self) -> None:
+        """None is set aside."""
+
     def apart(self, connection: Connection) -> None:
         """One change follows the other."""
 

@@ -35,8 +35,8 @@ class Claims:
         Refused while an owner has it, and where its output is stored: then there is nothing to run.
 
         One that was handed in, and that nobody had yet, goes on with its first run. Else what the run before
-        left open is closed: it reads RESUMABLE, its open attempts LOST. Tasks that did
-        not succeed are PENDING again.
+        left open is closed: it reads RESUMABLE, its open attempts LOST. Tasks that did not succeed are
+        PENDING again, but for those that failed in a continuation: whether that was caught, the new run sees.
         """
         found = self._statements.find.ask(connection, of_id=claim.workflow_id).first()
         if found is None:

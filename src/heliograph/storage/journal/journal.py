@@ -175,6 +175,8 @@ class Journal:
                 return self._database.again(
                     lambda: self._database.written(partial(store, hopes=hopes), hopes=True)
                 )
+        if batch.entries:
+            self._database.drop_keys()
         return self._database.again(lambda: self._database.written(partial(store, hopes=None)))
 
     def _hopes_for(self, batch: Batch, most: int) -> _Hopes | None:

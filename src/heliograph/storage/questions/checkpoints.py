@@ -30,6 +30,7 @@ class StoredPlan:
         payloads: each function's name, its pickled self, and whether it is awaited.
         stored: numbers of tasks whose outputs are stored.
         unkept: numbers of tasks that succeeded, and whose outputs are not stored.
+        failed: numbers of tasks that failed, and were not reset since: those of continuations.
         attempts: how many attempts tasks had so far, as (task, count).
         due: when sleeps that have begun end, as (task, Unix seconds).
         output: the task that gives the workflow's output.
@@ -41,6 +42,7 @@ class StoredPlan:
     payloads: tuple[tuple[str, bytes, bool], ...]
     stored: frozenset[int]
     unkept: frozenset[int]
+    failed: frozenset[int]
     attempts: tuple[tuple[int, int], ...]
     due: tuple[tuple[int, float], ...]
     output: int
@@ -117,6 +119,7 @@ class Checkpoints:
                 unkept=frozenset(
                     task for task, row in enumerate(tasks) if row.status == TaskStatus.SUCCESSFUL
                 ).difference(stored),
+                failed=frozenset(task for task, row in enumerate(tasks) if row.status == TaskStatus.FAILED),
                 attempts=attempts,
                 due=tuple((task, row.due) for task, row in enumerate(tasks) if row.due is not None),
                 output=output,

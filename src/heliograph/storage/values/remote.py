@@ -33,19 +33,11 @@ class RemoteFolder:
         # Imported late: it takes longer than all else a worker imports, and few need it.
         from fsspec.core import url_to_fs
 
-        protocol = url.partition("://")[0]
-        try:
+        with _known(url):
             # A listing that is remembered would miss what other processes have stored since.
             self._fs, root = url_to_fs(url, use_listings_cache=False)
-        except (ImportError, ValueError) as error:
-            if isinstance(error, ImportError) and protocol in _EXTRAS:
-                raise MissingExtraError(
-                    f"values on {protocol}:// need a package that is not there: "
-                    f"pip install 'heliograph[{_EXTRAS[protocol]}]'"
-                ) from error
-            raise StorageError(f"the value store {shown(url)!r} can't be reached: {error}") from error
         self._root = root.rstrip("/")
-        self._is_atomic = protocol in _WHOLE_OR_NOT
+        self._is_atomic = url.partition("://")[0] in _WHOLE_OR_NOT
 
     def path(self, name: str) -> str:
         """As `Folder.path`."""
@@ -103,6 +95,33 @@ class RemoteFolder:
 
     def _full(self, name: str) -> str:
         return f"{self._root}/{name}"
+
+
+def check_known(url: str) -> None:
+    """Refuse a URL as `RemoteFolder` does, and reach nothing.
+
+    Raises:
+        MissingExtraError: a package is not there.
+        StorageError: nobody here knows such a URL, or its package is not there.
+    """
+    from fsspec import get_filesystem_class
+
+    with _known(url):
+        get_filesystem_class(url.rpartition("::")[2].partition("://")[0])
+
+
+@contextlib.contextmanager
+def _known(url: str) -> Iterator[None]:
+    protocol = url.partition("://")[0]
+    try:
+        yield
+    except (ImportError, ValueError) as error:
+        if isinstance(error, ImportError) and protocol in _EXTRAS:
+            raise MissingExtraError(
+                f"values on {protocol}:// need a package that is not there: "
+                f"pip install 'heliograph[{_EXTRAS[protocol]}]'"
+            ) from error
+        raise StorageError(f"the value store {shown(url)!r} can't be reached: {error}") from error
 
 
 class _RemoteDraft:

@@ -125,6 +125,18 @@ class ValueStore:
         with explained("list", self.path("")):
             yield from self._folder.files()
 
+    def check_known(self) -> None:
+        """See whether values can be stored at such a URL at all; nothing is reached for that.
+
+        Raises:
+            MissingExtraError: a package is not there.
+            StorageError: nobody here knows such a URL, or its package is not there.
+        """
+        if _is_remote(self.url):
+            from heliograph.storage.values.remote import check_known
+
+            check_known(self.url)
+
     def path(self, location: str) -> str:
         """Where a value is, for people."""
         return self._folder.path(location)
@@ -170,18 +182,22 @@ def _drafted(place: Folder, folder: str) -> Iterator[Draft]:
         raise
 
 
+def _is_remote(url: str) -> bool:
+    return "://" in url and not url.startswith("file://")
+
+
 def _folder_at(url: str) -> Folder:
     """The folder at a path or URL; fsspec is imported only for what is not a local one.
 
     Raises:
         StorageError: nobody here knows such a URL, or a package that it needs is missing.
     """
+    if _is_remote(url):
+        from heliograph.storage.values.remote import RemoteFolder
+
+        return RemoteFolder(url)
     if "://" not in url:
         return LocalFolder(url)
-    if url.startswith("file://"):
-        from urllib.parse import unquote, urlsplit
+    from urllib.parse import unquote, urlsplit
 
-        return LocalFolder(unquote(urlsplit(url).path))
-    from heliograph.storage.values.remote import RemoteFolder
-
-    return RemoteFolder(url)
+    return LocalFolder(unquote(urlsplit(url).path))
