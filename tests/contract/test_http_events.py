@@ -15,7 +15,7 @@ import pytest
 
 from heliograph import workflow
 from tests import scripts
-from tests.conditions import DEADLINE, until
+from tests.conditions import DEADLINE, is_gone, until
 from tests.gates import Gate, Ledger
 from tests.web.sending import Server, rows, serving, until_listening, until_state
 
@@ -327,10 +327,11 @@ def test_an_event_outlives_the_process_that_took_it(
     with program:
         until_listening(engine.storage, "mine", "k")
         answer = server.sending("mine", "k", 1)
-        gate.until_waiting(moment)
+        worker = gate.until_waiting(moment)
         engine.kill(program)
         until(lambda: workflow.get_status("mine") == "RESUMABLE")
         program.communicate()
+        until(lambda: is_gone(worker))  # or it would pass the gate too
     code, refused = server.send("mine", "k", 2)
     assert (code, refused["error"]["message"]) == (
         404,
