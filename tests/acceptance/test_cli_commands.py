@@ -450,11 +450,7 @@ def test_storage_check(storage: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "command", "code"),
     [
-        (
-            "?values=ftp://ann:s3cret@localhost:1/x",
-            "doctor",
-            0,
-        ),  # nothing is reached
+        ("?values=ftp://ann:s3cret@localhost:1/x", "doctor", 0),  # it reaches nothing
         ("?values=nope://ann:s3cret@localhost", "doctor", 1),
         ("?values=nope%3A%2F%2Fann%3As3cret%40localhost", "gc", 1),
         ("?values=nope://ann:s3cret@localhost", "show w1", 0),

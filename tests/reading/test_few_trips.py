@@ -66,19 +66,14 @@ def trips(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], i
         (lambda: workflow.search("user_metadata.rest = 1 or user_metadata.rest = 2", limit=2), 1),
         (lambda: workflow.search("runs = 1", limit=2), 1),
         (lambda: workflow.summarize("status"), 1),
-        (
-            lambda: workflow.search("status = RUNNING"),
-            3,  # which engines are there, and the end of a snapshot
-        ),
-        (lambda: workflow.get_metadata("3", TASK), 2),  # the workflow, then all of the task
-        (
-            lambda: workflow.get_metadata("3", tasks=True),
-            4,
-        ),  # the workflow, its changes, tasks, what belongs to them
-        (
-            lambda: workflow.search(order_by="-stats.duration"),
-            2,  # which there are, then what is known of them
-        ),
+        # Which engines are there, what they have, and the end of the snapshot.
+        (lambda: workflow.search("status = RUNNING"), 3),
+        # The workflow, then all of the task.
+        (lambda: workflow.get_metadata("3", TASK), 2),
+        # The workflow, its changes, its tasks, and what belongs to them.
+        (lambda: workflow.get_metadata("3", tasks=True), 4),
+        # Which there are, then what is known of them.
+        (lambda: workflow.search(order_by="-stats.duration"), 2),
         (lambda: workflow.search("status = SUCCESSFUL", tasks=True), 2),
         (lambda: opened().store.checkpoints.plan(1), 1),
     ],

@@ -25,6 +25,14 @@ def url(server: postgresql.Server, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
+def database(server: postgresql.Server, tmp_path: Path) -> Iterator[str]:
+    """A database with the tables, for the driver; nobody looks whether their rows belong together."""
+    made = server.database(tmp_path / "values")
+    yield postgresql.plain(made)
+    server.drop(made)
+
+
+@pytest.fixture
 def stores(url: str) -> Iterator[list[Opened]]:
     """One storage, opened twice, as by two processes."""
     made = [opened(url), opened(url)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -12,17 +11,9 @@ from psycopg.pq import TransactionStatus
 
 from heliograph.host.lookout import Lookout
 from heliograph.storage.databases.postgresql_transaction import TerseConnection
-from tests.postgresql import Server, plain
 
 COUNT = "SELECT count(*) FROM workflow_counts"
 MORE = "INSERT INTO workflow_counts (shard, status, workflows) VALUES (%(shard)s, 'FAILED', 1)"
-
-
-@pytest.fixture
-def database(server: Server, tmp_path: Path) -> Iterator[str]:
-    made = server.database(tmp_path / "values")
-    yield plain(made)
-    server.drop(made)
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from heliograph.storage.databases.postgresql_transaction import TerseConnection
 from heliograph.storage.entries import Accepted, Refused, Submission
 from heliograph.storage.journal.journal import Batch
 from heliograph.storage.statements import rendered
-from tests.postgresql import Server, plain
 from tests.storage.opened import NOBODY, Opened, chain, opened
 
 MARK = "UPDATE tasks SET status=%(status)s::VARCHAR WHERE workflow=%(key)s::BIGINT AND task=%(task)s::INTEGER"
@@ -30,14 +29,6 @@ TASK = (
 )
 LABEL = "INSERT INTO task_labels (workflow, task, path, place, number) VALUES (%(key)s, %(task)s, 'p', 0, 1)"
 COUNT = "INSERT INTO workflow_counts (shard, status, workflows) VALUES (0, %(status)s, 1)"
-
-
-@pytest.fixture
-def database(server: Server, tmp_path: Path) -> Iterator[str]:
-    """A database with the tables, of which nobody looks whether their rows belong together."""
-    made = server.database(tmp_path / "values")
-    yield plain(made)
-    server.drop(made)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from heliograph.graph.frozen import record
 from heliograph.records.report import Progress
@@ -89,6 +89,10 @@ class Worker:
     worker_id: str
     node_id: str | None = None
     ray: RayFacts | None = None
+
+
+UNKNOWN: Final = Worker("", 0, "")
+"""Who ran an attempt of which nobody knows that, or that nobody ran."""
 
 
 class Phases(NamedTuple):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from heliograph.graph.options import TaskOptions
 from heliograph.records.attempt import (
+    UNKNOWN,
     AttemptRecord,
     Failure,
     Phases,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 # Of an attempt that only began, little is known; one record of nothing serves them all.
 _NO_RESOURCES: Final = Resources(measured="")
-_NO_WORKER: Final = Worker("", 0, "")
 _ERROR_LIMIT: Final = 64 * 1024
 _STATUSES: Final = {status.value: status for status in WorkflowStatus}
 _REMEMBERED: Final = 256
@@ -59,7 +59,7 @@ LEFT_OUT: Final = "{}"
 def attempt_row(key: int, run: int, stored: float, entry: AttemptEntry) -> tuple[Any, ...]:
     """An attempt, as the journal writes it: in the order of the table's columns."""
     phases, failure = entry.phases, entry.failure
-    worker, used = entry.worker or _NO_WORKER, entry.resources or _NO_RESOURCES
+    worker, used = entry.worker or UNKNOWN, entry.resources or _NO_RESOURCES
     return (
         key,
         entry.task,

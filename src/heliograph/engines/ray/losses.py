@@ -16,15 +16,13 @@ from ray.exceptions import (
 from heliograph.engines.attempts import receipts
 from heliograph.engines.attempts.executor import Receipt, Running, Work
 from heliograph.errors import WorkerDiedError, WorkflowError, WorkflowTaskNotRecoverableError
-from heliograph.records.attempt import Phases, Worker
+from heliograph.records.attempt import UNKNOWN, Phases
 
 _NEVER: Final = (
     *(RuntimeEnvSetupError, TaskUnschedulableError, ActorUnschedulableError),
     *(RayTaskError, ValueError),
 )
 """What is as it is when the attempt is tried again."""
-_UNKNOWN: Final = Worker("", 0, "")
-"""Who ran an attempt that died before its worker reported it: Ray does not tell."""
 
 
 def lost(work: Work, submitted: float, running: Running | None, error: BaseException | None) -> Receipt:
@@ -50,7 +48,8 @@ def lost(work: Work, submitted: float, running: Running | None, error: BaseExcep
         died=died,
         caught_wraps=work.caught_wraps,
         phases=Phases(submitted=submitted, started=running.started if running else None),
-        worker=running.worker if running else _UNKNOWN if died else None,
+        # Ray does not tell who ran what died before its worker reported it.
+        worker=running.worker if running else UNKNOWN if died else None,
     )
 
 

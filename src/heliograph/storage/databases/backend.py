@@ -125,7 +125,7 @@ class Backend(Protocol):
         """A key for the workflow that is stored next; on one machine another process may get it."""
 
     def drop_keys(self) -> None:
-        """A workflow gets a key by itself now: what is stored after it is to have a newer one."""
+        """A workflow may get a key by itself now: what is stored after it is to have a newer one."""
 
     def apart(self, connection: Connection) -> None:
         """What follows in the transaction is of other rows than all that came before."""
