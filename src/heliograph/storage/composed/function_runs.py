@@ -34,9 +34,7 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
             .offset(literal_column("0"))
         ),
         "workflow": Composed(
-            select(
-                workflows.c.workflow_id, workflows.c.created_time, workflows.c.status, *PRESENCE_COLUMNS
-            )
+            select(workflows.c.workflow_id, workflows.c.created_time, workflows.c.status, *PRESENCE_COLUMNS)
             .select_from(with_owner())
             .where(workflows.c.key == of_workflow)
         ),
