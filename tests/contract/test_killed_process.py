@@ -67,6 +67,8 @@ def test_status_is_resumable_at_once_for_every_call(engine: EngineUnderTest, wor
         status: count for status, count in whole["counts"].items() if count
     }
     assert "end_time" not in workflow.get_metadata("mine")["stats"]
+    [run] = workflow.trend("tests.tasks.wait").runs
+    assert (run.attempts, run.failed) == (1, 1)
     assert workflow.get_output("mine", task_id="early") == "early"
 
 

@@ -142,6 +142,16 @@ def steps(items: list[int]) -> list[int]:
     return done
 
 
+@workflow.task(max_retries=1, retry_exceptions=True)
+def speak_only_once(gate: Gate) -> None:
+    me = workflow.current()
+    if me.attempt == 1:
+        me.progress(9, 10)
+        me.log("nearly there")
+        raise OSError("not yet")
+    gate.wait("second")
+
+
 SEEN = """
 import json, sys
 print(json.dumps([workflow.get_metadata("w", tasks=True), workflow.get_logs("w"), workflow.get_metrics("w")]))
@@ -270,6 +280,24 @@ def test_steps(engine: EngineUnderTest) -> None:
     assert workflow.run(steps.bind([1, 2, 3]), workflow_id="w") == [1, 2, 3]
     (task,) = workflow.get_metadata("w", tasks=True)["tasks"]
     assert task["progress"].items() >= {"done": 2, "total": 3, "message": "nearly"}.items()
+
+
+def test_the_progress_of_an_attempt_is_not_that_of_the_next(engine: EngineUnderTest, gate: Gate) -> None:
+    ended = workflow.run_async(speak_only_once.bind(gate), workflow_id="w")
+
+    def task() -> dict[str, Any]:
+        (only,) = workflow.get_metadata("w", tasks=True)["tasks"]
+        assert isinstance(only, dict)
+        return only
+
+    until(lambda: len(task()["attempts"]) == 2)
+    for _ in range(2):
+        assert not task().keys() & {"progress", "events"}
+        first, second = task()["attempts"]
+        assert (first["progress"]["done"], first["events"]) == (9, {"lines": 1})
+        assert not second.keys() & {"progress", "events"}
+        gate.open()
+        engine.value(ended)
 
 
 def test_no_last_word_is_lost(engine: EngineUnderTest) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,12 +15,13 @@ from typing import Any
 
 import pytest
 
-from heliograph.engines.attempts.executor import Receipt
+from heliograph.engines.attempts.executor import Receipt, Work
 from heliograph.engines.compensation import compensated
 from heliograph.engines.embedded import handle as handles
 from heliograph.engines.embedded import lines
 from heliograph.engines.embedded.lines import AHEAD, Lines
 from heliograph.engines.embedded.processes import ProcessExecutor
+from heliograph.engines.embedded.protocol import TICKETS
 from heliograph.graph.pickling import loads
 from tests.conditions import DEADLINE, is_gone, until
 from tests.engines.conftest import Make
@@ -285,6 +287,31 @@ def test_cancel_of_what_was_sent_ahead(processes: Make, works: Works, inbox: Inb
     pid = inbox.of(blocked).worker.pid
     assert inbox.of(kept).worker.pid == pid
     assert dropped.key not in {receipt.key for receipt in inbox.receipts}
+
+
+def test_a_worker_that_stands_still_answers_for_nothing_but_what_it_was_given(
+    processes: Make, works: Works, inbox: Inbox
+) -> None:
+    executor = processes(1)
+    warm = works(add, 0, 0)
+    executor.submit(warm)
+    inbox.of(warm)
+    (handle,) = executor._pool._handles
+
+    def give(work: Work) -> None:
+        executor.submit(work)
+        until(lambda: work.key in {one.key for one in (*executor.running(), *inbox.receipts)})
+
+    os.kill(handle.worker.pid, signal.SIGSTOP)
+    for number in range(TICKETS):
+        dropped = works(add, number, 1_000)
+        give(dropped)
+        executor.cancel(dropped.key)
+    last = works(add, 2, 3)
+    give(last)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(handle.worker.pid, signal.SIGCONT)
+    assert output(inbox.of(last)) == 5
 
 
 def test_cancel_kills_only_what_is_cancelled(processes: Make, works: Works, inbox: Inbox) -> None:

@@ -184,7 +184,7 @@ class TaskRecord:
         arguments: size and place of its pickled arguments, without its inputs.
         inputs: size, type and place of those outputs that are stored.
         attempts: oldest first.
-        report: what it said last while it ran; an attempt may say something before it is seen to run.
+        report: what its newest attempt said; one may say something before it is seen to run.
         wake_time: of a sleep that has begun: when it ends, in Unix seconds.
         next_attempt_time: of a task that pauses after an attempt: when the next one begins, in Unix seconds.
     """

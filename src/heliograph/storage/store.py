@@ -102,7 +102,7 @@ class Store:
         """How a function's attempts went, by workflow."""
         from heliograph.storage.questions.function_runs import FunctionRuns
 
-        return FunctionRuns(self._database)
+        return FunctionRuns(self._database, self.lease_clock)
 
     @cached_property
     def search(self) -> Search:

@@ -29,6 +29,7 @@ _BOOT: Final = (
 )
 _PACKAGE: Final = __name__.rpartition(".")[0]
 _KNOWN_LIMIT: Final = 1024
+_CUT_LIMIT: Final = TICKETS // 2  # what it passes over since before it last answered has tickets too
 
 
 @dataclass(slots=True, eq=False)
@@ -166,13 +167,13 @@ class WorkerHandle(WorkerProcess):
 
     Attributes:
         line: the attempts it was given and has not answered, the first one first.
-        was_cut: attempts were taken back out of its line, and it has not answered since.
+        cut: how many attempts were taken back out of its line since it last answered.
         is_leaving: it was told to end, and gets no more.
     """
 
     def __init__(self, worker_id: str, storage: str | None = None) -> None:
         self.line: deque[Attempt] = deque()
-        self.was_cut = False
+        self.cut = 0
         self.is_leaving = False
         self._next_ticket = 0
         self._unsent: list[bytes] = []
@@ -219,7 +220,11 @@ class WorkerHandle(WorkerProcess):
         return head.work.key
 
     def take_back(self) -> list[Attempt]:
-        """Take all attempts it has not begun out of its line; it will pass over them."""
+        """Take all attempts it has not begun out of its line; it will pass over them.
+
+        One that has begun none of very many stands still: somebody stopped it. It is ended, since it would
+        take a later attempt's ticket for that of one of these, once tickets came round.
+        """
         self.send()
         try:
             tickets = set(os.read(self._tickets_in, TICKETS))
@@ -229,7 +234,9 @@ class WorkerHandle(WorkerProcess):
         for attempt in taken:
             self.line.remove(attempt)
             attempt.handle = None
-        self.was_cut = True
+        self.cut += len(taken)
+        if not self.line and self.cut > _CUT_LIMIT:
+            self.signal(signal.SIGKILL)
         return taken
 
     def reap(self, patience: float) -> int | None:

@@ -103,7 +103,7 @@ class Lines:
             seconds: how long the attempt took.
         """
         attempt = handle.line.popleft()
-        handle.was_cut = False
+        handle.cut = 0
         self._ahead.pop(attempt, None)
         if handle.line:
             handle.line[0].started = time.time()
@@ -125,7 +125,7 @@ class Lines:
             self._idle[handle] = None
         elif (
             len(handle.line) <= AHEAD
-            and not handle.was_cut
+            and not handle.cut
             and not handle.wire.wants_to_write
             and sum(map(self._expected, handle.line)) < SHORT_SECONDS
         ):

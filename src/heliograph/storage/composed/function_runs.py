@@ -7,6 +7,7 @@ from sqlalchemy import BindParameter, Dialect, bindparam, literal_column, select
 from heliograph.storage.composed.queries import limited
 from heliograph.storage.questions.function_runs import EACH
 from heliograph.storage.statements.composing import Composed
+from heliograph.storage.statements.owners import PRESENCE_COLUMNS, with_owner
 from heliograph.storage.tables import schema
 
 
@@ -33,7 +34,9 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
             .offset(literal_column("0"))
         ),
         "workflow": Composed(
-            select(workflows.c.workflow_id, workflows.c.created_time).where(workflows.c.key == of_workflow)
+            select(workflows.c.workflow_id, workflows.c.created_time, workflows.c.status, *PRESENCE_COLUMNS)
+            .select_from(with_owner())
+            .where(workflows.c.key == of_workflow)
         ),
         "attempts": Composed(
             select(attempts.c.status, attempts.c.loaded, attempts.c.finished, attempts.c.peak_rss)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final
 
-from heliograph.records.status import AttemptStatus
+from heliograph.records.status import LEFT_ATTEMPT, AttemptStatus, WorkflowStatus
 from heliograph.storage.databases.database import Database
+from heliograph.storage.liveness import Presence
 from heliograph.storage.statements.rendered import statements
 from heliograph.storage.tables.soundness import UnsoundError
 
@@ -38,10 +39,16 @@ class FunctionRun:
 
 
 class FunctionRuns:
-    """Reads functions and their attempts from one database."""
+    """Reads functions and their attempts from one database.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        database: where.
+        clock: gives the Unix seconds that leases are measured by.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database = database
+        self._clock = clock
         self._statements = statements(database.kind, "function_runs")
 
     def names(self) -> list[str]:
@@ -72,22 +79,24 @@ class FunctionRuns:
                 named = {"of_module": ".".join(parts[:split]), "of_name": ".".join(parts[split:])}
                 rows = self._statements.having.ask(connection, most=limit, **named)
                 found += [(row.workflow, named) for row in rows]
-            runs = []
+            runs, presence = [], Presence(self._clock)
             for workflow, named in sorted(found, key=itemgetter(0))[-limit:]:
                 whose = self._statements.workflow.ask(connection, of_workflow=workflow).first()
                 if whose is None:
                     raise UnsoundError("functions", "its workflow is gone", workflow)
                 attempts = self._statements.attempts.ask(connection, of_workflow=workflow, **named).all()
-                runs.append(_run(whose.workflow_id, whose.created_time, attempts))
+                status = presence.status(WorkflowStatus(whose.status), whose.owner, whose)
+                runs.append(_run(whose, attempts, is_left=status is WorkflowStatus.RESUMABLE))
         return sorted((run for run in runs if run.failed or run.compute), key=lambda run: run.created_time)
 
 
-def _run(workflow_id: str, created_time: float, attempts: Sequence[Any]) -> FunctionRun:
+def _run(workflow: Any, attempts: Sequence[Any], is_left: bool) -> FunctionRun:
     went_well = [row for row in attempts if row.status == AttemptStatus.SUCCESSFUL]
+    badly = {AttemptStatus.FAILED, AttemptStatus.LOST, *(LEFT_ATTEMPT if is_left else ())}
     return FunctionRun(
-        workflow_id,
-        created_time,
-        sum(row.status in (AttemptStatus.FAILED, AttemptStatus.LOST) for row in attempts),
+        workflow.workflow_id,
+        workflow.created_time,
+        sum(row.status in badly for row in attempts),
         tuple(
             max(row.finished - row.loaded, 0.0)
             for row in went_well

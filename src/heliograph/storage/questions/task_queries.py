@@ -211,17 +211,17 @@ def _records(found: Sequence[Any], parts: _Parts, asked: _Rows) -> list[TaskReco
         assert value is not None
         inputs[row.workflow, row.task].append(InputRecord(row.task_id, value))
     reports = _reports(asked(parts.reports))
-    newest = {(workflow, task): report for (workflow, task, _), report in sorted(reports.items())}
     attempts: dict[tuple[int, int], list[AttemptRecord]] = defaultdict(list)
     for row in asked(parts.attempts):
         attempts[row.workflow, row.task].append(_attempt(row, reports))
+    latest = _latest(reports, attempts)
     return [
         rows.task_record(
             row,
             tuple(upstream.get((row.workflow, row.task), ())),
             tuple(attempts.get((row.workflow, row.task), ())),
             tuple(inputs.get((row.workflow, row.task), ())),
-            newest.get((row.workflow, row.task)),
+            latest.get((row.workflow, row.task)),
         )
         for row in found
     ]
@@ -230,6 +230,19 @@ def _records(found: Sequence[Any], parts: _Parts, asked: _Rows) -> list[TaskReco
 def _reports(found: Iterable[Any]) -> dict[tuple[int, int, int], ReportRecord]:
     """What attempts said, by workflow, task and number."""
     return {(row.workflow, row.task, row.attempt): rows.report_record(row) for row in found}
+
+
+def _latest(
+    reports: Mapping[tuple[int, int, int], ReportRecord],
+    attempts: Mapping[tuple[int, int], Sequence[AttemptRecord]],
+) -> dict[tuple[int, int], ReportRecord]:
+    """What the newest attempts of tasks said: how far the one before was is no progress of theirs."""
+    latest = {}
+    for (workflow, task, attempt), report in sorted(reports.items()):
+        its = attempts.get((workflow, task))
+        if not its or attempt >= its[-1].attempt:  # it may speak before it is seen to run
+            latest[workflow, task] = report
+    return latest
 
 
 def _attempt(row: Any, reports: Mapping[tuple[int, int, int], ReportRecord]) -> AttemptRecord:
