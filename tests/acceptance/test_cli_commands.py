@@ -464,6 +464,15 @@ def test_a_password_of_a_storage_is_not_shown(storage: Path, given: str, command
     assert "s3cret" not in done.stdout + done.stderr
 
 
+def test_whoever_starts_a_worker_is_told_where_values_are(tmp_path: Path) -> None:
+    place = f"sqlite:///{tmp_path}/flows.db?values={tmp_path}/values"
+    workflow.init(storage=place)
+    workflow.run_async(give.bind(1), workflow_id="mine", detach=True)
+    workflow.shutdown()
+    shown = heliograph("show", "mine", storage=place, COLUMNS="600").stdout
+    assert f"no worker has taken it yet: heliograph --storage '{place}' worker" in shown
+
+
 def test_prune(storage: Path) -> None:
     assert heliograph("prune", storage=storage).returncode == 2
     assert heliograph("prune", "--older-than", "soon", storage=storage).returncode == 2
