@@ -107,7 +107,7 @@ def test_search(storage: Path) -> None:
         storage=storage,
     )
     assert ids(rest["found"]) == ["w2", "w3", "bad"]
-    groups = as_json("search", "", "--by", "status", "--of", "stats.duration", storage=storage)
+    groups = as_json("search", "--by", "status", "--of", "stats.duration", storage=storage)
     assert [(group["by"]["status"], group["count"]) for group in groups] == [("SUCCESSFUL", 4), ("FAILED", 1)]
     text = printed("search", "user_metadata.team = red", storage=storage)
     assert [line.split()[0] for line in text.splitlines()] == ["ID", "w3", "w1"]
