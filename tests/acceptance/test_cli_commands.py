@@ -15,7 +15,7 @@ import pytest
 
 from heliograph import workflow
 from heliograph.cli.app import run
-from tests import scripts
+from tests import commands, scripts
 from tests.acceptance.test_cli import COLOURS, heliograph, on_terminal, printed
 from tests.conditions import until
 from tests.gates import Gate
@@ -107,7 +107,7 @@ def test_search(storage: Path) -> None:
         storage=storage,
     )
     assert ids(rest["found"]) == ["w2", "w3", "bad"]
-    groups = as_json("search", "", "--by", "status", "--of", "stats.duration", storage=storage)
+    groups = as_json("search", "--by", "status", "--of", "stats.duration", storage=storage)
     assert [(group["by"]["status"], group["count"]) for group in groups] == [("SUCCESSFUL", 4), ("FAILED", 1)]
     text = printed("search", "user_metadata.team = red", storage=storage)
     assert [line.split()[0] for line in text.splitlines()] == ["ID", "w3", "w1"]
@@ -422,6 +422,35 @@ def test_resume(tmp_path: Path) -> None:
     assert [run["run"] for run in as_json("history", "live", storage=storage)["runs"]] == [1, 2]
 
 
+STEPS = """
+from pathlib import Path
+from heliograph import workflow
+
+@workflow.task
+def read():
+    return Path(__file__).with_name("data").read_text()
+"""
+READ = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from heliograph import workflow
+from steps_of_a_folder import read
+try:
+    workflow.run(read.bind(), workflow_id="mine")
+except workflow.WorkflowExecutionError:
+    pass
+"""
+
+
+def test_resume_finds_the_modules_of_the_current_folder(tmp_path: Path) -> None:
+    storage = tmp_path / "storage"
+    (tmp_path / "steps_of_a_folder.py").write_text(STEPS)
+    scripts.run(READ, storage, tmp_path)
+    (tmp_path / "data").write_text("here")
+    command = commands.program(["resume", "mine"], scripts.environment(storage), tmp_path)
+    assert command.communicate(60) == ("mine is SUCCESSFUL\n", "")
+
+
 def test_of_many_runs_the_newest_are_shown(storage: Path) -> None:
     again = """
 from heliograph import workflow
@@ -462,6 +491,15 @@ def test_a_password_of_a_storage_is_not_shown(storage: Path, given: str, command
     done = heliograph("--storage", place, *command.split(), storage=None)
     assert done.returncode == code
     assert "s3cret" not in done.stdout + done.stderr
+
+
+def test_whoever_starts_a_worker_is_told_where_values_are(tmp_path: Path) -> None:
+    place = f"sqlite:///{tmp_path}/flows.db?values={tmp_path}/values"
+    workflow.init(storage=place)
+    workflow.run_async(give.bind(1), workflow_id="mine", detach=True)
+    workflow.shutdown()
+    shown = heliograph("show", "mine", storage=place, COLUMNS="600").stdout
+    assert f"no worker has taken it yet: heliograph --storage '{place}' worker" in shown
 
 
 def test_prune(storage: Path) -> None:

@@ -280,7 +280,7 @@ def test_without_a_checkpoint_it_cannot_be_had_and_says_why(engine: EngineUnderT
 def test_without_a_checkpoint_of_the_last_task(engine: EngineUnderTest) -> None:
     dag = give.options(**workflow.options(checkpoint=False)).bind(1)
     assert workflow.run(dag, workflow_id="mine") == 1
-    with pytest.raises(ValueError, match=r"'mine' is not stored \(checkpoint=False\): resume it"):
+    with pytest.raises(ValueError, match=r"'mine' is not stored \(checkpoint=False, or .*: resume it"):
         workflow.get_output("mine")
     assert workflow.resume("mine") == 1
 
@@ -289,7 +289,7 @@ def test_without_a_checkpoint_while_the_workflow_runs(engine: EngineUnderTest, g
     unstored = give.options(**workflow.options(name="unstored", checkpoint=False)).bind(1)
     output = workflow.run_async(wait.bind(gate, unstored), workflow_id="mine")
     gate.until_waiting()
-    with pytest.raises(ValueError, match=r"'unstored' of workflow 'mine' is not stored \(checkpoint=False\)"):
+    with pytest.raises(ValueError, match=r"'unstored' of workflow 'mine' is not stored \(checkp"):
         workflow.get_output("mine", task_id="unstored")
     gate.open()
     assert engine.value(output) == 1

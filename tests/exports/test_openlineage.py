@@ -87,6 +87,13 @@ def test_each_run_starts_once_and_ends_once() -> None:
     assert [event["eventTime"] for event in found] == sorted(event["eventTime"] for event in found)
 
 
+def test_a_run_is_told_around_its_tasks() -> None:
+    """Its end is stored with that of its last task: at the same moment."""
+    found = events("good")
+    assert found[0]["run"] == found[-1]["run"]
+    assert [found[0]["eventType"], found[-1]["eventType"]] == ["START", "COMPLETE"]
+
+
 def test_outputs_of_one_task_are_inputs_of_the_next() -> None:
     ended = [event for event in events("good") if event["eventType"] == "COMPLETE"]
     written = {dataset["name"] for event in ended for dataset in event["outputs"]}

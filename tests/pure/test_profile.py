@@ -98,9 +98,11 @@ def runs(draw: st.DrawFn) -> Planned:
         last = new((feeding,), creator=task, frame=frame, delivers_to=frame)
         attempts(feeding, (creator,))
         attempts(last, (output_of[feeding], creator))
+        if depth and draw(st.booleans()):  # if it catches exceptions, it is a frame of its own
+            inner = draw(st.sampled_from((frame, last)))
+            continued(last, inner, depth - 1)
+            output_of[last] = output_of[inner]
         output_of[frame] = output_of[last]
-        if depth and draw(st.booleans()):
-            continued(last, frame, depth - 1)
 
     def settled(task: int) -> None:
         attempts(task, tuple(output_of[need] for need in made[task].upstream))
@@ -325,6 +327,50 @@ def test_what_was_reused_is_no_part_of_the_later_run() -> None:
     found = profile(trace_of(tasks, two))
     assert [(link.task_id, link.parts.wait, link.parts.compute) for link in found.path] == [("b", 1.0, 2.0)]
     assert [link.task_id for link in profile(trace_of(tasks, two), 1).path] == ["a"]
+
+
+def test_an_error_is_the_output_of_the_one_that_caught_it_however_deep_it_was() -> None:
+    failed = replace(tried(2.0, compute=4.0), status=AttemptStatus.FAILED)
+    tasks = [
+        Made("catches", attempts=[tried(0.0, compute=1.0)]),
+        Made("within", (), [tried(1.0, compute=1.0)], status=TaskStatus.CANCELED, creator=0, frame=0),
+        Made("next", (1,), status=TaskStatus.CANCELED, creator=0, frame=0, delivers_to=0),
+        Made("fails", (), [failed], status=TaskStatus.FAILED, creator=1, frame=1, delivers_to=1),
+        Made("last", (0,), [tried(6.0, compute=1.0)]),
+    ]
+    found = profile(trace_of(tasks, [run_of(end=7.0)]))
+    assert [link.task_id for link in found.path] == ["catches", "within", "fails", "last"]
+
+
+def test_who_met_a_damaged_output_let_the_task_that_made_it_go_again() -> None:
+    """What had taken it before is no later for it; `needed` had left memory, and is made again first."""
+    failed = replace(tried(5.0, load=1.0), status=AttemptStatus.FAILED)
+    tasks = [
+        Made("needed", attempts=[tried(0.0, compute=1.0), tried(6.0, compute=2.0, attempt=2)]),
+        Made(
+            "damaged",
+            (0,),
+            [tried(1.0, compute=1.0), replace(tried(8.0, compute=3.0, attempt=2), created=6.0)],
+        ),
+        Made("before", (1,), [tried(2.0, compute=3.0)]),
+        Made(
+            "last",
+            (1, 2),
+            [failed, replace(tried(11.0, compute=1.0, attempt=2), created=6.0)],
+        ),
+    ]
+    found = profile(trace_of(tasks, [run_of(end=12.0)]))
+    path = [(link.task_id, link.attempt, link.parts.total) for link in found.path]
+    assert path == [
+        ("needed", 1, 1.0),
+        ("damaged", 1, 1.0),
+        ("before", 1, 3.0),
+        ("last", 1, 1.0),
+        ("needed", 2, 2.0),
+        ("damaged", 2, 3.0),
+        ("last", 2, 1.0),
+    ]
+    assert found.parts.wait == 0.0
 
 
 def test_a_sleep_waits_and_occupies_no_worker() -> None:

@@ -127,6 +127,15 @@ def test_a_continuation() -> None:
     assert workflow.continuation(add.bind(1, 2)) == 3
 
 
+def test_a_node_of_rays_that_is_returned_is_a_continuation_too() -> None:
+    @ray.remote
+    def factorial(number: int, product: int = 1) -> Any:
+        return product if number == 1 else factorial.bind(number - 1, product * number)
+
+    assert workflow.run(factorial.bind(6), workflow_id="mine") == 720
+    assert "creator" in workflow.get_tasks("mine")[-1]
+
+
 def test_a_workflow_in_a_task_runs_on_the_same_coordinator() -> None:
     @ray.remote
     def outer() -> int:

@@ -85,6 +85,20 @@ def test_of_a_canceled_run_the_end_of_an_attempt_is_kept(here: Opened) -> None:
     assert [attempt.status for attempt in task.attempts] == ["CANCELED"]
 
 
+def test_what_succeeds_in_a_canceled_run_was_canceled_and_is_kept(here: Opened) -> None:
+    journal = here.journal()
+    run = here.submit(journal, "mine")
+    assert here.store.cancel(here.record("mine").key)
+    late = here.success(run, 0)
+    late.said = [AttemptReport(0, 1, Report(progress=Progress(7)))]
+    journal.commit(Batch([], [late]))
+    assert here.outputs("mine") == set()
+    task = here.store.queries.task(here.record("mine"), "first")
+    assert task is not None
+    assert [(attempt.attempt, attempt.status) for attempt in task.attempts] == [(1, "CANCELED")]
+    assert task.report is not None
+
+
 def test_a_run_that_was_taken_over_can_not_write(here: Opened) -> None:
     old, new = here.journal(), here.journal()
     first = here.submit(old, "mine")

@@ -297,6 +297,36 @@ def test_a_workflow_and_its_tasks(client: TestClient) -> None:
     assert "builtins" not in task
 
 
+def test_a_critical_path_tells_the_attempts_of_a_task_apart(client: TestClient) -> None:
+    caught = fail.options(name="tried", max_retries=1, retry_exceptions=True, catch_exceptions=True)
+    workflow.run(give.options(name="last").bind(caught.bind("no")), workflow_id="tried")
+    page = client.get("/workflow/insight", params={"id": "tried"}, headers=PAGE).text
+    links = page[page.index("Critical path") :].split("<tr>")[2:5]
+    assert [re.findall(r"<small>(.*?)</small>", link) for link in links] == [
+        ["attempt 1, FAILED"],
+        ["attempt 2, FAILED"],
+        [],
+    ]
+
+
+def test_functions_that_differ_are_told_apart_by_the_beginning_of_a_hash(client: TestClient) -> None:
+    def first() -> int:
+        return 1
+
+    def second() -> int:
+        return 2
+
+    for number, version in enumerate((first, second)):
+        version.__qualname__ = "version"
+        workflow.run(workflow.task(version).options(name="only").bind(), workflow_id=f"v{number}")
+    page = client.get("/compare", params={"a": "v0", "b": "v1"}, headers=PAGE).text
+    whole, shown = zip(
+        *re.findall(r'title="sha256 of its source: ([0-9a-f]{64})">([0-9a-f]{12})…', page), strict=True
+    )
+    assert len(set(shown)) == 2
+    assert [one[:12] for one in whole] == [*shown]
+
+
 def test_the_api_says_what_is_stored(client: TestClient) -> None:
     found = client.get("/api/workflows").json()
     assert {one["workflow_id"] for one in found["found"]} == {"good", HOSTILE}

@@ -10,7 +10,7 @@ import typer
 
 from heliograph import workflow
 from heliograph.cli.completion import TaskArgument, WorkflowArgument
-from heliograph.cli.storage import StorageOption, command, open_for
+from heliograph.cli.storage import StorageOption, command, named, open_for
 from heliograph.records.status import TaskStatus
 
 _NAMED_WAITING: Final = 3
@@ -37,6 +37,7 @@ def show(
     if task is None:
         from heliograph.cli.views.workflow import view
 
+        metadata["storage"] = named(place)  # who starts a worker on it has to say where values are, too
         history = workflow.get_history(workflow_id)
         attempts = workflow.table(workflow_id, "attempts").columns
         waiting = _waiting(workflow_id) if metadata["progress"]["by_status"].get(TaskStatus.WAITING) else []

@@ -66,10 +66,20 @@ def require(place: str | None) -> None:
 
 
 def named(place: str | None) -> str:
-    """A storage by the name that people are shown: without a password; None: the default one's."""
-    from heliograph.storage.location import locate
+    """A storage by the name that another user gives it: with its folder for values, if that was named.
 
-    return locate(place).shown
+    Args:
+        place: None: the default one.
+
+    >>> named("postgresql://ann:s3cret@db/flows?values=s3://team/flows")
+    'postgresql://ann@db/flows?values=s3://team/flows'
+    >>> named("/data/flows.db")
+    '/data/flows.db'
+    """
+    from heliograph.storage.location import locate, shown
+
+    location = locate(place)
+    return shown(location.name) if location.is_values_named else location.shown
 
 
 def whole_name(place: str | None) -> str:

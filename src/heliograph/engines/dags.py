@@ -44,17 +44,27 @@ def checked_dag(dag: Any, call: str) -> TaskNode:
         TypeError: it is not a DAG, or one of actors.
         ValueError: a task of it has several outputs.
     """
-    if isinstance(dag, TaskNode):
-        return dag
-    node = None
-    if _is_of_ray(dag):
-        from heliograph.graph.foreign import node_of
-
-        _know_ray()
-        node = node_of(dag)
+    node = node_of(dag)
     if isinstance(node, TaskNode):
         return node
     raise TypeError(f"{call} takes a DAG, such as `task.bind(...)`, not {dag!r}")
+
+
+def node_of(value: Any) -> Node | None:
+    """The node that a value is, one of heliograph's or of Ray's; None: it is none.
+
+    Raises:
+        TypeError: it is a node of actors, or one of several outputs.
+        ValueError: it is the call of a function with several outputs.
+    """
+    if isinstance(value, Node):
+        return value
+    if "ray.dag" in sys.modules and _is_of_ray(value):
+        from heliograph.graph import foreign
+
+        _know_ray()
+        return foreign.node_of(value)
+    return None
 
 
 def plan_of(dag: Node, inputs: Inputs) -> Plan:

@@ -23,6 +23,7 @@ from heliograph.storage.store import Store
 _ALL_SECONDS: Final = 1.0
 """How soon it is seen that an engine is gone, or that nothing can come."""
 _SHARE: Final = 10
+_NOT_STORED: Final = "checkpoint=False, or it was damaged and forgotten"
 
 
 def found(store: Store, workflow_id: str) -> WorkflowRecord:
@@ -81,7 +82,7 @@ def workflow_output_now(
             output = store.checkpoints.output(key, record.output_task)
             if output is None:
                 raise ValueError(
-                    f"the output of workflow {workflow_id!r} is not stored (checkpoint=False): "
+                    f"the output of workflow {workflow_id!r} is not stored ({_NOT_STORED}): "
                     "resume it to make it again"
                 )
             return output
@@ -121,7 +122,7 @@ def task_output_now(store: Store, key: int, workflow_id: str, task_id: str) -> S
         return output
     if status is TaskStatus.SUCCESSFUL:
         raise ValueError(
-            f"the output of task {task_id!r} of workflow {workflow_id!r} is not stored (checkpoint=False)"
+            f"the output of task {task_id!r} of workflow {workflow_id!r} is not stored ({_NOT_STORED})"
         )
     if record.status not in ACTIVE:
         raise ValueError(

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from heliograph.engines.attempts.executor import GRACE_SECONDS, Work
+from heliograph.graph.function import Function
+from heliograph.storage.questions.checkpoints import StoredPlan
 
 _SHOWN: Final = 3
 
@@ -35,3 +37,34 @@ def warn_of_blocked_loop(suspects: Sequence[Work], any_cancelled: bool, more: st
         f"async tasks wait for longer than {GRACE_SECONDS:.0f} s to begin: the event loop that they share is "
         f"blocked by {' or '.join(who)}, which computes, or waits without `await`. {more}"
     )
+
+
+def warn_of_other_code(workflow_id: str, given: Sequence[Function], stored: StoredPlan) -> None:
+    """Tell the program which functions of the DAG that it gave are not those that its resume runs.
+
+    Workers import the functions of modules by their names, as they are by now. Those of a main script or a
+    notebook are stored with the workflow: only these may be others in the program.
+
+    Args:
+        workflow_id: of the workflow.
+        given: the functions of the DAG that came with an id that is stored.
+        stored: what is resumed.
+    """
+    payloads = {payload for _, payload, _ in stored.payloads}
+    sources: dict[str, set[str | None]] = {}
+    for (name, _, _), source in zip(stored.payloads, stored.sources, strict=True):
+        sources.setdefault(name, {None}).add(source)
+    others = {
+        name: None
+        for function in given
+        if function.payload not in payloads
+        and (name := f"{function.module}.{function.qualname}") in sources
+        and function.source_hash not in sources[name]
+    }
+    if others:
+        names = ", ".join([*others][:_SHOWN]) + ", …" * (len(others) > _SHOWN)
+        warn(
+            f"workflow {workflow_id!r} goes on with the functions that are stored with it, and this program "
+            f"has others by now of these names: {names}. "
+            "To run the new ones, give another id; or keep them in a module, which a resume imports as it is"
+        )

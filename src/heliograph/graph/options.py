@@ -156,7 +156,9 @@ def _checked(given: Mapping[str, Any], valid: tuple[str, ...]) -> dict[str, Any]
         raise ValueError(f"name and task_id mean the same, and are {name!r} and {task_id!r}: give one")
     for key, value in given.items():
         if key not in valid:
-            raise ValueError(f"unknown option {key!r}; valid ones: {', '.join(sorted(valid))}")
+            of_task = f"; {key} is given to the task itself, as .options({key}=...)"
+            hint = of_task if key in TASK_OPTIONS else ""
+            raise ValueError(f"unknown option {key!r}; valid ones: {', '.join(sorted(valid))}{hint}")
         fields.update(_CHECKS[key](key, value))
     return fields
 

@@ -2,7 +2,8 @@
 
 An attempt is let go by the attempt of the same task before it; the first one of a task, by the last of its
 upstream tasks that ended, or by the task whose continuation it is a part of. A task that handed over to a
-continuation has ended when the last task of that has.
+continuation has ended when the last task of that has. Where an output was damaged, the task that made it runs
+once more: let go by the attempt that met the damage, while all that began before had the earlier output.
 
 In this graph the run's end follows from how long each attempt took after it was let go: the longest way from
 the run's beginning to its end is the critical path.
@@ -10,7 +11,9 @@ the run's beginning to its end is the critical path.
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from heliograph.insight.extent import Extents, extents, picked, run_extent, waiting_tasks
@@ -71,8 +74,12 @@ def causes(trace: Trace, run: RunRecord) -> Causes:
     last_of: list[int | None] = [None] * len(trace.tasks)
     for at, task in enumerate(tasks):
         last_of[task] = at
-    output_of = _outputs(trace, last_of, phases.stored)
-    needed = _needed(trace, tasks, last_of, output_of)
+    gives = _gives(trace)
+    output_of = _outputs(gives, last_of, phases.stored)
+    if made_again := _made_again(trace, places, tasks):
+        needed = _needed_in_time(trace, places, tasks, phases, gives, made_again)
+    else:
+        needed = _needed(trace, tasks, last_of, output_of)
     order = _causes_first(needed)
     released, ended = [begin] * len(places), [begin] * len(places)
     critical: list[int | None] = [None] * len(places)
@@ -107,18 +114,36 @@ def causes(trace: Trace, run: RunRecord) -> Causes:
     )
 
 
-def _outputs(trace: Trace, last_of: Sequence[int | None], stored: Sequence[float]) -> list[int | None]:
+def _gives(trace: Trace) -> list[int | None]:
+    """The frame whose output each task gives, as the last of it; or which caught its error."""
+    of = trace.tasks
+    gives: list[int | None] = []
+    for task, (status, frame) in enumerate(zip(of.status, of.delivers_to, strict=True)):
+        if status is TaskStatus.FAILED:
+            frame = _around(trace, task)
+            while frame is not None and of.status[frame] is not TaskStatus.SUCCESSFUL:
+                frame = _around(trace, frame)
+        gives.append(None if frame is None or frame >= task else frame)
+    return gives
+
+
+def _around(trace: Trace, task: int) -> int | None:
+    frame = trace.tasks.frame[task]
+    return None if frame is None or frame >= task else frame  # else the storage is damaged
+
+
+def _outputs(
+    gives: Sequence[int | None], last_of: Sequence[int | None], stored: Sequence[float]
+) -> list[int | None]:
     """Which attempt gave the output of each task: its last one, or the last of its continuation."""
     output_of = list(last_of)
-    of = trace.tasks
-    for task, (frame, mine) in enumerate(zip(of.frame, last_of, strict=True)):
+    for task in reversed(range(len(gives))):  # frames come before what is in them
+        frame, mine = gives[task], output_of[task]
         if frame is None or mine is None:
             continue
-        # It gives the frame's output; or its error became that, if the frame catches exceptions.
-        if of.delivers_to[task] is not None or of.status[task] is TaskStatus.FAILED:
-            best = output_of[frame]
-            if best is None or stored[mine] >= stored[best]:
-                output_of[frame] = mine
+        best = output_of[frame]
+        if best is None or stored[mine] >= stored[best]:
+            output_of[frame] = mine
     return output_of
 
 
@@ -137,6 +162,63 @@ def _needed(
         causes = [cause for need in upstream[task] if (cause := output_of[need]) is not None]
         if (creator := creators[task]) is not None and (cause := last_of[creator]) is not None:
             causes.insert(0, cause)
+        needed.append(causes)
+    return needed
+
+
+def _made_again(trace: Trace, places: Sequence[int], tasks: Sequence[int]) -> frozenset[int]:
+    """The attempts of tasks that had succeeded before in the same run: an output was damaged."""
+    statuses = picked(trace.attempts.status, places)
+    return frozenset(
+        at
+        for at in range(1, len(tasks))
+        if tasks[at] == tasks[at - 1] and statuses[at - 1] is AttemptStatus.SUCCESSFUL
+    )
+
+
+def _needed_in_time(
+    trace: Trace,
+    places: Sequence[int],
+    tasks: Sequence[int],
+    phases: Extents,
+    gives: Sequence[int | None],
+    made_again: Set[int],
+) -> list[Sequence[int]]:
+    """As `_needed`, where tasks had several outputs: an attempt took the one there was when it was ready."""
+    created, statuses = picked(trace.attempts.created, places), picked(trace.attempts.status, places)
+    by_end = sorted(range(len(places)), key=phases.stored.__getitem__)
+    ends: dict[int, list[int]] = defaultdict(list)  # of each task, in order of time
+    for at in by_end:
+        task: int | None = tasks[at]
+        while task is not None:
+            ends[task].append(at)
+            task = gives[task]
+
+    def had(needs: Iterable[int], at: int) -> list[int]:
+        found = []
+        for need in needs:
+            if those := ends[need]:
+                until = bisect_right(those, phases.ready[at], key=phases.stored.__getitem__)
+                found.append(those[max(until - 1, 0)])
+        return found
+
+    needed: list[Sequence[int]] = []
+    for at, task in enumerate(tasks):
+        upstream = had(trace.tasks.upstream[task], at)
+        if not at or tasks[at - 1] != task:
+            creator = trace.tasks.creator[task]
+            causes = ([] if creator is None else had([creator], at)) + upstream
+        else:
+            earlier = had(trace.tasks.upstream[task], at - 1)
+            causes = [at - 1, *(cause for cause in upstream if cause not in earlier)]
+            if at in made_again:  # it was planned as soon as somebody had met the damage
+                planned = created[at] or phases.ready[at]
+                met = [
+                    other
+                    for other in by_end
+                    if statuses[other] is AttemptStatus.FAILED and phases.started[other] <= planned
+                ]
+                causes += met[-1:]
         needed.append(causes)
     return needed
 

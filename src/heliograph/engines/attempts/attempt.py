@@ -19,10 +19,10 @@ from heliograph.engines.attempts.measure import Meter
 from heliograph.engines.attempts.receipts import wrapped
 from heliograph.engines.attempts.reporting import Outlet, Send
 from heliograph.engines.attempts.threads import in_thread
-from heliograph.engines.dags import plan_of
+from heliograph.engines.dags import node_of, plan_of
 from heliograph.errors import StorageError, WorkflowTaskNotRecoverableError
 from heliograph.graph.function import load as load_function
-from heliograph.graph.node import Inputs, Node
+from heliograph.graph.node import Inputs
 from heliograph.graph.pickling import dump, load, loads, plain
 from heliograph.graph.plan import Plan, restore_arguments
 from heliograph.records.attempt import Phases, Resources, StoredValue, Worker
@@ -150,8 +150,8 @@ class _Attempt:
 
     def keep(self, value: Any) -> None:
         """Take what the function returned."""
-        if isinstance(value, Node):
-            plan, key = plan_of(value, Inputs()), self._work.key
+        if (node := node_of(value)) is not None:
+            plan, key = plan_of(node, Inputs()), self._work.key
             self._continuation, self._arguments, _ = place_arguments(
                 plan, _value_store(self._work.values), str(key.workflow)
             )

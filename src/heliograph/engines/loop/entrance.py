@@ -11,6 +11,7 @@ from typing import Protocol
 
 from heliograph.engines.loop.live import LiveRun, resumed_run, submitted_run
 from heliograph.engines.outcome import OutputFuture
+from heliograph.engines.warning import warn_of_other_code
 from heliograph.errors import NothingToResumeError
 from heliograph.records.status import WorkflowStatus
 from heliograph.scheduling.admission import Admission
@@ -150,6 +151,8 @@ class Entrance:
         else:
             plan = self._store.checkpoints.plan(accepted.key)
             run = resumed_run(entry.wanted, accepted, plan, future, self.tokens)
+            if entry.instead is not None:
+                warn_of_other_code(entry.wanted.workflow_id, entry.instead.plan.functions, plan)
         run.depth, run.is_patient = entry.depth, entry.is_patient
         self._forget_instead(entry)
         self.settle(entry, accepted.key)

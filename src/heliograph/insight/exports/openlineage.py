@@ -92,8 +92,6 @@ class _Run:
             mine: its own place.
         """
         yield _Note(iso(self._begin), mine, None, is_over=False)
-        if self._run.status in _OVER:
-            yield _Note(iso(self._end), mine, None, is_over=True)
         of, phases = self._trace.attempts, self._phases
         last = {of.task[place]: at for at, place in enumerate(self._places)}
         seen: set[int] = set()
@@ -104,6 +102,8 @@ class _Run:
                 yield _Note(iso(phases.started[at]), mine, at, is_over=False)
             if last[task] == at and of.status[place] in _OVER:
                 yield _Note(iso(phases.stored[at]), mine, at, is_over=True)
+        if self._run.status in _OVER:  # behind the end of its last task, of the same moment
+            yield _Note(iso(self._end), mine, None, is_over=True)
 
     def event(self, note: _Note) -> dict[str, Any]:
         """The event that the run began, or how it ended."""

@@ -69,7 +69,13 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
             select(workflows.c.output_task).where(workflows.c.key == bindparam("of_key"))
         ),
         "functions": Composed(
-            select(functions.c.module, functions.c.qualname, functions.c.payload, functions.c.is_async)
+            select(
+                functions.c.module,
+                functions.c.qualname,
+                functions.c.payload,
+                functions.c.is_async,
+                functions.c.source_hash,
+            )
             .where(functions.c.workflow == key)
             .order_by(functions.c.function)
         ),

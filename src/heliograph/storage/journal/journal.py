@@ -26,6 +26,7 @@ from heliograph.storage.databases.database import Database
 from heliograph.storage.databases.news import Notice
 from heliograph.storage.entries import (
     Accepted,
+    AttemptEntry,
     Claim,
     Ending,
     Refused,
@@ -400,18 +401,28 @@ class Journal:
         return []
 
     def _write_remains(self, connection: Connection, changes: RunChanges, now: float) -> None:
-        """Of a cancelled run: how its attempts went and what they said, as that is true. Never an output."""
+        """Of a cancelled run: how its attempts went and what they said, as that is true. Never an output.
+
+        One that succeeded only then was cancelled: its output is dropped. But it was there: without a row, a
+        resume would give its number to another one, and with it what it said.
+        """
         if self._is_remote:  # the fence did not hold, so it locked nothing
             self._database.lock(connection, keys={changes.key})
         row = self._statements.stands.ask(connection, of_key=changes.key).first()
         if row is not None and row.run == changes.run and row.status == WorkflowStatus.CANCELED:
             ended = [
-                rows.attempt_row(changes.key, changes.run, now, entry)
+                rows.attempt_row(changes.key, changes.run, now, _cancelled(entry))
                 for entry in changes.attempts.values()
-                if entry.status not in (AttemptStatus.SUCCESSFUL, AttemptStatus.RUNNING)
             ]
             self._statements.attempt.put(connection, ended)
             self._reports.store(connection, changes.key, changes.said)
+
+
+def _cancelled(entry: AttemptEntry) -> AttemptEntry:
+    """An attempt as it went in a cancelled run."""
+    if entry.status in (AttemptStatus.SUCCESSFUL, AttemptStatus.RUNNING):
+        return entry._replace(status=AttemptStatus.CANCELED)
+    return entry
 
 
 def _moves(changes: RunChanges) -> bool:

@@ -28,6 +28,7 @@ class StoredPlan:
         functions: the number of each task's function.
         rules: what the machine is told of each task.
         payloads: each function's name, its pickled self, and whether it is awaited.
+        sources: sha256 of each function's source, where that is known.
         stored: numbers of tasks whose outputs are stored.
         unkept: numbers of tasks that succeeded, and whose outputs are not stored.
         failed: numbers of tasks that failed, and were not reset since: those of continuations.
@@ -40,6 +41,7 @@ class StoredPlan:
     functions: tuple[int, ...]
     rules: tuple[TaskRule, ...]
     payloads: tuple[tuple[str, bytes, bool], ...]
+    sources: tuple[str | None, ...]
     stored: frozenset[int]
     unkept: frozenset[int]
     failed: frozenset[int]
@@ -115,6 +117,7 @@ class Checkpoints:
                     (f"{row.module}.{row.qualname}", bytes(row.payload), bool(row.is_async))
                     for row in functions
                 ),
+                sources=tuple(row.source_hash for row in functions),
                 stored=stored,
                 unkept=frozenset(
                     task for task, row in enumerate(tasks) if row.status == TaskStatus.SUCCESSFUL

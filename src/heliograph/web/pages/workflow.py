@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -65,14 +66,15 @@ def insight(request: Request) -> Response:
     estimate = None
     if profile.status in ACTIVE:
         estimate = workflow.estimate(workflow_id)
-    path = sorted(profile.path, key=lambda link: -link.parts.total)[:_LONGEST_PATH]
+    links = range(len(profile.path))
+    longest = heapq.nlargest(_LONGEST_PATH, links, key=lambda at: profile.path[at].parts.total)
     return rendering.page(
         request,
         "insight.html",
         id=workflow_id,
         profile=profile,
         parts=charts.bar(profile.parts.to_dict() | {"tail": profile.tail}),
-        path=sorted(path, key=lambda link: link.begin),
+        path=[profile.path[at] for at in sorted(longest)],
         parallelism=charts.line(profile.parallelism.over_time, least=0.0),
         memory=charts.line(profile.memory, least=0.0),
         estimate=estimate,
