@@ -443,7 +443,7 @@ def test_a_name_that_no_storage_can_have(name: str) -> None:
     ("arguments", "said"),
     [
         (["--storage", "here", "ls"], "storage 'here' can't be found: the current folder"),
-        (["--storage", "/nowhere.db", "worker"], "the current folder was deleted: start the worker in one"),
+        (["--storage", "/nowhere.db", "worker"], "the current folder was deleted: give the command in one"),
     ],
 )
 def test_a_folder_that_was_deleted(tmp_path: Path, arguments: list[str], said: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from heliograph import workflow
 from heliograph.cli.app import run
-from tests import scripts
+from tests import commands, scripts
 from tests.acceptance.test_cli import COLOURS, heliograph, on_terminal, printed
 from tests.conditions import until
 from tests.gates import Gate
@@ -107,7 +107,7 @@ def test_search(storage: Path) -> None:
         storage=storage,
     )
     assert ids(rest["found"]) == ["w2", "w3", "bad"]
-    groups = as_json("search", "", "--by", "status", "--of", "stats.duration", storage=storage)
+    groups = as_json("search", "--by", "status", "--of", "stats.duration", storage=storage)
     assert [(group["by"]["status"], group["count"]) for group in groups] == [("SUCCESSFUL", 4), ("FAILED", 1)]
     text = printed("search", "user_metadata.team = red", storage=storage)
     assert [line.split()[0] for line in text.splitlines()] == ["ID", "w3", "w1"]
@@ -420,6 +420,35 @@ def test_resume(tmp_path: Path) -> None:
     done = heliograph("resume", "live", storage=storage, PYTHONPATH=str(scripts.ROOT))
     assert (done.returncode, done.stdout) == (0, "live is SUCCESSFUL\n"), done.stderr
     assert [run["run"] for run in as_json("history", "live", storage=storage)["runs"]] == [1, 2]
+
+
+STEPS = """
+from pathlib import Path
+from heliograph import workflow
+
+@workflow.task
+def read():
+    return Path(__file__).with_name("data").read_text()
+"""
+READ = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from heliograph import workflow
+from steps_of_a_folder import read
+try:
+    workflow.run(read.bind(), workflow_id="mine")
+except workflow.WorkflowExecutionError:
+    pass
+"""
+
+
+def test_resume_finds_the_modules_of_the_current_folder(tmp_path: Path) -> None:
+    storage = tmp_path / "storage"
+    (tmp_path / "steps_of_a_folder.py").write_text(STEPS)
+    scripts.run(READ, storage, tmp_path)
+    (tmp_path / "data").write_text("here")
+    command = commands.program(["resume", "mine"], scripts.environment(storage), tmp_path)
+    assert command.communicate(60) == ("mine is SUCCESSFUL\n", "")
 
 
 def test_of_many_runs_the_newest_are_shown(storage: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any
 
 import psycopg
@@ -10,7 +12,9 @@ import pytest
 from psycopg.pq import TransactionStatus
 
 from heliograph.host.lookout import Lookout
+from heliograph.storage.databases.database import Database
 from heliograph.storage.databases.postgresql_transaction import TerseConnection
+from heliograph.storage.location import locate
 
 COUNT = "SELECT count(*) FROM workflow_counts"
 MORE = "INSERT INTO workflow_counts (shard, status, workflows) VALUES (%(shard)s, 'FAILED', 1)"
@@ -124,3 +128,51 @@ def test_what_is_only_told_is_not_taken_for_answered(
         for _ in range(5):
             connection.execute(COUNT)
         assert not heard
+
+
+def ctrl_c_at(number: int) -> Callable[[FrameType, str, object], None]:
+    """As it comes at any moment: here at that call of a function of the driver's, or of a snapshot's."""
+    calls = 0
+
+    def interrupt(frame: FrameType, _event: str, _argument: object) -> None:
+        nonlocal calls
+        code = frame.f_code
+        is_counted = "psycopg" in code.co_filename or "postgresql_snapshot" in code.co_filename
+        calls += (
+            is_counted and code.co_name != "__del__"
+        )  # of an earlier connection: nobody hears of it there
+        if calls == number:
+            sys.settrace(None)
+            raise KeyboardInterrupt
+
+    return interrupt
+
+
+def test_ctrl_c_amid_questions_leaves_the_next_ones_their_answers(database: str) -> None:
+    asked = Database(locate(database))
+    before = sys.gettrace()
+
+    def ask(at: int | None = None) -> list[Any]:
+        with asked.snapshot() as connection:
+            if at is not None:
+                sys.settrace(ctrl_c_at(at))
+            with asked.together(connection):
+                answers = [connection.raw.execute("SELECT %(n)s::int", {"n": n}) for n in (1, 2)]
+            first = [row for answer in answers for row in answer]
+            with asked.together(connection, last=True):
+                last = connection.raw.execute("SELECT 3")
+            sys.settrace(before)
+        return [*first, *last]
+
+    interrupted, goes_on = 0, True
+    while goes_on:
+        try:
+            ask(interrupted + 1)
+            goes_on = False
+        except KeyboardInterrupt:
+            interrupted += 1
+        finally:
+            sys.settrace(before)
+        assert ask() == [(1,), (2,), (3,)]
+    asked.close()
+    assert interrupted > 50

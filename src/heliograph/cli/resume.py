@@ -8,6 +8,7 @@ import typer
 
 from heliograph import workflow
 from heliograph.cli.completion import WorkflowArgument
+from heliograph.cli.importing import import_from_here
 from heliograph.cli.storage import StorageOption, open_for
 
 
@@ -21,11 +22,13 @@ def resume(
 ) -> None:
     """Resume a workflow from its checkpoints, until it ends.
 
-    It runs in this process: stopped with it, it can be resumed again.
+    It runs in this process: stopped with it, it can be resumed again. The modules of its tasks are
+    looked for in the current folder too.
     """
     from heliograph.cli import rendering
 
     open_for(context, storage, workflow_id)
+    import_from_here()
     try:
         future = workflow.resume_async(workflow_id)
     except RuntimeError as error:  # somebody has it

@@ -18,9 +18,10 @@ def search(
     where: Annotated[
         str,
         typer.Argument(
-            metavar="CONDITION", help="Such as 'status = FAILED and created_time > now - 24h'; '' finds all."
+            metavar="CONDITION",
+            help="Such as 'status = FAILED and created_time > now - 24h'. Default: all are found.",
         ),
-    ],
+    ] = "",
     tasks: Annotated[bool, typer.Option("--tasks", help="Search tasks, not workflows.")] = False,
     order_by: Annotated[
         str | None, typer.Option(metavar="FIELD", help="Sort by it, the smallest first; -FIELD: the largest.")

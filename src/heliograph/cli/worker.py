@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from heliograph import workflow
+from heliograph.cli.importing import import_from_here
 from heliograph.cli.signals import told_to_end
 from heliograph.cli.storage import StorageOption, chosen, named
 from heliograph.insight.wording import counted
@@ -73,8 +73,7 @@ def worker(
         raise typer.BadParameter(
             f"there are processes and threads, not {workers!r}", param_hint="'--workers'"
         )
-    if (here := _folder()) not in sys.path:
-        sys.path.insert(0, here)  # as `python -m` does: tasks are found where they are developed
+    import_from_here()
     place = chosen(context, storage)
     settings = {
         "storage": place,
@@ -96,13 +95,6 @@ def worker(
         left = workflow.work(stop, at_once=at_once, grace=grace, max_deaths=max_deaths)
     if left:
         typer.echo(f"handed back {counted(left, 'workflow')} that did not end in time")
-
-
-def _folder() -> str:
-    try:
-        return os.getcwd()
-    except FileNotFoundError:
-        raise ValueError("the current folder was deleted: start the worker in one that is there") from None
 
 
 def _counted(number: int, workers: str) -> str:

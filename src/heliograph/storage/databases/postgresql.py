@@ -246,11 +246,13 @@ class PostgreSQL:
         connection.raw.commit_all()
 
     def undo(self, connection: Connection) -> None:
-        """As `Backend.undo`; a connection that is lost undid it by that."""
+        """As `Backend.undo`; a connection that is lost undid it by that, and so does one that is closed."""
         raw = connection.raw
         raw.prepare_threshold = _PREPARED_AFTER
         raw.give_up()
-        if not raw.closed and raw.info.transaction_status != TransactionStatus.IDLE:
+        if raw.is_torn:
+            raw.close()
+        elif not raw.closed and raw.info.transaction_status != TransactionStatus.IDLE:
             with contextlib.suppress(psycopg.Error):
                 raw.rollback()
 

@@ -6,12 +6,13 @@ Through a network a trip costs more than most questions. Only what reads is pipe
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
 import psycopg
-from psycopg.pq import TransactionStatus
+from psycopg.pq import PipelineStatus, TransactionStatus
 
 from heliograph.storage.databases.postgresql_lookout import LookingConnection
 
@@ -22,6 +23,16 @@ class SnapshotConnection(LookingConnection):
     """A connection with such snapshots, from `begin_snapshot` to `end_snapshot`."""
 
     _is_to_begin = False
+    _is_amid = False
+
+    @property
+    def is_torn(self) -> bool:
+        """Whether something else than an error of the server's, as Ctrl-C, came amid questions.
+
+        What the server has yet to say, and of what, is not known then: nothing more can be asked on it.
+        """
+        asks = self.pgconn.transaction_status == TransactionStatus.ACTIVE
+        return self._is_amid or asks or self.pgconn.pipeline_status != PipelineStatus.OFF
 
     def begin_snapshot(self) -> None:
         """Begin one: the server is told with the next question. Its moment is that question's anyway."""
@@ -45,6 +56,8 @@ class SnapshotConnection(LookingConnection):
             last: that is all that is asked on a snapshot; its end goes along.
         """
         failed: BaseException | None = None
+        outer = sys.exception()
+        self._is_amid = True
         try:
             with self.pipeline():
                 try:
@@ -55,8 +68,15 @@ class SnapshotConnection(LookingConnection):
                         super().execute("COMMIT")
                 except BaseException as error:
                     failed = error  # kept from the driver, which would log that the pipeline failed too
+                    if not isinstance(error, psycopg.Error):
+                        self.close()  # else the driver would wait for answers that may never come
         except psycopg.Error as error:
+            cause = None if error.__context__ is outer else error.__context__
+            if failed is None and cause is not None and not isinstance(cause, psycopg.Error):
+                raise cause from None  # the driver's own error only followed from that
+            self._is_amid = False
             raise failed or error from None
+        self._is_amid = False
         if failed is not None:
             raise failed
 
