@@ -202,8 +202,8 @@ def load_value(value: StoredValue, values: ValueStore) -> Any:
     except Exception as error:  # whatever the code of its classes does
         if value.data is not None and hashlib.sha256(value.data).hexdigest() != value.sha256:
             raise StorageCorruptError(
-                f"a stored output of {value.size} bytes, in the database, is not what was stored. Put a backup "
-                "in the storage's place; or `heliograph storage check --forget`, and resume: it is made again"
+                f"a stored output of {value.size} bytes, in the database, is not what was stored: put a"
+                " backup in its place; or `heliograph storage check --forget`, and resume: it is made again"
             ) from error
         error.add_note(
             f"It was raised while a stored output of {value.size} bytes was loaded. The output is kept: "
