@@ -248,6 +248,7 @@ def test_large_numbers_may_have_a_point(number: str) -> None:
         ("user_metadata.a > true", 18, "> compares text or numbers"),
         ("runs > 99999999999999999999", 7, "at most 64 bits"),
         ("metadata.team = blue", 0, "did you mean user_metadata.team?"),
+        ("user_metdata.team = blue", 0, "did you mean user_metadata.team?"),
         (
             "parent = null",
             9,

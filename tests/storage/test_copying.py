@@ -351,6 +351,31 @@ def test_a_check_names_what_is_damaged_and_a_resume_makes_it_again(
     assert ledger.counts() == {"1": 2, "2": 1}
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_value_in_the_database_that_is_damaged_is_told_and_made_again(
+    place: Callable[[str], str], kind: str
+) -> None:
+    @workflow.task
+    def give(number: int) -> list[int]:
+        return list(range(number))
+
+    here = place(kind)
+    workflow.init(storage=here, workers="threads")
+    for workflow_id in ("good", "bad"):
+        workflow.run(give.options(name="made").bind(50), workflow_id=workflow_id)
+    assert workflow.check_values()["damaged"] == []
+    damage = "UPDATE stored_values SET data = substr(data, 2) WHERE workflow = 2 AND role = 'output'"
+    with closing(connect(locate(here).path or here)) as connection:
+        connection.execute(damage)
+        connection.commit()
+    with pytest.raises(workflow.StorageCorruptError, match="check --forget"):
+        workflow.get_output("bad")
+    (found,) = workflow.check_values(forget=True)["damaged"]
+    assert (found["workflow_id"], found["task_id"], found["forgotten"]) == ("bad", "made", True)
+    assert workflow.resume("bad") == list(range(50))
+    assert workflow.check_values()["damaged"] == []
+
+
 def test_a_check_forgets_nothing_of_a_workflow_that_runs(place: Callable[[str], str], gate: Gate) -> None:
     here = place("sqlite")
     workflow.init(storage=here, workers="threads")

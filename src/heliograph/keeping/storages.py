@@ -63,7 +63,7 @@ def collect_garbage(*, remove: bool = False, older_than: float = DEFAULT_AGE) ->
 
 
 def check_values(*, forget: bool = False, progress: Told | None = None) -> dict[str, Any]:
-    """Read every row, and every value outside of the database, and find what is damaged or gone.
+    """Read every row and every value, and find what is damaged or gone.
 
     Args:
         forget: forget outputs that are: then `resume` makes them again. Not those of tasks with
@@ -71,9 +71,10 @@ def check_values(*, forget: bool = False, progress: Told | None = None) -> dict[
         progress: is told how far it is: of what, how many, and of how many.
 
     Returns:
-        How many ``values`` there are, how many ``bytes``, and the ``damaged``: ``workflow_id``, ``task_id``,
-        ``role``, ``error``, and whether it was ``forgotten``. How many ``rows`` there are, and the
-        ``damaged_rows``: ``error``, and ``workflow_id`` where that is known.
+        How many ``values`` there are outside of the database, how many ``bytes``, and which are ``damaged``,
+        those in the database too: ``workflow_id``, ``task_id``, ``role``, ``error``, and whether it was
+        ``forgotten``. How many ``rows`` there are, and the ``damaged_rows``: ``error``, and ``workflow_id``
+        where that is known.
 
     Raises:
         TypeError: `forget` is not a bool.

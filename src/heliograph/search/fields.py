@@ -141,7 +141,8 @@ def _plain(name: Name, tasks: bool, text: str | None) -> FieldAsked:
             f"it is one of {others}: search with tasks={not tasks}, {'without' if tasks else 'with'} --tasks"
         )
     else:
-        path = name.parts[1:] if name.parts[0] == "metadata" and len(name.parts) > 1 else name.parts
+        is_meant = bool(difflib.get_close_matches(name.parts[0], ("metadata", METADATA), cutoff=0.8))
+        path = name.parts[1:] if is_meant and len(name.parts) > 1 else name.parts
         close = difflib.get_close_matches(written, known, n=1) or [f"{METADATA}.{'.'.join(path)}"]
         hint = f"did you mean {close[0]}? There are {', '.join([*known, f'{METADATA}.KEY'])}"
     raise SearchError(f"there is no field {str(name)!r} of {whose}; {hint}", text, name.at)

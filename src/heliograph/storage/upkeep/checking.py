@@ -1,12 +1,13 @@
-"""Rows, and values that are stored outside of the database, read one by one: which are damaged or gone."""
+"""Rows and values, in the database and outside of it, read one by one: which are damaged or gone."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, delete, select
+from sqlalchemy import ColumnElement, Select, and_, delete, select
 
 from heliograph.errors import StorageCorruptError, StorageError
 from heliograph.records.status import ACTIVE
@@ -39,7 +40,7 @@ class DamagedValue:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was found: how many values there are, their bytes, and the damaged ones; of rows the same."""
+    """What was found: how many values there are outside, their bytes, and damaged ones; of rows the same."""
 
     values: int
     values_bytes: int
@@ -60,27 +61,12 @@ def check(database: Database, values: ValueStore, forget: bool, told: looking.To
     Raises:
         StorageError: the storage can't be read.
     """
-    stored, tasks, workflows = schema.stored_values, schema.tasks, schema.workflows
-    of_task = and_(tasks.c.workflow == stored.c.workflow, tasks.c.task == stored.c.task)
-    statement = (
-        select(
-            stored.c.workflow,
-            stored.c.task,
-            stored.c.role,
-            stored.c.location,
-            stored.c.sha256,
-            stored.c.size,
-            tasks.c.task_id,
-            tasks.c.options,
-            tasks.c.user_metadata,
-            workflows.c.workflow_id,
-        )
-        .select_from(stored.join(tasks, of_task).join(workflows, workflows.c.key == stored.c.workflow))
-        .where(stored.c.location.is_not(None))
-    )
+    outside = schema.stored_values.c.location.is_not(None)
     rows, damaged_rows = looking.damaged_rows(database, looking.TABLES, told)
     with database.careful() as connection:
-        found = list(looking.looked_at(statement, connection, []))  # the others were just named
+        found = list(looking.looked_at(_values(outside), connection, []))  # the others were just named
+        inside = looking.looked_at(_values(~outside), connection, [])
+        wrong = [row for row in inside if hashlib.sha256(row.data).hexdigest() != row.sha256]
     damaged: list[DamagedValue] = []
     for number, row in enumerate(found):
         told("values", number, len(found))
@@ -90,11 +76,38 @@ def check(database: Database, values: ValueStore, forget: bool, told: looking.To
         except StorageError as error:  # what can't be read now is named, and not forgotten: it may be well
             if _is_there(database, row):
                 is_forgotten = forget and isinstance(error, StorageCorruptError) and _forget(database, row)
-                damaged.append(
-                    DamagedValue(row.workflow_id, row.task_id, Role(row.role), str(error), is_forgotten)
-                )
+                damaged.append(_damaged(row, str(error), is_forgotten))
+    for row in wrong:
+        what = "the value in the database is not the one whose sha256 is stored with it"
+        damaged.append(_damaged(row, what, forget and _forget(database, row)))
     told("values", len(found), len(found))
     return Checked(len(found), sum(row.size for row in found), damaged, rows, damaged_rows)
+
+
+def _values(where: ColumnElement[bool]) -> Select[Any]:
+    stored, tasks, workflows = schema.stored_values, schema.tasks, schema.workflows
+    of_task = and_(tasks.c.workflow == stored.c.workflow, tasks.c.task == stored.c.task)
+    return (
+        select(
+            stored.c.workflow,
+            stored.c.task,
+            stored.c.role,
+            stored.c.data,
+            stored.c.location,
+            stored.c.sha256,
+            stored.c.size,
+            tasks.c.task_id,
+            tasks.c.options,
+            tasks.c.user_metadata,
+            workflows.c.workflow_id,
+        )
+        .select_from(stored.join(tasks, of_task).join(workflows, workflows.c.key == stored.c.workflow))
+        .where(where)
+    )
+
+
+def _damaged(row: Any, error: str, is_forgotten: bool) -> DamagedValue:
+    return DamagedValue(row.workflow_id, row.task_id, Role(row.role), error, is_forgotten)
 
 
 def _is_there(database: Database, row: Any) -> bool:
@@ -128,4 +141,5 @@ def _exactly(row: Any) -> Any:
         stored.c.role == row.role,
         stored.c.task == row.task,
         stored.c.location == row.location,
+        stored.c.data == row.data,  # one that was made again has no other location
     )
