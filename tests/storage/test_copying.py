@@ -352,7 +352,9 @@ def test_a_check_names_what_is_damaged_and_a_resume_makes_it_again(
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_a_check_compares_values_in_the_database_too(place: Callable[[str], str], kind: str) -> None:
+def test_a_value_in_the_database_that_is_damaged_is_told_and_made_again(
+    place: Callable[[str], str], kind: str
+) -> None:
     @workflow.task
     def give(number: int) -> list[int]:
         return list(range(number))
@@ -366,6 +368,8 @@ def test_a_check_compares_values_in_the_database_too(place: Callable[[str], str]
     with closing(connect(locate(here).path or here)) as connection:
         connection.execute(damage)
         connection.commit()
+    with pytest.raises(workflow.StorageCorruptError, match="check --forget"):
+        workflow.get_output("bad")
     (found,) = workflow.check_values(forget=True)["damaged"]
     assert (found["workflow_id"], found["task_id"], found["forgotten"]) == ("bad", "made", True)
     assert workflow.resume("bad") == list(range(50))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
@@ -185,7 +186,8 @@ def load_value(value: StoredValue, values: ValueStore) -> Any:
     """The object that a stored value holds.
 
     Raises:
-        StorageCorruptError: it is large, and its bytes are gone or not what was stored.
+        StorageCorruptError: its bytes are gone or not what was stored. Of those in the database that is seen
+            only if they can't be loaded.
         Exception: its classes can't be had here; a note says that the output is kept.
     """
     try:
@@ -198,6 +200,11 @@ def load_value(value: StoredValue, values: ValueStore) -> Any:
     except StorageError:
         raise
     except Exception as error:  # whatever the code of its classes does
+        if value.data is not None and hashlib.sha256(value.data).hexdigest() != value.sha256:
+            raise StorageCorruptError(
+                f"a stored output of {value.size} bytes, in the database, is not what was stored: put a"
+                " backup in its place; or `heliograph storage check --forget`, and resume: it is made again"
+            ) from error
         error.add_note(
             f"It was raised while a stored output of {value.size} bytes was loaded. The output is kept: "
             "load it where all modules and classes that it is made of can be imported."

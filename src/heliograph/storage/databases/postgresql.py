@@ -375,7 +375,15 @@ _MEANINGS: Final = {
     'role "': _PASSWORD,
     '" does not exist': _NO_DATABASE,
     "53100": ": the server's disk is full: {}. Free some space there, then resume the workflows.",
-    "25006": " can't be written: {}. It is read-only (a standby?): name the primary server.",
+    "25006": (
+        " can't be written: {}. It is read-only: name the primary server, if that is a standby, or a user "
+        "and a database without default_transaction_read_only."
+    ),
+    "3F000": ": there is no schema to use: {}. Set the user's search_path to one that is there (public).",
+    "57014": (
+        ": the server broke a statement off: {}. Raise the user's statement_timeout, if that is why, then "
+        "resume the workflows."
+    ),
     "42501": _NO_RIGHT,
     "unsupported startup parameter": (
         " can't be used through this pooler: {}. In pgbouncer set ignore_startup_parameters = options, and "
