@@ -600,7 +600,7 @@ def refused(storage: str) -> str:
 def test_a_server_that_is_not_there() -> None:
     text = refused("postgresql://ann:s3%2Fcr%40t@127.0.0.1:9/flows")
     assert "storage postgresql://ann@127.0.0.1:9/flows can't be reached" in text
-    assert "Look whether the server runs" in text
+    assert "refused. Look whether the server runs" in text
 
 
 def test_a_database_that_is_not_there(server: Server) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 import select
 import time
 import zlib
@@ -335,7 +336,7 @@ class PostgreSQL:
 
     def translated(self, error: BaseException | None) -> StorageError:
         """As `Backend.translated`."""
-        text = " ".join(str(error).split())
+        text = " ".join(_HINT.sub("", str(error)).split())
         where = f"storage {self._location.shown}"
         state = getattr(error, "sqlstate", None) or ""
         if state in ("40P01", "40001"):
@@ -356,6 +357,7 @@ class PostgreSQL:
 _PASSWORD: Final = (
     ": the server refused user or password. Check them in the URL, or PGUSER and PGPASSWORD. ({})"
 )
+_HINT: Final = re.compile(r"\s+Is the server running[^?]*\?")  # of libpq's: ours follows
 _NO_DATABASE: Final = ": there is no such database. Make it (createdb), or name another one. ({})"
 _FULL: Final = ("53300", "too many clients", "too many connections", "connection slots are reserved")
 _NO_CONNECTION: Final = (
