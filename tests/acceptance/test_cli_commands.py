@@ -327,6 +327,30 @@ def test_metrics(tmp_path: Path) -> None:
     assert len(printed("metrics", "measured", "--limit", "0", storage=storage).splitlines()) == 5
 
 
+DIVERGED = """
+import math
+from heliograph import workflow
+workflow.init(workers="threads", num_workers=1)
+
+@workflow.task
+def train():
+    for loss in (2, math.inf, 1, math.nan):
+        workflow.current().metric("loss", loss)
+    workflow.current().metric("accuracy", math.nan)
+
+workflow.run(train.bind(), workflow_id="diverged")
+"""
+
+
+def test_metrics_that_are_not_finite(tmp_path: Path) -> None:
+    scripts.run(DIVERGED, tmp_path)
+    _, *lines = printed("metrics", "diverged", storage=tmp_path).splitlines()
+    assert [line.split()[1:] for line in lines] == [
+        ["loss", "4", "2", "nan", "1", "2", "█▁"],
+        ["accuracy", "1", "nan", "nan", "nan", "nan"],
+    ]
+
+
 def test_metrics_as_json_are_what_get_metrics_returns(storage: Path, tmp_path: Path) -> None:
     measured = tmp_path / "measured"
     scripts.run(MEASURED, measured)

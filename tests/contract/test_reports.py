@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import threading
 import time
@@ -85,6 +86,13 @@ def misuse(case: str) -> str:
     except (TypeError, ValueError) as error:
         return f"{type(error).__name__}: {error}"
     return "accepted"
+
+
+@workflow.task
+def diverge() -> None:
+    me = workflow.current()
+    for step, loss in enumerate([0.5, math.inf, -math.inf, math.nan]):
+        me.metric("loss", loss, step)
 
 
 @workflow.task
@@ -237,6 +245,19 @@ def test_metadata_of_a_submission_have_the_same_limits(
         workflow.run(hand_out.bind(), metadata=given)
     with pytest.raises(ValueError, match=r"metadata (may have 1,048,576 bytes|must be JSON serialisable)"):
         hand_out.options(**workflow.options(metadata=given))
+
+
+def test_a_metric_that_is_not_finite_is_kept_as_that(engine: EngineUnderTest) -> None:
+    """A training that diverges goes on, and tells so."""
+    workflow.run(diverge.bind(), workflow_id="w")
+    assert [(point["step"], point["value"]) for point in workflow.get_metrics("w")] == [
+        (0, 0.5),
+        (1, None),
+        (2, None),
+        (3, None),
+    ]
+    told = [change["value"] for change in workflow.watch("w") if change["kind"] == "metric"]
+    assert told == [0.5, None, None, None]
 
 
 def test_what_is_too_much_is_counted(engine: EngineUnderTest) -> None:

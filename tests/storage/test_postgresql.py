@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +34,7 @@ from heliograph.storage.journal.journal import Batch
 from heliograph.storage.liveness import LEASE_SECONDS
 from heliograph.storage.location import locate
 from heliograph.storage.searching.places import Order
+from heliograph.storage.statements.connection import Connection
 from tests import scripts
 from tests.conditions import until
 from tests.gates import Gate
@@ -598,7 +600,7 @@ def refused(storage: str) -> str:
 def test_a_server_that_is_not_there() -> None:
     text = refused("postgresql://ann:s3%2Fcr%40t@127.0.0.1:9/flows")
     assert "storage postgresql://ann@127.0.0.1:9/flows can't be reached" in text
-    assert "Look whether the server runs" in text
+    assert "refused. Look whether the server runs" in text
 
 
 def test_a_database_that_is_not_there(server: Server) -> None:
@@ -687,8 +689,77 @@ def test_a_pooler_that_is_not_set_up_for_sessions(url: str, error: psycopg.Error
 def test_a_server_that_may_only_be_read(server: Server, tmp_path: Path) -> None:
     url = server.database(tmp_path, empty=True)
     server.tell("ALTER DATABASE {} SET default_transaction_read_only = on", url.split("/")[3].split("?")[0])
-    assert "It is read-only (a standby?): name the primary server" in refused(url)
+    assert "It is read-only: name the primary server" in refused(url)
     server.drop(url)
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("statement_timeout = 1", "due to statement timeout. Raise the user's statement_timeout"),
+        ("search_path = nowhere", "Set the user's search_path to one that is there"),
+    ],
+)
+def test_a_setting_that_can_not_be_lived_with(
+    server: Server, tmp_path: Path, setting: str, told: str
+) -> None:
+    url = server.database(tmp_path, empty=True)
+    server.tell(f"ALTER DATABASE {{}} SET {setting}", url.split("/")[3].split("?")[0])
+    assert told in refused(url)
+    server.drop(url)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda: workflow.get_status("mine"),
+        lambda: workflow.get_metadata("mine"),
+        lambda: workflow.get_metadata("mine", "only"),
+        lambda: workflow.get_metadata("mine", tasks=True),
+        lambda: workflow.get_tasks("mine"),
+        lambda: workflow.get_downstream("mine", "only"),
+        lambda: workflow.get_history("mine"),
+        lambda: workflow.get_logs("mine"),
+        lambda: workflow.get_metrics("mine"),
+        lambda: workflow.get_output("mine"),
+        lambda: workflow.get_output("mine", task_id="only"),
+        lambda: workflow.list_all(),
+        lambda: workflow.list_metadata(),
+        lambda: workflow.search("workflow_id = mine"),
+        lambda: workflow.summarize(by="status"),
+        lambda: workflow.trend("tests.tasks.give"),
+        lambda: workflow.timeline("mine"),
+        lambda: workflow.profile("mine"),
+        lambda: workflow.estimate("mine"),
+        lambda: workflow.functions(),
+        lambda: workflow.sql("select status from workflows"),
+        lambda: workflow.over_time(),
+    ],
+)
+def test_who_reads_asks_again_where_the_server_went_away_meanwhile(
+    server: Server, url: str, monkeypatch: pytest.MonkeyPatch, read: Callable[[], object]
+) -> None:
+    workflow.init(storage=url, workers="threads")
+    workflow.run(give.options(**workflow.options(name="only")).bind("output"), workflow_id="mine")
+    before = repr(read())
+    is_good = PostgreSQL.is_good
+    takes = 0
+
+    def is_good_for_now(self: PostgreSQL, connection: Connection) -> bool:
+        nonlocal takes
+        good = is_good(self, connection)
+        takes += 1
+        if takes == at:
+            server.tell(f"SELECT pg_terminate_backend({connection.raw.info.backend_pid}, 60000)")
+        return good
+
+    monkeypatch.setattr(PostgreSQL, "is_good", is_good_for_now)
+    for at in count(1):
+        takes = 0
+        assert repr(read()) == before
+        if takes < at:
+            break
+    assert at > 1
 
 
 def test_a_server_that_is_too_old(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

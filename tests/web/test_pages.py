@@ -297,6 +297,24 @@ def test_a_workflow_and_its_tasks(client: TestClient) -> None:
     assert "builtins" not in task
 
 
+@workflow.task
+def diverge() -> None:
+    for loss in (0.5, float("nan"), 0.25):
+        workflow.current().metric("loss", loss)
+    workflow.current().metric("accuracy", float("inf"))
+
+
+def test_metrics_that_are_not_finite(client: TestClient) -> None:
+    workflow.run(diverge.options(name="train").bind(), workflow_id="diverged")
+    page = client.get("/task?id=diverged&task=train").text
+    loss, accuracy = re.findall(r"<figure>(.*?)</figure>", page, re.DOTALL)
+    assert all(what in loss for what in ("<polyline", ">0.25<", "3 values, ", "1 of them not finite"))
+    assert "<polyline" not in accuracy
+    assert "1 value, " in accuracy
+    points = client.get("/api/workflow/metrics", params={"id": "diverged"}).json()
+    assert [point["value"] for point in points] == [0.5, None, 0.25, None]
+
+
 def test_a_critical_path_tells_the_attempts_of_a_task_apart(client: TestClient) -> None:
     caught = fail.options(name="tried", max_retries=1, retry_exceptions=True, catch_exceptions=True)
     workflow.run(give.options(name="last").bind(caught.bind("no")), workflow_id="tried")

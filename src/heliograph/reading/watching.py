@@ -177,8 +177,8 @@ def get_metrics(
     Args and errors as `get_logs`.
 
     Returns:
-        Dicts with ``number``, ``time``, ``task_id``, ``attempt``, ``key``, ``value`` and, where the task
-        counts, ``step``.
+        Dicts with ``number``, ``time``, ``task_id``, ``attempt``, ``key``, ``value`` (None: NaN, or an
+        infinity) and, where the task counts, ``step``.
     """
     from heliograph.insight.answers import Rows
 

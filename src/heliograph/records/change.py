@@ -26,7 +26,7 @@ class ChangeKind(StrEnum):
     LINE = "line"
     """A task logged ``text``."""
     METRIC = "metric"
-    """A metric ``key`` has a ``value``, at a ``step``."""
+    """A metric ``key`` has a ``value`` (None: not a finite one), at a ``step``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,8 @@ def change_metadata(change: Change) -> dict[str, Any]:
         "time": change.time,
         "run": change.run,
         "kind": change.kind,
-        **{key: value for key, value in known.items() if value is not None},
+        # Of a metric that was not finite there is no value, and that is what it says.
+        **{key: value for key, value in known.items() if value is not None or key == "value"},
     }
 
 

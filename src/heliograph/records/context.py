@@ -71,11 +71,11 @@ class Current:
 
         Args:
             key: the metric.
-            value: a finite number.
+            value: a number. NaN or an infinity is kept as None, which tells that it was one.
             step: which of the values it is, by a count of the task's own.
 
         Raises:
-            TypeError, ValueError: of a wrong type, or not finite.
+            TypeError, ValueError: of a wrong type, or too large a number.
             RuntimeError: the attempt is over.
         """
         self._reporting().point(checked_point(key, value, step))

@@ -45,13 +45,13 @@ class Point:
 
     Attributes:
         key: the metric.
-        value: a number.
+        value: a number; None: NaN or an infinity, which no database and no JSON has alike.
         step: which of its values it is, by the task's own count; None: the task does not count.
         time: when it was said, Unix seconds.
     """
 
     key: str
-    value: float
+    value: float | None
     step: int | None = None
     time: float = 0.0
 
@@ -116,9 +116,9 @@ def checked_progress(done: object, total: object = None, message: object = None)
     Raises:
         TypeError, ValueError: it can't be.
     """
-    known = None if total is None else _number("total", total, least=0)
+    known = None if total is None else _number("total", total)
     said = None if message is None else _cut(_text("message", message), NAME_LIMIT)
-    return Progress(_number("done", done, least=0), known, said)
+    return Progress(_number("done", done), known, said)
 
 
 def checked_point(key: object, value: object, step: object = None) -> Point:
@@ -133,7 +133,8 @@ def checked_point(key: object, value: object, step: object = None) -> Point:
     number = checked_int_or_none("step", step)
     if number is not None and not -(2**63) <= number < 2**63:
         raise ValueError(f"step must have at most 64 bits, not {number}")
-    return Point(name, _number("value", value), number)
+    measured = _any_number("value", value)
+    return Point(name, measured if math.isfinite(measured) else None, number)
 
 
 def checked_line(text: object) -> Line:
@@ -145,20 +146,25 @@ def checked_line(text: object) -> Line:
     return Line(_cut(_text("text", text), LINE_LIMIT))
 
 
-def _number(name: str, value: object, least: float | None = None) -> float:
+def _number(name: str, value: object) -> float:
+    number = _any_number(name, value)
+    if not math.isfinite(number):
+        raise ValueError(f"{name} must be a finite number, not {value!r}")
+    if number < 0:
+        raise ValueError(f"{name} must be 0 or more, not {value!r}")
+    return number
+
+
+def _any_number(name: str, value: object) -> float:
+    """A number, NaN and infinities among them."""
     if isinstance(value, bool) or not hasattr(value, "__float__"):
         raise TypeError(f"{name} must be a number, not {value!r}")
     try:
         number = value if isinstance(value, int | float) else float(value)
-        if not math.isfinite(number):
-            raise ValueError(f"{name} must be a finite number, not {value!r}")
+        is_long = isinstance(number, int) and not -(2**63) <= number < 2**63
+        return float(number) if is_long else number
     except OverflowError:
         raise ValueError(f"{name} is too large a number") from None
-    if isinstance(number, int) and not -(2**63) <= number < 2**63:
-        number = float(number)
-    if least is not None and number < least:
-        raise ValueError(f"{name} must be {least} or more, not {value!r}")
-    return number
 
 
 def _text(name: str, value: object) -> str:

@@ -16,7 +16,7 @@ from heliograph.errors import StorageError
 from heliograph.graph.plan import Plan
 from heliograph.records.attempt import Failure, StoredValue
 from heliograph.records.workflow import Owner
-from heliograph.storage.databases.database import Database
+from heliograph.storage.databases.database import Database, patient
 from heliograph.storage.databases.news import News
 from heliograph.storage.entries import Standing, Submission
 from heliograph.storage.journal.journal import Journal
@@ -118,18 +118,21 @@ class Store:
 
         return Watching(self._database)
 
+    @patient
     def trace(self, workflow_id: str, *, outputs: bool, facts: bool) -> Trace | None:
         """As `traces.trace`."""
         from heliograph.storage.questions.traces import trace
 
         return trace(self._database, self.queries, self.clock, workflow_id, outputs=outputs, facts=facts)
 
+    @patient
     def durations(self, key: int, functions: Collection[str], now: float) -> dict[str, list[float]]:
         """As `durations.durations`."""
         from heliograph.storage.questions.durations import durations
 
         return durations(self._database, key, functions, now)
 
+    @patient
     def sql(self, query: str, limit: int | None) -> tuple[list[str], list[tuple[Any, ...]]]:
         """As `sql.ask`."""
         from heliograph.storage.questions.sql import ask

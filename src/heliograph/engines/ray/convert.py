@@ -72,15 +72,19 @@ def _given(value: Any) -> Any:
 
 def _refuse_actor(node: Any) -> NoReturn:
     raise TypeError(
-        f"a workflow is made of functions, and {node!r} is of an actor: what an actor remembers is in no "
-        "checkpoint. Call the actor inside a task, or make the method a function"
+        f"a workflow is made of functions, and a {_kind(node)} is of an actor: what an actor remembers is in "
+        "no checkpoint. Call the actor inside a task, or make the method a function"
     )
 
 
 def _refuse_outputs(node: Any) -> NoReturn:
     raise TypeError(
-        f"a workflow has one output, and {node!r} stands for several: bind a task that takes them all"
+        f"a workflow has one output, and a {_kind(node)} stands for several: bind a task that takes them all"
     )
+
+
+def _kind(node: Any) -> str:
+    return type(node).__name__  # Ray tells of a node in a dozen lines
 
 
 def _refuse_handle(handle: Any) -> NoReturn:

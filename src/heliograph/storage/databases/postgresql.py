@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 import select
 import time
 import zlib
@@ -335,7 +336,7 @@ class PostgreSQL:
 
     def translated(self, error: BaseException | None) -> StorageError:
         """As `Backend.translated`."""
-        text = " ".join(str(error).split())
+        text = " ".join(_HINT.sub("", str(error)).split())
         where = f"storage {self._location.shown}"
         state = getattr(error, "sqlstate", None) or ""
         if state in ("40P01", "40001"):
@@ -356,6 +357,7 @@ class PostgreSQL:
 _PASSWORD: Final = (
     ": the server refused user or password. Check them in the URL, or PGUSER and PGPASSWORD. ({})"
 )
+_HINT: Final = re.compile(r"\s+Is the server running[^?]*\?")  # of libpq's: ours follows
 _NO_DATABASE: Final = ": there is no such database. Make it (createdb), or name another one. ({})"
 _FULL: Final = ("53300", "too many clients", "too many connections", "connection slots are reserved")
 _NO_CONNECTION: Final = (
@@ -375,7 +377,15 @@ _MEANINGS: Final = {
     'role "': _PASSWORD,
     '" does not exist': _NO_DATABASE,
     "53100": ": the server's disk is full: {}. Free some space there, then resume the workflows.",
-    "25006": " can't be written: {}. It is read-only (a standby?): name the primary server.",
+    "25006": (
+        " can't be written: {}. It is read-only: name the primary server, if that is a standby, or a user "
+        "and a database without default_transaction_read_only."
+    ),
+    "3F000": ": there is no schema to use: {}. Set the user's search_path to one that is there (public).",
+    "57014": (
+        ": the server broke a statement off: {}. Raise the user's statement_timeout, if that is why, then "
+        "resume the workflows."
+    ),
     "42501": _NO_RIGHT,
     "unsupported startup parameter": (
         " can't be used through this pooler: {}. In pgbouncer set ignore_startup_parameters = options, and "

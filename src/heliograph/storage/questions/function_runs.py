@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 from heliograph.records.status import LEFT_ATTEMPT, AttemptStatus, WorkflowStatus
-from heliograph.storage.databases.database import Database
+from heliograph.storage.databases.database import Database, patient
 from heliograph.storage.liveness import Presence
 from heliograph.storage.statements.rendered import statements
 from heliograph.storage.tables.soundness import UnsoundError
@@ -51,6 +51,7 @@ class FunctionRuns:
         self._clock = clock
         self._statements = statements(database.kind, "function_runs")
 
+    @patient
     def names(self) -> list[str]:
         """The dotted names of all functions: of each name, of the modules that have had it of late.
 
@@ -65,6 +66,7 @@ class FunctionRuns:
                 found.update(f"{one.module}.{before}" for one in newest)
         return sorted(found)
 
+    @patient
     def of(self, name: str, limit: int) -> list[FunctionRun]:
         """Those of the newest workflows that have the function, the oldest of them first.
 

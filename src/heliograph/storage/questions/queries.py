@@ -220,15 +220,18 @@ class Queries:
         now = self._clock()
         return [replace(run, status=derived_status(run.status, run.owner, now)) for run in found]
 
+    @patient
     def task(self, of: WorkflowRecord, task_id: str) -> TaskRecord | None:
         """A task of a workflow with its attempts; None: it has none of this id."""
         found = self._task_queries.task(of.key, task_id)
         return None if found is None else _as_read(of, found)
 
+    @patient
     def downstream(self, key: int, task_id: str, limit: int) -> list[str] | None:
         """See `TaskQueries.downstream`."""
         return self._task_queries.downstream(key, task_id, limit)
 
+    @patient
     def tasks(self, of: WorkflowRecord) -> list[TaskRecord]:
         """All tasks of a workflow with their attempts, dependencies first."""
         return [_as_read(of, task) for task in self._task_queries.tasks(of.key)]

@@ -10,7 +10,7 @@ from typing import Any, Final
 from heliograph.records.change import Change, ChangeKind
 from heliograph.records.status import WorkflowStatus
 from heliograph.storage import rows
-from heliograph.storage.databases.database import Database
+from heliograph.storage.databases.database import Database, patient
 from heliograph.storage.questions.task_queries import TaskQueries
 from heliograph.storage.statements.connection import Connection
 from heliograph.storage.statements.rendered import statements
@@ -52,6 +52,7 @@ class Watching:
         self._statements = statements(database.kind, "watching")
         self._last_change = statements(database.kind, "queries").last_change
 
+    @patient
     def changes(self, key: int, number: int, place: int) -> list[Change]:
         """Changes of a workflow behind a place, in order; not all, if there are many.
 
@@ -87,11 +88,13 @@ class Watching:
                     )
         return [change for change in made if change.number > number or change.place > place]
 
+    @patient
     def last_change(self, key: int) -> int:
         """The number of the last commit that changed something of a workflow; 0: its submission."""
         with self._database.read() as connection:
             return self._last_change.ask(connection, of_workflow=key).scalar_one() or 0
 
+    @patient
     def said(self, key: int, kind: SaidKind, task_id: str | None, after: int, limit: int) -> list[SaidRecord]:
         """Lines or points of a workflow, or of one of its tasks, in the order in which they were stored.
 

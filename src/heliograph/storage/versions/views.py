@@ -212,7 +212,7 @@ VIEWS: Final[Mapping[str, View]] = {
         {
             **_WHO,
             "key": (_S.c.text, "the metric"),
-            "value": (_S.c.value, "its value"),
+            "value": (_S.c.value, "its value; none where it was not finite"),
             "step": (_S.c.step, "which of its values it is, by the task's count"),
         },
     ),

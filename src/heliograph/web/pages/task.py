@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -45,12 +46,13 @@ def _bar(attempt: dict[str, Any]) -> list[charts.Span]:
     return charts.bar({name: spent[name] for name in _PHASES[1:] if name in spent})
 
 
-def _plots(points: list[dict[str, Any]]) -> list[tuple[str, charts.Line]]:
+def _plots(points: list[dict[str, Any]]) -> list[tuple[str, int, charts.Line | None]]:
+    """Each metric with how many values it has, and those that are finite drawn; None: none is."""
     values: dict[str, list[tuple[float, float]]] = {}
     for point in points:
-        values.setdefault(point["key"], []).append((point.get("step", point["time"]), point["value"]))
-    lines = {
-        key: charts.line([value for _, value in known], [at for at, _ in known])
+        value = math.nan if point["value"] is None else point["value"]
+        values.setdefault(point["key"], []).append((point.get("step", point["time"]), value))
+    return [
+        (key, len(known), charts.line([value for _, value in known], [at for at, _ in known]))
         for key, known in values.items()
-    }
-    return [(key, line) for key, line in lines.items() if line is not None]
+    ]
