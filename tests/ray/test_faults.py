@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -82,6 +83,28 @@ def test_a_worker_that_may_not_die_fails_the_workflow(storage: Path, gate: Gate,
         opened().ray.value(output)
     assert isinstance(raised.value.__cause__, workflow.WorkerDiedError)
     assert isinstance(raised.value, ray.exceptions.RaySystemError)
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_timeout_ends_what_never_lets_go_of_the_interpreter(storage: Path, is_async: bool) -> None:
+    # Both are pickled by value: where a module is imported first, other threads have their turn.
+    def keep_the_interpreter() -> None:
+        re.match("(a|a)+$", "a" * 60 + "b")  # takes years
+
+    async def keep_the_loop() -> None:
+        re.match("(a|a)+$", "a" * 60 + "b")
+
+    workflow.shutdown()
+    workflow.init(storage=storage, engine="ray")
+    hanging: Any = workflow.task(keep_the_loop if is_async else keep_the_interpreter)
+    task = hanging.options(timeout=0.2, max_retries=0, name="hanging")
+    output = workflow.run_async(task.bind(), workflow_id="mine")
+    with pytest.raises(workflow.WorkflowExecutionError) as raised:
+        ray.get(output, timeout=DEADLINE)
+    assert isinstance(raised.value.__cause__, workflow.TaskTimeoutError)
+    (attempt,) = workflow.get_metadata("mine", "hanging")["attempts"]
+    assert attempt["phases"]["finished"] - attempt["phases"]["started"] >= 0.2
+    until(lambda: is_gone(attempt["worker"]["pid"]), what="its worker to be killed")
 
 
 def test_a_killed_coordinator_comes_back_and_goes_on(storage: Path, gate: Gate, ledger: Ledger) -> None:

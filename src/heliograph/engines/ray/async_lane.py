@@ -67,7 +67,9 @@ class AsyncWorker:
         order = unpack_order(data)
         (work,) = order.works
         self._begun[number] = (work.key, time.time())
-        if not self._report_is_due:
+        if order.is_timed:
+            self._report()  # at once: it may keep the event loop to itself
+        elif not self._report_is_due:
             self._report_is_due = True
             asyncio.get_running_loop().call_later(REPORT_SECONDS, self._report)
         sayings = Sayings(self._sender, work.key)
@@ -179,7 +181,8 @@ class AsyncLane:
             made = ray.remote(num_cpus=0, max_restarts=0, max_concurrency=MOST)(AsyncWorker)
             self._actor = made.remote(self._sender)
         entry.actor = self._actor
-        order = Order(self._sender, entry.submitted, (bare(entry.work),))
+        is_timed = entry.work.options.timeout is not None
+        order = Order(self._sender, entry.submitted, (bare(entry.work),), is_timed=is_timed)
         reply = self._actor.run.remote(entry.number, order.packed())
         reply.future().add_done_callback(functools.partial(self._done, self._actor, entry))
 

@@ -328,7 +328,8 @@ class RayExecutor:
             entry.flight, entry.submitted = flight, now
         works = tuple([bare(entry.work) for entry in entries])
         asks = flight.number if flight.number in self._queues.talking else None
-        return Order(self._sender, now, works, given, asks, self._has_one())
+        is_timed = any(work.options.timeout is not None for work in works)
+        return Order(self._sender, now, works, given, asks, self._has_one(), is_timed)
 
     def _has_one(self) -> bool:
         return len(self._entries) == 1

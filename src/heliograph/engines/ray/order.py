@@ -68,6 +68,7 @@ class Order:
         given: for each object that comes with it, the place among the inputs of the only attempt.
         asks: the number by which the worker is to ask for more when it is done; None: it is not to.
         is_alone: the coordinator has no other attempt, so what comes next comes soon after the answer.
+        is_timed: an attempt has a timeout: each is told of as it begins.
     """
 
     sender: Address
@@ -76,6 +77,7 @@ class Order:
     given: tuple[int, ...] = ()
     asks: int | None = None
     is_alone: bool = False
+    is_timed: bool = False
 
     def packed(self) -> bytes:
         """As bytes."""
@@ -89,6 +91,7 @@ class Order:
                 self.given,
                 self.asks,
                 self.is_alone,
+                self.is_timed,
             ),
             5,
         )

@@ -1,8 +1,9 @@
 """A worker of Ray's: runs the attempts of one order, one after the other.
 
 Starts are told only of attempts that run for a while: a thread that mostly sleeps sees to that, so that short
-ones pay nothing for it. When one of several runs long, those behind it are given back at the same time, and
-the receipts of those before it come along.
+ones pay nothing for it. Those that have a timeout are told of at once: one that never lets go of the interpreter
+would keep that thread from it, and run for ever. When one of several runs long, those behind it are given back
+at the same time, and the receipts of those before it come along.
 """
 
 from __future__ import annotations
@@ -220,7 +221,9 @@ class _Watch:
                 if not self._waiting:
                     return
                 work = self._waiting.popleft()
-                self._running = (work.key, time.time())
+                begun = self._running = (work.key, time.time())
+            if order.is_timed:  # it may keep the interpreter from the thread that looks on
+                self._tell(order.sender, WorkerReport(worker, order.submitted, (begun,)))
             self._is_busy.set()
             yield work
 
