@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import queue
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent import futures
 from pathlib import Path
@@ -22,7 +24,7 @@ from heliograph.graph.node import Inputs
 from heliograph.graph.plan import make_plan
 from heliograph.storage.location import locate
 from heliograph.storage.store import Store
-from tests.conditions import DEADLINE
+from tests.conditions import DEADLINE, until
 from tests.gates import Gate
 from tests.invariants import check_store
 
@@ -68,6 +70,59 @@ def test_it_can_be_awaited_as_it_is(embedded_engine: EngineUnderTest) -> None:
         return first, *await asyncio.gather(workflow.get_output_async("mine"))
 
     assert asyncio.run(main()) == (3, 3)
+
+
+@pytest.mark.parametrize("task_id", [None, "wait"], ids=["from its engine", "from what is stored"])
+def test_who_stops_awaiting_is_forgotten_and_the_others_are_not(
+    embedded_engine: EngineUnderTest, gate: Gate, task_id: str | None
+) -> None:
+    """A service that asks for the output of a long workflow now and again kept each time that it asked."""
+
+    async def main() -> None:
+        output = workflow.get_output_async("mine", task_id=task_id)
+        heard: queue.SimpleQueue[object] = queue.SimpleQueue()
+        output.add_done_callback(lambda done: heard.put(done.result()))
+        other = asyncio.ensure_future(output)
+        await asyncio.sleep(0)
+        listeners = len(output._done_callbacks)
+        for _ in range(3):
+            leaving = asyncio.ensure_future(output)
+            await asyncio.sleep(0)
+            leaving.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await leaving
+        await asyncio.sleep(0)
+        assert len(output._done_callbacks) == listeners
+        gate.open()
+        assert await asyncio.wait_for(other, DEADLINE) == "output"
+        assert heard.get(timeout=DEADLINE) == "output"
+
+    workflow.run_async(wait.options(name="wait").bind(gate), workflow_id="mine")
+    gate.until_waiting()
+    asyncio.run(main())
+
+
+def test_an_output_that_nobody_waits_for_any_more_is_not_looked_for(
+    embedded_engine: EngineUnderTest, gate: Gate
+) -> None:
+    workflow.run_async(wait.options(name="wait").bind(gate), workflow_id="mine")
+    gate.until_waiting()
+    output = workflow.get_output_async("mine", task_id="wait")
+    with pytest.raises(TimeoutError):
+        output.result(timeout=0)
+    dropped = weakref.ref(output)
+    del output
+    until(lambda: dropped() is None, "the output that was dropped to be let go")
+
+
+def test_who_has_a_callback_need_not_keep_the_future(embedded_engine: EngineUnderTest, gate: Gate) -> None:
+    heard: queue.SimpleQueue[object] = queue.SimpleQueue()
+    workflow.run_async(wait.options(name="wait").bind(gate), workflow_id="mine")
+    workflow.get_output_async("mine", task_id="wait").add_done_callback(lambda done: heard.put(done.result()))
+    gc.collect()
+    gate.until_waiting()
+    gate.open()
+    assert heard.get(timeout=DEADLINE) == "output"
 
 
 class Broken:

@@ -112,8 +112,8 @@ def test_when_a_task_is_tried_again_is_known_while_it_pauses(
 @pytest.mark.parametrize(
     ("given", "error", "said"),
     [
-        ({"timeout": 0}, ValueError, "timeout must be more than 0 seconds"),
-        ({"timeout": 0.0}, ValueError, "timeout must be more than 0 seconds"),
+        ({"timeout": 0}, ValueError, "timeout must be more than 0 seconds, not 0$"),
+        ({"timeout": 0.0}, ValueError, r"timeout must be more than 0 seconds, not 0\.0$"),
         ({"timeout": -1}, ValueError, "timeout must be a finite number of seconds, 0 or more, not -1"),
         ({"timeout": math.inf}, ValueError, "timeout must be a finite number of seconds.*not inf"),
         ({"timeout": math.nan}, ValueError, "timeout must be a finite number of seconds.*not nan"),

@@ -43,8 +43,10 @@ def location(tmp_path: Path) -> Iterator[Location]:
     workflow.shutdown()
 
 
-def waiting(key: str = "k", task_id: str = "hold", run: int = 1, attempt: int = 1) -> Waiting:
-    return Waiting("mine", key, task_id, run, attempt)
+def waiting(
+    key: str = "k", task_id: str = "hold", run: int = 1, attempt: int = 1, workflow: int = 1
+) -> Waiting:
+    return Waiting("mine", key, task_id, run, attempt, workflow)
 
 
 def told(location: Location, what: Callable[[Mailbox], Any]) -> Any:
@@ -182,7 +184,7 @@ def test_a_superseded_attempt_and_a_lost_run_wait_for_nothing(location: Location
     def story(mailbox: Mailbox) -> None:
         later = waiting(attempt=2)
         assert mailbox.listen([later]) == {later: None}
-        assert mailbox.listen([waiting(), waiting(run=2), Waiting("none", "k", "hold", 1, 1)]) == {}
+        assert mailbox.listen([waiting(), waiting(run=2), waiting(workflow=2)]) == {}
 
     told(location, story)
 
@@ -193,6 +195,34 @@ def test_a_superseded_attempt_and_a_lost_run_wait_for_nothing(location: Location
         workflow.WorkflowError, match="task 'hold' of workflow 'mine' waits for an event no more"
     ):
         asyncio.run(main())
+
+
+def test_a_deleted_workflow_takes_no_event_of_one_that_has_its_id(tmp_path: Path) -> None:
+    workflow.init(storage=tmp_path, workers="threads")
+    here = locate(tmp_path)
+    gates = Gate(tmp_path / "first"), Gate(tmp_path / "second")
+    outputs = []
+    for gate in gates:
+        outputs.append(workflow.run_async(hold.options(name="hold").bind(gate), workflow_id="mine"))
+        gate.until_waiting()
+        if gate is gates[0]:
+            workflow.cancel("mine")
+            workflow.delete("mine")
+    deleted, there = waiting(workflow=1), waiting(workflow=2)
+
+    def story(mailbox: Mailbox) -> None:
+        assert mailbox.listen([there]) == {there: None}
+        assert mailbox.send(SendOrder("mine", "k", "1")).state is EventState.SENT
+        assert mailbox.listen([deleted]) == {}
+        mailbox.leave([(deleted, None)])
+        assert [row["workflow"] for row in rows(tmp_path, "http_listeners")] == [2]
+        assert mailbox.listen([there]) == {there: Handed(1, "1")}
+
+    told(here, story)
+    for gate in gates:
+        gate.open()
+    outputs[1].result()
+    workflow.shutdown()
 
 
 def test_all_who_wait_are_told_that_the_storage_cannot_be_read(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +14,7 @@ from heliograph.errors import InputMissingError
 from heliograph.graph.node import InputNode, InputPart, Inputs, Node
 from heliograph.graph.pickling import dumps, loads
 from heliograph.graph.task import TaskNode, task
+from heliograph.workflow import options
 from tests.shown import shown
 
 
@@ -56,6 +57,31 @@ def test_a_node_taken_for_its_value_is_a_type_error_that_says_what_to_do(
 def test_an_item_of_a_value_that_is_not_there_is_refused(name: str, key: object) -> None:
     with pytest.raises(TypeError, match=r"has no value yet: \[.*\] needs one\. Do it inside a task"):
         NODES[name][key]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("attribute", ["run", "result", "total"])
+@pytest.mark.parametrize("name", ["a task's node", "an item of the input", "an attribute of the input"])
+def test_an_attribute_of_a_value_that_is_not_there_is_refused(name: str, attribute: str) -> None:
+    said = (
+        rf"has no '{attribute}', and no value yet .*\. Do it inside a task, or `workflow\.run` the node first"
+    )
+    with pytest.raises(AttributeError, match=said) as caught:
+        getattr(NODES[name], attribute)
+    assert repr(NODES[name]) in str(caught.value)
+    assert not hasattr(NODES[name], attribute)
+
+
+def test_a_node_that_lacks_its_fields_says_so() -> None:
+    """Its repr needs them."""
+    with pytest.raises(AttributeError, match=r"^'TaskNode' object has no attribute 'options'$"):
+        repr(TaskNode.__new__(TaskNode))
+
+
+@pytest.mark.parametrize("given", [{"name": "sum"}, options(name="sum")], ids=["by name", "unpacked"])
+def test_options_for_a_node_are_told_to_come_before_its_arguments(given: Mapping[str, Any]) -> None:
+    node: Any = add.bind(1, 2)
+    with pytest.raises(TypeError, match=r"give them to its task before, as in task\.options\(\.\.\.\)\.bind"):
+        node.options(**given)
 
 
 @pytest.mark.parametrize(

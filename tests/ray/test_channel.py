@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -93,6 +94,37 @@ def test_a_line_whose_other_end_is_gone(is_alone: bool) -> None:
     with pytest.raises(OSError, match="broke"):
         channel.ask(b"", is_alone)
     server.close()
+
+
+class Interruption(BaseException):
+    """What the handler of a signal raises."""
+
+
+def test_no_question_gets_the_answer_to_one_that_was_interrupted() -> None:
+    has_left = threading.Event()
+
+    def answer(question: bytes) -> bytes:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+        has_left.wait()
+        return question
+
+    def interrupt(*_: object) -> None:
+        raise Interruption
+
+    server = ChannelServer(answer, SECRET)
+    assert server.place is not None
+    channel = Channel(server.place, SECRET)
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with pytest.raises(Interruption):
+            channel.ask(b"first")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        has_left.set()
+        server.close()
+    assert channel.is_closed
+    with pytest.raises(OSError, match="closed"):
+        channel.ask(b"second")
 
 
 def test_nothing_listens_where_ray_encrypts_what_it_sends(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import psutil
@@ -51,6 +54,29 @@ def die_once(ledger: Ledger) -> int:
     return 2
 
 
+@ray.remote
+def leave_a_signal(ledger: Ledger) -> None:
+    """Have a signal come to this worker once it asks the coordinator for more, and its handler raise."""
+
+    def late(*_: Any) -> None:
+        ledger.note("late")
+        raise TimeoutError("of a task that is over")
+
+    def send() -> None:
+        main = threading.main_thread().ident or 0
+        while not is_asking(sys._current_frames()[main]):
+            time.sleep(0.0005)
+        signal.pthread_kill(main, signal.SIGUSR1)
+
+    def is_asking(frame: FrameType | None) -> bool:
+        while frame is not None and frame.f_code.co_qualname != "Channel.ask":
+            frame = frame.f_back
+        return frame is not None
+
+    signal.signal(signal.SIGUSR1, late)
+    threading.Thread(target=send, daemon=True).start()
+
+
 def held(gate: Gate, ledger: Ledger, **options: Any) -> Any:
     """A task that is stored, one that waits at the gate, and one after it."""
     early = note.options(**workflow.options(name="early")).bind(ledger, "early")
@@ -74,6 +100,17 @@ def test_a_worker_killed_in_the_middle_of_a_task(storage: Path, gate: Gate, ledg
     died, again = workflow.get_metadata("mine", "held")["attempts"]
     assert (died["status"], died["error"]["type"]) == ("FAILED", "heliograph.errors.WorkerDiedError")
     assert (again["status"], again["worker"]["pid"] != worker) == ("SUCCESSFUL", True)
+
+
+def test_what_a_task_left_to_come_late_runs_no_other_task_twice(storage: Path, ledger: Ledger) -> None:
+    for _ in range(2):  # it may be over before its worker asks
+        workflow.run(leave_a_signal.bind(ledger))
+    until(lambda: ledger.counts()["late"] > 0)
+    lines = [f"line {number}" for number in range(200)]
+    for some in [lines[at : at + 20] for at in range(0, len(lines), 20)]:
+        ray.get([workflow.run_async(note.bind(ledger, line)) for line in some], timeout=DEADLINE)
+    counts = ledger.counts()
+    assert [line for line in lines if counts[line] != 1] == []
 
 
 def test_a_worker_that_may_not_die_fails_the_workflow(storage: Path, gate: Gate, ledger: Ledger) -> None:

@@ -39,7 +39,9 @@ class HTTPListener(EventListener):
 
         task = _task()
         key = task.task_id if event_key is None else check_identifier("event_key", event_key)
-        handed = await desk().wait(Waiting(task.workflow_id, key, task.task_id, task.run, task.attempt))
+        handed = await desk().wait(
+            Waiting(task.workflow_id, key, task.task_id, task.run, task.attempt, task._workflow)
+        )
         return key, json.loads(handed.payload)
 
     async def event_checkpointed(self, event: Any) -> None:

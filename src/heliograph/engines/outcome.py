@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from concurrent.futures._base import FINISHED
-from typing import Any
+from typing import Any, Final
 
 from heliograph.engines.attempts.failures import notes_of, text_of
 from heliograph.engines.callbacks import call_soon
@@ -30,6 +30,9 @@ from heliograph.storage.liveness import LEASE_SECONDS
 from heliograph.storage.questions.checkpoints import StoredError
 from heliograph.storage.values.value_store import ValueStore
 
+_heard: Final[set[Future[Any]]] = set()
+"""Those with callbacks, until they are given: who has added one need not keep the future."""
+
 
 class OutputFuture(Future[Any]):
     """The output of a workflow, once it has one.
@@ -42,6 +45,8 @@ class OutputFuture(Future[Any]):
         hurry: called when somebody begins to wait for what is held back; None: nothing ever is.
         is_elsewhere: an engine of this process has the workflow not, as far as is known.
     """
+
+    _done_callbacks: list[Callable[[Future[Any]], object]]  # of `Future`, which forgets none
 
     def __init__(
         self, values: ValueStore, hurry: Callable[[], object] | None = None, is_elsewhere: bool = False
@@ -62,12 +67,14 @@ class OutputFuture(Future[Any]):
         self._hurry = None
         super().set_result(output)
         self._ungiven.release()
+        _heard.discard(self)
 
     def fail(self, error: BaseException) -> None:
         """The engine's `set_exception`."""
         self._hurry = None
         super().set_exception(error)
         self._ungiven.release()
+        _heard.discard(self)
 
     def set_result(self, result: Any) -> None:
         """Nobody's: the engine, which waits for the workflow too, could give its output no more.
@@ -150,7 +157,7 @@ class OutputFuture(Future[Any]):
         """The output, in a coroutine; it is loaded in the thread of the event loop."""
         import asyncio  # it is there: who awaits has an event loop. Who doesn't need not load it
 
-        return asyncio.wrap_future(self).__await__()
+        return asyncio.wrap_future(_Awaited(self)).__await__()
 
     def _get_snapshot(self) -> tuple[bool, bool, Any, BaseException | None]:
         """Done, cancelled, `result`, `exception`: asyncio of Python 3.14 asks for all of it at once."""
@@ -166,8 +173,7 @@ class OutputFuture(Future[Any]):
 
     def when_settled(self, tell: Callable[[], object]) -> None:
         """As `add_done_callback`, for what is done in no time: it is called by whoever brings the end."""
-        super().add_done_callback(lambda _done: tell())
-        self._await()
+        self.call_later(lambda _done: tell())
 
     def add_done_callback(self, fn: Callable[[Future[Any]], object]) -> None:
         """Call a function when the workflow has ended: at once if it has, else from a thread for callbacks.
@@ -178,8 +184,63 @@ class OutputFuture(Future[Any]):
         if self.done():
             super().add_done_callback(fn)
         else:
-            super().add_done_callback(lambda done: call_soon(functools.partial(fn, done)))
-            self._await()
+            self.call_later(lambda done: call_soon(functools.partial(fn, done)))
+
+    def call_later(self, call: Callable[[Future[Any]], object]) -> None:
+        """As `add_done_callback`, in no thread of its own, and until it is told to `forget` it."""
+        _heard.add(self)
+        super().add_done_callback(call)
+        if self.done():
+            _heard.discard(self)
+        self._await()
+
+    def forget(self, call: Callable[[Future[Any]], object]) -> None:
+        """Who waited in this way waits no more; a service may ask for the output of a long workflow often."""
+        with self._condition:
+            if self._state != FINISHED and call in self._done_callbacks:
+                self._done_callbacks.remove(call)
+                if not self._done_callbacks:
+                    _heard.discard(self)
+
+
+class _Awaited(Future[Any]):
+    """An output as somebody awaits it: asyncio cancels this when he is cancelled, and he is forgotten then.
+
+    Args:
+        output: the output.
+    """
+
+    def __init__(self, output: OutputFuture) -> None:
+        super().__init__()
+        self._output = output
+        self._call: Callable[[Future[Any]], object] | None = None
+
+    def add_done_callback(self, fn: Callable[[Future[Any]], object]) -> None:
+        if self.done():
+            fn(self)
+        else:
+            self._call = lambda _output: call_soon(functools.partial(fn, self))
+            self._output.call_later(self._call)
+
+    def cancel(self) -> bool:
+        if self._call is not None:
+            self._output.forget(self._call)
+        return False
+
+    def cancelled(self) -> bool:
+        return False
+
+    def done(self) -> bool:
+        return self._output.done()
+
+    def result(self, timeout: float | None = None) -> Any:
+        return self._output.result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        return self._output.exception(timeout)
+
+    def _get_snapshot(self) -> tuple[bool, bool, Any, BaseException | None]:
+        return self._output._get_snapshot()
 
 
 def load_value(value: StoredValue, values: ValueStore) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -193,12 +194,12 @@ class _Wait:
     Attributes:
         key: of the workflow.
         look: asks for the value; None: not yet.
-        future: what he was given.
+        future: what he was given; None comes of it if he has dropped that.
     """
 
     key: int
     look: Callable[[], StoredValue | None]
-    future: OutputFuture
+    future: weakref.ref[OutputFuture]
 
 
 class Waiting:
@@ -229,7 +230,7 @@ class Waiting:
         with self._lock:
             if self._is_closed:
                 raise RuntimeError("heliograph was shut down: nothing can be waited for")
-            self._waits.append(_Wait(key, look, future))
+            self._waits.append(_Wait(key, look, weakref.ref(future)))
             self._keys.add(key)
             self._to_look.add(key)
             if self._thread is None:
@@ -276,14 +277,18 @@ class Waiting:
             with contextlib.suppress(StorageError):  # what can't be asked now may be in a moment
                 self._subscription.wait(POLL_SECONDS if self._waits else _ALL_SECONDS)
         for wait in waits:
-            wait.future.fail(RuntimeError("heliograph was shut down while this was waited for"))
+            if (future := wait.future()) is not None:
+                future.fail(RuntimeError("heliograph was shut down while this was waited for"))
 
     def _is_over(self, wait: _Wait) -> bool:
+        future = wait.future()
+        if future is None:
+            return True
         try:
             value = self._store.again(wait.look)
         except BaseException as error:  # whatever it is, it belongs to who asks the future
-            wait.future.fail(error)
+            future.fail(error)
             return True
         if value is not None:
-            wait.future.give(value)
+            future.give(value)
         return value is not None

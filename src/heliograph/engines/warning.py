@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import warnings
 from collections.abc import Sequence
 from typing import Final
@@ -12,12 +13,28 @@ from heliograph.graph.function import Function
 from heliograph.storage.questions.checkpoints import StoredPlan
 
 _SHOWN: Final = 3
+_blocked: Final[dict[str | tuple[str, type[Warning], int], int]] = {}
 
 
-def warn(what: str) -> None:
-    """Tell the program; one that has made warnings errors is told nothing, and goes on."""
+def warn(what: str, told: dict[str | tuple[str, type[Warning], int], int] | None = None) -> None:
+    """Tell the program; one that has made warnings errors is told nothing, and goes on.
+
+    Each time: `warnings.warn` would tell a text once, and keep it, for as long as the process lives.
+
+    Args:
+        what: is told.
+        told: if it is not in there already.
+    """
+    caller = sys._getframe(2)
     with contextlib.suppress(RuntimeWarning):
-        warnings.warn(what, RuntimeWarning, stacklevel=3)
+        warnings.warn_explicit(
+            what,
+            RuntimeWarning,
+            caller.f_code.co_filename,
+            caller.f_lineno,
+            caller.f_globals["__name__"],
+            registry=told,
+        )
 
 
 def warn_of_blocked_loop(suspects: Sequence[Work], any_cancelled: bool, more: str) -> None:
@@ -35,7 +52,8 @@ def warn_of_blocked_loop(suspects: Sequence[Work], any_cancelled: bool, more: st
         who.append("one that was cancelled")
     warn(
         f"async tasks wait for longer than {GRACE_SECONDS:.0f} s to begin: the event loop that they share is "
-        f"blocked by {' or '.join(who)}, which computes, or waits without `await`. {more}"
+        f"blocked by {' or '.join(who)}, which computes, or waits without `await`. {more}",
+        _blocked,  # for as long as it is, each task that comes would have it told again
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from heliograph.errors import InputMissingError
 
@@ -24,6 +24,16 @@ class Node:
             f"{self!r} has no value yet: {what} needs one. "
             "Do it inside a task, or `workflow.run` the node first."
         )
+
+    if not TYPE_CHECKING:  # else any name would do for who checks types
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_") or name in self.__slots__:  # wanted by Python, or by the repr
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            raise AttributeError(
+                f"{self!r} has no {name!r}, and no value yet that may have one. "
+                "Do it inside a task, or `workflow.run` the node first."
+            )
 
     def __bool__(self) -> bool:
         self._refuse("a truth test")

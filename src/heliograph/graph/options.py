@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from heliograph.graph.frozen import record
 from heliograph.graph.identifiers import check_identifier
@@ -81,6 +81,15 @@ class TaskOptions:
         flat = dict(given)
         flat.update(_carried(flat.pop(CARRIER, None)))
         return replace(self, **_checked(flat, TASK_OPTIONS))
+
+    if not TYPE_CHECKING:  # who checks types is told already
+
+        def __call__(self, *_args: object, **_given: object) -> NoReturn:
+            """Refused: ``node.options(...)`` comes too late."""
+            raise TypeError(
+                "a node keeps the options that it was bound with: "
+                "give them to its task before, as in task.options(...).bind(...)"
+            )
 
 
 class GivenOptions(Mapping[str, Any]):
@@ -227,7 +236,7 @@ def positive_seconds(what: str, value: object) -> float:
     """As `seconds`, and more than 0."""
     given = seconds(what, value)
     if given == 0:
-        raise ValueError(f"{what} must be more than 0 seconds")
+        raise ValueError(f"{what} must be more than 0 seconds, not {_shown(value)}")
     return given
 
 

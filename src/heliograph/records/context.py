@@ -36,6 +36,7 @@ class Current:
     run: int
     is_resume: bool
     _reporter: Reporter | None = field(default=None, repr=False, compare=False)
+    _workflow: int = field(default=0, repr=False, compare=False)  # the storage's key
 
     def update_metadata(self, metadata: dict[str, Any], *, of_workflow: bool = False) -> None:
         """Set keys of the user metadata, as `dict.update` does; other keys stay as they are.
@@ -92,8 +93,9 @@ class Current:
         """
         self._reporting().line(checked_line(text))
 
-    def __reduce__(self) -> tuple[type[Current], tuple[str, str, int, int, bool]]:
-        return Current, (self.workflow_id, self.task_id, self.attempt, self.run, self.is_resume)
+    def __reduce__(self) -> tuple[type[Current], tuple[str, str, int, int, bool, None, int]]:
+        known = (self.workflow_id, self.task_id, self.attempt, self.run, self.is_resume)
+        return Current, (*known, None, self._workflow)
 
     def _reporting(self) -> Reporter:
         if self._reporter is None:

@@ -33,6 +33,7 @@ class Waiting:
         task_id: the task.
         run: the run of the workflow. One that another engine has taken over waits for nothing.
         attempt: the attempt. A later one of the same task takes its place.
+        workflow: the storage's key of the workflow: deleted, it leaves its id to another one.
     """
 
     workflow_id: str
@@ -40,6 +41,7 @@ class Waiting:
     task_id: str
     run: int
     attempt: int
+    workflow: int
 
 
 @record

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 from heliograph.records.context import Current, current
 
@@ -68,6 +68,10 @@ def _length(items: object) -> int | None:
     return len(items) if hasattr(items, "__len__") else None
 
 
+@overload
+def progress(items: Iterable[T], total: float | None = None, message: str | None = None) -> Steps[T]: ...
+@overload
+def progress(items: None = None, total: float | None = None, message: str | None = None) -> Steps[Any]: ...
 def progress(
     items: Iterable[T] | None = None, total: float | None = None, message: str | None = None
 ) -> Steps[T]:

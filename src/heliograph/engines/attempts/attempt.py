@@ -130,7 +130,15 @@ class _Attempt:
         self._outlet = Outlet(send)
         key = work.key
         self._context = running.set(
-            Current(work.workflow_id, work.task_id, key.attempt, key.run, key.run > 1, self._outlet)
+            Current(
+                work.workflow_id,
+                work.task_id,
+                key.attempt,
+                key.run,
+                key.run > 1,
+                self._outlet,
+                key.workflow,
+            )
         )
 
     def load(self, functions: Functions) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:

@@ -111,13 +111,22 @@ class Channel:
             is_alone: nothing else is under way, so that looking out for it takes the processor from nobody.
 
         Raises:
-            OSError: the coordinator is gone; nobody knows whether it got the question.
+            OSError: the coordinator is gone, or it was closed; nobody knows whether it got the question.
         """
-        with _as_os_error():
-            self._connection.send_bytes(question)
-            if is_alone:
-                self._lookout.wait(self._arrived)
-            return self._connection.recv_bytes()
+        try:
+            with _as_os_error():
+                self._connection.send_bytes(question)
+                if is_alone:
+                    self._lookout.wait(self._arrived)
+                return self._connection.recv_bytes()
+        except BaseException:  # a signal's handler may raise: the next question would get this one's answer
+            self._connection.close()
+            raise
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it takes no more questions: one was left without its answer."""
+        return self._connection.closed
 
 
 @contextmanager

@@ -1,9 +1,9 @@
 """A worker of Ray's: runs the attempts of one order, one after the other.
 
 Starts are told only of attempts that run for a while: a thread that mostly sleeps sees to that, so that short
-ones pay nothing for it. Those that have a timeout are told of at once: one that never lets go of the interpreter
-would keep that thread from it, and run for ever. When one of several runs long, those behind it are given back
-at the same time, and the receipts of those before it come along.
+ones pay nothing for it. Those that have a timeout are told of at once: one that never lets go of the
+interpreter would keep that thread from it, and run for ever. When one of several runs long, those behind it are
+given back at the same time, and the receipts of those before it come along.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ def run(data: bytes, referred: dict[int, Any], *objects: Any) -> tuple[bytes, An
     shown = order.works[0].key if len(order.works) == 1 else None  # Ray has named it already
     while True:
         receipts = pack_receipts(_ran(here, order, worker, traffic, shown))
-        if order.asks is None or traffic.left is not None or here.channel is None:
+        if order.asks is None or traffic.left is not None or (channel := here.channel()) is None:
             return receipts, traffic.left
         try:
-            answer = here.channel.ask(pack_question(order.asks, receipts), order.is_alone)
-        except OSError:  # the coordinator is gone
+            answer = channel.ask(pack_question(order.asks, receipts), order.is_alone)
+        except Exception:  # the coordinator is gone; or a task left a signal's handler, which raised
             return receipts, None
         if not answer:
             return pack_receipts([]), None
@@ -159,16 +159,19 @@ class _Here:
         context = ray.get_runtime_context()
         self._worker = Worker(os.uname().nodename, self.pid, context.get_worker_id(), context.get_node_id())
         self._sender = sender
+        self._place = sender.channel
+        self._channel: Channel | None = None
 
-    @functools.cached_property
     def channel(self) -> Channel | None:
         """The channel to the coordinator; None: it can't be reached so."""
-        if self._sender.channel is None:
-            return None
-        try:
-            return Channel(self._sender.channel, self._sender.life)
-        except OSError:
-            return None
+        if self._channel is not None and not self._channel.is_closed:
+            return self._channel
+        if self._place is not None:
+            try:
+                self._channel = Channel(self._place, self._sender.life)
+            except OSError:
+                self._place = self._channel = None
+        return self._channel
 
     def worker_now(self) -> Worker:
         """Who runs the task of Ray that runs now."""

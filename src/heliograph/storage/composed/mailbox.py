@@ -49,7 +49,7 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
             select(workflows.c.key, listeners.c.attempt)
             .select_from(workflows.outerjoin(listeners, registered))
             .where(
-                workflows.c.workflow_id == bindparam("of_id"),
+                workflows.c.key == of_workflow,
                 workflows.c.run == bindparam("of_run"),
                 workflows.c.status.in_(constants(ACTIVE)),
             )
@@ -68,7 +68,7 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
         ),
         "unregister": Composed(
             delete(listeners).where(
-                listeners.c.workflow == by_id,
+                listeners.c.workflow == of_workflow,
                 listeners.c.task_id == of_task,
                 listeners.c.attempt == bindparam("of_attempt"),
             )

@@ -59,7 +59,7 @@ class Mailbox:
         answers: dict[Waiting, Handed | None] = {}
         waiting = list(waiting)
         with self._database.write() as connection:
-            self._database.lock(connection, ids={one.workflow_id for one in waiting})
+            self._database.lock(connection, keys={one.workflow for one in waiting})
             for one in waiting:
                 key = self._current(connection, one)
                 if key is not None:
@@ -78,14 +78,14 @@ class Mailbox:
 
     def _leave(self, leaving: Sequence[tuple[Waiting, Handed | None]]) -> None:
         with self._database.write() as connection:
-            self._database.lock(connection, ids={one.workflow_id for one, _ in leaving})
+            self._database.lock(connection, keys={one.workflow for one, _ in leaving})
             for one, handed in leaving:
-                of_id = {"of_id": one.workflow_id, "of_task": one.task_id, "of_attempt": one.attempt}
-                self._statements.unregister.tell(connection, of_id)
+                of_attempt = {"of_task": one.task_id, "of_attempt": one.attempt}
+                self._statements.unregister.tell(connection, of_attempt | {"of_workflow": one.workflow})
                 if handed is not None:
                     self._statements.release.tell(
                         connection,
-                        of_id
+                        of_attempt
                         | {
                             "of_event": handed.event,
                             "state": EventState.SENT.value,
@@ -200,7 +200,7 @@ class Mailbox:
     def _current(self, connection: Connection, one: Waiting) -> int | None:
         """The key of its workflow; None: the attempt has no part in that any more."""
         row = self._statements.current.ask(
-            connection, of_id=one.workflow_id, of_run=one.run, of_task=one.task_id
+            connection, of_workflow=one.workflow, of_run=one.run, of_task=one.task_id
         ).first()
         if row is None or (row.attempt is not None and row.attempt > one.attempt):
             return None
