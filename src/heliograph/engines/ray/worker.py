@@ -2,8 +2,8 @@
 
 Starts are told only of attempts that run for a while: a thread that mostly sleeps sees to that, so that short
 ones pay nothing for it. Those that have a timeout are told of at once: one that never lets go of the
-interpreter would keep that thread from it, and run for ever. When one of several runs long, those behind it are
-given back at the same time, and the receipts of those before it come along.
+interpreter would keep that thread from it, and run for ever. When one of several runs long, those behind it
+are given back at the same time, and the receipts of those before it come along.
 """
 
 from __future__ import annotations
