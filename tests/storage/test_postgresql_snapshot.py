@@ -130,6 +130,13 @@ def test_what_is_only_told_is_not_taken_for_answered(
         assert not heard
 
 
+def is_ending(frame: FrameType | None) -> bool:
+    """Whether a connection of before is let go, as may be at any moment: nobody hears of Ctrl-C there."""
+    while frame is not None and frame.f_code.co_name != "__del__":
+        frame = frame.f_back
+    return frame is not None
+
+
 def ctrl_c_at(number: int) -> Callable[[FrameType, str, object], None]:
     """As it comes at any moment: here at that call of a function of the driver's, or of a snapshot's."""
     calls = 0
@@ -138,9 +145,7 @@ def ctrl_c_at(number: int) -> Callable[[FrameType, str, object], None]:
         nonlocal calls
         code = frame.f_code
         is_counted = "psycopg" in code.co_filename or "postgresql_snapshot" in code.co_filename
-        calls += (
-            is_counted and code.co_name != "__del__"
-        )  # of an earlier connection: nobody hears of it there
+        calls += is_counted and not is_ending(frame)
         if calls == number:
             sys.settrace(None)
             raise KeyboardInterrupt
