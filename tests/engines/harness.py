@@ -130,6 +130,18 @@ def sleep_until(path: str) -> str:
     return path
 
 
+def own_files() -> list[int]:
+    """What this process has open but for the standard files, however high the numbers are."""
+    return [file for file in map(int, os.listdir("/dev/fd")) if file > 2]
+
+
+def talk_nonsense() -> None:
+    """Write what begins like a message into all that the worker has open: its line is among it."""
+    for file in own_files():
+        with contextlib.suppress(OSError):
+            os.write(file, b"\0\0\0\0\0\0\0\3abc")
+
+
 class Gate:
     """A task that runs until the test opens the gate."""
 

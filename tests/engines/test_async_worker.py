@@ -16,7 +16,7 @@ from heliograph.engines.embedded import handle as handles
 from tests.conditions import is_gone, until
 from tests.engines.conftest import Make
 from tests.engines.coroutines import Gate, add, begun, opened, take_no_hint
-from tests.engines.harness import Inbox, Works, output, start
+from tests.engines.harness import Inbox, Works, output, start, talk_nonsense
 
 
 async def kill_me(path: str) -> None:
@@ -130,17 +130,13 @@ def test_a_coroutine_that_forks(processes: Make, works: Works, inbox: Inbox, tmp
     assert len(inbox.receipts) == 3
 
 
-async def talk_nonsense() -> None:
-    for file in range(3, 64):
-        try:
-            os.write(file, b"\0\0\0\0\0\0\0\3abc")
-        except OSError:
-            continue
+async def talk_nonsense_on() -> None:
+    talk_nonsense()
 
 
 def test_a_coroutine_that_writes_into_the_workers_line(processes: Make, works: Works, inbox: Inbox) -> None:
     executor = processes(1)
-    work = works(talk_nonsense)
+    work = works(talk_nonsense_on)
     executor.submit(work)
     failure = inbox.of(work).failure
     assert failure is not None
