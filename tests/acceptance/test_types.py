@@ -35,6 +35,10 @@ def add_up(orders: list[Order]) -> float:
     return total
 
 
+fetch: workflow.Task[[str], list[Order]] = load
+here: float = add_up.options(timeout=3)(load("south"))
+
+
 def report(region: str) -> workflow.Node:
     return add_up.options(**workflow.options(name="sum")).bind(load.options(max_retries=1).bind(region))
 
@@ -50,10 +54,44 @@ async def main() -> float:
 """
 
 
+SLIPS = """
+from heliograph import workflow
+
+
+@workflow.task
+def double(number: int) -> int:
+    return 2 * number
+
+
+@workflow.options(name="text")
+@workflow.task(max_retries=2)
+def text(number: int) -> str:
+    return str(number)
+
+
+double("4")
+wrong: int = text(4)
+"""
+
+
+def checked(program: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # with the settings of `make lint`, so that its cache helps
+        [sys.executable, "-m", "mypy", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
 def test_a_program_that_is_strict_about_its_types_can_use_all_of_it(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
-    checked = subprocess.run(  # with the settings of `make lint`, so that its cache helps
-        [sys.executable, "-m", "mypy", program], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert checked.returncode == 0, checked.stdout
+    found = checked(program)
+    assert found.returncode == 0, found.stdout
+
+
+def test_a_task_that_is_called_is_checked_as_its_function(tmp_path: Path) -> None:
+    program = tmp_path / "slips.py"
+    program.write_text(SLIPS)
+    found = checked(program)
+    assert [line.rpartition("[")[2] for line in found.stdout.splitlines()[:-1]] == [
+        "arg-type]",
+        "assignment]",
+    ]

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from heliograph import workflow
+from heliograph.storage.questions.watching import Watching
 from tests.conditions import until
 from tests.gates import Gate
 from tests.tasks import give
 
 if TYPE_CHECKING:
+    from heliograph.records.change import Change
     from tests.contract.conftest import EngineUnderTest
 
 
@@ -200,7 +202,36 @@ def test_one_that_is_deleted_meanwhile(engine: EngineUnderTest) -> None:
         next(watch)
 
 
-@pytest.mark.parametrize(("cursor", "error"), [("x", ValueError), ("1.x", ValueError), (3, TypeError)])
+def test_one_that_is_deleted_between_two_reads(
+    engine: EngineUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workflow.run(give.bind(1), workflow_id="w")
+    watch, changes = workflow.watch("w"), Watching.changes
+
+    def too_late(watching: Watching, key: int, number: int, place: int) -> list[Change]:
+        workflow.delete("w")
+        return changes(watching, key, number, place)
+
+    monkeypatch.setattr(Watching, "changes", too_late)
+    with pytest.raises(workflow.WorkflowNotFoundError):
+        next(watch)
+
+
+@pytest.mark.parametrize("cursor_of", ["a change", "the metadata"])
+def test_a_cursor_of_one_that_was_deleted(engine: EngineUnderTest, cursor_of: str) -> None:
+    workflow.run(talk.bind(3), workflow_id="w")
+    last = list(workflow.watch("w"))[-1]["cursor"]
+    cursor = last if cursor_of == "a change" else workflow.get_metadata("w", tasks=True)["cursor"]
+    workflow.delete("w")
+    workflow.run(talk.bind(3), workflow_id="w")
+    with pytest.raises(workflow.WorkflowNotFoundError, match=r"cursor '.+' is of another workflow than 'w'"):
+        workflow.watch("w", cursor)
+
+
+@pytest.mark.parametrize(
+    ("cursor", "error"),
+    [("x", ValueError), ("1.2", ValueError), ("1:2.x", ValueError), ("1:2.³", ValueError), (3, TypeError)],
+)
 def test_what_is_no_cursor(engine: EngineUnderTest, cursor: Any, error: type[Exception]) -> None:
     workflow.run(give.bind(1), workflow_id="w")
     with pytest.raises(error, match="cursor"):

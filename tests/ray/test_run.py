@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'heli
 
 from heliograph import workflow  # noqa: E402
 from heliograph.engines import provenance  # noqa: E402
+from heliograph.engines.ray import engine  # noqa: E402
 from heliograph.engines.ray.engine import RayEngine  # noqa: E402
 from tests.conditions import until  # noqa: E402
 
@@ -137,3 +140,20 @@ def test_the_command_line_of_a_worker_of_rays_is_nobodys(storage: Path) -> None:
     ray.get(run_in.remote(storage), timeout=60)
     (run,) = workflow.get_history("inner")
     assert (run["argv"], run["code"]["entry_point"]) == ([], "")
+
+
+@ray.remote
+def begin(workflow_id: str) -> Any:
+    return workflow.run(double.bind(1), workflow_id=workflow_id)
+
+
+def test_a_run_that_a_task_began_has_the_program_of_the_task_not_of_one_that_was_deleted(
+    storage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for program in (f"{number}.py" for number in range(5)):  # until a worker is used again
+        of_program = replace(provenance.known_provenance(), argv_json=json.dumps([program]))
+        monkeypatch.setattr(engine, "known_provenance", lambda of_program=of_program: of_program)
+        workflow.run(begin.bind(f"inner of {program}"), workflow_id="outer")
+        (outer,), (inner,) = workflow.get_history("outer"), workflow.get_history(f"inner of {program}")
+        assert (outer["argv"], inner["argv"]) == ([program], [program])
+        workflow.delete("outer")

@@ -97,7 +97,7 @@ _PLANNED: Final[set[_Named]] = set()
 _REMEMBERED: Final = 1024
 
 
-def describe(task: Task) -> Function:
+def describe(task: Task[..., Any]) -> Function:
     """A task's function as data.
 
     Raises:

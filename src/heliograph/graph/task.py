@@ -6,20 +6,24 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable
-from typing import Any, Final, NoReturn, overload
+from typing import Any, Final, Generic, NoReturn, ParamSpec, TypeVar, overload
 
 from heliograph.graph.identifiers import safe_name
 from heliograph.graph.node import Node
 from heliograph.graph.options import TaskOptions
 from heliograph.graph.script import MAIN, module_name
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 _DEFAULTS: Final = TaskOptions()
 
 
-class Task:
+class Task(Generic[P, R]):
     """A function that can be bound: what ``@workflow.task`` makes.
 
-    Called, it is the plain function it was.
+    Called, it is the plain function it was, for type checkers too: ``Task[[int], str]`` takes an int and
+    gives a str. What it is bound to they can't check: a node may stand for any argument.
 
     >>> @task
     ... def double(x: int) -> int:
@@ -33,7 +37,7 @@ class Task:
     refers = False
     """Nodes that are nested in its arguments arrive as references, not as values: Ray's way."""
 
-    def __init__(self, function: Callable[..., Any], options: TaskOptions = _DEFAULTS) -> None:
+    def __init__(self, function: Callable[P, R], options: TaskOptions = _DEFAULTS) -> None:
         if isinstance(function, type | Task | Node) or not callable(function):
             raise TypeError(f"@workflow.task goes on a function, not on {function!r}")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
@@ -48,7 +52,7 @@ class Task:
         qualname = getattr(self.function, "__qualname__", type(self.function).__name__)
         return safe_name(f"{module_of(self.function)}.{qualname}")
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the plain function."""
         return self.function(*args, **kwargs)
 
@@ -75,7 +79,7 @@ class Task:
         if kwargs or not least <= len(args) <= most:
             self._bind(args, kwargs)
 
-    def options(self, **given: Any) -> Task:
+    def options(self, **given: Any) -> Task[P, R]:
         """The same task with other options; those given win over those it has, key by key.
 
         Args:
@@ -128,7 +132,7 @@ class Task:
                 f"task {self.default_name!r} can't be bound to these arguments: {error}"
             ) from None
 
-    def __get__(self, instance: object, owner: type | None = None) -> Task:
+    def __get__(self, instance: object, owner: type | None = None) -> Task[P, R]:
         if instance is not None:
             raise TypeError(f"task {self.default_name!r} is a method: make it a function and pass the object")
         return self
@@ -156,13 +160,13 @@ class TaskNode(Node):
 
     __slots__ = ("args", "kwargs", "options", "task")
 
-    task: Task
+    task: Task[..., Any]
     options: TaskOptions
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
 
     def __init__(
-        self, task: Task, options: TaskOptions, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, task: Task[..., Any], options: TaskOptions, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         set_once = object.__setattr__
         set_once(self, "task", task)
@@ -199,10 +203,10 @@ def found(module: str | None, qualname: str | None) -> object:
 
 
 @overload
-def task(function: Callable[..., Any], /) -> Task: ...
+def task(function: Callable[P, R], /) -> Task[P, R]: ...
 @overload
-def task(**options: Any) -> Callable[[Callable[..., Any]], Task]: ...
-def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Task | Callable[..., Task]:
+def task(**options: Any) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Make a function a task: ``@workflow.task``, or ``@workflow.task(max_retries=5)``.
 
     Args:

@@ -198,6 +198,7 @@ def get_downstream(workflow_id: str, task_id: str, limit: int = PAGE) -> list[st
 def _with_tasks(workflow_id: str, limit: int | None, after: str | None) -> Page:
     """A workflow and some of its tasks, at one moment; see `get_metadata`."""
     from heliograph.insight.answers import Page
+    from heliograph.records.change import Cursor
     from heliograph.records.metadata import task_metadata, workflow_metadata
 
     most, place = PAGE if limit is None else checked_limit(limit), checked_task(after)
@@ -213,7 +214,7 @@ def _with_tasks(workflow_id: str, limit: int | None, after: str | None) -> Page:
         "tasks": tasks,
         "truncated": snapshot.page.truncated,
         **({"after": tasks[-1]["task_id"]} if snapshot.page.truncated else {}),
-        "cursor": f"{snapshot.change}",
+        "cursor": str(Cursor(snapshot.workflow.key, snapshot.change + 1, 0)),
     }
     return Page(answer)
 

@@ -21,6 +21,7 @@ from heliograph.reading.opened import (
 if TYPE_CHECKING:
     from heliograph.insight.answers import Rows
     from heliograph.records.change import Change
+    from heliograph.records.workflow import WorkflowRecord
 
 POLL_SECONDS: Final = 0.015
 
@@ -34,11 +35,17 @@ class Watch:
     """
 
     def __init__(self, workflow_id: str, after: str | None, wait: bool) -> None:
-        from heliograph.records.change import place_of
+        from heliograph.records.change import Cursor, parse_cursor
 
-        self._place = (0, 0) if after is None else place_of(after)
+        known = None if after is None else parse_cursor(after)
         self._workflow_id = workflow_id
         self._key = found_key(workflow_id)
+        self._known = Cursor(self._key, 0, 0) if known is None else known
+        if self._known.workflow != self._key:
+            raise WorkflowNotFoundError(
+                f"cursor {after!r} is of another workflow than {workflow_id!r} is now, maybe of one that had "
+                "its id and was deleted: without a cursor, `watch` begins with the first change"
+            )
         self._wait = wait
         self._lifetime = Lifetime()
         self.is_over = False
@@ -81,23 +88,27 @@ class Watch:
         from heliograph.records.change import change_metadata
 
         change = self._waiting.popleft()
-        self.cursor = change.cursor
+        self.cursor = str(change.cursor)
         return change_metadata(change)
 
     def _look(self) -> bool:
         """Look for changes; whether there is anything to give, or no use in looking again."""
         # First how it stands, then the changes: the last one is stored with the status that ends the watch.
-        opened = session()
-        store, record = opened.store, opened.found(self._workflow_id)
-        if record.key != self._key:  # another one has its id now
-            raise WorkflowNotFoundError(f"workflow {self._workflow_id!r} was deleted while it was watched")
-        changes = store.watching.changes(self._key, *self._place)
+        record = self._found()
+        changes = session().store.watching.changes(*self._known)
         if changes:
-            self._place = changes[-1].number, changes[-1].place
+            self._known = changes[-1].cursor
             self._waiting += changes
         elif not self._wait or not self._lifetime.goes_on(record.status, record.engine):
+            self._found()  # else it was deleted in between, and what could not be read any more with it
             self.is_over = True
         return bool(changes) or self.is_over
+
+    def _found(self) -> WorkflowRecord:
+        record = session().found(self._workflow_id)
+        if record.key != self._key:  # another one has its id now
+            raise WorkflowNotFoundError(f"workflow {self._workflow_id!r} was deleted while it was watched")
+        return record
 
 
 def watch(workflow_id: str, after: str | None = None, *, wait: bool = True) -> Watch:
@@ -121,7 +132,8 @@ def watch(workflow_id: str, after: str | None = None, *, wait: bool = True) -> W
         most have a ``task_id``.
 
     Raises:
-        WorkflowNotFoundError: there is no such workflow; or it is deleted meanwhile.
+        WorkflowNotFoundError: there is no such workflow; or it is deleted meanwhile; or `after` is a cursor
+            of one that was.
         TypeError, ValueError: `after` is no cursor, or `wait` no bool.
 
     >>> from heliograph import workflow

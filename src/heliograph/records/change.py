@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 
 class ChangeKind(StrEnum):
@@ -29,11 +30,50 @@ class ChangeKind(StrEnum):
     """A metric ``key`` has a ``value`` (None: not a finite one), at a ``step``."""
 
 
+class Cursor(NamedTuple):
+    """From where a watch goes on among the changes of a workflow; as text: ``"7:12.3"``.
+
+    Attributes:
+        workflow: the key of the workflow: another one of its id, once it is deleted, has another.
+        number: of the first commit of which not all changes are known.
+        place: so many of that commit's changes are known.
+    """
+
+    workflow: int
+    number: int
+    place: int
+
+    def __str__(self) -> str:
+        return f"{self.workflow}:{self.number}.{self.place}"
+
+
+_CURSOR: Final = re.compile(r"([0-9]{1,18}):([0-9]{1,18})\.([0-9]{1,18})")
+"""Databases take no larger numbers."""
+
+
+def parse_cursor(text: object) -> Cursor:
+    """The cursor that is written so.
+
+    Raises:
+        TypeError, ValueError: none is.
+
+    >>> parse_cursor("7:12.3")
+    Cursor(workflow=7, number=12, place=3)
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"a cursor is a str that a change or get_metadata(tasks=True) gave, not {text!r}")
+    found = _CURSOR.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no cursor: take what a change or get_metadata(tasks=True) gave")
+    return Cursor(*map(int, found.groups()))
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One change.
 
     Attributes:
+        workflow: the key of the workflow.
         number: of the commit that made it, counted within the workflow from 1; 0: its submission.
         place: its place among the changes of that commit, from 1.
         run: of which run.
@@ -44,6 +84,7 @@ class Change:
         attempt: of which of its attempts, if of one.
     """
 
+    workflow: int
     number: int
     place: int
     run: int
@@ -54,42 +95,19 @@ class Change:
     attempt: int | None = None
 
     @property
-    def cursor(self) -> str:
-        """Text from which a watch goes on behind it."""
-        return f"{self.number}.{self.place}"
+    def cursor(self) -> Cursor:
+        """From where a watch goes on behind it."""
+        return Cursor(self.workflow, self.number, self.place)
 
 
 def change_metadata(change: Change) -> dict[str, Any]:
     """A change as a dict."""
     known = {"task_id": change.task_id, "attempt": change.attempt, **change.what}
     return {
-        "cursor": change.cursor,
+        "cursor": str(change.cursor),
         "time": change.time,
         "run": change.run,
         "kind": change.kind,
         # Of a metric that was not finite there is no value, and that is what it says.
         **{key: value for key, value in known.items() if value is not None or key == "value"},
     }
-
-
-_MOST_DIGITS: Final = 18
-"""Databases take no larger numbers."""
-
-
-def place_of(cursor: object) -> tuple[int, int]:
-    """The number and the place that a cursor names: all until there is known.
-
-    Raises:
-        TypeError, ValueError: it is no cursor.
-
-    >>> place_of("12.3"), place_of("7")
-    ((12, 3), (8, 0))
-    """
-    if not isinstance(cursor, str):
-        raise TypeError(f"a cursor is a str that a change or get_metadata(tasks=True) gave, not {cursor!r}")
-    number, dot, place = cursor.partition(".")
-    digits = number + place
-    are_numbers = digits.isascii() and number.isdigit() and (place.isdigit() or not dot)
-    if not are_numbers or max(len(number), len(place)) > _MOST_DIGITS:
-        raise ValueError(f"{cursor!r} is no cursor: take what a change or get_metadata(tasks=True) gave")
-    return (int(number), int(place)) if dot else (int(number) + 1, 0)

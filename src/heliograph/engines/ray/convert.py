@@ -18,7 +18,7 @@ _converted: Final[weakref.WeakKeyDictionary[Any, TaskNode]] = weakref.WeakKeyDic
 _tasks: Final[weakref.WeakKeyDictionary[Callable[..., Any], RayTask]] = weakref.WeakKeyDictionary()
 
 
-class RayTask(Task):
+class RayTask(Task[..., Any]):
     """A task made of a function of ``@ray.remote``."""
 
     refers = True

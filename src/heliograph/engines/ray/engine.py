@@ -138,13 +138,13 @@ class RayEngine:
 
     def _provenance(self) -> Provenance:
         """Of the program; in a task, as the run has it that the task belongs to: a worker's own is Ray's."""
-        current = running.get()
-        of_run = None if current is None else self._of_runs(current.workflow_id, current.run)
+        task = running.get()
+        of_run = None if task is None else self._of_runs(task.workflow_id, task._workflow, task.run)
         return of_run or _with_ray(known_provenance())
 
-    def _of_run(self, workflow_id: str, number: int) -> Provenance | None:
+    def _of_run(self, workflow_id: str, key: int, number: int) -> Provenance | None:
         record = self._store.queries.workflow(workflow_id)
-        for run in [] if record is None else self._store.queries.runs(record.key):
+        for run in [] if record is None or record.key != key else self._store.queries.runs(key):
             if run.run == number:
                 code, argv = json.dumps(dict(run.code)), json.dumps(list(run.argv))
                 return Provenance(code, run.user, argv, provenance().hostname)

@@ -76,6 +76,7 @@ class Watching:
                     task_id = None if task is None else there(names, task, key, "tasks")
                     made.append(
                         Change(
+                            key,
                             at,
                             at_place,
                             run,
@@ -120,7 +121,7 @@ class Watching:
             return []
         at_once = row.start_time is not None and row.start_time == row.created_time
         status = WorkflowStatus.RUNNING if at_once else WorkflowStatus.PENDING
-        return [Change(0, 1, 1, row.created_time, ChangeKind.RUN, {"status": status.value})]
+        return [Change(key, 0, 1, 1, row.created_time, ChangeKind.RUN, {"status": status.value})]
 
     def _told(
         self, connection: Connection, key: int, item: Sequence[Any], names: Mapping[int, str]
