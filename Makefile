@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-newest test-ray-oldest test-cluster lint sql bench bench-quick profile peers lock clean another
+.PHONY: help venv demo test test-newest test-ray-oldest test-cluster lint sql bench bench-quick profile peers reference lock clean another
 
 VENV := .venv
 PY   := $(VENV)/bin/python
@@ -83,6 +83,10 @@ $(PEERS)/%/.ready: locks/peers/%.txt $(VENV)/.uv
 	@$(UV) venv --quiet --clear --python $(PY) $(@D)
 	@$(UV) pip sync --quiet --python $(@D)/bin/python --compile-bytecode --require-hashes $<
 	@touch $@
+
+reference: $(VENV)/.ready ## write docs/reference anew, after docstrings, signatures or public names have changed
+	@echo "reference: writing what the docstrings say into docs/reference"
+	@$(PY) scripts/reference.py
 
 lock: $(VENV)/.uv ## bring locks/ up to date with pyproject.toml (ARGS=--upgrade: with the newest releases)
 	@echo "lock: resolving what pyproject.toml asks for into locks/"
