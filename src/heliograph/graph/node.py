@@ -53,9 +53,10 @@ class Node:
 
 
 class InputNode(Node):
-    """What `workflow.run(dag, *args, **kwargs)` is given, as a node.
+    """A node that stands for what `workflow.run(dag, *args, **kwargs)` will be given.
 
-    The whole of it: the one positional argument. A part: ``node[0]``, ``node["key"]`` or ``node.key``.
+    The node itself is the one positional argument; ``node[0]``, ``node["key"]`` or ``node.key`` is one of
+    several.
 
     >>> with InputNode() as given:
     ...     given["x"]

@@ -23,16 +23,16 @@ LEAST_SHARE: Final = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Bottleneck(Named):
-    """Something that a good share of the critical path went for.
+    """Something that took a large share of the critical path.
 
     Attributes:
-        kind: ``compute`` (of one function), ``queue``, ``load``, ``store``, ``backoff``, ``sleep`` (for a
-            time or an event), ``engine`` (until the engine noticed that a task could begin) or ``tail``.
-        seconds: on the critical path.
-        share: of the wall time, 0 to 1.
-        function: of ``compute``: which one, dotted.
-        saved: of ``compute``: seconds saved, had all of the function's tasks been twice as fast.
-        sentence: it, for people.
+        kind: ``compute`` (of one function), ``queue``, ``load``, ``store``, ``backoff``, ``sleep`` (waiting
+            for a time or an event), ``engine`` (until it noticed that a task could begin) or ``tail``.
+        seconds: the time that it took on the critical path.
+        share: the same as a share of the wall time, 0 to 1.
+        function: for ``compute``: the dotted name of the function.
+        saved: for ``compute``: seconds saved, had all tasks of the function been twice as fast.
+        sentence: the bottleneck in words.
     """
 
     kind: str

@@ -29,7 +29,7 @@ def diagnose() -> list[dict[str, Any]]:
     """Check the storage, the versions and that worker processes run; takes about a second.
 
     Returns:
-        A dict a check: ``check``, ``ok``, what was ``found``, and where something can be done, an ``advice``.
+        A dict for each check: ``check``, ``ok``, what was ``found``, and ``advice`` if something can be done.
 
     >>> sorted({check["check"] for check in diagnose()})
     ['database', 'disk', 'engine', 'leases', 'storage', 'values', 'versions']
