@@ -24,7 +24,8 @@ help: ## list the targets
 
 venv: $(VENV)/.ready ## make .venv ready (the targets below do it themselves)
 
-demo: $(VENV)/.ready ## run a real job: index the whole standard library, durably
+# The little that heliograph itself needs is there in seconds; where all is there already, that will do.
+demo: $(or $(wildcard $(VENV)/.ready),$(VENV)/.lean) ## run a real job: index the whole standard library, durably
 	@echo "demo: indexing the standard library as a durable workflow (stop it at any moment and run it again)"
 	@$(PY) examples/stdlib_index.py $(ARGS)
 
@@ -109,6 +110,9 @@ $(VENV)/.uv: locks/uv.txt scripts/bootstrap $(VENV)/bin/python $(ANOTHER)
 $(VENV)/bin/python: ;
 
 another: ;
+
+$(VENV)/.lean: $(VENV)/.uv locks/lean.txt pyproject.toml
+	@scripts/bootstrap packages lean
 
 $(VENV)/.ready: $(VENV)/.uv locks/dev.txt pyproject.toml
 	@scripts/bootstrap packages

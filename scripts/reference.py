@@ -15,7 +15,7 @@ from typing import Final
 
 import griffe
 
-INTERNAL: Final = ("Task.refers", "Task.check")
+INTERNAL: Final = ("Task.refers", "Task.check", "StorageCorruptError.of_row")
 """What is public only to other rooms of the package."""
 ROOT: Final = Path(__file__).resolve().parent.parent
 FOLDER: Final = ROOT / "docs" / "reference"
@@ -90,9 +90,9 @@ class Entry:
     def of(cls, topic: Topic, name: str, member: griffe.Object | griffe.Alias) -> Entry:
         """What a name of a topic stands for; an answer's class goes by its own name."""
         target = member.final_target if isinstance(member, griffe.Alias) else member
-        if name.startswith("insight."):
-            return cls(topic, target.name, target)
-        return cls(topic, f"heliograph.{name}" if "." in name else name, target)
+        if "." in name:
+            return cls(topic, target.name if target.is_class else target.path, target)
+        return cls(topic, name, target)
 
     @property
     def title(self) -> str:
@@ -168,7 +168,7 @@ def _signature(shown: str, target: griffe.Function) -> list[str]:
     kinds = griffe.ParameterKind
     before = None
     for parameter in target.parameters:
-        if parameter.name == "self":
+        if parameter.name in ("self", "cls"):
             continue
         if before is kinds.positional_only is not parameter.kind:
             parts.append("/")
@@ -220,10 +220,9 @@ def _told(target: griffe.Object) -> Iterator[str]:
                 yield ""
             case griffe.DocstringSectionAttributes():
                 yield from ("Attributes:", "")
-                types = {one.name: _type(one.annotation, target) for one in section.value}
-                yield from (
-                    _item(f"`{one.name}` (`{types[one.name]}`)", one.description) for one in section.value
-                )
+                for one in section.value:
+                    kind = "" if one.annotation is None else f" (`{_type(one.annotation, target)}`)"
+                    yield _item(f"`{one.name}`{kind}", one.description)
                 yield ""
             case griffe.DocstringSectionRaises():
                 yield from ("Raises:", "")
@@ -265,16 +264,16 @@ def _linked(page: str, topic: Topic, links: dict[str, str]) -> str:
     """The page with a link wherever it names what has an entry, but for signatures and examples."""
 
     def link(found: re.Match[str]) -> str:
+        if found[1] is None:
+            return found[0]
         name = found[1].removeprefix("workflow.")
-        # A plain word in lower case, such as `run`, may as well be a key or an attribute.
+        # A plain word in lower case, such as `run`, may be a key or an attribute; the name of an item is one.
         is_word = found[1].isalpha() and found[1].islower()
-        to = None if is_word else links.get(name)
+        is_item = found[1].islower() and page.startswith("\n- ", found.start() - 3)
+        to = None if is_word or is_item else links.get(name)
         return found[0] if to is None else f"[{found[0]}]({to.removeprefix(topic.file)})"
 
-    parts = re.split(r"(^```.*?^```$)", page, flags=re.MULTILINE | re.DOTALL)
-    return "".join(
-        part if part.startswith("```") else re.sub(r"(?<!\[)`([\w.]+)`", link, part) for part in parts
-    )
+    return re.sub(r"^```.*?^```$|(?<!\[)`([\w.]+)`", link, page, flags=re.MULTILINE | re.DOTALL)
 
 
 if __name__ == "__main__":

@@ -23,21 +23,21 @@ LEAST_SHARE: Final = 0.01
 _AT_WORK: Final = 0.5
 """Code that had a CPU for less of its time waited, and workers that had less of it to do were not too few."""
 _TURN: Final = 0.05
-"""Seconds that code whose CPU was taken away waits for its turn, at most; sleeping code loses it at times, too."""
+"""Seconds that code whose CPU was taken away waits for its turn, at most; sleeping code may lose it, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bottleneck(Named):
-    """Something that a good share of the critical path went for.
+    """Something that took a large share of the critical path.
 
     Attributes:
-        kind: ``compute`` (of one function), ``queue``, ``load``, ``store``, ``backoff``, ``sleep`` (for a
-            time or an event), ``engine`` (until the engine noticed that a task could begin) or ``tail``.
-        seconds: on the critical path.
-        share: of the wall time, 0 to 1.
-        function: of ``compute``: which one, dotted.
-        saved: of ``compute``: seconds saved, had all of the function's tasks been twice as fast.
-        sentence: it, for people.
+        kind: ``compute`` (of one function), ``queue``, ``load``, ``store``, ``backoff``, ``sleep`` (waiting
+            for a time or an event), ``engine`` (until it noticed that a task could begin) or ``tail``.
+        seconds: the time that it took on the critical path.
+        share: the same as a share of the wall time, 0 to 1.
+        function: for ``compute``: the dotted name of the function.
+        saved: for ``compute``: seconds saved, had all tasks of the function been twice as fast.
+        sentence: the bottleneck in words.
     """
 
     kind: str

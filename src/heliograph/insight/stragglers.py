@@ -30,9 +30,9 @@ class Straggler(Named):
 
     Attributes:
         task_id: the task.
-        function: its function, dotted.
+        function: the dotted name of its function.
         compute: seconds that its code took.
-        median: seconds that the code of all of the function's tasks took.
+        median: the median of these seconds over all tasks of the function.
     """
 
     task_id: str

@@ -22,11 +22,11 @@ class WorkerUse(Named):
     """What one worker did in a run.
 
     Attributes:
-        worker_id: the engine's name of it.
-        host: where it was.
-        attempts: how many it ran.
-        busy: seconds in which it had at least one.
-        share: of the run's wall time, 0 to 1.
+        worker_id: the engine's name for the worker.
+        host: the name of its machine.
+        attempts: the number of attempts that it ran.
+        busy: seconds in which it ran at least one attempt.
+        share: the same as a share of the run's wall time, 0 to 1.
     """
 
     worker_id: str
@@ -41,10 +41,10 @@ class Parallelism(Named):
     """How many attempts ran at once.
 
     Attributes:
-        peak: at most.
-        mean: over the run's wall time.
-        bucket: seconds that each of `over_time` stands for.
-        over_time: the mean in each part of the run.
+        peak: the largest number at any time.
+        mean: the mean over the run's wall time.
+        bucket: the seconds that each number in `over_time` stands for.
+        over_time: the mean in each bucket of the run.
     """
 
     peak: int

@@ -184,6 +184,7 @@ class Store:
 
         control.forget(self._database, self.values, workflow)
 
+    @patient
     def health(self) -> Health:
         """As `health.examine`."""
         from heliograph.storage.upkeep.health import examine
