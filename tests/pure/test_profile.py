@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from heliograph.insight.causes import causes, latest_ends
 from heliograph.insight.profile import profile
+from heliograph.insight.workers import busy, occupied
 from heliograph.records.status import AttemptStatus, TaskStatus, WorkflowStatus
 from heliograph.records.trace import Trace
 from tests.pure.tracing import WAIT, Made, Try, run_of, trace_of, tried
@@ -423,6 +425,13 @@ def test_five_tasks_say_what_is_usual(count: int, is_told: bool) -> None:
     assert bool(found.stragglers) is is_told
 
 
+@pytest.mark.parametrize(("took", "is_told"), [(0.005, False), (0.02, True)])
+def test_a_task_that_lost_its_cpu_once_is_no_straggler(took: float, is_told: bool) -> None:
+    tasks = [Made(f"t{n}", attempts=[tried(0.0, compute=0.000_1)]) for n in range(9)]
+    found = profile(trace_of([*tasks, Made("slow", attempts=[tried(0.0, compute=took)])], [run_of(end=1.0)]))
+    assert bool(found.stragglers) is is_told
+
+
 def test_where_tasks_of_a_function_differ_much_anyhow_a_straggler_lies_far_beyond_them() -> None:
     seconds = [1.0, 2.0, 2.0, 3.0, 4.0, 4.0, 5.0]
     for outermost, is_found in ((9.0, False), (12.0, True)):  # the quartiles are 2.0 and 4.25
@@ -461,8 +470,10 @@ def test_bottlenecks_are_sentences_with_their_figures() -> None:
     tasks = [
         Made("load", attempts=[tried(50.0, queue=10.0, compute=60.0)]),
         Made("b", (0,), [tried(125.0, compute=20.0, store=5.0)], function=1),
+        Made("before", attempts=[tried(50.0, compute=10.0)], function=1),
     ]
-    found = profile(trace_of(tasks, [run_of(begin=50.0, end=150.0)], functions=("parse", "merge")))
+    trace = trace_of(tasks, [run_of(begin=50.0, end=150.0)], functions=("parse", "merge"), output_task=1)
+    found = profile(trace)
     assert [bottleneck.share for bottleneck in found.bottlenecks] == [0.6, 0.2, 0.1]
     assert [bottleneck.sentence for bottleneck in found.bottlenecks] == [
         "1 min 00 s (60% of the run) went into the code of module.parse, in task load; twice as fast, it "
@@ -497,7 +508,69 @@ def test_no_latest_end_is_later_than_the_run(trace: Trace) -> None:
 
 
 def test_workers_that_were_not_there_at_once_are_not_too_few() -> None:
-    from heliograph.insight.bottlenecks import _sentence
+    from heliograph.insight.bottlenecks import _queueing
 
-    assert "though 12 workers took part" in _sentence("queue", (), 6, 12)
-    assert "6 workers ran at most 6 attempts of it at once" in _sentence("queue", (), 6, 6)
+    assert "though 12 workers took part" in _queueing(6, 12, 0.4)
+    assert "6 workers ran at most 6 attempts of it at once" in _queueing(6, 6, 0.9)
+
+
+def test_workers_that_had_little_to_do_were_not_too_few() -> None:
+    """They were starting, or the tasks were short: more of them would not have helped."""
+    queued = Made("b", attempts=[tried(0.0, queue=8.0, compute=2.0)])
+
+    def told(before: Try) -> str:
+        tasks = [Made("a", attempts=[before]), queued]
+        return profile(trace_of(tasks, [run_of(end=10.0)])).bottlenecks[0].sentence
+
+    assert told(tried(0.0, compute=1.0)) == (
+        "8.00 s (80% of the run) went into waiting for a worker, though 1 worker had tasks of this workflow "
+        "for 12% of that: it was starting, had other workflows, or tasks so short that to hand them out took "
+        "longer."
+    )
+    assert told(tried(0.0, compute=7.0)).endswith("a worker: 1 worker ran at most 1 attempt of it at once.")
+    pickling = replace(tried(0.0, compute=1.0, store=7.0), serialised=7.5)
+    assert told(pickling).endswith("a worker: 1 worker ran at most 1 attempt of it at once.")
+
+
+def test_workers_are_at_work_side_by_side() -> None:
+    tasks = [
+        Made("a", attempts=[tried(0.0, compute=4.0)]),
+        Made("b", attempts=[tried(0.0, compute=2.0, worker_id="process-2")]),
+        Made("c", attempts=[tried(0.0, queue=4.0, compute=1.0)]),
+    ]
+    trace = trace_of(tasks, [run_of(end=5.0)])
+    graph = causes(trace, trace.runs[-1])
+    had = busy(trace, graph)
+    assert occupied(trace, graph, had, [(0.0, 4.0)]) == pytest.approx(0.75)
+    assert occupied(trace, graph, had, [(1.0, 2.0), (3.0, 4.0)]) == pytest.approx(0.75)
+    assert occupied(trace, graph, had, []) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("used", "told"),
+    [
+        (
+            {"cpu_time": 2.0, "voluntary_switches": 3, "involuntary_switches": 900},
+            " It had a CPU for 2.00 s of that; the rest it waited for one: the machine was busy.",
+        ),
+        (
+            {"cpu_time": 0.05, "voluntary_switches": 90, "involuntary_switches": 9},
+            " It had a CPU for 50 ms of that; the rest it waited for something else: the network, a disk, "
+            "another process, a pause.",
+        ),
+        (  # one long wait, in which its CPU was taken away a few times
+            {"cpu_time": 0.05, "voluntary_switches": 1, "involuntary_switches": 9},
+            " It had a CPU for 50 ms of that; the rest it waited for something else: the network, a disk, "
+            "another process, a pause.",
+        ),
+        ({"cpu_time": 6.0, "voluntary_switches": 3, "involuntary_switches": 900}, ""),
+        ({}, ""),  # a coroutine's, or that of a worker that died
+    ],
+)
+def test_code_that_waited_is_told_from_code_that_computed(used: dict[str, Any], told: str) -> None:
+    tasks = [Made("a", attempts=[tried(0.0, compute=10.0, **used)])]
+    (found,) = profile(trace_of(tasks, [run_of(end=10.0)])).bottlenecks
+    assert found.sentence == (
+        "10.0 s (100% of the run) went into the code of module.f, in task a; twice as fast, it would have "
+        f"saved 5.00 s.{told}"
+    )

@@ -146,7 +146,7 @@ def profile(trace: Trace, run: int | None = None) -> Profile:
         efficiency=sum(worker.busy for worker in workers) / (wall * len(workers))
         if wall and workers
         else 0.0,
-        bottlenecks=bottlenecks(trace, graph, path, tail, slow, at_once.peak, len(workers)),
+        bottlenecks=bottlenecks(trace, graph, path, tail, slow, at_once.peak, len(workers), had),
     )
 
 

@@ -59,7 +59,7 @@ def profile(workflow_id: str, run: int | None = None) -> Profile:
     """
     from heliograph.insight.profile import profile as profiled
 
-    return profiled(trace_of(workflow_id, facts=False), checked_int_or_none("run", run))
+    return profiled(trace_of(workflow_id, facts=False, use=True), checked_int_or_none("run", run))
 
 
 @much_is_made()
@@ -213,19 +213,20 @@ def sql_views() -> dict[str, dict[str, Any]]:
     }
 
 
-def trace_of(workflow_id: str, outputs: bool = False, facts: bool = True) -> Trace:
+def trace_of(workflow_id: str, outputs: bool = False, facts: bool = True, use: bool = False) -> Trace:
     """All that happened in a workflow.
 
     Args:
         workflow_id: the workflow.
         outputs: with what is known of the stored outputs.
         facts: with what tells no times: metadata, errors, CPU time.
+        use: of these, at least with what tells whether attempts were at work: CPU time and the like.
 
     Raises:
         WorkflowNotFoundError: there is no such workflow.
     """
     whose = check_identifier("workflow_id", workflow_id)
-    trace = session().store.trace(whose, outputs=outputs, facts=facts)
+    trace = session().store.trace(whose, outputs=outputs, facts=facts, use=use)
     if trace is None:
         raise WorkflowNotFoundError(f"No such workflow_id {workflow_id!r}")
     return trace

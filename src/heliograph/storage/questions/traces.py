@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import fields
 from typing import Any, Final
 
 from heliograph.records.metadata import shown_options
 from heliograph.records.status import LEFT_ATTEMPT, LEFT_TASK, AttemptStatus, TaskStatus, WorkflowStatus
-from heliograph.records.trace import FACTS, AttemptColumns, OutputColumns, TaskColumns, Trace
+from heliograph.records.trace import FACTS, USE, AttemptColumns, OutputColumns, TaskColumns, Trace
 from heliograph.records.workflow import FunctionRecord
 from heliograph.storage import rows
 from heliograph.storage.databases.database import Database
@@ -46,6 +46,7 @@ def trace(
     *,
     outputs: bool,
     facts: bool,
+    use: bool,
 ) -> Trace | None:
     """All that happened in a workflow; None: there is none of this id.
 
@@ -56,6 +57,7 @@ def trace(
         workflow_id: the workflow.
         outputs: read what is known of the stored outputs, too.
         facts: read what tells no times, too. Else those columns are empty.
+        use: of these, read at least what tells whether attempts were at work.
     """
     read = statements(database.kind, "traces")
     with database.snapshot() as connection:
@@ -68,8 +70,9 @@ def trace(
         asked = read.tasks if facts else read.task_times
         tasks = asked.ask(connection, **of).columns(_task_names(facts), _RECURRING)
         needs = read.needs.ask(connection, **of).columns(("task", "upstream"))
-        asked = read.attempts if facts else read.attempt_times
-        attempts = asked.ask(connection, **of).columns(_attempt_names(facts), _RECURRING)
+        unread = frozenset[str]() if facts else FACTS - USE if use else FACTS
+        asked = read.attempts if facts else read.attempt_use if use else read.attempt_times
+        attempts = asked.ask(connection, **of).columns(_attempt_names(unread), _RECURRING)
         stored = (
             read.outputs.ask(connection, **of).columns(_names(OutputColumns), _RECURRING)
             if outputs
@@ -112,8 +115,8 @@ def _task_names(facts: bool) -> list[str]:
     return [name for name in _names(TaskColumns) if name != "upstream" and (facts or name not in FACTS)]
 
 
-def _attempt_names(facts: bool) -> list[str]:
-    return [name for name in _names(AttemptColumns) if facts or name not in FACTS]
+def _attempt_names(unread: Set[str]) -> list[str]:
+    return [name for name in _names(AttemptColumns) if name not in unread]
 
 
 def _task_columns(
