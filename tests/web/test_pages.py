@@ -22,7 +22,9 @@ from starlette.testclient import TestClient
 
 from heliograph import web, workflow
 from heliograph.storage.location import locate
+from heliograph.storage.questions.function_runs import EACH
 from heliograph.web import actions, handling, rendering
+from heliograph.web.pages.functions import LOOKED_AT
 from tests.conditions import until
 
 HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{7*7}}"""
@@ -269,6 +271,16 @@ def test_a_run_that_was_cancelled_took_time_too(client: TestClient) -> None:
     page = client.get("/workflow", params={"id": "stopped"}, headers=PAGE).text
     assert re.search(r'data-name="took">\d+(\.\d+)? m?s<', page)
     assert re.search(r"<dt>took</dt><dd>\d+(\.\d+)? m?s<", page)
+
+
+def test_pages_of_functions_say_how_much_is_looked_at(client: TestClient) -> None:
+    each = f"at most {EACH:,} attempts"
+    assert (
+        f"the newest {LOOKED_AT} workflows that have it, and of one {each}"
+        in client.get("/functions/rows").text
+    )
+    assert f"Of each {each}" in client.get("/function", params={"name": f"{__name__}.give"}).text
+    assert f"{each} of each" in (workflow.trend.__doc__ or "")
 
 
 def test_a_search_that_is_wrong_is_told(client: TestClient) -> None:
