@@ -404,12 +404,39 @@ def test_a_sleep_waits_and_occupies_no_worker() -> None:
     [
         (TaskStatus.WAITING, "has passed since the last attempt was over: it waits for a time"),
         (TaskStatus.PENDING, "passed after the last task was over."),
+        (TaskStatus.READY, "has passed since the last attempt was over: 1 task could begin, and no worker "),
     ],
 )
 def test_a_sleep_that_goes_on_is_no_time_after_the_last_task(status: TaskStatus, said: str) -> None:
     tasks = [Made("a", attempts=[tried(0.0, compute=1.0)]), Made("nap", (0,), status=status, options=WAIT)]
     found = profile(trace_of(tasks, [run_of(status=WorkflowStatus.RUNNING)], now=10.0))
     assert f"9.00 s (90% of the run) {said}" in found.bottlenecks[0].sentence
+
+
+@pytest.mark.parametrize(
+    ("status", "run", "said"),
+    [
+        (
+            (TaskStatus.READY, TaskStatus.READY),
+            WorkflowStatus.RUNNING,
+            "2 tasks could begin, and no worker has",
+        ),
+        (
+            (TaskStatus.WAITING, TaskStatus.PENDING),
+            WorkflowStatus.RUNNING,
+            "since the run began: it waits for a",
+        ),
+        ((TaskStatus.PENDING, TaskStatus.PENDING), WorkflowStatus.CANCELED, "passed, and no task had begun."),
+    ],
+)
+def test_where_nothing_has_begun_nothing_is_over(
+    status: tuple[TaskStatus, TaskStatus], run: WorkflowStatus, said: str
+) -> None:
+    end = None if run is WorkflowStatus.RUNNING else 10.0
+    tasks = [Made(f"t{number}", status=one) for number, one in enumerate(status)]
+    found = profile(trace_of(tasks, [run_of(status=run, cancel_time=end)], now=10.0))
+    assert said in found.bottlenecks[0].sentence
+    assert "was over" not in found.bottlenecks[0].sentence
 
 
 def test_stragglers_are_told_from_tasks_of_the_same_function() -> None:

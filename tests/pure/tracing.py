@@ -59,6 +59,7 @@ class Made:
     delivers_to: int | None = None
     due: float | None = None
     output: tuple[int, str, str] | None = field(default=None)
+    arguments: str | None = None
 
 
 def tried(
@@ -170,5 +171,6 @@ def trace_of(
             },
         ),
         outputs=OutputColumns(*zip(*outputs, strict=True)) if outputs else OutputColumns((), (), (), ()),
+        arguments={number: task.arguments for number, task in enumerate(tasks) if task.arguments},
         now=now,
     )

@@ -97,20 +97,33 @@ def bottlenecks(
             sentence = f"{how_much} {_computing(on_path, saved, slow)}{waited}"
             found.append(Bottleneck(kind, seconds, seconds / wall, on_path[0].function, saved, sentence))
         else:
-            said = "waiting" if kind == "tail" and _waits(trace, graph) else kind
-            if kind == "queue":
+            if kind == "tail":
+                words = _after(trace, graph)
+            elif kind == "queue":
                 share = occupied(trace, graph, had, [_queued(link) for link in path])
                 words = _queueing(at_once, workers, share)
             else:
-                words = _sentence(said, path)
+                words = _sentence(kind, path)
             sentence = f"{how_much} {words}"
             found.append(Bottleneck(kind, seconds, seconds / wall, None, None, sentence))
     return tuple(found)
 
 
-def _waits(trace: Trace, graph: Causes) -> bool:
-    """Whether the run goes on, and something of it waits: a sleep has no attempt before its end."""
-    return graph.end == trace.now and TaskStatus.WAITING in trace.tasks.status
+def _after(trace: Trace, graph: Causes) -> str:
+    """What the time behind the critical path is.
+
+    Of a run that goes on, it may be that of a sleep, or of tasks in the queue: these have no attempt yet.
+    """
+    queued, over = trace.tasks.status.count(TaskStatus.READY), "the last attempt was over"
+    if graph.end == trace.now:
+        since = "the run began" if graph.last is None else over
+        if queued:
+            return f"has passed since {since}: {counted(queued, 'task')} could begin, and no worker has one."
+        if TaskStatus.WAITING in trace.tasks.status:
+            return f"has passed since {since}: it waits for a time, or for another attempt."
+    if graph.last is None:
+        return "passed, and no task had begun."
+    return "passed after the last task was over."
 
 
 def _saved(trace: Trace, graph: Causes, function: int) -> float:
@@ -204,12 +217,8 @@ def _sentence(kind: str, path: Sequence[Link]) -> str:
             )
         case "sleep":
             return "went into waiting for a time or an event."
-        case "engine":
+        case _:
             steps = counted(len(path), "step")
             return (
                 f"passed until the engine had seen what could begin next, over {steps} of the critical path."
             )
-        case "waiting":
-            return "has passed since the last attempt was over: it waits for a time, or for another attempt."
-        case _:
-            return "passed after the last task was over."

@@ -138,6 +138,8 @@ class Comparison(Named, Tabular):
         functions: functions whose source differs (by a hash of its text), or that only one of them has.
         only_a: ids of the tasks that only the first workflow has.
         only_b: ids of the tasks that only the second workflow has.
+        arguments: ids of the tasks that take outputs of the same tasks, but have other arguments besides, as
+            these were pickled.
         tasks: the tasks that both have; those whose times differ most come first.
     """
 
@@ -148,6 +150,7 @@ class Comparison(Named, Tabular):
     functions: tuple[Difference, ...]
     only_a: tuple[str, ...]
     only_b: tuple[str, ...]
+    arguments: tuple[str, ...]
     tasks: tuple[TaskComparison, ...]
 
     @property
@@ -187,6 +190,11 @@ def compare(a: Trace, b: Trace) -> Comparison:
         differences(_sources(a), _sources(b)),
         tuple(task_id for task_id in in_a if task_id not in in_b),
         tuple(task_id for task_id in in_b if task_id not in in_a),
+        tuple(
+            task_id
+            for task_id, number in in_a.items()
+            if task_id in in_b and facts_a.has_other_arguments(number, facts_b, in_b[task_id])
+        ),
         tuple(tasks),
     )
 
@@ -206,6 +214,7 @@ class _Facts:
 
     def __init__(self, trace: Trace) -> None:
         self._tasks = trace.tasks
+        self._arguments = trace.arguments
         self._names = dotted_names(trace)
         self._read: dict[str, Any] = {}
 
@@ -224,6 +233,11 @@ class _Facts:
         if needs[0] != needs[1]:
             found.append(Difference("workflow_refs", *needs))
         return tuple(found)
+
+    def has_other_arguments(self, mine: int, other: _Facts, theirs: int) -> bool:
+        """Whether arguments of its own differ; where it takes from other tasks, nobody can say."""
+        same = self._arguments.get(mine) == other._arguments.get(theirs)
+        return not same and self._upstream(mine) == other._upstream(theirs)
 
     def _json(self, text: str) -> Any:
         if text not in self._read:

@@ -94,7 +94,7 @@ def compare(a: str, b: str) -> Comparison:
     """
     from heliograph.insight.comparison import compare as compared
 
-    return compared(trace_of(a), trace_of(b))
+    return compared(trace_of(a, arguments=True), trace_of(b, arguments=True))
 
 
 @much_is_made()
@@ -213,12 +213,20 @@ def sql_views() -> dict[str, dict[str, Any]]:
     }
 
 
-def trace_of(workflow_id: str, outputs: bool = False, facts: bool = True, use: bool = False) -> Trace:
+def trace_of(
+    workflow_id: str,
+    *,
+    outputs: bool = False,
+    arguments: bool = False,
+    facts: bool = True,
+    use: bool = False,
+) -> Trace:
     """All that happened in a workflow.
 
     Args:
         workflow_id: the workflow.
         outputs: with what is known of the stored outputs.
+        arguments: with the hashes of the arguments.
         facts: with what tells no times: metadata, errors, CPU time.
         use: of these, at least with what tells whether attempts were at work: CPU time and the like.
 
@@ -226,7 +234,7 @@ def trace_of(workflow_id: str, outputs: bool = False, facts: bool = True, use: b
         WorkflowNotFoundError: there is no such workflow.
     """
     whose = check_identifier("workflow_id", workflow_id)
-    trace = session().store.trace(whose, outputs=outputs, facts=facts, use=use)
+    trace = session().store.trace(whose, outputs=outputs, arguments=arguments, facts=facts, use=use)
     if trace is None:
         raise WorkflowNotFoundError(f"No such workflow_id {workflow_id!r}")
     return trace

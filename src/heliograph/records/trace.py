@@ -6,7 +6,7 @@ to make than to read; in columns they are counted as fast as they come.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -143,6 +143,7 @@ class Trace:
         tasks: by number.
         attempts: of all runs.
         outputs: what is stored; without the values themselves.
+        arguments: sha256 of the pickled arguments, in hex, by number of the task.
         now: the moment, in Unix seconds.
     """
 
@@ -152,4 +153,5 @@ class Trace:
     tasks: TaskColumns
     attempts: AttemptColumns
     outputs: OutputColumns
+    arguments: Mapping[int, str]
     now: float

@@ -119,12 +119,21 @@ class Store:
         return Watching(self._database)
 
     @patient
-    def trace(self, workflow_id: str, *, outputs: bool, facts: bool, use: bool) -> Trace | None:
+    def trace(
+        self, workflow_id: str, *, outputs: bool, arguments: bool, facts: bool, use: bool
+    ) -> Trace | None:
         """As `traces.trace`."""
         from heliograph.storage.questions.traces import trace
 
         return trace(
-            self._database, self.queries, self.clock, workflow_id, outputs=outputs, facts=facts, use=use
+            self._database,
+            self.queries,
+            self.clock,
+            workflow_id,
+            outputs=outputs,
+            arguments=arguments,
+            facts=facts,
+            use=use,
         )
 
     @patient

@@ -37,7 +37,11 @@ def view(found: Comparison, width: int) -> RenderableType:
     ):
         if differences:
             parts += [Text(), Text(title, "bold"), _differences(differences, width)]
-    for title, names in (("Only in A", found.only_a), ("Only in B", found.only_b)):
+    for title, names in (
+        ("Only in A", found.only_a),
+        ("Only in B", found.only_b),
+        ("Other arguments", found.arguments),
+    ):
         if names:
             title += f": {counted(len(names), 'task')}"
             parts += [Text(), Text(title, "bold"), Text(some(names, _NAMES))]

@@ -47,6 +47,11 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
             .where(values.c.workflow == key, values.c.role == constant(Role.OUTPUT))
             .order_by(values.c.task)
         ),
+        "arguments": Composed(
+            select(values.c.task, values.c.sha256)
+            .where(values.c.workflow == key, values.c.role == constant(Role.ARGUMENTS))
+            .order_by(values.c.task)
+        ),
     }
 
 

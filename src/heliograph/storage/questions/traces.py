@@ -45,6 +45,7 @@ def trace(
     workflow_id: str,
     *,
     outputs: bool,
+    arguments: bool,
     facts: bool,
     use: bool,
 ) -> Trace | None:
@@ -56,6 +57,7 @@ def trace(
         clock: gives Unix seconds.
         workflow_id: the workflow.
         outputs: read what is known of the stored outputs, too.
+        arguments: read the hashes of the arguments, too.
         facts: read what tells no times, too. Else those columns are empty.
         use: of these, read at least what tells whether attempts were at work.
     """
@@ -78,6 +80,11 @@ def trace(
             if outputs
             else dict[str, list[Any]].fromkeys(_names(OutputColumns), [])
         )
+        given = (
+            read.arguments.ask(connection, **of).columns(("task", "sha256"))
+            if arguments
+            else dict[str, list[Any]](task=[], sha256=[])
+        )
         check_numbers(
             workflow.key,
             len(tasks["task_id"]),
@@ -85,7 +92,7 @@ def trace(
             calls=tasks["function"],
             earlier=[tasks[name] for name in ("creator", "frame", "delivers_to")],
             needs=(needs["task"], needs["upstream"]),
-            named=([workflow.output_task], attempts["task"], stored["task"]),
+            named=([workflow.output_task], attempts["task"], stored["task"], given["task"]),
         )
         for text in {workflow.user_metadata, *tasks.get("user_metadata", ())}:
             if not is_json(text, "object"):
@@ -103,6 +110,7 @@ def trace(
             _task_columns(tasks, needs, _LEFT_TASK if is_left else _TASK_STATUS),
             _attempt_columns(attempts, _LEFT_ATTEMPT if is_left else _ATTEMPT_STATUS),
             OutputColumns(**stored),
+            dict(zip(given["task"], given["sha256"], strict=True)),
             clock(),
         )
 
