@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import threading
@@ -356,10 +357,8 @@ def rebuilt(kind: str, message: str, error: bytes | None, notes: Sequence[str] =
 
 def _noted(error: BaseException, notes: Sequence[str]) -> BaseException:
     known = notes_of(error)
-    try:
+    with contextlib.suppress(BaseException):  # it takes none: the metadata alone tell where it was raised
         for note in notes:
             if note not in known:
                 error.add_note(note)
-    except BaseException:  # it takes none: then the metadata alone tell where it was raised
-        return error
     return error
