@@ -240,7 +240,6 @@ async def run_attempt_async(
     functions: Functions,
     is_wanted: Callable[[], bool],
     send: Send,
-    traffic: Traffic = _AS_BYTES,
 ) -> Receipt | None:
     """As `run_attempt`, for one that waits on an event loop beside others; it has to be a task of its own.
 
@@ -253,12 +252,11 @@ async def run_attempt_async(
         functions: what this worker has loaded before.
         is_wanted: whether anybody waits for the receipt of what was raised; asked when something was.
         send: takes what the task says meanwhile.
-        traffic: how inputs and output travel.
 
     Returns:
         The receipt; None: nobody wants one.
     """
-    attempt = _Attempt(work, worker, submitted, None, send, traffic)
+    attempt = _Attempt(work, worker, submitted, None, send, _AS_BYTES)
     try:
         function, args, kwargs = attempt.load(functions)
         try:
