@@ -466,8 +466,6 @@ class Loop:
 
         What they stored is kept; they can be resumed as soon as the storage works again.
         """
-        for entry in entries:
-            self._entrance.settle(entry, None)
         self._performer.drop(*self._runs.values())
         self._drop_all(error, entries)
         self._retired.append(self._journal)
