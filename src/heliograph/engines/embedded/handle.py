@@ -23,6 +23,8 @@ from heliograph.graph.function import planned_modules
 from heliograph.records.attempt import Worker
 from heliograph.storage.location import VARIABLE
 
+START_FAILURES: Final = 3
+"""After so many workers in a row that did not get to work, none is started for a while."""
 _BOOT: Final = (
     "import importlib, sys; sys.path[:] = sys.argv[4:]; "
     "importlib.import_module(sys.argv[1]).main(int(sys.argv[2]), *map(int, sys.argv[3].split(',')))"
