@@ -46,7 +46,7 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
     listening = and_(tasks.c.workflow == listeners.c.workflow, tasks.c.task_id == listeners.c.task_id)
     return {
         "current": Composed(
-            select(workflows.c.key, listeners.c.attempt)
+            select(listeners.c.attempt)
             .select_from(workflows.outerjoin(listeners, registered))
             .where(
                 workflows.c.key == of_workflow,

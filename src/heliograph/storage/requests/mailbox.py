@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from heliograph.records.event import EventState, Handed, SendOrder, SentEvent, Waiting
 from heliograph.records.status import ACTIVE, TaskStatus, WorkflowStatus
@@ -61,11 +61,10 @@ class Mailbox:
         with self._database.write() as connection:
             self._database.lock(connection, keys={one.workflow for one in waiting})
             for one in waiting:
-                key = self._current(connection, one)
-                if key is not None:
-                    answers[one] = self._hand_out(connection, key, one)
+                if self._is_current(connection, one):
+                    answers[one] = self._hand_out(connection, one)
                     if answers[one] is None:
-                        self._statements.register.tell(connection, _listener_row(key, one))
+                        self._statements.register.tell(connection, _listener_row(one))
         return answers
 
     @patient
@@ -197,18 +196,16 @@ class Mailbox:
 
     # -- within a transaction
 
-    def _current(self, connection: Connection, one: Waiting) -> int | None:
-        """The key of its workflow; None: the attempt has no part in that any more."""
+    def _is_current(self, connection: Connection, one: Waiting) -> bool:
+        """Whether the attempt still has a part in its workflow."""
         row = self._statements.current.ask(
             connection, of_workflow=one.workflow, of_run=one.run, of_task=one.task_id
         ).first()
-        if row is None or (row.attempt is not None and row.attempt > one.attempt):
-            return None
-        return cast("int", row.key)
+        return row is not None and (row.attempt is None or row.attempt <= one.attempt)
 
-    def _hand_out(self, connection: Connection, key: int, one: Waiting) -> Handed | None:
+    def _hand_out(self, connection: Connection, one: Waiting) -> Handed | None:
         row = self._statements.next.ask(
-            connection, of_workflow=key, of_key=one.event_key, of_task=one.task_id
+            connection, of_workflow=one.workflow, of_key=one.event_key, of_task=one.task_id
         ).first()
         if row is None:
             return None
@@ -221,7 +218,7 @@ class Mailbox:
                 "attempt": one.attempt,
             },
         )
-        self._statements.served.tell(connection, {"of_workflow": key, "of_task": one.task_id})
+        self._statements.served.tell(connection, {"of_workflow": one.workflow, "of_task": one.task_id})
         return Handed(row.event, row.payload)
 
     def _known(self, connection: Connection, key: int, order: SendOrder) -> SentEvent | None:
@@ -279,9 +276,9 @@ class Mailbox:
         return SentEvent(refusal=f"no task of {place} waits for event_key {order.event_key!r} now{_OR_KEPT}")
 
 
-def _listener_row(key: int, one: Waiting) -> dict[str, Any]:
+def _listener_row(one: Waiting) -> dict[str, Any]:
     return {
-        "workflow": key,
+        "workflow": one.workflow,
         "task_id": one.task_id,
         "event_key": one.event_key,
         "run": one.run,
