@@ -190,7 +190,7 @@ def progress_json(progress: Mapping[TaskStatus, int] | Mapping[str, int]) -> str
     return "{" + ", ".join([f'"{status!s}": {count}' for status, count in progress.items()]) + "}"
 
 
-def value_record(row: Any, prefix: str = "") -> StoredValue | None:
+def value_record(row: Any, prefix: str) -> StoredValue | None:
     """A stored value, without its data; None where the row has none."""
     size = getattr(row, f"{prefix}size")
     if size is None:
