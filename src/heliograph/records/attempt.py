@@ -146,6 +146,10 @@ class Resources(NamedTuple):
     signal: int | None = None
 
 
+NO_RESOURCES: Final = Resources(measured="")
+"""What an attempt used of which that was not measured; one record serves them all."""
+
+
 @record
 class ReportRecord:
     """What an attempt said of itself; its lines and points are only counted here.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from heliograph.graph.options import TaskOptions
 from heliograph.records.attempt import (
+    NO_RESOURCES,
     UNKNOWN,
     AttemptRecord,
     Failure,
@@ -39,8 +40,6 @@ from heliograph.storage.tables.soundness import UnsoundError
 if TYPE_CHECKING:
     from heliograph.storage.engines import Engines
 
-# Of an attempt that only began, little is known; one record of nothing serves them all.
-_NO_RESOURCES: Final = Resources(measured="")
 _ERROR_LIMIT: Final = 64 * 1024
 _STATUSES: Final = {status.value: status for status in WorkflowStatus}
 _REMEMBERED: Final = 256
@@ -59,7 +58,7 @@ LEFT_OUT: Final = "{}"
 def attempt_row(key: int, run: int, stored: float, entry: AttemptEntry) -> tuple[Any, ...]:
     """An attempt, as the journal writes it: in the order of the table's columns."""
     phases, failure = entry.phases, entry.failure
-    worker, used = entry.worker or UNKNOWN, entry.resources or _NO_RESOURCES
+    worker, used = entry.worker or UNKNOWN, entry.resources or NO_RESOURCES
     return (
         key,
         entry.task,

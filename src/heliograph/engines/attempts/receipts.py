@@ -11,10 +11,9 @@ from heliograph.engines.attempts.executor import AttemptKey, Receipt
 from heliograph.engines.attempts.failures import dotted, failure_of_worker
 from heliograph.errors import WorkflowError
 from heliograph.graph.pickling import dumps
-from heliograph.records.attempt import Phases, Resources, StoredValue, Worker
+from heliograph.records.attempt import NO_RESOURCES, Phases, Resources, StoredValue, Worker
 
 _NO_PHASES: Final = Phases()
-_NO_RESOURCES: Final = Resources(measured="")
 
 
 def failed(
@@ -25,7 +24,7 @@ def failed(
     caught_wraps: int | None,
     phases: Phases = _NO_PHASES,
     worker: Worker | None = None,
-    resources: Resources = _NO_RESOURCES,
+    resources: Resources = NO_RESOURCES,
 ) -> Receipt:
     """The receipt of an attempt that was ended from outside.
 
@@ -52,7 +51,7 @@ def slept(key: AttemptKey, began: float, ended: float, wraps: int) -> Receipt:
         wraps: as in `Work`.
     """
     phases = Phases(submitted=began, started=began, loaded=began, finished=ended, serialised=ended)
-    return Receipt(key, _engine(), phases, _NO_RESOURCES, inline(wrapped(None, wraps)))
+    return Receipt(key, _engine(), phases, NO_RESOURCES, inline(wrapped(None, wraps)))
 
 
 def inline(value: object) -> StoredValue:
