@@ -58,7 +58,7 @@ from heliograph.scheduling.events import (
     Succeeded,
     TaskRule,
 )
-from heliograph.scheduling.needs import Needs, needs
+from heliograph.scheduling.needs import Needs, is_within, needs
 from heliograph.scheduling.retry import backoff, is_retried
 from heliograph.scheduling.standing import Standing
 from heliograph.scheduling.transitions import TASK_MOVES, IllegalMoveError, initial_status
@@ -402,7 +402,7 @@ class Machine(Standing):
 
     def _end_within(self, frame: int, do: Do) -> None:
         """End all tasks of a frame's continuation: somebody's exception is its output now."""
-        within = [task for task in self._states.rules if self._is_within(task, frame)]
+        within = [task for task in self._states.rules if is_within(self._states.rules, task, (frame,))]
         self._stop([task for task in within if task in self._live], do)
         del self._delegates[frame]
         for task in within:
@@ -412,12 +412,6 @@ class Machine(Standing):
         for task in within:
             self._states.let_go(task)
             do(Release(task))
-
-    def _is_within(self, task: int, frame: int) -> bool:
-        around = self._states.rules[task].frame
-        while around is not None and around != frame:
-            around = self._states.rules[around].frame
-        return around is not None
 
     def _stop(self, tasks: Iterable[int], do: Do) -> None:
         for task in sorted(tasks):
