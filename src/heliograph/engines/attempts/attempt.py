@@ -14,7 +14,7 @@ from types import CoroutineType
 from typing import Any, BinaryIO, Final, Literal
 
 from heliograph.engines.attempts.executor import Payload, Receipt, Work
-from heliograph.engines.attempts.failures import dotted, failure_of, rebuildable
+from heliograph.engines.attempts.failures import failure_of, rebuildable
 from heliograph.engines.attempts.measure import Meter
 from heliograph.engines.attempts.receipts import wrapped
 from heliograph.engines.attempts.reporting import Outlet, Send
@@ -27,6 +27,7 @@ from heliograph.graph.pickling import dump, load, loads, plain
 from heliograph.graph.plan import Plan, restore_arguments
 from heliograph.records.attempt import Phases, Resources, StoredValue, Worker
 from heliograph.records.context import Current, loading, running
+from heliograph.records.type_names import dotted
 from heliograph.storage.values.arguments import place_arguments
 from heliograph.storage.values.value_store import ValueStore
 

@@ -11,6 +11,7 @@ from heliograph.errors import RemoteError, StorageCorruptError, WorkflowError
 from heliograph.graph.options import exception_name
 from heliograph.graph.pickling import dumps, loads
 from heliograph.records.attempt import Failure
+from heliograph.records.type_names import dotted
 
 ERROR_LIMIT: Final = 1024 * 1024
 """An exception of more bytes than this, pickled, is kept as text only: it goes into the database."""
@@ -64,15 +65,6 @@ def notes_of(error: BaseException) -> list[str]:
         return [note for note in getattr(error, "__notes__", ()) if isinstance(note, str)]
     except BaseException:  # as above; and `__notes__` may be anything
         return []
-
-
-def dotted(kind: type) -> str:
-    """A type's dotted name.
-
-    >>> dotted(OSError)
-    'builtins.OSError'
-    """
-    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def lineage(kind: type[BaseException]) -> tuple[str, ...]:

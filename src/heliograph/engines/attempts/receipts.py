@@ -8,10 +8,11 @@ import socket
 from typing import Final
 
 from heliograph.engines.attempts.executor import AttemptKey, Receipt
-from heliograph.engines.attempts.failures import dotted, failure_of_worker
+from heliograph.engines.attempts.failures import failure_of_worker
 from heliograph.errors import WorkflowError
 from heliograph.graph.pickling import dumps
 from heliograph.records.attempt import NO_RESOURCES, Phases, Resources, StoredValue, Worker
+from heliograph.records.type_names import dotted
 
 _NO_PHASES: Final = Phases()
 

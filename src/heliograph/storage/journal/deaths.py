@@ -7,6 +7,7 @@ from typing import Any
 
 from heliograph.errors import WorkerDiedError
 from heliograph.records.status import RunReason
+from heliograph.records.type_names import dotted
 from heliograph.records.workflow import Owner
 from heliograph.storage.statements.connection import Connection
 from heliograph.storage.statements.rendered import statements
@@ -46,7 +47,7 @@ class Deaths:
             "kill them); then `heliograph resume` goes on with it."
         )
         return {
-            "error_type": f"{WorkerDiedError.__module__}.{WorkerDiedError.__qualname__}",
+            "error_type": dotted(WorkerDiedError),
             "error_message": message,
             "error": pickle.dumps(WorkerDiedError(message)),
         }
