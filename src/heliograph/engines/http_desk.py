@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 from heliograph.engines import place
 from heliograph.engines.store_thread import POLL_SECONDS, StoreThread
 from heliograph.errors import WorkflowError
-from heliograph.records.event import Handed, Waiting
+from heliograph.records.event import EventWait, Handed
 from heliograph.storage.databases.news import Notice
 from heliograph.storage.location import Location
 
@@ -31,15 +31,15 @@ class Desk:
 
     def __init__(self, location: Location) -> None:
         self.location = location
-        self._waiting: dict[Waiting, asyncio.Future[Handed]] = {}
-        self._at: defaultdict[tuple[str, str], dict[Waiting, None]] = defaultdict(dict)
-        self._to_look: dict[Waiting, None] = {}
-        self._leaving: list[tuple[Waiting, Handed | None]] = []
+        self._waiting: dict[EventWait, asyncio.Future[Handed]] = {}
+        self._at: defaultdict[tuple[str, str], dict[EventWait, None]] = defaultdict(dict)
+        self._to_look: dict[EventWait, None] = {}
+        self._leaving: list[tuple[EventWait, Handed | None]] = []
         self._checkpointed: list[tuple[tuple[str, str], asyncio.Future[None]]] = []
         self._news = asyncio.Event()
         self._serving: asyncio.Task[None] | None = None
 
-    async def wait(self, waiting: Waiting) -> Handed:
+    async def wait(self, waiting: EventWait) -> Handed:
         """Wait for an event.
 
         Raises:
@@ -73,7 +73,7 @@ class Desk:
         self._wake()
         await future
 
-    def _forget(self, waiting: Waiting) -> None:
+    def _forget(self, waiting: EventWait) -> None:
         self._waiting.pop(waiting, None)
         self._to_look.pop(waiting, None)
         at = (waiting.workflow_id, waiting.event_key)

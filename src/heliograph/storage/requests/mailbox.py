@@ -13,7 +13,7 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from heliograph.records.event import EventState, Handed, SendOrder, SentEvent, Waiting
+from heliograph.records.event import EventState, EventWait, Handed, SendOrder, SentEvent
 from heliograph.records.status import ACTIVE, TaskStatus, WorkflowStatus
 from heliograph.storage import rows
 from heliograph.storage.databases.database import Database, patient
@@ -47,7 +47,7 @@ class Mailbox:
     # -- for listeners
 
     @patient
-    def listen(self, waiting: Iterable[Waiting]) -> dict[Waiting, Handed | None]:
+    def listen(self, waiting: Iterable[EventWait]) -> dict[EventWait, Handed | None]:
         """Begin to wait, or look again: give each the event that is there for it, and note who still waits.
 
         A task that took an event before and was lost gets the same one again.
@@ -56,7 +56,7 @@ class Mailbox:
             An event for each that gets one, None for each that has to wait. Those that are missing wait for
             nothing any more: their workflow is over, or another attempt or run has taken their place.
         """
-        answers: dict[Waiting, Handed | None] = {}
+        answers: dict[EventWait, Handed | None] = {}
         waiting = list(waiting)
         with self._database.write() as connection:
             self._database.lock(connection, keys={one.workflow for one in waiting})
@@ -68,14 +68,14 @@ class Mailbox:
         return answers
 
     @patient
-    def leave(self, leaving: Iterable[tuple[Waiting, Handed | None]]) -> None:
+    def leave(self, leaving: Iterable[tuple[EventWait, Handed | None]]) -> None:
         """Wait no more; an event that was handed out and not returned is for others again."""
         leaving = list(leaving)
         self._leave(leaving)
         if any(handed is not None for _, handed in leaving):
             self._database.news.tell(Notice(events=True))
 
-    def _leave(self, leaving: Sequence[tuple[Waiting, Handed | None]]) -> None:
+    def _leave(self, leaving: Sequence[tuple[EventWait, Handed | None]]) -> None:
         with self._database.write() as connection:
             self._database.lock(connection, keys={one.workflow for one, _ in leaving})
             for one, handed in leaving:
@@ -196,14 +196,14 @@ class Mailbox:
 
     # -- within a transaction
 
-    def _is_current(self, connection: Connection, one: Waiting) -> bool:
+    def _is_current(self, connection: Connection, one: EventWait) -> bool:
         """Whether the attempt still has a part in its workflow."""
         row = self._statements.current.ask(
             connection, of_workflow=one.workflow, of_run=one.run, of_task=one.task_id
         ).first()
         return row is not None and (row.attempt is None or row.attempt <= one.attempt)
 
-    def _hand_out(self, connection: Connection, one: Waiting) -> Handed | None:
+    def _hand_out(self, connection: Connection, one: EventWait) -> Handed | None:
         row = self._statements.next.ask(
             connection, of_workflow=one.workflow, of_key=one.event_key, of_task=one.task_id
         ).first()
@@ -276,7 +276,7 @@ class Mailbox:
         return SentEvent(refusal=f"no task of {place} waits for event_key {order.event_key!r} now{_OR_KEPT}")
 
 
-def _listener_row(one: Waiting) -> dict[str, Any]:
+def _listener_row(one: EventWait) -> dict[str, Any]:
     return {
         "workflow": one.workflow,
         "task_id": one.task_id,
