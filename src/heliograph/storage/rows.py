@@ -40,7 +40,6 @@ from heliograph.storage.tables.soundness import UnsoundError
 if TYPE_CHECKING:
     from heliograph.storage.engines import Engines
 
-_ERROR_LIMIT: Final = 64 * 1024
 _STATUSES: Final = {status.value: status for status in WorkflowStatus}
 _REMEMBERED: Final = 256
 
@@ -79,8 +78,8 @@ def attempt_row(key: int, run: int, stored: float, entry: AttemptEntry) -> tuple
         used[0] or None,
         *used[1:],
         failure and failure.kind,
-        failure and storable_text(failure.message),
-        failure and failure.traceback and storable_text(failure.traceback),
+        failure and cleaned(failure.message),
+        failure and failure.traceback and cleaned(failure.traceback),
         failure and failure.died,
     )
 
@@ -96,17 +95,6 @@ def _ray_json(facts: RayFacts) -> str:
             "object_store_bytes": facts.object_store_bytes,
         }
     )
-
-
-def storable_text(text: str) -> str:
-    r"""Text of a task's own making, cut and cleaned so that every database takes it.
-
-    >>> storable_text("a\x00b\ud800")
-    'a\\x00b\\ud800'
-    """
-    if len(text) > _ERROR_LIMIT:
-        text = f"{text[: _ERROR_LIMIT // 2]}\n… cut …\n{text[-_ERROR_LIMIT // 2 :]}"
-    return cleaned(text)
 
 
 def cleaned(text: str) -> str:

@@ -461,7 +461,7 @@ def _end_row(changes: RunChanges, ending: Ending, now: float) -> dict[str, Any]:
         "status": str(ending.status),
         "end_time": now,
         "error_type": failure and failure.kind,
-        "error_message": failure and rows.storable_text(failure.message),
+        "error_message": failure and rows.cleaned(failure.message),
         "error_task": ending.failed_task,
         "error": failure and failure.error,
     }

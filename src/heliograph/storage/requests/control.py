@@ -74,7 +74,7 @@ def give_up(database: Database, key: int, run: int, failure: Failure, clock: Cal
     now = clock()
     error = {
         "error_type": failure.kind,
-        "error_message": rows.storable_text(failure.message),
+        "error_message": rows.cleaned(failure.message),
         "error": failure.error,
     }
     said = statements(database.kind, "claims")
