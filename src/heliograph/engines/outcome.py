@@ -332,7 +332,7 @@ def loss_error(workflow_id: str, status: WorkflowStatus | None) -> WorkflowError
             )
 
 
-def rebuilt(kind: str, message: str, error: bytes | None, notes: Sequence[str] = ()) -> BaseException:
+def rebuilt(kind: str, message: str, error: bytes | None, notes: Sequence[str]) -> BaseException:
     """The exception that a task raised, from what is kept of it.
 
     Loading it, and all that is asked of it, runs anybody's code, which may even raise SystemExit: nothing of

@@ -52,8 +52,8 @@ class Settings:
     location: Location
     engine: EngineName
     workers: EngineSettings
-    coordinators: int | None = None
-    is_settled: bool = False
+    coordinators: int | None
+    is_settled: bool
 
     def is_for_ray(self, plan: Plan) -> bool:
         """Whether Ray runs it: for it was told so, or a task of the plan is a function of ``@ray.remote``.

@@ -111,7 +111,7 @@ class Reporter(Protocol):
         """A line for the log."""
 
 
-def checked_progress(done: object, total: object = None, message: object = None) -> Progress:
+def checked_progress(done: object, total: object, message: object) -> Progress:
     """A progress, as a user gave it.
 
     Raises:
@@ -122,7 +122,7 @@ def checked_progress(done: object, total: object = None, message: object = None)
     return Progress(_number("done", done), known, said)
 
 
-def checked_point(key: object, value: object, step: object = None) -> Point:
+def checked_point(key: object, value: object, step: object) -> Point:
     """A value of a metric, as a user gave it.
 
     Raises:

@@ -335,8 +335,8 @@ def task_record(
     row: Any,
     upstream: tuple[str, ...],
     attempts: tuple[AttemptRecord, ...],
-    inputs: tuple[InputRecord, ...] = (),
-    report: ReportRecord | None = None,
+    inputs: tuple[InputRecord, ...],
+    report: ReportRecord | None,
 ) -> TaskRecord:
     """A task, from its row joined with its function, its output and its arguments."""
     status, options = TaskStatus(row.status), whole_options(row.options)

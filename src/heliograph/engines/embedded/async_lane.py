@@ -38,9 +38,7 @@ class AsyncLane:
         storage: what the worker is told as its own; None: what this process was told.
     """
 
-    def __init__(
-        self, deliver: Deliver, selector: selectors.BaseSelector, storage: str | None = None
-    ) -> None:
+    def __init__(self, deliver: Deliver, selector: selectors.BaseSelector, storage: str | None) -> None:
         self._deliver = deliver
         self._storage = storage
         self._selector = selector

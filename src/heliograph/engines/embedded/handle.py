@@ -78,7 +78,7 @@ class WorkerProcess:
         death: a file that can be read once it has ended; None: the wire has to tell.
     """
 
-    def __init__(self, module: str, worker_id: str, *files: int, storage: str | None = None) -> None:
+    def __init__(self, module: str, worker_id: str, *files: int, storage: str | None) -> None:
         self.is_ready = False
         self._known: set[int] = set()
         self._path = _path()
@@ -173,7 +173,7 @@ class WorkerHandle(WorkerProcess):
         is_leaving: it was told to end, and gets no more.
     """
 
-    def __init__(self, worker_id: str, storage: str | None = None) -> None:
+    def __init__(self, worker_id: str, storage: str | None) -> None:
         self.line: deque[Attempt] = deque()
         self.cut = 0
         self.is_leaving = False

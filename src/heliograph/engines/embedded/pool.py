@@ -49,7 +49,7 @@ class Pool:
         storage: what they are told as theirs; None: what this process was told.
     """
 
-    def __init__(self, deliver: Deliver, count: int, storage: str | None = None) -> None:
+    def __init__(self, deliver: Deliver, count: int, storage: str | None) -> None:
         self._deliver = deliver
         self._count = count
         self._storage = storage

@@ -46,7 +46,7 @@ class RayEngine:
         ValueError: a coordinator runs with other limits.
     """
 
-    def __init__(self, store: Store, limits: Limits, coordinators: int | None = None) -> None:
+    def __init__(self, store: Store, limits: Limits, coordinators: int | None) -> None:
         self._store = store
         if not ray.is_initialized():
             ray.init()

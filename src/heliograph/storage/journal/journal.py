@@ -114,7 +114,7 @@ class Journal:
         owner: Owner,
         clock: Callable[[], float],
         lease_clock: Callable[[], float],
-        facts: Callable[[], str | None] = lambda: None,
+        facts: Callable[[], str | None],
     ) -> None:
         self._database = database
         self._clock = clock
