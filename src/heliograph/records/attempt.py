@@ -32,6 +32,13 @@ class StoredValue:
     handle: Any = field(default=None, compare=False, repr=False)
 
 
+Pickled = bytes | StoredValue
+"""A pickled value: the bytes alone where they are kept inline, else what is known of it, and where it is.
+
+Of many tasks, records of small values would be what Python's garbage collector is busy with.
+"""
+
+
 @record
 class Failure:
     """Why an attempt failed.

@@ -15,6 +15,7 @@ from heliograph.records.attempt import (
     AttemptRecord,
     Failure,
     Phases,
+    Pickled,
     RayFacts,
     ReportRecord,
     Resources,
@@ -106,7 +107,7 @@ def cleaned(text: str) -> str:
     return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
-def value_row(key: int, task: int, role: Role, value: bytes | StoredValue) -> tuple[Any, ...]:
+def value_row(key: int, task: int, role: Role, value: Pickled) -> tuple[Any, ...]:
     """A stored value, as the journal writes it: in the order of the table's columns."""
     if isinstance(value, bytes):
         return key, str(role), task, len(value), hashlib.sha256(value).hexdigest(), None, value, None

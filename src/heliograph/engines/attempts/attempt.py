@@ -25,7 +25,7 @@ from heliograph.graph.function import load as load_function
 from heliograph.graph.node import Inputs
 from heliograph.graph.pickling import dump, load, loads, plain
 from heliograph.graph.plan import Plan, restore_arguments
-from heliograph.records.attempt import Phases, Resources, StoredValue, Worker
+from heliograph.records.attempt import Phases, Pickled, Resources, StoredValue, Worker
 from heliograph.records.context import Current, loading, running
 from heliograph.records.type_names import dotted
 from heliograph.storage.values.arguments import place_arguments
@@ -54,7 +54,7 @@ class Functions:
 class Traffic:
     """How inputs come to an attempt and its output leaves: as bytes, unless an engine knows a shorter way."""
 
-    def input(self, _place: int, value: bytes | StoredValue, work: Work) -> Any:
+    def input(self, _place: int, value: Pickled, work: Work) -> Any:
         """The input at a place."""
         if isinstance(value, bytes):
             return loads(value)
@@ -127,7 +127,7 @@ class _Attempt:
         self._finished: float | None = None
         self._output: StoredValue | None = None
         self._continuation: Plan | None = None
-        self._arguments: tuple[bytes | StoredValue, ...] = ()
+        self._arguments: tuple[Pickled, ...] = ()
         self._outlet = Outlet(send)
         key = work.key
         self._context = running.set(

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 from heliograph.graph.frozen import record
 from heliograph.graph.options import TaskOptions
 from heliograph.graph.plan import Plan
-from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, Worker
+from heliograph.records.attempt import Failure, Phases, Pickled, Resources, StoredValue, Worker
 from heliograph.records.report import Report
 
 _ENOUGH: Final = 256  # attempts that keep workers busy while a slow disk takes a commit
@@ -67,8 +67,8 @@ class Work(NamedTuple):
     workflow_id: str
     task_id: str
     function: Payload
-    arguments: bytes | StoredValue
-    inputs: tuple[bytes | StoredValue, ...]
+    arguments: Pickled
+    inputs: tuple[Pickled, ...]
     wraps: int
     caught_wraps: int | None
     values: str
@@ -109,7 +109,7 @@ class Receipt(NamedTuple):
     failure: Failure | None = None
     caught: StoredValue | None = None
     continuation: Plan | None = None
-    arguments: tuple[bytes | StoredValue, ...] = ()
+    arguments: tuple[Pickled, ...] = ()
 
 
 @record

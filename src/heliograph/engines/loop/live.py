@@ -12,7 +12,7 @@ from heliograph.engines.outcome import OutputFuture, loss_error
 from heliograph.errors import StorageCorruptError
 from heliograph.graph.function import Function
 from heliograph.graph.plan import Plan
-from heliograph.records.attempt import Phases, StoredValue, Worker
+from heliograph.records.attempt import Phases, Pickled, StoredValue, Worker
 from heliograph.records.status import RunReason
 from heliograph.scheduling.actions import Expand
 from heliograph.scheduling.events import Submitted, TaskRule
@@ -74,9 +74,9 @@ class LiveRun:
     function_numbers: dict[bytes, int]
     future: OutputFuture
     submitted: Callable[[float], Submitted] | None
-    arguments: dict[int, bytes | StoredValue] = field(default_factory=dict)
+    arguments: dict[int, Pickled] = field(default_factory=dict)
     machine: Machine = field(default_factory=Machine)
-    outputs: dict[int, bytes | StoredValue] = field(default_factory=dict)
+    outputs: dict[int, Pickled] = field(default_factory=dict)
     output: StoredValue | None = None
     waiting: dict[int, float] = field(default_factory=dict)
     begun: dict[int, Begun] = field(default_factory=dict)
@@ -105,7 +105,7 @@ class LiveRun:
         if arguments is None:
             stored = self._required(checkpoints.arguments(self.key, task), task)
             arguments = self.arguments[task] = _bare(stored)
-        inputs: list[bytes | StoredValue] = []
+        inputs: list[Pickled] = []
         inputs_size = _size(arguments)
         if rule.upstream:
             if missing := set(rule.upstream).difference(self.outputs):
@@ -159,7 +159,7 @@ class LiveRun:
     def expansion(
         self,
         plan: Plan,
-        arguments: tuple[bytes | StoredValue, ...],
+        arguments: tuple[Pickled, ...],
         action: Expand,
         tokens: Iterator[int],
         now: float,
@@ -322,16 +322,16 @@ def rules_of(plan: Plan) -> tuple[TaskRule, ...]:
     return tuple(rules)
 
 
-def _bare(value: StoredValue) -> bytes | StoredValue:
+def _bare(value: StoredValue) -> Pickled:
     """The bytes of a value by themselves, where they are kept inline."""
     return value if value.data is None else value.data
 
 
-def _size(value: bytes | StoredValue) -> int:
+def _size(value: Pickled) -> int:
     return len(value) if isinstance(value, bytes) else value.size
 
 
-def _location(value: bytes | StoredValue | None) -> str | None:
+def _location(value: Pickled | None) -> str | None:
     return None if value is None or isinstance(value, bytes) else value.location
 
 

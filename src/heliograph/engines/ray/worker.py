@@ -36,7 +36,7 @@ from heliograph.engines.ray.order import (
 )
 from heliograph.engines.ray.sayings import Sayings
 from heliograph.engines.ray.sigterm import die_of_sigterm
-from heliograph.records.attempt import RayFacts, StoredValue, Worker
+from heliograph.records.attempt import Pickled, RayFacts, StoredValue, Worker
 from heliograph.storage.location import VARIABLE, locate
 
 SENDER: Final = "HELIOGRAPH_COORDINATOR"
@@ -116,7 +116,7 @@ class ObjectTraffic(Traffic):
         self._referred = referred
         self.left: Any = None
 
-    def input(self, place: int, value: bytes | StoredValue, work: Work) -> Any:
+    def input(self, place: int, value: Pickled, work: Work) -> Any:
         """See `Traffic.input`."""
         if place in self._objects:
             return self._objects[place]
