@@ -180,7 +180,7 @@ class Desk:
 
 
 _desks: Final[WeakValueDictionary[tuple[asyncio.AbstractEventLoop, Location], Desk]] = WeakValueDictionary()
-"""While anybody is at them: one that has waited knows its loop, and would keep it."""
+"""While anybody waits there: a desk knows its event loop, and would keep it alive."""
 
 
 def desk() -> Desk:

@@ -44,7 +44,7 @@ class OutputFuture(Future[Any]):
     Args:
         values: where the output is if it is large.
         hurry: called when somebody begins to wait for what is held back; None: nothing ever is.
-        is_elsewhere: an engine of this process has the workflow not, as far as is known.
+        is_elsewhere: no engine of this process has the workflow, as far as is known.
     """
 
     _done_callbacks: list[Callable[[Future[Any]], object]]  # of `Future`, which forgets none
@@ -90,7 +90,7 @@ class OutputFuture(Future[Any]):
         self.set_result(exception)
 
     def hold(self) -> bool:
-        """The workflow could begin, or end: whether that may wait for others, since nobody waits for it."""
+        """Whether the workflow's begin or end, which is due, may be put off: nobody waits for its output."""
         self._is_held = True  # first: who begins to wait right now sees this, or is seen
         return not self._is_awaited
 
@@ -188,7 +188,7 @@ class OutputFuture(Future[Any]):
             self.call_later(lambda done: call_soon(functools.partial(fn, done)))
 
     def call_later(self, call: Callable[[Future[Any]], object]) -> None:
-        """As `add_done_callback`, in no thread of its own, and until it is told to `forget` it."""
+        """As `add_done_callback`, but in the thread that brings the end, and not after `forget`."""
         _heard.add(self)
         super().add_done_callback(call)
         if self.done():

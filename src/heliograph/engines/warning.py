@@ -23,7 +23,7 @@ def warn(what: str, told: dict[str | tuple[str, type[Warning], int], int] | None
 
     Args:
         what: is told.
-        told: if it is not in there already.
+        told: what was told before, which is not told again; None: it is told each time.
     """
     caller = sys._getframe(2)
     with contextlib.suppress(RuntimeWarning):

@@ -58,8 +58,8 @@ class Work(NamedTuple):
         wraps: how often the output is wrapped as ``(output, None)``, for those that catch exceptions.
         caught_wraps: how often ``(None, exception)`` is wrapped so; None: nobody catches what it raises.
         values: URL of the folder where large outputs go.
-        goes_first: it has waited for its time already, and passes those that wait for a worker.
-        depth: how many tasks, each of a workflow that the one before runs, may wait for it; the deepest pass.
+        goes_first: it is a retry whose delay is over, and goes before those that wait for a worker.
+        depth: how deep its workflow is nested in tasks of threads, which wait for it; the deepest go first.
         options: the task's.
     """
 
@@ -146,7 +146,7 @@ Held = TypeVar("Held")
 
 
 def those_of(held: Mapping[AttemptKey, Held], keys: Collection[AttemptKey] | None) -> list[Held]:
-    """What is held under these keys, or under any if they are None: in a time that the fewer of both take.
+    """What is held under these keys, or under any if they are None; it looks at the smaller of the two.
 
     Other threads may change what is held meanwhile.
     """

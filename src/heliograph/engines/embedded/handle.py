@@ -142,7 +142,7 @@ class WorkerProcess:
             patience: seconds it gets to end by itself.
 
         Returns:
-            Its exit code; minus the signal's number if one killed it. None: somebody else was told that.
+            Its exit code; minus the signal's number if one killed it. None: the system told somebody else.
         """
         # Killing by group must come before the process is waited for, or its number may be another's by then.
         if self.death is not None:
@@ -224,8 +224,8 @@ class WorkerHandle(WorkerProcess):
     def take_back(self) -> list[Attempt]:
         """Take all attempts it has not begun out of its line; it will pass over them.
 
-        One that has begun none of very many stands still: somebody stopped it. It is ended, since it would
-        take a later attempt's ticket for that of one of these, once tickets came round.
+        A worker that has begun none of very many stands still: somebody stopped its process. It is killed:
+        tickets are few and come round, and it would take that of a later attempt for one of these.
         """
         self.send()
         try:
@@ -290,7 +290,7 @@ def _watch_death(pid: int) -> int | None:
 
 
 def _tells_us(death: int) -> bool:
-    """Wait for the end of a process; whether it can be asked how it ended: where not, `Popen` says with 0.
+    """Wait for the end of a process; whether the system tells us how it ended. If not, `Popen` says 0.
 
     A program that ignores SIGCHLD is told nothing of its children, nor is one that waits for any child.
     """

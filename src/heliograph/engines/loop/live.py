@@ -59,8 +59,9 @@ class LiveRun:
         begun: attempts that were handed out, or sleep, and have not ended.
         backoffs: seconds that the next attempts of tasks wait, because of those before.
         damaged: locations of outputs that could not be read, with the tasks that made them.
-        depth: 0: no task in a thread of this engine runs it; else one more than that task's own.
-        is_patient: until somebody waits for its output, it may begin a moment later, with others.
+        depth: how deep it is nested: 0 if no task in a thread of this engine runs it, else one more than the
+            workflow of that task.
+        is_patient: it may begin a moment later, together with others, as long as nobody waits for its output.
         is_recovered: it was taken unasked: its engine may have died with it. False once it has begun.
     """
 
@@ -134,7 +135,7 @@ class LiveRun:
         return self.functions[self.functions_of[task]].is_async
 
     def never_begun(self, task: int, ready: float) -> None:
-        """An attempt that waited to be handed out is stopped: what is to be said of it."""
+        """An attempt is stopped that was still to be handed out: note what its record needs."""
         self.begun[task] = Begun(self.created[task], ready, inputs_size=None)  # nobody looked at its inputs
 
     def caught_wraps(self, task: int) -> int | None:
@@ -226,7 +227,7 @@ class LiveRun:
         self.created[source] = now
 
     def telling(self, checkpoints: Checkpoints) -> Callable[[], None]:
-        """What tells who waits the output of the workflow; or that it can't be read."""
+        """A function that tells those who wait the output of the workflow, or that it can't be read."""
         last = self.machine.output
         try:
             output = self.output or self._required(checkpoints.output(self.key, last), last)
