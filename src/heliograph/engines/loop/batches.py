@@ -61,8 +61,8 @@ class Batches:
     def accept(self, entry: Entry, accepted: Accepted, is_closing: bool) -> LiveRun | None:
         """As `Entrance.accept`; None: it is not let in.
 
-        Either it is damaged, and has failed. Or the engine is being closed: to read the plan of what was claimed
-        would hold that up, and the next engine that claims it will.
+        Either it is damaged, and has failed. Or the engine is being closed: to read the plan of what was
+        claimed would hold that up, and the next engine that claims it will.
         """
         if is_closing and isinstance(entry.wanted, Claim):
             self._entrance.fail(entry, RuntimeError("the engine is closed"))

@@ -191,8 +191,8 @@ class Performer:
     def said(self, run: LiveRun | None, key: AttemptKey, report: Report, now: float) -> None:
         """An attempt said something.
 
-        That it runs is stored along with this, however short it may be. Else, were the engine killed, the next
-        attempt would get the same number, and with it what this one said.
+        That it runs is stored along with this, however short it may be. Else, were the engine killed, the
+        next attempt would get the same number, and with it what this one said.
 
         Args:
             run: its run; None: nobody waits for it any more.
