@@ -95,8 +95,8 @@ class Refused:
     """The workflow is not this owner's.
 
     Attributes:
-        status: what keeps it from being; None: of a submission, that the id is taken; of a claim, that there
-            is no such workflow.
+        status: of the workflow, which is why. None: for a submission, its id is taken; for a claim, there is
+            no such workflow.
         output: of a successful one.
     """
 

@@ -104,6 +104,7 @@ class _Stopped(NamedTuple):
 
 
 def _stop(database: Database, key: int, run: int | None, stopped: _Stopped, now: float) -> bool:
+    """End a workflow that is active, with its run of this number (None: any); whether it was."""
     said, of_workflow = statements(database.kind, "control"), {"of_workflow": key}
     status = {"status": stopped.status.value}
     with database.write() as connection:

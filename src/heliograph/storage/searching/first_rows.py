@@ -120,8 +120,8 @@ class _Read:
     Args:
         statements: for rows in order.
         columns: of what is searched.
-        tells: the place of a row where there is something if it is wanted.
-        found: what those are.
+        tells: the place of the column that says whether a row is wanted: by any value but null, 0 or False.
+        found: makes what was found of the wanted ones.
     """
 
     def __init__(
