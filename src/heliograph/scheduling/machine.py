@@ -60,14 +60,14 @@ from heliograph.scheduling.events import (
 )
 from heliograph.scheduling.needs import Needs, is_within, needs
 from heliograph.scheduling.retry import backoff, is_retried
-from heliograph.scheduling.standing import Standing
+from heliograph.scheduling.run_state import RunState
 from heliograph.scheduling.transitions import TASK_MOVES, IllegalMoveError, initial_status
 
 Do = Callable[[Action], None]
 """Takes what is to be done, in order."""
 
 
-class Machine(Standing):
+class Machine(RunState):
     """The state of one run, moved only by `handle`.
 
     >>> from heliograph.graph.options import TaskOptions
