@@ -43,7 +43,7 @@ class TakeoverLimits:
     most_deaths: int = MOST_DEATHS
 
 
-class TakeOver:
+class Takeover:
     """The thread that looks for such workflows.
 
     Args:
