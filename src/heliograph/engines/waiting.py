@@ -194,7 +194,7 @@ class _Wait:
     Attributes:
         key: of the workflow.
         look: asks for the value; None: not yet.
-        future: what he was given; None comes of it if he has dropped that.
+        future: a weak reference to what he was given: once he has dropped that, he waits no more.
     """
 
     key: int

@@ -71,7 +71,7 @@ class Traffic:
         raise TypeError(f"input {place} is taken as a reference: the task runs on Ray only")
 
     def leave(self, output: Any, value: StoredValue) -> None:
-        """The attempt's output, as an object and as it is stored."""
+        """Told of the attempt's output, as an object and as it is stored."""
 
 
 _AS_BYTES: Final = Traffic()

@@ -20,10 +20,11 @@ class Deaths:
         self._statements = statements(kind, "deaths")
 
     def count(self, connection: Connection, key: int) -> int:
-        """How many engines died with a workflow in a row, the last one among them.
+        """How many engines in a row died with a workflow, the last one among them.
 
-        None where a task of it succeeded meanwhile, nor one that gave its lease up, as who ends well does. A
-        workflow that only sleeps or waits harms nobody.
+        Of the runs since a task succeeded, back to the last one that was not taken over unasked. An engine
+        that gave its lease up ended well, and ends the row. 0 where no task is at work: a workflow that only
+        sleeps or waits harms nobody.
         """
         if not self._statements.at_work.ask(connection, of_workflow=key).scalar_one():
             return 0
