@@ -28,7 +28,6 @@ from heliograph.records import type_names
 from heliograph.records.attempt import Failure, StoredValue
 from heliograph.records.status import WorkflowStatus
 from heliograph.storage.liveness import LEASE_SECONDS
-from heliograph.storage.questions.checkpoints import StoredError
 from heliograph.storage.values.value_store import ValueStore
 
 _heard: Final[set[Future[Any]]] = set()
@@ -277,7 +276,7 @@ def load_value(value: StoredValue, values: ValueStore) -> Any:
 def execution_error(
     workflow_id: str,
     task_id: str | None,
-    failure: Failure | StoredError,
+    failure: Failure,
     kind_of_error: type[WorkflowExecutionError] = WorkflowExecutionError,
 ) -> WorkflowExecutionError:
     """The error of a failed workflow; `caused` gives it the task's own as its cause.

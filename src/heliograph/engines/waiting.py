@@ -88,9 +88,9 @@ def workflow_output_now(
                 )
             return output
         case WorkflowStatus.FAILED:
-            error = store.checkpoints.error(key)
-            if error is not None:  # else somebody resumed it just now: look again
-                raise execution_error(workflow_id, error.task_id, error, FailedBeforeError)
+            failed = store.checkpoints.failure(key)
+            if failed is not None:  # else somebody resumed it just now: look again
+                raise execution_error(workflow_id, *failed, FailedBeforeError)
         case WorkflowStatus.CANCELED:
             raise cancellation_error(workflow_id, CancelledBeforeError)
         case WorkflowStatus.RESUMABLE if not is_handed_in:

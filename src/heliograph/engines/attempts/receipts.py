@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import socket
 from typing import Final
 
 from heliograph.engines.attempts.executor import AttemptKey, Receipt
@@ -73,4 +72,4 @@ def wrapped(output: object, times: int) -> object:
 
 
 def _engine() -> Worker:
-    return Worker(socket.gethostname(), os.getpid(), "engine")
+    return Worker(os.uname().nodename, os.getpid(), "engine")
