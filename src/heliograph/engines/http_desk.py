@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from heliograph.engines import place
@@ -112,7 +113,8 @@ class Desk:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._news.wait(), store.patience(POLL_SECONDS))
         except Exception as error:  # of the storage: whoever waits has to know
-            self._fail(error)
+            noted, self._checkpointed = self._checkpointed, []
+            _fail([*self._waiting.values(), *[future for _at, future in noted]], error)
         finally:
             self._serving = None
             leaving, self._leaving = self._leaving, []
@@ -132,9 +134,7 @@ class Desk:
         try:
             await store.ask(lambda open_: open_.mailbox.note_checkpointed(places))
         except Exception as error:
-            for _at, future in noted:
-                if not future.done():
-                    future.set_exception(error)
+            _fail([future for _at, future in noted], error)
             return True
         for _at, future in noted:
             if not future.done():
@@ -169,14 +169,11 @@ class Desk:
                 future.set_result(handed)
         return True
 
-    def _fail(self, error: Exception) -> None:
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(error)
-        for _at, noted in self._checkpointed:
-            if not noted.done():
-                noted.set_exception(error)
-        self._checkpointed.clear()
+
+def _fail(futures: Iterable[asyncio.Future[Any]], error: Exception) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(error)
 
 
 _desks: Final[WeakValueDictionary[tuple[asyncio.AbstractEventLoop, Location], Desk]] = WeakValueDictionary()
