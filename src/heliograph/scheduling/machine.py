@@ -103,17 +103,14 @@ class Machine(RunState):
             raise IllegalMoveError(f"submitted, and the run is {self.status} already")
         self.status = WorkflowStatus.RUNNING
         self._output = len(event.tasks) - 1 if event.output is None else event.output
-        done = event.stored | event.unkept
-        self._status = [
-            TaskStatus.SUCCESSFUL
-            if task in done
-            else TaskStatus.FAILED
-            if task in event.failed
-            else TaskStatus.PENDING  # what its row says after a claim
-            if event.resumed
-            else initial_status(rule.upstream)
-            for task, rule in enumerate(event.tasks)
-        ]
+        if event.resumed:  # what rows say after a claim
+            self._status = [TaskStatus.PENDING] * len(event.tasks)
+        else:
+            self._status = [initial_status(rule.upstream) for rule in event.tasks]
+        for task in event.failed:
+            self._status[task] = TaskStatus.FAILED
+        for task in event.stored | event.unkept:
+            self._status[task] = TaskStatus.SUCCESSFUL
         for status in self._status:
             self._counts[status] = self._counts.get(status, 0) + 1
         self._states.make_room(len(self._status))
@@ -215,7 +212,7 @@ class Machine(RunState):
         self._wait_no_more(source)  # it ended with what it had; now it needs its inputs anew
         waiting: list[int] = []
         for user, rule in self._states.rules.items():
-            if count := rule.upstream.count(source) * (not self.is_stored(user)):
+            if not self.is_stored(user) and (count := rule.upstream.count(source)):
                 self._states.missing[user] += count
                 waiting += [user] * count
         self._wait_for(source, waiting)
