@@ -165,7 +165,8 @@ class EventSender:
             else:
                 looking = list(self._to_look)
             self._to_look.clear()
-            for event, is_settled in store.mailbox.look(looking).items() if looking else ():
+            looked = store.mailbox.look(looking) if looking else {}
+            for event, is_settled in looked.items():
                 sent = store.mailbox.settle(event) if is_settled else None
                 if sent is not None and (sent.event is None or sent.state in _SETTLED):
                     for answer in self._waiting.pop(event, ()):

@@ -80,7 +80,7 @@ def warn_of_other_code(workflow_id: str, given: Sequence[Function], stored: Stor
         and function.source_hash not in sources[name]
     }
     if others:
-        names = ", ".join([*others][:_SHOWN]) + ", …" * (len(others) > _SHOWN)
+        names = ", ".join([*others][:_SHOWN]) + (", …" if len(others) > _SHOWN else "")
         warn(
             f"workflow {workflow_id!r} goes on with the functions that are stored with it, and this program "
             f"has others by now of these names: {names}. "
