@@ -375,6 +375,17 @@ def test_who_met_a_damaged_output_let_the_task_that_made_it_go_again() -> None:
     assert found.parts.wait == 0.0
 
 
+def test_the_cpu_time_is_that_of_all_attempts_of_the_run() -> None:
+    runs = [run_of(1, status=WorkflowStatus.FAILED, end=10.0), run_of(2, begin=10.0, end=20.0)]
+    first = replace(tried(0.0, compute=1.0), status=AttemptStatus.FAILED, cpu_time=8.0)
+    tries = [
+        replace(tried(11.0 + at, compute=1.0), attempt=2 + at, run=2, cpu_time=used)
+        for at, used in enumerate((0.5, 0.25, None))
+    ]
+    trace = trace_of([Made("a", attempts=[first, *tries])], runs)
+    assert (profile(trace, 1).cpu_time, profile(trace).cpu_time) == (8.0, 0.75)
+
+
 def test_a_sleep_waits_and_occupies_no_worker() -> None:
     tasks = [
         Made("nap", attempts=[replace(tried(0.0, compute=8.0), worker_id="engine")], options=WAIT),
@@ -384,6 +395,7 @@ def test_a_sleep_waits_and_occupies_no_worker() -> None:
     assert (found.parts.wait, found.parts.compute) == (8.0, 2.0)
     assert [worker.worker_id for worker in found.workers] == ["process-1"]
     assert found.efficiency == pytest.approx(0.2)
+    assert found.cpu_time is None
     assert [bottleneck.kind for bottleneck in found.bottlenecks] == ["sleep", "compute"]
 
 

@@ -304,6 +304,8 @@ def test_a_workflow_and_its_tasks(client: TestClient) -> None:
     assert "3 of 3 tasks" in page
     assert "total" in page
     assert "blue" in page
+    insight = client.get("/workflow/insight", params={"id": "good"}, headers=PAGE).text
+    assert re.search(r" % of the time; \d+(\.\d+)? [mµ]?s of CPU<", insight)
     task = client.get("/task", params={"id": "good", "task": "total"}, headers=PAGE).text
     assert "list" in task
     assert "builtins" not in task

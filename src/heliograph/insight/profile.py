@@ -75,6 +75,7 @@ class Profile(Named, Tabular):
         memory: bytes of memory of all attempts together, over time, in as many buckets. Empty: not known.
         workers: what each worker did.
         efficiency: the share of the workers' time in which they were busy, 0 to 1.
+        cpu_time: CPU seconds of the run's attempts, as far as they are known. None: of none.
         bottlenecks: the three greatest bottlenecks, the greatest first.
     """
 
@@ -92,6 +93,7 @@ class Profile(Named, Tabular):
     memory: tuple[float, ...]
     workers: tuple[WorkerUse, ...]
     efficiency: float
+    cpu_time: float | None
     bottlenecks: tuple[Bottleneck, ...]
 
     @property
@@ -129,6 +131,7 @@ def profile(trace: Trace, run: int | None = None) -> Profile:
     at_once = parallelism(graph, had)
     workers = worker_use(trace, graph, had)
     wall = graph.end - graph.begin
+    used = [seconds for seconds in picked(trace.attempts.cpu_time, graph.places) if seconds is not None]
     return Profile(
         workflow_id=trace.workflow.workflow_id,
         run=record.run,
@@ -146,6 +149,7 @@ def profile(trace: Trace, run: int | None = None) -> Profile:
         efficiency=sum(worker.busy for worker in workers) / (wall * len(workers))
         if wall and workers
         else 0.0,
+        cpu_time=sum(used) if used else None,
         bottlenecks=bottlenecks(trace, graph, path, tail, slow, at_once.peak, len(workers), had),
     )
 

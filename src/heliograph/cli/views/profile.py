@@ -70,6 +70,7 @@ def _head(found: Profile, width: int) -> RenderableType:
                 ("run", str(found.run)),
                 ("took", duration(found.wall)),
                 ("workers", workers),
+                ("CPU", None if found.cpu_time is None else duration(found.cpu_time)),
                 ("running", row),
                 ("path", _split(found)),
             ]
