@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-newest test-ray-oldest test-cluster lint sql bench bench-quick profile peers lock clean another
+.PHONY: help venv demo test test-newest test-ray-oldest test-cluster lint sql bench bench-quick profile peers reference lock clean another
 
 VENV := .venv
 PY   := $(VENV)/bin/python
@@ -24,7 +24,8 @@ help: ## list the targets
 
 venv: $(VENV)/.ready ## make .venv ready (the targets below do it themselves)
 
-demo: $(VENV)/.ready ## run a real job: index the whole standard library, durably
+# The little that heliograph itself needs is there in seconds; where all is there already, that will do.
+demo: $(or $(wildcard $(VENV)/.ready),$(VENV)/.lean) ## run a real job: index the whole standard library, durably
 	@echo "demo: indexing the standard library as a durable workflow (stop it at any moment and run it again)"
 	@$(PY) examples/stdlib_index.py $(ARGS)
 
@@ -84,6 +85,10 @@ $(PEERS)/%/.ready: locks/peers/%.txt $(VENV)/.uv
 	@$(UV) pip sync --quiet --python $(@D)/bin/python --compile-bytecode --require-hashes $<
 	@touch $@
 
+reference: $(VENV)/.ready ## write docs/reference anew, after docstrings, signatures or public names have changed
+	@echo "reference: writing what the docstrings say into docs/reference"
+	@$(PY) scripts/reference.py
+
 lock: $(VENV)/.uv ## bring locks/ up to date with pyproject.toml (ARGS=--upgrade: with the newest releases)
 	@echo "lock: resolving what pyproject.toml asks for into locks/"
 	@scripts/lock $(ARGS)
@@ -105,6 +110,9 @@ $(VENV)/.uv: locks/uv.txt scripts/bootstrap $(VENV)/bin/python $(ANOTHER)
 $(VENV)/bin/python: ;
 
 another: ;
+
+$(VENV)/.lean: $(VENV)/.uv locks/lean.txt pyproject.toml
+	@scripts/bootstrap packages lean
 
 $(VENV)/.ready: $(VENV)/.uv locks/dev.txt pyproject.toml
 	@scripts/bootstrap packages

@@ -118,8 +118,8 @@ def sum_up_package(name: str, modules: list[dict[str, Any]]) -> dict[str, Any]:
 @workflow.task
 def write_report(packages: list[dict[str, Any]]) -> dict[str, Any]:
     """Level 3: the whole library."""
-    total = Counter()
-    imports = Counter()
+    total: Counter[str] = Counter()
+    imports: Counter[str] = Counter()
     by_digest: dict[str, list[str]] = {}
     for package in packages:
         total.update({key: value for key, value in package.items() if isinstance(value, int)})
@@ -247,7 +247,7 @@ def begin(workflow_id: str, storage: Path, sources: Path, say: Any) -> Future[An
         flaky_disk.unlink(missing_ok=True)
         dag = library_dag(sources, flaky_disk)
         metadata = {"library": f"Python {platform.python_version()}"}
-        future = workflow.run_async(dag, workflow_id=workflow_id, metadata=metadata)
+        future: Future[Any] = workflow.run_async(dag, workflow_id=workflow_id, metadata=metadata)
         total = workflow.get_metadata(workflow_id)["progress"]["total"]
         say(f"{workflow_id!r} starts: {total} tasks. Stop it when you like; started again it goes on.")
         return future

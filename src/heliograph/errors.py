@@ -13,26 +13,26 @@ if TYPE_CHECKING:
 
 
 class WorkflowError(Exception):
-    """Root of the family: anything that went wrong in or around a workflow."""
+    """The base of all errors of heliograph."""
 
 
 class WorkflowExecutionError(WorkflowError):
-    """A workflow failed. ``__cause__`` is the error of the task that failed it."""
+    """A workflow failed. Its ``__cause__`` is the error of the task that failed."""
 
     make_cause: Callable[[], BaseException] | None = None
     # Until somebody asks for the error: loading the cause runs the code of its class.
 
 
 class FailedBeforeError(WorkflowExecutionError, ValueError):
-    """A workflow failed, and its output is asked for: what can't be had is a `ValueError`."""
+    """The output of a workflow was asked for that had failed before; a `ValueError` too."""
 
 
 class WorkflowCancellationError(WorkflowError):
-    """The output of a workflow was waited for, and the workflow was cancelled."""
+    """The workflow was cancelled while its output was waited for."""
 
 
 class CancelledBeforeError(WorkflowCancellationError, ValueError):
-    """A workflow was cancelled, and its output is asked for."""
+    """The output of a workflow was asked for that had been cancelled before; a `ValueError` too."""
 
 
 class WorkflowNotResumableError(WorkflowError):
@@ -40,31 +40,31 @@ class WorkflowNotResumableError(WorkflowError):
 
 
 class WorkflowTaskNotRecoverableError(WorkflowNotResumableError):
-    """A stored task can't be rebuilt, for instance because its function is gone from its module."""
+    """A stored task can't be loaded, for example because its function is gone from its module."""
 
 
 class WorkflowNotFoundError(WorkflowError, ValueError):
-    """No workflow (or no task of it) has the id that was asked for."""
+    """There is no workflow, or no task of the workflow, with the given id."""
 
 
 class NothingToResumeError(WorkflowNotFoundError, WorkflowNotResumableError):
-    """There is no workflow of the id that is to be resumed: who resumes may ask for either."""
+    """There is no workflow with the id that should be resumed: programs may catch either of its bases."""
 
 
 class WorkflowStillActiveError(WorkflowError):
-    """A workflow that runs or waits can't be deleted: cancel it first."""
+    """A workflow that is running or pending can't be deleted: cancel it first."""
 
 
 class InputMissingError(WorkflowError, ValueError):
-    """`workflow.run` was not given what an input node of the DAG stands for."""
+    """`workflow.run` was not given the value that an input node of the DAG stands for."""
 
 
 class WorkflowTakenOverError(WorkflowError):
-    """Another engine goes on with the workflow: this one was not heard of for longer than its lease."""
+    """Another engine took the workflow over, since this one did not renew its lease in time."""
 
 
 class EventNotAwaitedError(WorkflowError):
-    """Nobody waits for the event that was sent, or its workflow ended without it: it is not stored."""
+    """No task waits for the event that was sent, or the workflow ended without it; it is not stored."""
 
 
 class NotPicklableError(WorkflowError, TypeError):
@@ -72,7 +72,7 @@ class NotPicklableError(WorkflowError, TypeError):
 
 
 class WorkerDiedError(WorkflowError):
-    """The worker that ran an attempt ended before the attempt did: killed, out of memory, or it exited."""
+    """The worker that ran an attempt died: it was killed, ran out of memory, or exited."""
 
 
 class TaskTimeoutError(WorkflowError, TimeoutError):
@@ -80,7 +80,7 @@ class TaskTimeoutError(WorkflowError, TimeoutError):
 
 
 class RemoteError(WorkflowError):
-    """A task raised an exception that can't be rebuilt here; the message holds its type and text."""
+    """A task raised an exception that can't be loaded here; the message has its type and text."""
 
 
 class StorageError(WorkflowError):
@@ -88,20 +88,20 @@ class StorageError(WorkflowError):
 
 
 class StorageUnreachableError(StorageError):
-    """The storage's server can't be reached, or went away; whether it did the last thing is not known."""
+    """The server of the storage can't be reached, or went away; it may or may not have done the last call."""
 
 
 class StorageVersionError(StorageError):
-    """The storage was written by a newer heliograph: upgrade it; or by an older one, and is on a server."""
+    """A newer heliograph wrote the storage: upgrade heliograph; or an older one did: upgrade the storage."""
 
 
 class StorageCorruptError(StorageError):
-    """The storage is not heliograph's, is not a database at all, or what it holds is damaged.
+    """The storage is not one of heliograph, is not a database at all, or something in it is damaged.
 
     Args:
         message: what is wrong.
-        location: of the stored value, if it is one that is damaged.
-        workflow_id: the only workflow that the damage concerns; None: there may be more.
+        location: where the value is stored, if a value is damaged.
+        workflow_id: the only workflow that is damaged. None: there may be more.
     """
 
     def __init__(self, message: str, location: str | None = None, workflow_id: str | None = None) -> None:
@@ -128,11 +128,11 @@ class StorageCorruptError(StorageError):
 
 
 class DamagedWarning(UserWarning):
-    """A listing leaves out a workflow or task whose rows are damaged; `workflow.delete` works by its id."""
+    """A listing left out a workflow or task whose rows are damaged; `workflow.delete` can remove it."""
 
 
 class TelemetryError(WorkflowError):
-    """An OpenTelemetry collector can't be reached, or refuses the spans it is sent."""
+    """An OpenTelemetry collector can't be reached, or refuses the spans that it is sent."""
 
 
 class MissingExtraError(WorkflowError, ImportError):
@@ -140,12 +140,12 @@ class MissingExtraError(WorkflowError, ImportError):
 
 
 class SearchError(WorkflowError, ValueError):
-    """A search asks for what can't be.
+    """A search is not valid.
 
     Args:
-        what: why.
-        text: the search, if it was written as text.
-        at: the position in it that the error is about.
+        what: why it is not.
+        text: the text of the search, if it was given as text.
+        at: the position in this text that the error is about.
     """
 
     def __init__(self, what: str, text: str | None = None, at: int | None = None) -> None:

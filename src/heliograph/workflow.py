@@ -236,28 +236,30 @@ def init(
     recover: bool | None = None,
     coordinators: int | None = None,
 ) -> None:
-    """Say where workflows are stored and who runs them. Optional: the first other call does it with defaults.
+    """Choose where workflows are stored and what runs them.
+
+    Optional: without it, the first call of anything else initialises with the defaults.
 
     Args:
-        storage: a folder, a file ending in ``.db``, or a database URL. Default: ``HELIOGRAPH_STORAGE``, else
-            the user's data directory.
-        engine: ``"embedded"``, the default; or ``"ray"``. Functions of ``@ray.remote`` run on Ray anyway.
-        workers: of the embedded engine: ``"processes"``, the default: tasks run side by side, and a crash
-            hurts one of them; or ``"threads"``: lighter, for tasks that mostly wait.
-        num_workers: of the embedded engine: how many; None or -1: as suits the CPUs that this program may
-            use, of which a container may have fewer than the machine.
-        max_running_workflows: how many run at once; None or -1: any number. On the embedded engine, what
-            tasks run is not counted: the task's own workflow is.
-        max_pending_workflows: how many may wait for their turn; None or -1: any number.
-        recover: of the embedded engine: begin now to take over the workflows of engines on this storage that
-            are gone, as soon as they are, and resume them here. Default: nobody resumes them unasked.
-        coordinators: on Ray, with a storage on PostgreSQL: how many actors share the workflows; None or -1:
-            one. Each has the limits above for itself, and any of them may die: it goes on when Ray has
-            started it again.
+        storage: a folder, a file whose name ends in ``.db`` or ``.sqlite``, or a database URL. Default: the
+            environment variable ``HELIOGRAPH_STORAGE``, else the user's data directory.
+        engine: ``"embedded"`` (the default) or ``"ray"``. Functions of ``@ray.remote`` always run on Ray.
+        workers: for the embedded engine: ``"processes"`` (the default), where tasks run in parallel and a
+            crash hurts one task only; or ``"threads"``, which are lighter, for tasks that mostly wait.
+        num_workers: for the embedded engine: the number of workers. None or -1: one that suits the CPUs
+            that this program may use (a container may have fewer than the machine).
+        max_running_workflows: how many workflows run at once. None or -1: no limit. On the embedded engine,
+            workflows that tasks start are not counted: the workflow of the task is.
+        max_pending_workflows: how many workflows may wait for their turn. None or -1: no limit.
+        recover: for the embedded engine: from now on, take over workflows on this storage whose engine is
+            gone, and resume them here. Default: they wait until somebody resumes them.
+        coordinators: on Ray, with a storage on PostgreSQL: how many coordinators share the workflows. None
+            or -1: one. Each has the limits above for itself. Any of them may die: Ray starts it again, and
+            it goes on with its workflows.
 
     Raises:
-        TypeError: a number that is not an int.
-        ValueError: a value that can't be; or `init` was called before, with other values.
+        TypeError: a number is not an int.
+        ValueError: a value is not valid, or `init` was called before with other values.
         StorageError: the storage can't be opened.
     """
     from heliograph.engines.opening import open_session
@@ -277,7 +279,10 @@ def init(
 
 
 def shutdown() -> None:
-    """Stop the engine and close the storage. What ran reads RESUMABLE; the next call initialises anew."""
+    """Stop the engine and close the storage.
+
+    Workflows that were running read RESUMABLE. The next call of anything initialises again.
+    """
     if "heliograph.engines.opening" in sys.modules:  # else nothing was ever opened: don't import all for that
         from heliograph.engines.opening import close_session
 
@@ -294,28 +299,28 @@ def run(
     """Run a DAG and wait for its output.
 
     Args:
-        dag: the node that gives the output, such as ``task.bind(...)``.
-        *args: feed the DAG's `InputNode`.
-        workflow_id: names the workflow; None: an id is made. One that is stored already is resumed, with
-            the DAG that is stored.
-        metadata: user metadata, a dict that JSON can hold.
-        **kwargs: feed the DAG's `InputNode` by name.
+        dag: the node whose output is wanted, such as ``task.bind(...)``.
+        *args: values for the DAG's `InputNode`.
+        workflow_id: the id of the workflow. None: a unique id is made. An id that is stored already is
+            resumed, with the DAG that is stored.
+        metadata: user metadata of the workflow: a dict that can be written as JSON.
+        **kwargs: values for the DAG's `InputNode`, by name.
 
     Returns:
         The output of the DAG's last task.
 
     Raises:
         TypeError: `dag` is not a DAG.
-        ValueError: the id or the metadata can't be.
-        InputMissingError: an `InputNode` of the DAG stands for what was not given.
-        RuntimeError: the workflow is running or pending already; or a module runs it while a worker imports
-            that module.
-        NotPicklableError: a function or an argument can't be stored.
-        queue.Full: as many wait for their turn as ``max_pending_workflows`` allows.
+        ValueError: the id or the metadata is not valid.
+        InputMissingError: an `InputNode` of the DAG stands for a value that was not given.
+        RuntimeError: the workflow is running or pending already; or a module calls `run` at its top level,
+            and a worker is importing that module.
+        NotPicklableError: a function or an argument can't be pickled.
+        queue.Full: ``max_pending_workflows`` workflows are waiting already.
         WorkflowExecutionError: a task failed; its error is the ``__cause__``.
-        WorkflowCancellationError: somebody cancelled it.
-        WorkflowTakenOverError: this engine stood still, and another one goes on with the workflow.
-        StorageError: it can't be stored.
+        WorkflowCancellationError: the workflow was cancelled.
+        WorkflowTakenOverError: this engine stood still for too long, and another one took the workflow over.
+        StorageError: the workflow can't be stored.
     """
     engine, *given = _planned(dag, args, kwargs, workflow_id, metadata)
     wait = engine.begin(*given)
@@ -333,21 +338,22 @@ def run_async(
 ) -> Any:
     """Run a DAG; returns as soon as the workflow is stored.
 
-    Of many that are brought one after the other, those that nobody waits for yet begin together, up to 20 ms
-    later: not on Ray. Args and errors as `run`; those of the workflow itself come with the output.
+    Arguments and errors are those of `run`; an error of the workflow itself is raised where its output is
+    asked for. When many workflows are submitted one after the other and nobody waits for their outputs yet,
+    they start together, up to 20 ms later (not on Ray).
 
     Args:
-        dag: as `run`.
-        *args: as `run`.
-        workflow_id: as `run`; but of a detached one, an id that is stored already is a `RuntimeError`.
-        metadata: as `run`.
-        detach: only store it, PENDING, for an engine that takes such workflows: ``heliograph worker``. This
-            process may end at once. On Ray every workflow outlives its driver.
-        **kwargs: as `run`.
+        dag: as for `run`.
+        *args: as for `run`.
+        workflow_id: as for `run`; with `detach`, an id that is stored already raises `RuntimeError`.
+        metadata: as for `run`.
+        detach: store the workflow as PENDING, for ``heliograph worker`` to run, and don't run it here: this
+            process may end at once. (On Ray, every workflow outlives its driver.)
+        **kwargs: as for `run`.
 
     Returns:
-        The output, once it is there: a `concurrent.futures.Future` on the embedded engine, an `ObjectRef` on
-        Ray, which `ray.get` and `ray.wait` take.
+        The output to come: a `concurrent.futures.Future` on the embedded engine; on Ray an `ObjectRef`, for
+        `ray.get` and `ray.wait`.
     """
     checked_flag("detach", detach)
     engine, *given = _planned(dag, args, kwargs, workflow_id, metadata, detach)
@@ -357,26 +363,25 @@ def run_async(
 def work(
     stop: threading.Event, *, at_once: int | None = None, grace: float = 20.0, max_deaths: int | None = None
 ) -> int:
-    """Be a worker, as ``heliograph worker`` is one: take workflows of this storage until told to stop.
+    """Be a worker, as ``heliograph worker`` does: run workflows of this storage until told to stop.
 
-    It takes those that were handed in by ``run_async(..., detach=True)``, and those whose engine is gone.
-    ``init(max_running_workflows=...)`` is then for all workers on the storage together: none takes a workflow
-    while so many run.
+    A worker takes the workflows that were submitted with ``run_async(..., detach=True)``, and those whose
+    engine is gone. ``init(max_running_workflows=...)`` then holds for all workers on the storage together.
 
     Args:
-        stop: set it, and no more are taken.
-        at_once: how many workflows this worker has at most; None: four for each of `init`'s ``num_workers``,
-            or of the CPUs where that was not given; at least 16.
-        grace: seconds that those it has then get to come to their end.
-        max_deaths: a workflow with which so many engines in a row died, without one of its tasks having
-            succeeded meanwhile, is FAILED, and no more taken over; None: 10.
+        stop: once it is set, the worker takes no more workflows.
+        at_once: how many workflows this worker runs at once. None: four for each of `init`'s
+            ``num_workers`` (or for each CPU, where that was not given), but at least 16.
+        grace: seconds that workflows have to finish after `stop` was set.
+        max_deaths: a workflow during which so many engines in a row died, with none of its tasks having
+            succeeded in between, is FAILED instead of being taken over again. None: 10.
 
     Returns:
-        How many did not: after `shutdown` they read RESUMABLE, and others take them.
+        The number of workflows that did not finish in time: after `shutdown` they read RESUMABLE, and other
+        workers take them.
 
     Raises:
-        ValueError, TypeError: an argument that can't be; or `init` was told to use Ray, whose coordinators
-            are all the workers that there are.
+        ValueError, TypeError: an argument is not valid; or `init` chose Ray, where coordinators do this.
         StorageError: the storage can't be opened.
     """
     from heliograph.engines.working import checked_stop
@@ -395,35 +400,36 @@ def work(
 
 
 def resume(workflow_id: str) -> Any:
-    """Go on with a stored workflow from its checkpoints, and wait for its output.
+    """Continue a stored workflow from its checkpoints, and wait for its output.
 
     A finished workflow gives its output again.
 
     Raises:
-        WorkflowNotFoundError: there is no such workflow; a `WorkflowNotResumableError` too.
+        NothingToResumeError: there is no such workflow.
+        WorkflowNotResumableError: it can't be rebuilt from what is stored.
         RuntimeError: it is running or pending.
         queue.Full, WorkflowExecutionError, WorkflowCancellationError, WorkflowTakenOverError, StorageError:
-            as `run`.
+            as for `run`.
     """
     engine = session().for_workflow(check_identifier("workflow_id", workflow_id))
     return engine.value(engine.resume(workflow_id))
 
 
 def resume_async(workflow_id: str) -> Any:
-    """As `resume`, without waiting for the output; returns as `run_async` does."""
+    """As `resume`, but returns at once, with an output to come as `run_async` has it."""
     return session().for_workflow(check_identifier("workflow_id", workflow_id)).resume(workflow_id)
 
 
 def resume_all(include_failed: bool = False) -> list[tuple[str, Any]]:
-    """Resume every RESUMABLE workflow: those that ran before those that waited, each in order of submission.
+    """Resume every RESUMABLE workflow: first those that were running, then those that were pending.
 
     Args:
-        include_failed: the FAILED ones too.
+        include_failed: resume FAILED workflows too.
 
     Returns:
-        Ids and their outputs to come. Of one that could not be resumed that is a future (on Ray too) with
-        the error: `StorageCorruptError` where its rows are damaged, of which there is a `DamagedWarning` too;
-        `queue.Full` where as many wait as ``max_pending_workflows`` allows: it stays as it was.
+        Pairs of an id and its output to come. For a workflow that could not be resumed, that is a future (on
+        Ray too) that raises the error: `StorageCorruptError` if its rows are damaged (a `DamagedWarning`
+        names it as well), or `queue.Full` if ``max_pending_workflows`` are waiting already.
 
     Raises:
         TypeError: `include_failed` is not a bool.
@@ -435,47 +441,48 @@ def resume_all(include_failed: bool = False) -> list[tuple[str, Any]]:
 
 
 def get_output(workflow_id: str, *, task_id: str | None = None, name: str | None = None) -> Any:
-    """The output of a workflow, or of one of its tasks; waits while there is none yet.
+    """The output of a workflow, or of one of its tasks; waits for it while the workflow runs.
 
     Args:
         workflow_id: the workflow.
-        task_id: the task; None: the workflow itself.
-        name: the same as `task_id`.
+        task_id: the task. None: the workflow itself.
+        name: another name for `task_id`.
 
     Raises:
-        WorkflowNotFoundError: no such workflow, or it is deleted meanwhile; or it is over and had no such
-            task: while it runs, a continuation may bring one. In a task of the workflow itself also: nothing
-            of it but this task could go on, and bring one.
-        ValueError: there is no output and none will come; the message says why.
-        WorkflowExecutionError, WorkflowCancellationError: the workflow has ended so; if it had before, that
-            is a `ValueError` too.
+        WorkflowNotFoundError: there is no such workflow, or it was deleted in the meantime; or it has ended
+            and had no such task. (While it runs, a continuation may still add the task: then this waits,
+            unless it is called in a task of that workflow and no other task of it can go on.)
+        ValueError: there is no output, and there will be none; the message says why.
+        WorkflowExecutionError, WorkflowCancellationError: the workflow failed or was cancelled. If it had
+            already when this was called, the error is a `ValueError` too.
     """
     task_id = one_task(task_id, name)
     return session().output(workflow_id, task_id)
 
 
 def get_output_async(workflow_id: str, *, task_id: str | None = None, name: str | None = None) -> Any:
-    """As `get_output`, without waiting.
+    """As `get_output`, but returns at once.
 
     Returns:
-        A `concurrent.futures.Future`; an `ObjectRef` of a workflow of Ray's, where this process is connected
-        to Ray, and of every workflow after ``init(engine="ray")``.
+        A `concurrent.futures.Future`. An `ObjectRef` for a workflow that runs on Ray, if this process is
+        connected to Ray; and for every workflow after ``init(engine="ray")``.
     """
     task_id = one_task(task_id, name)
     return session().output_to_come(workflow_id, task_id)
 
 
 def continuation(dag: Any) -> Any:
-    """Hand the rest of a task over to a DAG: ``return workflow.continuation(dag)``.
+    """Continue a task with a DAG: ``return workflow.continuation(dag)``.
 
-    The DAG's output becomes the task's. It is a tail call: the task has ended when the DAG begins, so a task
-    may continue with itself as often as it likes. Outside of a task, the DAG is run at once.
+    The output of the DAG becomes the output of the task. This is a tail call: the task has ended when the
+    DAG begins, so a task may continue with itself any number of times. Outside of a task, the DAG is run at
+    once.
 
     Args:
         dag: the node that gives the output.
 
     Returns:
-        In a task: what the task has to return. Outside: the DAG's output.
+        Inside a task: what the task must return. Outside: the output of the DAG.
 
     Raises:
         TypeError: `dag` is not a DAG.
@@ -491,11 +498,11 @@ def continuation(dag: Any) -> Any:
 
 
 def sleep(seconds: float | Node) -> Node:
-    """A node whose output is None, some time after its turn has come. It occupies no worker.
+    """A node that waits, and whose output is None. It occupies no worker.
 
     Args:
-        seconds: how long; or a node that gives it. The end of a sleep that has begun stays the same across
-            a resume.
+        seconds: how long it waits; or a node that gives the number. A sleep that has begun keeps its end
+            time across a resume.
 
     Raises:
         TypeError: not a number.
@@ -510,17 +517,17 @@ def sleep(seconds: float | Node) -> Node:
 def wait_for_event(listener: type[EventListener], *args: Any, **kwargs: Any) -> Node:
     """A node whose output is an event from outside. While it waits, it occupies no worker.
 
-    The listener's `event_checkpointed` is called once the event is stored, before anything that depends on
-    it. After a crash in between it is called again, with the stored event.
+    The listener's `event_checkpointed` is called once the event is stored, before any task that depends on
+    it. After a crash between the two it is called again, with the stored event.
 
     Args:
-        listener: a subclass of `EventListener`; with options where it has to have some, such as a timeout:
+        listener: a subclass of `EventListener`. It can carry options, such as a timeout:
             ``Listener.options(timeout=3600)``.
-        *args: for its `poll_for_event`; nodes among them arrive as their values.
-        **kwargs: likewise.
+        *args: arguments for its `poll_for_event`; nodes among them arrive as their values.
+        **kwargs: keyword arguments, likewise.
 
     Raises:
-        TypeError: not a listener, or one whose methods are not ``async def``.
+        TypeError: `listener` is not such a class, or its methods are not ``async def``.
 
     >>> class Greeting(EventListener):
     ...     async def poll_for_event(self, name: str) -> str:
@@ -541,25 +548,27 @@ def send_event(
 ) -> str:
     """Send an event to a workflow that waits for it with an `HTTPListener`, from any process.
 
-    What ``POST /event/send_event/{workflow_id}`` does, without a server: this returns once the event is
-    checkpointed, which may take as long as the workflow does. Who stops waiting does not take the event back.
+    This does what ``POST /event/send_event/{workflow_id}`` does, without a server. It returns once the event
+    is checkpointed, which may take as long as the workflow does. To stop waiting does not take the event
+    back.
 
     Args:
         workflow_id: the workflow.
-        event_key: which of its events.
-        event_payload: what to send; a value that JSON can hold, and it arrives as JSON has it.
-        keep: where nobody waits for it yet, keep it for whoever will.
-        idempotency_key: the sender's name for the event: sent again under this name, it is the same event.
+        event_key: which of its events this is.
+        event_payload: any value that can be written as JSON; it arrives as JSON gives it back.
+        keep: if no task waits for the event yet, keep it for the first one that does.
+        idempotency_key: the sender's name for this event: sent again with the same key, it is the same event.
 
     Returns:
-        ``"checkpointed"``: the task that waited for it has it in its stored output. ``"kept"``: nobody waits
-        for it yet, and it is kept.
+        ``"checkpointed"``: the event is in the stored output of the task that waited for it. ``"kept"``: no
+        task waits for it yet, and it is kept.
 
     Raises:
         WorkflowNotFoundError: there is no such workflow.
-        EventNotAwaitedError: nobody waits for it, or the workflow ended without it; it is not stored.
-        TypeError, ValueError: an argument that can't be; or the idempotency key was used for another payload.
-        StorageError: it can't be stored; or, once it was, the storage can't be read.
+        EventNotAwaitedError: no task waits for the event, or the workflow ended without taking it; it is not
+            stored.
+        TypeError, ValueError: an argument is not valid; or the key was used for another payload before.
+        StorageError: the event can't be stored; or it was stored, and then the storage could not be read.
 
     >>> @task
     ... def answer(event):
@@ -584,7 +593,7 @@ def send_event_async(
     keep: bool = False,
     idempotency_key: str | None = None,
 ) -> Future[str]:
-    """As `send_event`, without waiting: a wrong argument is told here, all else comes from the future."""
+    """As `send_event`, but returns at once. A wrong argument raises here; all else comes from the future."""
     from heliograph.engines.event_sender import send_order
 
     order = send_order(workflow_id, event_key, event_payload, keep, idempotency_key)
@@ -595,7 +604,7 @@ def current() -> Current:
     """The attempt that runs this code: its workflow, task, attempt and run.
 
     Raises:
-        RuntimeError: no task runs this code.
+        RuntimeError: this code is not run by a task.
 
     >>> @task
     ... def who() -> tuple[str, int]:
@@ -607,19 +616,19 @@ def current() -> Current:
 
 
 def cancel(workflow_id: str) -> None:
-    """Cancel a workflow; it reads CANCELED when this returns, and its running tasks are being stopped.
+    """Cancel a workflow: when this returns its status is CANCELED, and its running tasks are being stopped.
 
-    Its checkpoints stay: it can be resumed.
+    Its checkpoints are kept, so it can be resumed.
 
     Raises:
         WorkflowNotFoundError: there is no such workflow.
-        ValueError: it has ended by itself already.
+        ValueError: it has succeeded or failed already.
     """
     session().cancel(workflow_id)
 
 
 def delete(workflow_id: str) -> None:
-    """Delete a workflow and all that was stored of it.
+    """Delete a workflow and everything that is stored of it.
 
     Raises:
         WorkflowNotFoundError: there is no such workflow.
@@ -630,15 +639,22 @@ def delete(workflow_id: str) -> None:
 
 
 def options(**given: Any) -> GivenOptions:
-    """Options of a task in a workflow: a decorator, and a mapping for ``f.options(**workflow.options(...))``.
+    """Options of a task: a decorator, and a mapping for ``f.options(**workflow.options(...))``.
+
+    - ``name`` or ``task_id`` (``str``): the task's id within its workflow.
+    - ``metadata`` (``dict``): user metadata of the task, which can be written as JSON.
+    - ``catch_exceptions`` (``bool``): the output becomes ``(value, None)`` or ``(None, exception)``.
+    - ``checkpoint`` (``bool``): False: the output is not stored, and a resume runs the task again.
+    - ``timeout`` (seconds): an attempt that runs longer is stopped, and retried.
+    - ``retry_delay`` (seconds): the pause before the first retry; it doubles before each further one.
+    - ``retry_delay_max`` (seconds): the longest such pause.
 
     Args:
-        **given: ``name`` (or ``task_id``, the same), ``metadata``, ``catch_exceptions``, ``checkpoint``,
-            ``timeout``, ``retry_delay``, ``retry_delay_max``.
+        **given: options by name.
 
     Raises:
-        ValueError: an unknown option (the message lists the valid ones), or a value that can't be.
-        TypeError: a value of a wrong type.
+        ValueError: there is no such option (the message lists all), or its value is not valid.
+        TypeError: a value has a wrong type.
 
     >>> @options(metadata={"team": "blue"})
     ... @task

@@ -47,6 +47,16 @@ def test_the_environment_is_made_anew_with_the_python_that_is_named(checkout: Pa
     assert "bootstrap" not in make(checkout, "--dry-run", "test-newest", f"PYTHON={other}").stdout
 
 
+def test_a_demo_needs_few_packages_and_leaves_an_environment_that_has_all_as_it_is(checkout: Path) -> None:
+    assert "bootstrap" not in make(checkout, "--dry-run", "demo").stdout
+    (checkout / ".venv" / ".ready").unlink()
+    steps = make(checkout, "--dry-run", "demo").stdout.splitlines()
+    assert steps[0] == "scripts/bootstrap packages lean"
+    (checkout / ".venv" / ".lean").touch()
+    assert "bootstrap" not in make(checkout, "--dry-run", "demo").stdout
+    assert make(checkout, "--dry-run", "test").stdout.splitlines()[0] == "scripts/bootstrap packages"
+
+
 def test_the_environment_of_a_checkout_that_was_moved_is_made_anew(checkout: Path, tmp_path: Path) -> None:
     """It would import heliograph from where that was; from the other one, if it was copied."""
     (checkout / ".venv" / ".uv").write_text(f"{checkout}\n")

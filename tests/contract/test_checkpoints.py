@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -195,3 +196,47 @@ def test_a_damaged_input_is_made_again_in_the_same_run(
     assert failed
     assert all(one["error"]["type"] == "heliograph.errors.StorageCorruptError" for one in failed)
     assert all(str(file) in one["error"]["message"] for one in failed)
+
+
+@pytest.mark.parametrize("damage", ["cut", "another"])
+def test_a_damaged_input_in_the_database_is_made_again_in_the_same_run(
+    engine: EngineUnderTest, ledger: Ledger, tmp_path: Path, damage: str
+) -> None:
+    flag = tmp_path / "flag"
+    made = note.options(name="made").bind(ledger, "m")
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(fail_without.options(name="taker").bind(flag, made), workflow_id="mine")
+    flag.touch()
+    engine.restart()
+    changed = {
+        "cut": "substr(data, 2)",
+        "another": "(SELECT data FROM stored_values WHERE role = 'arguments' ORDER BY task LIMIT 1)",
+    }
+    with closing(connect(engine.database)) as connection:
+        connection.execute(f"UPDATE stored_values SET data = {changed[damage]} WHERE role = 'output'")
+        connection.commit()
+    assert workflow.resume("mine") == ("m",)
+    assert ledger.counts() == {"m": 2}
+    *_, failed, successful = workflow.get_metadata("mine", "taker")["attempts"]
+    assert (failed["run"], successful["run"], successful["status"]) == (2, 2, "SUCCESSFUL")
+    assert failed["error"]["type"] == "heliograph.errors.StorageCorruptError"
+    assert "the stored output of task 'made' of workflow 'mine'" in failed["error"]["message"]
+    assert workflow.check_values()["damaged"] == []
+
+
+def test_damaged_arguments_in_the_database_are_named(
+    engine: EngineUnderTest, ledger: Ledger, tmp_path: Path
+) -> None:
+    flag = tmp_path / "flag"
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(fail_without.options(name="taker").bind(flag, ledger), workflow_id="mine")
+    flag.touch()
+    engine.restart()
+    with closing(connect(engine.database)) as connection:
+        connection.execute("UPDATE stored_values SET data = substr(data, 2) WHERE role = 'arguments'")
+        connection.commit()
+    with pytest.raises(
+        workflow.WorkflowExecutionError,
+        match=r"StorageCorruptError: the stored arguments of task 'taker' of workflow 'mine', \d+ bytes in",
+    ):
+        workflow.resume("mine")

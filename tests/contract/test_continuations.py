@@ -113,10 +113,16 @@ def test_a_cycle_made_through_mutation_fails_the_task_that_returned_it(engine: E
     assert names("mine") == ["returns it"]
 
 
-def test_an_input_node_in_a_continuation_is_told(engine: EngineUnderTest) -> None:
+@pytest.mark.parametrize("give", [lambda node: node, lambda node: node["x"], lambda node: [node.x]])
+def test_an_input_node_in_a_continuation_is_told(
+    engine: EngineUnderTest, give: Callable[[workflow.InputNode], Any]
+) -> None:
     with pytest.raises(workflow.WorkflowExecutionError) as raised:
-        workflow.run(call.bind(lambda: together.bind(workflow.InputNode())))
-    assert isinstance(raised.value.__cause__, workflow.InputMissingError)
+        workflow.run(call.options(name="goes on").bind(lambda: together.bind(give(workflow.InputNode()))))
+    told = raised.value.__cause__
+    assert isinstance(told, workflow.InputMissingError)
+    assert str(told).startswith("the continuation of task 'goes on' takes <input")
+    assert "bind the value itself" in str(told)
 
 
 def test_names_taken_already_get_a_number(engine: EngineUnderTest) -> None:

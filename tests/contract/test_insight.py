@@ -131,6 +131,14 @@ def test_two_runs_are_compared(engine: EngineUnderTest) -> None:
     assert {task.task_id.rpartition(".")[2] for task in found.tasks} == {"part", "total"}
 
 
+def test_tasks_that_got_other_arguments_are_named(engine: EngineUnderTest) -> None:
+    for name, number in (("a", 1), ("b", 2), ("c", 2)):
+        workflow.run(total.bind(part.bind(number), part.bind(1)), workflow_id=name)
+    (task,) = workflow.compare("a", "b").arguments
+    assert task.endswith(".part")
+    assert workflow.compare("b", "c").arguments == ()
+
+
 def test_a_resumed_workflow_has_a_profile_of_each_run(engine: EngineUnderTest, gate: Gate) -> None:
     @workflow.task
     def once(number: int, gate: Gate) -> int:

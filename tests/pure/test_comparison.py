@@ -90,6 +90,23 @@ def test_all_that_two_workflows_do_not_share_is_told() -> None:
     ]
 
 
+def test_tasks_with_other_arguments_are_named_unless_they_take_from_other_tasks() -> None:
+    a, b = (
+        trace_of(
+            [
+                Made("same", arguments="1"),
+                Made("other", (0,), arguments=other),
+                Made("nothing", arguments=None),
+                Made("takes", takes, arguments=other),
+            ],
+            [run_of(end=1.0)],
+        )
+        for other, takes in (("2", (0,)), ("3", (1,)))
+    )
+    assert compare(a, b).to_dict()["arguments"] == ["other"]
+    assert compare(a, a).arguments == ()
+
+
 @given(broken_traces())
 def test_a_workflow_does_not_differ_from_itself(trace: Trace) -> None:
     found = compare(trace, trace)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from heliograph.insight.causes import causes, latest_ends
 from heliograph.insight.profile import profile
+from heliograph.insight.workers import busy, occupied
 from heliograph.records.status import AttemptStatus, TaskStatus, WorkflowStatus
 from heliograph.records.trace import Trace
 from tests.pure.tracing import WAIT, Made, Try, run_of, trace_of, tried
@@ -373,6 +375,17 @@ def test_who_met_a_damaged_output_let_the_task_that_made_it_go_again() -> None:
     assert found.parts.wait == 0.0
 
 
+def test_the_cpu_time_is_that_of_all_attempts_of_the_run() -> None:
+    runs = [run_of(1, status=WorkflowStatus.FAILED, end=10.0), run_of(2, begin=10.0, end=20.0)]
+    first = replace(tried(0.0, compute=1.0), status=AttemptStatus.FAILED, cpu_time=8.0)
+    tries = [
+        replace(tried(11.0 + at, compute=1.0), attempt=2 + at, run=2, cpu_time=used)
+        for at, used in enumerate((0.5, 0.25, None))
+    ]
+    trace = trace_of([Made("a", attempts=[first, *tries])], runs)
+    assert (profile(trace, 1).cpu_time, profile(trace).cpu_time) == (8.0, 0.75)
+
+
 def test_a_sleep_waits_and_occupies_no_worker() -> None:
     tasks = [
         Made("nap", attempts=[replace(tried(0.0, compute=8.0), worker_id="engine")], options=WAIT),
@@ -382,6 +395,7 @@ def test_a_sleep_waits_and_occupies_no_worker() -> None:
     assert (found.parts.wait, found.parts.compute) == (8.0, 2.0)
     assert [worker.worker_id for worker in found.workers] == ["process-1"]
     assert found.efficiency == pytest.approx(0.2)
+    assert found.cpu_time is None
     assert [bottleneck.kind for bottleneck in found.bottlenecks] == ["sleep", "compute"]
 
 
@@ -390,12 +404,39 @@ def test_a_sleep_waits_and_occupies_no_worker() -> None:
     [
         (TaskStatus.WAITING, "has passed since the last attempt was over: it waits for a time"),
         (TaskStatus.PENDING, "passed after the last task was over."),
+        (TaskStatus.READY, "has passed since the last attempt was over: 1 task could begin, and no worker "),
     ],
 )
 def test_a_sleep_that_goes_on_is_no_time_after_the_last_task(status: TaskStatus, said: str) -> None:
     tasks = [Made("a", attempts=[tried(0.0, compute=1.0)]), Made("nap", (0,), status=status, options=WAIT)]
     found = profile(trace_of(tasks, [run_of(status=WorkflowStatus.RUNNING)], now=10.0))
     assert f"9.00 s (90% of the run) {said}" in found.bottlenecks[0].sentence
+
+
+@pytest.mark.parametrize(
+    ("status", "run", "said"),
+    [
+        (
+            (TaskStatus.READY, TaskStatus.READY),
+            WorkflowStatus.RUNNING,
+            "2 tasks could begin, and no worker has",
+        ),
+        (
+            (TaskStatus.WAITING, TaskStatus.PENDING),
+            WorkflowStatus.RUNNING,
+            "since the run began: it waits for a",
+        ),
+        ((TaskStatus.PENDING, TaskStatus.PENDING), WorkflowStatus.CANCELED, "passed, and no task had begun."),
+    ],
+)
+def test_where_nothing_has_begun_nothing_is_over(
+    status: tuple[TaskStatus, TaskStatus], run: WorkflowStatus, said: str
+) -> None:
+    end = None if run is WorkflowStatus.RUNNING else 10.0
+    tasks = [Made(f"t{number}", status=one) for number, one in enumerate(status)]
+    found = profile(trace_of(tasks, [run_of(status=run, cancel_time=end)], now=10.0))
+    assert said in found.bottlenecks[0].sentence
+    assert "was over" not in found.bottlenecks[0].sentence
 
 
 def test_stragglers_are_told_from_tasks_of_the_same_function() -> None:
@@ -420,6 +461,13 @@ def test_the_worst_straggler_is_the_first_and_only_what_succeeded_at_work_is_one
 def test_five_tasks_say_what_is_usual(count: int, is_told: bool) -> None:
     tasks = [Made(f"t{n}", attempts=[tried(0.0, compute=1.0)]) for n in range(count - 1)]
     found = profile(trace_of([*tasks, Made("slow", attempts=[tried(0.0, compute=9.0)])], [run_of(end=9.0)]))
+    assert bool(found.stragglers) is is_told
+
+
+@pytest.mark.parametrize(("took", "is_told"), [(0.005, False), (0.02, True)])
+def test_a_task_that_lost_its_cpu_once_is_no_straggler(took: float, is_told: bool) -> None:
+    tasks = [Made(f"t{n}", attempts=[tried(0.0, compute=0.000_1)]) for n in range(9)]
+    found = profile(trace_of([*tasks, Made("slow", attempts=[tried(0.0, compute=took)])], [run_of(end=1.0)]))
     assert bool(found.stragglers) is is_told
 
 
@@ -461,8 +509,10 @@ def test_bottlenecks_are_sentences_with_their_figures() -> None:
     tasks = [
         Made("load", attempts=[tried(50.0, queue=10.0, compute=60.0)]),
         Made("b", (0,), [tried(125.0, compute=20.0, store=5.0)], function=1),
+        Made("before", attempts=[tried(50.0, compute=10.0)], function=1),
     ]
-    found = profile(trace_of(tasks, [run_of(begin=50.0, end=150.0)], functions=("parse", "merge")))
+    trace = trace_of(tasks, [run_of(begin=50.0, end=150.0)], functions=("parse", "merge"), output_task=1)
+    found = profile(trace)
     assert [bottleneck.share for bottleneck in found.bottlenecks] == [0.6, 0.2, 0.1]
     assert [bottleneck.sentence for bottleneck in found.bottlenecks] == [
         "1 min 00 s (60% of the run) went into the code of module.parse, in task load; twice as fast, it "
@@ -497,7 +547,69 @@ def test_no_latest_end_is_later_than_the_run(trace: Trace) -> None:
 
 
 def test_workers_that_were_not_there_at_once_are_not_too_few() -> None:
-    from heliograph.insight.bottlenecks import _sentence
+    from heliograph.insight.bottlenecks import _queueing
 
-    assert "though 12 workers took part" in _sentence("queue", (), 6, 12)
-    assert "6 workers ran at most 6 attempts of it at once" in _sentence("queue", (), 6, 6)
+    assert "though 12 workers took part" in _queueing(6, 12, 0.4)
+    assert "6 workers ran at most 6 attempts of it at once" in _queueing(6, 6, 0.9)
+
+
+def test_workers_that_had_little_to_do_were_not_too_few() -> None:
+    """They were starting, or the tasks were short: more of them would not have helped."""
+    queued = Made("b", attempts=[tried(0.0, queue=8.0, compute=2.0)])
+
+    def told(before: Try) -> str:
+        tasks = [Made("a", attempts=[before]), queued]
+        return profile(trace_of(tasks, [run_of(end=10.0)])).bottlenecks[0].sentence
+
+    assert told(tried(0.0, compute=1.0)) == (
+        "8.00 s (80% of the run) went into waiting for a worker, though 1 worker had tasks of this workflow "
+        "for 12% of that: it was starting, had other workflows, or tasks so short that to hand them out took "
+        "longer."
+    )
+    assert told(tried(0.0, compute=7.0)).endswith("a worker: 1 worker ran at most 1 attempt of it at once.")
+    pickling = replace(tried(0.0, compute=1.0, store=7.0), serialised=7.5)
+    assert told(pickling).endswith("a worker: 1 worker ran at most 1 attempt of it at once.")
+
+
+def test_workers_are_at_work_side_by_side() -> None:
+    tasks = [
+        Made("a", attempts=[tried(0.0, compute=4.0)]),
+        Made("b", attempts=[tried(0.0, compute=2.0, worker_id="process-2")]),
+        Made("c", attempts=[tried(0.0, queue=4.0, compute=1.0)]),
+    ]
+    trace = trace_of(tasks, [run_of(end=5.0)])
+    graph = causes(trace, trace.runs[-1])
+    had = busy(trace, graph)
+    assert occupied(trace, graph, had, [(0.0, 4.0)]) == pytest.approx(0.75)
+    assert occupied(trace, graph, had, [(1.0, 2.0), (3.0, 4.0)]) == pytest.approx(0.75)
+    assert occupied(trace, graph, had, []) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("used", "told"),
+    [
+        (
+            {"cpu_time": 2.0, "voluntary_switches": 3, "involuntary_switches": 900},
+            " It had a CPU for 2.00 s of that; the rest it waited for one: the machine was busy.",
+        ),
+        (
+            {"cpu_time": 0.05, "voluntary_switches": 90, "involuntary_switches": 9},
+            " It had a CPU for 50 ms of that; the rest it waited for something else: the network, a disk, "
+            "another process, a pause.",
+        ),
+        (  # one long wait, in which its CPU was taken away a few times
+            {"cpu_time": 0.05, "voluntary_switches": 1, "involuntary_switches": 9},
+            " It had a CPU for 50 ms of that; the rest it waited for something else: the network, a disk, "
+            "another process, a pause.",
+        ),
+        ({"cpu_time": 6.0, "voluntary_switches": 3, "involuntary_switches": 900}, ""),
+        ({}, ""),  # a coroutine's, or that of a worker that died
+    ],
+)
+def test_code_that_waited_is_told_from_code_that_computed(used: dict[str, Any], told: str) -> None:
+    tasks = [Made("a", attempts=[tried(0.0, compute=10.0, **used)])]
+    (found,) = profile(trace_of(tasks, [run_of(end=10.0)])).bottlenecks
+    assert found.sentence == (
+        "10.0 s (100% of the run) went into the code of module.f, in task a; twice as fast, it would have "
+        f"saved 5.00 s.{told}"
+    )

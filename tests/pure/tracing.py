@@ -36,6 +36,8 @@ class Try:
     worker_id: str | None = "process-1"
     cpu_time: float | None = None
     peak_rss: int | None = None
+    voluntary_switches: int | None = None
+    involuntary_switches: int | None = None
     error_type: str | None = None
     error_message: str | None = None
 
@@ -57,6 +59,7 @@ class Made:
     delivers_to: int | None = None
     due: float | None = None
     output: tuple[int, str, str] | None = field(default=None)
+    arguments: str | None = None
 
 
 def tried(
@@ -123,6 +126,7 @@ def trace_of(
     workflow_id: str = "w",
     user_metadata: str = "{}",
     progress: Mapping[TaskStatus, int] | None = None,
+    output_task: int | None = None,
 ) -> Trace:
     """A workflow in columns."""
     counts: dict[TaskStatus, int] = {}
@@ -137,7 +141,7 @@ def trace_of(
             name=f"module.{functions[tasks[-1].function]}" if tasks else "module.f",
             status=runs[-1].status,
             user_metadata=user_metadata,
-            output_task=max(len(tasks) - 1, 0),
+            output_task=max(len(tasks) - 1, 0) if output_task is None else output_task,
             output_options=OPTIONS,
             progress=TaskCounts.of(progress or counts),
             stored_status=runs[-1].status,
@@ -167,5 +171,6 @@ def trace_of(
             },
         ),
         outputs=OutputColumns(*zip(*outputs, strict=True)) if outputs else OutputColumns((), (), (), ()),
+        arguments={number: task.arguments for number, task in enumerate(tasks) if task.arguments},
         now=now,
     )

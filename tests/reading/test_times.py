@@ -24,16 +24,18 @@ def total(numbers: list[int]) -> int:
     return sum(numbers)
 
 
-def test_times_are_enough_for_profile_and_timeline(tmp_path: Path) -> None:
+def test_times_and_use_are_enough_for_profile_and_timeline(tmp_path: Path) -> None:
     workflow.init(storage=tmp_path, workers="threads")
     try:
         parts = [part.options(max_retries=1, retry_exceptions=True).bind(number) for number in range(3)]
         with pytest.raises(workflow.WorkflowExecutionError):
             workflow.run(total.bind(parts), workflow_id="w")
-        whole, times = trace_of("w"), trace_of("w", facts=False)
+        whole, times, use = trace_of("w"), trace_of("w", facts=False), trace_of("w", facts=False, use=True)
         assert "builtins.OSError" in whole.attempts.error_type
         assert not times.attempts.error_type
-        assert profile(times) == profile(whole)
+        assert not times.attempts.cpu_time
+        assert not use.attempts.error_type
+        assert profile(use) == profile(whole)
         assert timeline(times) == timeline(whole)
     finally:
         workflow.shutdown()

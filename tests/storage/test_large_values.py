@@ -5,10 +5,12 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from heliograph import workflow
+from heliograph.storage.values.value_store import ValueStore
 from heliograph.storage.values.writing import INLINE_LIMIT
 from tests.gates import Ledger
 from tests.invariants import check_store, connect
@@ -25,6 +27,11 @@ def make(size: int, letter: bytes = b"x") -> bytes:
 @workflow.task
 def length(value: bytes) -> int:
     return len(value)
+
+
+@workflow.task
+def gather(values: list[Any]) -> list[Any]:
+    return values
 
 
 @workflow.task
@@ -187,3 +194,23 @@ def spoil(file: Path, damage: str) -> None:
             file.write_bytes(data[: len(data) // 2])
         case "gone":
             file.unlink()
+
+
+def test_an_input_that_is_damaged_each_time_is_told_as_that_to_the_last(
+    storage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = ValueStore.open
+
+    def open_after_a_loss(values: ValueStore, location: str, sha256: str) -> Any:
+        Path(values.path(location)).unlink(missing_ok=True)
+        return opened(values, location, sha256)
+
+    monkeypatch.setattr(ValueStore, "open", open_after_a_loss)
+    workflow.shutdown()
+    workflow.init(storage=storage, workers="threads")
+    made = make.options(name="made", max_retries=1).bind(LARGE)
+    take = length.options(max_retries=2, retry_exceptions=True, **workflow.options(catch_exceptions=True))
+    found = workflow.run(gather.bind([take.bind(made) for _ in range(2)]), workflow_id="mine")
+    assert [type(error) for _, error in found] == [workflow.StorageCorruptError] * 2
+    assert ["is missing" in str(error) for _, error in found] == [True] * 2
+    assert len(workflow.get_metadata("mine", "made")["attempts"]) == 2

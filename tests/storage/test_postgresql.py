@@ -20,6 +20,7 @@ import psycopg
 import pytest
 
 from heliograph import workflow
+from heliograph.engines import opening
 from heliograph.errors import StorageError, StorageUnreachableError, WorkflowNotFoundError
 from heliograph.graph.node import Inputs
 from heliograph.graph.plan import make_plan
@@ -35,6 +36,7 @@ from heliograph.storage.liveness import LEASE_SECONDS
 from heliograph.storage.location import locate
 from heliograph.storage.searching.places import Order
 from heliograph.storage.statements.connection import Connection
+from heliograph.storage.upkeep import health
 from tests import scripts
 from tests.conditions import until
 from tests.gates import Gate
@@ -734,6 +736,7 @@ def test_a_setting_that_can_not_be_lived_with(
         lambda: workflow.functions(),
         lambda: workflow.sql("select status from workflows"),
         lambda: workflow.over_time(),
+        lambda: opening.opened().store.health(),  # which `diagnose` asks for
     ],
 )
 def test_who_reads_asks_again_where_the_server_went_away_meanwhile(
@@ -760,6 +763,28 @@ def test_who_reads_asks_again_where_the_server_went_away_meanwhile(
         if takes < at:
             break
     assert at > 1
+
+
+def test_diagnose_tells_that_the_server_went_away_amid_it(
+    server: Server, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workflow.init(storage=url, workers="threads")
+    workflow.run(give.bind("output"), workflow_id="mine")
+    monkeypatch.setattr(database, "_PATIENCE_SECONDS", 0.0)
+    examine, name = health.examine, url.split("/")[3].split("?")[0]
+
+    def examine_and_lose(*given: Any) -> health.Health:
+        found = examine(*given)
+        server.tell("ALTER DATABASE {} ALLOW_CONNECTIONS false", name)
+        server.tell(f"SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = '{name}'")
+        return found
+
+    monkeypatch.setattr(health, "examine", examine_and_lose)
+    checks = {check["check"]: check for check in workflow.diagnose()}
+    server.tell("ALTER DATABASE {} ALLOW_CONNECTIONS true", name)
+    assert checks.keys() == {"versions", "storage", "engine"}
+    assert (checks["storage"]["ok"], checks["engine"]["ok"]) == (False, True)
+    assert "can't be reached" in checks["storage"]["found"]
 
 
 def test_a_server_that_is_too_old(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
 
 from heliograph import workflow
+from heliograph.storage.databases import sqlite
 from heliograph.storage.versions.views import VIEWS
 from tests import postgresql
+from tests.conditions import DEADLINE
 
 
 @workflow.task
@@ -153,6 +159,38 @@ def test_a_limit_and_what_is_no_query(storage: Path) -> None:
         workflow.sql(7)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="limit must be an int or None, not '7'"):
         workflow.sql("select 1", limit="7")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("moment", ["while it is looked at", "while it runs"])
+def test_what_the_handler_of_a_signal_raises_amid_a_query_comes_out(
+    storage: Path, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C does so. SQLite calls functions of Python's, and drops what these raise."""
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        raise ZeroDivisionError("it was the handler")
+
+    def look(action: int, *_: str | None) -> int:
+        os.kill(os.getpid(), signal.SIGALRM)  # which the main thread gets, as it does Ctrl-C
+        return sqlite3.SQLITE_OK
+
+    query = "with recursive n(i) as (select 1 union all select i + 1 from n) select max(i) from n"
+    rows("select 1 from heliograph_tasks")
+    before = signal.signal(signal.SIGALRM, handle)
+    try:
+        if moment == "while it runs":
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+        else:
+            monkeypatch.setattr(sqlite, "_authorized", look)
+        with pytest.raises(ZeroDivisionError, match="it was the handler"):
+            workflow.sql(query)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    for thread in threading.enumerate():
+        if thread.name == "heliograph-sql":
+            thread.join(DEADLINE)
+            assert not thread.is_alive()
 
 
 def test_columns_of_one_name_and_blobs(storage: Path) -> None:

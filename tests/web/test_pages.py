@@ -22,7 +22,9 @@ from starlette.testclient import TestClient
 
 from heliograph import web, workflow
 from heliograph.storage.location import locate
+from heliograph.storage.questions.function_runs import EACH
 from heliograph.web import actions, handling, rendering
+from heliograph.web.pages.functions import LOOKED_AT
 from tests.conditions import until
 
 HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{7*7}}"""
@@ -271,6 +273,16 @@ def test_a_run_that_was_cancelled_took_time_too(client: TestClient) -> None:
     assert re.search(r"<dt>took</dt><dd>\d+(\.\d+)? m?s<", page)
 
 
+def test_pages_of_functions_say_how_much_is_looked_at(client: TestClient) -> None:
+    each = f"at most {EACH:,} attempts"
+    assert (
+        f"the newest {LOOKED_AT} workflows that have it, and of one {each}"
+        in client.get("/functions/rows").text
+    )
+    assert f"Of each {each}" in client.get("/function", params={"name": f"{__name__}.give"}).text
+    assert f"{each} of each" in (workflow.trend.__doc__ or "")
+
+
 def test_a_search_that_is_wrong_is_told(client: TestClient) -> None:
     answer = client.get("/", params={"q": "status ="}, headers=PAGE)
     assert "status =" in answer.text
@@ -292,6 +304,8 @@ def test_a_workflow_and_its_tasks(client: TestClient) -> None:
     assert "3 of 3 tasks" in page
     assert "total" in page
     assert "blue" in page
+    insight = client.get("/workflow/insight", params={"id": "good"}, headers=PAGE).text
+    assert re.search(r" % of the time; \d+(\.\d+)? [mµ]?s of CPU<", insight)
     task = client.get("/task", params={"id": "good", "task": "total"}, headers=PAGE).text
     assert "list" in task
     assert "builtins" not in task

@@ -10,11 +10,11 @@ _DEFAULTS: Final = TaskOptions()
 
 
 class EventListener:
-    """Waits for one event.
+    """Waits for one event. Subclass it, and write `poll_for_event`.
 
-    Subclass it and write `poll_for_event`. Many listeners wait on one event loop: they have to await, and
-    must not block. Each of the two methods is called on a listener of its own, made without arguments: what
-    `event_checkpointed` needs to know belongs in the event.
+    Many listeners wait on one event loop: they must await, and never block. Each of the two methods is called
+    on an instance of its own, made without arguments: what `event_checkpointed` needs to know must be a part
+    of the event.
 
     >>> import asyncio
     >>> class Pause(EventListener):
@@ -29,15 +29,15 @@ class EventListener:
 
     @classmethod
     def options(cls, **given: Any) -> type[Self]:
-        """The same listener, with options of the task that waits; ``@workflow.options(...)`` gives them too.
+        """The same listener, with options for the task that waits; ``@workflow.options(...)`` does the same.
 
         Args:
-            **given: what `workflow.options` takes, such as ``timeout``, and `max_retries` and
-                `retry_exceptions`. ``checkpoint=False`` is refused: who sent an event may forget it then.
+            **given: options as for `Task.options`, such as ``timeout``. ``checkpoint=False`` is refused:
+                the sender of an event may forget it once it is acknowledged.
 
         Raises:
-            ValueError: an unknown option (the message lists the valid ones), or a value that can't be.
-            TypeError: a value of a wrong type.
+            ValueError: there is no such option (the message lists all), or its value is not valid.
+            TypeError: a value has a wrong type.
 
         >>> class Mail(EventListener): ...
         >>> Mail.options(timeout=3600, max_retries=0)
@@ -50,16 +50,16 @@ class EventListener:
         return type(cls.__name__, (cls,), {**place, "_options": options})
 
     async def poll_for_event(self, *args: Any, **kwargs: Any) -> Any:
-        """Wait for the event and return it; it has to be something that can be pickled.
+        """Wait for the event, and return it. It must be something that can be pickled.
 
         Args:
-            *args: what `workflow.wait_for_event` was given after the listener.
-            **kwargs: likewise.
+            *args: the arguments of `workflow.wait_for_event`.
+            **kwargs: its keyword arguments.
         """
         raise NotImplementedError(f"{type(self).__name__} has no poll_for_event")
 
     async def event_checkpointed(self, event: Any) -> None:
-        """The event is stored: it can be acknowledged where it came from. It may be told again after a crash.
+        """Called once the event is stored, to acknowledge it where it came from; after a crash, maybe again.
 
         Args:
             event: what `poll_for_event` returned.

@@ -53,9 +53,10 @@ class Node:
 
 
 class InputNode(Node):
-    """What `workflow.run(dag, *args, **kwargs)` is given, as a node.
+    """A node that stands for what `workflow.run(dag, *args, **kwargs)` will be given.
 
-    The whole of it: the one positional argument. A part: ``node[0]``, ``node["key"]`` or ``node.key``.
+    The node itself is the one positional argument; ``node[0]``, ``node["key"]`` or ``node.key`` is one of
+    several.
 
     >>> with InputNode() as given:
     ...     given["x"]
@@ -173,3 +174,24 @@ class Inputs:
                 f"the DAG takes an input {key!r}, and the argument of `workflow.run` has none: it is a "
                 f"{type(value).__name__}"
             ) from error
+
+
+class NoInputs(Inputs):
+    """A continuation has none.
+
+    Args:
+        task_id: of the task that returned it.
+    """
+
+    __slots__ = ("_task_id",)
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__()
+        self._task_id = task_id
+
+    def of(self, node: InputNode | InputPart) -> NoReturn:
+        """Refused."""
+        raise InputMissingError(
+            f"the continuation of task {self._task_id!r} takes {node!r}, and only `workflow.run` gives a DAG "
+            "inputs: bind the value itself, as in `step.bind(value)`; the task may have it as an argument"
+        )

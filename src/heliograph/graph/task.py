@@ -20,10 +20,10 @@ _DEFAULTS: Final = TaskOptions()
 
 
 class Task(Generic[P, R]):
-    """A function that can be bound: what ``@workflow.task`` makes.
+    """What ``@workflow.task`` makes of a function: it can be bound into a DAG.
 
-    Called, it is the plain function it was, for type checkers too: ``Task[[int], str]`` takes an int and
-    gives a str. What it is bound to they can't check: a node may stand for any argument.
+    Called, it is still the plain function, for type checkers too: a ``Task[[int], str]`` takes an int and
+    returns a str. They can't check what it is bound to, since a node may stand for any argument.
 
     >>> @task
     ... def double(x: int) -> int:
@@ -57,10 +57,10 @@ class Task(Generic[P, R]):
         return self.function(*args, **kwargs)
 
     def bind(self, /, *args: Any, **kwargs: Any) -> TaskNode:
-        """A node: this call, to be made by a workflow.
+        """A node of a DAG: a call of this task that a workflow will make.
 
         Args:
-            *args: positional arguments; nodes among them, at any depth, arrive as their values.
+            *args: positional arguments. Nodes among them, at any depth, arrive as their values.
             **kwargs: keyword arguments, likewise.
 
         Raises:
@@ -80,14 +80,20 @@ class Task(Generic[P, R]):
             self._bind(args, kwargs)
 
     def options(self, **given: Any) -> Task[P, R]:
-        """The same task with other options; those given win over those it has, key by key.
+        """The same task with other options; those that are given replace its own, key by key.
+
+        Besides the options that `workflow.options` takes:
+
+        - ``max_retries`` (``int``): how often the task is tried again; 3 by default, -1: without limit.
+        - ``retry_exceptions`` (``bool``, or a list of types): which exceptions are retried. None by default:
+          without it, only a worker that died and a timeout are.
 
         Args:
-            **given: `max_retries`, `retry_exceptions`, and all that `workflow.options` takes.
+            **given: options by name.
 
         Raises:
-            ValueError: an unknown option (the message lists the valid ones), or a value that can't be.
-            TypeError: a value of a wrong type.
+            ValueError: there is no such option (the message lists all), or its value is not valid.
+            TypeError: a value has a wrong type.
         """
         other = Task(self.function, self._options.merged(given))
         other.__dict__.setdefault("_positional", self._positional)
@@ -95,7 +101,7 @@ class Task(Generic[P, R]):
 
     @property
     def remote(self) -> NoReturn:
-        """There is none, though `@ray.remote` functions have it: a task runs as a part of a workflow."""
+        """Not there: unlike a function of `@ray.remote`, a task runs as a part of a workflow."""
         raise AttributeError(
             f"{self!r} has no .remote: make a node with .bind(...), and give that to workflow.run"
         )
@@ -207,15 +213,15 @@ def task(function: Callable[P, R], /) -> Task[P, R]: ...
 @overload
 def task(**options: Any) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
-    """Make a function a task: ``@workflow.task``, or ``@workflow.task(max_retries=5)``.
+    """Make a function a task: ``@workflow.task``, or with options ``@workflow.task(max_retries=5)``.
 
     Args:
         function: the function.
-        **options: as in `Task.options`.
+        **options: as for `Task.options`.
 
     Raises:
-        TypeError: not a function, or an option's value has a wrong type.
-        ValueError: an unknown option, or a value that can't be.
+        TypeError: it is not a function, or the value of an option has a wrong type.
+        ValueError: there is no such option, or its value is not valid.
 
     >>> @task(max_retries=5)
     ... def fetch(url: str) -> bytes:

@@ -12,6 +12,7 @@ from heliograph.insight.named import Named
 from heliograph.insight.path import Link
 from heliograph.insight.stragglers import Straggler
 from heliograph.insight.wording import counted, duration
+from heliograph.insight.workers import Busy, occupied
 from heliograph.records.status import AttemptStatus, TaskStatus
 from heliograph.records.trace import Trace
 
@@ -19,20 +20,24 @@ MOST: Final = 3
 _MAY_SUCCEED: Final = frozenset({AttemptStatus.SUCCESSFUL, AttemptStatus.RUNNING})
 LEAST_SHARE: Final = 0.01
 """What took less of the wall time is no bottleneck."""
+_AT_WORK: Final = 0.5
+"""Code that had a CPU for less of its time waited, and workers that had less of it to do were not too few."""
+_TURN: Final = 0.05
+"""Seconds that code whose CPU was taken away waits for its turn, at most; sleeping code may lose it, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bottleneck(Named):
-    """Something that a good share of the critical path went for.
+    """Something that took a large share of the critical path.
 
     Attributes:
-        kind: ``compute`` (of one function), ``queue``, ``load``, ``store``, ``backoff``, ``sleep`` (for a
-            time or an event), ``engine`` (until the engine noticed that a task could begin) or ``tail``.
-        seconds: on the critical path.
-        share: of the wall time, 0 to 1.
-        function: of ``compute``: which one, dotted.
-        saved: of ``compute``: seconds saved, had all of the function's tasks been twice as fast.
-        sentence: it, for people.
+        kind: ``compute`` (of one function), ``queue``, ``load``, ``store``, ``backoff``, ``sleep`` (waiting
+            for a time or an event), ``engine`` (until it noticed that a task could begin) or ``tail``.
+        seconds: the time that it took on the critical path.
+        share: the same as a share of the wall time, 0 to 1.
+        function: for ``compute``: the dotted name of the function.
+        saved: for ``compute``: seconds saved, had all tasks of the function been twice as fast.
+        sentence: the bottleneck in words.
     """
 
     kind: str
@@ -51,6 +56,7 @@ def bottlenecks(
     slow: Sequence[Straggler],
     at_once: int,
     workers: int,
+    had: Busy,
 ) -> tuple[Bottleneck, ...]:
     """The greatest shares of a critical path.
 
@@ -62,6 +68,7 @@ def bottlenecks(
         slow: the stragglers.
         at_once: how many attempts ran at once, at most.
         workers: how many worked.
+        had: the attempts that a worker had.
     """
     wall, indexes = graph.end - graph.begin, graph.path()
     spent: dict[tuple[str, int], float] = defaultdict(float)
@@ -80,23 +87,43 @@ def bottlenecks(
         how_much = f"{duration(seconds)} ({seconds / wall:.0%} of the run)"
         if kind == "compute":
             saved = _saved(trace, graph, function)
-            on_path = [
-                link
+            mine = [
+                (at, link)
                 for at, link in zip(indexes, path, strict=True)
                 if trace.tasks.function[graph.tasks[at]] == function
             ]
-            sentence = f"{how_much} {_computing(on_path, saved, slow)}"
+            on_path = [link for _, link in mine]
+            waited = _waited(trace, [graph.places[at] for at, _ in mine], seconds)
+            sentence = f"{how_much} {_computing(on_path, saved, slow)}{waited}"
             found.append(Bottleneck(kind, seconds, seconds / wall, on_path[0].function, saved, sentence))
         else:
-            said = "waiting" if kind == "tail" and _waits(trace, graph) else kind
-            sentence = f"{how_much} {_sentence(said, path, at_once, workers)}"
+            if kind == "tail":
+                words = _after(trace, graph)
+            elif kind == "queue":
+                share = occupied(trace, graph, had, [_queued(link) for link in path])
+                words = _queueing(at_once, workers, share)
+            else:
+                words = _sentence(kind, path)
+            sentence = f"{how_much} {words}"
             found.append(Bottleneck(kind, seconds, seconds / wall, None, None, sentence))
     return tuple(found)
 
 
-def _waits(trace: Trace, graph: Causes) -> bool:
-    """Whether the run goes on, and something of it waits: a sleep has no attempt before its end."""
-    return graph.end == trace.now and TaskStatus.WAITING in trace.tasks.status
+def _after(trace: Trace, graph: Causes) -> str:
+    """What the time behind the critical path is.
+
+    Of a run that goes on, it may be that of a sleep, or of tasks in the queue: these have no attempt yet.
+    """
+    queued, over = trace.tasks.status.count(TaskStatus.READY), "the last attempt was over"
+    if graph.end == trace.now:
+        since = "the run began" if graph.last is None else over
+        if queued:
+            return f"has passed since {since}: {counted(queued, 'task')} could begin, and no worker has one."
+        if TaskStatus.WAITING in trace.tasks.status:
+            return f"has passed since {since}: it waits for a time, or for another attempt."
+    if graph.last is None:
+        return "passed, and no task had begun."
+    return "passed after the last task was over."
 
 
 def _saved(trace: Trace, graph: Causes, function: int) -> float:
@@ -132,18 +159,50 @@ def _computing(on_path: Sequence[Link], saved: float, slow: Sequence[Straggler])
     )
 
 
-def _sentence(kind: str, path: Sequence[Link], at_once: int, workers: int) -> str:
+def _waited(trace: Trace, places: Sequence[int], seconds: float) -> str:
+    """What code of attempts did that seldom had a CPU; nothing where it had, or that is not known."""
+    of = trace.attempts
+    known = [used for place in places if (used := of.cpu_time[place]) is not None]
+    cpu = sum(known)
+    if len(known) < len(places) or cpu >= _AT_WORK * seconds:
+        return ""
+    taken, given = (
+        sum(column[place] or 0 for place in places)
+        for column in (of.involuntary_switches, of.voluntary_switches)
+    )
+    told = f" It had a CPU for {duration(cpu)} of that; the rest it waited"
+    if taken > given and taken * _TURN >= seconds - cpu:
+        return f"{told} for one: the machine was busy."
+    return f"{told} for something else: the network, a disk, another process, a pause."
+
+
+def _queued(link: Link) -> tuple[float, float]:
+    """From when to when it was queued."""
+    since = link.begin + link.parts.wait + link.parts.backoff
+    return since, since + link.parts.queue
+
+
+def _queueing(at_once: int, workers: int, occupied: float) -> str:
+    if not workers:
+        return "went into waiting for a worker: there was none yet."
+    who, what = counted(workers, "worker"), counted(at_once, "attempt")
+    if workers > at_once > 0:  # more of them at once would have been no use: they were not there
+        return (
+            f"went into waiting for a worker: at most {what} ran at once, though {who} took part; "
+            "others were starting, or had been replaced."
+        )
+    if occupied < _AT_WORK:
+        they, were = ("they", "were") if workers > 1 else ("it", "was")
+        return (
+            f"went into waiting for a worker, though {who} had tasks of this workflow for {occupied:.0%} of "
+            f"that: {they} {were} starting, had other workflows, or tasks so short that to hand them out "
+            "took longer."
+        )
+    return f"went into waiting for a worker: {who} ran at most {what} of it at once."
+
+
+def _sentence(kind: str, path: Sequence[Link]) -> str:
     match kind:
-        case "queue" if not workers:
-            return "went into waiting for a worker: there was none yet."
-        case "queue":
-            who, what = counted(workers, "worker"), counted(at_once, "attempt")
-            if workers > at_once > 0:  # more of them at once would have been no use: they were not there
-                return (
-                    f"went into waiting for a worker: at most {what} ran at once, though {who} took part; "
-                    "others were starting, or had been replaced."
-                )
-            return f"went into waiting for a worker: {who} ran at most {what} of it at once."
         case "load":
             return "went into bringing functions and inputs to the workers."
         case "store":
@@ -158,12 +217,8 @@ def _sentence(kind: str, path: Sequence[Link], at_once: int, workers: int) -> st
             )
         case "sleep":
             return "went into waiting for a time or an event."
-        case "engine":
+        case _:
             steps = counted(len(path), "step")
             return (
                 f"passed until the engine had seen what could begin next, over {steps} of the critical path."
             )
-        case "waiting":
-            return "has passed since the last attempt was over: it waits for a time, or for another attempt."
-        case _:
-            return "passed after the last task was over."

@@ -18,12 +18,12 @@ Number = TypeVar("Number", int, float)
 
 
 class Difference(NamedTuple):
-    """Something that is not the same on both sides.
+    """Something that differs between the two sides.
 
     Attributes:
-        name: what.
-        a: what it is in the first workflow; None: it isn't there.
-        b: what it is in the second one.
+        name: what differs.
+        a: its value in the first workflow. None: it is not there.
+        b: its value in the second workflow, likewise.
     """
 
     name: str
@@ -31,25 +31,25 @@ class Difference(NamedTuple):
     b: Any
 
     def to_dict(self) -> dict[str, Any]:
-        """By name; a side where it isn't there is absent."""
+        """As a dict, without the side on which it is not there."""
         return known(self._asdict())
 
 
 @dataclass(frozen=True, slots=True)
 class Side(Named):
-    """One of the two workflows, in figures; of its newest run.
+    """The figures of one of the two workflows, as of its newest run.
 
     Attributes:
         workflow_id: its id.
         name: the function of the task that gives its output.
         status: its status.
-        run: number of its newest run.
-        wall: seconds that took; to now, if it goes on.
-        tasks: how many tasks it has.
-        reused: how many of them it took from checkpoints.
-        attempts: how many attempts there were, of all runs.
-        cpu_time: seconds of CPU, of all attempts.
-        peak_rss: most memory that an attempt had resident, bytes; None: not known.
+        run: the number of its newest run.
+        wall: seconds that this run took, or has taken so far.
+        tasks: the number of its tasks.
+        reused: how many of them this run took from checkpoints.
+        attempts: the number of attempts in all runs.
+        cpu_time: CPU seconds of all attempts.
+        peak_rss: the largest resident memory of an attempt, in bytes. None: not known.
     """
 
     workflow_id: str
@@ -68,10 +68,10 @@ class TaskSide(NamedTuple):
     """A task in one of the two workflows, as of its last attempt.
 
     Attributes:
-        status: how it stands.
-        took: seconds from when a worker had it to when it was stored; None: it has not been run.
-        peak_rss: most memory it had resident, bytes.
-        attempts: how many there were.
+        status: the status of the task.
+        took: seconds from the moment a worker had it until it was stored. None: it was not run.
+        peak_rss: its largest resident memory, in bytes. None: not known.
+        attempts: the number of its attempts.
         reused: whether the newest run took it from its checkpoint.
     """
 
@@ -88,9 +88,9 @@ class TaskComparison:
 
     Attributes:
         task_id: the task.
-        a: it in the first workflow.
-        b: it in the second one.
-        differences: options, user metadata, function and upstream tasks that are not the same.
+        a: the task in the first workflow.
+        b: the task in the second workflow.
+        differences: differences of its options, user metadata, function and upstream tasks.
     """
 
     task_id: str
@@ -100,16 +100,16 @@ class TaskComparison:
 
     @property
     def slower(self) -> float:
-        """Seconds that it took longer in the second one; negative: it was faster; 0: not known."""
+        """Seconds that it took longer in the second workflow. Negative: it was faster there. 0: not known."""
         return _gain(self.a.took, self.b.took) or 0.0
 
     @property
     def larger(self) -> int:
-        """Bytes of memory that it had more in the second one."""
+        """Bytes of memory that it took more in the second workflow. 0: not known."""
         return _gain(self.a.peak_rss, self.b.peak_rss) or 0
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON can hold it; what is not known is absent."""
+        """As a dict that can be written as JSON, without what is not known."""
         told = {
             "task_id": self.task_id,
             "a": known(self.a._asdict()),
@@ -131,14 +131,16 @@ class Comparison(Named, Tabular):
     """Two workflows side by side.
 
     Attributes:
-        a: the first.
-        b: the second.
-        user_metadata: keys that differ.
-        code: of the program and the versions, what differs.
-        functions: functions whose source differs (by the hash of their text), or that only one of them has.
-        only_a: tasks that only the first one has.
-        only_b: tasks that only the second one has.
-        tasks: tasks of both, those first whose time differs most.
+        a: the figures of the first workflow.
+        b: the figures of the second workflow.
+        user_metadata: keys of the user metadata that differ.
+        code: differences of the program, its commit, and the versions it ran with.
+        functions: functions whose source differs (by a hash of its text), or that only one of them has.
+        only_a: ids of the tasks that only the first workflow has.
+        only_b: ids of the tasks that only the second workflow has.
+        arguments: ids of the tasks that take outputs of the same tasks, but have other arguments besides, as
+            these were pickled.
+        tasks: the tasks that both have; those whose times differ most come first.
     """
 
     a: Side
@@ -148,11 +150,12 @@ class Comparison(Named, Tabular):
     functions: tuple[Difference, ...]
     only_a: tuple[str, ...]
     only_b: tuple[str, ...]
+    arguments: tuple[str, ...]
     tasks: tuple[TaskComparison, ...]
 
     @property
     def table(self) -> Table:
-        """The tasks of both, a row each; of the two sides each field with ``_a`` or ``_b`` behind it."""
+        """The tasks that both have, as a table; columns of the two sides end in ``_a`` and ``_b``."""
         columns: dict[str, list[Any]] = {"task_id": [task.task_id for task in self.tasks]}
         kinds: dict[str, type] = {"task_id": str}
         for side in ("a", "b"):
@@ -187,6 +190,11 @@ def compare(a: Trace, b: Trace) -> Comparison:
         differences(_sources(a), _sources(b)),
         tuple(task_id for task_id in in_a if task_id not in in_b),
         tuple(task_id for task_id in in_b if task_id not in in_a),
+        tuple(
+            task_id
+            for task_id, number in in_a.items()
+            if task_id in in_b and facts_a.has_other_arguments(number, facts_b, in_b[task_id])
+        ),
         tuple(tasks),
     )
 
@@ -206,6 +214,7 @@ class _Facts:
 
     def __init__(self, trace: Trace) -> None:
         self._tasks = trace.tasks
+        self._arguments = trace.arguments
         self._names = dotted_names(trace)
         self._read: dict[str, Any] = {}
 
@@ -224,6 +233,11 @@ class _Facts:
         if needs[0] != needs[1]:
             found.append(Difference("workflow_refs", *needs))
         return tuple(found)
+
+    def has_other_arguments(self, mine: int, other: _Facts, theirs: int) -> bool:
+        """Whether arguments of its own differ; where it takes from other tasks, nobody can say."""
+        same = self._arguments.get(mine) == other._arguments.get(theirs)
+        return not same and self._upstream(mine) == other._upstream(theirs)
 
     def _json(self, text: str) -> Any:
         if text not in self._read:

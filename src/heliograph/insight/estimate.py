@@ -29,21 +29,21 @@ HIGH: Final = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Estimate(Named, Tabular):
-    """The time left of a workflow.
+    """The time that a workflow will still take.
 
     Attributes:
         workflow_id: the workflow.
-        status: how it stands. One that nobody runs: the time from when it is resumed.
-        done: how many tasks are over.
-        total: how many there are; continuations may add some.
-        left: seconds, if each task takes as long as those of its function did on average; None: there is
-            nothing to tell it from.
-        low: seconds, if each is as fast as the fastest tenth.
-        high: seconds, if each is as slow as the slowest tenth.
-        workers: how many workers that reckons with: as many as ran something in the newest run.
-        samples: how many earlier attempts it is told from.
-        unknown: functions of which none has ever ended; they are taken to be as the others are on
-            average, those that only wait left out, or as long as they have run by now where that is more.
+        status: its status. If no engine runs it, the times are those after it is resumed.
+        done: the number of tasks that have ended.
+        total: the number of all tasks; continuations may add more.
+        left: seconds, if each task takes the average time of its function. None: there is nothing to
+            estimate it from.
+        low: seconds, if each task is as fast as the fastest tenth.
+        high: seconds, if each task is as slow as the slowest tenth.
+        workers: the number of workers that the estimate assumes: those that ran a task in the newest run.
+        samples: the number of earlier attempts that the estimate is made from.
+        unknown: functions of which no attempt has ever ended. They are assumed to take the average time of
+            the others (without those that only wait), or the time they have run so far, if that is longer.
     """
 
     workflow_id: str
@@ -59,7 +59,7 @@ class Estimate(Named, Tabular):
 
     @property
     def table(self) -> Table:
-        """It, as one row."""
+        """The estimate as a table of one row."""
         return table_of(Estimate, [self])
 
 

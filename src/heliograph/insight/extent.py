@@ -26,12 +26,12 @@ class Parts(Named):
     """Where time went, in seconds.
 
     Attributes:
-        wait: for what it needs to be stored and noticed; for a time or an event, where that is all it does.
-        backoff: between an attempt that failed and the next.
-        queue: for a worker.
-        load: function and inputs brought to the worker.
-        compute: the user's code.
-        store: the output pickled and committed.
+        wait: until the engine noticed that the task could begin; for a sleep or an event: all of its waiting.
+        backoff: the pause between an attempt that failed and the next one.
+        queue: waiting for a free worker.
+        load: bringing the function and its inputs to the worker.
+        compute: running the user's code.
+        store: pickling the output and committing it.
     """
 
     wait: float = 0.0
@@ -43,7 +43,7 @@ class Parts(Named):
 
     @property
     def total(self) -> float:
-        """All of it.
+        """The sum of all parts.
 
         >>> Parts(queue=1.0, compute=2.5).total
         3.5

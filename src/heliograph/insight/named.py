@@ -13,7 +13,7 @@ class Named:
     __match_args__: ClassVar[tuple[str, ...]]  # the fields' names, as `dataclass` keeps them
 
     def to_dict(self) -> dict[str, Any]:
-        """By name, as JSON can hold it; what is not known is absent."""
+        """As a dict that can be written as JSON, without what is not known."""
         values = known({name: getattr(self, name) for name in self.__match_args__})
         return {name: _told(value) for name, value in values.items()}
 

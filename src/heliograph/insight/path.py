@@ -14,17 +14,17 @@ from heliograph.records.trace import Trace
 
 @dataclass(frozen=True, slots=True)
 class Link(Named):
-    """An attempt on the critical path, from when it was let go to when it was over.
+    """An attempt on the critical path, from the end of what it had waited for to its own end.
 
     Attributes:
-        task_id: its task.
-        function: the task's function, dotted.
-        attempt: its number.
-        status: how it went.
-        worker_id: who ran it.
-        begin: the end of the link before it, or of the run's beginning, in Unix seconds.
-        end: when it was over.
-        parts: where the time between went.
+        task_id: the task.
+        function: the dotted name of the task's function.
+        attempt: the number of the attempt.
+        status: how the attempt ended.
+        worker_id: the worker that ran it.
+        begin: the end of the link before it (of the first one: the begin of the run), in Unix seconds.
+        end: when it ended, in Unix seconds.
+        parts: where the time in between went.
     """
 
     task_id: str

@@ -31,16 +31,16 @@ from heliograph.records.trace import Trace
 
 
 class TaskProfile(NamedTuple):
-    """What a task was to the run.
+    """The part that a task has in the time of a run.
 
     Attributes:
         task_id: the task.
-        function: its function, dotted.
-        attempts: how many it had in this run.
-        compute: seconds its code took, in all of them.
-        critical: seconds it has on the critical path.
-        slack: seconds it could have ended later without the run ending later.
-        saved: seconds by which the run would have ended sooner, had its code been twice as fast.
+        function: the dotted name of its function.
+        attempts: the number of its attempts in this run.
+        compute: seconds that its code took, in all of these attempts.
+        critical: seconds that it has on the critical path.
+        slack: seconds that it could have taken longer without delaying the end of the run.
+        saved: seconds that the run would have been shorter, had its code been twice as fast.
     """
 
     task_id: str
@@ -52,7 +52,7 @@ class TaskProfile(NamedTuple):
     saved: float
 
     def to_dict(self) -> dict[str, Any]:
-        """By name."""
+        """As a dict that can be written as JSON, without what is not known."""
         return self._asdict()
 
 
@@ -62,20 +62,21 @@ class Profile(Named, Tabular):
 
     Attributes:
         workflow_id: the workflow.
-        run: number of the run.
-        status: of the run.
-        begin: when its tasks could begin, in Unix seconds.
-        end: when it was over; of one that goes on, the moment of the profile.
-        path: the critical path.
-        tail: seconds from the end of the path's last link to the run's end.
-        parts: of all links together.
-        tasks: those that had an attempt in this run, by number.
+        run: the number of the run.
+        status: the status of the run.
+        begin: when the run began, in Unix seconds.
+        end: when it ended, in Unix seconds; while it goes on: the moment of the profile.
+        path: the critical path, link by link.
+        tail: seconds from the end of the last link to the end of the run.
+        parts: the parts of all links, added up.
+        tasks: the tasks that had an attempt in this run.
         stragglers: tasks that took much longer than others of the same function, the worst first.
-        parallelism: how many attempts ran at once.
-        memory: bytes that they took together, over time in as many parts; empty: it is not known.
-        workers: what each did.
-        efficiency: of the workers' time, how much they were busy, 0 to 1.
-        bottlenecks: the first three, the greatest first.
+        parallelism: how many attempts ran at once, over time.
+        memory: bytes of memory of all attempts together, over time, in as many buckets. Empty: not known.
+        workers: what each worker did.
+        efficiency: the share of the workers' time in which they were busy, 0 to 1.
+        cpu_time: CPU seconds of the run's attempts, as far as they are known. None: of none.
+        bottlenecks: the three greatest bottlenecks, the greatest first.
     """
 
     workflow_id: str
@@ -92,20 +93,21 @@ class Profile(Named, Tabular):
     memory: tuple[float, ...]
     workers: tuple[WorkerUse, ...]
     efficiency: float
+    cpu_time: float | None
     bottlenecks: tuple[Bottleneck, ...]
 
     @property
     def wall(self) -> float:
-        """Seconds from begin to end: what `parts` and `tail` add up to."""
+        """Seconds from begin to end, which is the sum of `parts` and `tail`."""
         return self.end - self.begin
 
     @property
     def table(self) -> Table:
-        """The tasks, a row each."""
+        """The tasks as a table."""
         return table_of(TaskProfile, self.tasks)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON can hold it."""
+        """As a dict that can be written as JSON, without what is not known."""
         return Named.to_dict(self) | {"wall": self.wall}
 
 
@@ -129,6 +131,7 @@ def profile(trace: Trace, run: int | None = None) -> Profile:
     at_once = parallelism(graph, had)
     workers = worker_use(trace, graph, had)
     wall = graph.end - graph.begin
+    used = [seconds for seconds in picked(trace.attempts.cpu_time, graph.places) if seconds is not None]
     return Profile(
         workflow_id=trace.workflow.workflow_id,
         run=record.run,
@@ -146,7 +149,8 @@ def profile(trace: Trace, run: int | None = None) -> Profile:
         efficiency=sum(worker.busy for worker in workers) / (wall * len(workers))
         if wall and workers
         else 0.0,
-        bottlenecks=bottlenecks(trace, graph, path, tail, slow, at_once.peak, len(workers)),
+        cpu_time=sum(used) if used else None,
+        bottlenecks=bottlenecks(trace, graph, path, tail, slow, at_once.peak, len(workers), had),
     )
 
 

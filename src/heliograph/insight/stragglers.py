@@ -20,6 +20,9 @@ LEAST_TASKS: Final = 5
 FACTOR: Final = 2.0
 """A straggler took more than so many times the median."""
 
+LEAST_SECONDS: Final = 0.01
+"""It took so many seconds more, at least: by less an attempt differs that lost its CPU once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Straggler(Named):
@@ -27,9 +30,9 @@ class Straggler(Named):
 
     Attributes:
         task_id: the task.
-        function: its function, dotted.
+        function: the dotted name of its function.
         compute: seconds that its code took.
-        median: seconds that the code of all of the function's tasks took.
+        median: the median of these seconds over all tasks of the function.
     """
 
     task_id: str
@@ -41,8 +44,9 @@ class Straggler(Named):
 def stragglers(trace: Trace, causes: Causes) -> tuple[Straggler, ...]:
     """Tasks that stand out, those first that took the most time more than usual.
 
-    A straggler computed more than twice as long as the median of its function, and lies beyond the far fence
-    of a box plot: three times the distance of the quartiles above the upper one.
+    A straggler computed more than twice as long as the median of its function, by at least a hundredth of a
+    second, and lies beyond the far fence of a box plot: three times the distance of the quartiles above the
+    upper one.
 
     Args:
         trace: the workflow.
@@ -59,7 +63,7 @@ def stragglers(trace: Trace, causes: Causes) -> tuple[Straggler, ...]:
         if len(mine) < LEAST_TASKS:
             continue
         lower, median, upper = quantiles(picked(computed, mine), method="inclusive")
-        fence = max(FACTOR * median, upper + 3 * (upper - lower))
+        fence = max(FACTOR * median, median + LEAST_SECONDS, upper + 3 * (upper - lower))
         found += [
             Straggler(of.task_id[tasks[at]], names[function], computed[at], median)
             for at in mine

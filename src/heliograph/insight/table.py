@@ -23,9 +23,9 @@ class Table:
     """Rows and columns.
 
     Attributes:
-        columns: the values of each column, by name; None where there is none.
-        kinds: the type of each column, where it is known: bool, int, float or str. It is the same for all
-            workflows, also where one has no value in the column.
+        columns: the values of each column, by its name; None where there is no value.
+        kinds: the type of each column, if it is known: bool, int, float or str. It is the same for all
+            workflows, even if a column has no value in one of them.
     """
 
     columns: Mapping[str, Sequence[Any]]
@@ -36,7 +36,7 @@ class Table:
 
     @property
     def rows(self) -> list[tuple[Any, ...]]:
-        """Row by row.
+        """The rows, each as a tuple.
 
         >>> Table({"a": [1, 2], "b": ["x", None]}, {}).rows
         [(1, 'x'), (2, None)]
@@ -44,11 +44,11 @@ class Table:
         return list(zip(*self.columns.values(), strict=True))
 
     def to_dict(self) -> dict[str, list[Any]]:
-        """The columns as JSON can hold them."""
+        """The columns as a dict that can be written as JSON."""
         return {name: list(values) for name, values in self.columns.items()}
 
     def to_arrow(self) -> pa.Table:
-        """As a table of Arrow's.
+        """The table as a ``pyarrow.Table``.
 
         Raises:
             MissingExtraError: pyarrow is not installed.
@@ -67,7 +67,7 @@ class Table:
         )
 
     def to_pandas(self) -> pd.DataFrame:
-        """As a frame of pandas'.
+        """The table as a ``pandas.DataFrame``.
 
         Raises:
             MissingExtraError: pandas is not installed.

@@ -24,15 +24,15 @@ _INNER: Final = ("task", "causes")  # numbers that mean something only in here
 
 
 class Lane(NamedTuple):
-    """A row of a timeline: in it one attempt follows the other, each from `started` to `finished`.
+    """A row of a timeline, in which attempts follow each other, each from its `started` to its `finished`.
 
-    A worker doesn't wait for the commit of what it did.
+    (A worker goes on to the next attempt before the output of the last one is committed.)
 
     Attributes:
-        worker_id: the engine's name of the worker; `WAITS` for what occupies none.
-        host: where it was.
-        pid: its process, as of its last attempt.
-        slot: from 0; a worker that ran several attempts at once has several lanes.
+        worker_id: the engine's name for the worker; `WAITS` for what occupies no worker.
+        host: the name of its machine.
+        pid: its process id, at its last attempt.
+        slot: a number from 0: a worker that ran several attempts at once has several lanes.
     """
 
     worker_id: str
@@ -42,7 +42,7 @@ class Lane(NamedTuple):
 
     @property
     def name(self) -> str:
-        """It, for people.
+        """What people call it.
 
         >>> Lane("async-1", "here", 7, 0).name, Lane("async-1", "here", 7, 1).name
         ('async-1', 'async-1 (2)')
@@ -51,22 +51,22 @@ class Lane(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """An attempt on a timeline; all times in Unix seconds, each phase up to the beginning of the next.
+    """An attempt on a timeline. All times are Unix seconds; each phase ends where the next one begins.
 
     Attributes:
-        task: number of its task.
-        task_id: its task.
-        function: the task's function, dotted.
-        attempt: its number.
-        status: how it went.
-        lane: its place in `Timeline.lanes`; None: no worker ever had it.
-        ready: it could begin.
-        started: a worker had it.
-        loaded: the user's code began.
-        finished: the user's code was done.
-        stored: it was over.
-        critical: whether the run's end waited for it.
-        causes: places in `Timeline.bars` of those that it had to wait for.
+        task: the number of the task.
+        task_id: the task.
+        function: the dotted name of the task's function.
+        attempt: the number of the attempt.
+        status: how it ended.
+        lane: its place in `Timeline.lanes`. None: no worker ever had it.
+        ready: when it could begin.
+        started: when a worker had it.
+        loaded: when the user's code began.
+        finished: when the user's code ended.
+        stored: when its output, or its failure, was stored.
+        critical: whether it is on the critical path.
+        causes: places in `Timeline.bars` of the attempts that it had to wait for.
     """
 
     task: int
@@ -85,7 +85,7 @@ class Bar(NamedTuple):
 
     @property
     def name(self) -> str:
-        """It, for people."""
+        """What people call it."""
         return f"{self.task_id} #{self.attempt}" if self.attempt > 1 else self.task_id
 
 
@@ -95,12 +95,12 @@ class Timeline(Tabular):
 
     Attributes:
         workflow_id: the workflow.
-        run: number of the run.
-        status: of the run.
-        begin: when its tasks could begin, in Unix seconds.
-        end: when it was over; of one that goes on, the moment of the question.
-        lanes: workers, and what occupies none.
-        bars: attempts, ordered by task and number.
+        run: the number of the run.
+        status: the status of the run.
+        begin: when the run began, in Unix seconds.
+        end: when it ended, in Unix seconds; while it goes on: the moment of the timeline.
+        lanes: the rows: the workers, and a row for what occupies no worker.
+        bars: the attempts, ordered by task and number.
     """
 
     workflow_id: str
@@ -113,12 +113,12 @@ class Timeline(Tabular):
 
     @property
     def table(self) -> Table:
-        """The attempts, a row each."""
+        """The attempts as a table."""
         names = [name for name in Bar._fields if name not in _INNER]
         return table_of(Bar, self.bars, names)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON can hold it; what is not known is absent."""
+        """As a dict that can be written as JSON, without what is not known."""
         return {
             "workflow_id": self.workflow_id,
             "run": self.run,

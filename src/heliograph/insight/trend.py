@@ -26,14 +26,14 @@ class FunctionRun(Named):
 
     Attributes:
         workflow_id: the workflow.
-        begin: when it was submitted, in Unix seconds.
-        attempts: how many there were, of those that are over.
-        failed: how many of them failed, or were lost.
-        compute_p50: median of the seconds that its code took; None: none succeeded.
-        compute_p90: what nine of ten did not take longer than.
-        compute_max: the longest.
-        memory_p50: median of the peak memory in bytes; None: it is not known.
-        memory_max: the most.
+        begin: when the workflow was submitted, in Unix seconds.
+        attempts: the number of attempts that have ended.
+        failed: how many of them failed or were lost.
+        compute_p50: the median of the seconds that its code took. None: no attempt succeeded.
+        compute_p90: the 90th percentile of these seconds.
+        compute_max: the largest of these seconds.
+        memory_p50: the median of the peak memory, in bytes. None: not known.
+        memory_max: the largest peak memory, in bytes.
     """
 
     workflow_id: str
@@ -49,13 +49,13 @@ class FunctionRun(Named):
 
 @dataclass(frozen=True, slots=True)
 class Change(Named):
-    """What is another since some workflow.
+    """A change of a figure that lasts since some workflow.
 
     Attributes:
-        since: id of the first workflow in which it is.
-        before: median of the workflows before.
-        now: median since.
-        ratio: one by the other; over 1 it got worse.
+        since: the id of the first workflow with the new figure.
+        before: the median in the workflows before.
+        now: the median since then.
+        ratio: `now` divided by `before`; above 1, it got worse.
     """
 
     since: str
@@ -69,10 +69,10 @@ class Trend(Named):
     """A function over time.
 
     Attributes:
-        function: its name, dotted.
-        runs: by workflow, the oldest first.
-        compute: since when its code takes longer, or less long; None: it doesn't.
-        memory: the same of memory.
+        function: the dotted name of the function.
+        runs: its figures in each workflow, the oldest first.
+        compute: since when its code takes more time, or less. None: there is no such change.
+        memory: since when it takes more memory, or less. None: there is no such change.
     """
 
     function: str

@@ -22,11 +22,11 @@ class WorkerUse(Named):
     """What one worker did in a run.
 
     Attributes:
-        worker_id: the engine's name of it.
-        host: where it was.
-        attempts: how many it ran.
-        busy: seconds in which it had at least one.
-        share: of the run's wall time, 0 to 1.
+        worker_id: the engine's name for the worker.
+        host: the name of its machine.
+        attempts: the number of attempts that it ran.
+        busy: seconds in which it ran at least one attempt.
+        share: the same as a share of the run's wall time, 0 to 1.
     """
 
     worker_id: str
@@ -41,10 +41,10 @@ class Parallelism(Named):
     """How many attempts ran at once.
 
     Attributes:
-        peak: at most.
-        mean: over the run's wall time.
-        bucket: seconds that each of `over_time` stands for.
-        over_time: the mean in each part of the run.
+        peak: the largest number at any time.
+        mean: the mean over the run's wall time.
+        bucket: the seconds that each number in `over_time` stands for.
+        over_time: the mean in each bucket of the run.
     """
 
     peak: int
@@ -93,19 +93,64 @@ def worker_use(trace: Trace, causes: Causes, had: Busy) -> tuple[WorkerUse, ...]
         causes: the run.
         had: its attempts that a worker had.
     """
-    of: dict[tuple[str, str], list[int]] = defaultdict(list)
-    workers = picked(trace.attempts.worker_id, causes.places)
-    hosts = picked(trace.attempts.host, causes.places)
-    for at in had.by_begin:
-        if (worker := workers[at]) is not None:
-            of[hosts[at] or "", worker].append(at)
-    wall = causes.end - causes.begin
+    of, wall = _by_worker(trace, causes, had), causes.end - causes.begin
     return tuple(
         WorkerUse(
             worker, host, len(mine), seconds := _covered(causes, mine), seconds / wall if wall > 0 else 0.0
         )
         for (host, worker), mine in sorted(of.items(), key=lambda item: natural(item[0]))
     )
+
+
+def _by_worker(trace: Trace, causes: Causes, had: Busy) -> dict[tuple[str, str], list[int]]:
+    """What each worker had, by host and name, ordered by when it was started."""
+    of: dict[tuple[str, str], list[int]] = defaultdict(list)
+    workers = picked(trace.attempts.worker_id, causes.places)
+    hosts = picked(trace.attempts.host, causes.places)
+    for at in had.by_begin:
+        if (worker := workers[at]) is not None:
+            of[hosts[at] or "", worker].append(at)
+    return of
+
+
+def occupied(trace: Trace, causes: Causes, had: Busy, spans: Sequence[tuple[float, float]]) -> float:
+    """How much of some time the workers of a run had an attempt of it, 0 to 1, on average over them.
+
+    A worker has an attempt until its output is pickled.
+
+    Args:
+        trace: the workflow.
+        causes: the run.
+        had: its attempts that a worker had.
+        spans: the time, from when to when; none begins before the one before it ends.
+    """
+    whole, of = sum(until - since for since, until in spans), _by_worker(trace, causes, had)
+    if whole <= 0 or not of:
+        return 0.0
+    begins, ends = causes.extents.started, list(causes.extents.finished)
+    for at, pickled in enumerate(picked(trace.attempts.serialised, causes.places)):
+        if pickled is not None and pickled > ends[at]:
+            ends[at] = pickled
+    shared = sum(_shared(((begins[at], ends[at]) for at in mine), spans) for mine in of.values())
+    return shared / (whole * len(of))
+
+
+def _shared(times: Iterable[tuple[float, float]], spans: Sequence[tuple[float, float]]) -> float:
+    """Seconds of spans in which at least one of some times was.
+
+    >>> _shared([(0.0, 2.0), (1.0, 4.0), (6.0, 9.0)], [(1.0, 3.0), (5.0, 7.0)])
+    3.0
+    """
+    shared, covered, place = 0.0, float("-inf"), 0
+    for begin, end in times:  # ordered by when they begin
+        begin, covered = max(begin, covered), max(end, covered)
+        while place < len(spans) and spans[place][1] <= begin:
+            place += 1
+        at = place
+        while at < len(spans) and spans[at][0] < end:
+            shared += max(min(end, spans[at][1]) - max(begin, spans[at][0]), 0.0)
+            at += 1
+    return shared
 
 
 def _covered(causes: Causes, attempts: Sequence[int]) -> float:

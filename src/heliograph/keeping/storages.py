@@ -23,24 +23,24 @@ Told = Callable[[str, int, int], None]
 
 
 def collect_garbage(*, remove: bool = False, older_than: float = DEFAULT_AGE) -> dict[str, Any]:
-    """Find files of the value store that nothing in the database names, and remove them if told to.
+    """Find files of the value store that the database does not know, and remove them if wanted.
 
-    They come from attempts that failed or were killed after they had written their output, from outputs that
-    are not checkpointed, and from submissions that were cut short. Engines may run meanwhile: what they may
-    still need is left.
+    Such files come from attempts that failed or were killed after they had written their output, from outputs
+    without a checkpoint, and from submissions that were interrupted. Engines may run meanwhile: files that
+    they may still need are kept.
 
     Args:
-        remove: remove what is found; else it is only told.
-        older_than: seconds since a file was written; 600 or more.
+        remove: remove the files. False: only report them.
+        older_than: only files that were written so many seconds ago, or earlier; 600 or more.
 
     Returns:
-        ``files`` (``name``, ``size``, ``modified``) that were or would be removed, their ``bytes``; how many
-        files are ``kept``, and their ``kept_bytes``.
+        ``files`` (``name``, ``size``, ``modified``) that were removed or would be, and their ``bytes``;
+        ``kept``, the number of files that are needed, and their ``kept_bytes``.
 
     Raises:
-        TypeError: `remove` is not a bool, or `older_than` not a number.
-        ValueError: `older_than` is too short.
-        StorageError: the storage can't be read, or a file not be removed.
+        TypeError: `remove` is not a bool, or `older_than` is not a number.
+        ValueError: `older_than` is too small.
+        StorageError: the storage can't be read, or a file can't be removed.
 
     >>> sorted(collect_garbage())
     ['bytes', 'files', 'kept', 'kept_bytes']
@@ -62,18 +62,18 @@ def collect_garbage(*, remove: bool = False, older_than: float = DEFAULT_AGE) ->
 
 
 def check_values(*, forget: bool = False, progress: Told | None = None) -> dict[str, Any]:
-    """Read every row and every value, and find what is damaged or gone.
+    """Read every row and every value of the storage, and find those that are damaged or gone.
 
     Args:
-        forget: forget outputs that are: then `resume` makes them again. Not those of tasks with
-            ``max_retries=0``, which may run once only; nor arguments, which nothing can make again.
-        progress: is told how far it is: of what, how many, and of how many.
+        forget: forget such outputs, so that `resume` runs their tasks again. Outputs of tasks with
+            ``max_retries=0`` are kept, since these may run only once; and so are arguments.
+        progress: called with what is being read, how many of it are done, and how many there are.
 
     Returns:
-        How many ``values`` there are outside of the database, how many ``bytes``, and which are ``damaged``,
-        those in the database too: ``workflow_id``, ``task_id``, ``role``, ``error``, and whether it was
-        ``forgotten``. How many ``rows`` there are, and the ``damaged_rows``: ``error``, and ``workflow_id``
-        where that is known.
+        ``values`` and ``bytes``: how many values are stored outside of the database, and their size;
+        ``damaged``: the values that are (inside the database too), each with ``workflow_id``, ``task_id``,
+        ``role``, ``error``, and whether it was ``forgotten``; ``rows``, and ``damaged_rows``, each with its
+        ``error``, and its ``workflow_id`` if that is known.
 
     Raises:
         TypeError: `forget` is not a bool.
@@ -107,19 +107,20 @@ def check_values(*, forget: bool = False, progress: Told | None = None) -> dict[
 
 
 def upgrade_storage(storage: Place | None = None) -> dict[str, Any]:
-    """Bring a storage that an older heliograph wrote to the version of this one.
+    """Upgrade a storage that an older version of heliograph wrote.
 
-    One in a file is upgraded when it is opened, too; one on a server by this alone, when nobody uses it.
+    A SQLite storage is also upgraded whenever it is opened. One on a server is upgraded only by this, while
+    nobody uses it.
 
     Args:
         storage: as for `init`.
 
     Returns:
-        The version it had, ``before`` (None: there was none), and it has ``now``; and the file in which it is
-        ``kept`` as it was, or None.
+        ``before`` and ``now``: the version that it had (None: none yet) and has; ``kept``: the file with the
+        storage as it was, or None.
 
     Raises:
-        StorageVersionError: it comes from a newer heliograph.
+        StorageVersionError: a newer version of heliograph wrote it.
         StorageError: it is in use, or can't be opened.
     """
     from heliograph.storage.databases.database import Database
@@ -137,22 +138,22 @@ def upgrade_storage(storage: Place | None = None) -> dict[str, Any]:
 
 
 def copy_storage(source: Place, target: Place, *, progress: Told | None = None) -> dict[str, Any]:
-    """Copy all of a storage into another one, of any kind, that is empty; both are compared.
+    """Copy a whole storage into another one, of any kind, that is empty; then compare the two.
 
-    Engines may write to the source meanwhile: what is copied is how it was at one moment. In the copy no
-    engine has anything: what ran reads RESUMABLE.
+    Engines may write to the source meanwhile: the copy is of one moment. In the copy no engine owns a
+    workflow: those that were running read RESUMABLE.
 
     Args:
         source: as for `init`.
-        target: likewise; it is made where there is none.
-        progress: is told how far it is: of what, how many, and of how many.
+        target: likewise; it is created if it does not exist.
+        progress: called with what is being copied, how many of it are done, and how many there are.
 
     Returns:
-        ``rows`` by table, ``values``, ``values_bytes``, and what is ``damaged`` in the source, as messages:
-        such values are not in the copy, all else is.
+        ``rows`` by table, ``values``, ``values_bytes``, and ``damaged``: messages about values of the source
+        that are damaged, and not in the copy.
 
     Raises:
-        StorageError: the target is not empty, is the source, or does not read the same.
+        StorageError: the target is not empty or is the source, or the copy does not read the same.
     """
     from heliograph.storage.location import locate
 
@@ -165,21 +166,21 @@ def copy_storage(source: Place, target: Place, *, progress: Told | None = None) 
 def backup_storage(
     target: Place, storage: Place | None = None, *, progress: Told | None = None
 ) -> dict[str, Any]:
-    """Save a storage to a file or folder where there is none yet, while engines go on writing to it.
+    """Back up a storage to a new file or folder, while engines go on writing to it.
 
-    A database file is saved by SQLite's own backup, one on a server as by `copy_storage`. The backup is a
-    storage like any other: `init(storage=…)` opens it, `copy_storage` brings it back to a server.
+    A SQLite database is saved with SQLite's own backup; one on a server is saved as `copy_storage` does. The
+    backup is a storage like any other: `init(storage=…)` opens it, `copy_storage` copies it to a server.
 
     Args:
         target: a folder, a file ending in ``.db``, or a database URL.
-        storage: what to save, as for `init`.
+        storage: the storage to back up, as for `init`.
         progress: as for `copy_storage`.
 
     Returns:
         As `copy_storage`.
 
     Raises:
-        StorageError: there is something at the target already, or it can't be written.
+        StorageError: something exists at the target already, or it can't be written.
     """
     from heliograph.storage.location import locate
 

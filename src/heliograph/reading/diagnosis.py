@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from heliograph.errors import MissingExtraError, StorageError
+from heliograph.errors import MissingExtraError, StorageCorruptError, StorageError
 from heliograph.reading.opened import session
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def diagnose() -> list[dict[str, Any]]:
     """Check the storage, the versions and that worker processes run; takes about a second.
 
     Returns:
-        A dict a check: ``check``, ``ok``, what was ``found``, and where something can be done, an ``advice``.
+        A dict for each check: ``check``, ``ok``, what was ``found``, and ``advice`` if something can be done.
 
     >>> sorted({check["check"] for check in diagnose()})
     ['database', 'disk', 'engine', 'leases', 'storage', 'values', 'versions']
@@ -67,9 +67,10 @@ def _storage() -> list[dict[str, Any]]:
     try:
         opened = session()
         health = opened.store.health()
+        statuses = _as_they_read(health.statuses)
     except StorageError as error:
         return [_check("storage", False, str(error))]
-    counts = ", ".join(f"{count} {status}" for status, count in _as_they_read(health.statuses).items())
+    counts = ", ".join(f"{count} {status}" for status, count in statuses.items())
     made = [
         _check("storage", True, f"{opened.place}, version {health.version}, {counts or 'no workflows'}"),
         _values(opened.store.values),
@@ -108,7 +109,7 @@ def _as_they_read(stored: Mapping[str, int]) -> Mapping[str, int]:
 
     try:
         return {group["by"]["status"]: group["count"] for group in summarize("status")}
-    except StorageError:  # there is damage, of which another check tells
+    except StorageCorruptError:  # another check tells of that
         return stored
 
 

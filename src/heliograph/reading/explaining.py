@@ -40,16 +40,16 @@ def much_is_made() -> Iterator[None]:
 
 @much_is_made()
 def profile(workflow_id: str, run: int | None = None) -> Profile:
-    """Where the time of a workflow went: its critical path, what would have made it faster, its bottlenecks.
+    """Where the time of a workflow went: its critical path, its bottlenecks, what would make it faster.
 
     Args:
-        workflow_id: the workflow; of one that goes on, the profile is of the time up to now.
-        run: number of the run; None: the newest.
+        workflow_id: the workflow. If it is still running, the profile ends now.
+        run: the number of a run. None: the newest one.
 
     Raises:
         WorkflowNotFoundError: there is no such workflow.
         ValueError: it has no such run.
-        TypeError: the run is not an int.
+        TypeError: `run` is not an int.
 
     >>> from heliograph import workflow
     >>> workflow.run(workflow.sleep(0.01), workflow_id="profile_example")
@@ -59,19 +59,19 @@ def profile(workflow_id: str, run: int | None = None) -> Profile:
     """
     from heliograph.insight.profile import profile as profiled
 
-    return profiled(trace_of(workflow_id, facts=False), checked_int_or_none("run", run))
+    return profiled(trace_of(workflow_id, facts=False, use=True), checked_int_or_none("run", run))
 
 
 @much_is_made()
 def timeline(workflow_id: str, run: int | None = None) -> Timeline:
-    """What ran when in a workflow, and in which lane of which worker.
+    """What ran when in a workflow, and on which worker.
 
     Args:
-        workflow_id: the workflow; of one that goes on, the timeline ends now.
-        run: number of the run; None: the newest.
+        workflow_id: the workflow. If it is still running, the timeline ends now.
+        run: the number of a run. None: the newest one.
 
     Raises:
-        WorkflowNotFoundError, ValueError, TypeError: as `profile`.
+        WorkflowNotFoundError, ValueError, TypeError: as for `profile`.
     """
     from heliograph.insight.timeline import timeline as drawn
 
@@ -80,28 +80,28 @@ def timeline(workflow_id: str, run: int | None = None) -> Timeline:
 
 @much_is_made()
 def compare(a: str, b: str) -> Comparison:
-    """What differs between two workflows: status, metadata, code, DAG; each task's time, memory and reuse.
+    """What differs between two workflows: status, metadata, code, DAG; time, memory and reuse of each task.
 
     Args:
-        a: id of the first.
-        b: id of the second.
+        a: the id of the first.
+        b: the id of the second.
 
     Returns:
-        Both in figures, and what differs; tasks whose time differs most come first.
+        The figures of both, and the differences; tasks whose times differ most come first.
 
     Raises:
-        WorkflowNotFoundError: there is no such workflow.
+        WorkflowNotFoundError: one of them does not exist.
     """
     from heliograph.insight.comparison import compare as compared
 
-    return compared(trace_of(a), trace_of(b))
+    return compared(trace_of(a, arguments=True), trace_of(b, arguments=True))
 
 
 @much_is_made()
 def estimate(workflow_id: str) -> Estimate:
-    """How long a workflow will take yet, with a range; told from earlier tasks of the same functions.
+    """How long a workflow will still take, with a range, estimated from earlier tasks of the same functions.
 
-    Of one that nobody runs, it is the time from when it is resumed.
+    For a workflow that no engine runs, this is the time that it will take once it is resumed.
 
     Raises:
         WorkflowNotFoundError: there is no such workflow.
@@ -116,22 +116,22 @@ def estimate(workflow_id: str) -> Estimate:
 
 @much_is_made()
 def export(workflow_id: str, format: str, run: int | None = None) -> Export:
-    """A workflow in a format that other programs read.
+    """Export a workflow in a format that other programs read.
 
     Args:
         workflow_id: the workflow.
         format: ``chrome`` (Perfetto), ``otlp`` (OpenTelemetry), ``openlineage``, ``ro-crate``, ``dot``,
             ``mermaid``, ``html``.
-        run: number of the run; None: the newest, or all of them where the format can hold them.
+        run: the number of a run. None: the newest one, or all runs, if the format can hold several.
 
     Returns:
-        What becomes text, or the texts of several files, where that is asked for: ``.text``, ``.files``,
-        ``.blocks()``. It tells of this moment.
+        The workflow as it was at this moment: ``.text``, or for formats of several files ``.files``; and
+        ``.blocks()``, for what is too large for one text.
 
     Raises:
         WorkflowNotFoundError: there is no such workflow.
         ValueError: there is no such format, or no such run.
-        TypeError: the format is no text, or the run is not an int.
+        TypeError: `format` is not a str, or `run` is not an int.
 
     >>> from heliograph import workflow
     >>> workflow.run(workflow.sleep(0), workflow_id="export_example")
@@ -145,7 +145,7 @@ def export(workflow_id: str, format: str, run: int | None = None) -> Export:
 
 @much_is_made()
 def table(workflow_id: str, what: str = "tasks") -> Table:
-    """The tasks of a workflow, or its attempts of all runs, as a table: ``.to_arrow()``, ``.to_pandas()``.
+    """The tasks of a workflow, or the attempts of all its runs, as a table for Arrow or pandas.
 
     Args:
         workflow_id: the workflow.
@@ -166,18 +166,19 @@ def table(workflow_id: str, what: str = "tasks") -> Table:
 
 
 def sql(query: str, limit: int | None = None) -> Table:
-    """Ask the storage in SQL. Nothing can be changed by it.
+    """Query the storage in SQL. Nothing can be changed by it.
 
-    There are views to be asked: ``heliograph_workflows``, ``_runs``, ``_tasks``, ``_attempts``, ``_logs``,
-    ``_metrics`` and ``_dependencies``; `sql_views` tells of their columns.
+    There are the views ``heliograph_workflows``, ``heliograph_runs``, ``heliograph_tasks``,
+    ``heliograph_attempts``, ``heliograph_logs``, ``heliograph_metrics`` and ``heliograph_dependencies``;
+    `sql_views` describes their columns.
 
     Args:
-        query: one SELECT.
-        limit: at most so many rows; None: all.
+        query: one SELECT statement.
+        limit: at most so many rows. None: all.
 
     Raises:
         ValueError: the query is wrong, or would change something.
-        TypeError: the query is no text, or the limit no int.
+        TypeError: the query is not a str, or the limit is not an int.
 
     >>> from heliograph import workflow
     >>> workflow.run(workflow.sleep(0), workflow_id="sql_example")
@@ -195,7 +196,7 @@ def sql(query: str, limit: int | None = None) -> Table:
 
 
 def sql_views() -> dict[str, dict[str, Any]]:
-    """The views that `sql` can ask: by name, what a row means (``meaning``) and each of its ``columns``.
+    """The views for `sql`: for each, by its name, what a row means (``meaning``) and what its ``columns`` do.
 
     >>> from heliograph import workflow
     >>> workflow.sql_views()["heliograph_tasks"]["columns"]["status"]
@@ -212,19 +213,28 @@ def sql_views() -> dict[str, dict[str, Any]]:
     }
 
 
-def trace_of(workflow_id: str, outputs: bool = False, facts: bool = True) -> Trace:
+def trace_of(
+    workflow_id: str,
+    *,
+    outputs: bool = False,
+    arguments: bool = False,
+    facts: bool = True,
+    use: bool = False,
+) -> Trace:
     """All that happened in a workflow.
 
     Args:
         workflow_id: the workflow.
         outputs: with what is known of the stored outputs.
+        arguments: with the hashes of the arguments.
         facts: with what tells no times: metadata, errors, CPU time.
+        use: of these, at least with what tells whether attempts were at work: CPU time and the like.
 
     Raises:
         WorkflowNotFoundError: there is no such workflow.
     """
     whose = check_identifier("workflow_id", workflow_id)
-    trace = session().store.trace(whose, outputs=outputs, facts=facts)
+    trace = session().store.trace(whose, outputs=outputs, arguments=arguments, facts=facts, use=use)
     if trace is None:
         raise WorkflowNotFoundError(f"No such workflow_id {workflow_id!r}")
     return trace

@@ -19,11 +19,11 @@ def trend(function: str, limit: int = WORKFLOWS) -> Trend:
 
     Args:
         function: its dotted name, as ``package.module.name``.
-        limit: the newest workflows that have it, so many at most; of each, at most 1,000 attempts.
+        limit: at most so many workflows, the newest ones that ran it; at most 1,000 attempts of each.
 
     Raises:
-        WorkflowNotFoundError: no workflow has it.
-        TypeError, ValueError: a name or a limit that can't be.
+        WorkflowNotFoundError: no workflow has run it.
+        TypeError, ValueError: the name or the limit is not valid.
 
     >>> from heliograph import workflow
     >>> workflow.run(workflow.sleep(0.01), workflow_id="trend_example")
@@ -51,17 +51,17 @@ def trend(function: str, limit: int = WORKFLOWS) -> Trend:
 
 
 def functions(limit: int = 1000, after: str | None = None) -> list[str]:
-    """Dotted names of the functions that stored workflows have, in the order of the alphabet.
+    """The dotted names of the functions of all stored workflows, in alphabetical order.
 
-    Where functions of several modules share a name, only those are told that the newest 200 workflows with
-    such a function have.
+    Where several modules have a function of the same name, only those are listed that one of the newest 200
+    workflows with such a function has.
 
     Args:
-        limit: so many at most.
-        after: those behind this one.
+        limit: at most so many.
+        after: only names behind this one: the next page.
 
     Raises:
-        TypeError, ValueError: a limit that can't be.
+        TypeError, ValueError: the limit is not valid.
 
     >>> from heliograph import workflow
     >>> workflow.run(workflow.sleep(0.01), workflow_id="functions_example")

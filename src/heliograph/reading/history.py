@@ -14,20 +14,20 @@ _BEFORE_ALL: Final = (-1, 0)
 
 
 def history(workflow_id: str, *, limit: int = PAGE, after: str | None = None) -> Page:
-    """The runs of a workflow and the attempts of all of them. Later runs and retries add to it.
+    """The runs of a workflow, and the attempts of its tasks in all of these runs.
 
     Args:
         workflow_id: the workflow.
-        limit: so many attempts at most.
-        after: the attempts behind there, as an earlier answer said.
+        limit: at most so many attempts.
+        after: what an earlier answer gave as ``after``: the next page.
 
     Returns:
-        ``workflow_id``; ``runs``, each as `get_history` gives it; ``attempts``, each with its ``task_id``, by
-        task and number; whether these are ``truncated``, then where to go on ``after``.
+        ``workflow_id``; ``runs``, each as `get_history` gives it; ``attempts``, each with its ``task_id``,
+        ordered by task and number; ``truncated``, whether there are more attempts, and then ``after``.
 
     Raises:
         WorkflowNotFoundError: there is no such workflow.
-        TypeError, ValueError: a limit, or an `after`, that can't be.
+        TypeError, ValueError: the limit or `after` is not valid.
     """
     from heliograph.insight.answers import Page
     from heliograph.records.metadata import attempt_metadata, run_metadata
@@ -51,9 +51,9 @@ def history(workflow_id: str, *, limit: int = PAGE, after: str | None = None) ->
 
 
 def get_history(workflow_id: str) -> Rows:
-    """The runs of a workflow, oldest first: one for its start and one for each resume.
+    """The runs of a workflow, oldest first: one for its start, and one for each resume.
 
-    See `history` for their attempts too.
+    `history` gives their attempts too.
 
     Raises:
         WorkflowNotFoundError: there is no such workflow.

@@ -37,30 +37,30 @@ def get_metadata(
     limit: int | None = None,
     after: str | None = None,
 ) -> dict[str, Any]:
-    """What is known of a workflow, or of one of its tasks, or of it with its tasks, at this moment.
+    """The metadata of a workflow, of one of its tasks, or of a workflow with its tasks, at this moment.
 
-    A field that is not known yet is absent: a running workflow has no ``stats["end_time"]``.
+    A field that is not known yet is absent, never None: a running workflow has no ``stats["end_time"]``.
 
     Args:
         workflow_id: the workflow.
-        task_id: the task; None: the workflow itself; ``"all"``: as ``tasks=True``, unless there is a task
-            of that name.
-        name: the same as `task_id`, but ``"all"`` is no more than a name.
-        tasks: the workflow with its tasks, all of the same moment.
-        limit: so many tasks at most; None: 200.
-        after: the tasks after the one with this id.
+        task_id: the task. None: the workflow itself. ``"all"``: the same as ``tasks=True``, unless there is
+            a task of that name.
+        name: another name for `task_id`; here ``"all"`` is nothing but a name.
+        tasks: the workflow together with its tasks, all of the same moment.
+        limit: at most so many tasks. None: 200.
+        after: only tasks behind the one with this id: the next page.
 
     Returns:
-        Of a workflow: ``status``, ``user_metadata``, ``task_options``, ``stats``, ``progress``, ``error`` …
-        Of a task: ``name``, ``status``, ``task_options``, ``user_metadata``, ``workflow_refs``, ``stats``,
-        ``attempts`` …; its ``stats`` are those of its last attempt. With tasks: also ``counts`` by status,
-        ``tasks``, whether these are ``truncated``, then where to go on ``after``, and the ``cursor`` for
-        `watch` of this moment. Times are Unix seconds, durations seconds, sizes bytes.
+        For a workflow: ``status``, ``user_metadata``, ``task_options``, ``stats``, ``progress``, ``error`` …
+        For a task: ``name``, ``status``, ``task_options``, ``user_metadata``, ``workflow_refs``, ``stats``
+        (those of its last attempt), ``attempts`` … For a workflow with its tasks also: ``counts`` by status;
+        ``tasks``; ``truncated``, whether there are more tasks, and then ``after``, for the next page; and
+        ``cursor``, from which `watch` continues. Times are Unix seconds, durations seconds, sizes bytes.
 
     Raises:
-        WorkflowNotFoundError: no such workflow, or no such task in it.
+        WorkflowNotFoundError: there is no such workflow, or no such task in it.
         TypeError: `tasks` is not a bool.
-        ValueError: both a task and `tasks` are asked for, or a limit that can't be.
+        ValueError: both one task and all tasks are asked for, or the limit is not valid.
     """
     checked_flag("tasks", tasks)
     wants_all = tasks or (task_id == "all" and name is None)
@@ -93,7 +93,7 @@ def _workflow_metadata() -> Callable[[WorkflowRecord, str], dict[str, Any]]:
 
 
 def get_tasks(workflow_id: str) -> Rows:
-    """What is known of every task of a workflow, dependencies first; each as `get_metadata` gives it.
+    """The metadata of every task of a workflow, upstream tasks first; each as `get_metadata` gives it.
 
     Raises:
         WorkflowNotFoundError: there is no such workflow.
@@ -110,16 +110,16 @@ def list_metadata(
     status_filter: WorkflowStatus | str | Iterable[WorkflowStatus | str] | None = None,
     limit: int | None = None,
 ) -> Rows:
-    """What is known of many workflows, newest first; each as `get_metadata` gives it.
+    """The metadata of many workflows, newest first; each as `get_metadata` gives it.
 
-    One whose rows are damaged is left out, and named by a `DamagedWarning`.
+    A workflow whose rows are damaged is left out, and a `DamagedWarning` names it.
 
     Args:
-        status_filter: a status, its name, or a set of either; None: all.
-        limit: at most so many; None: all.
+        status_filter: a status, the name of one, or a set of either. None: all.
+        limit: at most so many. None: all.
 
     Raises:
-        TypeError: the filter is anything else, or the limit is not an int.
+        TypeError: the filter is something else, or the limit is not an int.
         ValueError: there is no status of this name, or the limit is negative.
     """
     from heliograph.insight.answers import Rows
@@ -151,15 +151,15 @@ def get_status(workflow_id: str) -> WorkflowStatus:
 def list_all(
     status_filter: WorkflowStatus | str | Iterable[WorkflowStatus | str] | None = None,
 ) -> list[tuple[str, WorkflowStatus]]:
-    """Ids and statuses of the stored workflows, oldest first.
+    """The ids and statuses of the stored workflows, oldest first.
 
-    One whose rows are damaged is left out, and named by a `DamagedWarning`.
+    A workflow whose rows are damaged is left out, and a `DamagedWarning` names it.
 
     Args:
-        status_filter: a status, its name, or a set of either; None: all.
+        status_filter: a status, the name of one, or a set of either. None: all.
 
     Raises:
-        TypeError: the filter is anything else.
+        TypeError: the filter is something else.
         ValueError: there is no status of this name.
     """
     statuses = None if status_filter is None else _statuses(status_filter)
@@ -169,16 +169,16 @@ def list_all(
 
 
 def get_downstream(workflow_id: str, task_id: str, limit: int = PAGE) -> list[str]:
-    """Ids of the tasks that take a task's output: so to say its ``workflow_refs``, the other way round.
+    """The ids of the tasks that take the output of a task: its ``workflow_refs`` the other way round.
 
     Args:
         workflow_id: the workflow.
         task_id: the task.
-        limit: so many at most.
+        limit: at most so many.
 
     Raises:
         WorkflowNotFoundError: there is no such workflow, or no such task in it.
-        TypeError, ValueError: an id, or a limit, that can't be.
+        TypeError, ValueError: an id or a limit is not valid.
 
     >>> from heliograph import workflow
     >>> @workflow.task

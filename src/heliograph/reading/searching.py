@@ -27,25 +27,26 @@ def search(
     *,
     tasks: bool = False,
 ) -> Page:
-    """Workflows, or tasks of all workflows, for which a condition holds; the newest first.
+    """The workflows, or the tasks of all workflows, for which a condition holds; newest first.
 
     Args:
         where: a condition: ``'user_metadata.team = "blue" and stats.duration > 2min'``, or in Python
             ``(field("user_metadata.team") == "blue") & (field("stats.duration") > 120)``. None: all.
-        order_by: a field; with ``-`` before it, the largest first. None: by submission, the newest first.
-        limit: so many at most.
-        after: what an earlier answer to the same question gave as ``after``: goes on behind it, whatever was
-            stored meanwhile.
-        tasks: search tasks.
+        order_by: a field; with ``-`` before it, the largest first. None: by submission, newest first.
+        limit: at most so many.
+        after: what an earlier answer to the same question gave as ``after``: the next page, whatever was
+            stored in the meantime.
+        tasks: search tasks, not workflows.
 
     Returns:
-        ``found``: dicts as `get_metadata` gives them, of tasks with their ``workflow_id``; whether more are
-        there (``truncated``), then where to go on ``after``. With ``.to_arrow()`` and ``.to_pandas()``.
+        ``found``: dicts as `get_metadata` gives them, those of tasks with their ``workflow_id``;
+        ``truncated``, whether there are more, and then ``after``. It has ``.to_arrow()`` and
+        ``.to_pandas()``.
 
     Raises:
-        SearchError: a field or an operator that there is not, a value of a wrong type, text that says no
-            condition; it points at the character.
-        TypeError, ValueError: a limit or an `after` that can't be; `tasks` that is not a bool.
+        SearchError: there is no such field or operator, a value has a wrong type, or the text is not a
+            condition; the message points at the character.
+        TypeError, ValueError: the limit or `after` is not valid, or `tasks` is not a bool.
 
     >>> from heliograph import workflow
     >>> @workflow.task
@@ -74,21 +75,21 @@ def summarize(
     where: Condition | str | None = None,
     tasks: bool = False,
 ) -> Rows:
-    """Workflows, or tasks of all workflows, counted by what they have in common.
+    """Count workflows, or the tasks of all workflows, in groups, with statistics of their numbers.
 
     Args:
-        by: fields whose values those of a group share; none: one group of all.
-        of: fields of numbers, which are summed up for each group.
-        where: as `search`.
-        tasks: of tasks.
+        by: the fields to group by. None: all are one group.
+        of: fields that hold numbers, of which statistics are made for each group.
+        where: as for `search`.
+        tasks: count tasks, not workflows.
 
     Returns:
-        A dict a group, the largest first: ``by``, a dict of values by field (None where there is no value);
-        ``count``; and for each field of `of` a dict of ``count``, ``sum``, ``min``, ``max``, ``mean``,
-        ``p50``, ``p90``, ``p95`` and ``p99``.
+        A dict for each group, the largest first: ``by``, a dict of its values by field (None where there is
+        no value); ``count``; and for each field in `of` a dict of ``count``, ``sum``, ``min``, ``max``,
+        ``mean``, ``p50``, ``p90``, ``p95`` and ``p99``.
 
     Raises:
-        SearchError: as `search`; a field of `of` that holds no numbers.
+        SearchError: as for `search`; or a field in `of` does not hold numbers.
 
     >>> from heliograph import workflow
     >>> @workflow.task
@@ -119,19 +120,19 @@ def summarize(
 
 
 def over_time(where: Condition | str | None = None, parts: int = 60) -> list[dict[str, Any]]:
-    """Workflows counted by when they were submitted, from the first to the last that a condition holds for.
+    """Count workflows by the time of their submission, from the first that a condition holds for to the last.
 
     Args:
-        where: as `search`.
-        parts: into how many parts of equal length that time is divided; fewer, if they were shorter than a
-            second.
+        where: as for `search`.
+        parts: the number of parts, of equal length, that this time is divided into; fewer, if they would be
+            shorter than a second.
 
     Returns:
-        A dict a part: ``begin`` and ``end`` in Unix seconds, ``count``, and how many of those ``failed``.
+        A dict for each part: ``begin`` and ``end`` in Unix seconds, ``count``, and how many ``failed``.
 
     Raises:
-        SearchError: as `search`.
-        TypeError, ValueError: a number of parts that can't be.
+        SearchError: as for `search`.
+        TypeError, ValueError: the number of parts is not valid.
 
     >>> from heliograph import workflow
     >>> workflow.run(workflow.sleep(0), workflow_id="over_time_example")
@@ -145,14 +146,14 @@ def over_time(where: Condition | str | None = None, parts: int = 60) -> list[dic
 
 
 def condition(text: str, *, tasks: bool = False) -> Condition:
-    """The condition that a text says, to be joined with others.
+    """A condition from its text, to be combined with others.
 
     Args:
-        text: in the language of searches.
-        tasks: of tasks.
+        text: the condition, in the search language.
+        tasks: it is a condition on tasks, not on workflows.
 
     Raises:
-        SearchError: it says none; it points at the character.
+        SearchError: the text is not a condition; the message points at the character.
 
     >>> condition("runs > 1") & condition("status = FAILED")
     And(parts=(runs > 1, status = 'FAILED'))
@@ -165,13 +166,13 @@ def condition(text: str, *, tasks: bool = False) -> Condition:
 
 
 def search_fields(*, tasks: bool = False) -> dict[str, str]:
-    """What can be searched, besides the keys of ``user_metadata``.
+    """The fields that can be searched, besides the keys of ``user_metadata``.
 
     Args:
-        tasks: of tasks.
+        tasks: those of tasks, not of workflows.
 
     Returns:
-        By name, what a field holds.
+        What each field holds, by its name.
 
     >>> search_fields()["status"], search_fields(tasks=True)["output.size"]
     ('a status', 'a number of bytes')
@@ -183,16 +184,16 @@ def search_fields(*, tasks: bool = False) -> dict[str, str]:
 
 
 def field(name: str) -> Field:
-    """A field, to be compared: ``field("user_metadata.team") == "blue"``.
+    """A field, from which conditions are made: ``field("user_metadata.team") == "blue"``.
 
-    Conditions are joined by ``&``, ``|`` and ``~``; fields also have `is_in`, `exists`, `contains` and
-    `startswith`. ``field("user_metadata")["a.b"]`` is a key with any characters.
+    Fields also have `is_in`, `exists`, `contains` and `startswith`. Conditions are combined with ``&``, ``|``
+    and ``~``. A key with other characters than those of a name: ``field("user_metadata")["a.b"]``.
 
     Args:
-        name: of the field, as in the language of searches.
+        name: the name of the field, as in the search language.
 
     Raises:
-        SearchError: that is no name.
+        SearchError: it can't be a name.
 
     >>> (field("status") == "FAILED") & ~field("user_metadata.team").is_in(["red", "blue"])
     And(parts=(status = 'FAILED', Not(part=user_metadata.team in ('red', 'blue'))))

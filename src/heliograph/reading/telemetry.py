@@ -26,21 +26,21 @@ _TIMEOUT_SECONDS: Final = 10.0
 
 
 def live_spans(workflow_id: str | None = None) -> Iterator[str]:
-    """Spans of what runs, for an OpenTelemetry collector: each once, within a second of its end.
+    """Spans of running workflows, for an OpenTelemetry collector: each once, within a second of its end.
 
-    Of a workflow that was resumed they are those of its newest run. Links name those of earlier runs, which
-    whoever followed these has told.
+    For a workflow that was resumed, these are the spans of its newest run, with links to those of earlier
+    runs.
 
     Args:
-        workflow_id: of this workflow, until it is over. None: of all in the storage that run from now on,
-            until who asks stops; but for a resume of an older one that is over between two looks, half a
-            second apart.
+        workflow_id: follow this workflow until it has ended. None: follow all workflows of the storage that
+            run from now on, without end. (An older workflow that is resumed and ends again within half a
+            second can be missed.)
 
     Yields:
-        Documents of OTLP's JSON, each a line, with the spans that have ended since the one before.
+        OTLP documents in JSON, one line each, with the spans that have ended since the document before.
 
     Raises:
-        WorkflowNotFoundError: there is no such workflow, or it is deleted meanwhile.
+        WorkflowNotFoundError: there is no such workflow, or it was deleted in the meantime.
 
     >>> from heliograph import workflow
     >>> @workflow.task
@@ -69,16 +69,16 @@ def send_spans(
     """Send `live_spans` to an OpenTelemetry collector, over HTTP.
 
     Args:
-        workflow_id: of this workflow, until it is over; None: of all that run, until it is interrupted.
-        endpoint: of the collector, such as ``http://localhost:4318``. None: as the environment says, in
-            ``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`` or ``OTEL_EXPORTER_OTLP_ENDPOINT``.
-        headers: to be sent along. None: those of ``OTEL_EXPORTER_OTLP_HEADERS``.
+        workflow_id: follow this workflow until it has ended. None: follow all, until interrupted.
+        endpoint: the URL of the collector, such as ``http://localhost:4318``. None: what the environment
+            variable ``OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`` or ``OTEL_EXPORTER_OTLP_ENDPOINT`` says.
+        headers: HTTP headers to send. None: what ``OTEL_EXPORTER_OTLP_HEADERS`` says.
 
     Raises:
-        TypeError: the endpoint is no text, or the headers are no mapping.
-        ValueError: there is no endpoint, or it is no HTTP URL.
-        TelemetryError: the collector refuses the spans, or can't be reached for a minute.
-        WorkflowNotFoundError: as `live_spans`.
+        TypeError: the endpoint is not a str, or the headers are not a mapping.
+        ValueError: there is no endpoint, or it is not an HTTP URL.
+        TelemetryError: the collector refuses the spans, or could not be reached for a minute.
+        WorkflowNotFoundError: as for `live_spans`.
     """
     if endpoint is not None and not isinstance(endpoint, str):
         raise TypeError(f"endpoint must be the URL of a collector, a str, or None, not {endpoint!r}")

@@ -112,29 +112,29 @@ class Watch:
 
 
 def watch(workflow_id: str, after: str | None = None, *, wait: bool = True) -> Watch:
-    """The changes of a workflow, each once, in the order in which they were stored: from any process.
+    """The changes of a workflow, each of them once, in the order in which they were stored; from any process.
 
-    It ends when the workflow does, or has lost its engine: on Ray for half a minute, since a coordinator that
-    dies is started again. Statuses that a task had for less time than a
-    commit takes are not stored, so they are no changes.
+    It ends when the workflow has ended, or when its engine is gone (on Ray after half a minute, in which a
+    coordinator that died may be started again). A status that a task had for less time than a commit takes
+    is not stored, so it is no change.
 
     Args:
         workflow_id: the workflow.
         after: the ``cursor`` of the last change that is known, or of ``get_metadata(id, tasks=True)``.
-            None: from the submission on.
-        wait: for further changes, while it goes on; else those that there are will do.
+            None: begin with the submission.
+        wait: wait for further changes while the workflow goes on. False: end after those stored so far.
 
     Returns:
-        An iterator, and async iterator, of dicts. Each has ``cursor``, ``time``, ``run`` and ``kind``, and
-        what belongs to that: ``run`` (``status``), ``added`` (``task_ids``), ``task`` (``status``),
-        ``attempt`` (``status``; of one that did not end well), ``metadata`` (``update``), ``progress``
-        (``done``, ``total``, ``message``), ``line`` (``text``), ``metric`` (``key``, ``value``, ``step``);
-        most have a ``task_id``.
+        An iterator, and async iterator, of dicts. Each has ``cursor``, ``time``, ``run``, ``kind``, and what
+        belongs to the kind: ``run`` (``status``), ``added`` (``task_ids``), ``task`` (``status``),
+        ``attempt`` (``status``; only of attempts that did not succeed), ``metadata`` (``update``),
+        ``progress`` (``done``, ``total``, ``message``), ``line`` (``text``), ``metric`` (``key``, ``value``,
+        ``step``). Most have a ``task_id``.
 
     Raises:
-        WorkflowNotFoundError: there is no such workflow; or it is deleted meanwhile; or `after` is a cursor
-            of one that was.
-        TypeError, ValueError: `after` is no cursor, or `wait` no bool.
+        WorkflowNotFoundError: there is no such workflow; it was deleted in the meantime; or `after` is a
+            cursor of a workflow that was.
+        TypeError, ValueError: `after` is not a cursor, or `wait` is not a bool.
 
     >>> from heliograph import workflow
     >>> @workflow.task
@@ -152,20 +152,20 @@ def watch(workflow_id: str, after: str | None = None, *, wait: bool = True) -> W
 def get_logs(
     workflow_id: str, task_id: str | None = None, *, limit: int = 1000, after: int | None = None
 ) -> Rows:
-    """Lines that the tasks of a workflow logged, in the order in which they were stored.
+    """The lines that the tasks of a workflow logged, in the order in which they were stored.
 
     Args:
         workflow_id: the workflow.
-        task_id: of this task only.
+        task_id: only lines of this task.
         limit: at most so many.
-        after: those behind the one with this ``number``.
+        after: only lines behind the one with this ``number``.
 
     Returns:
         Dicts with ``number``, ``time``, ``task_id``, ``attempt`` and ``text``.
 
     Raises:
-        WorkflowNotFoundError: no such workflow, or no such task in it.
-        TypeError, ValueError: a limit, or an `after`, that can't be.
+        WorkflowNotFoundError: there is no such workflow, or no such task in it.
+        TypeError, ValueError: the limit or `after` is not valid.
     """
     from heliograph.insight.answers import Rows
 
@@ -184,13 +184,13 @@ def get_logs(
 def get_metrics(
     workflow_id: str, task_id: str | None = None, *, limit: int = 1000, after: int | None = None
 ) -> Rows:
-    """Values of metrics that the tasks of a workflow reported, in the order in which they were stored.
+    """The values of metrics that the tasks of a workflow reported, in the order in which they were stored.
 
-    Args and errors as `get_logs`.
+    Arguments and errors are those of `get_logs`.
 
     Returns:
-        Dicts with ``number``, ``time``, ``task_id``, ``attempt``, ``key``, ``value`` (None: NaN, or an
-        infinity) and, where the task counts, ``step``.
+        Dicts with ``number``, ``time``, ``task_id``, ``attempt``, ``key``, ``value`` (None for
+        NaN or an infinity) and, if the task gave one, ``step``.
     """
     from heliograph.insight.answers import Rows
 

@@ -16,18 +16,18 @@ from heliograph.records.report import Reporter, checked_line, checked_point, che
 class Current:
     """The attempt that runs this code.
 
-    What it says is seen by every process while it still runs, a tenth of a second later at most. Much that is
-    said in short order is stored together; of progress and metadata then only the newest.
+    What it reports can be seen by every process a tenth of a second later, while the task still runs. Reports
+    in quick succession are stored together; of progress and metadata then only the newest is.
 
-    It may be handed to threads that the task starts, and says what they say. A copy of it in another process
-    says nothing.
+    A task may hand it to threads that it starts, which then report through it. A copy of it in another
+    process can't report.
 
     Attributes:
-        workflow_id: its workflow.
-        task_id: its task; also the task's name.
-        attempt: its number, from 1, counted over all runs.
-        run: the run of the workflow, from 1.
-        is_resume: whether that run went on with what an earlier one left.
+        workflow_id: the id of the workflow.
+        task_id: the id of the task, which is its name.
+        attempt: the number of the attempt, from 1, counted over all runs.
+        run: the number of the workflow's run, from 1.
+        is_resume: whether this run resumed an earlier one.
     """
 
     workflow_id: str
@@ -39,14 +39,14 @@ class Current:
     _workflow: int = field(default=0, repr=False, compare=False)  # the storage's key
 
     def update_metadata(self, metadata: dict[str, Any], *, of_workflow: bool = False) -> None:
-        """Set keys of the user metadata, as `dict.update` does; other keys stay as they are.
+        """Set keys of the user metadata, as `dict.update` does; other keys keep their values.
 
         Args:
-            metadata: what JSON can hold.
-            of_workflow: of the workflow, not of the task.
+            metadata: a dict that can be written as JSON.
+            of_workflow: change the metadata of the workflow, not of the task.
 
         Raises:
-            ValueError: JSON can't hold it, or it is too much.
+            ValueError: it can't be written as JSON, or it is too large.
             RuntimeError: the attempt is over.
         """
         text = metadata_json(metadata)
@@ -54,41 +54,41 @@ class Current:
         self._reporting().update(json.loads(text), len(text), of_workflow)
 
     def progress(self, done: float, total: float | None = None, message: str | None = None) -> None:
-        """Say how far the task is.
+        """Report how far the task is.
 
         Args:
-            done: so much is done.
-            total: of so much; None: not known.
-            message: what it does now; cut after 512 characters.
+            done: how much is done.
+            total: how much there is to do. None: not known.
+            message: what the task is doing; cut after 512 characters.
 
         Raises:
-            TypeError, ValueError: not a number, or not a finite one.
+            TypeError, ValueError: it is not a number, or not a finite one.
             RuntimeError: the attempt is over.
         """
         self._reporting().progress(checked_progress(done, total, message))
 
     def metric(self, key: str, value: float, step: int | None = None) -> None:
-        """Give a metric a value; all of its values are kept, up to 100,000 an attempt.
+        """Report a value of a metric. All values are kept, up to 100,000 per attempt.
 
         Args:
-            key: the metric.
-            value: a number. NaN or an infinity is kept as None, which tells that it was one.
-            step: which of the values it is, by a count of the task's own.
+            key: the name of the metric.
+            value: a number. NaN and infinities are kept as None.
+            step: the task's own count of the values, such as an epoch.
 
         Raises:
-            TypeError, ValueError: of a wrong type, or too large a number.
+            TypeError, ValueError: an argument has a wrong type, or a number is too large.
             RuntimeError: the attempt is over.
         """
         self._reporting().point(checked_point(key, value, step))
 
     def log(self, text: str) -> None:
-        """Log a line; all are kept, up to 100,000 and 16 MiB an attempt. One over 16 KiB is cut.
+        """Log a line. All lines are kept, up to 100,000 and 16 MiB per attempt; a line over 16 KiB is cut.
 
         Args:
-            text: of the line.
+            text: the line.
 
         Raises:
-            TypeError: not a str.
+            TypeError: it is not a str.
             RuntimeError: the attempt is over.
         """
         self._reporting().line(checked_line(text))

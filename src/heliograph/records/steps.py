@@ -12,21 +12,21 @@ T = TypeVar("T")
 
 
 class Steps(Generic[T]):
-    """Counts what a task has done, and says so; see `heliograph.workflow.progress`.
+    """Counts what a task has done, and reports it; what `workflow.progress` returns.
 
     Args:
-        items: what is to be done; None: `advance` counts.
-        total: how much that is; None: as many as the items say they are, else nobody knows.
+        items: what to go through. None: `advance` counts.
+        total: how much there is to do. None: the number of items, if they have a length.
         message: what is being done.
 
     Attributes:
-        done: so much is.
-        total: of so much.
-        message: goes with what is said next; may be set.
+        done: how much is done.
+        total: how much there is to do. None: not known.
+        message: reported with the next step; may be set.
 
     Raises:
-        RuntimeError: no task runs this.
-        TypeError, ValueError: a total that can't be.
+        RuntimeError: this code is not run by a task.
+        TypeError, ValueError: the total is not valid.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Steps(Generic[T]):
         self._say()
 
     def advance(self, by: float = 1) -> None:
-        """So much more is done."""
+        """Report that so much more is done."""
         self.done += by
         self._say()
 
@@ -75,19 +75,19 @@ def progress(items: None = None, total: float | None = None, message: str | None
 def progress(
     items: Iterable[T] | None = None, total: float | None = None, message: str | None = None
 ) -> Steps[T]:
-    """Go through items, and have it seen how far the task is: after each of them, and from every process.
+    """Go through items in a task, and report the progress of the task after each; every process can see it.
 
     Args:
-        items: what there is to do. None: count by hand, ``with progress(total=9) as it: it.advance(2)``.
-        total: how much that is; None: as many as there are items, if they say so.
+        items: what to go through. None: count by hand, ``with progress(total=9) as it: it.advance(2)``.
+        total: how much there is to do. None: the number of items, if they have a length.
         message: what is being done; ``.message`` changes it.
 
     Returns:
-        The items, to go through; a context manager as well.
+        The items, to go through; it is a context manager as well.
 
     Raises:
-        RuntimeError: no task runs this.
-        TypeError, ValueError: a total that can't be.
+        RuntimeError: this code is not run by a task.
+        TypeError, ValueError: the total is not valid.
 
     >>> from heliograph import workflow
     >>> @workflow.task

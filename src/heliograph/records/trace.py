@@ -6,7 +6,7 @@ to make than to read; in columns they are counted as fast as they come.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -72,6 +72,8 @@ class AttemptColumns:
         worker_id: the engine's name of the worker.
         cpu_time: seconds of CPU.
         peak_rss: most memory resident at once, bytes.
+        voluntary_switches: times it gave the CPU up to wait.
+        involuntary_switches: times the CPU was taken away.
         error_type: dotted type of its error.
         error_message: text of its error.
     """
@@ -95,6 +97,8 @@ class AttemptColumns:
     worker_id: Sequence[str | None]
     cpu_time: Sequence[float | None]
     peak_rss: Sequence[int | None]
+    voluntary_switches: Sequence[int | None]
+    involuntary_switches: Sequence[int | None]
     error_type: Sequence[str | None]
     error_message: Sequence[str | None]
 
@@ -102,9 +106,10 @@ class AttemptColumns:
         return len(self.task)
 
 
-FACTS: Final = frozenset(
-    ("user_metadata", "reused_in", "serialised", "inputs_size", "cpu_time", "error_type", "error_message")
-)
+USE: Final = frozenset(("serialised", "cpu_time", "voluntary_switches", "involuntary_switches"))
+"""Columns of attempts from which it is told whether code and workers were at work in their time."""
+
+FACTS: Final = USE | {"user_metadata", "reused_in", "inputs_size", "error_type", "error_message"}
 """Columns of tasks and attempts from which neither times nor workers are told."""
 
 
@@ -138,6 +143,7 @@ class Trace:
         tasks: by number.
         attempts: of all runs.
         outputs: what is stored; without the values themselves.
+        arguments: sha256 of the pickled arguments, in hex, by number of the task.
         now: the moment, in Unix seconds.
     """
 
@@ -147,4 +153,5 @@ class Trace:
     tasks: TaskColumns
     attempts: AttemptColumns
     outputs: OutputColumns
+    arguments: Mapping[int, str]
     now: float

@@ -212,7 +212,7 @@ class RunChanges:
         due: when sleeps that began will end, and when tasks that pause will be tried again.
         attempts: attempts that began or ended.
         outputs: outputs to store.
-        damaged: outputs that are stored, and whose values can't be read any more: task to location.
+        damaged: tasks whose outputs are stored, and can't be read any more; new ones may be in `outputs`.
         said: what attempts said while they run.
         ending: if the run ended.
         started: the run left the queue at this time.
@@ -226,7 +226,7 @@ class RunChanges:
     tasks: dict[int, TaskStatus] = field(default_factory=dict)
     attempts: dict[tuple[int, int], AttemptEntry] = field(default_factory=dict)
     outputs: dict[int, StoredValue] = field(default_factory=dict)
-    damaged: dict[int, str] = field(default_factory=dict)
+    damaged: set[int] = field(default_factory=set)
     said: list[AttemptReport] = field(default_factory=list)
     ending: Ending | None = None
     started: float | None = None

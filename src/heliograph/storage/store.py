@@ -119,11 +119,22 @@ class Store:
         return Watching(self._database)
 
     @patient
-    def trace(self, workflow_id: str, *, outputs: bool, facts: bool) -> Trace | None:
+    def trace(
+        self, workflow_id: str, *, outputs: bool, arguments: bool, facts: bool, use: bool
+    ) -> Trace | None:
         """As `traces.trace`."""
         from heliograph.storage.questions.traces import trace
 
-        return trace(self._database, self.queries, self.clock, workflow_id, outputs=outputs, facts=facts)
+        return trace(
+            self._database,
+            self.queries,
+            self.clock,
+            workflow_id,
+            outputs=outputs,
+            arguments=arguments,
+            facts=facts,
+            use=use,
+        )
 
     @patient
     def durations(self, key: int, functions: Collection[str], now: float) -> dict[str, list[float]]:
@@ -182,6 +193,7 @@ class Store:
 
         control.forget(self._database, self.values, workflow)
 
+    @patient
     def health(self) -> Health:
         """As `health.examine`."""
         from heliograph.storage.upkeep.health import examine

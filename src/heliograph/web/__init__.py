@@ -54,23 +54,23 @@ def app(
     hosts: Collection[str] | None = None,
     read_only: bool = False,
 ) -> Starlette:
-    """An ASGI app; mount it, or run it with any server: ``uvicorn --factory heliograph.web:app``.
+    """An ASGI app: mount it, or run it with any server, as ``uvicorn --factory heliograph.web:app`` does.
 
     Args:
-        storage: as `workflow.init` takes it; it is opened, and a process has one open at a time. None: the
-            one this process has open when a request comes, else the default one.
-        max_body: the largest body that is read, in bytes.
-        token: requests have to carry it, as ``Authorization: Bearer …``. None: anybody may send.
-        hosts: names by which browsers and others may know this server, such as ``localhost``. None: any.
-        read_only: nothing can be changed: no event is taken, nothing cancelled, resumed or deleted.
+        storage: the storage to show, as for `workflow.init`; a process has one open at a time. None: the one
+            that this process has open when a request comes, else the default one.
+        max_body: the largest body of a request that is read, in bytes.
+        token: requests must carry it, as ``Authorization: Bearer …``. None: everybody is let in.
+        hosts: the host names that requests may be for, such as ``localhost``. None: any.
+        read_only: nothing can be changed: no event is taken, and no workflow cancelled, resumed or deleted.
 
     Raises:
         MissingExtraError: Starlette is not installed.
         TypeError: `read_only` is not a bool.
-        ValueError: the storage names nothing, or another one is open; the limit is not positive, or the
-            token is empty.
+        ValueError: `storage` is not valid, or another one is open; `max_body` is not positive; or the token
+            is empty.
         StorageError: the storage can't be opened.
-        WorkflowError: the pages are in a zip file.
+        WorkflowError: heliograph is installed in a zip file, from which pages can't be served.
     """
     try:
         import jinja2  # noqa: F401

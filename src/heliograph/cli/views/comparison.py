@@ -15,6 +15,7 @@ from heliograph.insight.comparison import Comparison, Difference, Side, TaskComp
 _TASKS: Final = 15
 _NAMES: Final = 10
 _FAINT: Final = 0.01  # of the longer wall time; tasks that differ by less differ by chance
+_SLIGHT: Final = 0.1  # of the most memory; what a worker holds besides varies so much
 
 
 def view(found: Comparison, width: int) -> RenderableType:
@@ -36,12 +37,17 @@ def view(found: Comparison, width: int) -> RenderableType:
     ):
         if differences:
             parts += [Text(), Text(title, "bold"), _differences(differences, width)]
-    for title, names in (("Only in A", found.only_a), ("Only in B", found.only_b)):
+    for title, names in (
+        ("Only in A", found.only_a),
+        ("Only in B", found.only_b),
+        ("Other arguments", found.arguments),
+    ):
         if names:
             title += f": {counted(len(names), 'task')}"
             parts += [Text(), Text(title, "bold"), Text(some(names, _NAMES))]
     wall = max(found.a.wall, found.b.wall)
-    changed = [task for task in found.tasks if _matters(task, wall)]
+    most = max(found.a.peak_rss or 0, found.b.peak_rss or 0)
+    changed = [task for task in found.tasks if _matters(task, wall, most)]
     if changed:
         title = f"Tasks that changed: {len(changed)} of {len(found.tasks)}"
         if len(changed) > _TASKS:
@@ -52,10 +58,11 @@ def view(found: Comparison, width: int) -> RenderableType:
     return Group(*parts)
 
 
-def _matters(task: TaskComparison, wall: float) -> bool:
+def _matters(task: TaskComparison, wall: float, most: int) -> bool:
     a, b = task.a, task.b
     other = (a.status, a.attempts, a.reused) != (b.status, b.attempts, b.reused)
-    return bool(task.differences) or other or abs(task.slower) > _FAINT * wall
+    changed = abs(task.slower) > _FAINT * wall or abs(task.larger) > _SLIGHT * most
+    return bool(task.differences) or other or changed
 
 
 def _which(a: Side, b: Side) -> RenderableType:

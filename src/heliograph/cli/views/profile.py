@@ -18,7 +18,7 @@ from heliograph.cli.views.drawing import (
     phase_bar,
     with_legend,
 )
-from heliograph.cli.views.tables import Column, facts, fitted, framed
+from heliograph.cli.views.tables import Column, facts, fitted, framed, where_notable
 from heliograph.insight.profile import Profile
 
 _LINKS: Final = 12
@@ -48,7 +48,7 @@ def view(found: Profile, width: int) -> RenderableType:
     worth = [task for task in found.tasks if task.saved >= _LEAST_GAIN * found.wall > 0]
     gains = heapq.nlargest(_TASKS, worth, key=lambda task: task.saved)
     if gains:
-        parts += [Text(), Text("Twice as fast, these would have saved", "bold"), _gains(gains, width)]
+        parts += [Text(), Text("Each alone, twice as fast, would have saved", "bold"), _gains(gains, width)]
     if found.stragglers:
         parts += [Text(), Text("Stragglers", "bold"), _stragglers(found, width)]
     return Group(*parts)
@@ -70,6 +70,7 @@ def _head(found: Profile, width: int) -> RenderableType:
                 ("run", str(found.run)),
                 ("took", duration(found.wall)),
                 ("workers", workers),
+                ("CPU", None if found.cpu_time is None else duration(found.cpu_time)),
                 ("running", row),
                 ("path", _split(found)),
             ]
@@ -102,12 +103,13 @@ def _path(found: Profile, width: int) -> RenderableType:
             Column("TOOK", [duration(part.total) for part in parts], is_number=True),
             Column("WAIT", [_unless_none(part.wait + part.backoff) for part in parts], is_number=True),
             Column("QUEUE", [_unless_none(part.queue) for part in parts], is_number=True),
+            where_notable("LOAD", [part.load for part in parts], [part.total for part in parts]),
             Column("COMPUTE", [_unless_none(part.compute) for part in parts], is_number=True),
             Column("STORE", [_unless_none(part.store) for part in parts], is_number=True),
             Column(" ", [phase_bar(part.to_dict(), bar_width(width), longest) for part in parts]),
         ],
         width,
-        dropped_first=("WAIT", "AT", "STORE", "QUEUE", "TRY", " ", "COMPUTE"),
+        dropped_first=("WAIT", "AT", "STORE", "LOAD", "QUEUE", "TRY", " ", "COMPUTE"),
     )
 
 

@@ -13,7 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from heliograph.cli.rendering import NOTHING
+from heliograph.cli.rendering import NOTHING, duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,21 @@ class Column:
             *(cell.cell_len if isinstance(cell, Text) else cell_len(cell) for cell in self.cells),
             0,
         )
+
+
+_NOTABLE: Final = 0.1
+
+
+def where_notable(title: str, parts: Sequence[float], wholes: Sequence[float]) -> Column:
+    """Seconds that are parts of wholes, as a column: those that are a tenth at least, so often none."""
+    return Column(
+        title,
+        [
+            duration(part) if part > 0 and part >= _NOTABLE * whole else ""
+            for part, whole in zip(parts, wholes, strict=True)
+        ],
+        is_number=True,
+    )
 
 
 def fitted(

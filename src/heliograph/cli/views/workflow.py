@@ -28,7 +28,7 @@ from heliograph.cli.rendering import (
 )
 from heliograph.cli.storage import command
 from heliograph.cli.views.drawing import bar_width, phase_bar, progress_bar, with_legend
-from heliograph.cli.views.tables import Column, facts, fitted, framed
+from heliograph.cli.views.tables import Column, facts, fitted, framed, where_notable
 from heliograph.cli.views.task import waits_for
 from heliograph.insight.rows import durations_of
 from heliograph.records.status import AttemptStatus, TaskStatus, WorkflowStatus
@@ -239,9 +239,9 @@ def _busy(attempts: Mapping[str, Sequence[Any]], at: int) -> float:
 
 def _task_table(attempts: Mapping[str, Sequence[Any]], places: Sequence[int], width: int) -> RenderableType:
     durations = [durations_of(attempts, at) for at in places]
-    longest = _busy(attempts, places[0])
+    busy = [_busy(attempts, at) for at in places]
     bars = [
-        phase_bar({phase: one.get(phase, 0.0) for phase in _BUSY}, bar_width(width), longest)
+        phase_bar({phase: one.get(phase, 0.0) for phase in _BUSY}, bar_width(width), busy[0])
         for one in durations
     ]
 
@@ -254,6 +254,7 @@ def _task_table(attempts: Mapping[str, Sequence[Any]], places: Sequence[int], wi
             Column("LAST TRY", [_unless_usual(attempts["status"][at]) for at in places]),
             phase("wait"),
             phase("queue"),
+            where_notable("LOAD", [one.get("load", 0.0) for one in durations], busy),
             phase("compute"),
             phase("store"),
             Column("", bars),
@@ -261,7 +262,7 @@ def _task_table(attempts: Mapping[str, Sequence[Any]], places: Sequence[int], wi
             Column("MEMORY", [size(attempts["peak_rss"][at]) for at in places], is_number=True),
         ],
         width,
-        dropped_first=("WAIT", "QUEUE", "STORE", "CPU", "MEMORY", ""),
+        dropped_first=("WAIT", "QUEUE", "STORE", "LOAD", "CPU", "MEMORY", ""),
         whole=("TASK",),
     )
 

@@ -22,7 +22,7 @@ from heliograph.engines.attempts.threads import in_thread
 from heliograph.engines.dags import node_of, plan_of
 from heliograph.errors import StorageError, WorkflowTaskNotRecoverableError
 from heliograph.graph.function import load as load_function
-from heliograph.graph.node import Inputs
+from heliograph.graph.node import NoInputs
 from heliograph.graph.pickling import dump, load, loads, plain
 from heliograph.graph.plan import Plan, restore_arguments
 from heliograph.records.attempt import Phases, Pickled, Resources, StoredValue, Worker
@@ -160,7 +160,7 @@ class _Attempt:
     def keep(self, value: Any) -> None:
         """Take what the function returned."""
         if (node := node_of(value)) is not None:
-            plan, key = plan_of(node, Inputs()), self._work.key
+            plan, key = plan_of(node, NoInputs(self._work.task_id)), self._work.key
             self._continuation, self._arguments, _ = place_arguments(
                 plan, _value_store(self._work.values), str(key.workflow)
             )

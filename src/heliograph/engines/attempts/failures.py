@@ -30,7 +30,7 @@ def failure_of(error: BaseException) -> Failure:
         traceback=_traceback(error),
         lineage=lineage(type(error)),
         error=_pickled(error),
-        damaged=error.location if isinstance(error, StorageCorruptError) else None,
+        damaged=_damaged(error),
     )
 
 
@@ -49,6 +49,7 @@ def failure_of_worker(error: WorkflowError, died: bool) -> Failure:
         lineage=lineage(type(error)),
         died=died,
         error=dumps(error, "the error"),
+        damaged=_damaged(error),
     )
 
 
@@ -75,6 +76,10 @@ def lineage(kind: type[BaseException]) -> tuple[str, ...]:
     ('builtins.KeyError', 'builtins.LookupError', 'builtins.Exception', 'builtins.BaseException')
     """
     return tuple([exception_name(base) for base in kind.__mro__ if issubclass(base, BaseException)])
+
+
+def _damaged(error: BaseException) -> str | None:
+    return error.location if isinstance(error, StorageCorruptError) else None
 
 
 def _pickled(error: BaseException) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,6 +20,7 @@ from heliograph.scheduling.events import Submitted, TaskRule
 from heliograph.scheduling.machine import Machine
 from heliograph.storage.entries import Accepted, Claim, Expansion, Submission
 from heliograph.storage.questions.checkpoints import Checkpoints, StoredPlan
+from heliograph.storage.values.value_store import WAY_OUT
 
 
 class Begun(NamedTuple):
@@ -58,7 +60,7 @@ class LiveRun:
         waiting: attempts that wait to be handed out: since when, by task.
         begun: attempts that were handed out, or sleep, and have not ended.
         backoffs: seconds that the next attempts of tasks wait, because of those before.
-        damaged: locations of outputs that could not be read, with the tasks that made them.
+        damaged: places of outputs that could not be read, with the tasks that made them.
         depth: how deep it is nested: 0 if no task in a thread of this engine runs it, else one more than the
             workflow of that task.
         is_patient: it may begin a moment later, together with others, as long as nobody waits for its output.
@@ -104,7 +106,7 @@ class LiveRun:
         rule = machine.rule_of(task)
         arguments = self.arguments.get(task)
         if arguments is None:
-            stored = self._required(checkpoints.arguments(self.key, task), task)
+            stored = self._sound(checkpoints.arguments(self.key, task), "arguments", task)
             arguments = self.arguments[task] = _bare(stored)
         inputs: list[Pickled] = []
         inputs_size = _size(arguments)
@@ -204,19 +206,16 @@ class LiveRun:
         self.arguments.pop(task, None)
         self.outputs.pop(task, None)
 
-    def source_of(self, location: str, task: int) -> int | None:
+    def source_of(self, place: str, task: int) -> int | None:
         """The task whose output is stored there, of those that a task takes; None: none of them."""
         upstream = self.machine.rule_of(task).upstream
-        if self.damaged.get(location) in upstream:  # another task could not read it either
-            return self.damaged[location]
-        return next((one for one in upstream if _location(self.outputs.get(one)) == location), None)
+        if self.damaged.get(place) in upstream:  # another task could not read it either
+            return self.damaged[place]
+        return next((one for one in upstream if _place(one, self.outputs.get(one)) == place), None)
 
-    def forget(self, task: int) -> str:
-        """A task's output is damaged; where it was."""
-        location = _location(self.outputs.pop(task))
-        assert location is not None
-        self.damaged[location] = task
-        return location
+    def forget(self, task: int) -> None:
+        """A task's output is damaged."""
+        self.damaged[_place(task, self.outputs.pop(task, None))] = task
 
     def recover(self, plan: StoredPlan, source: int, now: float) -> None:
         """Take in again what may have to run again for an output: the tasks whose outputs are not stored."""
@@ -230,7 +229,7 @@ class LiveRun:
         """A function that tells those who wait the output of the workflow, or that it can't be read."""
         last = self.machine.output
         try:
-            output = self.output or self._required(checkpoints.output(self.key, last), last)
+            output = self.output or self._stored(checkpoints.output(self.key, last), "output", last)
         except StorageCorruptError as error:
             return partial(self.future.fail, error)
         return partial(self.future.give, output)
@@ -247,14 +246,26 @@ class LiveRun:
     def _recall(self, tasks: Sequence[int], checkpoints: Checkpoints) -> None:
         """Read outputs that were made before this run began."""
         for task, value in zip(tasks, checkpoints.outputs(self.key, tasks), strict=True):
-            self.outputs[task] = _bare(self._required(value, task))
+            self.outputs[task] = _bare(self._sound(value, "output", task))
 
-    def _required(self, value: StoredValue | None, task: int) -> StoredValue:
-        if value is None:
+    def _sound(self, value: StoredValue | None, what: str, task: int) -> StoredValue:
+        """As `_stored`, for a task to take: workers compare what is large, and nobody else what is not."""
+        value = self._stored(value, what, task)
+        if value.data is not None and hashlib.sha256(value.data).hexdigest() != value.sha256:
             raise StorageCorruptError(
-                f"a value of task number {task} of workflow {self.workflow_id!r} is gone from the storage"
+                f"{self._called(what, task)}, {value.size} bytes in the database, is not what was stored"
+                f"{WAY_OUT}",
+                _place(task, value) if what == "output" else None,
             )
         return value
+
+    def _stored(self, value: StoredValue | None, what: str, task: int) -> StoredValue:
+        if value is None:
+            raise StorageCorruptError(f"{self._called(what, task)} is gone from the storage")
+        return value
+
+    def _called(self, what: str, task: int) -> str:
+        return f"the stored {what} of task {self.task_ids[task]!r} of workflow {self.workflow_id!r}"
 
 
 def submitted_run(
@@ -332,8 +343,10 @@ def _size(value: Pickled) -> int:
     return len(value) if isinstance(value, bytes) else value.size
 
 
-def _location(value: Pickled | None) -> str | None:
-    return None if value is None or isinstance(value, bytes) else value.location
+def _place(task: int, output: Pickled | None) -> str:
+    """What says, to this run, where a task's output is stored."""
+    location = None if output is None or isinstance(output, bytes) else output.location
+    return location or f"in the database, of task number {task}"
 
 
 def _payload(function: Function, tokens: Iterator[int]) -> Payload:

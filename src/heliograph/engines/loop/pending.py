@@ -120,9 +120,9 @@ class PendingChanges:
         if output is not None:
             changes.outputs[task] = output
 
-    def damaged(self, run: LiveRun, task: int, location: str, now: float) -> None:
+    def damaged(self, run: LiveRun, task: int, now: float) -> None:
         """A task's stored output can't be read: it is forgotten, so that a resume makes it again."""
-        self._changes(run, now).damaged[task] = location
+        self._changes(run, now).damaged.add(task)
 
     def sleeping(self, run: LiveRun, task: int, due: float, now: float) -> None:
         """A sleep began; it ends at a time that a resume is to know. Nobody waits for that to be stored."""

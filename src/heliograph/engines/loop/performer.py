@@ -169,15 +169,12 @@ class Performer:
     def _damage(self, run: LiveRun, key: AttemptKey, failure: Failure, now: float) -> Damaged | None:
         """What to tell the machine of an attempt that could not read an input: that is made again.
 
-        None: the attempt failed by something else; or the input may not be made again, in this run or ever.
+        None: the attempt failed by something else; or the input may not be made again now (a resume has as
+        many tries again), or ever.
         """
-        source = None if failure.damaged is None else run.source_of(failure.damaged, key.task)
-        if source is None:
-            return None
         machine = run.machine
-        if not machine.is_made_again(source):
-            if machine.rule_of(source).options.max_retries != 0:  # a resume has as many tries again
-                self._forget(run, Forget(source), now, None)
+        source = None if failure.damaged is None else run.source_of(failure.damaged, key.task)
+        if source is None or not machine.is_made_again(source):
             return None
         if not machine.is_stored(source):  # it is being made again
             return Damaged(now, key.task, key.attempt, source)
@@ -413,7 +410,8 @@ class Performer:
         self.awaiting.append((run, Stored(now, task)))
 
     def _forget(self, run: LiveRun, action: Forget, now: float, _receipt: Receipt | None) -> None:
-        self.pending.damaged(run, action.task, run.forget(action.task), now)
+        run.forget(action.task)
+        self.pending.damaged(run, action.task, now)
 
     def _expand(self, run: LiveRun, action: Expand, now: float, receipt: Receipt | None) -> None:
         assert receipt is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from ray.exceptions import (
@@ -50,10 +51,17 @@ def lost(work: Work, submitted: float, running: Running | None, error: BaseExcep
         said,
         died=died,
         caught_wraps=work.caught_wraps,
-        phases=Phases(submitted=submitted, started=running.started if running else None),
+        phases=_reached(submitted, running),
         # Ray does not tell who ran what died before its worker reported it.
         worker=running.worker if running else UNKNOWN if died else None,
     )
+
+
+def _reached(submitted: float, running: Running | None) -> Phases:
+    if running is None:
+        return Phases(submitted=submitted)
+    # Nobody knows when it died: it ran until that was noticed, as on the embedded engine.
+    return Phases(submitted=submitted, started=running.started, finished=max(time.time(), running.started))
 
 
 def _how(error: BaseException | None) -> str:

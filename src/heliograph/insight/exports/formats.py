@@ -46,14 +46,12 @@ _PROGRAMS: Final = {"perfetto": "chrome", "opentelemetry": "otlp", "graphviz": "
 
 @dataclass(frozen=True, eq=False)
 class Export:
-    """A workflow in a format that other programs read.
-
-    It tells of the moment at which it was made, and becomes text when that is asked for.
+    """A workflow in a format that other programs read, as it was when the export was made.
 
     Attributes:
-        format: which.
+        format: the name of the format.
         trace: the workflow, with its outputs.
-        run: number of the run; None: the newest, or all where the format can hold them.
+        run: the number of the run. None: the newest one, or all runs, if the format can hold several.
     """
 
     format: str
@@ -62,24 +60,24 @@ class Export:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of its files; most formats are one file."""
+        """The names of its files; most formats are one file."""
         return tuple(FORMATS[self.format].files)
 
     @cached_property
     def files(self) -> Mapping[str, str]:
-        """Their text, by name."""
+        """The text of each file, by its name."""
         return {name: whole(self.blocks(name)) for name in self.names}
 
     @property
     def text(self) -> str:
-        """Of the first file: the only one, or the one that tells of the others."""
+        """The text of the first file: of the only one, or of the one that refers to the others."""
         return self.files[self.names[0]]
 
     def blocks(self, name: str | None = None) -> Iterator[str]:
-        """The text of a file, in blocks, to be written one after the other: it is never there as a whole.
+        """The text of a file in blocks, to be written one after the other: it is never in memory as a whole.
 
         Args:
-            name: of the file; None: the first one.
+            name: the name of the file. None: the first one.
         """
         tell = FORMATS[self.format].files[self.names[0] if name is None else name]
         return in_blocks(tell(self.trace, self.run))

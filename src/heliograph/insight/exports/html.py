@@ -128,6 +128,7 @@ def _facts(trace: Trace, found: Profile) -> list[str]:
         ("took", duration(found.wall)),
         ("tasks", escape(counts)),
         ("workers", f"{len(found.workers)}, busy {found.efficiency:.0%} of the time"),
+        ("CPU", duration(found.cpu_time)),
         ("at once", f"{found.parallelism.mean:.1f} on average, {found.parallelism.peak} at most"),
     ]
     given = json.loads(workflow.user_metadata)

@@ -59,7 +59,6 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
                 values.c.workflow == bindparam("of_workflow"),
                 values.c.role == constant(Role.OUTPUT),
                 values.c.task == bindparam("of_task"),
-                values.c.location == bindparam("of_location"),
             )
         ),
         "begin": Composed(update(runs).where(of_run), ["status", "start_time"]),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import BindParameter, Dialect, Table, bindparam, select
 
-from heliograph.records.trace import FACTS, AttemptColumns, OutputColumns, TaskColumns
+from heliograph.records.trace import FACTS, USE, AttemptColumns, OutputColumns, TaskColumns
 from heliograph.records.workflow import FunctionRecord
 from heliograph.storage.statements.composing import Composed, constant
 from heliograph.storage.tables import schema
@@ -39,10 +40,16 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
             .order_by(functions.c.function)
         ),
         "attempts": Composed(of_attempts),
+        "attempt_use": Composed(of_attempts.with_only_columns(*_times(attempts, AttemptColumns, USE))),
         "attempt_times": Composed(of_attempts.with_only_columns(*_times(attempts, AttemptColumns))),
         "outputs": Composed(
             select(*_columns(values, OutputColumns))
             .where(values.c.workflow == key, values.c.role == constant(Role.OUTPUT))
+            .order_by(values.c.task)
+        ),
+        "arguments": Composed(
+            select(values.c.task, values.c.sha256)
+            .where(values.c.workflow == key, values.c.role == constant(Role.ARGUMENTS))
             .order_by(values.c.task)
         ),
     }
@@ -53,6 +60,6 @@ def _columns(table: Table, record: type) -> list[Any]:
     return [table.c[field.name] for field in fields(record) if field.name in table.c]
 
 
-def _times(table: Table, record: type) -> list[Any]:
-    """Those of them from which times are told."""
-    return [column for column in _columns(table, record) if column.name not in FACTS]
+def _times(table: Table, record: type, more: Set[str] = frozenset()) -> list[Any]:
+    """Those of them from which times are told, and some more."""
+    return [column for column in _columns(table, record) if column.name not in FACTS - more]

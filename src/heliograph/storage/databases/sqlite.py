@@ -37,7 +37,9 @@ _SPARE_BYTES: Final = 64 * 1024 * 1024  # a disk with less has no room to give a
 _ALLOWED: Final = frozenset(
     {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 )
-_BREATH: Final = 100_000  # steps of SQLite's machine after which Python sees whether somebody pressed Ctrl-C
+_BREATH: Final = 100_000  # steps of SQLite's machine after which it is seen whether a query was given up
+
+Table = tuple[list[str], list[tuple[Any, ...]]]
 
 
 class SQLite:
@@ -281,17 +283,45 @@ class SQLite:
         """As `Backend.explained`."""
         return [row[3] for row in connection.raw.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
 
-    def ask(self, query: str, limit: int | None) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """As `Backend.ask`, on a connection that may not write."""
+    def ask(self, query: str, limit: int | None) -> Table:
+        """As `Backend.ask`, in a thread of its own.
+
+        What a signal's handler raises in the main thread, as Ctrl-C does, would come out in a function that
+        SQLite calls: it takes that for a refusal, or an interruption of its own, and drops it.
+        """
+        from concurrent.futures import Future  # late: what only runs workflows never needs it
+
+        answer: Future[Table] = Future()
+        given_up = threading.Event()
+
+        def find() -> None:
+            try:
+                answer.set_result(self._answer(query, limit, given_up))
+            except BaseException as error:
+                answer.set_exception(error)
+
+        thread = threading.Thread(target=find, name="heliograph-sql", daemon=True)
+        try:
+            thread.start()
+            thread.join()
+        except BaseException:
+            given_up.set()
+            raise
+        return answer.result()
+
+    def _answer(self, query: str, limit: int | None, given_up: threading.Event) -> Table:
+        """See `ask`: on a connection that may not write, unless and until it is given up."""
         with self._opening:
-            connection = sqlite3.connect(f"file:{quote(str(self._path))}?mode=ro", uri=True, timeout=60.0)
+            connection = sqlite3.connect(
+                f"file:{quote(str(self._path))}?mode=ro", uri=True, timeout=_BUSY_SECONDS
+            )
             self._used.add(connection)
         with contextlib.ExitStack() as closing:
             closing.callback(self._used.discard, connection)
             closing.callback(connection.close)
             connection.text_factory = lambda data: data.decode("utf-8", "backslashreplace")
             connection.set_authorizer(_authorized)
-            connection.set_progress_handler(lambda: 0, _BREATH)
+            connection.set_progress_handler(given_up.is_set, _BREATH)
             try:
                 cursor = connection.execute(query)
                 if cursor.description is None:

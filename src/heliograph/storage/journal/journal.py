@@ -377,13 +377,8 @@ class Journal:
             connection,
             *[{"of_workflow": key, "of_task": task, "due": due} for task, due in changes.due.items()],
         )
-        write.forget.tell(
-            connection,
-            *[
-                {"of_workflow": key, "of_task": task, "of_location": location}
-                for task, location in changes.damaged.items()
-            ],
-        )
+        # Before outputs are written, one of which may be what was made again.
+        write.forget.tell(connection, *[{"of_workflow": key, "of_task": task} for task in changes.damaged])
         if changes.started is not None:
             begun = {"status": str(WorkflowStatus.RUNNING), "start_time": changes.started}
             write.begin.tell(connection, {"of_workflow": key, "of_run": changes.run} | begun)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import fields
 from typing import Any, Final
 
 from heliograph.records.metadata import shown_options
 from heliograph.records.status import LEFT_ATTEMPT, LEFT_TASK, AttemptStatus, TaskStatus, WorkflowStatus
-from heliograph.records.trace import FACTS, AttemptColumns, OutputColumns, TaskColumns, Trace
+from heliograph.records.trace import FACTS, USE, AttemptColumns, OutputColumns, TaskColumns, Trace
 from heliograph.records.workflow import FunctionRecord
 from heliograph.storage import rows
 from heliograph.storage.databases.database import Database
@@ -45,7 +45,9 @@ def trace(
     workflow_id: str,
     *,
     outputs: bool,
+    arguments: bool,
     facts: bool,
+    use: bool,
 ) -> Trace | None:
     """All that happened in a workflow; None: there is none of this id.
 
@@ -55,7 +57,9 @@ def trace(
         clock: gives Unix seconds.
         workflow_id: the workflow.
         outputs: read what is known of the stored outputs, too.
+        arguments: read the hashes of the arguments, too.
         facts: read what tells no times, too. Else those columns are empty.
+        use: of these, read at least what tells whether attempts were at work.
     """
     read = statements(database.kind, "traces")
     with database.snapshot() as connection:
@@ -68,12 +72,18 @@ def trace(
         asked = read.tasks if facts else read.task_times
         tasks = asked.ask(connection, **of).columns(_task_names(facts), _RECURRING)
         needs = read.needs.ask(connection, **of).columns(("task", "upstream"))
-        asked = read.attempts if facts else read.attempt_times
-        attempts = asked.ask(connection, **of).columns(_attempt_names(facts), _RECURRING)
+        unread = frozenset[str]() if facts else FACTS - USE if use else FACTS
+        asked = read.attempts if facts else read.attempt_use if use else read.attempt_times
+        attempts = asked.ask(connection, **of).columns(_attempt_names(unread), _RECURRING)
         stored = (
             read.outputs.ask(connection, **of).columns(_names(OutputColumns), _RECURRING)
             if outputs
             else dict[str, list[Any]].fromkeys(_names(OutputColumns), [])
+        )
+        given = (
+            read.arguments.ask(connection, **of).columns(("task", "sha256"))
+            if arguments
+            else dict[str, list[Any]](task=[], sha256=[])
         )
         check_numbers(
             workflow.key,
@@ -82,7 +92,7 @@ def trace(
             calls=tasks["function"],
             earlier=[tasks[name] for name in ("creator", "frame", "delivers_to")],
             needs=(needs["task"], needs["upstream"]),
-            named=([workflow.output_task], attempts["task"], stored["task"]),
+            named=([workflow.output_task], attempts["task"], stored["task"], given["task"]),
         )
         for text in {workflow.user_metadata, *tasks.get("user_metadata", ())}:
             if not is_json(text, "object"):
@@ -100,6 +110,7 @@ def trace(
             _task_columns(tasks, needs, _LEFT_TASK if is_left else _TASK_STATUS),
             _attempt_columns(attempts, _LEFT_ATTEMPT if is_left else _ATTEMPT_STATUS),
             OutputColumns(**stored),
+            dict(zip(given["task"], given["sha256"], strict=True)),
             clock(),
         )
 
@@ -112,8 +123,8 @@ def _task_names(facts: bool) -> list[str]:
     return [name for name in _names(TaskColumns) if name != "upstream" and (facts or name not in FACTS)]
 
 
-def _attempt_names(facts: bool) -> list[str]:
-    return [name for name in _names(AttemptColumns) if facts or name not in FACTS]
+def _attempt_names(unread: Set[str]) -> list[str]:
+    return [name for name in _names(AttemptColumns) if name not in unread]
 
 
 def _task_columns(

@@ -83,7 +83,7 @@ class ValueStore:
             if found != f"sha256 {sha256}":
                 raise StorageCorruptError(
                     f"the stored value {location!r} fails its checksum: {self.path(location)} has {found}, "
-                    f"and sha256 {sha256} was stored{_WAY_OUT}",
+                    f"and sha256 {sha256} was stored{WAY_OUT}",
                     location,
                 )
             return file
@@ -94,7 +94,7 @@ class ValueStore:
         except FileNotFoundError as error:
             reason = str(error) if error.errno is None else "no such file"
             raise StorageCorruptError(
-                f"the stored value {location!r} is missing: {self.path(location)}: {reason}{_WAY_OUT}",
+                f"the stored value {location!r} is missing: {self.path(location)}: {reason}{WAY_OUT}",
                 location,
             ) from error
 
@@ -165,7 +165,7 @@ class ValueStore:
 
 
 _COPIED_AT_ONCE: Final = 4 * 1024 * 1024
-_WAY_OUT: Final = (
+WAY_OUT: Final = (
     ". An output is made again where a task needs it, if its own task may be tried again; else put it back "
     "from a backup"
 )

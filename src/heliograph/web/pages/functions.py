@@ -28,6 +28,7 @@ def rows(request: Request) -> Response:
     return rendering.page(
         request,
         "functions_rows.html",
+        newest=LOOKED_AT,
         q=asking.text(request, "q"),
         after=named[PAGE - 1].function if len(named) > PAGE else None,
         rows=[(trend, _line(trend), _summary(trend)) for trend in named[:PAGE]],
