@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,8 @@ def test_an_export_goes_to_stdout_a_file_or_a_folder(storage: Path, opened: Any,
         (("timeline", "none"), 3, "No such workflow_id 'none'"),
         (("compare", "good", "none"), 3, "No such workflow_id 'none'"),
         (("dag", "none"), 3, "No such workflow_id 'none'"),
+        (("trend", "mine.none"), 3, "no workflow has run a function 'mine.none'"),
+        (("trend", "none"), 1, "function must be a dotted name"),
         (("export", "none", "--to", "html"), 3, "No such workflow_id 'none'"),
         (("profile", "good", "--run", "7"), 1, "has no run 7"),
         (("export", "good", "--to", "pdf"), 2, "there is no format 'pdf'"),
@@ -155,6 +158,28 @@ def test_errors_are_one_line_and_an_exit_code(
     assert message in " ".join(done.stderr.replace("│", " ").split())
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_functions_are_told_over_time(storage: Path, opened: Any) -> None:
+    told = {}
+    for name in opened.functions():
+        with suppress(opened.WorkflowNotFoundError):  # none of its tasks has run
+            told[name] = opened.trend(name, 20).to_dict()
+    assert told
+    found = json.loads(printed("trend", "--json", storage=storage))
+    assert sorted(one["function"] for one in found) == sorted(told)
+    assert all(one == told[one["function"]] for one in found)
+    name = next(iter(told))
+    assert json.loads(printed("trend", name, "--json", storage=storage)) == told[name]
+    (newest,) = json.loads(printed("trend", name, "--limit", "1", "--json", storage=storage))["runs"]
+    assert newest == told[name]["runs"][-1]
+    for arguments in ((), (name,)):
+        assert not OBEYED.search(printed("trend", *arguments, storage=storage))
+        for width in (40, 80, 160):
+            shown = COLOURS.sub("", on_terminal("trend", *arguments, storage=storage, width=width))
+            assert shown.strip()
+            assert not OBEYED.search(shown)
+            assert [line for line in shown.splitlines() if cell_len(line) > width and " " in line] == []
 
 
 def test_without_a_storage_there_is_nothing_to_tell(tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ from rich.console import Console, RenderableType
 
 from heliograph.cli.views import comparison as comparison_view
 from heliograph.cli.views import profile as profile_view
+from heliograph.cli.views import trend as trend_view
 from heliograph.insight.comparison import compare
 from heliograph.insight.profile import profile
+from heliograph.insight.trend import FunctionRun, Trend, function_run, trend
 from heliograph.records.trace import Trace
 from tests.pure.tracing import Made, run_of, trace_of, tried
 
@@ -47,3 +49,29 @@ def test_loading_has_a_column_where_it_took_a_good_part() -> None:
 
     assert "LOAD" in heads(3.0)
     assert "LOAD" not in heads(0.1)
+
+
+def over_time(name: str, seconds: list[float], memory: int = 25 * MB) -> Trend:
+    """A function that took so long in one workflow after the other."""
+
+    def run(number: int, took: float) -> FunctionRun:
+        return function_run(f"night-{number}", float(number), 0, [took], [memory])
+
+    return trend(name, [run(number, took) for number, took in enumerate(seconds, 1)])
+
+
+def test_a_function_that_got_slower_is_told_with_the_workflow_since_which_it_is() -> None:
+    slower = over_time("shop.price", [1.0, 1.1, 0.9, 1.0, 2.0, 2.1, 1.9])
+    changed = "1.00 s → 2.00 s since night-5"
+    for width in (60, 80, 120):
+        told = printed(trend_view.table([slower], width), width)
+        assert changed in told
+        assert "shop.price" in told
+    assert changed in printed(trend_view.by_workflow(slower, 1e9, 80), 80)
+
+
+def test_a_function_that_hardly_changes_is_drawn_as_a_line() -> None:
+    told = printed(trend_view.table([over_time("f.g", [1.0, 1.01, 1.0, 1.02])], 120), 120)
+    assert "████" in told
+    assert "CHANGED" not in told
+    assert "nothing that lasts" in printed(trend_view.by_workflow(over_time("f.g", [1.0] * 9), 1e9, 80), 80)

@@ -41,6 +41,7 @@ from heliograph.cli.storage import StorageOption
 from heliograph.cli.storages import backup, check, copy, upgrade
 from heliograph.cli.tasks import tasks
 from heliograph.cli.timeline import timeline
+from heliograph.cli.trend import trend
 from heliograph.cli.watch import watch
 from heliograph.cli.worker import worker
 from heliograph.errors import DamagedWarning, SearchError, WorkflowError, WorkflowNotFoundError
@@ -62,7 +63,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _LOOKING: Final = (ls, show, tasks, watch, logs, metrics, history, search, sql)
-_EXPLAINING: Final = (profile, timeline, dag, compare, estimate, export, spans)
+_EXPLAINING: Final = (profile, timeline, dag, compare, trend, estimate, export, spans)
 _CHANGING: Final = (resume, cancel, delete, prune, gc)
 for command in (*_LOOKING, *_EXPLAINING, *_CHANGING, doctor, serve, worker):
     app.command(epilog=_EPILOG)(command)
