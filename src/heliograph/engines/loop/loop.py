@@ -42,7 +42,7 @@ from heliograph.storage.liveness import LEASE_SECONDS
 from heliograph.storage.store import Store
 
 _POLL_SECONDS: Final = 0.1  # how soon a cancellation by another process is seen
-_POLL_SHARE: Final = 10  # after a look that took long, so many times as long there is none
+_POLL_SHARE: Final = 10  # there is no other look for so many times as long as one took
 _RENEW_SECONDS: Final = LEASE_SECONDS / 3
 _FOREVER: Final = 3600.0
 _MOST_AT_ONCE: Final = 2_000  # messages before a commit, so that a flood can't put commits off for ever
@@ -74,8 +74,8 @@ class Loop:
         self._admission = admission
         self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._entrance = Entrance(store, admission, lambda: self._inbox.put(Awaited()), self._poll)
-        self._baton = threading.Lock()  # who holds it is the loop, for as long
-        self._brought: deque[Receipt | Said] = deque()  # for who holds it, or will in a moment
+        self._baton = threading.Lock()  # whoever holds it is the loop, for that long
+        self._brought: deque[Receipt | Said] = deque()  # for whoever holds the baton, or takes it next
         self._executor = executor(self._deliver)
         self._performer = Performer(store, self._executor, self._brought.append, self._entrance.tokens)
         self._runs: dict[int, LiveRun] = {}
@@ -85,8 +85,8 @@ class Loop:
         self._renew_at = now + _RENEW_SECONDS
         self._poll_at = now
         self._changes_seen = 0
-        self._wakes_at = now  # the loop's thread, if nobody wakes it before
-        self._has_message = False  # that thread, which waits for the baton with it
+        self._wakes_at = now  # when the loop's thread wakes up by itself
+        self._has_message = False  # whether that thread has a message, and waits for the baton with it
         self._running = True
         self._entering = threading.Lock()  # nobody enters behind the one who closes
         self._subscription = store.news.subscribe_to_others(lambda notice: bool(notice.lost), self._note)
@@ -160,7 +160,7 @@ class Loop:
         return len(self._runs)
 
     def future_of(self, workflow: WorkflowRecord) -> OutputFuture | None:
-        """The output of a workflow's newest run; None: not here, where an earlier one may be yet."""
+        """The output of a workflow's newest run; None: it is not here, though an earlier one still may be."""
         run = self._runs.get(workflow.key)
         return None if run is None or run.run != workflow.run else run.future
 
@@ -466,8 +466,6 @@ class Loop:
 
         What they stored is kept; they can be resumed as soon as the storage works again.
         """
-        for entry in entries:
-            self._entrance.settle(entry, None)
         self._performer.drop(*self._runs.values())
         self._drop_all(error, entries)
         self._retired.append(self._journal)
