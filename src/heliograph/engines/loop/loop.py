@@ -73,8 +73,9 @@ class Loop:
         self._retired: list[Journal] = []  # of owners whose leases are still to be given up
         self._admission = admission
         self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self._entrance = Entrance(store, admission, lambda: self._inbox.put(Awaited()), self._poll)
+        self._entrance = Entrance(store, admission, lambda: self._inbox.put(Awaited()), self._look_around)
         self._baton = threading.Lock()  # who holds it is the loop, for as long
+        self._lost: deque[int] = deque()  # keys of workflows that may not be ours any more
         self._brought: deque[Receipt | Said] = deque()  # for who holds it, or will in a moment
         self._executor = executor(self._deliver)
         self._performer = Performer(store, self._executor, self._brought.append, self._entrance.tokens)
@@ -166,13 +167,15 @@ class Loop:
 
     def note_cancelled(self, key: int) -> None:
         """A cancellation was stored by this process."""
-        self._inbox.put(Lost(key))
+        self._lost.append(key)
+        self._inbox.put(Lost())
 
     def _note(self, notice: Notice) -> None:
         """Others stored something: of these runs, or nobody knows of which."""
         for key in notice.lost if not notice.anything else list(self._runs):
             if key in self._runs:
-                self._inbox.put(Lost(key))
+                self._lost.append(key)
+                self._inbox.put(Lost())
 
     def _deliver(self, message: Receipt | Said) -> None:
         self._brought.append(message)
@@ -318,8 +321,8 @@ class Loop:
         match message:
             case Entry():
                 self._entrance.add(message)
-            case Lost(key) if key in self._runs:
-                self._look([self._runs[key]])
+            case Lost():
+                self._look_for_lost()
             case Awaited():
                 self._performer.hurry(now)
             case Fault(error):
@@ -356,6 +359,16 @@ class Loop:
             # Ten thousand runs take a while: whatever others store, looking takes no more than its share.
             took = steady_seconds() - began  # the clock may be set meanwhile
             self._poll_at = max(self._poll_at, now + (1 + _POLL_SHARE) * took)
+
+    def _look_around(self, now: float) -> None:
+        """As `_poll`; and for those that this process cancelled, though the message that says so may lag."""
+        self._look_for_lost()
+        self._poll(now)
+
+    def _look_for_lost(self) -> None:
+        keys = {self._lost.popleft() for _ in range(len(self._lost))}
+        if runs := [self._runs[key] for key in keys if key in self._runs]:
+            self._look(runs)
 
     def _look(self, runs: Iterable[LiveRun]) -> None:
         """See which of these runs are not ours any more, and lose them."""
