@@ -48,7 +48,7 @@ from heliograph.errors import (
     WorkflowTakenOverError,
     WorkflowTaskNotRecoverableError,
 )
-from heliograph.graph.checks import checked_flag
+from heliograph.graph.checks import checked_flag, checked_number, checked_seconds
 from heliograph.graph.identifiers import check_identifier
 from heliograph.graph.listener import EventListener
 from heliograph.graph.node import InputNode, Inputs, Node
@@ -384,7 +384,6 @@ def work(
         ValueError, TypeError: an argument is not valid; or `init` chose Ray, where coordinators do this.
         StorageError: the storage can't be opened.
     """
-    from heliograph.engines.settings import checked_number, checked_seconds
     from heliograph.engines.working import checked_stop
     from heliograph.engines.working import work as work_with
 

@@ -18,7 +18,7 @@ from heliograph.engines.attempts.executor import AttemptKey, Payload, Receipt, W
 from heliograph.graph.function import describe
 from heliograph.graph.pickling import dumps, dumps_with_references, loads
 from heliograph.graph.task import Task
-from heliograph.records.attempt import StoredValue
+from heliograph.records.attempt import Pickled, StoredValue
 from heliograph.records.report import Report
 from tests.conditions import DEADLINE, until
 
@@ -35,7 +35,7 @@ class Works:
         self,
         function: Callable[..., Any],
         *args: Any,
-        inputs: tuple[bytes | StoredValue, ...] = (),
+        inputs: tuple[Pickled, ...] = (),
         catch: bool = False,
         arguments: bytes | None = None,
     ) -> Work:

@@ -15,7 +15,7 @@ import pytest
 from heliograph import workflow
 from heliograph.engines.event_sender import EventSender
 from heliograph.engines.http_desk import Desk, desk
-from heliograph.records.event import EventState, Handed, SendOrder, Waiting
+from heliograph.records.event import EventState, EventWait, Handed, SendOrder
 from heliograph.storage.location import Location, locate
 from heliograph.storage.requests.mailbox import Mailbox
 from heliograph.storage.store import Store
@@ -45,8 +45,8 @@ def location(tmp_path: Path) -> Iterator[Location]:
 
 def waiting(
     key: str = "k", task_id: str = "hold", run: int = 1, attempt: int = 1, workflow: int = 1
-) -> Waiting:
-    return Waiting("mine", key, task_id, run, attempt, workflow)
+) -> EventWait:
+    return EventWait("mine", key, task_id, run, attempt, workflow)
 
 
 def told(location: Location, what: Callable[[Mailbox], Any]) -> Any:

@@ -13,7 +13,7 @@ import pytest
 from heliograph import workflow
 from heliograph.engines import working
 from heliograph.engines.engine import Engine, submission
-from heliograph.engines.loop.takeover import TakeOver, TakeoverLimits
+from heliograph.engines.loop.takeover import Takeover, TakeoverLimits
 from heliograph.engines.settings import EngineSettings
 from heliograph.errors import StorageError
 from heliograph.graph.node import Inputs
@@ -36,7 +36,7 @@ class Taking:
             news=SimpleNamespace(subscribe=lambda _concerns, _call: None),
             clock=lambda: 0.0,
         )
-        self.takeover = TakeOver(cast(Store, store), self._enter, lambda: 0, TakeoverLimits(handed_in=True))
+        self.takeover = Takeover(cast(Store, store), self._enter, lambda: 0, TakeoverLimits(handed_in=True))
         assert self.is_looking.wait(DEADLINE)
 
     def _unowned(self, _most: int, *, handed_in: bool) -> list[str]:
@@ -93,7 +93,7 @@ def test_a_storage_that_nothing_can_be_taken_from_is_told_once_until_it_can(
         handover=SimpleNamespace(unowned=unowned),
         news=SimpleNamespace(subscribe=lambda _concerns, _call: None),
     )
-    takeover = TakeOver(cast(Store, store), lambda _claim: Future(), lambda: 0, TakeoverLimits())
+    takeover = Takeover(cast(Store, store), lambda _claim: Future(), lambda: 0, TakeoverLimits())
     assert is_over.wait(DEADLINE)
     takeover.stop(0)
     takeover.join()

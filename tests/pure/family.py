@@ -17,7 +17,7 @@ from heliograph.scheduling.actions import Action
 from heliograph.scheduling.events import Event, TaskRule
 from heliograph.scheduling.invariants import check
 from heliograph.scheduling.machine import Machine
-from heliograph.scheduling.standing import Standing
+from heliograph.scheduling.run_state import RunState
 from heliograph.scheduling.states import States
 
 OS_ERROR = ("some.NetworkError", "builtins.OSError", "builtins.Exception", "builtins.BaseException")
@@ -73,7 +73,7 @@ def told(machine: Machine, *events: Event) -> list[Action]:
 
 def state_of(machine: Machine) -> dict[str, Any]:
     """All that a machine remembers, and what it knows of its tasks."""
-    slots = {slot: getattr(machine, slot) for slot in Standing.__slots__}
+    slots = {slot: getattr(machine, slot) for slot in RunState.__slots__}
     slots |= {slot: getattr(machine._states, slot) for slot in States.__slots__}
     return {slot: copy.copy(value) for slot, value in slots.items()}
 

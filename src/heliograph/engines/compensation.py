@@ -1,8 +1,9 @@
-"""Workers that only wait: for as long as one does, another runs tasks in its place.
+"""Workers that only wait: for as long as one does, another one runs tasks.
 
-A task that waits for a workflow needs a thread, and does nothing. Were it one of the few that run tasks, the
-workflow that it waits for might never get one. So it is with a worker process, where that workflow is none
-that the task runs itself.
+A task that waits for another workflow keeps its worker and does nothing. If all workers did so, the workflows
+that they wait for would never get one. So who waits gives its slot up, and has it back when it goes on: a
+worker thread for any workflow, a worker process only where another engine has that workflow. One that the
+task runs itself has workers of its own there.
 """
 
 from __future__ import annotations
@@ -20,63 +21,63 @@ _NOBODY: Final = contextlib.nullcontext()
 
 
 @dataclass(slots=True)
-class Place:
-    """A worker's place among those that run tasks.
+class Slot:
+    """A worker's slot: one of those among which tasks are handed out.
 
     Attributes:
-        give: the thread waits from now on.
-        take: it goes on.
-        depth: of workflows that its task runs: one more than of the task's own.
-        is_alone: what its process runs has workers of its own: only who waits for others' engines needs this.
+        give_up: called when its task begins to wait.
+        take_back: called when its task goes on.
+        depth: of workflows that its task runs: one more than that of the task's own workflow.
+        is_of_process: it is a worker process: workflows that its task runs itself have workers of their own.
     """
 
-    give: Callable[[], None]
-    take: Callable[[], None]
+    give_up: Callable[[], None]
+    take_back: Callable[[], None]
     depth: int = 1
-    is_alone: bool = False
+    is_of_process: bool = False
 
 
 class _Own(threading.local):
-    place: Place | None = None
+    slot: Slot | None = None
 
 
 _own = _Own()
 
 
-def hold(place: Place) -> None:
-    """This thread is a worker, and has this place."""
-    _own.place = place
+def hold(slot: Slot) -> None:
+    """This thread is a worker, and has this slot."""
+    _own.slot = slot
 
 
 def _after_fork() -> None:
-    _own.place = None  # the child's one thread is no worker of the child's
+    _own.slot = None  # the child's one thread is no worker of the child's
 
 
 os.register_at_fork(after_in_child=_after_fork)
 
 
 def depth() -> int:
-    """Of a workflow that this thread's code runs: 0 where no task in a worker thread does."""
-    return 0 if _own.place is None else _own.place.depth
+    """How deep workflows are nested that this thread's code runs; 0: it is no worker thread."""
+    return 0 if _own.slot is None else _own.slot.depth
 
 
 def compensated(awaited: Future[object], is_elsewhere: bool) -> AbstractContextManager[None]:
-    """Wait in here for the output of a workflow.
+    """A context in which to wait for the output of a workflow: meanwhile this worker's slot is another's.
 
     Args:
-        awaited: it.
-        is_elsewhere: an engine of this process has it not.
+        awaited: the output.
+        is_elsewhere: no engine of this process has the workflow.
     """
-    place = _own.place
-    if place is None or awaited.done() or (place.is_alone and not is_elsewhere):
+    slot = _own.slot
+    if slot is None or awaited.done() or (slot.is_of_process and not is_elsewhere):
         return _NOBODY
-    return _given(place)
+    return _given_up(slot)
 
 
 @contextlib.contextmanager
-def _given(place: Place) -> Iterator[None]:
+def _given_up(slot: Slot) -> Iterator[None]:
     try:
-        place.give()
+        slot.give_up()
         yield
     finally:
-        place.take()
+        slot.take_back()

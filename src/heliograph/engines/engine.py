@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from heliograph.engines.attempts.executor import Deliver, Executor
 from heliograph.engines.loop.loop import Loop
-from heliograph.engines.loop.takeover import MOST_DEATHS, TakeOver, TakeoverLimits, default_own
+from heliograph.engines.loop.takeover import MOST_DEATHS, Takeover, TakeoverLimits, default_own
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.provenance import provenance
 from heliograph.engines.settings import EngineSettings
@@ -127,8 +127,8 @@ class Engine:
         """How many workflows it has."""
         return self._loop.count
 
-    def _taking(self, limits: TakeoverLimits) -> TakeOver:
-        return TakeOver(self._store, self._loop.entering, lambda: self._loop.count, limits)
+    def _taking(self, limits: TakeoverLimits) -> Takeover:
+        return Takeover(self._store, self._loop.entering, lambda: self._loop.count, limits)
 
     def output_of(self, workflow: WorkflowRecord) -> OutputFuture | None:
         """What `submit` gave for the workflow, if this engine runs it now."""

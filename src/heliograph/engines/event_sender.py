@@ -146,7 +146,7 @@ class EventSender:
             _settle(sending.answer, error)
             return
         if sent.event is None or sent.state in _SETTLED:
-            _settle(sending.answer, _outcome(sending.order.workflow_id, sent))
+            _settle(sending.answer, _outcome(sent))
             return
         others = [answer for answer in self._waiting.get(sent.event, ()) if not answer.cancelled()]
         self._waiting[sent.event] = [*others, sending.answer]
@@ -165,11 +165,12 @@ class EventSender:
             else:
                 looking = list(self._to_look)
             self._to_look.clear()
-            for event, is_settled in store.mailbox.look(looking).items() if looking else ():
+            looked = store.mailbox.look(looking) if looking else {}
+            for event, is_settled in looked.items():
                 sent = store.mailbox.settle(event) if is_settled else None
                 if sent is not None and (sent.event is None or sent.state in _SETTLED):
                     for answer in self._waiting.pop(event, ()):
-                        _settle(answer, _outcome(None, sent))
+                        _settle(answer, _outcome(sent))
         except Exception as error:  # of the storage: all who wait have to know that it can't be asked
             self._fail(error)
 
@@ -197,7 +198,7 @@ class EventSender:
                 _settle(answer, error)
 
 
-def _outcome(workflow_id: str | None, sent: SentEvent) -> str | Exception:
+def _outcome(sent: SentEvent) -> str | Exception:
     if sent.state is not None:
         return _SETTLED[sent.state]
     return WorkflowNotFoundError(sent.refusal) if sent.is_unknown else EventNotAwaitedError(sent.refusal)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from heliograph.engines import place
 from heliograph.engines.store_thread import POLL_SECONDS, StoreThread
 from heliograph.errors import WorkflowError
-from heliograph.records.event import Handed, Waiting
+from heliograph.records.event import EventWait, Handed
 from heliograph.storage.databases.news import Notice
 from heliograph.storage.location import Location
 
@@ -31,15 +32,15 @@ class Desk:
 
     def __init__(self, location: Location) -> None:
         self.location = location
-        self._waiting: dict[Waiting, asyncio.Future[Handed]] = {}
-        self._at: defaultdict[tuple[str, str], dict[Waiting, None]] = defaultdict(dict)
-        self._to_look: dict[Waiting, None] = {}
-        self._leaving: list[tuple[Waiting, Handed | None]] = []
+        self._waiting: dict[EventWait, asyncio.Future[Handed]] = {}
+        self._at: defaultdict[tuple[str, str], dict[EventWait, None]] = defaultdict(dict)
+        self._to_look: dict[EventWait, None] = {}
+        self._leaving: list[tuple[EventWait, Handed | None]] = []
         self._checkpointed: list[tuple[tuple[str, str], asyncio.Future[None]]] = []
         self._news = asyncio.Event()
         self._serving: asyncio.Task[None] | None = None
 
-    async def wait(self, waiting: Waiting) -> Handed:
+    async def wait(self, waiting: EventWait) -> Handed:
         """Wait for an event.
 
         Raises:
@@ -73,7 +74,7 @@ class Desk:
         self._wake()
         await future
 
-    def _forget(self, waiting: Waiting) -> None:
+    def _forget(self, waiting: EventWait) -> None:
         self._waiting.pop(waiting, None)
         self._to_look.pop(waiting, None)
         at = (waiting.workflow_id, waiting.event_key)
@@ -112,7 +113,8 @@ class Desk:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._news.wait(), store.patience(POLL_SECONDS))
         except Exception as error:  # of the storage: whoever waits has to know
-            self._fail(error)
+            noted, self._checkpointed = self._checkpointed, []
+            _fail([*self._waiting.values(), *[future for _at, future in noted]], error)
         finally:
             self._serving = None
             leaving, self._leaving = self._leaving, []
@@ -132,9 +134,7 @@ class Desk:
         try:
             await store.ask(lambda open_: open_.mailbox.note_checkpointed(places))
         except Exception as error:
-            for _at, future in noted:
-                if not future.done():
-                    future.set_exception(error)
+            _fail([future for _at, future in noted], error)
             return True
         for _at, future in noted:
             if not future.done():
@@ -169,18 +169,15 @@ class Desk:
                 future.set_result(handed)
         return True
 
-    def _fail(self, error: Exception) -> None:
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(error)
-        for _at, noted in self._checkpointed:
-            if not noted.done():
-                noted.set_exception(error)
-        self._checkpointed.clear()
+
+def _fail(futures: Iterable[asyncio.Future[Any]], error: Exception) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(error)
 
 
 _desks: Final[WeakValueDictionary[tuple[asyncio.AbstractEventLoop, Location], Desk]] = WeakValueDictionary()
-"""While anybody is at them: one that has waited knows its loop, and would keep it."""
+"""While anybody waits there: a desk knows its event loop, and would keep it alive."""
 
 
 def desk() -> Desk:

@@ -35,12 +35,12 @@ class HTTPListener(EventListener):
         import json
 
         from heliograph.engines.http_desk import desk
-        from heliograph.records.event import Waiting
+        from heliograph.records.event import EventWait
 
         task = _task()
         key = task.task_id if event_key is None else check_identifier("event_key", event_key)
         handed = await desk().wait(
-            Waiting(task.workflow_id, key, task.task_id, task.run, task.attempt, task._workflow)
+            EventWait(task.workflow_id, key, task.task_id, task.run, task.attempt, task._workflow)
         )
         return key, json.loads(handed.payload)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import threading
@@ -27,7 +28,6 @@ from heliograph.records import type_names
 from heliograph.records.attempt import Failure, StoredValue
 from heliograph.records.status import WorkflowStatus
 from heliograph.storage.liveness import LEASE_SECONDS
-from heliograph.storage.questions.checkpoints import StoredError
 from heliograph.storage.values.value_store import ValueStore
 
 _heard: Final[set[Future[Any]]] = set()
@@ -43,7 +43,7 @@ class OutputFuture(Future[Any]):
     Args:
         values: where the output is if it is large.
         hurry: called when somebody begins to wait for what is held back; None: nothing ever is.
-        is_elsewhere: an engine of this process has the workflow not, as far as is known.
+        is_elsewhere: no engine of this process has the workflow, as far as is known.
     """
 
     _done_callbacks: list[Callable[[Future[Any]], object]]  # of `Future`, which forgets none
@@ -89,7 +89,7 @@ class OutputFuture(Future[Any]):
         self.set_result(exception)
 
     def hold(self) -> bool:
-        """The workflow could begin, or end: whether that may wait for others, since nobody waits for it."""
+        """Whether the workflow's begin or end, which is due, may be put off: nobody waits for its output."""
         self._is_held = True  # first: who begins to wait right now sees this, or is seen
         return not self._is_awaited
 
@@ -187,7 +187,7 @@ class OutputFuture(Future[Any]):
             self.call_later(lambda done: call_soon(functools.partial(fn, done)))
 
     def call_later(self, call: Callable[[Future[Any]], object]) -> None:
-        """As `add_done_callback`, in no thread of its own, and until it is told to `forget` it."""
+        """As `add_done_callback`, but in the thread that brings the end, and not after `forget`."""
         _heard.add(self)
         super().add_done_callback(call)
         if self.done():
@@ -276,7 +276,7 @@ def load_value(value: StoredValue, values: ValueStore) -> Any:
 def execution_error(
     workflow_id: str,
     task_id: str | None,
-    failure: Failure | StoredError,
+    failure: Failure,
     kind_of_error: type[WorkflowExecutionError] = WorkflowExecutionError,
 ) -> WorkflowExecutionError:
     """The error of a failed workflow; `caused` gives it the task's own as its cause.
@@ -331,7 +331,7 @@ def loss_error(workflow_id: str, status: WorkflowStatus | None) -> WorkflowError
             )
 
 
-def rebuilt(kind: str, message: str, error: bytes | None, notes: Sequence[str] = ()) -> BaseException:
+def rebuilt(kind: str, message: str, error: bytes | None, notes: Sequence[str]) -> BaseException:
     """The exception that a task raised, from what is kept of it.
 
     Loading it, and all that is asked of it, runs anybody's code, which may even raise SystemExit: nothing of
@@ -356,10 +356,8 @@ def rebuilt(kind: str, message: str, error: bytes | None, notes: Sequence[str] =
 
 def _noted(error: BaseException, notes: Sequence[str]) -> BaseException:
     known = notes_of(error)
-    try:
+    with contextlib.suppress(BaseException):  # it takes none: the metadata alone tell where it was raised
         for note in notes:
             if note not in known:
                 error.add_note(note)
-    except BaseException:  # it takes none: then the metadata alone tell where it was raised
-        return error
     return error

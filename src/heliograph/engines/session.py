@@ -57,7 +57,7 @@ class Session:
         StorageError: the storage can't be opened.
     """
 
-    def __init__(self, given: Settings, early: ProcessExecutor | None = None) -> None:
+    def __init__(self, given: Settings, early: ProcessExecutor | None) -> None:
         self.settings = given
         self.store = Store(given.location)
         self.place = given.location.shown

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from heliograph.engines import place
 from heliograph.engines.dags import needs_ray, only_waits, uses_ray
-from heliograph.graph.checks import checked_flag, checked_int_or_none
+from heliograph.graph.checks import checked_flag, checked_number
 from heliograph.graph.frozen import record
 from heliograph.storage.location import Location, locate
 
@@ -52,8 +52,8 @@ class Settings:
     location: Location
     engine: EngineName
     workers: EngineSettings
-    coordinators: int | None = None
-    is_settled: bool = False
+    coordinators: int | None
+    is_settled: bool
 
     def is_for_ray(self, plan: Plan) -> bool:
         """Whether Ray runs it: for it was told so, or a task of the plan is a function of ``@ray.remote``.
@@ -148,34 +148,3 @@ def settings(
         count,
         is_settled=any(given is not None for given in (named, workers, num_workers)),
     )
-
-
-def checked_number(name: str, value: int | None, least: int) -> int | None:
-    """A limit; None where there is none."""
-    number = checked_int_or_none(name, value)
-    if number is None or number == -1:
-        return None
-    if number < least:
-        raise ValueError(f"{name} must be at least {least}, or -1 for no limit, not {number}")
-    return number
-
-
-def checked_seconds(name: str, value: float, least: float = 0.0) -> float:
-    """A length of time; it may be infinite.
-
-    Raises:
-        TypeError: not a number.
-        ValueError: less than the least, not a number by its value (nan), or too large for a float.
-
-    >>> checked_seconds("grace", 20)
-    20.0
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} must be a number of seconds, not {value!r}")
-    try:
-        seconds = float(value)
-    except OverflowError:
-        raise ValueError(f"{name} is an int too large for a number of seconds") from None
-    if not seconds >= least:  # so that nan is refused too
-        raise ValueError(f"{name} must be {least:.0f} s or more, not {value!r}")
-    return seconds

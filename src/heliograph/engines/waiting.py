@@ -88,9 +88,9 @@ def workflow_output_now(
                 )
             return output
         case WorkflowStatus.FAILED:
-            error = store.checkpoints.error(key)
-            if error is not None:  # else somebody resumed it just now: look again
-                raise execution_error(workflow_id, error.task_id, error, FailedBeforeError)
+            failed = store.checkpoints.failure(key)
+            if failed is not None:  # else somebody resumed it just now: look again
+                raise execution_error(workflow_id, *failed, FailedBeforeError)
         case WorkflowStatus.CANCELED:
             raise cancellation_error(workflow_id, CancelledBeforeError)
         case WorkflowStatus.RESUMABLE if not is_handed_in:
@@ -194,7 +194,7 @@ class _Wait:
     Attributes:
         key: of the workflow.
         look: asks for the value; None: not yet.
-        future: what he was given; None comes of it if he has dropped that.
+        future: a weak reference to what he was given: once he has dropped that, he waits no more.
     """
 
     key: int

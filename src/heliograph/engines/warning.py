@@ -23,7 +23,7 @@ def warn(what: str, told: dict[str | tuple[str, type[Warning], int], int] | None
 
     Args:
         what: is told.
-        told: if it is not in there already.
+        told: what was told before, which is not told again; None: it is told each time.
     """
     caller = sys._getframe(2)
     with contextlib.suppress(RuntimeWarning):
@@ -80,7 +80,7 @@ def warn_of_other_code(workflow_id: str, given: Sequence[Function], stored: Stor
         and function.source_hash not in sources[name]
     }
     if others:
-        names = ", ".join([*others][:_SHOWN]) + ", …" * (len(others) > _SHOWN)
+        names = ", ".join([*others][:_SHOWN]) + (", …" if len(others) > _SHOWN else "")
         warn(
             f"workflow {workflow_id!r} goes on with the functions that are stored with it, and this program "
             f"has others by now of these names: {names}. "

@@ -63,7 +63,7 @@ def _init(cls: type, names: tuple[str, ...], fields: Mapping[str, Any]) -> Any:
     known: dict[str, Any] = {"_missing": MISSING}
     for name in names:
         field, value = fields.get(name), name
-        if field is None or field.default is field.default_factory is MISSING:
+        if field is None or (field.default is MISSING and field.default_factory is MISSING):
             given.append(name)
         elif field.default_factory is not MISSING:
             given.append(f"{name}=_missing")

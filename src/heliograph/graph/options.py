@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
+from heliograph.graph.checks import checked_flag, checked_int, shown
 from heliograph.graph.frozen import record
 from heliograph.graph.identifiers import check_identifier
 from heliograph.graph.user_metadata import metadata_json
@@ -128,7 +129,7 @@ class GivenOptions(Mapping[str, Any]):
         take = getattr(task, "options", None)
         if take is None:
             raise TypeError(
-                f"@workflow.options goes above @workflow.task (or @ray.remote), not on {_shown(task)} itself"
+                f"@workflow.options goes above @workflow.task (or @ray.remote), not on {shown(task)} itself"
             )
         decorated: Decorated = take(**self)
         return decorated
@@ -154,7 +155,7 @@ def _carried(labels: object) -> Mapping[str, Any]:
         given: dict[str, Any] = json.loads(carried)  # type: ignore[arg-type]
         return dict(given)
     except (TypeError, ValueError):
-        raise TypeError(f"{CARRIER} is what workflow.options(...) unpacks to, not {_shown(labels)}") from None
+        raise TypeError(f"{CARRIER} is what workflow.options(...) unpacks to, not {shown(labels)}") from None
 
 
 def _checked(given: Mapping[str, Any], valid: tuple[str, ...]) -> dict[str, Any]:
@@ -183,17 +184,14 @@ def _metadata(_key: str, value: object) -> dict[str, Any]:
 def _flag(key: str, value: object) -> dict[str, Any]:
     if value is None:  # as if it was not given
         return {key: None if key == "checkpoint" else False}
-    if not isinstance(value, bool):
-        raise TypeError(f"{key} must be True or False, not {_shown(value)}")
-    return {key: value}
+    return {key: checked_flag(key, value)}
 
 
 def _max_retries(key: str, value: object) -> dict[str, Any]:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{key} must be an int, not {_shown(value)}")
-    if value < -1:
-        raise ValueError(f"{key} must be 0 or more, or -1 for ever, not {value}")
-    return {key: value}
+    number = checked_int(key, value)
+    if number < -1:
+        raise ValueError(f"{key} must be 0 or more, or -1 for ever, not {number}")
+    return {key: number}
 
 
 def _retry_exceptions(key: str, value: object) -> dict[str, Any]:
@@ -202,7 +200,7 @@ def _retry_exceptions(key: str, value: object) -> dict[str, Any]:
     kinds = tuple(value) if isinstance(value, list | tuple) else (value,)
     for kind in kinds:
         if not (isinstance(kind, type) and issubclass(kind, BaseException)):
-            raise TypeError(f"{key} must be True, False or a list of exception types, not {_shown(value)}")
+            raise TypeError(f"{key} must be True, False or a list of exception types, not {shown(value)}")
     # Names, not classes: they survive in the store, and a worker's classes are other objects than ours.
     return {key: tuple(exception_name(kind) for kind in kinds)}
 
@@ -226,9 +224,9 @@ def seconds(what: str, value: object) -> float:
     2.0
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{what} must be a number of seconds, not {_shown(value)}")
+        raise TypeError(f"{what} must be a number of seconds, not {shown(value)}")
     if not 0 <= value <= _LONGEST:  # an int may be too large for a float
-        raise ValueError(f"{what} must be a finite number of seconds, 0 or more, not {_shown(value)}")
+        raise ValueError(f"{what} must be a finite number of seconds, 0 or more, not {shown(value)}")
     return float(value)
 
 
@@ -236,22 +234,14 @@ def positive_seconds(what: str, value: object) -> float:
     """As `seconds`, and more than 0."""
     given = seconds(what, value)
     if given == 0:
-        raise ValueError(f"{what} must be more than 0 seconds, not {_shown(value)}")
+        raise ValueError(f"{what} must be more than 0 seconds, not {shown(value)}")
     return given
 
 
 def _num_returns(key: str, value: object) -> dict[str, Any]:
     if value not in (None, 1):
-        raise ValueError(f"a workflow task has one output: {key} must be 1, not {_shown(value)}")
+        raise ValueError(f"a workflow task has one output: {key} must be 1, not {shown(value)}")
     return {}
-
-
-def _shown(value: object) -> str:
-    try:
-        text = repr(value)
-    except Exception:  # it is anybody's code, and nested too deep it fails as well
-        return f"an object of type {type(value).__name__}"
-    return text if len(text) <= 200 else f"{text[:200]}…"
 
 
 _CHECKS: Final[dict[str, Callable[[str, Any], dict[str, Any]]]] = {

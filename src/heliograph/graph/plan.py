@@ -180,7 +180,7 @@ class _Walk:
 
 @record
 class _Direct:
-    """An argument of a task that `refers`, as it was given: what is not within one of these is nested."""
+    """A node that is itself an argument of a task that `refers`: its value arrives, of nested ones not."""
 
     node: TaskNode
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import reprlib
 from typing import Any, Final
+
+from heliograph.graph.checks import shown
 
 METADATA_LIMIT: Final = 1024 * 1024
 """Bytes that the user metadata of one workflow or task may have as JSON."""
@@ -27,11 +28,11 @@ def metadata_json(metadata: object) -> str:
     if metadata is None:
         return "{}"
     if not isinstance(metadata, dict):
-        raise ValueError(f"metadata must be a dict, not {type(metadata).__name__}: {_shown(metadata)}")
+        raise ValueError(f"metadata must be a dict, not {type(metadata).__name__}: {shown(metadata)}")
     try:
         text = json.dumps(metadata, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"metadata must be JSON serialisable: {error}: {_shown(metadata)}") from error
+        raise ValueError(f"metadata must be JSON serialisable: {error}: {shown(metadata)}") from error
     if len(text) > METADATA_LIMIT:
         raise ValueError(
             f"metadata may have {METADATA_LIMIT:,} bytes as JSON, and these have {len(text):,}: keep large "
@@ -54,10 +55,3 @@ def _depth(value: Any) -> int:
         ]
         depth += 1
     return depth - 1
-
-
-def _shown(value: object) -> str:
-    try:
-        return reprlib.repr(value)
-    except Exception:  # the repr of anybody's class may raise
-        return f"<{type(value).__name__}>"

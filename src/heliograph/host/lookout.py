@@ -4,8 +4,8 @@ To be woken takes a process as long as a commit takes the disk, 50 to 100 µs on
 of short tasks the pool and its worker wait for each other all the time, and being woken was a third of what
 a task cost. Who has been answered soon keeps looking; who has not, sleeps: an idle engine stays idle.
 
-Where others want the processors too, one who looks keeps them from whoever is to answer. Of that it hears as
-it is pushed off its own processor; then it sleeps for the next messages: for the more, the oftener that is.
+Where others want the processors too, who looks keeps them from the one that is to answer. It notices by being
+pushed off its own processor. Then it sleeps through the next messages, and through more of them each time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ COMMIT_SECONDS: Final = 0.003
 """How long to look for the next task of a chain: who sends it commits first, on a slow disk for 1 or 2 ms."""
 
 _MOST_RESTS: Final = 127
-"""For so many messages one who is pushed off its processor each time that it looks sleeps in between."""
+"""Messages that are slept through, at most, before another look."""
 
 _THREAD: Final = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
 

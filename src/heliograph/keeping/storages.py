@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from heliograph.errors import StorageError
-from heliograph.graph.checks import checked_flag
+from heliograph.graph.checks import checked_flag, checked_seconds
 
 if TYPE_CHECKING:
     from heliograph.storage.location import Location
@@ -45,7 +45,6 @@ def collect_garbage(*, remove: bool = False, older_than: float = DEFAULT_AGE) ->
     >>> sorted(collect_garbage())
     ['bytes', 'files', 'kept', 'kept_bytes']
     """
-    from heliograph.engines.settings import checked_seconds
     from heliograph.reading.opened import session
     from heliograph.storage.upkeep.garbage import LEAST_AGE
 

@@ -32,6 +32,13 @@ class StoredValue:
     handle: Any = field(default=None, compare=False, repr=False)
 
 
+Pickled = bytes | StoredValue
+"""A pickled value: the bytes alone where they are kept inline, else what is known of it, and where it is.
+
+Of many tasks, records of small values would be what Python's garbage collector is busy with.
+"""
+
+
 @record
 class Failure:
     """Why an attempt failed.
@@ -144,6 +151,10 @@ class Resources(NamedTuple):
     involuntary_switches: int | None = None
     exit_code: int | None = None
     signal: int | None = None
+
+
+NO_RESOURCES: Final = Resources(measured="")
+"""What an attempt used of which that was not measured; one record serves them all."""
 
 
 @record

@@ -24,7 +24,7 @@ class EventState(StrEnum):
 
 
 @record
-class Waiting:
+class EventWait:
     """An attempt of a task that waits for an event.
 
     Attributes:

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 from heliograph.graph.checks import checked_int_or_none
 from heliograph.graph.frozen import record
+from heliograph.records.cutting import cut
 
 LINES_LIMIT: Final = 100_000
 """Lines an attempt may log; of further ones only the number is kept."""
@@ -110,18 +111,18 @@ class Reporter(Protocol):
         """A line for the log."""
 
 
-def checked_progress(done: object, total: object = None, message: object = None) -> Progress:
+def checked_progress(done: object, total: object, message: object) -> Progress:
     """A progress, as a user gave it.
 
     Raises:
         TypeError, ValueError: it can't be.
     """
     known = None if total is None else _number("total", total)
-    said = None if message is None else _cut(_text("message", message), NAME_LIMIT)
+    said = None if message is None else cut(_text("message", message), NAME_LIMIT)
     return Progress(_number("done", done), known, said)
 
 
-def checked_point(key: object, value: object, step: object = None) -> Point:
+def checked_point(key: object, value: object, step: object) -> Point:
     """A value of a metric, as a user gave it.
 
     Raises:
@@ -143,7 +144,7 @@ def checked_line(text: object) -> Line:
     Raises:
         TypeError: it is no text.
     """
-    return Line(_cut(_text("text", text), LINE_LIMIT))
+    return Line(cut(_text("text", text), LINE_LIMIT))
 
 
 def _number(name: str, value: object) -> float:
@@ -171,16 +172,3 @@ def _text(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, not {type(value).__name__}: {value!r:.200}")
     return value
-
-
-def _cut(text: str, limit: int) -> str:
-    """Text no longer than the limit, with a mark where something was cut out.
-
-    >>> _cut("0123456789" * 10, 30)
-    '01234567890 … cut … 0123456789'
-    """
-    if len(text) <= limit:
-        return text
-    mark = " … cut … "
-    kept = limit - len(mark)
-    return text[: kept - kept // 2] + mark + text[len(text) - kept // 2 :]

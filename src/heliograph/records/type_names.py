@@ -7,6 +7,15 @@ from typing import Final
 _LEFT_OUT: Final = frozenset({"builtins", "heliograph.errors"})
 
 
+def dotted(kind: type) -> str:
+    """A type's name as it is stored.
+
+    >>> dotted(OSError)
+    'builtins.OSError'
+    """
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
 def said(stored: str) -> str:
     """A type, by the name that its users know it by.
 

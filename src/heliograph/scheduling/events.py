@@ -107,12 +107,12 @@ class Failed:
 class Damaged:
     """The attempt could not read an input: an output that was stored is damaged or gone.
 
-    That is made again, and then the task is tried again. What is stored is told where the task that made it
-    was stored, and with that left memory.
+    That is made again, and then the task is tried again.
 
     Attributes:
         source: the task whose output it was; see `Machine.is_made_again`.
-        tasks: every task, as in `Submitted`, and what follows likewise.
+        tasks: every task, as in `Submitted`, and what follows likewise; all empty if the source is being made
+            again already: else it is needed, since what is stored has left memory.
     """
 
     now: float

@@ -58,16 +58,16 @@ from heliograph.scheduling.events import (
     Succeeded,
     TaskRule,
 )
-from heliograph.scheduling.needs import Needs, needs
+from heliograph.scheduling.needs import Needs, is_within, needs
 from heliograph.scheduling.retry import backoff, is_retried
-from heliograph.scheduling.standing import Standing
+from heliograph.scheduling.run_state import RunState
 from heliograph.scheduling.transitions import TASK_MOVES, IllegalMoveError, initial_status
 
 Do = Callable[[Action], None]
 """Takes what is to be done, in order."""
 
 
-class Machine(Standing):
+class Machine(RunState):
     """The state of one run, moved only by `handle`.
 
     >>> from heliograph.graph.options import TaskOptions
@@ -103,17 +103,14 @@ class Machine(Standing):
             raise IllegalMoveError(f"submitted, and the run is {self.status} already")
         self.status = WorkflowStatus.RUNNING
         self._output = len(event.tasks) - 1 if event.output is None else event.output
-        done = event.stored | event.unkept
-        self._status = [
-            TaskStatus.SUCCESSFUL
-            if task in done
-            else TaskStatus.FAILED
-            if task in event.failed
-            else TaskStatus.PENDING  # what its row says after a claim
-            if event.resumed
-            else initial_status(rule.upstream)
-            for task, rule in enumerate(event.tasks)
-        ]
+        if event.resumed:  # what rows say after a claim
+            self._status = [TaskStatus.PENDING] * len(event.tasks)
+        else:
+            self._status = [initial_status(rule.upstream) for rule in event.tasks]
+        for task in event.failed:
+            self._status[task] = TaskStatus.FAILED
+        for task in event.stored | event.unkept:
+            self._status[task] = TaskStatus.SUCCESSFUL
         for status in self._status:
             self._counts[status] = self._counts.get(status, 0) + 1
         self._states.make_room(len(self._status))
@@ -215,7 +212,7 @@ class Machine(Standing):
         self._wait_no_more(source)  # it ended with what it had; now it needs its inputs anew
         waiting: list[int] = []
         for user, rule in self._states.rules.items():
-            if count := rule.upstream.count(source) * (not self.is_stored(user)):
+            if not self.is_stored(user) and (count := rule.upstream.count(source)):
                 self._states.missing[user] += count
                 waiting += [user] * count
         self._wait_for(source, waiting)
@@ -402,7 +399,7 @@ class Machine(Standing):
 
     def _end_within(self, frame: int, do: Do) -> None:
         """End all tasks of a frame's continuation: somebody's exception is its output now."""
-        within = [task for task in self._states.rules if self._is_within(task, frame)]
+        within = [task for task in self._states.rules if is_within(self._states.rules, task, (frame,))]
         self._stop([task for task in within if task in self._live], do)
         del self._delegates[frame]
         for task in within:
@@ -412,12 +409,6 @@ class Machine(Standing):
         for task in within:
             self._states.let_go(task)
             do(Release(task))
-
-    def _is_within(self, task: int, frame: int) -> bool:
-        around = self._states.rules[task].frame
-        while around is not None and around != frame:
-            around = self._states.rules[around].frame
-        return around is not None
 
     def _stop(self, tasks: Iterable[int], do: Do) -> None:
         for task in sorted(tasks):

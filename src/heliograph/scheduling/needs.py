@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from heliograph.graph.frozen import record
@@ -65,12 +65,13 @@ def needs(
     ended = [
         task
         for task in range(len(rules))
-        if task not in over and task not in found and _is_within(rules, task, over)
+        if task not in over and task not in found and is_within(rules, task, over)
     ]
     return Needs(tuple(sorted(found)), delegates, tuple(ended))
 
 
-def _is_within(rules: Sequence[TaskRule], task: int, frames: AbstractSet[int]) -> bool:
+def is_within(rules: Sequence[TaskRule] | Mapping[int, TaskRule], task: int, frames: Container[int]) -> bool:
+    """Whether a task is of a continuation, or of one within one, that one of these frames stands for."""
     around = rules[task].frame
     while around is not None and around not in frames:
         around = rules[around].frame

@@ -36,7 +36,7 @@ class KnownEngines:
 
     def __init__(self, kind: str, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._statements = statements(kind, "queries").owner
+        self._read = statements(kind, "queries").owner
         self._known: dict[str, _Engine] = {}
         self.kinds: dict[str | None, str] = {}
 
@@ -52,7 +52,7 @@ class KnownEngines:
         """An owner, read if it is not known yet; None: it is not stored."""
         engine = self._known.get(owner_id)
         if engine is None:
-            row = self._statements.row(connection, of_owner=owner_id)
+            row = self._read.row(connection, of_owner=owner_id)
             if row is None:
                 return None
             engine = _Engine(*row)
@@ -98,7 +98,7 @@ class Engines:
             lease_until: when the owner's lease ends; None: the owner is not stored any more.
         """
         engine = None if owner_id is None else self._known.get(owner_id, self._connection)
-        if owner_id is None or engine is None or lease_until is None:
+        if engine is None or lease_until is None:
             return derived_status(stored, None, 0.0)
         if self._presence is None:
             self._presence = self._known.presence()

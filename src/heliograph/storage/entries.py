@@ -9,7 +9,7 @@ from typing import NamedTuple
 from heliograph.errors import StorageError
 from heliograph.graph.frozen import record
 from heliograph.graph.plan import Plan
-from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, Worker
+from heliograph.records.attempt import Failure, Phases, Pickled, Resources, StoredValue, Worker
 from heliograph.records.report import Report
 from heliograph.records.status import AttemptStatus, RunReason, TaskStatus, WorkflowStatus
 
@@ -49,7 +49,7 @@ class Submission:
 
     workflow_id: str
     plan: Plan
-    arguments: tuple[bytes | StoredValue, ...]
+    arguments: tuple[Pickled, ...]
     user_metadata: str
     status: WorkflowStatus
     provenance: Provenance
@@ -95,8 +95,8 @@ class Refused:
     """The workflow is not this owner's.
 
     Attributes:
-        status: what keeps it from being; None: of a submission, that the id is taken; of a claim, that there
-            is no such workflow.
+        status: of the workflow, which is why. None: for a submission, its id is taken; for a claim, there is
+            no such workflow.
         output: of a successful one.
     """
 
@@ -194,7 +194,7 @@ class Expansion:
     frame: int
     first: int
     plan: Plan
-    arguments: tuple[bytes | StoredValue, ...]
+    arguments: tuple[Pickled, ...]
     functions: tuple[int, ...]
     new_functions: frozenset[int]
 

@@ -11,9 +11,9 @@ Made = TypeVar("Made")
 
 
 def by_identity(most: int) -> Callable[[Callable[[Given], Made]], Callable[[Given], Made]]:
-    """Decorates a function: of an object that comes again, it makes nothing again.
+    """Decorates a function of one argument: what it made of an object is remembered by the object's identity.
 
-    An object is known by its identity, where to compare it would take as long as to make that.
+    For objects that would take as long to be compared as what is made of them takes to be made.
 
     Args:
         most: of so many objects; with one more, all are forgotten.

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from heliograph.graph.options import TaskOptions
 from heliograph.records.attempt import (
+    NO_RESOURCES,
     UNKNOWN,
     AttemptRecord,
     Failure,
     Phases,
+    Pickled,
     RayFacts,
     ReportRecord,
     Resources,
@@ -39,9 +41,6 @@ from heliograph.storage.tables.soundness import UnsoundError
 if TYPE_CHECKING:
     from heliograph.storage.engines import Engines
 
-# Of an attempt that only began, little is known; one record of nothing serves them all.
-_NO_RESOURCES: Final = Resources(measured="")
-_ERROR_LIMIT: Final = 64 * 1024
 _STATUSES: Final = {status.value: status for status in WorkflowStatus}
 _REMEMBERED: Final = 256
 
@@ -59,7 +58,7 @@ LEFT_OUT: Final = "{}"
 def attempt_row(key: int, run: int, stored: float, entry: AttemptEntry) -> tuple[Any, ...]:
     """An attempt, as the journal writes it: in the order of the table's columns."""
     phases, failure = entry.phases, entry.failure
-    worker, used = entry.worker or UNKNOWN, entry.resources or _NO_RESOURCES
+    worker, used = entry.worker or UNKNOWN, entry.resources or NO_RESOURCES
     return (
         key,
         entry.task,
@@ -80,8 +79,8 @@ def attempt_row(key: int, run: int, stored: float, entry: AttemptEntry) -> tuple
         used[0] or None,
         *used[1:],
         failure and failure.kind,
-        failure and storable_text(failure.message),
-        failure and failure.traceback and storable_text(failure.traceback),
+        failure and cleaned(failure.message),
+        failure and failure.traceback and cleaned(failure.traceback),
         failure and failure.died,
     )
 
@@ -99,17 +98,6 @@ def _ray_json(facts: RayFacts) -> str:
     )
 
 
-def storable_text(text: str) -> str:
-    r"""Text of a task's own making, cut and cleaned so that every database takes it.
-
-    >>> storable_text("a\x00b\ud800")
-    'a\\x00b\\ud800'
-    """
-    if len(text) > _ERROR_LIMIT:
-        text = f"{text[: _ERROR_LIMIT // 2]}\n… cut …\n{text[-_ERROR_LIMIT // 2 :]}"
-    return cleaned(text)
-
-
 def cleaned(text: str) -> str:
     r"""Text without what no database takes: null characters and halves of characters.
 
@@ -119,7 +107,7 @@ def cleaned(text: str) -> str:
     return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
-def value_row(key: int, task: int, role: Role, value: bytes | StoredValue) -> tuple[Any, ...]:
+def value_row(key: int, task: int, role: Role, value: Pickled) -> tuple[Any, ...]:
     """A stored value, as the journal writes it: in the order of the table's columns."""
     if isinstance(value, bytes):
         return key, str(role), task, len(value), hashlib.sha256(value).hexdigest(), None, value, None
@@ -190,7 +178,7 @@ def progress_json(progress: Mapping[TaskStatus, int] | Mapping[str, int]) -> str
     return "{" + ", ".join([f'"{status!s}": {count}' for status, count in progress.items()]) + "}"
 
 
-def value_record(row: Any, prefix: str = "") -> StoredValue | None:
+def value_record(row: Any, prefix: str) -> StoredValue | None:
     """A stored value, without its data; None where the row has none."""
     size = getattr(row, f"{prefix}size")
     if size is None:
@@ -348,8 +336,8 @@ def task_record(
     row: Any,
     upstream: tuple[str, ...],
     attempts: tuple[AttemptRecord, ...],
-    inputs: tuple[InputRecord, ...] = (),
-    report: ReportRecord | None = None,
+    inputs: tuple[InputRecord, ...],
+    report: ReportRecord | None,
 ) -> TaskRecord:
     """A task, from its row joined with its function, its output and its arguments."""
     status, options = TaskStatus(row.status), whole_options(row.options)

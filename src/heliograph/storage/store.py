@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from heliograph.errors import StorageError
 from heliograph.graph.plan import Plan
-from heliograph.records.attempt import Failure, StoredValue
+from heliograph.records.attempt import Failure, Pickled
 from heliograph.records.workflow import Owner
 from heliograph.storage.databases.database import Database, patient
 from heliograph.storage.databases.news import News
@@ -159,7 +159,7 @@ class Store:
         """As `Database.is_remote`."""
         return self._database.is_remote
 
-    def with_arguments(self, plan: Plan) -> tuple[Plan, tuple[bytes | StoredValue, ...], str | None]:
+    def with_arguments(self, plan: Plan) -> tuple[Plan, tuple[Pickled, ...], str | None]:
         """As `place_arguments`, for a plan to be submitted."""
         return place_arguments(plan, self.values)
 

@@ -14,7 +14,7 @@ from types import CoroutineType
 from typing import Any, BinaryIO, Final, Literal
 
 from heliograph.engines.attempts.executor import Payload, Receipt, Work
-from heliograph.engines.attempts.failures import dotted, failure_of, rebuildable
+from heliograph.engines.attempts.failures import failure_of, rebuildable
 from heliograph.engines.attempts.measure import Meter
 from heliograph.engines.attempts.receipts import wrapped
 from heliograph.engines.attempts.reporting import Outlet, Send
@@ -25,8 +25,9 @@ from heliograph.graph.function import load as load_function
 from heliograph.graph.node import NoInputs
 from heliograph.graph.pickling import dump, load, loads, plain
 from heliograph.graph.plan import Plan, restore_arguments
-from heliograph.records.attempt import Phases, Resources, StoredValue, Worker
+from heliograph.records.attempt import Phases, Pickled, Resources, StoredValue, Worker
 from heliograph.records.context import Current, loading, running
+from heliograph.records.type_names import dotted
 from heliograph.storage.values.arguments import place_arguments
 from heliograph.storage.values.value_store import ValueStore
 
@@ -53,7 +54,7 @@ class Functions:
 class Traffic:
     """How inputs come to an attempt and its output leaves: as bytes, unless an engine knows a shorter way."""
 
-    def input(self, _place: int, value: bytes | StoredValue, work: Work) -> Any:
+    def input(self, _place: int, value: Pickled, work: Work) -> Any:
         """The input at a place."""
         if isinstance(value, bytes):
             return loads(value)
@@ -70,7 +71,7 @@ class Traffic:
         raise TypeError(f"input {place} is taken as a reference: the task runs on Ray only")
 
     def leave(self, output: Any, value: StoredValue) -> None:
-        """The attempt's output, as an object and as it is stored."""
+        """Told of the attempt's output, as an object and as it is stored."""
 
 
 _AS_BYTES: Final = Traffic()
@@ -126,7 +127,7 @@ class _Attempt:
         self._finished: float | None = None
         self._output: StoredValue | None = None
         self._continuation: Plan | None = None
-        self._arguments: tuple[bytes | StoredValue, ...] = ()
+        self._arguments: tuple[Pickled, ...] = ()
         self._outlet = Outlet(send)
         key = work.key
         self._context = running.set(
@@ -240,7 +241,6 @@ async def run_attempt_async(
     functions: Functions,
     is_wanted: Callable[[], bool],
     send: Send,
-    traffic: Traffic = _AS_BYTES,
 ) -> Receipt | None:
     """As `run_attempt`, for one that waits on an event loop beside others; it has to be a task of its own.
 
@@ -253,12 +253,11 @@ async def run_attempt_async(
         functions: what this worker has loaded before.
         is_wanted: whether anybody waits for the receipt of what was raised; asked when something was.
         send: takes what the task says meanwhile.
-        traffic: how inputs and output travel.
 
     Returns:
         The receipt; None: nobody wants one.
     """
-    attempt = _Attempt(work, worker, submitted, None, send, traffic)
+    attempt = _Attempt(work, worker, submitted, None, send, _AS_BYTES)
     try:
         function, args, kwargs = attempt.load(functions)
         try:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar
 from heliograph.graph.frozen import record
 from heliograph.graph.options import TaskOptions
 from heliograph.graph.plan import Plan
-from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, Worker
+from heliograph.records.attempt import Failure, Phases, Pickled, Resources, StoredValue, Worker
 from heliograph.records.report import Report
 
 _ENOUGH: Final = 256  # attempts that keep workers busy while a slow disk takes a commit
@@ -58,8 +58,8 @@ class Work(NamedTuple):
         wraps: how often the output is wrapped as ``(output, None)``, for those that catch exceptions.
         caught_wraps: how often ``(None, exception)`` is wrapped so; None: nobody catches what it raises.
         values: URL of the folder where large outputs go.
-        goes_first: it has waited for its time already, and passes those that wait for a worker.
-        depth: how many tasks, each of a workflow that the one before runs, may wait for it; the deepest pass.
+        goes_first: it is a retry whose delay is over, and goes before those that wait for a worker.
+        depth: how deep its workflow is nested in tasks of threads, which wait for it; the deepest go first.
         options: the task's.
     """
 
@@ -67,8 +67,8 @@ class Work(NamedTuple):
     workflow_id: str
     task_id: str
     function: Payload
-    arguments: bytes | StoredValue
-    inputs: tuple[bytes | StoredValue, ...]
+    arguments: Pickled
+    inputs: tuple[Pickled, ...]
     wraps: int
     caught_wraps: int | None
     values: str
@@ -109,7 +109,7 @@ class Receipt(NamedTuple):
     failure: Failure | None = None
     caught: StoredValue | None = None
     continuation: Plan | None = None
-    arguments: tuple[bytes | StoredValue, ...] = ()
+    arguments: tuple[Pickled, ...] = ()
 
 
 @record
@@ -146,7 +146,7 @@ Held = TypeVar("Held")
 
 
 def those_of(held: Mapping[AttemptKey, Held], keys: Collection[AttemptKey] | None) -> list[Held]:
-    """What is held under these keys, or under any if they are None: in a time that the fewer of both take.
+    """What is held under these keys, or under any if they are None; it looks at the smaller of the two.
 
     Other threads may change what is held meanwhile.
     """

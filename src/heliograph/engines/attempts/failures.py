@@ -11,6 +11,8 @@ from heliograph.errors import RemoteError, StorageCorruptError, WorkflowError
 from heliograph.graph.options import exception_name
 from heliograph.graph.pickling import dumps, loads
 from heliograph.records.attempt import Failure
+from heliograph.records.cutting import cut
+from heliograph.records.type_names import dotted
 
 ERROR_LIMIT: Final = 1024 * 1024
 """An exception of more bytes than this, pickled, is kept as text only: it goes into the database."""
@@ -24,7 +26,7 @@ def failure_of(error: BaseException) -> Failure:
     """What is kept of an exception."""
     return Failure(
         kind=dotted(type(error)),
-        message=_cut(text_of(error)),
+        message=cut(text_of(error), TEXT_LIMIT),
         traceback=_traceback(error),
         lineage=lineage(type(error)),
         error=_pickled(error),
@@ -43,7 +45,7 @@ def failure_of_worker(error: WorkflowError, died: bool) -> Failure:
     """What is kept of an attempt that no worker could finish, told by the one who waited for it."""
     return Failure(
         kind=dotted(type(error)),
-        message=str(error),
+        message=cut(str(error), TEXT_LIMIT),
         lineage=lineage(type(error)),
         died=died,
         error=dumps(error, "the error"),
@@ -65,15 +67,6 @@ def notes_of(error: BaseException) -> list[str]:
         return [note for note in getattr(error, "__notes__", ()) if isinstance(note, str)]
     except BaseException:  # as above; and `__notes__` may be anything
         return []
-
-
-def dotted(kind: type) -> str:
-    """A type's dotted name.
-
-    >>> dotted(OSError)
-    'builtins.OSError'
-    """
-    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def lineage(kind: type[BaseException]) -> tuple[str, ...]:
@@ -102,7 +95,7 @@ def _traceback(error: BaseException) -> str | None:
     try:
         said = traceback.TracebackException.from_exception(error)
         _leave_out_ours(said)
-        return _cut("".join(said.format()))
+        return cut("".join(said.format()), TEXT_LIMIT)
     except BaseException:  # __cause__, __notes__ and the like may be anything
         return None
 
@@ -117,10 +110,3 @@ def _leave_out_ours(said: traceback.TracebackException | None) -> None:
         kept = [frame for frame in part.stack if not frame.filename.startswith(_PACKAGE)]
         part.stack = traceback.StackSummary.from_list(kept)
         waiting += [part.__cause__, part.__context__, *(part.exceptions or ())]
-
-
-def _cut(text: str) -> str:
-    if len(text) <= TEXT_LIMIT:
-        return text
-    half = TEXT_LIMIT // 2
-    return f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from heliograph.engines.attempts.executor import AttemptKey, Payload, Receipt, Work
-from heliograph.records.attempt import Failure, Phases, Resources, StoredValue, Worker
+from heliograph.records.attempt import Failure, Phases, Pickled, Resources, StoredValue, Worker
 
 Plain = tuple[Any, ...]
 
@@ -47,11 +47,11 @@ def work_of(plain: Plain, functions: Mapping[int, Payload]) -> Work:
     )
 
 
-def _bare(value: bytes | StoredValue) -> bytes | Plain:
+def _bare(value: Pickled) -> bytes | Plain:
     return value if isinstance(value, bytes) else _value(value)
 
 
-def _whole(value: bytes | Plain) -> bytes | StoredValue:
+def _whole(value: bytes | Plain) -> Pickled:
     return value if isinstance(value, bytes) else StoredValue(*value)
 
 

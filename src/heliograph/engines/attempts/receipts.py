@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-import socket
 from typing import Final
 
 from heliograph.engines.attempts.executor import AttemptKey, Receipt
-from heliograph.engines.attempts.failures import dotted, failure_of_worker
+from heliograph.engines.attempts.failures import failure_of_worker
 from heliograph.errors import WorkflowError
 from heliograph.graph.pickling import dumps
-from heliograph.records.attempt import Phases, Resources, StoredValue, Worker
+from heliograph.records.attempt import NO_RESOURCES, Phases, Resources, StoredValue, Worker
+from heliograph.records.type_names import dotted
 
 _NO_PHASES: Final = Phases()
-_NO_RESOURCES: Final = Resources(measured="")
 
 
 def failed(
@@ -25,7 +24,7 @@ def failed(
     caught_wraps: int | None,
     phases: Phases = _NO_PHASES,
     worker: Worker | None = None,
-    resources: Resources = _NO_RESOURCES,
+    resources: Resources = NO_RESOURCES,
 ) -> Receipt:
     """The receipt of an attempt that was ended from outside.
 
@@ -52,7 +51,7 @@ def slept(key: AttemptKey, began: float, ended: float, wraps: int) -> Receipt:
         wraps: as in `Work`.
     """
     phases = Phases(submitted=began, started=began, loaded=began, finished=ended, serialised=ended)
-    return Receipt(key, _engine(), phases, _NO_RESOURCES, inline(wrapped(None, wraps)))
+    return Receipt(key, _engine(), phases, NO_RESOURCES, inline(wrapped(None, wraps)))
 
 
 def inline(value: object) -> StoredValue:
@@ -73,4 +72,4 @@ def wrapped(output: object, times: int) -> object:
 
 
 def _engine() -> Worker:
-    return Worker(socket.gethostname(), os.getpid(), "engine")
+    return Worker(os.uname().nodename, os.getpid(), "engine")

@@ -17,7 +17,7 @@ T = TypeVar("T")
 MOST: Final = 32
 """So many calls of an event loop's at once, as many as asyncio would have threads for: others wait."""
 _room: Final[weakref.WeakValueDictionary[Any, Any]] = weakref.WeakValueDictionary()
-"""By loop, while anybody is in it: one that somebody had to wait for knows its loop, and would keep it."""
+"""By event loop, while anybody is in it: a semaphore that was waited for would keep its loop alive."""
 
 
 def fulfil(answer: Future[T], question: Callable[[], T]) -> None:

@@ -14,11 +14,10 @@ import selectors
 import signal
 import time
 from collections.abc import Collection
-from typing import Final
 
 from heliograph.engines.attempts.executor import GRACE_SECONDS, AttemptKey, Deliver, Running, Said, those_of
 from heliograph.engines.embedded.deaths import died, ended, never_ran
-from heliograph.engines.embedded.handle import Attempt, WorkerProcess
+from heliograph.engines.embedded.handle import START_FAILURES, Attempt, WorkerProcess
 from heliograph.engines.embedded.protocol import (
     READY,
     pack_tickets,
@@ -28,9 +27,6 @@ from heliograph.engines.embedded.protocol import (
 )
 from heliograph.engines.embedded.wire import watch
 from heliograph.engines.warning import warn_of_blocked_loop
-
-START_FAILURES: Final = 3
-"""After so many workers in a row that did not get to work, what waits for one fails."""
 
 
 class AsyncLane:
@@ -42,9 +38,7 @@ class AsyncLane:
         storage: what the worker is told as its own; None: what this process was told.
     """
 
-    def __init__(
-        self, deliver: Deliver, selector: selectors.BaseSelector, storage: str | None = None
-    ) -> None:
+    def __init__(self, deliver: Deliver, selector: selectors.BaseSelector, storage: str | None) -> None:
         self._deliver = deliver
         self._storage = storage
         self._selector = selector

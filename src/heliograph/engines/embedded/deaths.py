@@ -11,7 +11,7 @@ from heliograph.engines.attempts import receipts
 from heliograph.engines.attempts.executor import Receipt
 from heliograph.engines.embedded.handle import Attempt
 from heliograph.errors import WorkerDiedError
-from heliograph.records.attempt import Phases, Resources, Worker
+from heliograph.records.attempt import NO_RESOURCES, Phases, Resources, Worker
 
 
 def ended(code: int | None) -> str:
@@ -69,8 +69,8 @@ def died(attempt: Attempt, worker: Worker, code: int | None) -> Receipt:
 def never_ran(attempt: Attempt, reason: str) -> Receipt:
     """There is no worker for the attempt, and there won't be one."""
     error = WorkerDiedError(f"task {attempt.work.task_id!r} can't run: {reason}")
-    nobody, nothing = Worker(os.uname().nodename, os.getpid(), "none"), Resources(measured="")
-    return _failed(attempt, nobody, error, False, nothing)
+    nobody = Worker(os.uname().nodename, os.getpid(), "none")
+    return _failed(attempt, nobody, error, False, NO_RESOURCES)
 
 
 def _failed(

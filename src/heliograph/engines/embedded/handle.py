@@ -23,6 +23,8 @@ from heliograph.graph.function import planned_modules
 from heliograph.records.attempt import Worker
 from heliograph.storage.location import VARIABLE
 
+START_FAILURES: Final = 3
+"""After so many workers in a row that did not get to work, none is started for a while."""
 _BOOT: Final = (
     "import importlib, sys; sys.path[:] = sys.argv[4:]; "
     "importlib.import_module(sys.argv[1]).main(int(sys.argv[2]), *map(int, sys.argv[3].split(',')))"
@@ -76,7 +78,7 @@ class WorkerProcess:
         death: a file that can be read once it has ended; None: the wire has to tell.
     """
 
-    def __init__(self, module: str, worker_id: str, *files: int, storage: str | None = None) -> None:
+    def __init__(self, module: str, worker_id: str, *files: int, storage: str | None) -> None:
         self.is_ready = False
         self._known: set[int] = set()
         self._path = _path()
@@ -140,7 +142,7 @@ class WorkerProcess:
             patience: seconds it gets to end by itself.
 
         Returns:
-            Its exit code; minus the signal's number if one killed it. None: somebody else was told that.
+            Its exit code; minus the signal's number if one killed it. None: the system told somebody else.
         """
         # Killing by group must come before the process is waited for, or its number may be another's by then.
         if self.death is not None:
@@ -171,7 +173,7 @@ class WorkerHandle(WorkerProcess):
         is_leaving: it was told to end, and gets no more.
     """
 
-    def __init__(self, worker_id: str, storage: str | None = None) -> None:
+    def __init__(self, worker_id: str, storage: str | None) -> None:
         self.line: deque[Attempt] = deque()
         self.cut = 0
         self.is_leaving = False
@@ -222,8 +224,8 @@ class WorkerHandle(WorkerProcess):
     def take_back(self) -> list[Attempt]:
         """Take all attempts it has not begun out of its line; it will pass over them.
 
-        One that has begun none of very many stands still: somebody stopped it. It is ended, since it would
-        take a later attempt's ticket for that of one of these, once tickets came round.
+        A worker that has begun none of very many stands still: somebody stopped its process. It is killed:
+        tickets are few and come round, and it would take that of a later attempt for one of these.
         """
         self.send()
         try:
@@ -288,7 +290,7 @@ def _watch_death(pid: int) -> int | None:
 
 
 def _tells_us(death: int) -> bool:
-    """Wait for the end of a process; whether it can be asked how it ended: where not, `Popen` says with 0.
+    """Wait for the end of a process; whether the system tells us how it ended. If not, `Popen` says 0.
 
     A program that ignores SIGCHLD is told nothing of its children, nor is one that waits for any child.
     """

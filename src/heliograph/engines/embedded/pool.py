@@ -29,7 +29,7 @@ from heliograph.engines.attempts.executor import (
 )
 from heliograph.engines.embedded.async_lane import AsyncLane
 from heliograph.engines.embedded.deaths import died, ended, never_ran
-from heliograph.engines.embedded.handle import Attempt, WorkerHandle
+from heliograph.engines.embedded.handle import START_FAILURES, Attempt, WorkerHandle
 from heliograph.engines.embedded.lines import Lines
 from heliograph.engines.embedded.protocol import GOES_ON, READY, WAITS, unpack_answer, unpack_report
 from heliograph.engines.embedded.wire import watch
@@ -37,9 +37,7 @@ from heliograph.host.lookout import Lookout
 
 CLOSE_SECONDS: Final = 0.5
 """How long workers get to end by themselves when the pool is closed."""
-START_FAILURES: Final = 3
-"""After so many workers in a row that did not get to work, there are no more for a while."""
-START_PAUSE_SECONDS: Final = 5.0
+_START_PAUSE_SECONDS: Final = 5.0
 
 
 class Pool:
@@ -51,7 +49,7 @@ class Pool:
         storage: what they are told as theirs; None: what this process was told.
     """
 
-    def __init__(self, deliver: Deliver, count: int, storage: str | None = None) -> None:
+    def __init__(self, deliver: Deliver, count: int, storage: str | None) -> None:
         self._deliver = deliver
         self._count = count
         self._storage = storage
@@ -297,7 +295,7 @@ class Pool:
 
     def _failed_to_start(self, error: str) -> None:
         self._start_failures += 1
-        self._start_after = time.monotonic() + START_PAUSE_SECONDS
+        self._start_after = time.monotonic() + _START_PAUSE_SECONDS
         self._start_error = error
 
     def _on_death(self, handle: WorkerHandle, _mask: int) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from heliograph.engines.attempts.attempt import Functions, run_attempt
 from heliograph.engines.attempts.executor import AttemptKey, Deliver, Running, Said, Work, most_for, those_of
-from heliograph.engines.compensation import Place, hold
+from heliograph.engines.compensation import Slot, hold
 from heliograph.engines.warning import warn
 from heliograph.host.cpus import usable_cpus
 from heliograph.records.attempt import Worker
@@ -183,7 +183,7 @@ class ThreadExecutor:
         """How many threads run an attempt, or are about to."""
         return len(self._threads) - len(self._waiting) - len(self._asleep)
 
-    def _give_place(self) -> None:
+    def _give_up_slot(self) -> None:
         me = threading.current_thread()
         with self._lock:
             if me in self._threads:  # else abandoned
@@ -191,7 +191,7 @@ class ThreadExecutor:
                 if self._line:
                     self._call_one()
 
-    def _take_place(self) -> None:
+    def _take_back_slot(self) -> None:
         with self._lock:
             self._waiting.discard(threading.current_thread())
 
@@ -204,12 +204,12 @@ class ThreadExecutor:
         worker = Worker(self._host, os.getpid(), thread.name)
         call = threading.Lock()
         call.acquire()
-        place = Place(self._give_place, self._take_place)
-        hold(place)
+        slot = Slot(self._give_up_slot, self._take_back_slot)
+        hold(slot)
         self._is_called = False
         while (entry := self._next(worker, call)) is not None:
             work, send = entry.work, partial(self._said, entry)
-            place.depth = work.depth + 1
+            slot.depth = work.depth + 1
             receipt = run_attempt(work, worker, entry.submitted, "shared", self._functions, send)
             if os.getpid() != worker.pid:
                 os._exit(0)  # a task forked, and the child came back here

@@ -19,7 +19,7 @@ from typing import Final
 
 from heliograph.engines.attempts.attempt import Functions, run_attempt
 from heliograph.engines.attempts.executor import Payload
-from heliograph.engines.compensation import Place, hold
+from heliograph.engines.compensation import Slot, hold
 from heliograph.engines.embedded.lifeline import die_with
 from heliograph.engines.embedded.protocol import (
     GOES_ON,
@@ -80,7 +80,7 @@ class _Line:
         worker = Worker(os.uname().nodename, self._pid, setup.worker_id)
         functions = Functions()
         known: dict[int, Payload] = {}
-        hold(Place(partial(self._tell, WAITS), partial(self._tell, GOES_ON), depth=0, is_alone=True))
+        hold(Slot(partial(self._tell, WAITS), partial(self._tell, GOES_ON), depth=0, is_of_process=True))
         self._send(READY)
         is_alone = False
         while (data := self._receive(is_alone)) is not None:

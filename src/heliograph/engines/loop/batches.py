@@ -1,4 +1,4 @@
-"""Commits of an engine, without what is damaged: that fails by itself, and all else goes on."""
+"""Commits of an engine: a workflow that is damaged is left out and fails by itself; all others go on."""
 
 from __future__ import annotations
 
@@ -59,9 +59,10 @@ class Batches:
                     self._fail(run, error)
 
     def accept(self, entry: Entry, accepted: Accepted, is_closing: bool) -> LiveRun | None:
-        """As `Entrance.accept`; None: it is damaged, and has failed, or it was taken in vain.
+        """As `Entrance.accept`; None: it is not let in.
 
-        To read what was taken would hold up who waits for the engine's end; the next one that takes it does.
+        Either it is damaged, and has failed. Or the engine is being closed: to read the plan of what was
+        claimed would hold that up, and the next engine that claims it will.
         """
         if is_closing and isinstance(entry.wanted, Claim):
             self._entrance.fail(entry, RuntimeError("the engine is closed"))

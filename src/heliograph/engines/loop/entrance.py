@@ -33,7 +33,10 @@ class Reply(Protocol):
 
 
 class Told:
-    """A reply to one who does nothing but wait for it, and most often has stored the workflow himself."""
+    """A `Reply` for a thread that waits for it: one lock, where a `Future` has many parts.
+
+    Most often that thread has stored the workflow itself meanwhile, and need not wait.
+    """
 
     __slots__ = ("_error", "_output", "_untold")
 
@@ -78,7 +81,7 @@ class Entry:
         reply: the answer: a future for the output, or why there is none.
         depth: see `LiveRun`.
         is_patient: see `LiveRun`.
-        instead: what is asked for if nothing of that id is there to be claimed: somebody deleted it just now.
+        instead: what to submit if there is nothing to claim any more: somebody deleted it just now.
         place: where the workflow will be, running or pending; None: no place was taken yet.
     """
 
@@ -193,7 +196,7 @@ class Entrance:
         entry.place = None
 
     def fail(self, entry: Entry, error: BaseException) -> None:
-        """It can't be said whether the workflow is in."""
+        """Tell who brought the workflow that this failed; whether it is stored, nobody can say."""
         self.settle(entry, None)
         self._forget_instead(entry)
         if not entry.reply.done():

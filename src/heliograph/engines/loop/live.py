@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
-from heliograph.engines.attempts.executor import AttemptKey, Payload, Work
-from heliograph.engines.outcome import OutputFuture, loss_error
+from heliograph.engines.attempts.executor import AttemptKey, Payload, Receipt, Work
+from heliograph.engines.outcome import OutputFuture, execution_error, loss_error
 from heliograph.errors import StorageCorruptError
 from heliograph.graph.function import Function
 from heliograph.graph.plan import Plan
-from heliograph.records.attempt import Phases, StoredValue, Worker
+from heliograph.records.attempt import Phases, Pickled, StoredValue, Worker
 from heliograph.records.status import RunReason
 from heliograph.scheduling.actions import Expand
 from heliograph.scheduling.events import Submitted, TaskRule
@@ -61,8 +61,9 @@ class LiveRun:
         begun: attempts that were handed out, or sleep, and have not ended.
         backoffs: seconds that the next attempts of tasks wait, because of those before.
         damaged: places of outputs that could not be read, with the tasks that made them.
-        depth: 0: no task in a thread of this engine runs it; else one more than that task's own.
-        is_patient: until somebody waits for its output, it may begin a moment later, with others.
+        depth: how deep it is nested: 0 if no task in a thread of this engine runs it, else one more than the
+            workflow of that task.
+        is_patient: it may begin a moment later, together with others, as long as nobody waits for its output.
         is_recovered: it was taken unasked: its engine may have died with it. False once it has begun.
     """
 
@@ -76,9 +77,9 @@ class LiveRun:
     function_numbers: dict[bytes, int]
     future: OutputFuture
     submitted: Callable[[float], Submitted] | None
-    arguments: dict[int, bytes | StoredValue] = field(default_factory=dict)
+    arguments: dict[int, Pickled] = field(default_factory=dict)
     machine: Machine = field(default_factory=Machine)
-    outputs: dict[int, bytes | StoredValue] = field(default_factory=dict)
+    outputs: dict[int, Pickled] = field(default_factory=dict)
     output: StoredValue | None = None
     waiting: dict[int, float] = field(default_factory=dict)
     begun: dict[int, Begun] = field(default_factory=dict)
@@ -107,7 +108,7 @@ class LiveRun:
         if arguments is None:
             stored = self._sound(checkpoints.arguments(self.key, task), "arguments", task)
             arguments = self.arguments[task] = _bare(stored)
-        inputs: list[bytes | StoredValue] = []
+        inputs: list[Pickled] = []
         inputs_size = _size(arguments)
         if rule.upstream:
             if missing := set(rule.upstream).difference(self.outputs):
@@ -136,7 +137,7 @@ class LiveRun:
         return self.functions[self.functions_of[task]].is_async
 
     def never_begun(self, task: int, ready: float) -> None:
-        """An attempt that waited to be handed out is stopped: what is to be said of it."""
+        """An attempt is stopped that was still to be handed out: note what its record needs."""
         self.begun[task] = Begun(self.created[task], ready, inputs_size=None)  # nobody looked at its inputs
 
     def caught_wraps(self, task: int) -> int | None:
@@ -161,7 +162,7 @@ class LiveRun:
     def expansion(
         self,
         plan: Plan,
-        arguments: tuple[bytes | StoredValue, ...],
+        arguments: tuple[Pickled, ...],
         action: Expand,
         tokens: Iterator[int],
         now: float,
@@ -225,13 +226,21 @@ class LiveRun:
         self.created[source] = now
 
     def telling(self, checkpoints: Checkpoints) -> Callable[[], None]:
-        """What tells who waits the output of the workflow; or that it can't be read."""
+        """A function that tells those who wait the output of the workflow, or that it can't be read."""
         last = self.machine.output
         try:
             output = self.output or self._stored(checkpoints.output(self.key, last), "output", last)
         except StorageCorruptError as error:
             return partial(self.future.fail, error)
         return partial(self.future.give, output)
+
+    def telling_failure(self, task: int, receipt: Receipt | None) -> Callable[[], None]:
+        """What tells who waits that the workflow failed, by this attempt of a task."""
+        assert receipt is not None
+        assert receipt.failure is not None
+        return partial(
+            self.future.fail, execution_error(self.workflow_id, self.task_ids[task], receipt.failure)
+        )
 
     def tell_loss(self, checkpoints: Checkpoints) -> None:
         """Tell who waits that the run is not this engine's any more."""
@@ -333,16 +342,16 @@ def rules_of(plan: Plan) -> tuple[TaskRule, ...]:
     return tuple(rules)
 
 
-def _bare(value: StoredValue) -> bytes | StoredValue:
+def _bare(value: StoredValue) -> Pickled:
     """The bytes of a value by themselves, where they are kept inline."""
     return value if value.data is None else value.data
 
 
-def _size(value: bytes | StoredValue) -> int:
+def _size(value: Pickled) -> int:
     return len(value) if isinstance(value, bytes) else value.size
 
 
-def _place(task: int, output: bytes | StoredValue | None) -> str:
+def _place(task: int, output: Pickled | None) -> str:
     """What says, to this run, where a task's output is stored."""
     location = None if output is None or isinstance(output, bytes) else output.location
     return location or f"in the database, of task number {task}"

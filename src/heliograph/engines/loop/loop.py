@@ -2,9 +2,7 @@
 
 One thread at a time does it all: the loop's own, or one that brings something (decisions 0008 and 0024). What
 arrives while a commit is under way goes into the next one: the more there is to do, the more each commit
-carries, and what is alone waits for nobody.
-
-Nothing here decides: the machine does.
+carries, and what is alone waits for nobody. Nothing here decides: the machine does.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ from heliograph.engines.loop.messages import Awaited, Fault, Hurry, Lost, Messag
 from heliograph.engines.loop.performer import TICK_SECONDS, Performer
 from heliograph.engines.loop.undisturbed import has_room, undisturbed
 from heliograph.engines.loop.watched_clock import WatchedClock
-from heliograph.engines.outcome import OutputFuture, execution_error
+from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.provenance import late_facts
 from heliograph.errors import StorageError
 from heliograph.records.status import ACTIVE, WorkflowStatus
@@ -42,7 +40,7 @@ from heliograph.storage.liveness import LEASE_SECONDS
 from heliograph.storage.store import Store
 
 _POLL_SECONDS: Final = 0.1  # how soon a cancellation by another process is seen
-_POLL_SHARE: Final = 10  # after a look that took long, so many times as long there is none
+_POLL_SHARE: Final = 10  # there is no other look for so many times as long as one took
 _RENEW_SECONDS: Final = LEASE_SECONDS / 3
 _FOREVER: Final = 3600.0
 _MOST_AT_ONCE: Final = 2_000  # messages before a commit, so that a flood can't put commits off for ever
@@ -73,10 +71,10 @@ class Loop:
         self._retired: list[Journal] = []  # of owners whose leases are still to be given up
         self._admission = admission
         self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self._entrance = Entrance(store, admission, lambda: self._inbox.put(Awaited()), self._look_around)
-        self._baton = threading.Lock()  # who holds it is the loop, for as long
+        self._entrance = Entrance(store, admission, lambda: self._inbox.put(Awaited()), self._poll)
+        self._baton = threading.Lock()  # whoever holds it is the loop, for that long
         self._lost: deque[int] = deque()  # keys of workflows that may not be ours any more
-        self._brought: deque[Receipt | Said] = deque()  # for who holds it, or will in a moment
+        self._brought: deque[Receipt | Said] = deque()  # for whoever holds the baton, or takes it next
         self._executor = executor(self._deliver)
         self._performer = Performer(store, self._executor, self._brought.append, self._entrance.tokens)
         self._runs: dict[int, LiveRun] = {}
@@ -86,8 +84,8 @@ class Loop:
         self._renew_at = now + _RENEW_SECONDS
         self._poll_at = now
         self._changes_seen = 0
-        self._wakes_at = now  # the loop's thread, if nobody wakes it before
-        self._has_message = False  # that thread, which waits for the baton with it
+        self._wakes_at = now  # when the loop's thread wakes up by itself
+        self._has_message = False  # whether that thread has a message, and waits for the baton with it
         self._running = True
         self._entering = threading.Lock()  # nobody enters behind the one who closes
         self._subscription = store.news.subscribe_to_others(lambda notice: bool(notice.lost), self._note)
@@ -161,7 +159,7 @@ class Loop:
         return len(self._runs)
 
     def future_of(self, workflow: WorkflowRecord) -> OutputFuture | None:
-        """The output of a workflow's newest run; None: not here, where an earlier one may be yet."""
+        """The output of a workflow's newest run; None: it is not here, though an earlier one still may be."""
         run = self._runs.get(workflow.key)
         return None if run is None or run.run != workflow.run else run.future
 
@@ -174,8 +172,7 @@ class Loop:
         """Others stored something: of these runs, or nobody knows of which."""
         for key in notice.lost if not notice.anything else list(self._runs):
             if key in self._runs:
-                self._lost.append(key)
-                self._inbox.put(Lost())
+                self.note_cancelled(key)
 
     def _deliver(self, message: Receipt | Said) -> None:
         self._brought.append(message)
@@ -347,7 +344,8 @@ class Loop:
         return run if run is not None and run.run == key.run else None
 
     def _poll(self, now: float) -> None:
-        """Look for runs that another process cancelled or took over."""
+        """Look for runs that were cancelled, or that another process took over."""
+        self._look_for_lost()  # of those the storage tells no changes: they were made by this process
         began = steady_seconds()
         self._poll_at = now + self._store.news.patience(_POLL_SECONDS)
         with contextlib.suppress(StorageError):
@@ -359,11 +357,6 @@ class Loop:
             # Ten thousand runs take a while: whatever others store, looking takes no more than its share.
             took = steady_seconds() - began  # the clock may be set meanwhile
             self._poll_at = max(self._poll_at, now + (1 + _POLL_SHARE) * took)
-
-    def _look_around(self, now: float) -> None:
-        """As `_poll`; and for those that this process cancelled, though the message that says so may lag."""
-        self._look_for_lost()
-        self._poll(now)
 
     def _look_for_lost(self) -> None:
         keys = {self._lost.popleft() for _ in range(len(self._lost))}
@@ -447,14 +440,10 @@ class Loop:
         """The end of the run is stored: tell who waits, and leave it last: of what is here, all are told."""
         if finish.failed is None:
             tell = run.telling(self._store.checkpoints)
-            self._leave(run)
-            tell()
-            return
-        assert receipt is not None
-        assert receipt.failure is not None
-        error = execution_error(run.workflow_id, run.task_ids[finish.failed], receipt.failure)
+        else:
+            tell = run.telling_failure(finish.failed, receipt)
         self._leave(run)
-        run.future.fail(error)
+        tell()
 
     def _put_out(self, run: LiveRun) -> None:
         self._performer.drop(run)
@@ -479,8 +468,6 @@ class Loop:
 
         What they stored is kept; they can be resumed as soon as the storage works again.
         """
-        for entry in entries:
-            self._entrance.settle(entry, None)
         self._performer.drop(*self._runs.values())
         self._drop_all(error, entries)
         self._retired.append(self._journal)

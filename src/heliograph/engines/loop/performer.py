@@ -80,10 +80,10 @@ class Performer:
         self._observe_at = 0.0
         self._backlog = Backlog()
         self._to_stop: list[AttemptKey] = []  # all at once, or one would begin in the place of another
-        self._unwritten = Backlog()  # with which recovered runs begin, until the next commit says so
+        self._unwritten = Backlog()  # first attempts of runs that were taken over, until they are recorded
         self._handed_out: set[AttemptKey] = set()  # those of `unseen` that take room
-        self._handed_out_at = -math.inf  # the last one; long ago: an end was waited for since then
-        self._holds_until = math.inf  # when workflows that are held back begin at the latest; none are
+        self._handed_out_at = -math.inf  # the last attempt; -inf: somebody waited for an end since then
+        self._holds_until = math.inf  # then what is held back begins at the latest; inf: nothing is
         self.unseen: set[AttemptKey] = set()
         self.pending = PendingChanges()
         self.awaiting: list[tuple[LiveRun, Stored | Expanded]] = []
@@ -102,11 +102,11 @@ class Performer:
         }
 
     def begin(self, run: LiveRun, now: float) -> None:
-        """It is the run's turn.
+        """Begin a run.
 
-        One that nobody waits for is held back where another began a moment ago: for so many of them a worker
-        is woken once. One that lost its engine may be what kills engines: with what it begins is stored
-        before it does, else none of these deaths would be held against it (`storage.journal.deaths`).
+        One whose output nobody waits for is held back if another one began a moment ago: a worker is then
+        woken once for many. One that was taken over may be what killed its engine: its first attempts begin
+        once it is recorded that they do, since no other death is counted (`storage.journal.deaths`).
         """
         assert run.submitted is not None
         submitted, run.submitted = run.submitted(now), None
@@ -167,10 +167,10 @@ class Performer:
         self.tell(run, event, now, receipt)
 
     def _damage(self, run: LiveRun, key: AttemptKey, failure: Failure, now: float) -> Damaged | None:
-        """Forget an output that the attempt could not read, and have it made again.
+        """What to tell the machine of an attempt that could not read an input: that is made again.
 
-        None: it was something else, or that may not be made again: now (a resume has as many tries again),
-        or at all.
+        None: the attempt failed by something else; or the input may not be made again now (a resume has as
+        many tries again), or ever.
         """
         machine = run.machine
         source = None if failure.damaged is None else run.source_of(failure.damaged, key.task)
@@ -188,8 +188,8 @@ class Performer:
     def said(self, run: LiveRun | None, key: AttemptKey, report: Report, now: float) -> None:
         """An attempt said something.
 
-        So it runs, which is stored with that, however short it may be: where the engine is killed, the next
-        attempt would else have its number, and what it said.
+        That it runs is stored along with this, however short it may be. Else, were the engine killed, the
+        next attempt would get the same number, and with it what this one said.
 
         Args:
             run: its run; None: nobody waits for it any more.

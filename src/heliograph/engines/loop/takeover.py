@@ -22,8 +22,8 @@ LOOK_SECONDS: Final = 1.0
 """How soon the end of an engine is noticed, once its process is gone or its lease has run out."""
 MOST_DEATHS: Final = 10
 """So many engines in a row may die with a workflow, and none of its tasks succeed meanwhile."""
-_AT_ONCE: Final = 100
-_LEAST: Final = 16
+_AT_ONCE: Final = 100  # workflows that are taken in one look, at most
+_LEAST: Final = 16  # workflows at once, however few the workers
 
 
 @record
@@ -43,7 +43,7 @@ class TakeoverLimits:
     most_deaths: int = MOST_DEATHS
 
 
-class TakeOver:
+class Takeover:
     """The thread that looks for such workflows.
 
     Args:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import os
 import threading
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import ray
 
-from heliograph.engines.attempts.attempt import Functions, Traffic, run_attempt_async
+from heliograph.engines.attempts.attempt import Functions, run_attempt_async
 from heliograph.engines.attempts.executor import GRACE_SECONDS, AttemptKey, Deliver, Running, Work, those_of
 from heliograph.engines.ray.losses import lost
 from heliograph.engines.ray.order import (
@@ -27,9 +26,8 @@ from heliograph.engines.ray.order import (
     unpack_receipts,
 )
 from heliograph.engines.ray.sayings import Sayings
-from heliograph.engines.ray.worker import REPORT_SECONDS, SENDER
+from heliograph.engines.ray.worker import REPORT_SECONDS, begin_to_work_for
 from heliograph.records.attempt import RayFacts, Worker
-from heliograph.storage.location import VARIABLE, locate
 
 MOST: Final = 100_000
 """Attempts that wait at once, at most."""
@@ -43,19 +41,10 @@ class AsyncWorker:
     """
 
     def __init__(self, sender: Address) -> None:
-        from heliograph.engines import place
-        from heliograph.engines.ray import convert
-
-        convert.install()
-        place.enter(locate(sender.storage), engine="ray")
-        os.environ[VARIABLE] = sender.storage
-        os.environ[SENDER] = sender.name
         context = ray.get_runtime_context()
         facts = RayFacts("", context.get_job_id(), dict(context.get_assigned_resources()))
         self._sender = sender
-        self._worker = Worker(
-            os.uname().nodename, os.getpid(), context.get_worker_id(), context.get_node_id(), facts
-        )
+        self._worker = replace(begin_to_work_for(sender), ray=facts)
         self._functions = Functions()
         self._tasks: dict[int, asyncio.Task[Any]] = {}
         self._cancelled: set[int] = set()
@@ -64,6 +53,9 @@ class AsyncWorker:
 
     async def run(self, number: int, data: bytes) -> bytes | None:
         """Run an attempt; its receipt, or None if it was cancelled."""
+        if number in self._cancelled:  # before it came: Ray gives what is large later than what is small
+            self._cancelled.discard(number)
+            return None
         order = unpack_order(data)
         (work,) = order.works
         self._begun[number] = (work.key, time.time())
@@ -81,7 +73,6 @@ class AsyncWorker:
                 self._functions,
                 lambda: number not in self._cancelled,
                 sayings.send,
-                Traffic(),
             )
         )
         try:
@@ -95,13 +86,15 @@ class AsyncWorker:
             self._begun.pop(number, None)
             self._cancelled.discard(number)
 
-    async def cancel(self, number: int) -> bool:
-        """Have an attempt end."""
+    async def cancel(self, number: int) -> None:
+        """Have an attempt end, or never begin."""
+        self._cancelled.add(number)
         task = self._tasks.get(number)
         if task is not None:
-            self._cancelled.add(number)
             task.cancel()
-            await asyncio.wait([task], timeout=GRACE_SECONDS)
+
+    async def has_ended(self, number: int) -> bool:
+        """Whether an attempt that was cancelled goes on no more."""
         return number not in self._tasks
 
     def _report(self) -> None:
@@ -189,7 +182,7 @@ class AsyncLane:
     def _see_to(self, actor: Any, number: int) -> None:
         """An attempt was cancelled a while ago: if it goes on, nothing but the worker's end stops it."""
         try:
-            has_ended = ray.get(actor.cancel.remote(number), timeout=GRACE_SECONDS)
+            has_ended = ray.get(actor.has_ended.remote(number), timeout=GRACE_SECONDS)
         except Exception:  # it does not answer, or is gone
             has_ended = False
         if has_ended:

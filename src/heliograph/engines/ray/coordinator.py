@@ -226,7 +226,7 @@ class Coordinator:
         Who gets no answer asks again. And a task that runs a workflow is tried again if its worker or the
         coordinator dies: what it began goes on meanwhile.
         """
-        if isinstance(wanted, Submission) and wanted.parent == record.parent is not None:
+        if isinstance(wanted, Submission) and record.parent is not None and wanted.parent == record.parent:
             return True
         return _is_of(self._store.queries.runs(record.key), wanted)
 

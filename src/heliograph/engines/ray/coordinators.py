@@ -8,12 +8,12 @@ import os
 import sys
 import zlib
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 import ray
 from ray.exceptions import ActorDiedError
 
+from heliograph.engines.provenance import installed, version_of
 from heliograph.engines.ray import internals
 from heliograph.engines.ray.front import Front
 from heliograph.engines.ray.order import NAMESPACE, Address, Limits
@@ -117,7 +117,7 @@ def _name(location: Location) -> str:
         internals.named_namespace(),  # where tasks find named actors
         internals.is_in_worker(),  # an actor may outlive its job: nobody knows when its coordinator may end
         sys.version,
-        _version(),
+        version_of("heliograph", installed(sys.path)),
     ]
     digest = hashlib.sha256(json.dumps(code, sort_keys=True, default=repr).encode()).hexdigest()
     return f"coordinator-{digest[:24]}"
@@ -134,10 +134,3 @@ def _check_reach(location: Location) -> None:
             f"{len(machines)} ({', '.join(sorted(machines))}): they can't share it. Use PostgreSQL: "
             "workflow.init(storage='postgresql://user@host/database')"
         )
-
-
-def _version() -> str:
-    try:
-        return version("heliograph")
-    except PackageNotFoundError:  # a source tree that was not installed has none
-        return ""

@@ -46,7 +46,7 @@ class RayEngine:
         ValueError: a coordinator runs with other limits.
     """
 
-    def __init__(self, store: Store, limits: Limits, coordinators: int | None = None) -> None:
+    def __init__(self, store: Store, limits: Limits, coordinators: int | None) -> None:
         self._store = store
         if not ray.is_initialized():
             ray.init()
@@ -144,11 +144,13 @@ class RayEngine:
 
     def _of_run(self, workflow_id: str, key: int, number: int) -> Provenance | None:
         record = self._store.queries.workflow(workflow_id)
-        for run in [] if record is None or record.key != key else self._store.queries.runs(key):
+        if record is None or record.key != key:  # it is in another storage
+            return None
+        for run in self._store.queries.runs(key):
             if run.run == number:
                 code, argv = json.dumps(dict(run.code)), json.dumps(list(run.argv))
                 return Provenance(code, run.user, argv, provenance().hostname)
-        return None  # it is in another storage
+        return None
 
     def _begin(self, wanted: Submission | Claim) -> Any:
         """Have it stored; a reference to the output."""

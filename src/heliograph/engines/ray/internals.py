@@ -23,8 +23,9 @@ from ray.runtime_env import RuntimeEnv
 
 from heliograph.errors import WorkflowCancellationError
 from heliograph.graph.options import CARRIED, CARRIER
+from heliograph.records.type_names import dotted
 
-_CANCELLATION: Final = f"{WorkflowCancellationError.__module__}.{WorkflowCancellationError.__qualname__}"
+_CANCELLATION: Final = dotted(WorkflowCancellationError)
 _CONNECT_SECONDS: Final = 5.0
 _INTERNAL: Final = "_ray_internal_"  # so begin the namespaces of Ray's own drivers
 ENVIRONMENT: Final = frozenset(RuntimeEnv.known_fields)

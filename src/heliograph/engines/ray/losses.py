@@ -20,8 +20,11 @@ from heliograph.errors import WorkerDiedError, WorkflowError, WorkflowTaskNotRec
 from heliograph.records.attempt import UNKNOWN, Phases
 
 _NEVER: Final = (
-    *(RuntimeEnvSetupError, TaskUnschedulableError, ActorUnschedulableError),
-    *(RayTaskError, ValueError),
+    RuntimeEnvSetupError,
+    TaskUnschedulableError,
+    ActorUnschedulableError,
+    RayTaskError,
+    ValueError,
 )
 """What is as it is when the attempt is tried again."""
 

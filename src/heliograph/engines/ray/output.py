@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import ray
@@ -28,14 +29,11 @@ class Output:
         self._values = values
 
     def __reduce__(self) -> tuple[Any, ...]:
-        value = self._value
-        return _load, (value.size, value.sha256, value.data, value.location, value.handle, self._values)
+        return _load, (self._value, self._values)
 
 
-def _load(size: int, sha256: str, data: bytes | None, location: str | None, handle: Any, values: str) -> Any:
-    if handle is not None:
-        try:
-            return ray.get(handle)
-        except ObjectLostError:  # its node is gone
-            pass
-    return load_value(StoredValue(size, sha256, None, data, location), ValueStore(values))
+def _load(value: StoredValue, values: str) -> Any:
+    if value.handle is not None:
+        with contextlib.suppress(ObjectLostError):  # its node is gone
+            return ray.get(value.handle)
+    return load_value(value, ValueStore(values))

@@ -89,10 +89,11 @@ def _check_late(given: Mapping[str, Any]) -> None:
     for selector in [one.get("label_selector") for one in selectors]:
         _check_entries("label_selector", selector, str, "a string, such as 'gpu', '!gpu' or 'in(gpu, tpu)'")
     for key in (given.get("runtime_env") or {}).keys() - internals.ENVIRONMENT:
-        (meant,) = get_close_matches(key, internals.ENVIRONMENT, n=1) or [""]
+        meant = get_close_matches(key, internals.ENVIRONMENT, n=1)
+        hint = f". Did you mean {meant[0]!r}?" if meant else ""
         warnings.warn(  # not refused: it may be a plugin's, and of those only the cluster knows
             f"runtime_env has {key!r}, which Ray itself does not know: unless the cluster has a plugin of "
-            f"that name, nothing comes of it{meant and f'. Did you mean {meant!r}?'}",
+            f"that name, nothing comes of it{hint}",
             stacklevel=_level_of_program(),
         )
 

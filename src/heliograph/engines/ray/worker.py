@@ -36,7 +36,7 @@ from heliograph.engines.ray.order import (
 )
 from heliograph.engines.ray.sayings import Sayings
 from heliograph.engines.ray.sigterm import die_of_sigterm
-from heliograph.records.attempt import RayFacts, StoredValue, Worker
+from heliograph.records.attempt import Pickled, RayFacts, StoredValue, Worker
 from heliograph.storage.location import VARIABLE, locate
 
 SENDER: Final = "HELIOGRAPH_COORDINATOR"
@@ -116,7 +116,7 @@ class ObjectTraffic(Traffic):
         self._referred = referred
         self.left: Any = None
 
-    def input(self, place: int, value: bytes | StoredValue, work: Work) -> Any:
+    def input(self, place: int, value: Pickled, work: Work) -> Any:
         """See `Traffic.input`."""
         if place in self._objects:
             return self._objects[place]
@@ -151,13 +151,7 @@ class _Here:
         self.pid = os.getpid()
         self.functions = Functions()
         self.watch = _Watch()
-        convert.install()
-        place.enter(locate(sender.storage), engine="ray")
-        # For programs that a task starts, and for the sessions that it opens.
-        os.environ[VARIABLE] = sender.storage
-        os.environ[SENDER] = sender.name
-        context = ray.get_runtime_context()
-        self._worker = Worker(os.uname().nodename, self.pid, context.get_worker_id(), context.get_node_id())
+        self._worker = begin_to_work_for(sender)
         self._sender = sender
         self._place = sender.channel
         self._channel: Channel | None = None
@@ -180,6 +174,17 @@ class _Here:
             context.get_task_id() or "", context.get_job_id(), dict(context.get_assigned_resources())
         )
         return replace(self._worker, ray=facts)
+
+
+def begin_to_work_for(sender: Address) -> Worker:
+    """Make this process a worker of a coordinator; who it is."""
+    convert.install()
+    place.enter(locate(sender.storage), engine="ray")
+    # For programs that a task starts, and for the sessions that it opens.
+    os.environ[VARIABLE] = sender.storage
+    os.environ[SENDER] = sender.name
+    context = ray.get_runtime_context()
+    return Worker(os.uname().nodename, os.getpid(), context.get_worker_id(), context.get_node_id())
 
 
 @functools.lru_cache(maxsize=1)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import operator
 
-from sqlalchemy import BindParameter, Dialect, bindparam, exists, func, literal_column, select
+from sqlalchemy import BindParameter, Dialect, bindparam, exists, func, select
 
 from heliograph.records.status import ACTIVE, TASK_OVER
-from heliograph.storage.statements.composing import Composed, among, constant, constants
+from heliograph.storage.statements.composing import Composed, among, constant, constants, no_more
 from heliograph.storage.statements.owners import is_newest
 from heliograph.storage.tables import schema
 from heliograph.storage.tables.layout import Role
@@ -110,16 +110,16 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
             )
         ),
         "goes_on": Composed(
-            select(tasks.c.task)
-            .where(
-                tasks.c.workflow == key,
-                tasks.c.task_id != bindparam("but_task_id"),
-                tasks.c.status.not_in(constants(TASK_OVER)),
-                ~needs_another,
-                tasks.c.task.not_in(handed_over),
+            no_more(
+                select(tasks.c.task).where(
+                    tasks.c.workflow == key,
+                    tasks.c.task_id != bindparam("but_task_id"),
+                    tasks.c.status.not_in(constants(TASK_OVER)),
+                    ~needs_another,
+                    tasks.c.task.not_in(handed_over),
+                ),
+                1,
             )
-            .limit(literal_column("1"))
-            .offset(literal_column("0"))  # else SQLite's compiler adds one as a parameter
         ),
         "error": Composed(
             select(runs.c.error_type, runs.c.error_message, runs.c.error, failed, raised_in)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BindParameter, Dialect, bindparam, literal_column, select
+from sqlalchemy import BindParameter, Dialect, bindparam, select
 
 from heliograph.records.status import AttemptStatus
 from heliograph.storage.questions.durations import EACH, LOOKED_AT
-from heliograph.storage.statements.composing import Composed, constant
+from heliograph.storage.statements.composing import Composed, constant, no_more
 from heliograph.storage.tables import schema
 
 
@@ -15,14 +15,12 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
     workflows, functions = schema.workflows, schema.functions
     tasks, attempts = schema.tasks, schema.attempts
     newest: BindParameter[float] = bindparam("of_time")
-    recent = (
+    recent = no_more(
         select(workflows.c.key, workflows.c.created_time)
         .where(workflows.c.created_time <= newest, workflows.c.key != bindparam("of_workflow"))
-        .order_by(workflows.c.created_time.desc())
-        .limit(literal_column(str(LOOKED_AT)))
-        .offset(literal_column("0"))
-        .subquery()
-    )
+        .order_by(workflows.c.created_time.desc()),
+        LOOKED_AT,
+    ).subquery()
     of_task = (tasks.c.workflow == attempts.c.workflow) & (tasks.c.task == attempts.c.task)
     return {
         "functions": Composed(
@@ -31,13 +29,14 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
             .order_by(recent.c.created_time.desc())
         ),
         "took": Composed(
-            select(tasks.c.function, attempts.c.started, attempts.c.stored)
-            .select_from(attempts.join(tasks, of_task))
-            .where(
-                attempts.c.workflow == bindparam("of_workflow"),
-                attempts.c.status == constant(AttemptStatus.SUCCESSFUL),
+            no_more(
+                select(tasks.c.function, attempts.c.started, attempts.c.stored)
+                .select_from(attempts.join(tasks, of_task))
+                .where(
+                    attempts.c.workflow == bindparam("of_workflow"),
+                    attempts.c.status == constant(AttemptStatus.SUCCESSFUL),
+                ),
+                EACH,
             )
-            .limit(literal_column(str(EACH)))
-            .offset(literal_column("0"))
         ),
     }

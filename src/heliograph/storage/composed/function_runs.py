@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BindParameter, Dialect, bindparam, literal_column, select
+from sqlalchemy import BindParameter, Dialect, bindparam, select
 
 from heliograph.storage.composed.queries import limited
 from heliograph.storage.questions.function_runs import EACH
-from heliograph.storage.statements.composing import Composed
+from heliograph.storage.statements.composing import Composed, no_more
 from heliograph.storage.statements.owners import PRESENCE_COLUMNS, with_owner
 from heliograph.storage.tables import schema
 
@@ -27,11 +27,12 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
         "modules": Composed(limited(newest)),
         "having": Composed(limited(having)),
         "next": Composed(
-            select(functions.c.qualname)
-            .where(functions.c.qualname > bindparam("before"))
-            .order_by(functions.c.qualname)
-            .limit(literal_column("1"))
-            .offset(literal_column("0"))
+            no_more(
+                select(functions.c.qualname)
+                .where(functions.c.qualname > bindparam("before"))
+                .order_by(functions.c.qualname),
+                1,
+            )
         ),
         "workflow": Composed(
             select(workflows.c.workflow_id, workflows.c.created_time, workflows.c.status, *PRESENCE_COLUMNS)
@@ -39,10 +40,11 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
             .where(workflows.c.key == of_workflow)
         ),
         "attempts": Composed(
-            select(attempts.c.status, attempts.c.loaded, attempts.c.finished, attempts.c.peak_rss)
-            .select_from(tasks.join(attempts, of_task))
-            .where(tasks.c.workflow == of_workflow, tasks.c.function.in_(its))
-            .limit(literal_column(str(EACH)))
-            .offset(literal_column("0"))
+            no_more(
+                select(attempts.c.status, attempts.c.loaded, attempts.c.finished, attempts.c.peak_rss)
+                .select_from(tasks.join(attempts, of_task))
+                .where(tasks.c.workflow == of_workflow, tasks.c.function.in_(its)),
+                EACH,
+            )
         ),
     }

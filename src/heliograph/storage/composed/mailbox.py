@@ -11,7 +11,6 @@ from sqlalchemy import (
     exists,
     func,
     insert,
-    literal_column,
     or_,
     select,
     update,
@@ -19,7 +18,7 @@ from sqlalchemy import (
 
 from heliograph.records.event import EventState
 from heliograph.records.status import ACTIVE, TASK_OVER, TaskStatus
-from heliograph.storage.statements.composing import Composed, among, constant, constants, replacing
+from heliograph.storage.statements.composing import Composed, among, constant, constants, no_more, replacing
 from heliograph.storage.statements.owners import OWNER_COLUMNS, with_owner
 from heliograph.storage.tables import schema
 
@@ -46,7 +45,7 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
     listening = and_(tasks.c.workflow == listeners.c.workflow, tasks.c.task_id == listeners.c.task_id)
     return {
         "current": Composed(
-            select(workflows.c.key, listeners.c.attempt)
+            select(listeners.c.attempt)
             .select_from(workflows.outerjoin(listeners, registered))
             .where(
                 workflows.c.key == of_workflow,
@@ -55,11 +54,12 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
             )
         ),
         "next": Composed(
-            select(events.c.event, events.c.payload)
-            .where(by_place, or_(is_mine, is_free))
-            .order_by((events.c.state != constant(EventState.TAKEN)), events.c.event)
-            .limit(literal_column("1"))
-            .offset(literal_column("0"))  # else SQLite's compiler adds one as a parameter
+            no_more(
+                select(events.c.event, events.c.payload)
+                .where(by_place, or_(is_mine, is_free))
+                .order_by((events.c.state != constant(EventState.TAKEN)), events.c.event),
+                1,
+            )
         ),
         "take": Composed(update(events).where(by_event), ["state", "task_id", "attempt"]),
         "register": Composed(replacing(listeners, dialect), listeners.c.keys()),

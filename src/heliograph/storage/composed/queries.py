@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from heliograph.records.status import ACTIVE, WorkflowStatus
 from heliograph.storage.questions.queries import ENDED
-from heliograph.storage.statements.composing import Composed, among, constant, constants
+from heliograph.storage.statements.composing import Composed, among, constant, constants, no_more
 from heliograph.storage.statements.owners import OWNER_COLUMNS, lease
 from heliograph.storage.tables import schema
 
@@ -114,7 +114,7 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
 
 def limited(statement: Any) -> Any:
     """No more than ``most`` of its rows."""
-    return statement.limit(bindparam("most", type_=BigInteger)).offset(literal_column("0"))
+    return no_more(statement, bindparam("most", type_=BigInteger))
 
 
 def _of_statuses(workflow: Any, order: Any) -> Any:

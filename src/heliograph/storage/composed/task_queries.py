@@ -6,15 +6,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, ColumnElement, Dialect, and_, bindparam, literal_column, select
+from sqlalchemy import BindParameter, Dialect, and_, bindparam, literal_column, select
 
 from heliograph.storage.composed.queries import limited
 from heliograph.storage.questions.task_queries import INPUTS_TOLD
-from heliograph.storage.statements.composing import Composed, constant, pair_among
+from heliograph.storage.statements.composing import Composed, constant, no_more, pair_among
 from heliograph.storage.tables import schema
 from heliograph.storage.tables.layout import Role
 
-_ALL: Final[ColumnElement[int]] = literal_column(str(2**62))
+_ALL: Final = 2**62
 
 
 def statements(dialect: Dialect) -> dict[str, Composed]:
@@ -111,7 +111,7 @@ def _of_keys(dialect: Dialect, table: Any, *more: Any) -> tuple[Any, list[Any]]:
     read all of its workflow: most have few, so it takes that for cheap.
     """
     its = pair_among(table.c.workflow, table.c.task, dialect)
-    return select(table).where(its, *more).limit(_ALL).offset(literal_column("0")).subquery(table.name), []
+    return no_more(select(table).where(its, *more), _ALL).subquery(table.name), []
 
 
 def _parts(of: Callable[..., tuple[Any, list[Any]]], suffix: str) -> dict[str, Composed]:

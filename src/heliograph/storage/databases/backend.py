@@ -107,9 +107,9 @@ class Backend(Protocol):
         """Whether text that is none is given as bytes from now on, and is no error."""
 
     def keep_plans(self, connection: Connection, wanted: bool) -> None:
-        """Whether from now on, in a snapshot, how a statement is gone about may be found out once for all.
+        """Whether the plans of statements may be kept from now on, in a snapshot, and used again.
 
-        To be asked for where one way is good for any values.
+        For statements of which one plan is good for any values.
         """
 
     def end_snapshot(self, connection: Connection) -> None:

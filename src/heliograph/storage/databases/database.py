@@ -266,7 +266,7 @@ class Database:
 
     @contextmanager
     def keeping_plans(self, connection: Connection) -> Iterator[None]:
-        """In a snapshot, what is asked meanwhile is gone about as before; see `Backend.keep_plans`."""
+        """In a snapshot, plans of what is asked meanwhile are kept for reuse; see `Backend.keep_plans`."""
         self._backend.keep_plans(connection, True)
         try:
             yield

@@ -87,7 +87,7 @@ class Subscription:
     """
 
     def __init__(
-        self, news: News, concerns: Callable[[Notice], bool], call: Callable[[Notice], object] | None = None
+        self, news: News, concerns: Callable[[Notice], bool], call: Callable[[Notice], object] | None
     ) -> None:
         self._news = news
         self._concerns = concerns
@@ -161,7 +161,7 @@ class News:
         return made
 
     def subscribe_to_others(
-        self, concerns: Callable[[Notice], bool], call: Callable[[Notice], object] | None = None
+        self, concerns: Callable[[Notice], bool], call: Callable[[Notice], object] | None
     ) -> Subscription:
         """Be told of what other processes store: for who knows what this one does."""
         made = Subscription(self, concerns, call)

@@ -7,6 +7,7 @@ from typing import Any
 
 from heliograph.errors import WorkerDiedError
 from heliograph.records.status import RunReason
+from heliograph.records.type_names import dotted
 from heliograph.records.workflow import Owner
 from heliograph.storage.statements.connection import Connection
 from heliograph.storage.statements.rendered import statements
@@ -19,10 +20,11 @@ class Deaths:
         self._statements = statements(kind, "deaths")
 
     def count(self, connection: Connection, key: int) -> int:
-        """How many engines died with a workflow in a row, the last one among them.
+        """How many engines in a row died with a workflow, the last one among them.
 
-        None where a task of it succeeded meanwhile, nor one that gave its lease up, as who ends well does. A
-        workflow that only sleeps or waits harms nobody.
+        Of the runs since a task succeeded, back to the last one that was not taken over unasked. An engine
+        that gave its lease up ended well, and ends the row. 0 where no task is at work: a workflow that only
+        sleeps or waits harms nobody.
         """
         if not self._statements.at_work.ask(connection, of_workflow=key).scalar_one():
             return 0
@@ -46,7 +48,7 @@ class Deaths:
             "kill them); then `heliograph resume` goes on with it."
         )
         return {
-            "error_type": f"{WorkerDiedError.__module__}.{WorkerDiedError.__qualname__}",
+            "error_type": dotted(WorkerDiedError),
             "error_message": message,
             "error": pickle.dumps(WorkerDiedError(message)),
         }

@@ -47,7 +47,7 @@ from heliograph.storage.statements.statement import Row, listed
 from heliograph.storage.tables.layout import Role
 
 _MEET: Final = 2  # so many workflows, of which another transaction may hold one and wait for the other
-_MOST_HOPED: Final = 4  # runs in one commit that nothing is asked about: of more, more differ from each other
+_MOST_HOPED: Final = 4  # runs in a commit that hopes; commits of more have seldom the same statements
 _CROWDED_SECONDS: Final = 0.005
 """What a few statements take that have to get Python's lock back from a thread that computes."""
 _CROWDED_FOR_SECONDS: Final = 1.0
@@ -55,7 +55,9 @@ _LEAST_SECONDS: Final = 1e-5  # by which two times of this century differ as num
 
 
 class _Hopes(NamedTuple):
-    """That all will be as it should: what is not asked is no reason to wait for an answer.
+    """What a transaction takes for granted, and need not ask: that fences hold, and that ids are free.
+
+    Where that is wrong, all of it is undone, and done again with questions.
 
     Attributes:
         key: for the new workflow, if there is one.
@@ -114,7 +116,7 @@ class Journal:
         owner: Owner,
         clock: Callable[[], float],
         lease_clock: Callable[[], float],
-        facts: Callable[[], str | None] = lambda: None,
+        facts: Callable[[], str | None],
     ) -> None:
         self._database = database
         self._clock = clock
@@ -456,7 +458,7 @@ def _end_row(changes: RunChanges, ending: Ending, now: float) -> dict[str, Any]:
         "status": str(ending.status),
         "end_time": now,
         "error_type": failure and failure.kind,
-        "error_message": failure and rows.storable_text(failure.message),
+        "error_message": failure and rows.cleaned(failure.message),
         "error_task": ending.failed_task,
         "error": failure and failure.error,
     }

@@ -9,7 +9,7 @@ from typing import Any
 from heliograph.records.report import Line, Point, Progress, Report
 from heliograph.storage.entries import AttemptReport
 from heliograph.storage.journal.labels import Labels
-from heliograph.storage.rows import storable_text
+from heliograph.storage.rows import cleaned
 from heliograph.storage.statements.connection import Connection
 from heliograph.storage.statements.rendered import statements
 from heliograph.storage.tables.layout import SaidKind
@@ -98,7 +98,7 @@ def _merged(table: str, key: int, known: str, update: Mapping[str, Any]) -> str:
 
 
 def _standing(progress: Progress) -> tuple[float, float | None, str | None, float]:
-    message = None if progress.message is None else storable_text(progress.message)
+    message = None if progress.message is None else cleaned(progress.message)
     return progress.done, progress.total, message, progress.time
 
 
@@ -106,14 +106,14 @@ def _said_row(item: Line | Point) -> dict[str, Any]:
     if isinstance(item, Line):
         what: dict[str, Any] = {
             "kind": SaidKind.LINE.value,
-            "text": storable_text(item.text),
+            "text": cleaned(item.text),
             "value": None,
             "step": None,
         }
     else:
         what = {
             "kind": SaidKind.POINT.value,
-            "text": storable_text(item.key),
+            "text": cleaned(item.key),
             "value": item.value,
             "step": item.step,
         }

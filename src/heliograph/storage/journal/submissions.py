@@ -8,7 +8,7 @@ from typing import Any
 from heliograph.errors import StorageError
 from heliograph.graph.function import Function
 from heliograph.graph.plan import Plan, PlannedTask
-from heliograph.records.attempt import StoredValue
+from heliograph.records.attempt import Pickled
 from heliograph.records.status import RunReason, TaskStatus, WorkflowStatus
 from heliograph.records.workflow import Owner
 from heliograph.scheduling.transitions import initial_status
@@ -116,7 +116,7 @@ class Submissions:
         functions: Sequence[tuple[int, Function]],
         tasks: Sequence[tuple[Any, ...]],
         plan: Plan,
-        arguments: Sequence[bytes | StoredValue],
+        arguments: Sequence[Pickled],
         first: int,
     ) -> None:
         self._statements.function.tell(connection, *[_function_row(key, *function) for function in functions])

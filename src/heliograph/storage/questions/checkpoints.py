@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 
 from heliograph.graph.frozen import record
-from heliograph.records.attempt import StoredValue
+from heliograph.records.attempt import Failure, StoredValue
 from heliograph.records.status import TaskStatus, WorkflowStatus
 from heliograph.scheduling.events import TaskRule
 from heliograph.storage import rows
@@ -48,17 +48,6 @@ class StoredPlan:
     attempts: tuple[tuple[int, int], ...]
     due: tuple[tuple[int, float], ...]
     output: int
-
-
-@record
-class StoredError:
-    """The error a run failed with, as stored."""
-
-    kind: str
-    message: str
-    task_id: str | None
-    error: bytes | None
-    traceback: str | None
 
 
 class Checkpoints:
@@ -173,15 +162,14 @@ class Checkpoints:
             return asked.first() is not None
 
     @patient
-    def error(self, key: int) -> StoredError | None:
-        """What the newest run failed with."""
+    def failure(self, key: int) -> tuple[str | None, Failure] | None:
+        """What the newest run failed with, behind the id of the task that raised it (None: no task did)."""
         with self._database.read() as connection:
             row = self._statements.error.ask(connection, of_workflow=key).first()
         if row is None or row.error_type is None:
             return None
-        return StoredError(
-            row.error_type, row.error_message, row.error_task_id, row.error, row.error_traceback
-        )
+        failure = Failure(row.error_type, row.error_message, row.error_traceback, error=row.error)
+        return row.error_task_id, failure
 
     @patient
     def run_status(self, key: int, run: int) -> WorkflowStatus | None:

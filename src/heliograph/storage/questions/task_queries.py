@@ -17,7 +17,7 @@ from heliograph.storage.statements.statement import Answer, Statement, paired
 
 INPUTS_TOLD: Final = 1000
 """Of so many of a task's inputs sizes and places are told; of further ones only the ids."""
-_FIRST: Final = 0
+_START: Final = -1  # behind that comes the first task
 _LAST: Final = 2**31 - 1  # there is no task with this number
 
 
@@ -76,7 +76,7 @@ class TaskQueries:
     def tasks(self, key: int) -> list[TaskRecord]:
         """All tasks of a workflow with their attempts, dependencies first."""
         with self._database.snapshot() as connection:
-            found = self._statements.page.ask(connection, of_workflow=key, after=_FIRST - 1, most=_LAST).all()
+            found = self._statements.page.ask(connection, of_workflow=key, after=_START, most=_LAST).all()
             if not found:
                 return []
             # There may be very many: one part after the other, since each takes memory.
@@ -95,7 +95,7 @@ class TaskQueries:
         Returns:
             The page; None: there is no task `after`.
         """
-        number: int | None = _FIRST - 1
+        number: int | None = _START
         if after is not None:
             number = self._statements.number.ask(
                 connection, of_workflow=key, of_task_id=after
@@ -129,8 +129,7 @@ class TaskQueries:
         ).all()
         if not found:
             return []
-        these = {"of_workflow": key, "first": found[0].task, "last": found[-1].task}
-        reports = _reports(self._statements.reports.ask(connection, **these))
+        reports = _reports(self._statements.reports.ask(connection, **_these(key, found)))
         return [(row.task, _attempt(row, reports)) for row in found]
 
     def ids(self, connection: Connection, key: int, first: int, last: int) -> dict[int, str]:

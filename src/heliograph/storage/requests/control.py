@@ -74,7 +74,7 @@ def give_up(database: Database, key: int, run: int, failure: Failure, clock: Cal
     now = clock()
     error = {
         "error_type": failure.kind,
-        "error_message": rows.storable_text(failure.message),
+        "error_message": rows.cleaned(failure.message),
         "error": failure.error,
     }
     said = statements(database.kind, "claims")
@@ -104,6 +104,7 @@ class _Stopped(NamedTuple):
 
 
 def _stop(database: Database, key: int, run: int | None, stopped: _Stopped, now: float) -> bool:
+    """End a workflow that is active, with its run of this number (None: any); whether it was."""
     said, of_workflow = statements(database.kind, "control"), {"of_workflow": key}
     status = {"status": stopped.status.value}
     with database.write() as connection:
@@ -120,8 +121,7 @@ def _stop(database: Database, key: int, run: int | None, stopped: _Stopped, now:
         progress = dict(_rows(connection, statements(database.kind, "claims").counts, of_workflow))
         # A key of a task may be anything in a damaged row.
         numbers = sorted([task for (task,) in ended if isinstance(task, int)])
-        told = [["tasks", numbers, stopped.task.value]]
-        story = json.dumps([*told, ["run", run, stopped.status.value]])
+        story = json.dumps([["tasks", numbers, stopped.task.value], ["run", run, stopped.status.value]])
         # To a server, all that follows is said as one.
         Changelog(database.kind).note(connection, story_row(key, run, now, story))
         statement, columns = stopped.attempts
@@ -169,7 +169,7 @@ def _forget_rows(database: Database, workflow: Standing, folders: set[str]) -> N
             raise WorkflowStillActiveError(
                 f"workflow {workflow.workflow_id!r} is {row.status}: cancel it before you delete it"
             )
-        folders |= folders_of(connection, workflow.key)
+        folders |= _folders_of(connection, workflow.key)
         said = statements(database.kind, "control")
         for table in schema.OF_WORKFLOW:  # to a server, all as one
             getattr(said, f"forget_{table.name}").tell(connection, {"of_workflow": workflow.key})
@@ -185,7 +185,7 @@ def _count(connection: Connection, before: WorkflowStatus | None, after: Workflo
     Counts(connection.dialect.name).add(connection, tally)
 
 
-def folders_of(connection: Connection, key: int) -> set[str]:
+def _folders_of(connection: Connection, key: int) -> set[str]:
     """The folders of the value store that are a workflow's, there or not.
 
     A damaged location may name another one's folder, or all of the store: what it names is left alone.

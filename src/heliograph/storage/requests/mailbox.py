@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from heliograph.records.event import EventState, Handed, SendOrder, SentEvent, Waiting
+from heliograph.records.event import EventState, EventWait, Handed, SendOrder, SentEvent
 from heliograph.records.status import ACTIVE, TaskStatus, WorkflowStatus
 from heliograph.storage import rows
 from heliograph.storage.databases.database import Database, patient
@@ -47,7 +47,7 @@ class Mailbox:
     # -- for listeners
 
     @patient
-    def listen(self, waiting: Iterable[Waiting]) -> dict[Waiting, Handed | None]:
+    def listen(self, waiting: Iterable[EventWait]) -> dict[EventWait, Handed | None]:
         """Begin to wait, or look again: give each the event that is there for it, and note who still waits.
 
         A task that took an event before and was lost gets the same one again.
@@ -56,27 +56,26 @@ class Mailbox:
             An event for each that gets one, None for each that has to wait. Those that are missing wait for
             nothing any more: their workflow is over, or another attempt or run has taken their place.
         """
-        answers: dict[Waiting, Handed | None] = {}
+        answers: dict[EventWait, Handed | None] = {}
         waiting = list(waiting)
         with self._database.write() as connection:
             self._database.lock(connection, keys={one.workflow for one in waiting})
             for one in waiting:
-                key = self._current(connection, one)
-                if key is not None:
-                    answers[one] = self._hand_out(connection, key, one)
+                if self._is_current(connection, one):
+                    answers[one] = self._hand_out(connection, one)
                     if answers[one] is None:
-                        self._statements.register.tell(connection, _listener_row(key, one))
+                        self._statements.register.tell(connection, _listener_row(one))
         return answers
 
     @patient
-    def leave(self, leaving: Iterable[tuple[Waiting, Handed | None]]) -> None:
+    def leave(self, leaving: Iterable[tuple[EventWait, Handed | None]]) -> None:
         """Wait no more; an event that was handed out and not returned is for others again."""
         leaving = list(leaving)
         self._leave(leaving)
         if any(handed is not None for _, handed in leaving):
             self._database.news.tell(Notice(events=True))
 
-    def _leave(self, leaving: Sequence[tuple[Waiting, Handed | None]]) -> None:
+    def _leave(self, leaving: Sequence[tuple[EventWait, Handed | None]]) -> None:
         with self._database.write() as connection:
             self._database.lock(connection, keys={one.workflow for one, _ in leaving})
             for one, handed in leaving:
@@ -197,18 +196,16 @@ class Mailbox:
 
     # -- within a transaction
 
-    def _current(self, connection: Connection, one: Waiting) -> int | None:
-        """The key of its workflow; None: the attempt has no part in that any more."""
+    def _is_current(self, connection: Connection, one: EventWait) -> bool:
+        """Whether the attempt still has a part in its workflow."""
         row = self._statements.current.ask(
             connection, of_workflow=one.workflow, of_run=one.run, of_task=one.task_id
         ).first()
-        if row is None or (row.attempt is not None and row.attempt > one.attempt):
-            return None
-        return cast("int", row.key)
+        return row is not None and (row.attempt is None or row.attempt <= one.attempt)
 
-    def _hand_out(self, connection: Connection, key: int, one: Waiting) -> Handed | None:
+    def _hand_out(self, connection: Connection, one: EventWait) -> Handed | None:
         row = self._statements.next.ask(
-            connection, of_workflow=key, of_key=one.event_key, of_task=one.task_id
+            connection, of_workflow=one.workflow, of_key=one.event_key, of_task=one.task_id
         ).first()
         if row is None:
             return None
@@ -221,7 +218,7 @@ class Mailbox:
                 "attempt": one.attempt,
             },
         )
-        self._statements.served.tell(connection, {"of_workflow": key, "of_task": one.task_id})
+        self._statements.served.tell(connection, {"of_workflow": one.workflow, "of_task": one.task_id})
         return Handed(row.event, row.payload)
 
     def _known(self, connection: Connection, key: int, order: SendOrder) -> SentEvent | None:
@@ -279,9 +276,9 @@ class Mailbox:
         return SentEvent(refusal=f"no task of {place} waits for event_key {order.event_key!r} now{_OR_KEPT}")
 
 
-def _listener_row(key: int, one: Waiting) -> dict[str, Any]:
+def _listener_row(one: EventWait) -> dict[str, Any]:
     return {
-        "workflow": key,
+        "workflow": one.workflow,
         "task_id": one.task_id,
         "event_key": one.event_key,
         "run": one.run,

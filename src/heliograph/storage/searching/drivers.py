@@ -38,7 +38,7 @@ from heliograph.storage.searching.shapes import (
     Placeholder,
     Shape,
 )
-from heliograph.storage.statements.composing import constant, constants
+from heliograph.storage.statements.composing import constant, constants, no_more
 from heliograph.storage.statements.connection import Connection
 from heliograph.storage.tables import schema
 
@@ -140,9 +140,7 @@ def along_best(
 
 def _counting(driver: Driver, dialect: Dialect) -> PreparedQuery:
     """Counts the rows of a driver, up to a limit."""
-    counted: Select[Any] = (
-        driver.rows.with_only_columns(literal_column("1")).limit(most()).offset(literal_column("0"))
-    )
+    counted: Select[Any] = no_more(driver.rows.with_only_columns(literal_column("1")), most())
     return PreparedQuery(select(func.count()).select_from(counted.subquery()), dialect)
 
 

@@ -6,7 +6,7 @@ So that nobody has to find out first how many rows each index has.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
 from sqlalchemy import (
     BigInteger,
@@ -36,11 +36,11 @@ from heliograph.storage.searching.drivers import Driver, Drivers
 from heliograph.storage.searching.places import Found, Order, Place
 from heliograph.storage.searching.prepared import Parameters, PreparedQuery, filled, most, type_of
 from heliograph.storage.searching.shapes import AllOf, Kind
+from heliograph.storage.statements.composing import no_more
 from heliograph.storage.statements.connection import Connection
 from heliograph.storage.tables import schema
 
 Key = Sequence[ColumnElement[Any]]
-Q = TypeVar("Q", bound=GenerativeSelect)
 Count = Callable[[], ColumnElement[int]]
 
 _FIRST: Final = 1_000
@@ -120,8 +120,8 @@ class _Read:
     Args:
         statements: for rows in order.
         columns: of what is searched.
-        tells: the place of a row where there is something if it is wanted.
-        found: what those are.
+        tells: the place of the column that says whether a row is wanted: by any value but null, 0 or False.
+        found: makes what was found of the wanted ones.
     """
 
     def __init__(
@@ -264,14 +264,14 @@ def _found_along(
     """Records of the first workflows that are wanted; behind them a row of nothing, if those are all."""
     workflows, (key,) = schema.workflows, driver.key
     clauses = [*driver.clauses, *([] if behind is None else [older(driver.key)])]
-    along = _no_more(select(key.label("key")).where(*clauses).order_by(key.desc()), wide()).subquery()
+    along = no_more(select(key.label("key")).where(*clauses).order_by(key.desc()), wide()).subquery()
     its = select(*queries.recorded()).select_from(queries.with_error(workflows))
     record = its.where(workflows.c.key == along.c.key, is_wanted).offset(literal_column("0")).lateral()
     found = select(*record.c).select_from(along.join(record, true())).order_by(along.c.key.desc())
     # Only where the page is not full the server comes to this.
     count = select(func.count()).select_from(along).scalar_subquery()
     are_all = select(*[null() for _ in record.c]).where(count < wide())
-    return union_all(_no_more(found, most()), are_all)
+    return union_all(no_more(found, most()), are_all)
 
 
 def _by_value(columns: Columns, shape: AllOf, order: Order, behind: Kind | None) -> Select[Any]:
@@ -305,12 +305,7 @@ def _wanted(
 
 def limited(made: GenerativeSelect, columns: Columns) -> PreparedQuery:
     """A statement for rows that is asked for as many as are wanted."""
-    return PreparedQuery(_no_more(made, most()), columns.dialect)
-
-
-def _no_more(made: Q, count: ColumnElement[int]) -> Q:
-    """A statement for so many rows at most; on a server, what is around it changes nothing within."""
-    return made.limit(count).offset(literal_column("0"))
+    return PreparedQuery(no_more(made, most()), columns.dialect)
 
 
 def _wide() -> ColumnElement[int]:

@@ -85,7 +85,7 @@ def groups(
     def ask(statement: Select[Any]) -> list[tuple[Any, ...]]:
         return PreparedQuery(statement, columns.dialect).ask(connection, given).plain()
 
-    percentiles = [_percentiles(ask, table, keys, number) for number in numbers]
+    percentiles = [_percentiles(ask, keys, number) for number in numbers]
     soundness = Soundness(
         [
             *[held for field in by for held in _held(field, columns.tasks)],
@@ -168,7 +168,6 @@ def _summary(count: int, total: Any, least: float | None, most: float | None) ->
 
 def _percentiles(
     ask: Callable[[Select[Any]], list[tuple[Any, ...]]],
-    table: Any,
     keys: Sequence[ColumnElement[Any]],
     number: ColumnElement[Any],
 ) -> dict[tuple[Any, ...], dict[str, float]]:

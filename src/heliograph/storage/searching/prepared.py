@@ -33,8 +33,8 @@ class Parameters(NamedTuple):
 
     values: Sequence[Value]
     alive: Callable[[], object]
-    most: int = 0
-    after: Place | None = None
+    most: int
+    after: Place | None
 
 
 def owners_there(given: Parameters) -> object:

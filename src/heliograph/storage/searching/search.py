@@ -167,7 +167,9 @@ class Search:
     def _given(
         self, connection: Connection, values: Sequence[Value], after: Place | None = None, most: int = 0
     ) -> Parameters:
-        return Parameters(self._reckoned(values), _Alive(connection, self._owners_there), most, after)
+        # Read once for a question, if that matters to it.
+        alive = functools.cache(functools.partial(self._owners_there, connection))
+        return Parameters(self._reckoned(values), alive, most, after)
 
     def _reckoned(self, values: Sequence[Value]) -> Sequence[Value]:
         """Values as they are at this moment: conditions are kept, and asked again later."""
@@ -195,19 +197,3 @@ def _last(places: Sequence[Place], limit: int) -> Place | None:
 
 def _tasks(places: Sequence[Place]) -> list[tuple[int, int]]:
     return [(place.key[0], place.key[1]) for place in places]
-
-
-class _Alive:
-    """Ids of the owners that are there, read once for a question, if that matters to it."""
-
-    __slots__ = ("_connection", "_known", "_read")
-
-    def __init__(self, connection: Connection, read: Callable[[Connection], object]) -> None:
-        self._connection = connection
-        self._read = read
-        self._known: object = None
-
-    def __call__(self) -> object:
-        if self._known is None:
-            self._known = self._read(self._connection)
-        return self._known

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from sqlalchemy import (
     ARRAY,
@@ -12,6 +12,7 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Dialect,
+    GenerativeSelect,
     String,
     Table,
     bindparam,
@@ -24,6 +25,8 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql import ClauseElement
 
 from heliograph.storage.statements.statement import PAIRED, PAIRS
+
+Q = TypeVar("Q", bound=GenerativeSelect)
 
 
 class Composed(NamedTuple):
@@ -65,6 +68,16 @@ def replacing(table: Table, dialect: Dialect) -> sqlite.Insert:
         index_elements=keys,
         set_={column.name: statement.excluded[column.name] for column in table.c if column.name not in keys},
     )
+
+
+def no_more(statement: Q, count: ColumnElement[int] | int) -> Q:
+    """A statement for so many of its rows at most.
+
+    With an offset: SQLite's compiler would add one as a parameter, and a server plans such a statement by
+    itself, whatever is around it.
+    """
+    most = literal_column(str(count)) if isinstance(count, int) else count
+    return statement.limit(most).offset(literal_column("0"))
 
 
 def among(column: ColumnElement[Any], name: str, dialect: Dialect) -> ColumnElement[bool]:

@@ -32,7 +32,7 @@ PRESENCE_COLUMNS = (
 
 
 ALWAYS_OF: Final = {"lease_until": schema.owners.c.lease_until}
-"""Columns by whose name an answer has their values, or none, where they are computed too: see `lease`."""
+"""What a computed column of an answer holds, by its name: the same as a table's, or null. See `lease`."""
 
 
 def is_newest() -> ColumnElement[bool]:

@@ -213,9 +213,10 @@ class Statement:
         return next(self._soundness.seen(found, values), None)
 
     def saying(self, values: Mapping[str, int | StrEnum | None]) -> Statement:
-        """The same with these values in its text, to be asked with them: there should be few ways to do so.
+        """The same with these values in its text; it is asked with them all the same.
 
-        A plan that a server keeps is then one for them: how many rows are wanted decides how to go about it.
+        For values of which there are few: a server then keeps a plan for each of them, which differ, as how
+        many rows are wanted decides which way is good.
         """
         wording = self._worded()
         if wording.places is not None:  # SQLite's, which never plans for values

@@ -61,12 +61,12 @@ def copy(source: tuple[Database, ValueStore], target: tuple[Database, ValueStore
         other.lock_schema(there)
         for connection in (here, there):
             _wait_for_values(connection)
-        check_empty(there, other)
+        _check_empty(there, other)
         for table in TABLES:
             _copy_table(table, here, there, told, damaged)
-        leave_out(there, {error.key for error in damaged if error.key is not None})
-        taken = copy_values(there, database, values, other_values, told)  # of what is not left out
-        leave_out(there, taken.deleted)
+        _leave_out(there, {error.key for error in damaged if error.key is not None})
+        taken = _copy_values(there, database, values, other_values, told)  # of what is not left out
+        _leave_out(there, taken.deleted)
         rows = {table.name: _count(there, table) for table in TABLES}
         counts.recount(there)
         _count_on(there)
@@ -91,11 +91,11 @@ def save_storage(database: Database, values: ValueStore, target: Location, told:
     saved = Database(Location(f"sqlite:///{unfinished}", target.values, unfinished))
     try:
         with saved.write() as connection, saved.any_text(connection):
-            give_up_leases(connection)
+            _give_up_leases(connection)
             there = ValueStore(own_part.move(connection, target))
             _check_apart(values, there)
-            taken = copy_values(connection, database, values, there, told)
-            leave_out(connection, taken.deleted)
+            taken = _copy_values(connection, database, values, there, told)
+            _leave_out(connection, taken.deleted)
             counts.recount(connection)
             rows = {table.name: _count(connection, table) for table in TABLES}
             problems = saved.problems(connection)
@@ -130,7 +130,7 @@ def _check_apart(values: ValueStore, others: ValueStore) -> None:
         )
 
 
-def check_empty(connection: Connection, database: Database) -> None:
+def _check_empty(connection: Connection, database: Database) -> None:
     """See that nothing is stored yet.
 
     Raises:
@@ -160,7 +160,7 @@ class Taken:
     deleted: frozenset[int]
 
 
-def copy_values(
+def _copy_values(
     rows: Connection, database: Database, values: ValueStore, other_values: ValueStore, told: Told
 ) -> Taken:
     """Copy all values that rows name.
@@ -198,7 +198,7 @@ def copy_values(
     return Taken(len(sizes), sum(sizes), tuple(damaged), frozenset(deleted))
 
 
-def leave_out(connection: Connection, keys: Iterable[int]) -> None:
+def _leave_out(connection: Connection, keys: Iterable[int]) -> None:
     """Remove workflows from a copy."""
     for key in keys:
         connection.execute(delete(schema.workflows).where(schema.workflows.c.key == key))
@@ -206,7 +206,7 @@ def leave_out(connection: Connection, keys: Iterable[int]) -> None:
             connection.execute(delete(table).where(table.c.workflow == key))
 
 
-def give_up_leases(connection: Connection) -> None:
+def _give_up_leases(connection: Connection) -> None:
     """In a copy no engine has anything."""
     connection.execute(update(schema.owners).values(lease_until=0.0))
 

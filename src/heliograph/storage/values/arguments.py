@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from heliograph.graph.plan import Plan
-from heliograph.records.attempt import StoredValue
+from heliograph.records.attempt import Pickled
 from heliograph.storage.values.value_store import ValueStore
 from heliograph.storage.values.writing import INLINE_LIMIT
 
@@ -22,10 +22,8 @@ _STAGED: Final = "submitted-"
 
 def place_arguments(
     plan: Plan, values: ValueStore, folder: str | None = None
-) -> tuple[Plan, tuple[bytes | StoredValue, ...], str | None]:
+) -> tuple[Plan, tuple[Pickled, ...], str | None]:
     """The plan without large arguments; its arguments, by task; the folder of large ones, if there are any.
-
-    Small ones stay bytes: of many tasks, records would be what Python's garbage collector is busy with.
 
     Args:
         plan: what was captured.

@@ -44,7 +44,7 @@ class Draft(Protocol):
         """Add to it."""
 
     def sync(self) -> None:
-        """What was written so far may go where it lasts: so that `keep` need not wait for it."""
+        """Make what was written so far last, so that `keep` has less to wait for."""
 
     def keep(self, name: str) -> None:
         """Make it last, and then give it its name; a file of that name is replaced."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from heliograph.records.attempt import StoredValue
@@ -84,8 +85,7 @@ class ValueWriter:
         data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         if len(data) <= INLINE_LIMIT:
             return StoredValue(len(data), hashlib.sha256(data).hexdigest(), kind, data)
-        stored = self._put(data, self._folder)
-        return StoredValue(stored.size, stored.sha256, kind, location=stored.location)
+        return replace(self._put(data, self._folder), kind=kind)
 
     def _into_stream(self, part: bytes | memoryview) -> None:
         assert self._stream is not None

@@ -10,7 +10,7 @@ from heliograph.scheduling.events import TaskRule
 from heliograph.scheduling.states import States, TaskState
 
 
-class Standing:
+class RunState:
     """The state of one run; see `machine.Machine`."""
 
     __slots__ = (
