@@ -140,7 +140,8 @@ class Comparison(Named, Tabular):
         only_b: ids of the tasks that only the second workflow has.
         arguments: ids of the tasks that take outputs of the same tasks, but have other arguments besides, as
             these were pickled.
-        tasks: the tasks that both have; those whose times differ most come first.
+        tasks: the tasks that both have. Those that failed in one workflow only come first, then those whose
+            times differ most.
     """
 
     a: Side
@@ -181,7 +182,14 @@ def compare(a: Trace, b: Trace) -> Comparison:
         for task_id, number in in_a.items()
         if task_id in in_b
     ]
-    tasks.sort(key=lambda task: (-abs(task.slower), -abs(task.larger), -len(task.differences)))
+    tasks.sort(
+        key=lambda task: (
+            not _failed_once(task),
+            -abs(task.slower),
+            -abs(task.larger),
+            -len(task.differences),
+        )
+    )
     return Comparison(
         _side(a, sides_a),
         _side(b, sides_b),
@@ -197,6 +205,11 @@ def compare(a: Trace, b: Trace) -> Comparison:
         ),
         tuple(tasks),
     )
+
+
+def _failed_once(task: TaskComparison) -> bool:
+    """Whether it failed in one of the two workflows, and only there."""
+    return task.a.status != task.b.status and TaskStatus.FAILED in (task.a.status, task.b.status)
 
 
 def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[Difference, ...]:
