@@ -94,8 +94,8 @@ def say_error(said: ConsoleMessage) -> None:
         print("console:", said.text)
 
 
-# In every text of a page, and in those that come while it is live: the folder of the shop, on the machine that
-# the store says it is of.
+# In every text of a page, and in those that come while it is live: the folder of the shop, on the machine
+# that the store says it is of.
 RENAME = """([from, to]) => {
     const rename = () => {
         const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -104,7 +104,8 @@ RENAME = """([from, to]) => {
                 texts.currentNode.data = texts.currentNode.data.replaceAll(from, to);
     };
     rename();
-    new MutationObserver(rename).observe(document.body, { childList: true, subtree: true, characterData: true });
+    const all = { childList: true, subtree: true, characterData: true };
+    new MutationObserver(rename).observe(document.body, all);
 }"""
 
 
