@@ -40,6 +40,23 @@ def test_a_task_that_needs_more_memory_and_no_more_time_changed() -> None:
     assert "none of the 2 common tasks changed much" in told
 
 
+def test_whether_a_slower_task_computed_more_is_seen() -> None:
+    """One that took longer with the same CPU time waited for something, or for a CPU."""
+
+    def used(seconds: float, cpu: float) -> Trace:
+        tasks = [
+            Made("starved", attempts=[tried(0.0, compute=seconds, cpu_time=1.0 + cpu / 100)]),
+            Made("computed", attempts=[tried(0.0, compute=seconds, cpu_time=cpu)]),
+            Made("unknown", attempts=[tried(0.0, compute=seconds)]),
+        ]
+        return trace_of(tasks, [run_of(end=5.0)])
+
+    told = printed(comparison_view.view(compare(used(2.0, 2.0), used(5.0, 5.0)), 100))
+    (_, *rows) = told[told.index("TASK ") :].splitlines()
+    cpu = {row.split()[0]: row.split("+150%")[1].strip() for row in rows}
+    assert cpu == {"starved": "1.05 s", "computed": "2.00 s → 5.00 s", "unknown": "-"}
+
+
 def test_loading_has_a_column_where_it_took_a_good_part() -> None:
     def heads(load: float) -> list[str]:
         trace = trace_of([Made("a", attempts=[tried(0.0, load=load, compute=5.0)])], [run_of(end=5.0 + load)])
