@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import StringIO
 
 from rich.console import Console, RenderableType
 
+from heliograph.cli.trend import worst_first
 from heliograph.cli.views import comparison as comparison_view
 from heliograph.cli.views import profile as profile_view
 from heliograph.cli.views import trend as trend_view
@@ -68,11 +70,14 @@ def test_loading_has_a_column_where_it_took_a_good_part() -> None:
     assert "LOAD" not in heads(0.1)
 
 
-def over_time(name: str, seconds: list[float], memory: int = 25 * MB) -> Trend:
+def over_time(
+    name: str, seconds: list[float], memory: Sequence[int] = (25 * MB,), attempts: int = 1
+) -> Trend:
     """A function that took so long in one workflow after the other."""
 
     def run(number: int, took: float) -> FunctionRun:
-        return function_run(f"night-{number}", float(number), 0, [took], [memory])
+        most = memory[min(number, len(memory)) - 1]
+        return function_run(f"night-{number}", float(number), 0, [took] * attempts, [most] * attempts)
 
     return trend(name, [run(number, took) for number, took in enumerate(seconds, 1)])
 
@@ -92,3 +97,19 @@ def test_a_function_that_hardly_changes_is_drawn_as_a_line() -> None:
     assert "████" in told
     assert "CHANGED" not in told
     assert "nothing that lasts" in printed(trend_view.by_workflow(over_time("f.g", [1.0] * 9), 1e9, 80), 80)
+
+
+def test_what_costs_most_comes_first_not_what_got_most_times_slower() -> None:
+    def steps(before: float, after: float) -> list[float]:
+        return [before] * 4 + [after] * 4
+
+    told = [
+        over_time("f.same", [1.0] * 8),
+        over_time("f.quicker", steps(9.0, 1.0)),
+        over_time("f.larger", [1.0] * 8, [25 * MB] * 4 + [900 * MB]),
+        over_time("f.tiny", steps(0.000_1, 0.005)),
+        over_time("f.many", steps(0.001, 0.003), attempts=900),
+        over_time("f.slow", steps(2.0, 3.0)),
+    ]
+    names = [one.function.removeprefix("f.") for one in sorted(told, key=worst_first)]
+    assert names == ["many", "slow", "tiny", "larger", "same", "quicker"]
