@@ -88,6 +88,15 @@ def test_an_error_that_is_cut_ends_with_an_ellipsis(client: TestClient) -> None:
         assert all(len(told) <= 160 and told.endswith("…") for told in cut)
 
 
+def test_an_exception_that_was_caught_stands_beside_its_task(client: TestClient) -> None:
+    caught = fail.options(**workflow.options(catch_exceptions=True)).bind("no such page")
+    workflow.run(give.bind(caught), workflow_id="caught")
+    page = client.get("/workflow", params={"id": "caught"}, headers=PAGE).text
+    assert page.count("caught ValueError: no such page") == 1
+    page = client.get("/workflow", params={"id": "good"}, headers=PAGE).text
+    assert "caught" not in page
+
+
 def test_a_change_is_told_as_so_many_times_as_can_be_read() -> None:
     change = rendering._environment().get_template("shapes.html").module.change  # type: ignore[attr-defined]
     for ratio, said in ((1.44, "1.4 \N{MULTIPLICATION SIGN} slower"), (292_557.3, "292\u202f557 ")):

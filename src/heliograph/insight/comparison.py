@@ -70,6 +70,7 @@ class TaskSide(NamedTuple):
     Attributes:
         status: the status of the task.
         took: seconds from the moment a worker had it until it was stored. None: it was not run.
+        cpu_time: its CPU seconds. None: not known.
         peak_rss: its largest resident memory, in bytes. None: not known.
         attempts: the number of its attempts.
         reused: whether the newest run took it from its checkpoint.
@@ -77,6 +78,7 @@ class TaskSide(NamedTuple):
 
     status: TaskStatus
     took: float | None
+    cpu_time: float | None
     peak_rss: int | None
     attempts: int
     reused: bool
@@ -268,9 +270,13 @@ def _task_sides(trace: Trace) -> list[TaskSide]:
     sides = []
     for task, status in enumerate(trace.tasks.status):
         place = last.get(task)
-        seconds, peak = (None, None) if place is None else (took(trace, place), of.peak_rss[place])
+        used = (
+            (None, None, None)
+            if place is None
+            else (took(trace, place), of.cpu_time[place], of.peak_rss[place])
+        )
         reused = trace.tasks.reused_in[task] == newest and status is TaskStatus.SUCCESSFUL
-        sides.append(TaskSide(status, seconds, peak, counts.get(task, 0), reused))
+        sides.append(TaskSide(status, *used, counts.get(task, 0), reused))
     return sides
 
 
