@@ -241,7 +241,7 @@ TASK = TaskRecord(
             inputs_size=1,
             failure=Failure("builtins.OSError", "broken", "Traceback"),
             worker=Worker("host", 1, "w", "n", RayFacts("t", "j", {}, 1)),
-            resources=Resources("exclusive", 1.0, 1, 1, 1, 1, 1, 1, 1),
+            resources=Resources("exclusive", 1.0, 1, 1, 1, 1, 1, 1, 1, 1),
             report=ReportRecord(Progress(1, 2, "going", 1.0), 2, 2, 1, 1),
         ),
     ),

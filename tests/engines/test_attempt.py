@@ -297,6 +297,29 @@ def test_resources_of_this_attempt_alone(works: Works, tmp_path: Path) -> None:
     assert used.voluntary_switches > 0
 
 
+LEFT: list[bytearray] = []
+
+
+def leave_memory() -> None:
+    LEFT.append(bytearray(200_000_000))
+    LEFT[0][::4096] = bytes(len(LEFT[0][::4096]))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process its peak anew")
+def test_memory_that_an_earlier_task_left_is_told_apart(works: Works) -> None:
+    try:
+        made, after = (run(work).resources for work in (works(leave_memory), works(math.sqrt, 4)))
+    finally:
+        LEFT.clear()
+    assert made.start_rss is not None
+    assert made.peak_rss is not None
+    assert after.start_rss is not None
+    assert after.peak_rss is not None
+    assert made.peak_rss - made.start_rss > 190_000_000
+    assert after.start_rss > made.start_rss + 190_000_000
+    assert after.peak_rss - after.start_rss < 20_000_000
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process its peak anew")
 def test_memory_of_the_program_that_started_a_worker_is_not_its_tasks() -> None:
     measure = (
@@ -333,7 +356,7 @@ def test_resources_of_a_thread(works: Works) -> None:
 
     used = run(works(busy), "shared").resources
     assert used.measured == "shared"
-    assert used.peak_rss is None
+    assert (used.peak_rss, used.start_rss) == (None, None)
     assert used.cpu_time is not None
     assert used.cpu_time > 0.04
 

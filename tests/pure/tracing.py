@@ -36,6 +36,7 @@ class Try:
     worker_id: str | None = "process-1"
     cpu_time: float | None = None
     peak_rss: int | None = None
+    start_rss: int | None = None
     voluntary_switches: int | None = None
     involuntary_switches: int | None = None
     error_type: str | None = None

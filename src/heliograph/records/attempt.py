@@ -134,6 +134,7 @@ class Resources(NamedTuple):
             nothing was measured.
         cpu_time: seconds of CPU, user and system.
         peak_rss: most memory resident at once, bytes.
+        start_rss: memory resident when it began, bytes: the worker's own, and what earlier attempts left.
         read_bytes: read from storage devices.
         write_bytes: written to them.
         voluntary_switches: times it gave the CPU up to wait.
@@ -145,6 +146,7 @@ class Resources(NamedTuple):
     measured: str = "exclusive"
     cpu_time: float | None = None
     peak_rss: int | None = None
+    start_rss: int | None = None
     read_bytes: int | None = None
     write_bytes: int | None = None
     voluntary_switches: int | None = None

@@ -72,6 +72,7 @@ class AttemptColumns:
         worker_id: the engine's name of the worker.
         cpu_time: seconds of CPU.
         peak_rss: most memory resident at once, bytes.
+        start_rss: memory resident when it began, bytes.
         voluntary_switches: times it gave the CPU up to wait.
         involuntary_switches: times the CPU was taken away.
         error_type: dotted type of its error.
@@ -97,6 +98,7 @@ class AttemptColumns:
     worker_id: Sequence[str | None]
     cpu_time: Sequence[float | None]
     peak_rss: Sequence[int | None]
+    start_rss: Sequence[int | None]
     voluntary_switches: Sequence[int | None]
     involuntary_switches: Sequence[int | None]
     error_type: Sequence[str | None]
@@ -109,7 +111,7 @@ class AttemptColumns:
 USE: Final = frozenset(("serialised", "cpu_time", "voluntary_switches", "involuntary_switches"))
 """Columns of attempts from which it is told whether code and workers were at work in their time."""
 
-FACTS: Final = USE | {"user_metadata", "reused_in", "inputs_size", "error_type", "error_message"}
+FACTS: Final = USE | {"user_metadata", "reused_in", "inputs_size", "start_rss", "error_type", "error_message"}
 """Columns of tasks and attempts from which neither times nor workers are told."""
 
 

@@ -76,6 +76,7 @@ TASK_FIELDS: Final[Mapping[str, FieldKind]] = {
     "stats.backoff": _SECONDS,
     "stats.cpu_time": _SECONDS,
     "stats.peak_rss": _BYTES,
+    "stats.start_rss": _BYTES,
     "stats.read_bytes": _BYTES,
     "stats.write_bytes": _BYTES,
     "stats.exit_code": _NUMBER,

@@ -418,6 +418,7 @@ def attempt_record(row: Any) -> AttemptRecord:
             row.measured or "exclusive",
             row.cpu_time,
             row.peak_rss,
+            row.start_rss,
             row.read_bytes,
             row.write_bytes,
             row.voluntary_switches,

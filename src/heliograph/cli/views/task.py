@@ -188,7 +188,8 @@ def _resources(used: dict[str, Any]) -> str | None:
     if "cpu_time" in used:
         words.append(f"CPU {duration(used['cpu_time'])}")
     if "peak_rss" in used:
-        words.append(f"memory {size(used['peak_rss'])}")
+        before = f", {size(used['start_rss'])} before it began" if "start_rss" in used else ""
+        words.append(f"memory {size(used['peak_rss'])}{before}")
     if "read_bytes" in used:
         words.append(f"read {size(used['read_bytes'])}")
     if "write_bytes" in used:

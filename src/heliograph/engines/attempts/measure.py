@@ -22,12 +22,12 @@ class Meter:
         measured: ``exclusive`` if nothing else runs in this process, ``shared`` if other attempts do.
     """
 
-    __slots__ = ("_children", "_cpu", "_is_exclusive", "_usage")
+    __slots__ = ("_children", "_cpu", "_is_exclusive", "_memory", "_usage")
 
     def __init__(self, measured: Literal["exclusive", "shared"]) -> None:
         self._is_exclusive = measured == "exclusive"
         if self._is_exclusive:
-            _memory.reset()
+            self._memory = _memory.reset()
             self._children = resource.getrusage(resource.RUSAGE_CHILDREN)
             self._usage = resource.getrusage(resource.RUSAGE_SELF)
             self._cpu = time.process_time()
@@ -46,6 +46,7 @@ class Meter:
                 "shared",
                 cpu,
                 None,
+                None,
                 (after.ru_inblock - before.ru_inblock) * _BLOCK if _BLOCK else None,
                 (after.ru_oublock - before.ru_oublock) * _BLOCK if _BLOCK else None,
                 after.ru_nvcsw - before.ru_nvcsw,
@@ -61,6 +62,7 @@ class Meter:
             "exclusive",
             cpu,
             _memory.peak(after.ru_maxrss),
+            self._memory,
             read * _BLOCK if _BLOCK else None,
             written * _BLOCK if _BLOCK else None,
             after.ru_nvcsw - before.ru_nvcsw,
@@ -68,12 +70,13 @@ class Meter:
         )
 
 
+_PAGE: Final = resource.getpagesize()
 _INHERITED: Final = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 _THREAD: Final = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
 
 
 class _PeakMemory:
-    """This process's peak of resident memory since `reset`: Linux forgets the old peak when told to.
+    """This process's resident memory, and its peak since `reset`: Linux forgets the old peak when told to.
 
     The files stay open, since opening them costs more than using them; a fork opens its own.
     """
@@ -82,15 +85,19 @@ class _PeakMemory:
         self._pid = -1
         self._clear = -1
         self._status = -1
+        self._pages = -1
 
-    def reset(self) -> None:
+    def reset(self) -> int | None:
+        """Forget the peak; what is resident now, in bytes."""
         if self._pid != os.getpid():
             self._open()
         if self._clear >= 0:
             try:
                 os.write(self._clear, b"5")
-            except OSError:  # the kernel won't, or a task closed the file
+                return int(os.pread(self._pages, 64, 0).split(b" ", 2)[1]) * _PAGE
+            except OSError:  # the kernel won't, or a task closed a file
                 self._clear = -1
+        return None
 
     def peak(self, counted: int) -> int | None:
         """The peak, in bytes.
@@ -115,6 +122,7 @@ class _PeakMemory:
         self._pid = os.getpid()
         try:
             self._status = os.open("/proc/self/status", os.O_RDONLY)
+            self._pages = os.open("/proc/self/statm", os.O_RDONLY)
             self._clear = os.open("/proc/self/clear_refs", os.O_WRONLY)
         except OSError:
             self._clear = -1

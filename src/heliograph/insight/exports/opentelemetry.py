@@ -140,6 +140,7 @@ def _attempt_span(trace: Trace, graph: Causes, at: int, names: Sequence[str]) ->
                 name.BACKOFF: of.backoff[place] or None,
                 name.CPU_TIME: of.cpu_time[place],
                 name.PEAK_RSS: of.peak_rss[place],
+                name.START_RSS: of.start_rss[place],
                 name.ERROR_TYPE: of.error_type[place],
             }
         ),

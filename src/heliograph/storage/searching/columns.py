@@ -275,7 +275,7 @@ _OF_TASK: Final[Mapping[str, Callable[[], Column]]] = {
     "stats.store": _span(lambda of: of.finished, lambda of: of.stored),
     **{
         f"stats.{name}": _known(name)
-        for name in ("cpu_time", "peak_rss", "read_bytes", "write_bytes", "exit_code", "signal")
+        for name in ("cpu_time", "peak_rss", "start_rss", "read_bytes", "write_bytes", "exit_code", "signal")
     },
 }
 

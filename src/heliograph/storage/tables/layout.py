@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-VERSION: Final = 5
+VERSION: Final = 6
 """The version of the schema. A store says which it has; see `storage.versions.migrations`."""
 
 

@@ -221,6 +221,7 @@ attempts = Table(
     Column("measured", _word(12)),
     Column("cpu_time", Double),
     Column("peak_rss", BigInteger),
+    Column("start_rss", BigInteger),
     Column("read_bytes", BigInteger),
     Column("write_bytes", BigInteger),
     Column("voluntary_switches", BigInteger),

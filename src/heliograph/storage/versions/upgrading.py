@@ -62,7 +62,12 @@ def _from_4(connection: Connection) -> None:
     connection.execute(update(workflows).values(of_newest))
 
 
-STEPS: Final[dict[int, Callable[[Connection], None]]] = {1: _from_1, 3: _from_3, 4: _from_4}
+def _from_5(connection: Connection) -> None:
+    """What was resident when an attempt began is kept beside the most that was."""
+    connection.execute(text("ALTER TABLE attempts ADD COLUMN start_rss BIGINT"))
+
+
+STEPS: Final[dict[int, Callable[[Connection], None]]] = {1: _from_1, 3: _from_3, 4: _from_4, 5: _from_5}
 """From each version to the next, where more than the views changed."""
 
 

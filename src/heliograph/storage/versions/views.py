@@ -190,6 +190,7 @@ VIEWS: Final[Mapping[str, View]] = {
             "measured": (_A.c.measured, "exclusive: alone in its process; shared: not"),
             "cpu_time": (_A.c.cpu_time, "seconds of CPU"),
             "peak_rss": (_A.c.peak_rss, "most memory resident at once, bytes"),
+            "start_rss": (_A.c.start_rss, "memory resident when it began, bytes"),
             "read_bytes": (_A.c.read_bytes, "read from storage devices"),
             "write_bytes": (_A.c.write_bytes, "written to them"),
             "voluntary_switches": (_A.c.voluntary_switches, "times it gave the CPU up"),
