@@ -149,7 +149,7 @@ class CoroutineThreads:
         for thread in list(self._threads):
             thread.cancel(key)
 
-    def running(self, of: Collection[AttemptKey] | None) -> list[Running]:
+    def running(self, of: Collection[AttemptKey]) -> list[Running]:
         """See `Executor.running`; who has attempts that were not seen to run asks often."""
         with self._lock:
             if self._threads[-1].is_blocked():
@@ -238,7 +238,7 @@ class CoroutineThread:
         if entry is not None:
             self._loop.call_soon_threadsafe(self._cancel, entry)
 
-    def running(self, of: Collection[AttemptKey] | None) -> list[Running]:
+    def running(self, of: Collection[AttemptKey]) -> list[Running]:
         """See `Executor.running`."""
         return [
             Running(entry.work.key, self._worker, entry.submitted, entry.started)

@@ -92,7 +92,7 @@ class Pool:
         for key in keys:
             self._put(key)
 
-    def running(self, of: Collection[AttemptKey] | None = None) -> list[Running]:
+    def running(self, of: Collection[AttemptKey]) -> list[Running]:
         """See `Executor.running`; as it was a moment ago."""
         heads = []
         for handle in list(self._handles):
@@ -100,7 +100,7 @@ class Pool:
                 head = handle.line[0]
             except IndexError:  # idle, or became so just now
                 continue
-            if of is None or head.work.key in of:
+            if head.work.key in of:
                 heads.append(Running(head.work.key, handle.worker, head.submitted, head.started))
         return heads + self._async.running(of)
 

@@ -114,7 +114,7 @@ class ThreadExecutor:
                 "processes can be stopped."
             )
 
-    def running(self, of: Collection[AttemptKey] | None = None) -> Iterable[Running]:
+    def running(self, of: Collection[AttemptKey]) -> Iterable[Running]:
         """See `Executor.running`."""
         with self._lock:
             in_threads = [

@@ -108,11 +108,11 @@ class RayExecutor:
             timer.daemon = True
             timer.start()
 
-    def running(self, of: Collection[AttemptKey] | None = None) -> Iterable[Running]:
+    def running(self, of: Collection[AttemptKey]) -> Iterable[Running]:
         """See `Executor.running`: those that their workers reported."""
         with self._lock:
             self._reported = {key for key in self._reported if key in self._entries}  # few, of many
-            entries = [self._entries[key] for key in self._reported if of is None or key in of]
+            entries = [self._entries[key] for key in self._reported if key in of]
         return [entry.running for entry in entries if entry.running] + self._async.running(of)
 
     def close(self) -> None:
