@@ -101,10 +101,10 @@ class RayExecutor:
             flight = None if entry is None else entry.flight
         if entry is None:
             self._async.cancel(key)
-        elif entry.running is not None:
+        elif flight is not None and entry.running is not None:
             self._kill(flight)
         elif flight is not None:  # most likely it ends before a kill and another worker's start would be over
-            timer = threading.Timer(_GRACE_SECONDS, self._kill, (flight, key))
+            timer = threading.Timer(_GRACE_SECONDS, self._kill_if_it_has, (flight, key))
             timer.daemon = True
             timer.start()
 
@@ -311,7 +311,7 @@ class RayExecutor:
             self._enqueue(entry)
         return True
 
-    # -- what they have in common; all but `_kill` is called under the lock
+    # -- what they have in common; all but the killing is called under the lock
 
     def _enqueue(self, entry: Entry) -> None:
         """Have an attempt wait for its turn."""
@@ -383,10 +383,12 @@ class RayExecutor:
         for flight in self._queues.idle():
             self._dismiss(flight)
 
-    def _kill(self, flight: Flight | None, key: AttemptKey | None = None) -> None:
-        """Have the worker killed, if it still has the attempt of this key."""
-        if flight is None or (key is not None and key not in flight.entries):
-            return
+    def _kill_if_it_has(self, flight: Flight, key: AttemptKey) -> None:
+        if key in flight.entries:
+            self._kill(flight)
+
+    def _kill(self, flight: Flight) -> None:
+        """Have the worker killed."""
         flight.is_killed = True
         receipts = flight.receipts
         if receipts is not None:
