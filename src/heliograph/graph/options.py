@@ -206,7 +206,7 @@ def _retry_exceptions(key: str, value: object) -> dict[str, Any]:
 
 
 def _timeout(key: str, value: object) -> dict[str, Any]:
-    return {key: None if value is None else positive_seconds(key, value)}
+    return {key: None if value is None else _positive_seconds(key, value)}
 
 
 def _delay(key: str, value: object) -> dict[str, Any]:
@@ -230,7 +230,7 @@ def seconds(what: str, value: object) -> float:
     return float(value)
 
 
-def positive_seconds(what: str, value: object) -> float:
+def _positive_seconds(what: str, value: object) -> float:
     """As `seconds`, and more than 0."""
     given = seconds(what, value)
     if given == 0:

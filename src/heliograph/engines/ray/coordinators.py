@@ -21,7 +21,7 @@ from heliograph.engines.ray.worker import SENDER
 from heliograph.errors import StorageError
 from heliograph.storage.location import VARIABLE, Location
 
-CONCURRENCY: Final = 100_000
+_CONCURRENCY: Final = 100_000
 """Calls that a coordinator may have at once: each output that somebody waits for is one."""
 
 
@@ -103,7 +103,7 @@ def _actor(name: str, location: Location, limits: Limits) -> Any:
         scheduling_strategy=None if is_for_head else "SPREAD",
         max_restarts=-1,
         max_task_retries=-1,
-        max_concurrency=CONCURRENCY,
+        max_concurrency=_CONCURRENCY,
     )
     return made.remote(name, location.name, limits, not internals.is_in_worker())
 

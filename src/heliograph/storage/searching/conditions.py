@@ -138,7 +138,7 @@ class Clauses:
             if placeholder.kind is not Kind.TEXT:
                 return has_item
             within = self._holds(label.text, label_text(placeholder))
-            return or_(has_item, self._labelled(field, [within, is_text(label)]))
+            return or_(has_item, self._labelled(field, [within, _is_text(label)]))
         return self._labelled(field, [ordered(label, how, placeholder, self._columns.is_server)])
 
     def _labelled(self, field: FieldAsked, also: Sequence[Clause], item: bool = False) -> Clause:
@@ -202,7 +202,7 @@ def is_one_of(label: Label, operands: Sequence[Operand]) -> Clause:
     return or_(*found) if found else false()
 
 
-def is_text(label: Label) -> Clause:
+def _is_text(label: Label) -> Clause:
     """A label is text, and not the mark of what is neither that nor a number; no index is taken for it."""
     return func.substr(label.text, literal_column("1"), literal_column("1")) != labels.MARK
 
@@ -210,9 +210,9 @@ def is_text(label: Label) -> Clause:
 def ordered(label: Label, how: Operator, placeholder: Placeholder, is_server: bool) -> Clause:
     """A label is less or more than a value, or begins with it."""
     if how is Operator.PREFIX:
-        return and_(begins_with(label.text, label_text(placeholder), is_server), is_text(label))
+        return and_(begins_with(label.text, label_text(placeholder), is_server), _is_text(label))
     if placeholder.kind is Kind.TEXT:
-        return and_(ORDERS[how](label.text, label_text(placeholder).plain()), is_text(label))
+        return and_(ORDERS[how](label.text, label_text(placeholder).plain()), _is_text(label))
     return ORDERS[how](label.number, Filled(placeholder).plain())
 
 
