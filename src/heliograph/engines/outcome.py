@@ -308,12 +308,12 @@ def caused(error: BaseException) -> BaseException:
 def cancellation_error(
     workflow_id: str, kind: type[WorkflowCancellationError] = WorkflowCancellationError
 ) -> WorkflowCancellationError:
-    """The error of who waits for a workflow that was cancelled."""
+    """The error for those who wait for a workflow that was cancelled."""
     return kind(f"workflow {workflow_id!r} was cancelled")
 
 
 def loss_error(workflow_id: str, status: WorkflowStatus | None) -> WorkflowError:
-    """The error of who waits for a run that its engine has lost.
+    """The error for those who wait for a run that its engine has lost.
 
     Args:
         workflow_id: of the workflow.

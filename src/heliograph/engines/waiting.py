@@ -286,7 +286,7 @@ class Waiting:
             return True
         try:
             value = self._store.again(wait.look)
-        except BaseException as error:  # whatever it is, it belongs to who asks the future
+        except BaseException as error:  # whatever it is, it belongs to whoever asks the future
             future.fail(error)
             return True
         if value is not None:

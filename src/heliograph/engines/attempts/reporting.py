@@ -200,7 +200,7 @@ class _Flusher:
                 due, desk = self._waiting.pop(0)
             pause = due - time.monotonic()
             if pause > 0:
-                time.sleep(pause)  # all wait equally long: who comes later is due later
+                time.sleep(pause)  # all wait equally long: whoever comes later is due later
             desk.flush()
 
 

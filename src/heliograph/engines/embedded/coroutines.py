@@ -38,7 +38,7 @@ class Coroutines:
 
     Args:
         loop: runs them.
-        worker: who that is.
+        worker: the process that runs them.
         ended: is told of each attempt that ended, by its number: its receipt; None if it was cancelled.
         said: is told what an attempt says, by its number; from any thread.
     """
@@ -150,7 +150,7 @@ class CoroutineThreads:
             thread.cancel(key)
 
     def running(self, of: Collection[AttemptKey]) -> list[Running]:
-        """See `Executor.running`; who has attempts that were not seen to run asks often."""
+        """See `Executor.running`; whoever has attempts that were not seen to run asks often."""
         with self._lock:
             if self._threads[-1].is_blocked():
                 self._pass_on(self._threads[-1])

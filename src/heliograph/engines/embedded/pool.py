@@ -1,4 +1,4 @@
-"""The thread that owns the worker processes: takes orders and answers, and replaces who died.
+"""The thread that owns the worker processes: takes orders and answers, and replaces those that died.
 
 All state is this thread's own; other threads only put commands into its box. So nothing here needs a lock,
 and nobody who calls the executor ever waits for a worker.

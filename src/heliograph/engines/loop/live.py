@@ -235,7 +235,7 @@ class LiveRun:
         return partial(self.future.give, output)
 
     def tell_loss(self, checkpoints: Checkpoints) -> None:
-        """Tell who waits that the run is not this engine's any more."""
+        """Tell those who wait that the run is not this engine's any more."""
         error: BaseException
         try:
             error = loss_error(self.workflow_id, checkpoints.run_status(self.key, self.run))

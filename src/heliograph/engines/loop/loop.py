@@ -66,7 +66,7 @@ class Loop:
         admission: Admission,
     ) -> None:
         self._store = store
-        self._is_remote = store.is_remote  # then it may be away for long, and who waits is to hear of Ctrl-C
+        self._is_remote = store.is_remote  # then it may be away for long, and waiting is to end with Ctrl-C
         self._clock = store.clock
         self._new_owner = new_owner
         self._journal = store.journal(new_owner(), late_facts)
@@ -431,7 +431,7 @@ class Loop:
             self._performer.begin(run, now)
 
     def _resolve(self, run: LiveRun, finish: Finish, receipt: Receipt | None) -> None:
-        """The end of the run is stored: tell who waits, and leave it last: of what is here, all are told."""
+        """The end of the run is stored: it is here no more, and then those who wait for it are told."""
         if finish.failed is None:
             tell = run.telling(self._store.checkpoints)
             self._leave(run)

@@ -17,7 +17,7 @@ from psycopg.waiting import Ready, Wait
 from heliograph.host.lookout import Lookout
 
 _SOON_SECONDS: Final = 0.0005
-"""How long to look. Through a network an answer takes longer, and who waits for it sleeps."""
+"""How long to look. Through a network an answer takes longer, and one who waits for it sleeps."""
 
 
 class LookingConnection(psycopg.Connection[Any]):

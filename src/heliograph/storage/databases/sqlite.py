@@ -151,7 +151,7 @@ class SQLite:
         return time.time()
 
     def notifier(self, receive: Callable[[Notice], None]) -> None:
-        """There is none: who waits asks for `changes`, which costs microseconds."""
+        """There is none: those who wait ask for `changes`, which costs microseconds."""
 
     def check(self) -> None:
         """As `Backend.check`: what is written to another file of the name would be lost."""

@@ -82,7 +82,7 @@ class Pages:
         return [Place(row[:width], row[width] if len(row) > width else None) for row in found]
 
     def told(self, connection: Connection, given: Parameters) -> tuple[str, Any]:
-        """What the database is asked where a page is not full at once, for who wants it explained."""
+        """What the database is asked where a page is not full at once, to have it explained."""
         return self._best(connection, given).told(given)
 
     def _best(self, connection: Connection, given: Parameters) -> PreparedQuery:
