@@ -45,7 +45,7 @@ _own = _Own()
 
 
 def hold(slot: Slot) -> None:
-    """This thread is a worker, and has this slot."""
+    """Note that this thread is a worker, and has this slot."""
     _own.slot = slot
 
 

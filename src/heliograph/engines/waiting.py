@@ -241,7 +241,7 @@ class Waiting:
         return future
 
     def close(self) -> None:
-        """Who still waits is told that nobody does any more."""
+        """End the thread; those who still wait are told so."""
         with self._lock:
             self._is_closed = True
         if self._thread is not None and self._subscription is not None:

@@ -83,7 +83,7 @@ class TaskOptions:
         flat.update(_carried(flat.pop(CARRIER, None)))
         return replace(self, **_checked(flat, TASK_OPTIONS))
 
-    if not TYPE_CHECKING:  # who checks types is told already
+    if not TYPE_CHECKING:  # a type checker is told already
 
         def __call__(self, *_args: object, **_given: object) -> NoReturn:
             """Refused: ``node.options(...)`` comes too late."""

@@ -21,7 +21,7 @@ from heliograph.host.cpus import usable_cpus
 SOON_SECONDS: Final = 0.001
 """How long to look for what another processor is about to have: the answer of a short task."""
 COMMIT_SECONDS: Final = 0.003
-"""How long to look for the next task of a chain: who sends it commits first, on a slow disk for 1 or 2 ms."""
+"""How long to look for the next task of a chain: its sender commits first, on a slow disk for 1 or 2 ms."""
 
 _MOST_RESTS: Final = 127
 """Messages that are slept through, at most, before another look."""

@@ -247,7 +247,7 @@ class CoroutineThread:
         ]
 
     def begun(self) -> tuple[list[Work], bool]:
-        """The attempts that run on the loop, where all others were given away; any cancelled ones too?"""
+        """The attempts on the loop, once all others were given away; and whether cancelled ones are, too."""
         entries = list(self._entries.values())
         return [entry.work for entry in entries], len(self._keys) > len(entries)
 

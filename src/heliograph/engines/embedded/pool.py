@@ -143,7 +143,7 @@ class Pool:
             self._shut_down()
 
     def _turn(self) -> None:
-        # What is put into the box before this line is seen below; who puts it there later sees to the push.
+        # What is put into the box before this line is seen below; what comes later comes with a push.
         self._is_asleep = True
         if self._box or self._is_closing:
             self._is_asleep = False

@@ -80,7 +80,7 @@ class Loop:
         self._performer = Performer(store, self._executor, self._brought.append, self._entrance.tokens)
         self._runs: dict[int, LiveRun] = {}
         self._batches = Batches(store, self._entrance, self._runs, self._put_out)
-        self._now = WatchedClock(store.clock, self._clock_was_set).now  # asked by who holds the baton
+        self._now = WatchedClock(store.clock, self._clock_was_set).now  # asked by whoever holds the baton
         now = self._clock()
         self._renew_at = now + _RENEW_SECONDS
         self._poll_at = now
@@ -223,7 +223,7 @@ class Loop:
         except BaseException as error:
             with self._entering:
                 self._running = False
-            with self._baton:  # who brings a workflow right now may have it
+            with self._baton:  # one who brings a workflow right now may have it
                 while not self._inbox.empty():  # nobody who entered may wait for ever
                     if isinstance(message := self._inbox.get_nowait(), Entry):
                         self._entrance.add(message)
@@ -245,7 +245,7 @@ class Loop:
         first = self._wait()
         self._has_message = first is not None
         self._performer.wait_for_company()
-        # Nothing came, and somebody has the baton: who has it does what is due. Waiting for it would take
+        # Nothing came, and somebody has the baton, and does what is due. Waiting for it would take
         # it from the one who brings the next receipt of a chain.
         if not self._baton.acquire(blocking=first is not None):
             return True

@@ -214,7 +214,7 @@ class RayExecutor:
                 self._look_at_nodes()
 
     def _look_at_nodes(self) -> None:
-        """They come and go, and tasks wait for them; while none does, nothing is asked of Ray."""
+        """See which nodes there are: they come and go. While no task waits for one, Ray is not asked."""
         with self._lock:
             waiting = self._queues.waiting()
         if waiting:

@@ -48,7 +48,7 @@ class Backend(Protocol):
         """It is not needed now."""
 
     def abandon(self, connection: Connection) -> None:
-        """It is not needed now, and something failed while it was read from."""
+        """Give one back from which something could not be read."""
 
     def let_go(self, seconds: float) -> None:
         """As `Openable.let_go`, of connections that are not in use, and of others as soon as they are not.
@@ -74,7 +74,7 @@ class Backend(Protocol):
         """Unix seconds by the clock that all who use the database share."""
 
     def notifier(self, receive: Callable[[Notice], None]) -> Notifier | None:
-        """By which processes wake each other; None: they can't."""
+        """What processes wake each other by; None: they can't."""
 
     def check(self) -> None:
         """See that the database is still the one that was opened.

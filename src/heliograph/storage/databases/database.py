@@ -88,7 +88,7 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """One transaction, committed at the end, undone by an exception.
 
-        Who writes rows of a workflow locks it first: see `lock`.
+        Whoever writes rows of a workflow locks it first: see `lock`.
         """
         with self._writing:
             connection = self._begun()
@@ -161,7 +161,7 @@ class Database:
 
     def retried(self, work: Callable[[], T], error: StorageUnreachableError) -> T:
         """As `again`, after a first time that ended with this error."""
-        # From here on, not from before: who was stopped in a transaction for as long tries again too.
+        # From here on, not from before: one who was stopped in a transaction for as long tries again too.
         pauses, end = iter(_PAUSES), time.monotonic() + _PATIENCE_SECONDS
         while True:
             if time.monotonic() > end or self._is_leaving.wait(next(pauses, _PAUSES[-1])):

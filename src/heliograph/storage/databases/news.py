@@ -163,7 +163,7 @@ class News:
     def subscribe_to_others(
         self, concerns: Callable[[Notice], bool], call: Callable[[Notice], object] | None
     ) -> Subscription:
-        """Be told of what other processes store: for who knows what this one does."""
+        """Be told of what other processes store: for one who knows what this process does."""
         made = Subscription(self, concerns, call)
         with self._lock:
             self._far.add(made)

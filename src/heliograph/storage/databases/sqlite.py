@@ -232,13 +232,13 @@ class SQLite:
     def lock(
         self, connection: Connection, keys: Collection[int], ids: Collection[str], new: Collection[str]
     ) -> None:
-        """Who writes has locked all there is."""
+        """Nothing to do: whoever writes has locked the whole file."""
 
     def lock_queue(self, connection: Connection) -> None:
-        """Who writes has locked all there is."""
+        """Nothing to do: whoever writes has locked the whole file."""
 
     def lock_schema(self, connection: Connection) -> None:
-        """Who writes has locked all there is."""
+        """Nothing to do: whoever writes has locked the whole file."""
 
     def changes(self, connection: Connection) -> int:
         """As `Backend.changes`; asking costs microseconds."""

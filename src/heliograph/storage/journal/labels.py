@@ -100,7 +100,7 @@ def key_path(key: str) -> str:
 
 
 class Labels:
-    """Writes labels, each time within a transaction of who changed the metadata."""
+    """Writes labels, each time within a transaction of whoever changed the metadata."""
 
     def __init__(self, kind: str) -> None:
         self._statements = statements(kind, "labels")
