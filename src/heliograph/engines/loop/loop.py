@@ -398,16 +398,14 @@ class Loop:
                 run = self._runs.get(key)
                 if run is not None and run.run == number:
                     self._lost_to_others(run)
-            lost = committed.lost
             for run, event in awaiting:
-                if self._runs.get(run.key) is not run:  # put out: it is damaged
+                if self._runs.get(run.key) is not run:  # lost, or put out since it is damaged
                     continue
-                if not lost or (run.key, run.run) not in lost:
-                    if isinstance(event, Expanded):
-                        run.name(event.first, committed.names[run.key][event.first])
-                    performer.tell(run, event, now)
+                if isinstance(event, Expanded):
+                    run.name(event.first, committed.names[run.key][event.first])
+                performer.tell(run, event, now)
             for run, finish, receipt in over:
-                if (run.key, run.run) not in lost and self._runs.get(run.key) is run:
+                if self._runs.get(run.key) is run:
                     self._resolve(run, finish, receipt)
         except StorageError as error:
             self._start_over(error, entries)
