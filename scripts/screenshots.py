@@ -94,10 +94,18 @@ def say_error(said: ConsoleMessage) -> None:
         print("console:", said.text)
 
 
-# In every text of a page: the folder of the shop, on the machine that the store says it is of.
+# In every text of a page, and in those that come while it is live: the folder of the shop, on the machine
+# that the store says it is of.
 RENAME = """([from, to]) => {
-    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    while (texts.nextNode()) texts.currentNode.data = texts.currentNode.data.replaceAll(from, to);
+    const rename = () => {
+        const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+        while (texts.nextNode())
+            if (texts.currentNode.data.includes(from))
+                texts.currentNode.data = texts.currentNode.data.replaceAll(from, to);
+    };
+    rename();
+    const all = { childList: true, subtree: true, characterData: true };
+    new MutationObserver(rename).observe(document.body, all);
 }"""
 
 

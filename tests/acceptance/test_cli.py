@@ -223,8 +223,19 @@ def test_where_a_last_try_failed_and_the_task_did_not_it_is_not_called_the_statu
     scripts.run(CAUGHT, tmp_path)
     text = printed("show", "caught", storage=tmp_path)
     assert "tasks      1 SUCCESSFUL" in text
+    assert "caught     exceptions of __main__.broken " in text
     assert re.search(r"^TASK +LAST TRY ", text, re.MULTILINE)
     assert re.search(r"^__main__.broken +FAILED ", text, re.MULTILINE)
+
+
+def test_an_exception_that_was_caught_stands_beside_its_task(storage: Path, tmp_path: Path) -> None:
+    scripts.run(CAUGHT, tmp_path)
+    for command in (("tasks", "caught"), ("search", "--tasks", "error.type = ValueError")):
+        head, row = printed(*command, storage=tmp_path).splitlines()
+        assert head.split()[-1] == "ERROR"
+        assert row.endswith("  caught ValueError: it is caught")
+    assert "caught" not in printed("tasks", "good", storage=storage)
+    assert "caught" not in printed("show", "good", storage=storage)
 
 
 def test_the_runs_say_who_ran_what(storage: Path) -> None:

@@ -96,6 +96,8 @@ def test_a_shell_is_offered_commands_and_ids(storage: Path) -> None:
 
 def test_search(storage: Path) -> None:
     assert ids(as_json("search", "user_metadata.team = blue", storage=storage)["found"]) == ["w2", "w0"]
+    unquoted = as_json("search", "user_metadata.team", "=", "blue", storage=storage)["found"]
+    assert ids(unquoted) == ["w2", "w0"]
     tasks = as_json("search", "status = FAILED", "--tasks", storage=storage)["found"]
     assert [(one["workflow_id"], one["task_id"]) for one in tasks] == [("bad", "fail")]
     ordered = as_json(

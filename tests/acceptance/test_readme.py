@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
 
 from heliograph import errors, workflow
+from heliograph.cli.app import app
 from heliograph.records.attempt import (
     AttemptRecord,
     Failure,
@@ -110,6 +112,14 @@ def test_every_public_name_is_in_the_documents() -> None:
     told = "\n".join(page.read_text() for page in [ROOT / "README.md", *ROOT.glob("docs/*.md")])
     for name in set(workflow.__all__) - set(WorkflowStatus):  # those have a test of their own
         assert re.search(rf"(?:workflow\.|`){name}\b", told), name
+
+
+def test_every_command_is_in_the_documents() -> None:
+    told = (ROOT / "docs" / "cli.md").read_text()
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    of_storages = [f"storage {name}" for name in commands["storage"].commands]
+    for name in [*(set(commands) - {"storage"}), *of_storages]:
+        assert re.search(rf"`{name}\b", told), name
 
 
 def test_the_first_lines_are_the_two_commands() -> None:

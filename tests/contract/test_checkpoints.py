@@ -11,7 +11,7 @@ import pytest
 from heliograph import workflow
 from tests.gates import Ledger
 from tests.invariants import connect
-from tests.tasks import fail_without, note
+from tests.tasks import fail_without, give, note
 
 if TYPE_CHECKING:
     from tests.contract.conftest import EngineUnderTest
@@ -222,6 +222,18 @@ def test_a_damaged_input_in_the_database_is_made_again_in_the_same_run(
     assert failed["error"]["type"] == "heliograph.errors.StorageCorruptError"
     assert "the stored output of task 'made' of workflow 'mine'" in failed["error"]["message"]
     assert workflow.check_values()["damaged"] == []
+
+
+def test_a_damaged_output_in_the_database_is_told_though_it_can_be_loaded(engine: EngineUnderTest) -> None:
+    workflow.run(give.bind(1), workflow_id="mine")
+    workflow.run(give.bind(2), workflow_id="other")
+    with closing(connect(engine.database)) as connection:
+        outputs = "SELECT max(data) FROM stored_values WHERE role = 'output'"
+        connection.execute(f"UPDATE stored_values SET data = ({outputs}) WHERE role = 'output'")
+        connection.commit()
+    assert workflow.get_output("other") == 2
+    with pytest.raises(workflow.StorageCorruptError, match="in the database, is not what was stored"):
+        workflow.get_output("mine")
 
 
 def test_damaged_arguments_in_the_database_are_named(

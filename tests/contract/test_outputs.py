@@ -66,8 +66,10 @@ def test_a_finished_workflow_gives_its_output(engine: EngineUnderTest) -> None:
 def test_an_output_that_cannot_be_loaded_says_that_it_is_kept(engine: EngineUnderTest) -> None:
     with pytest.raises(Exception, match="no key here") as caught:
         workflow.run(give_locked.bind(), workflow_id="mine")
-    if not engine.is_ray:  # there ray.get loads it, and says what it does
-        assert "The output is kept" in "".join(caught.value.__notes__)
+    with pytest.raises(type(caught.value), match="no key here") as again:
+        workflow.get_output("mine")
+    for error in (caught.value, again.value):
+        assert "The output is kept" in "".join(error.__notes__)
     assert workflow.get_status("mine") == workflow.SUCCESSFUL
 
 

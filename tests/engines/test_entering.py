@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -14,10 +15,12 @@ import pytest
 
 from heliograph import workflow
 from heliograph.engines.engine import Engine
+from heliograph.engines.loop.messages import Hurry, Lost, Message
 from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.settings import EngineSettings
 from heliograph.graph.node import Inputs
 from heliograph.graph.plan import make_plan
+from heliograph.graph.waits import sleep_node
 from heliograph.records.context import Current, running
 from heliograph.storage.journal.journal import Batch, Committed, Journal
 from heliograph.storage.location import locate
@@ -113,6 +116,43 @@ def test_those_who_come_meanwhile_share_a_commit(flows: Flows, commits: Commits)
         futures = [brought.result(DEADLINE) for brought in (first, *others)]
     assert [future.result(DEADLINE) for future in futures] == list(range(1, OTHERS + 2))
     assert commits.sizes == [1, OTHERS]
+
+
+class LateInbox:
+    """As the inbox, but its reader is held up behind each `Lost` that it takes."""
+
+    def __init__(self) -> None:
+        self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self.put, self.empty = self._messages.put, self._messages.empty
+        self.get_nowait, self.qsize = self._messages.get_nowait, self._messages.qsize
+        self.is_held, self.may_go_on = threading.Event(), threading.Event()
+
+    def get(self, timeout: float) -> Message:
+        message = self._messages.get(timeout=timeout)
+        if isinstance(message, Lost):
+            self.is_held.set()
+            self.may_go_on.wait(DEADLINE)
+        return message
+
+
+def test_one_that_was_cancelled_has_no_place_though_the_loop_has_not_seen_that(tmp_path: Path) -> None:
+    store = Store(locate(tmp_path))
+    engine = Engine(store, EngineSettings("threads", 2, max_running=1, max_pending=0))
+    inbox = LateInbox()
+    before, engine._loop._inbox = engine._loop._inbox, inbox  # type: ignore[assignment]
+    before.put(Hurry())
+    try:
+        engine.submit(make_plan(sleep_node(600), Inputs()), "sleeps", "{}")
+        standing = store.standing("sleeps")
+        assert standing is not None
+        assert store.cancel(standing.key)
+        engine.note_cancelled(standing)
+        assert inbox.is_held.wait(DEADLINE)
+        assert engine.submit(make_plan(increment.bind(1), Inputs()), "next", "{}").result(DEADLINE) == 2
+    finally:
+        inbox.may_go_on.set()
+        engine.close()
+        store.close()
 
 
 def test_one_that_is_being_stored_while_the_engine_closes_is_stored(flows: Flows, commits: Commits) -> None:

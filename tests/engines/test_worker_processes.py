@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -26,6 +27,8 @@ from heliograph.graph.pickling import loads
 from tests.conditions import DEADLINE, is_gone, until
 from tests.engines.conftest import Make
 from tests.engines.harness import Inbox, Works, add, children, output, own_files, sleep_until, talk_nonsense
+
+MB = 1_000_000
 
 
 def died(receipt: Receipt) -> Any:
@@ -93,6 +96,35 @@ def test_a_killed_worker(processes: Make, works: Works, inbox: Inbox) -> None:
     after = works(os.getpid)
     executor.submit(after)
     assert output(inbox.of(after)) != receipt.worker.pid
+
+
+def hold_and_die(held: int, has_child: bool) -> None:
+    if has_child:
+        subprocess.run(["true"], check=True)
+    kept = bytearray(b"x") * held
+    os.kill(os.getpid(), signal.SIGKILL)
+    del kept
+
+
+def hold(held: int) -> int:
+    return len(bytearray(b"x") * held)
+
+
+def test_how_much_memory_a_killed_attempt_had_is_known(processes: Make, works: Works, inbox: Inbox) -> None:
+    """Not what its worker had in an attempt before; and nothing, where a subprocess may have had it."""
+    executor = processes(1)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # no less than that can be told
+    work = works(hold, most + 300 * MB)
+    executor.submit(work)
+    output(inbox.of(work))
+    for held, has_child, is_known in ((100 * MB, False, True), (100 * MB, True, False)):
+        work = works(hold_and_die, most + held, has_child)
+        executor.submit(work)
+        receipt = inbox.of(work)
+        assert receipt.resources.signal == signal.SIGKILL
+        peak = receipt.resources.peak_rss
+        assert (peak is not None) is is_known
+        assert peak is None or most + held < peak < most + held + 100 * MB
 
 
 def test_a_worker_that_exits(processes: Make, works: Works, inbox: Inbox) -> None:

@@ -90,6 +90,20 @@ def test_all_that_two_workflows_do_not_share_is_told() -> None:
     ]
 
 
+def test_what_failed_in_one_of_them_comes_first() -> None:
+    def of(status: TaskStatus, slow: float) -> Trace:
+        tasks = [
+            Made("slow", attempts=[tried(0.0, compute=slow)]),
+            Made("failed", attempts=[tried(0.0, compute=1.0)], status=status),
+            Made("both", attempts=[tried(0.0, compute=2.0)], status=TaskStatus.FAILED),
+        ]
+        return trace_of(tasks, [run_of(end=9.0)])
+
+    good, bad = of(TaskStatus.SUCCESSFUL, 1.0), of(TaskStatus.FAILED, 9.0)
+    for found in (compare(good, bad), compare(bad, good)):
+        assert [task.task_id for task in found.tasks] == ["failed", "slow", "both"]
+
+
 def test_tasks_with_other_arguments_are_named_unless_they_take_from_other_tasks() -> None:
     a, b = (
         trace_of(

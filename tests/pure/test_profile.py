@@ -550,6 +550,7 @@ def test_workers_that_were_not_there_at_once_are_not_too_few() -> None:
     from heliograph.insight.bottlenecks import _queueing
 
     assert "though 12 workers took part" in _queueing(6, 12, 0.4)
+    assert "though 12 workers had tasks of this workflow for 20% of that" in _queueing(6, 12, 0.2)
     assert "6 workers ran at most 6 attempts of it at once" in _queueing(6, 6, 0.9)
 
 
@@ -589,8 +590,13 @@ def test_workers_are_at_work_side_by_side() -> None:
     ("used", "told"),
     [
         (
-            {"cpu_time": 2.0, "voluntary_switches": 3, "involuntary_switches": 900},
+            {"cpu_time": 2.0, "peak_rss": 9, "voluntary_switches": 3, "involuntary_switches": 900},
             " It had a CPU for 2.00 s of that; the rest it waited for one: the machine was busy.",
+        ),
+        (  # in a thread
+            {"cpu_time": 2.0, "voluntary_switches": 3, "involuntary_switches": 900},
+            " It had a CPU for 2.00 s of that; the rest it waited for one: the machine was busy, or threads "
+            "beside it were.",
         ),
         (
             {"cpu_time": 0.05, "voluntary_switches": 90, "involuntary_switches": 9},

@@ -28,9 +28,12 @@ ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'heli
 from heliograph import workflow  # noqa: E402
 from heliograph.engines.dags import checked_dag, plan_of  # noqa: E402
 from heliograph.engines.opening import opened  # noqa: E402
+from heliograph.engines.ray.async_lane import AsyncWorker  # noqa: E402
+from heliograph.engines.ray.order import Address, Order  # noqa: E402
 from heliograph.graph.node import Inputs  # noqa: E402
 from tests import clusters, scripts  # noqa: E402
 from tests.conditions import DEADLINE, is_gone, until  # noqa: E402
+from tests.engines.harness import Works  # noqa: E402
 from tests.gates import Gate, Ledger  # noqa: E402
 
 
@@ -142,6 +145,23 @@ def test_a_timeout_ends_what_never_lets_go_of_the_interpreter(storage: Path, is_
     (attempt,) = workflow.get_metadata("mine", "hanging")["attempts"]
     assert attempt["phases"]["finished"] - attempt["phases"]["started"] >= 0.2
     until(lambda: is_gone(attempt["worker"]["pid"]), what="its worker to be killed")
+
+
+def test_an_async_attempt_that_comes_after_its_cancellation_never_begins(
+    storage: Path, ledger: Ledger, tmp_path: Path
+) -> None:
+    """A large one does: Ray fetches it first, and gives the worker what is small meanwhile."""
+
+    async def enter() -> None:
+        ledger.note("begun")
+
+    sender = Address("nobody", "life", str(storage))
+    order = Order(sender, time.time(), (Works(tmp_path)(enter),))
+    worker = ray.remote(num_cpus=0, max_concurrency=10)(AsyncWorker).remote(sender)
+    ray.get(worker.cancel.remote(7), timeout=DEADLINE)
+    assert ray.get(worker.run.remote(7, order.packed()), timeout=DEADLINE) is None
+    assert ledger.counts() == {}
+    ray.kill(worker)
 
 
 def test_a_killed_coordinator_comes_back_and_goes_on(storage: Path, gate: Gate, ledger: Ledger) -> None:

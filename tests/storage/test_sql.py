@@ -170,23 +170,29 @@ def test_what_the_handler_of_a_signal_raises_amid_a_query_comes_out(
     def handle(_number: int, _frame: FrameType | None) -> None:
         raise ZeroDivisionError("it was the handler")
 
-    def look(action: int, *_: str | None) -> int:
-        os.kill(os.getpid(), signal.SIGALRM)  # which the main thread gets, as it does Ctrl-C
+    def interrupt() -> None:
+        os.kill(os.getpid(), signal.SIGUSR1)  # which the main thread gets, as it does Ctrl-C
+
+    def look(_action: int, *_: str | None) -> int:
+        if once:
+            once.pop()()
         return sqlite3.SQLITE_OK
 
-    query = "with recursive n(i) as (select 1 union all select i + 1 from n) select max(i) from n"
-    rows("select 1 from heliograph_tasks")
-    before = signal.signal(signal.SIGALRM, handle)
-    try:
+    def ask() -> None:
         if moment == "while it runs":
-            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            threading.Timer(0.1, interrupt).start()
         else:
             monkeypatch.setattr(sqlite, "_authorized", look)
+        workflow.sql("with recursive n(i) as (select 1 union all select i + 1 from n) select max(i) from n")
+
+    once = [interrupt]
+    rows("select 1 from heliograph_tasks")
+    before = signal.signal(signal.SIGUSR1, handle)
+    try:
         with pytest.raises(ZeroDivisionError, match="it was the handler"):
-            workflow.sql(query)
+            ask()
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGUSR1, before)
     for thread in threading.enumerate():
         if thread.name == "heliograph-sql":
             thread.join(DEADLINE)

@@ -21,6 +21,7 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from heliograph import web, workflow
+from heliograph.insight.trend import Change
 from heliograph.storage.location import locate
 from heliograph.storage.questions.function_runs import EACH
 from heliograph.web import actions, handling, rendering
@@ -75,6 +76,31 @@ def csrf(page: str) -> str:
     found = re.search(r'name="csrf" value="([0-9a-f]+)"', page)
     assert found is not None
     return found.group(1)
+
+
+def test_an_error_that_is_cut_ends_with_an_ellipsis(client: TestClient) -> None:
+    with pytest.raises(workflow.WorkflowExecutionError):
+        workflow.run(fail.bind("the disk is full " * 20), workflow_id="long")
+    for path, query in (("/", {"q": "workflow_id = long"}), ("/workflow", {"id": "long"})):
+        page = client.get(path, params=query, headers=PAGE).text
+        cut = [told for told in re.findall(r"ValueError: (the disk[^<]*)<", page) if len(told) < 300]
+        assert cut
+        assert all(len(told) <= 160 and told.endswith("…") for told in cut)
+
+
+def test_an_exception_that_was_caught_stands_beside_its_task(client: TestClient) -> None:
+    caught = fail.options(**workflow.options(catch_exceptions=True)).bind("no such page")
+    workflow.run(give.bind(caught), workflow_id="caught")
+    page = client.get("/workflow", params={"id": "caught"}, headers=PAGE).text
+    assert page.count("caught ValueError: no such page") == 1
+    page = client.get("/workflow", params={"id": "good"}, headers=PAGE).text
+    assert "caught" not in page
+
+
+def test_a_change_is_told_as_so_many_times_as_can_be_read() -> None:
+    change = rendering._environment().get_template("shapes.html").module.change  # type: ignore[attr-defined]
+    for ratio, said in ((1.44, "1.4 \N{MULTIPLICATION SIGN} slower"), (292_557.3, "292\u202f557 ")):
+        assert said in change(Change("night-12", 1.0, ratio, ratio), "slower", "faster")
 
 
 PATHS = [

@@ -15,13 +15,13 @@ DEFAULT_LIMIT: Final = 50
 
 def search(
     context: typer.Context,
-    where: Annotated[
-        str,
+    condition: Annotated[
+        list[str] | None,
         typer.Argument(
             metavar="CONDITION",
             help="Such as 'status = FAILED and created_time > now - 24h'. Default: all are found.",
         ),
-    ] = "",
+    ] = None,
     tasks: Annotated[bool, typer.Option("--tasks", help="Search tasks, not workflows.")] = False,
     order_by: Annotated[
         str | None, typer.Option(metavar="FIELD", help="Sort by it, the smallest first; -FIELD: the largest.")
@@ -50,6 +50,7 @@ def search(
     from heliograph.cli.views import groups, workflows
     from heliograph.cli.views import tasks as tasks_view
 
+    where = " ".join(condition or ())  # one word in quotes; without them, several
     is_grouped = bool(by or of)
     answer: Any = [] if is_grouped else {"found": [], "truncated": False}
     if open_to_read(chosen(context, storage)):

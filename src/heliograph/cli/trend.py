@@ -57,15 +57,22 @@ def trend(
 
 
 def _all(limit: int) -> list[Trend]:
-    """What has changed first, the worst of it before all; the rest by name."""
+    """What has got worse first, the worst of it before all; the rest by name."""
     found = []
     for name in workflow.functions():
         try:
             found.append(workflow.trend(name, limit))
         except workflow.WorkflowNotFoundError:  # no task of it has run yet
             continue
-    return sorted(found, key=_got_better)
+    return sorted(found, key=worst_first)
 
 
-def _got_better(trend: Trend) -> float:
-    return -max((change.ratio for change in (trend.compute, trend.memory) if change is not None), default=0.0)
+def worst_first(trend: Trend) -> tuple[float, float]:
+    """By how many seconds more all its attempts in a workflow take, then by how much more memory.
+
+    What went from a microsecond to ten is ten times slower, and of no weight unless there are very many.
+    """
+    compute, memory = trend.compute, trend.memory
+    slower = 0.0 if compute is None else (compute.before - compute.now) * trend.runs[-1].attempts
+    larger = 0.0 if memory is None else memory.before - memory.now
+    return min(slower, 0.0), min(larger, 0.0)

@@ -247,12 +247,16 @@ def load_value(value: StoredValue, values: ValueStore) -> Any:
     """The object that a stored value holds.
 
     Raises:
-        StorageCorruptError: its bytes are gone or not what was stored. Of those in the database that is seen
-            only if they can't be loaded.
+        StorageCorruptError: its bytes are gone, or are not what was stored.
         Exception: its classes can't be had here; a note says that the output is kept.
     """
     try:
         if value.data is not None:
+            if hashlib.sha256(value.data).hexdigest() != value.sha256:
+                raise StorageCorruptError(
+                    f"a stored output of {value.size} bytes, in the database, is not what was stored: put a "
+                    "backup in its place, or run `heliograph storage check --forget` and resume the workflow"
+                )
             return loads(value.data)
         if value.location is None:
             raise StorageCorruptError(f"a stored value of {value.size} bytes has neither data nor a location")
@@ -261,11 +265,6 @@ def load_value(value: StoredValue, values: ValueStore) -> Any:
     except StorageError:
         raise
     except Exception as error:  # whatever the code of its classes does
-        if value.data is not None and hashlib.sha256(value.data).hexdigest() != value.sha256:
-            raise StorageCorruptError(
-                f"a stored output of {value.size} bytes, in the database, is not what was stored: put a"
-                " backup in its place; or `heliograph storage check --forget`, and resume: it is made again"
-            ) from error
         error.add_note(
             f"It was raised while a stored output of {value.size} bytes was loaded. The output is kept: "
             "load it where all modules and classes that it is made of can be imported."

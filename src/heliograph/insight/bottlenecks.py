@@ -172,7 +172,8 @@ def _waited(trace: Trace, places: Sequence[int], seconds: float) -> str:
     )
     told = f" It had a CPU for {duration(cpu)} of that; the rest it waited"
     if taken > given and taken * _TURN >= seconds - cpu:
-        return f"{told} for one: the machine was busy."
+        shares = any(of.peak_rss[place] is None for place in places)  # its process, with other threads
+        return f"{told} for one: the machine was busy{', or threads beside it were' if shares else ''}."
     return f"{told} for something else: the network, a disk, another process, a pause."
 
 
@@ -186,17 +187,17 @@ def _queueing(at_once: int, workers: int, occupied: float) -> str:
     if not workers:
         return "went into waiting for a worker: there was none yet."
     who, what = counted(workers, "worker"), counted(at_once, "attempt")
-    if workers > at_once > 0:  # more of them at once would have been no use: they were not there
-        return (
-            f"went into waiting for a worker: at most {what} ran at once, though {who} took part; "
-            "others were starting, or had been replaced."
-        )
-    if occupied < _AT_WORK:
+    if occupied * workers < _AT_WORK * min(workers, at_once):
         they, were = ("they", "were") if workers > 1 else ("it", "was")
         return (
             f"went into waiting for a worker, though {who} had tasks of this workflow for {occupied:.0%} of "
             f"that: {they} {were} starting, had other workflows, or tasks so short that to hand them out "
             "took longer."
+        )
+    if workers > at_once > 0:  # more of them at once would have been no use: they were not there
+        return (
+            f"went into waiting for a worker: at most {what} ran at once, though {who} took part; "
+            "others were starting, or had been replaced."
         )
     return f"went into waiting for a worker: {who} ran at most {what} of it at once."
 

@@ -70,6 +70,7 @@ class TaskSide(NamedTuple):
     Attributes:
         status: the status of the task.
         took: seconds from the moment a worker had it until it was stored. None: it was not run.
+        cpu_time: its CPU seconds. None: not known.
         peak_rss: its largest resident memory, in bytes. None: not known.
         attempts: the number of its attempts.
         reused: whether the newest run took it from its checkpoint.
@@ -77,6 +78,7 @@ class TaskSide(NamedTuple):
 
     status: TaskStatus
     took: float | None
+    cpu_time: float | None
     peak_rss: int | None
     attempts: int
     reused: bool
@@ -140,7 +142,8 @@ class Comparison(Named, Tabular):
         only_b: ids of the tasks that only the second workflow has.
         arguments: ids of the tasks that take outputs of the same tasks, but have other arguments besides, as
             these were pickled.
-        tasks: the tasks that both have; those whose times differ most come first.
+        tasks: the tasks that both have. Those that failed in one workflow only come first, then those whose
+            times differ most.
     """
 
     a: Side
@@ -181,7 +184,14 @@ def compare(a: Trace, b: Trace) -> Comparison:
         for task_id, number in in_a.items()
         if task_id in in_b
     ]
-    tasks.sort(key=lambda task: (-abs(task.slower), -abs(task.larger), -len(task.differences)))
+    tasks.sort(
+        key=lambda task: (
+            not _failed_once(task),
+            -abs(task.slower),
+            -abs(task.larger),
+            -len(task.differences),
+        )
+    )
     return Comparison(
         _side(a, sides_a),
         _side(b, sides_b),
@@ -197,6 +207,11 @@ def compare(a: Trace, b: Trace) -> Comparison:
         ),
         tuple(tasks),
     )
+
+
+def _failed_once(task: TaskComparison) -> bool:
+    """Whether it failed in one of the two workflows, and only there."""
+    return task.a.status != task.b.status and TaskStatus.FAILED in (task.a.status, task.b.status)
 
 
 def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[Difference, ...]:
@@ -255,9 +270,13 @@ def _task_sides(trace: Trace) -> list[TaskSide]:
     sides = []
     for task, status in enumerate(trace.tasks.status):
         place = last.get(task)
-        seconds, peak = (None, None) if place is None else (took(trace, place), of.peak_rss[place])
+        used = (
+            (None, None, None)
+            if place is None
+            else (took(trace, place), of.cpu_time[place], of.peak_rss[place])
+        )
         reused = trace.tasks.reused_in[task] == newest and status is TaskStatus.SUCCESSFUL
-        sides.append(TaskSide(status, seconds, peak, counts.get(task, 0), reused))
+        sides.append(TaskSide(status, *used, counts.get(task, 0), reused))
     return sides
 
 

@@ -87,7 +87,8 @@ def compare(a: str, b: str) -> Comparison:
         b: the id of the second.
 
     Returns:
-        The figures of both, and the differences; tasks whose times differ most come first.
+        The figures of both, and the differences. Tasks that failed in one of them only come first, then those
+        whose times differ most.
 
     Raises:
         WorkflowNotFoundError: one of them does not exist.

@@ -15,7 +15,7 @@ from heliograph.insight.comparison import Comparison, Difference, Side, TaskComp
 _TASKS: Final = 15
 _NAMES: Final = 10
 _FAINT: Final = 0.01  # of the longer wall time; tasks that differ by less differ by chance
-_SLIGHT: Final = 0.1  # of the most memory; what a worker holds besides varies so much
+_SLIGHT: Final = 0.1  # of the most memory, or of a task's CPU time; both vary so much by chance
 
 
 def view(found: Comparison, width: int) -> RenderableType:
@@ -148,15 +148,21 @@ def _tasks(tasks: Sequence[TaskComparison], width: int) -> RenderableType:
         a, b = size(task.a.peak_rss), size(task.b.peak_rss)
         return a if a == b else f"{a} → {b}"
 
+    def cpu(task: TaskComparison) -> str:
+        a, b = task.a.cpu_time, task.b.cpu_time
+        is_same = a is not None and b is not None and abs(a - b) <= _SLIGHT * max(a, b)
+        return duration(b) if is_same or a == b else f"{duration(a)} → {duration(b)}"
+
     return fitted(
         [
             Column("TASK", [shown(task.task_id) for task in tasks], least=16, is_name=True),
             Column("A", [duration(task.a.took) for task in tasks], is_number=True),
             Column("B", [duration(task.b.took) for task in tasks], is_number=True),
             Column("TIME", [change(task) for task in tasks], is_number=True),
+            Column("CPU", [cpu(task) for task in tasks], is_number=True),
             Column("MEMORY", [memory(task) for task in tasks], is_number=True),
             Column("ALSO", [other(task) for task in tasks], least=12),
         ],
         width,
-        dropped_first=("MEMORY", "ALSO"),
+        dropped_first=("CPU", "MEMORY", "ALSO"),
     )

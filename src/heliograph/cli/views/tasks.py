@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from rich.console import RenderableType
+from rich.text import Text
 
 from heliograph.cli import rendering
 from heliograph.cli.views import drawing
 from heliograph.cli.views.tables import Column, fitted
+from heliograph.records.status import TaskStatus
 
 _MEASURED: Final = ("MEMORY", "CPU", "STORE", "WAIT", "QUEUE")
 _DROPPED_FIRST: Final = ("METADATA", *_MEASURED, "TRIES", "PROGRESS", "COMPUTE", "ERROR")
@@ -55,12 +57,21 @@ def table(found: Sequence[dict[str, Any]], width: int, ids: bool = False, asked:
             Column("CPU", [rendering.duration(one.get("cpu_time")) for one in stats], is_number=True),
             Column("MEMORY", [rendering.size(one.get("peak_rss")) for one in stats], is_number=True),
             Column("METADATA", [rendering.compact(task["user_metadata"]) for task in found], least=12),
-            Column("ERROR", [rendering.error_words(task.get("error")) for task in found], least=18),
+            Column("ERROR", [_error(task) for task in found], least=18),
         ],
         width,
         dropped_first=sorted(_DROPPED_FIRST, key=wanted.__contains__),
         whole=("WORKFLOW", "TASK"),
     )
+
+
+def _error(task: dict[str, Any]) -> Text:
+    """Its error; or the exception that was caught, and is its output."""
+    attempts = task["attempts"]
+    if "error" in task or task["status"] != TaskStatus.SUCCESSFUL or not attempts:
+        return rendering.error_words(task.get("error"))
+    caught = attempts[-1].get("error")
+    return Text("caught ", "dim") + rendering.error_words(caught) if caught else Text()
 
 
 def _tries(task: dict[str, Any]) -> str:

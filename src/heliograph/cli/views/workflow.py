@@ -38,6 +38,7 @@ NEWEST: Final = 10
 _BUSY: Final = ("load", "compute", "store")
 _ERROR_LINES: Final = 12
 _NAMED_RUNNING: Final = 5
+_NAMED_CAUGHT: Final = 3
 
 
 def view(
@@ -118,6 +119,7 @@ def _head(
                 ("was running", _running(attempts, last["run"], AttemptStatus.LOST)),
                 ("waiting", _waiting(waiting, progress["by_status"].get(TaskStatus.WAITING, 0), now)),
                 ("retried", _retried(attempts)),
+                ("caught", _caught(attempts) if status is WorkflowStatus.SUCCESSFUL else None),
                 ("reused", _reused(last, progress["total"])),
                 ("resources", _resources(attempts)),
                 ("output of", shown(metadata["name"])),
@@ -153,6 +155,13 @@ def _retried(attempts: Mapping[str, Sequence[Any]]) -> str | None:
     most, count = counts.most_common(1)[0]
     name = f"{shown(most)} ({count} attempts)"
     return name if retried == 1 else f"{retried} tasks, {name} most often"
+
+
+def _caught(attempts: Mapping[str, Sequence[Any]]) -> str | None:
+    """Tasks whose last attempt failed, though their workflow did not."""
+    last = dict(zip(attempts["task_id"], attempts["status"], strict=True))  # later ones are further down
+    failed = [task for task, status in last.items() if status is AttemptStatus.FAILED]
+    return f"exceptions of {some(failed, _NAMED_CAUGHT)}" if failed else None
 
 
 def _reused(last: dict[str, Any], total: int) -> str | None:

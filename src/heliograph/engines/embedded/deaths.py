@@ -46,23 +46,25 @@ def _usual_cause(code: int | None) -> str:
     return "Somebody sent that: a person, a supervisor that stops the program, or the task itself."
 
 
-def died(attempt: Attempt, worker: Worker, code: int | None) -> Receipt:
+def died(attempt: Attempt, worker: Worker, code: int | None, peak: int | None = None) -> Receipt:
     """The worker died while it ran the attempt.
 
     Args:
         attempt: which.
         worker: who died.
         code: as `WorkerProcess.reap` gave it.
+        peak: the most memory that the worker had in the attempt that it ran, bytes; None: not known.
     """
     error = WorkerDiedError(
         f"the worker process {worker.pid} that ran task {attempt.work.task_id!r} {ended(code)}. "
         f"{_usual_cause(code)} It is tried as often as max_retries says."
     )
     measured = "shared" if attempt.work.function.is_async else "exclusive"
+    peak = peak if attempt.started else None
     if code is not None and code < 0:
-        used = Resources(measured, signal=-code)
+        used = Resources(measured, peak_rss=peak, signal=-code)
     else:
-        used = Resources(measured, exit_code=code)
+        used = Resources(measured, peak_rss=peak, exit_code=code)
     return _failed(attempt, worker, error, True, used)
 
 

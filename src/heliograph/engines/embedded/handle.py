@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import pickle
+import resource
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from typing import Final
 from heliograph.engines.attempts.executor import AttemptKey, Work
 from heliograph.engines.embedded.lifeline import can_be_read
 from heliograph.engines.embedded.protocol import TICKETS, Setup, pack_order
+from heliograph.engines.embedded.remains import peak_of
 from heliograph.engines.embedded.wire import Wire
 from heliograph.graph.function import planned_modules
 from heliograph.records.attempt import Worker
@@ -76,10 +78,12 @@ class WorkerProcess:
         wire: what it is told, and says.
         is_ready: it has said so.
         death: a file that can be read once it has ended; None: the wire has to tell.
+        peak: the most memory that it had in its last attempt, bytes; None: not known, or it has not ended.
     """
 
     def __init__(self, module: str, worker_id: str, *files: int, storage: str | None) -> None:
         self.is_ready = False
+        self.peak: int | None = None
         self._known: set[int] = set()
         self._path = _path()
         with contextlib.ExitStack() as undo:
@@ -109,6 +113,7 @@ class WorkerProcess:
             undo.pop_all()
             theirs.close()
             os.close(lifeline)
+        self._inherited = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         self.wire = Wire(ours)
         self.death = _watch_death(self._process.pid)
         self.worker = Worker(os.uname().nodename, self._process.pid, worker_id)
@@ -152,6 +157,8 @@ class WorkerProcess:
                 self._process.wait(patience)
         self.signal(signal.SIGKILL)
         is_told = self.death is None or _tells_us(self.death)
+        if self.death is not None and is_told:
+            self._process.returncode, self.peak = peak_of(self._process.pid, self._inherited)
         code = self._process.wait()
         self.wire.close()
         for handle in (self._lifeline, self.death):

@@ -318,7 +318,7 @@ class Pool:
         for attempt in handle.line:
             if not attempt.is_cancelled:
                 self._attempts.pop(attempt.work.key, None)
-                self._deliver(died(attempt, handle.worker, code))
+                self._deliver(died(attempt, handle.worker, code, handle.peak))
 
     def _fail_all(self, reason: str) -> None:
         failed = list(self._attempts.values())

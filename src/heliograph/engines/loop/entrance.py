@@ -100,7 +100,7 @@ class Entrance:
         store: where plans of resumed workflows are read.
         admission: who may run.
         hurry: called when somebody begins to wait for a workflow of which something is held back.
-        look: called with the time: sees which workflows others have cancelled.
+        look: called with the time: sees which workflows were cancelled, by whomever.
 
     Attributes:
         waiting: those who have come, and have no place yet.

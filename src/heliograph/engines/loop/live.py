@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple
 
-from heliograph.engines.attempts.executor import AttemptKey, Payload, Work
-from heliograph.engines.outcome import OutputFuture, loss_error
+from heliograph.engines.attempts.executor import AttemptKey, Payload, Receipt, Work
+from heliograph.engines.outcome import OutputFuture, execution_error, loss_error
 from heliograph.errors import StorageCorruptError
 from heliograph.graph.function import Function
 from heliograph.graph.plan import Plan
@@ -233,6 +233,14 @@ class LiveRun:
         except StorageCorruptError as error:
             return partial(self.future.fail, error)
         return partial(self.future.give, output)
+
+    def telling_failure(self, task: int, receipt: Receipt | None) -> Callable[[], None]:
+        """What tells who waits that the workflow failed, by this attempt of a task."""
+        assert receipt is not None
+        assert receipt.failure is not None
+        return partial(
+            self.future.fail, execution_error(self.workflow_id, self.task_ids[task], receipt.failure)
+        )
 
     def tell_loss(self, checkpoints: Checkpoints) -> None:
         """Tell those who wait that the run is not this engine's any more."""

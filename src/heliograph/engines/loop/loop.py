@@ -2,9 +2,7 @@
 
 One thread at a time does it all: the loop's own, or one that brings something (decisions 0008 and 0024). What
 arrives while a commit is under way goes into the next one: the more there is to do, the more each commit
-carries, and what is alone waits for nobody.
-
-Nothing here decides: the machine does.
+carries, and what is alone waits for nobody. Nothing here decides: the machine does.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ from heliograph.engines.loop.messages import Awaited, Fault, Hurry, Lost, Messag
 from heliograph.engines.loop.performer import TICK_SECONDS, Performer
 from heliograph.engines.loop.undisturbed import has_room, undisturbed
 from heliograph.engines.loop.watched_clock import WatchedClock
-from heliograph.engines.outcome import OutputFuture, execution_error
+from heliograph.engines.outcome import OutputFuture
 from heliograph.engines.provenance import late_facts
 from heliograph.errors import StorageError
 from heliograph.records.status import ACTIVE, WorkflowStatus
@@ -75,6 +73,7 @@ class Loop:
         self._inbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._entrance = Entrance(store, admission, lambda: self._inbox.put(Awaited()), self._poll)
         self._baton = threading.Lock()  # whoever holds it is the loop, for that long
+        self._lost: deque[int] = deque()  # keys of workflows that may not be ours any more
         self._brought: deque[Receipt | Said] = deque()  # for whoever holds the baton, or takes it next
         self._executor = executor(self._deliver)
         self._performer = Performer(store, self._executor, self._brought.append, self._entrance.tokens)
@@ -166,13 +165,14 @@ class Loop:
 
     def note_cancelled(self, key: int) -> None:
         """A cancellation was stored by this process."""
-        self._inbox.put(Lost(key))
+        self._lost.append(key)
+        self._inbox.put(Lost())
 
     def _note(self, notice: Notice) -> None:
         """Others stored something: of these runs, or nobody knows of which."""
         for key in notice.lost if not notice.anything else list(self._runs):
             if key in self._runs:
-                self._inbox.put(Lost(key))
+                self.note_cancelled(key)
 
     def _deliver(self, message: Receipt | Said) -> None:
         self._brought.append(message)
@@ -318,8 +318,8 @@ class Loop:
         match message:
             case Entry():
                 self._entrance.add(message)
-            case Lost(key) if key in self._runs:
-                self._look([self._runs[key]])
+            case Lost():
+                self._look_for_lost()
             case Awaited():
                 self._performer.hurry(now)
             case Fault(error):
@@ -344,7 +344,8 @@ class Loop:
         return run if run is not None and run.run == key.run else None
 
     def _poll(self, now: float) -> None:
-        """Look for runs that another process cancelled or took over."""
+        """Look for runs that were cancelled, or that another process took over."""
+        self._look_for_lost()  # of those the storage tells no changes: they were made by this process
         began = steady_seconds()
         self._poll_at = now + self._store.news.patience(_POLL_SECONDS)
         with contextlib.suppress(StorageError):
@@ -356,6 +357,11 @@ class Loop:
             # Ten thousand runs take a while: whatever others store, looking takes no more than its share.
             took = steady_seconds() - began  # the clock may be set meanwhile
             self._poll_at = max(self._poll_at, now + (1 + _POLL_SHARE) * took)
+
+    def _look_for_lost(self) -> None:
+        keys = {self._lost.popleft() for _ in range(len(self._lost))}
+        if runs := [self._runs[key] for key in keys if key in self._runs]:
+            self._look(runs)
 
     def _look(self, runs: Iterable[LiveRun]) -> None:
         """See which of these runs are not ours any more, and lose them."""
@@ -432,14 +438,10 @@ class Loop:
         """The end of the run is stored: it is here no more, and then those who wait for it are told."""
         if finish.failed is None:
             tell = run.telling(self._store.checkpoints)
-            self._leave(run)
-            tell()
-            return
-        assert receipt is not None
-        assert receipt.failure is not None
-        error = execution_error(run.workflow_id, run.task_ids[finish.failed], receipt.failure)
+        else:
+            tell = run.telling_failure(finish.failed, receipt)
         self._leave(run)
-        run.future.fail(error)
+        tell()
 
     def _put_out(self, run: LiveRun) -> None:
         self._performer.drop(run)

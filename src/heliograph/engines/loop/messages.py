@@ -8,9 +8,7 @@ from heliograph.graph.frozen import record
 
 @record
 class Lost:
-    """Cancelled from this process: look now, not at the next poll."""
-
-    key: int
+    """A workflow may have been cancelled, or taken over: look now, not at the next poll."""
 
 
 @record

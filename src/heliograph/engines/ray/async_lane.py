@@ -53,6 +53,9 @@ class AsyncWorker:
 
     async def run(self, number: int, data: bytes) -> bytes | None:
         """Run an attempt; its receipt, or None if it was cancelled."""
+        if number in self._cancelled:  # before it came: Ray gives what is large later than what is small
+            self._cancelled.discard(number)
+            return None
         order = unpack_order(data)
         (work,) = order.works
         self._begun[number] = (work.key, time.time())
@@ -83,13 +86,15 @@ class AsyncWorker:
             self._begun.pop(number, None)
             self._cancelled.discard(number)
 
-    async def cancel(self, number: int) -> bool:
-        """Have an attempt end."""
+    async def cancel(self, number: int) -> None:
+        """Have an attempt end, or never begin."""
+        self._cancelled.add(number)
         task = self._tasks.get(number)
         if task is not None:
-            self._cancelled.add(number)
             task.cancel()
-            await asyncio.wait([task], timeout=GRACE_SECONDS)
+
+    async def has_ended(self, number: int) -> bool:
+        """Whether an attempt that was cancelled goes on no more."""
         return number not in self._tasks
 
     def _report(self) -> None:
@@ -177,7 +182,7 @@ class AsyncLane:
     def _see_to(self, actor: Any, number: int) -> None:
         """An attempt was cancelled a while ago: if it goes on, nothing but the worker's end stops it."""
         try:
-            has_ended = ray.get(actor.cancel.remote(number), timeout=GRACE_SECONDS)
+            has_ended = ray.get(actor.has_ended.remote(number), timeout=GRACE_SECONDS)
         except Exception:  # it does not answer, or is gone
             has_ended = False
         if has_ended:

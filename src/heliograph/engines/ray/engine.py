@@ -96,6 +96,7 @@ class RayEngine:
 
         Raises:
             RuntimeError: it never will be: the coordinator is gone, or the cluster is.
+            Exception: it can't be loaded here; as `load_value`.
         """
         is_missed = False
         while True:
@@ -106,6 +107,9 @@ class RayEngine:
             except GetTimeoutError:  # not yet; Ray itself would try for a minute, and then end the process
                 pass
             except (RayError, ConnectionError) as error:
+                unloaded = getattr(error, "client_exc", None)  # of a `RaySystemError`; else that is text
+                if isinstance(unloaded, Exception):
+                    raise unloaded from unloaded.__cause__
                 self._gone(error)
             was_missed, is_missed = is_missed, not internals.answers(self._cluster)
             if was_missed and is_missed:
