@@ -24,10 +24,15 @@ from tests.conditions import DEADLINE, until
 
 
 class Works:
-    """Makes attempts; each has its own task number, each function its token."""
+    """Makes attempts; each has its own task number, each function its token.
+
+    Attributes:
+        keys: of all that were made.
+    """
 
     def __init__(self, values: Path) -> None:
         self.values = values
+        self.keys: set[AttemptKey] = set()
         self._numbers = itertools.count()
         self._payloads: dict[Any, Payload] = {}
 
@@ -44,8 +49,10 @@ class Works:
             arguments = dumps_with_references(
                 (args, {}), lambda value: value.number if isinstance(value, Input) else None, lambda _: None
             )
+        key = AttemptKey(7, 1, number, 1)
+        self.keys.add(key)
         return Work(
-            key=AttemptKey(7, 1, number, 1),
+            key=key,
             workflow_id="w",
             task_id=f"task-{number}",
             function=self.payload(function),

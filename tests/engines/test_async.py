@@ -34,7 +34,7 @@ def kinds(inbox: Inbox, *works: Work) -> list[str]:
 def until_running(executor: Any, *works: Work) -> None:
     """That they began is known a moment after they did: a worker process has to say so."""
     keys = {work.key for work in works}
-    until(lambda: {running.key for running in executor.running()} == keys, "the executor to know")
+    until(lambda: {running.key for running in executor.running(keys)} == keys, "the executor to know")
 
 
 # Both.
@@ -62,7 +62,7 @@ def test_every_attempt_gives_one_receipt(make: Make, works: Works, inbox: Inbox)
         executor.submit(work)
     receipts = {receipt.key: output(receipt) for receipt in inbox.wait(len(given))}
     assert receipts == {work.key: i + 1 for i, work in enumerate(given)}
-    assert not list(executor.running())
+    assert not list(executor.running(works.keys))
     executor.close()
     assert len(inbox.receipts) == len(given)
 
@@ -93,7 +93,7 @@ def test_async_ones_occupy_no_worker_of_the_others(
     executor.submit(work)
     assert output(inbox.of(work)) == 3
     until_running(executor, gate.work)
-    assert inbox.of(work).worker.worker_id != next(iter(executor.running())).worker.worker_id
+    assert inbox.of(work).worker.worker_id != next(iter(executor.running(works.keys))).worker.worker_id
     gate.open()
     inbox.of(gate.work)
 
@@ -267,7 +267,7 @@ def test_cancel_ends_one_coroutine_and_no_other(
     pids = {one.until_begun() for one in (other, gate)}
     executor.cancel(gate.work.key)
     until(Path(f"{gate.path}.ended").exists, "the coroutine to end")
-    assert [running.key for running in executor.running()] == [other.work.key]
+    assert [running.key for running in executor.running(works.keys)] == [other.work.key]
     other.open()
     assert inbox.of(other.work).worker.pid in pids
     assert len(inbox.receipts) == 1
@@ -291,7 +291,7 @@ def test_cancel_before_it_begins_and_after_it_ended(make: Make, works: Works, in
     executor.submit(last)
     inbox.of(last)
     assert len({receipt.key for receipt in inbox.receipts}) == len(inbox.receipts)
-    assert not list(executor.running())
+    assert not list(executor.running(works.keys))
 
 
 def test_ten_thousand_at_once(make: Make, works: Works, inbox: Inbox, tmp_path: Path) -> None:
@@ -414,13 +414,13 @@ def test_a_coroutine_in_a_thread_that_blocks_holds_up_none_that_begin_later(
     executor.cancel(cancelled.key)
 
     def is_done() -> bool:
-        executor.running()  # as the loop asks, while it has not seen them run
+        executor.running(works.keys)  # as the loop asks, while it has not seen them run
         return has(inbox, later)
 
     until(is_done, "what came later")
     assert output(inbox.of(later)) == 3
     executor.cancel(blocking[0].work.key)
-    assert blocking[0].work.key not in {one.key for one in executor.running()}
+    assert blocking[0].work.key not in {one.key for one in executor.running(works.keys)}
     for gate in (*blocking, beside):
         gate.open()
     assert output(inbox.of(beside.work)) == str(beside.path)

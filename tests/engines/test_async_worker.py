@@ -44,7 +44,7 @@ def test_a_worker_that_dies_fails_all_it_had_and_is_replaced(
         assert receipt.resources.measured == "shared"
         assert f"task '{work.task_id}'" in receipt.failure.message
     assert len(inbox.receipts) == 5
-    assert not list(executor.running())
+    assert not list(executor.running(works.keys))
     after = works(add, 1, 2)
     executor.submit(after)
     assert output(inbox.of(after)) == 3

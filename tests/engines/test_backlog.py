@@ -43,7 +43,7 @@ class ByHand:
     def cancel(self, *keys: AttemptKey) -> None:
         self.cancelled += keys
 
-    def running(self, of: Collection[AttemptKey] | None = None) -> list[Running]:
+    def running(self, of: Collection[AttemptKey]) -> list[Running]:
         return []
 
     def close(self) -> None:

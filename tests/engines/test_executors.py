@@ -40,7 +40,7 @@ def test_every_attempt_gives_one_receipt(make: Make, works: Works, inbox: Inbox)
         executor.submit(work)
     receipts = {receipt.key: output(receipt) for receipt in inbox.wait(len(given))}
     assert receipts == {work.key: i + 1 for i, work in enumerate(given)}
-    assert not list(executor.running())
+    assert not list(executor.running(works.keys))
     executor.close()
     assert len(inbox.receipts) == len(given)
 
@@ -90,7 +90,7 @@ def test_running(make: Make, works: Works, inbox: Inbox, tmp_path: Path) -> None
     executor.submit(gate.work)
     executor.submit(queued)
     gate.await_begun()
-    (running,) = until(lambda: list(executor.running()))
+    (running,) = until(lambda: list(executor.running(works.keys)))
     assert running.key == gate.work.key
     assert running.submitted <= running.started <= time.time()
     gate.open()

@@ -255,7 +255,7 @@ def test_nothing_waits_behind_a_long_task_while_a_worker_is_idle(
     Path(gates[0]).touch()
     for work in (blocked[0], *behind):  # those sent ahead behind the second gate too
         inbox.of(work)
-    assert [running.key for running in executor.running()] == [blocked[1].key]
+    assert [running.key for running in executor.running(works.keys)] == [blocked[1].key]
     Path(gates[1]).touch()
     inbox.of(blocked[1])
     assert len(inbox.receipts) == 60
@@ -332,7 +332,7 @@ def test_a_worker_that_stands_still_answers_for_nothing_but_what_it_was_given(
 
     def give(work: Work) -> None:
         executor.submit(work)
-        until(lambda: work.key in {one.key for one in (*executor.running(), *inbox.receipts)})
+        until(lambda: work.key in {one.key for one in (*executor.running(works.keys), *inbox.receipts)})
 
     os.kill(handle.worker.pid, signal.SIGSTOP)
     for number in range(TICKETS):
@@ -557,7 +557,7 @@ def test_a_worker_that_only_waits_is_made_up_for_as_long_as_it_does(
         executor.submit(work)
     assert output(inbox.of(added)) == 3
     assert len(children() - before) == 3
-    pids = {one.key: one.worker.pid for one in executor.running()}
+    pids = {one.key: one.worker.pid for one in executor.running(works.keys)}
     for path, work in zip(paths, waiting, strict=True):
         match end:
             case "goes on":

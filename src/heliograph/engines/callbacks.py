@@ -21,7 +21,7 @@ _calls: _Calls | None = None
 
 
 def call_soon(callback: Callable[[], object]) -> None:
-    """Have it called by the thread for that, after those that came before; never waits."""
+    """Have the thread for callbacks call this, after those that came before; never waits."""
     global _thread, _calls
     with _starting:
         if _calls is None or _thread is None or not _thread.is_alive():  # a fork has all but the thread

@@ -1,9 +1,9 @@
 """Workers that only wait: for as long as one does, another one runs tasks.
 
 A task that waits for another workflow keeps its worker and does nothing. If all workers did so, the workflows
-that they wait for would never get one. So who waits gives its slot up, and has it back when it goes on: a
-worker thread for any workflow, a worker process only where another engine has that workflow. One that the
-task runs itself has workers of its own there.
+that they wait for would never get one. So a worker that waits gives its slot up, and has it back when it
+goes on: a worker thread for any workflow, a worker process only where another engine has that workflow. One
+that the task runs itself has workers of its own there.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _own = _Own()
 
 
 def hold(slot: Slot) -> None:
-    """This thread is a worker, and has this slot."""
+    """Note that this thread is a worker, and has this slot."""
     _own.slot = slot
 
 

@@ -1,6 +1,6 @@
 """DAGs as users give them, heliograph's own and Ray's: what is one, and what plan it makes.
 
-Ray is not imported here, and by nothing else on this floor: only who has a DAG of Ray's has imported it.
+Ray is not imported here, and by nothing else on this floor: whoever has a DAG of Ray's has imported it.
 """
 
 from __future__ import annotations

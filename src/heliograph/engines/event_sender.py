@@ -102,7 +102,7 @@ class EventSender:
         return sending.answer
 
     def close(self) -> None:
-        """Close the storage. Who still waits is told so; what was sent stays sent."""
+        """Close the storage. Those who still wait are told so; what was sent stays sent."""
         with self._lock:
             self._is_closed = True
             self._inbox.put(None)
@@ -142,7 +142,7 @@ class EventSender:
     def _send(self, sending: _Sending) -> None:
         try:
             sent = self._opened().mailbox.send(sending.order)
-        except Exception as error:  # of the storage, or the name was used before: it belongs to who sent it
+        except Exception as error:  # of the storage, or the name was used before: its sender gets it
             _settle(sending.answer, error)
             return
         if sent.event is None or sent.state in _SETTLED:

@@ -99,7 +99,7 @@ def _nobody(message: object) -> None:
 
 
 def close_session() -> None:
-    """Close it, if it is open; who comes while another thread closes it waits until it is closed."""
+    """Close it, if it is open. While another thread closes it, a caller waits until it is closed."""
     global _session, _inherited
     with _closing:
         with _opening:

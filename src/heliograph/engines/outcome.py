@@ -31,7 +31,7 @@ from heliograph.storage.liveness import LEASE_SECONDS
 from heliograph.storage.values.value_store import ValueStore
 
 _heard: Final[set[Future[Any]]] = set()
-"""Those with callbacks, until they are given: who has added one need not keep the future."""
+"""Those with callbacks, until they are given: whoever has added one need not keep the future."""
 
 
 class OutputFuture(Future[Any]):
@@ -77,7 +77,7 @@ class OutputFuture(Future[Any]):
         _heard.discard(self)
 
     def set_result(self, result: Any) -> None:
-        """Nobody's: the engine, which waits for the workflow too, could give its output no more.
+        """Refused: only the engine gives the output, and could not after this.
 
         Raises:
             RuntimeError: always.
@@ -155,7 +155,7 @@ class OutputFuture(Future[Any]):
 
     def __await__(self) -> Generator[Any, None, Any]:
         """The output, in a coroutine; it is loaded in the thread of the event loop."""
-        import asyncio  # it is there: who awaits has an event loop. Who doesn't need not load it
+        import asyncio  # late: whoever awaits has it already, and others need none of it
 
         return asyncio.wrap_future(_Awaited(self)).__await__()
 
@@ -195,7 +195,7 @@ class OutputFuture(Future[Any]):
         self._await()
 
     def forget(self, call: Callable[[Future[Any]], object]) -> None:
-        """Who waited in this way waits no more; a service may ask for the output of a long workflow often."""
+        """Undo `call_later`: a service may ask for the output of a long workflow often."""
         with self._condition:
             if self._state != FINISHED and call in self._done_callbacks:
                 self._done_callbacks.remove(call)
@@ -307,12 +307,12 @@ def caused(error: BaseException) -> BaseException:
 def cancellation_error(
     workflow_id: str, kind: type[WorkflowCancellationError] = WorkflowCancellationError
 ) -> WorkflowCancellationError:
-    """The error of who waits for a workflow that was cancelled."""
+    """The error for those who wait for a workflow that was cancelled."""
     return kind(f"workflow {workflow_id!r} was cancelled")
 
 
 def loss_error(workflow_id: str, status: WorkflowStatus | None) -> WorkflowError:
-    """The error of who waits for a run that its engine has lost.
+    """The error for those who wait for a run that its engine has lost.
 
     Args:
         workflow_id: of the workflow.

@@ -166,7 +166,7 @@ class Session:
                 resumed.append((workflow_id, self.for_workflow(workflow_id).resume(workflow_id)))
             except WorkflowNotFoundError:
                 continue  # deleted meanwhile
-            except (StorageCorruptError, queue.Full) as error:  # of this one; who calls gets the others
+            except (StorageCorruptError, queue.Full) as error:  # of this one; the caller gets the others
                 resumed.append((workflow_id, _failed(error)))
             except RuntimeError:
                 if self.store.queries.workflow(workflow_id) is None:

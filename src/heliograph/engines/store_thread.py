@@ -46,7 +46,7 @@ class StoreThread:
         Raises:
             StorageError: the storage can't be opened, or the question meets with one.
         """
-        import asyncio  # late: who asks is a coroutine, so it is there already; others need none of it
+        import asyncio  # late: a coroutine asks, so it is there already; others need none of it
 
         answer = self._put(lambda: self._answer(question))
         if self._thread.ident is None:
@@ -54,7 +54,7 @@ class StoreThread:
         return await asyncio.wrap_future(answer)
 
     def patience(self, poll: float) -> float:
-        """How long who waits to be told may wait without asking; see `News.patience`."""
+        """How long one may wait to be told without asking; see `News.patience`."""
         return poll if self._store is None or self._subscription is None else self._store.news.patience(poll)
 
     async def ask_if_changed(self, question: Callable[[Store], T]) -> T | None:

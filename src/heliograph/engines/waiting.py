@@ -40,7 +40,7 @@ def found(store: Store, workflow_id: str) -> WorkflowRecord:
     return record
 
 
-def still_found(store: Store, key: int, workflow_id: str) -> WorkflowRecord:
+def _still_found(store: Store, key: int, workflow_id: str) -> WorkflowRecord:
     """As `found`, of a workflow that was found before: by now its id may be another one's."""
     record = found(store, workflow_id)
     if record.key != key:
@@ -77,7 +77,7 @@ def workflow_output_now(
         FailedBeforeError: it failed.
         CancelledBeforeError: it was cancelled.
     """
-    record = still_found(store, key, workflow_id)
+    record = _still_found(store, key, workflow_id)
     match record.status:
         case WorkflowStatus.SUCCESSFUL:
             output = store.checkpoints.output(key, record.output_task)
@@ -101,14 +101,14 @@ def workflow_output_now(
     return None
 
 
-def task_output_now(store: Store, key: int, workflow_id: str, task_id: str) -> StoredValue | None:
+def _task_output_now(store: Store, key: int, workflow_id: str, task_id: str) -> StoredValue | None:
     """The output of a task; None: not yet.
 
     Raises:
         WorkflowNotFoundError: there is no such workflow, or it is over and had no such task.
         ValueError: there will be none: the workflow or the task is over, or no engine has it.
     """
-    record = still_found(store, key, workflow_id)
+    record = _still_found(store, key, workflow_id)
     number = store.checkpoints.source_of(key, task_id)
     if number is None and record.status in ACTIVE:
         return None  # a continuation may bring it
@@ -154,7 +154,7 @@ def looking(
     def now(store: Store) -> StoredValue | None:
         if task_id is None:
             return workflow_output_now(store, key, workflow_id)
-        return task_output_now(store, key, workflow_id, task_id)
+        return _task_output_now(store, key, workflow_id, task_id)
 
     def look(store: Store) -> StoredValue | None:
         nonlocal checked_at
@@ -241,7 +241,7 @@ class Waiting:
         return future
 
     def close(self) -> None:
-        """Who still waits is told that nobody does any more."""
+        """End the thread; those who still wait are told so."""
         with self._lock:
             self._is_closed = True
         if self._thread is not None and self._subscription is not None:
@@ -286,7 +286,7 @@ class Waiting:
             return True
         try:
             value = self._store.again(wait.look)
-        except BaseException as error:  # whatever it is, it belongs to who asks the future
+        except BaseException as error:  # whatever it is, it belongs to whoever asks the future
             future.fail(error)
             return True
         if value is not None:

@@ -25,7 +25,7 @@ class Node:
             "Do it inside a task, or `workflow.run` the node first."
         )
 
-    if not TYPE_CHECKING:  # else any name would do for who checks types
+    if not TYPE_CHECKING:  # else any name would do for a type checker
 
         def __getattr__(self, name: str) -> NoReturn:
             if name.startswith("_") or name in self.__slots__:  # wanted by Python, or by the repr

@@ -83,7 +83,7 @@ class TaskOptions:
         flat.update(_carried(flat.pop(CARRIER, None)))
         return replace(self, **_checked(flat, TASK_OPTIONS))
 
-    if not TYPE_CHECKING:  # who checks types is told already
+    if not TYPE_CHECKING:  # a type checker is told already
 
         def __call__(self, *_args: object, **_given: object) -> NoReturn:
             """Refused: ``node.options(...)`` comes too late."""
@@ -206,7 +206,7 @@ def _retry_exceptions(key: str, value: object) -> dict[str, Any]:
 
 
 def _timeout(key: str, value: object) -> dict[str, Any]:
-    return {key: None if value is None else positive_seconds(key, value)}
+    return {key: None if value is None else _positive_seconds(key, value)}
 
 
 def _delay(key: str, value: object) -> dict[str, Any]:
@@ -230,7 +230,7 @@ def seconds(what: str, value: object) -> float:
     return float(value)
 
 
-def positive_seconds(what: str, value: object) -> float:
+def _positive_seconds(what: str, value: object) -> float:
     """As `seconds`, and more than 0."""
     given = seconds(what, value)
     if given == 0:

@@ -70,7 +70,7 @@ def event_node(listener: type[EventListener], args: tuple[Any, ...], kwargs: dic
                 f"{listener.__qualname__}.{method} must be `async def`: many listeners share a loop"
             )
     name = f"{listener.__module__}.{listener.__qualname__}"
-    # The event is always stored, whatever a workflow says of its other outputs: who sent it may forget it.
+    # The event is always stored, whatever a workflow says of its other outputs: its sender may forget it.
     waiting = replace(listener._options, checkpoint=True, is_wait=True)
     polled = Task(poll_for_event, replace(waiting, name=waiting.name or safe_name(f"{name}.poll_for_event")))
     acknowledge = acknowledge_caught if waiting.catch_exceptions else event_checkpointed

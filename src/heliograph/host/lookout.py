@@ -2,10 +2,10 @@
 
 To be woken takes a process as long as a commit takes the disk, 50 to 100 µs on a virtual machine. In a chain
 of short tasks the pool and its worker wait for each other all the time, and being woken was a third of what
-a task cost. Who has been answered soon keeps looking; who has not, sleeps: an idle engine stays idle.
+a task cost. One who was answered soon keeps looking; one who was not sleeps: an idle engine stays idle.
 
-Where others want the processors too, who looks keeps them from the one that is to answer. It notices by being
-pushed off its own processor. Then it sleeps through the next messages, and through more of them each time.
+Where others want the processors too, one who looks keeps them from the one that is to answer. It notices by
+being pushed off its own processor. Then it sleeps through the next messages, and through more each time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from heliograph.host.cpus import usable_cpus
 SOON_SECONDS: Final = 0.001
 """How long to look for what another processor is about to have: the answer of a short task."""
 COMMIT_SECONDS: Final = 0.003
-"""How long to look for the next task of a chain: who sends it commits first, on a slow disk for 1 or 2 ms."""
+"""How long to look for the next task of a chain: its sender commits first, on a slow disk for 1 or 2 ms."""
 
 _MOST_RESTS: Final = 127
 """Messages that are slept through, at most, before another look."""
@@ -65,7 +65,7 @@ class Lookout:
         return found
 
     def look(self, arrived: Callable[[float], Any]) -> Any:
-        """Look for a while, where that pays. If nothing came, who calls sleeps; and tells when it was heard.
+        """Look for a while, where that pays. If nothing came, the caller sleeps; and tells when it was heard.
 
         Args:
             arrived: gives what came, or something false; it is called with 0, not to wait at all.
@@ -91,5 +91,5 @@ class Lookout:
 
 @functools.cache
 def _has_company() -> bool:
-    """Whether who is to answer can run while somebody looks: not where all have the time of one processor."""
+    """Whether the one that is to answer can run while somebody looks: not where all share one processor."""
     return usable_cpus() > 1

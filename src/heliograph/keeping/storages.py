@@ -219,4 +219,4 @@ def _check_apart(here: Location, there: Location) -> None:
 
 
 def _untold(_what: str, _done: int, _all: int) -> None:
-    """Nobody wants to know."""
+    """Tell nobody of the progress."""

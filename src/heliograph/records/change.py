@@ -1,4 +1,4 @@
-"""A change of a workflow, as who watches it is told."""
+"""A change of a workflow, as those who watch it are told."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from heliograph.graph.frozen import record
 class EventState(StrEnum):
     """Where an event stands.
 
-    An event is SENT or KEPT, then TAKEN, then CHECKPOINTED; it goes back to SENT if who took it gave up.
+    An event is SENT or KEPT, then TAKEN, then CHECKPOINTED; it is SENT again if its task gives it up.
     """
 
     KEPT = "KEPT"

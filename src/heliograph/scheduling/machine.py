@@ -18,7 +18,7 @@ only tasks whose outputs are needed and not stored; for a frame, its delegate. A
 checkpoint stays as it is where nobody needs its output any more.
 
 A stored output may turn out to be damaged when a task is to take it. Then its task is woken, as by a resume,
-with what it needs itself; who needs it, and is not at work already, waits for it as for the first time.
+with what it needs itself. A task that needs it, and is not at work already, waits for it as at first.
 
 What is over leaves memory: all that is kept of a task then are its status and a few numbers.
 """
@@ -117,7 +117,7 @@ class Machine(RunState):
         wanted = needs(event.tasks, self._output, event.stored, event.unkept)
         for task in wanted.ended:
             if task in event.failed:
-                do(Mark(task, TaskStatus.FAILED))  # for who watches: to them, all begins anew with a run
+                do(Mark(task, TaskStatus.FAILED))  # for those who watch: to them, all begins anew with a run
             else:
                 do(self._move(task, TaskStatus.CANCELED))
         self._wake(wanted, event, do)

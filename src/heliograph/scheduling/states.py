@@ -33,7 +33,7 @@ class TaskState:
 
 
 class States(Mapping[int, TaskState]):
-    """The tasks in memory, by number. As a mapping it is for who looks on; the machine goes by columns.
+    """The tasks in memory, by number. As a mapping it is for onlookers; the machine goes by columns.
 
     Attributes:
         rules: of the tasks in memory, and of no others.

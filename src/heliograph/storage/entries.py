@@ -169,7 +169,7 @@ class AttemptReport:
 
 @record
 class Ending:
-    """How a run ended by itself: never by a cancellation, which is stored by who asked for it."""
+    """How a run ended by itself: never by a cancellation, which is stored by whoever asked for it."""
 
     status: WorkflowStatus
     failed_task: int | None = None

@@ -30,7 +30,7 @@ def this_process(engine: str, now: float) -> Owner:
     return Owner(
         owner_id=uuid.uuid4().hex,
         host=socket.gethostname(),
-        machine=this_machine(),
+        machine=_this_machine(),
         pid=os.getpid(),
         process_start=_start_mark(os.getpid()) or 0.0,
         engine=engine,
@@ -39,7 +39,7 @@ def this_process(engine: str, now: float) -> Owner:
 
 
 @functools.cache
-def this_machine() -> str:
+def _this_machine() -> str:
     """Tells this boot of this machine, and this container, from all others: where a pid means something."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
@@ -83,7 +83,7 @@ def is_alive(owner: Process | None, now: float) -> bool:
     """
     if owner is None or owner.lease_until is None or owner.lease_until < now:
         return False
-    return owner.machine != this_machine() or _process_lives(owner.pid, owner.process_start)
+    return owner.machine != _this_machine() or _process_lives(owner.pid, owner.process_start)
 
 
 class Presence:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 from heliograph.graph.frozen import record
 
 VARIABLE: Final = "HELIOGRAPH_STORAGE"
-DATABASE_NAME: Final = "heliograph.db"
+_DATABASE_NAME: Final = "heliograph.db"
 _SUFFIXES: Final = (".db", ".sqlite")
 _VALUES: Final = "values"
 _SECRET: Final = frozenset({"password", "sslpassword"})
@@ -180,7 +180,7 @@ def _file(text: str, is_database: bool = False, values: str | None = None) -> Lo
         raise ValueError("storage names no file: a path has to follow file:// or sqlite:///")
     path = _absolute(text)
     if not is_database and path.suffix not in _SUFFIXES:
-        path = path / DATABASE_NAME
+        path = path / _DATABASE_NAME
     return Location(f"sqlite:///{path}", _beside(path) if values is None else _folder(values), path)
 
 

@@ -238,7 +238,7 @@ def run_record(row: Any) -> RunRecord:
 def _code(code: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
     """What a run was started with, and what its engine found out later.
 
-    That is of the engine's own repository, and who handed the run in may have had another one, or other
+    That is of the engine's own repository, and whoever handed the run in may have had another one, or other
     changes in it.
 
     >>> _code({"git_commit": "a1"}, {"git_commit": "b2", "git_dirty": True})

@@ -202,7 +202,7 @@ class Store:
 
     @property
     def news(self) -> News:
-        """Wakes who waits for what others store."""
+        """Wakes those who wait for what others store."""
         return self._database.news
 
     def collect_garbage(self, age: float, remove: bool) -> Collected:

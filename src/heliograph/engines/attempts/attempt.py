@@ -177,7 +177,7 @@ class _Attempt:
             self._work.key,
             self._worker,
             Phases(None, None, self._submitted, self._started, self._loaded, self._finished, serialised),
-            _UNMEASURED if self._meter is None else self._meter.read(),
+            _SHARED if self._meter is None else self._meter.read(),
             self._output,
             continuation=self._continuation,
             arguments=self._arguments,
@@ -188,7 +188,7 @@ class _Attempt:
         self.leave()
         work = self._work
         phases = Phases(None, None, self._submitted, self._started, self._loaded, self._finished)
-        used = _UNMEASURED if self._meter is None else self._meter.read()
+        used = _SHARED if self._meter is None else self._meter.read()
         failure = failure_of(error)
         caught = None if work.caught_wraps is None else _caught(error, rebuildable(error, failure), work)
         return Receipt(work.key, self._worker, phases, used, None, failure, caught)
@@ -278,7 +278,7 @@ async def run_attempt_async(
     return attempt.succeeded()
 
 
-_UNMEASURED: Final = Resources(measured="shared")
+_SHARED: Final = Resources(measured="shared")
 
 
 def _load_function(work: Work, functions: Functions) -> Callable[..., Any]:

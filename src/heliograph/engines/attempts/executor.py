@@ -145,13 +145,11 @@ class Running:
 Held = TypeVar("Held")
 
 
-def those_of(held: Mapping[AttemptKey, Held], keys: Collection[AttemptKey] | None) -> list[Held]:
-    """What is held under these keys, or under any if they are None; it looks at the smaller of the two.
+def those_of(held: Mapping[AttemptKey, Held], keys: Collection[AttemptKey]) -> list[Held]:
+    """What is held under these keys; it looks through the smaller of the two.
 
     Other threads may change what is held meanwhile.
     """
-    if keys is None:
-        return list(held.values())
     if len(held) < len(keys):
         return [value for key, value in list(held.items()) if key in keys]
     found = [held.get(key) for key in keys]
@@ -187,8 +185,8 @@ class Executor(Protocol):
         Unknown or ended attempts are no error.
         """
 
-    def running(self, of: Collection[AttemptKey] | None = None) -> Iterable[Running]:
-        """The attempts that workers have now; of these only, if they are given."""
+    def running(self, of: Collection[AttemptKey]) -> Iterable[Running]:
+        """Those of these attempts that workers have now."""
 
     def close(self) -> None:
         """Stop everything and wait until no worker is left. May be called again."""

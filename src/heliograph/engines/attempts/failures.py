@@ -14,7 +14,7 @@ from heliograph.records.attempt import Failure
 from heliograph.records.cutting import cut
 from heliograph.records.type_names import dotted
 
-ERROR_LIMIT: Final = 1024 * 1024
+_ERROR_LIMIT: Final = 1024 * 1024
 """An exception of more bytes than this, pickled, is kept as text only: it goes into the database."""
 TEXT_LIMIT: Final = 64 * 1024
 """The message and the traceback are cut to this many characters each."""
@@ -86,7 +86,7 @@ def _pickled(error: BaseException) -> bytes | None:
     try:
         data = dumps(error, "the error")
         # Many exceptions pickle and don't unpickle, since their __init__ wants more than `args` holds.
-        return data if type(loads(data)) is type(error) and len(data) <= ERROR_LIMIT else None
+        return data if type(loads(data)) is type(error) and len(data) <= _ERROR_LIMIT else None
     except BaseException:  # anybody's code, which may even raise SystemExit
         return None
 

@@ -103,8 +103,8 @@ class _PeakMemory:
         """The peak, in bytes.
 
         Args:
-            counted: what `getrusage` says, in KiB: the peak too, but no less than that of who started this
-                process. It has been read already, and takes a tenth of the time.
+            counted: what `getrusage` says, in KiB: the peak too, but no less than that of the process that
+                started this one. It has been read already, and takes a tenth of the time.
         """
         if self._clear < 0:
             return None

@@ -56,7 +56,7 @@ def _whole(value: bytes | Plain) -> Pickled:
 
 
 def plain_receipt(receipt: Receipt) -> Plain:
-    """A receipt, but for who and which attempt."""
+    """A receipt as plain values, without its worker and its key."""
     output, failure, caught = receipt.output, receipt.failure, receipt.caught
     return (
         tuple(receipt.phases),

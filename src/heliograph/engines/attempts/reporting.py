@@ -1,6 +1,6 @@
 """What attempts say on its way out of a worker: put together, so that a task may say as much as it likes.
 
-What comes after a pause is sent at once, by the thread that says it. What follows within `INTERVAL_SECONDS`
+What comes after a pause is sent at once, by the thread that says it. What follows within `_INTERVAL_SECONDS`
 waits and goes together, sent by a thread that the first such attempt of a process starts. The last of it goes
 before the attempt's receipt does, on the same way: so no report comes late.
 """
@@ -25,7 +25,7 @@ from heliograph.records.report import (
     Report,
 )
 
-INTERVAL_SECONDS: Final = 0.02
+_INTERVAL_SECONDS: Final = 0.02
 _MOST_WAITING: Final = 1_000  # lines and points; then they go at once, and the task waits for that
 
 Send = Callable[[Report], None]
@@ -153,11 +153,11 @@ class _Desk:
             _refuse()
 
     def _send_or_wait(self) -> None:
-        if time.monotonic() - self._sent_at >= INTERVAL_SECONDS or len(self._said) >= _MOST_WAITING:
+        if time.monotonic() - self._sent_at >= _INTERVAL_SECONDS or len(self._said) >= _MOST_WAITING:
             self._send_all()
         elif not self._is_due:
             self._is_due = True
-            _the_flusher().put(self, self._sent_at + INTERVAL_SECONDS)
+            _the_flusher().put(self, self._sent_at + _INTERVAL_SECONDS)
 
     def _send_all(self) -> None:
         metadata, of_workflow = self._updates
@@ -200,7 +200,7 @@ class _Flusher:
                 due, desk = self._waiting.pop(0)
             pause = due - time.monotonic()
             if pause > 0:
-                time.sleep(pause)  # all wait equally long: who comes later is due later
+                time.sleep(pause)  # all wait equally long: whoever comes later is due later
             desk.flush()
 
 

@@ -34,7 +34,7 @@ def fulfil(answer: Future[T], question: Callable[[], T]) -> None:
 
 async def in_thread(call: Callable[[], T]) -> T:
     """Call a function in a thread, with the context of the one who awaits it."""
-    import asyncio  # late: who awaits has an event loop, so it is there already; others need none of it
+    import asyncio  # late: one who awaits has an event loop, so it is there already; others need none of it
 
     answer: Future[T] = Future()
     question = contextvars.copy_context().run

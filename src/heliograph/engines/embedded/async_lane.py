@@ -73,7 +73,7 @@ class AsyncLane:
         watch(self._selector, self._process.wire)
         return True
 
-    def running(self, of: Collection[AttemptKey] | None) -> list[Running]:
+    def running(self, of: Collection[AttemptKey]) -> list[Running]:
         """See `Executor.running`; as it was a moment ago."""
         process = self._process
         if process is None:

@@ -38,7 +38,7 @@ class Coroutines:
 
     Args:
         loop: runs them.
-        worker: who that is.
+        worker: the process that runs them.
         ended: is told of each attempt that ended, by its number: its receipt; None if it was cancelled.
         said: is told what an attempt says, by its number; from any thread.
     """
@@ -149,8 +149,8 @@ class CoroutineThreads:
         for thread in list(self._threads):
             thread.cancel(key)
 
-    def running(self, of: Collection[AttemptKey] | None) -> list[Running]:
-        """See `Executor.running`; who has attempts that were not seen to run asks often."""
+    def running(self, of: Collection[AttemptKey]) -> list[Running]:
+        """See `Executor.running`; whoever has attempts that were not seen to run asks often."""
         with self._lock:
             if self._threads[-1].is_blocked():
                 self._pass_on(self._threads[-1])
@@ -238,7 +238,7 @@ class CoroutineThread:
         if entry is not None:
             self._loop.call_soon_threadsafe(self._cancel, entry)
 
-    def running(self, of: Collection[AttemptKey] | None) -> list[Running]:
+    def running(self, of: Collection[AttemptKey]) -> list[Running]:
         """See `Executor.running`."""
         return [
             Running(entry.work.key, self._worker, entry.submitted, entry.started)
@@ -247,7 +247,7 @@ class CoroutineThread:
         ]
 
     def begun(self) -> tuple[list[Work], bool]:
-        """The attempts that run on the loop, where all others were given away; any cancelled ones too?"""
+        """The attempts on the loop, once all others were given away; and whether cancelled ones are, too."""
         entries = list(self._entries.values())
         return [entry.work for entry in entries], len(self._keys) > len(entries)
 

@@ -1,4 +1,4 @@
-"""The thread that owns the worker processes: takes orders and answers, and replaces who died.
+"""The thread that owns the worker processes: takes orders and answers, and replaces those that died.
 
 All state is this thread's own; other threads only put commands into its box. So nothing here needs a lock,
 and nobody who calls the executor ever waits for a worker.
@@ -92,7 +92,7 @@ class Pool:
         for key in keys:
             self._put(key)
 
-    def running(self, of: Collection[AttemptKey] | None = None) -> list[Running]:
+    def running(self, of: Collection[AttemptKey]) -> list[Running]:
         """See `Executor.running`; as it was a moment ago."""
         heads = []
         for handle in list(self._handles):
@@ -100,7 +100,7 @@ class Pool:
                 head = handle.line[0]
             except IndexError:  # idle, or became so just now
                 continue
-            if of is None or head.work.key in of:
+            if head.work.key in of:
                 heads.append(Running(head.work.key, handle.worker, head.submitted, head.started))
         return heads + self._async.running(of)
 
@@ -143,7 +143,7 @@ class Pool:
             self._shut_down()
 
     def _turn(self) -> None:
-        # What is put into the box before this line is seen below; who puts it there later sees to the push.
+        # What is put into the box before this line is seen below; what comes later comes with a push.
         self._is_asleep = True
         if self._box or self._is_closing:
             self._is_asleep = False

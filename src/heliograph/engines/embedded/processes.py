@@ -44,7 +44,7 @@ class ProcessExecutor:
         if self._pool is not None:
             self._pool.cancel(*keys)
 
-    def running(self, of: Collection[AttemptKey] | None = None) -> Iterable[Running]:
+    def running(self, of: Collection[AttemptKey]) -> Iterable[Running]:
         """See `Executor.running`."""
         return self._pool.running(of) if self._pool is not None else ()
 

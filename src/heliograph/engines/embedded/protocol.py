@@ -105,7 +105,7 @@ def unpack_order(data: bytes, known: dict[int, Payload]) -> Order:
 
 
 def pack_answer(ticket: int, seconds: float, receipt: Receipt) -> bytes:
-    """A receipt as bytes; who and which attempt the pool knows by itself."""
+    """A receipt as bytes, without its worker and its key: the pool knows them by itself."""
     return pickle.dumps((ticket, seconds, plain_receipt(receipt)), 5)
 
 

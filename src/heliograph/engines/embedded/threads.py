@@ -114,7 +114,7 @@ class ThreadExecutor:
                 "processes can be stopped."
             )
 
-    def running(self, of: Collection[AttemptKey] | None = None) -> Iterable[Running]:
+    def running(self, of: Collection[AttemptKey]) -> Iterable[Running]:
         """See `Executor.running`."""
         with self._lock:
             in_threads = [
@@ -151,8 +151,8 @@ class ThreadExecutor:
     def _call_one(self) -> None:
         """See to it that somebody takes an entry out of the line. Called under the lock.
 
-        One at a time: who comes calls the next, if there is more. Where what there is takes no time, the
-        first is done with it before another one has come.
+        One at a time: the one that comes calls the next, if there is more. Where what there is takes no time,
+        the first is done with it before another one has come.
         """
         if self._is_called or self._at_work >= self._count:
             return

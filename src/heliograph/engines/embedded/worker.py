@@ -35,7 +35,7 @@ from heliograph.host.lookout import COMMIT_SECONDS, Lookout
 from heliograph.records.attempt import Worker
 from heliograph.records.report import Report
 
-BUFFER: Final = 64 * 1024
+_BUFFER: Final = 64 * 1024
 
 
 def main(parent: int, lifeline: int, line: int, tickets: int) -> None:
@@ -117,7 +117,7 @@ class _Line:
                 self._lookout.wait(self._poll.poll)
             else:
                 self._poll.poll()
-            data = os.read(self._line, BUFFER)
+            data = os.read(self._line, _BUFFER)
             if not data:
                 return None
             received += data

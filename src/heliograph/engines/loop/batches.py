@@ -18,7 +18,7 @@ class Batches:
 
     Args:
         store: where it is stored that a run failed.
-        entrance: who brought a workflow is told there.
+        entrance: tells those who brought workflows.
         runs: of the engine, by key.
         put_out: takes a run out of it.
     """

@@ -20,7 +20,7 @@ from heliograph.storage.store import Store
 
 
 class Reply(Protocol):
-    """What tells who brought a workflow what became of it; a `Future` is one."""
+    """Tells the one who brought a workflow what became of it; a `Future` is one."""
 
     def set_result(self, result: OutputFuture, /) -> None:
         """The workflow is in."""
@@ -29,7 +29,7 @@ class Reply(Protocol):
         """It is not in, for this reason."""
 
     def done(self) -> bool:
-        """Whether who brought it was told."""
+        """Whether the one who brought it was told."""
 
 
 class Told:
@@ -196,7 +196,7 @@ class Entrance:
         entry.place = None
 
     def fail(self, entry: Entry, error: BaseException) -> None:
-        """Tell who brought the workflow that this failed; whether it is stored, nobody can say."""
+        """Tell the one who brought the workflow that this failed; nobody can say whether it is stored."""
         self.settle(entry, None)
         self._forget_instead(entry)
         if not entry.reply.done():

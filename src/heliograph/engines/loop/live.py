@@ -243,7 +243,7 @@ class LiveRun:
         )
 
     def tell_loss(self, checkpoints: Checkpoints) -> None:
-        """Tell who waits that the run is not this engine's any more."""
+        """Tell those who wait that the run is not this engine's any more."""
         error: BaseException
         try:
             error = loss_error(self.workflow_id, checkpoints.run_status(self.key, self.run))

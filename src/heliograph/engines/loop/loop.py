@@ -64,7 +64,7 @@ class Loop:
         admission: Admission,
     ) -> None:
         self._store = store
-        self._is_remote = store.is_remote  # then it may be away for long, and who waits is to hear of Ctrl-C
+        self._is_remote = store.is_remote  # then it may be away for long, and waiting is to end with Ctrl-C
         self._clock = store.clock
         self._new_owner = new_owner
         self._journal = store.journal(new_owner(), late_facts)
@@ -79,7 +79,7 @@ class Loop:
         self._performer = Performer(store, self._executor, self._brought.append, self._entrance.tokens)
         self._runs: dict[int, LiveRun] = {}
         self._batches = Batches(store, self._entrance, self._runs, self._put_out)
-        self._now = WatchedClock(store.clock, self._clock_was_set).now  # asked by who holds the baton
+        self._now = WatchedClock(store.clock, self._clock_was_set).now  # asked by whoever holds the baton
         now = self._clock()
         self._renew_at = now + _RENEW_SECONDS
         self._poll_at = now
@@ -223,7 +223,7 @@ class Loop:
         except BaseException as error:
             with self._entering:
                 self._running = False
-            with self._baton:  # who brings a workflow right now may have it
+            with self._baton:  # one who brings a workflow right now may have it
                 while not self._inbox.empty():  # nobody who entered may wait for ever
                     if isinstance(message := self._inbox.get_nowait(), Entry):
                         self._entrance.add(message)
@@ -245,7 +245,7 @@ class Loop:
         first = self._wait()
         self._has_message = first is not None
         self._performer.wait_for_company()
-        # Nothing came, and somebody has the baton: who has it does what is due. Waiting for it would take
+        # Nothing came, and somebody has the baton, and does what is due. Waiting for it would take
         # it from the one who brings the next receipt of a chain.
         if not self._baton.acquire(blocking=first is not None):
             return True
@@ -404,16 +404,14 @@ class Loop:
                 run = self._runs.get(key)
                 if run is not None and run.run == number:
                     self._lost_to_others(run)
-            lost = committed.lost
             for run, event in awaiting:
-                if self._runs.get(run.key) is not run:  # put out: it is damaged
+                if self._runs.get(run.key) is not run:  # lost, or put out since it is damaged
                     continue
-                if not lost or (run.key, run.run) not in lost:
-                    if isinstance(event, Expanded):
-                        run.name(event.first, committed.names[run.key][event.first])
-                    performer.tell(run, event, now)
+                if isinstance(event, Expanded):
+                    run.name(event.first, committed.names[run.key][event.first])
+                performer.tell(run, event, now)
             for run, finish, receipt in over:
-                if (run.key, run.run) not in lost and self._runs.get(run.key) is run:
+                if self._runs.get(run.key) is run:
                     self._resolve(run, finish, receipt)
         except StorageError as error:
             self._start_over(error, entries)
@@ -437,7 +435,7 @@ class Loop:
             self._performer.begin(run, now)
 
     def _resolve(self, run: LiveRun, finish: Finish, receipt: Receipt | None) -> None:
-        """The end of the run is stored: tell who waits, and leave it last: of what is here, all are told."""
+        """The end of the run is stored: it is here no more, and then those who wait for it are told."""
         if finish.failed is None:
             tell = run.telling(self._store.checkpoints)
         else:

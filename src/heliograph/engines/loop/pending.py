@@ -130,7 +130,7 @@ class PendingChanges:
         self._changes(run, now).due[task] = due
 
     def pausing(self, run: LiveRun, task: int, due: float, now: float) -> None:
-        """A task is to be tried again at a time: for who asks; a resume does not wait for it."""
+        """A task is to be tried again at a time: stored for those who ask; a resume does not wait for it."""
         self._changes(run, now).due[task] = due
 
     def expanded(self, run: LiveRun, expansion: Expansion, now: float) -> None:

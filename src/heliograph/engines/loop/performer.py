@@ -432,7 +432,7 @@ class Performer:
         run.release(action.task)
 
     def _finish(self, run: LiveRun, action: Finish, now: float, receipt: Receipt | None) -> None:
-        if action.status is WorkflowStatus.CANCELED:  # stored already, by who cancelled it
+        if action.status is WorkflowStatus.CANCELED:  # stored already, by whoever cancelled it
             return
         failure = receipt.failure if receipt is not None and action.failed is not None else None
         self.pending.ended(run, Ending(action.status, action.failed, failure), now)

@@ -113,7 +113,7 @@ class Takeover:
         found = self._store.handover.unowned(room, handed_in=self._limits.handed_in)
         claims = [self._claim(workflow_id) for workflow_id in found]
         with self._entering:
-            if self._stopping.is_set():  # meanwhile: who waits for that has not long
+            if self._stopping.is_set():  # meanwhile: whoever waits for that has not long
                 return False
             self._taken = [self._enter(claim) for claim in claims]
         return sum(map(_is_in, self._taken)) > 0  # all are waited for: what is in counts

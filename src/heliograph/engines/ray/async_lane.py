@@ -149,7 +149,7 @@ class AsyncLane:
         timer.daemon = True
         timer.start()
 
-    def running(self, of: Collection[AttemptKey] | None) -> list[Running]:
+    def running(self, of: Collection[AttemptKey]) -> list[Running]:
         """See `Executor.running`."""
         with self._lock:
             return [entry.running for entry in those_of(self._entries, of) if entry.running is not None]

@@ -34,8 +34,8 @@ class ChannelServer:
 
     Args:
         answer: called in these threads.
-        secret: what who calls has to know.
-        is_alone: whether who was answered last has the processors for itself and this channel.
+        secret: what callers have to know.
+        is_alone: whether the one who was answered last has the processors for itself and this channel.
 
     Attributes:
         place: where it listens; None: where Ray encrypts what it sends, nothing goes past it.
@@ -63,7 +63,7 @@ class ChannelServer:
         while True:
             try:
                 end, _ = self._listener.accept()
-            except OSError:  # closed; or no more can be opened, and then who calls is not to wait for ever
+            except OSError:  # closed; or no more can be opened, and then no caller is to wait for ever
                 self._listener.close()
                 return
             threading.Thread(target=self._serve, args=(end,), name="heliograph-channel", daemon=True).start()

@@ -223,7 +223,7 @@ class Coordinator:
     def _is_again(self, record: WorkflowRecord, wanted: Submission | Claim) -> bool:
         """Whether a workflow that is in already was brought in by the one who asks for it.
 
-        Who gets no answer asks again. And a task that runs a workflow is tried again if its worker or the
+        One who gets no answer asks again. And a task that runs a workflow is tried again if its worker or the
         coordinator dies: what it began goes on meanwhile.
         """
         if isinstance(wanted, Submission) and record.parent is not None and wanted.parent == record.parent:

@@ -21,12 +21,12 @@ from heliograph.engines.ray.worker import SENDER
 from heliograph.errors import StorageError
 from heliograph.storage.location import VARIABLE, Location
 
-CONCURRENCY: Final = 100_000
+_CONCURRENCY: Final = 100_000
 """Calls that a coordinator may have at once: each output that somebody waits for is one."""
 
 
 class Coordinators:
-    """The actors; those that there are not yet are made, and each knows that this driver has come.
+    """The actors: those that are missing are made, and each is told that this driver has come.
 
     Args:
         location: of the storage.
@@ -56,7 +56,7 @@ class Coordinators:
         self.all = list(self.doors)
 
     def of(self, workflow_id: str) -> Any:
-        """The one that has a workflow, if all drivers count as many; any other can do what it does."""
+        """The one that has a workflow, if all drivers have as many; any other can do what it does."""
         return self.all[zlib.crc32(workflow_id.encode("utf-8", "surrogatepass")) % len(self.all)]
 
 
@@ -75,7 +75,7 @@ class _Called:
         self._door = ask_for_door(self._actor)
 
     def arrived(self, value: Callable[[Any], Address]) -> tuple[Any, Address]:
-        """It, and where it takes channels; from now on it is there as long as this driver."""
+        """The actor, and where it takes channels; from now on it lives as long as this driver."""
         try:
             return self._actor, value(self._door)
         except RuntimeError as error:
@@ -103,13 +103,13 @@ def _actor(name: str, location: Location, limits: Limits) -> Any:
         scheduling_strategy=None if is_for_head else "SPREAD",
         max_restarts=-1,
         max_task_retries=-1,
-        max_concurrency=CONCURRENCY,
+        max_concurrency=_CONCURRENCY,
     )
     return made.remote(name, location.name, limits, not internals.is_in_worker())
 
 
 def _name(location: Location) -> str:
-    """Of the coordinator for this storage and the code and the actors that this driver sees."""
+    """The name of the coordinator for this storage and the code and the actors that this driver sees."""
     code = [
         location.name,
         [os.path.abspath(entry) for entry in sys.path],

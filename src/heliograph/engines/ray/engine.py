@@ -28,7 +28,7 @@ from heliograph.records.workflow import WorkflowRecord
 from heliograph.storage.entries import Claim, Provenance, Standing, Submission
 from heliograph.storage.store import Store
 
-_LOOK_SECONDS: Final = 2.0  # how often who waits for a workflow looks whether the cluster still is there
+_LOOK_SECONDS: Final = 2.0  # how often one who waits looks whether the cluster still is there
 _RUNS: Final = 64  # of so many runs whose tasks run workflows themselves is kept what they were started with
 
 

@@ -101,18 +101,18 @@ class RayExecutor:
             flight = None if entry is None else entry.flight
         if entry is None:
             self._async.cancel(key)
-        elif entry.running is not None:
+        elif flight is not None and entry.running is not None:
             self._kill(flight)
         elif flight is not None:  # most likely it ends before a kill and another worker's start would be over
-            timer = threading.Timer(_GRACE_SECONDS, self._kill, (flight, key))
+            timer = threading.Timer(_GRACE_SECONDS, self._kill_if_it_has, (flight, key))
             timer.daemon = True
             timer.start()
 
-    def running(self, of: Collection[AttemptKey] | None = None) -> Iterable[Running]:
+    def running(self, of: Collection[AttemptKey]) -> Iterable[Running]:
         """See `Executor.running`: those that their workers reported."""
         with self._lock:
             self._reported = {key for key in self._reported if key in self._entries}  # few, of many
-            entries = [self._entries[key] for key in self._reported if of is None or key in of]
+            entries = [self._entries[key] for key in self._reported if key in of]
         return [entry.running for entry in entries if entry.running] + self._async.running(of)
 
     def close(self) -> None:
@@ -214,7 +214,7 @@ class RayExecutor:
                 self._look_at_nodes()
 
     def _look_at_nodes(self) -> None:
-        """They come and go, and tasks wait for them; while none does, nothing is asked of Ray."""
+        """See which nodes there are: they come and go. While no task waits for one, Ray is not asked."""
         with self._lock:
             waiting = self._queues.waiting()
         if waiting:
@@ -311,7 +311,7 @@ class RayExecutor:
             self._enqueue(entry)
         return True
 
-    # -- what they have in common; all but `_kill` is called under the lock
+    # -- what they have in common; all but the killing is called under the lock
 
     def _enqueue(self, entry: Entry) -> None:
         """Have an attempt wait for its turn."""
@@ -383,10 +383,12 @@ class RayExecutor:
         for flight in self._queues.idle():
             self._dismiss(flight)
 
-    def _kill(self, flight: Flight | None, key: AttemptKey | None = None) -> None:
-        """Have the worker killed, if it still has the attempt of this key."""
-        if flight is None or (key is not None and key not in flight.entries):
-            return
+    def _kill_if_it_has(self, flight: Flight, key: AttemptKey) -> None:
+        if key in flight.entries:
+            self._kill(flight)
+
+    def _kill(self, flight: Flight) -> None:
+        """Have the worker killed."""
         flight.is_killed = True
         receipts = flight.receipts
         if receipts is not None:

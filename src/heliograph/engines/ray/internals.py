@@ -210,7 +210,7 @@ def answers(address: str) -> bool:
 def _is_raylet_gone() -> bool:
     """Whether nobody listens to its socket; one that was tidied away says nothing."""
     node = ray._private.worker._global_node
-    if node is None:  # another thread has just left the cluster, which who waits hears of by itself
+    if node is None:  # another thread has just left the cluster, which those who wait hear of
         return False
     with socket.socket(socket.AF_UNIX) as tried:
         tried.setblocking(False)

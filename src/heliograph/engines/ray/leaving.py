@@ -21,7 +21,7 @@ class Guests:
     """The jobs of Ray that have come.
 
     Args:
-        first: the job of who made the coordinator.
+        first: the job that made the coordinator.
         are_known: no others have come; else any that is there may have, to an earlier life of the actor.
     """
 

@@ -14,8 +14,8 @@ from heliograph.records.report import Report
 class Sayings:
     """What one attempt says.
 
-    Its receipt takes another way, and may not come first: then nobody would listen any more. So who sends the
-    receipt waits for `sent` before.
+    Its receipt takes another way, and may not come first: then nobody would listen any more. So whoever
+    sends the receipt waits for `sent` first.
 
     Args:
         sender: the coordinator.

@@ -99,7 +99,7 @@ def _check_late(given: Mapping[str, Any]) -> None:
 
 
 def _level_of_program() -> int:
-    """How far above who asks the line is that called heliograph: further, the deeper a node is in its DAG."""
+    """How many frames above the caller heliograph was called from: more, the deeper a node is in its DAG."""
     frame, level = sys._getframe(1), 1
     while frame.f_back is not None and _is_ours(frame):
         frame, level = frame.f_back, level + 1

@@ -57,10 +57,10 @@ def with_error(joined: Any) -> Any:
     # Not as a condition beside the key: SQLite would look the run up before it looks at that.
     failed = case((workflows.c.status == constant(WorkflowStatus.FAILED), workflows.c.key))
     its = and_(runs.c.workflow == failed, runs.c.run == workflows.c.run)
-    return with_failed(joined.outerjoin(runs, its))
+    return _with_failed(joined.outerjoin(runs, its))
 
 
-def with_failed(joined: Any) -> Any:
+def _with_failed(joined: Any) -> Any:
     """Runs, each with the task that failed it, if one did."""
     runs = schema.runs
     its = and_(_FAILED.c.workflow == runs.c.workflow, _FAILED.c.task == runs.c.error_task)
@@ -98,7 +98,7 @@ def statements(dialect: Dialect) -> dict[str, Composed]:
         "newest_of": Composed(_of_statuses(workflow, newest)),
         "runs": Composed(
             select(*run_columns, _FAILED.c.task_id.label("error_task_id"), *OWNER_COLUMNS)
-            .select_from(with_failed(runs.outerjoin(owners, owners.c.owner_id == runs.c.owner)))
+            .select_from(_with_failed(runs.outerjoin(owners, owners.c.owner_id == runs.c.owner)))
             .where(runs.c.workflow == of_workflow)
             .order_by(runs.c.run)
         ),

@@ -48,7 +48,7 @@ class Backend(Protocol):
         """It is not needed now."""
 
     def abandon(self, connection: Connection) -> None:
-        """It is not needed now, and something failed while it was read from."""
+        """Give one back from which something could not be read."""
 
     def let_go(self, seconds: float) -> None:
         """As `Openable.let_go`, of connections that are not in use, and of others as soon as they are not.
@@ -74,7 +74,7 @@ class Backend(Protocol):
         """Unix seconds by the clock that all who use the database share."""
 
     def notifier(self, receive: Callable[[Notice], None]) -> Notifier | None:
-        """By which processes wake each other; None: they can't."""
+        """What processes wake each other by; None: they can't."""
 
     def check(self) -> None:
         """See that the database is still the one that was opened.
@@ -84,10 +84,10 @@ class Backend(Protocol):
         """
 
     def check_now_and_then(self) -> None:
-        """As `check`, for who only reads: it may have been looked at a moment ago."""
+        """As `check`, for those who only read: a look from a moment ago will do."""
 
     def begin(self, connection: Connection, hopes: bool) -> Connection:
-        """Begin a transaction that writes; an error of a statement of it may be raised by a later one.
+        """Begin a transaction that writes; what is wrong with a statement may be raised by a later one.
 
         Args:
             connection: to begin it on.
@@ -104,7 +104,7 @@ class Backend(Protocol):
         """As `Database.together`."""
 
     def take_any_text(self, connection: Connection, wanted: bool) -> None:
-        """Whether text that is none is given as bytes from now on, and is no error."""
+        """Whether damaged text comes as bytes from now on, and is no error."""
 
     def keep_plans(self, connection: Connection, wanted: bool) -> None:
         """Whether the plans of statements may be kept from now on, in a snapshot, and used again.
@@ -139,7 +139,7 @@ class Backend(Protocol):
         """
 
     def lock_queue(self, connection: Connection) -> None:
-        """Until the transaction ends, let nobody else count who runs and who waits; before any other lock."""
+        """Until the transaction ends, let nobody else count what runs or waits; before any other lock."""
 
     def lock_schema(self, connection: Connection) -> None:
         """Until the transaction ends, let nobody else make or change tables."""

@@ -31,7 +31,7 @@ _TRIES: Final = 5
 _PATIENCE_SECONDS: Final = 30.0
 """How long a server may be away until that is an error."""
 _FORK_SECONDS: Final = 5.0
-"""For who writes, and then for who reads, a fork waits so long: whoever forks may be one of them."""
+"""A fork waits so long for those who write, and then for those who read: whoever forks may be one of them."""
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 
 
@@ -71,13 +71,13 @@ class Database:
 
     @contextmanager
     def careful(self) -> Iterator[Connection]:
-        """As `snapshot`, for who looks at damage: see `any_text`."""
+        """As `snapshot`, to look at what may be damaged: see `any_text`."""
         with self.snapshot() as connection, self.any_text(connection):
             yield connection
 
     @contextmanager
     def any_text(self, connection: Connection) -> Iterator[None]:
-        """Text that is none comes as bytes meanwhile, and is no error of the driver's; that is slower."""
+        """Damaged text comes as bytes meanwhile, where the driver else raises an error; that is slower."""
         self._backend.take_any_text(connection, True)
         try:
             yield
@@ -88,7 +88,7 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """One transaction, committed at the end, undone by an exception.
 
-        Who writes rows of a workflow locks it first: see `lock`.
+        Whoever writes rows of a workflow locks it first: see `lock`.
         """
         with self._writing:
             connection = self._begun()
@@ -161,7 +161,7 @@ class Database:
 
     def retried(self, work: Callable[[], T], error: StorageUnreachableError) -> T:
         """As `again`, after a first time that ended with this error."""
-        # From here on, not from before: who was stopped in a transaction for as long tries again too.
+        # From here on, not from before: one who was stopped in a transaction for as long tries again too.
         pauses, end = iter(_PAUSES), time.monotonic() + _PATIENCE_SECONDS
         while True:
             if time.monotonic() > end or self._is_leaving.wait(next(pauses, _PAUSES[-1])):

@@ -1,4 +1,4 @@
-"""News: who waits for what others store is woken, where the database can do that, and else looks often."""
+"""News: wakes those who wait for what others store, where the database can; elsewhere they look often."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from heliograph.graph.frozen import record
 
 _MOST_KEYS: Final = 500  # in a message, whose length databases limit
 _SAFETY_SECONDS: Final = 5.0
-"""Who is woken looks so often all the same: a message may be lost with its connection."""
+"""Those who are woken look so often all the same: a message may be lost with its connection."""
 _LOOK_SECONDS: Final = 1.0
 """And so often where nobody can be woken: that an engine died changes nothing that is stored."""
 
@@ -131,7 +131,7 @@ class Subscription:
 
 
 class News:
-    """Who waits for what is stored in one open database, and who tells them.
+    """Those who wait for what is stored in one open database, and the one that tells them.
 
     Args:
         make: makes the notifier, given what to call with each notice of others; None: there is none.
@@ -163,7 +163,7 @@ class News:
     def subscribe_to_others(
         self, concerns: Callable[[Notice], bool], call: Callable[[Notice], object] | None
     ) -> Subscription:
-        """Be told of what other processes store: for who knows what this one does."""
+        """Be told of what other processes store: for one who knows what this process does."""
         made = Subscription(self, concerns, call)
         with self._lock:
             self._far.add(made)
@@ -176,14 +176,14 @@ class News:
         return (self._has_had_one and bool(self._near)) or not self._is_made or self._notifier is not None
 
     def tell(self, notice: Notice) -> None:
-        """Something was committed: who waits in this process knows at once, the others soon."""
+        """Something was committed: those who wait in this process know at once, the others soon."""
         self._hand_on(notice, self._near)
         notifier = self._made()
         if notifier is not None:
             notifier.send(notice)
 
     def patience(self, poll: float) -> float:
-        """How long who waits may wait without looking.
+        """How long one may wait without looking.
 
         Args:
             poll: where nobody can be woken.

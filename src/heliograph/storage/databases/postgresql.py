@@ -1,6 +1,6 @@
 """What is PostgreSQL's own: how it is reached, what is locked, what its errors mean.
 
-Here many write at once. What makes it as safe as one writer at a time is a rule: who writes rows of a
+Here many write at once. What makes it as safe as one writer at a time is a rule: whoever writes rows of a
 workflow first locks that workflow's row in `workflows`; see decision 0010.
 """
 
@@ -231,7 +231,7 @@ class PostgreSQL:
         return together
 
     def take_any_text(self, connection: Connection, wanted: bool) -> None:
-        """The server takes no text that is none."""
+        """Nothing to do: the server takes no damaged text."""
 
     def keep_plans(self, connection: Connection, wanted: bool) -> None:
         """As `Backend.keep_plans`: for a small question, to plan takes longer than to answer."""
@@ -258,7 +258,7 @@ class PostgreSQL:
                 raw.rollback()
 
     def new_key(self, connection: Connection) -> int:
-        """Set aside, for whoever asked."""
+        """The next of those that were set aside for this process."""
         return self._keys.next(connection.raw)
 
     def drop_keys(self) -> None:
@@ -272,7 +272,7 @@ class PostgreSQL:
     def lock(
         self, connection: Connection, keys: Collection[int], ids: Collection[str], new: Collection[str]
     ) -> None:
-        """Lock the workflows' rows, in the order of their keys: so who locks several meets no deadlock.
+        """Lock the workflows' rows, in the order of their keys: so locking several meets no deadlock.
 
         What isn't stored yet has no row to lock: numbers made of the ids stand for them. One id needs none,
         since who stores one waits for nobody who waits for it.

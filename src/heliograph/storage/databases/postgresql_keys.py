@@ -18,9 +18,9 @@ _SET_ASIDE: Final = (
 class KeysAside:
     """What was set aside for this process; any thread may take from it.
 
-    Who asks once gets one. Who has used up in no time what it got gets twice as many. What is left of them
-    after that time is dropped: keys are in the order in which workflows came in, which among processes holds
-    to within that time.
+    At first one is asked for; twice as many if the last ones were used up soon after. What is left after that
+    time is dropped: keys are in the order in which workflows came in, which among processes holds to within
+    that time.
 
     Args:
         clock: steady, in seconds.

@@ -1,7 +1,7 @@
 """Waiting for a server's answer: look for it a while before going to sleep, where the one before came soon.
 
-A server on the same machine answers a small question in 30 µs, and who sleeps meanwhile is woken 40 µs later
-where that is a virtual one: most of what the question takes. See decision 12.
+A server on the same machine answers a small question in 30 µs, and one who sleeps meanwhile is woken 40 µs
+later where that is a virtual one: most of what the question takes. See decision 12.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from psycopg.waiting import Ready, Wait
 from heliograph.host.lookout import Lookout
 
 _SOON_SECONDS: Final = 0.0005
-"""How long to look. Through a network an answer takes longer, and who waits for it sleeps."""
+"""How long to look. Through a network an answer takes longer, and one who waits for it sleeps."""
 
 
 class LookingConnection(psycopg.Connection[Any]):

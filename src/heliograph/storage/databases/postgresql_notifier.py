@@ -85,7 +85,7 @@ class PostgreSQLNotifier:
         mine = connection.info.backend_pid
 
         def heard(message: Any) -> None:
-            if message.pid != mine:  # who waits in this process knows already
+            if message.pid != mine:  # those who wait in this process know already
                 self._receive(Notice.read(message.payload))
 
         connection.add_notify_handler(heard)

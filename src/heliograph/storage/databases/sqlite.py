@@ -151,7 +151,7 @@ class SQLite:
         return time.time()
 
     def notifier(self, receive: Callable[[Notice], None]) -> None:
-        """There is none: who waits asks for `changes`, which costs microseconds."""
+        """There is none: those who wait ask for `changes`, which costs microseconds."""
 
     def check(self) -> None:
         """As `Backend.check`: what is written to another file of the name would be lost."""
@@ -232,13 +232,13 @@ class SQLite:
     def lock(
         self, connection: Connection, keys: Collection[int], ids: Collection[str], new: Collection[str]
     ) -> None:
-        """Who writes has locked all there is."""
+        """Nothing to do: whoever writes has locked the whole file."""
 
     def lock_queue(self, connection: Connection) -> None:
-        """Who writes has locked all there is."""
+        """Nothing to do: whoever writes has locked the whole file."""
 
     def lock_schema(self, connection: Connection) -> None:
-        """Who writes has locked all there is."""
+        """Nothing to do: whoever writes has locked the whole file."""
 
     def changes(self, connection: Connection) -> int:
         """As `Backend.changes`; asking costs microseconds."""

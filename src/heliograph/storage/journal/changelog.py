@@ -1,7 +1,7 @@
-"""The log of changes: what each commit changed of a workflow, in order, for who watches it.
+"""The log of changes: what each commit changed of a workflow, in order, for those who watch it.
 
-It is written by who makes the change, in the same transaction. A row holds JSON, a list of changes; each is a
-list itself, that begins with what it is about:
+It is written by whoever makes the change, in the same transaction. A row holds JSON, a list of changes; each
+is a list itself, that begins with what it is about:
 
     ["run", run, status]                the run has this status
     ["added", first, count]             a continuation added tasks

@@ -4,8 +4,8 @@ What is active is counted when somebody asks: there are few of those, and which 
 only then. So a workflow that is submitted, that starts or that goes on costs nothing here.
 
 Each transaction adds what it changed to rows of one shard, at its end. Only sums mean anything: what one
-engine counted is taken away in another shard by who deletes it. Engines on one server thus seldom wait for
-each other; and one that does has all its other locks by then, so that it can't be a part of a deadlock.
+engine counted is taken away in another shard by whoever deletes it. Engines on one server thus seldom wait
+for each other; and one that does has all its other locks by then, so that it can't be a part of a deadlock.
 """
 
 from __future__ import annotations

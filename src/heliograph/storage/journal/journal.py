@@ -289,7 +289,7 @@ class Journal:
     def _lock(self, connection: Connection, batch: Batch) -> None:
         claims = [entry for entry in batch.entries if isinstance(entry, Claim)]
         if not claims and len(batch.entries) < _MEET and len(batch.changes) < _MEET:
-            return  # the fence locks the one there is; who stores one waits for nobody who waits for it
+            return  # the fence locks the one there is; storing one waits for nobody who waits for it
         self._database.lock(
             connection,
             keys={changes.key for changes in batch.changes},

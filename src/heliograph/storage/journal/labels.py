@@ -65,14 +65,14 @@ def stored(value: str | bool | int | float | None) -> tuple[str | None, float | 
     if value is None or isinstance(value, bool):
         return f"{MARK}{json.dumps(value)}", None
     if isinstance(value, str):
-        return stored_text(value), None
+        return _stored_text(value), None
     try:
         return None, float(value)
     except OverflowError:  # an int that no column can hold
         return None, float("inf") if value > 0 else -float("inf")
 
 
-def stored_text(text: str) -> str:
+def _stored_text(text: str) -> str:
     """Text as it is kept here: databases can't hold all of what JSON can, and indexes nothing long.
 
     What is kept, as summaries give it, is kept so again: it can be searched for.
@@ -95,12 +95,12 @@ def kept_path(path: str) -> str:
 
 def key_path(key: str) -> str:
     """A key as a part of a path."""
-    kept = stored_text(key)
+    kept = _stored_text(key)
     return kept.replace("\\", "\\\\").replace(".", "\\.") if "." in kept or "\\" in kept else kept
 
 
 class Labels:
-    """Writes labels, each time within a transaction of who changed the metadata."""
+    """Writes labels, each time within a transaction of whoever changed the metadata."""
 
     def __init__(self, kind: str) -> None:
         self._statements = statements(kind, "labels")

@@ -51,7 +51,7 @@ class StoredPlan:
 
 
 class Checkpoints:
-    """Reads of one database, for engines and for who waits for an output."""
+    """Reads of one database, for engines and for those who wait for an output."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

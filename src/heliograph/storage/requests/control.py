@@ -117,7 +117,7 @@ def _stop(database: Database, key: int, run: int | None, stopped: _Stopped, now:
         statement, columns = stopped.run
         statement.tell(connection, of_workflow | {"of_run": run} | status | columns)
         ended = _rows(connection, said.stop_tasks, of_workflow | {"status": stopped.task.value})
-        # A status that is none goes along: who reads the counts sees it.
+        # A status that is none goes along: whoever reads the counts sees it.
         progress = dict(_rows(connection, statements(database.kind, "claims").counts, of_workflow))
         # A key of a task may be anything in a damaged row.
         numbers = sorted([task for (task,) in ended if isinstance(task, int)])

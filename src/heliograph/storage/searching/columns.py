@@ -43,14 +43,14 @@ class Columns:
         dialect: of the database. Also an attribute.
 
     Attributes:
-        is_plain: it is left to the database which index it takes; else it takes none for these columns,
-            since who asks has chosen one.
+        is_server: the database is a server, which chooses its indexes itself. SQLite takes none for these
+            columns: whoever asks has chosen one.
     """
 
     def __init__(self, tasks: bool, dialect: Dialect) -> None:
         self.tasks = tasks
         self.dialect = dialect
-        self.is_plain = dialect.name != "sqlite"
+        self.is_server = dialect.name != "sqlite"
 
     @property
     def table(self) -> FromClause:
@@ -88,7 +88,7 @@ class Columns:
         value of a task's workflow it would look up for each task.
         """
         of_workflow = "workflow_id" if name == "workflow_id" else name.removeprefix(f"{OF_WORKFLOW}.")
-        if self.tasks and self.is_plain and (of_workflow != name or name == "workflow_id"):
+        if self.tasks and self.is_server and (of_workflow != name or name == "workflow_id"):
             return _in_workflow(lambda its: compare(its.c[of_workflow]))
         return compare(self.field(name))
 
@@ -126,7 +126,7 @@ class Columns:
 
     def unindexed(self, column: Column) -> Column:
         """The column, but so that SQLite uses no index on it."""
-        return column if self.is_plain else UnaryExpression(column, operator=operators.custom_op("+"))
+        return column if self.is_server else UnaryExpression(column, operator=operators.custom_op("+"))
 
     def _is_alive(self, workflows: FromClause) -> Column:
         """Whether the engine of a workflow is there."""

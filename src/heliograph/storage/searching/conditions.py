@@ -122,7 +122,7 @@ class Clauses:
             if how is Operator.EQUAL:
                 return column == value.plain()
             if how is Operator.PREFIX:
-                return begins_with(column, value, self._columns.is_plain)
+                return begins_with(column, value, self._columns.is_server)
             if how is Operator.CONTAINS:
                 return self._holds(column, value)
             return ORDERS[how](column, value.plain())
@@ -138,8 +138,8 @@ class Clauses:
             if placeholder.kind is not Kind.TEXT:
                 return has_item
             within = self._holds(label.text, label_text(placeholder))
-            return or_(has_item, self._labelled(field, [within, is_text(label)]))
-        return self._labelled(field, [ordered(label, how, placeholder, self._columns.is_plain)])
+            return or_(has_item, self._labelled(field, [within, _is_text(label)]))
+        return self._labelled(field, [ordered(label, how, placeholder, self._columns.is_server)])
 
     def _labelled(self, field: FieldAsked, also: Sequence[Clause], item: bool = False) -> Clause:
         """The row has a label of the field for which all of `also` holds."""
@@ -157,12 +157,12 @@ class Clauses:
         """A type with or without a module is the class of this name; the column is read once."""
         name, whole = Filled(operand, lambda name: f".{name}"), literal_column("'.'", Text) + column
         length = func.length(name.plain())
-        end = func.right(whole, length) if self._columns.is_plain else func.substr(whole, -length)
+        end = func.right(whole, length) if self._columns.is_server else func.substr(whole, -length)
         return end == name.plain()
 
     def _holds(self, column: ColumnElement[Any], text: Filled) -> Clause:
         # LIKE would not tell cases apart on SQLite.
-        position = func.strpos if self._columns.is_plain else func.instr
+        position = func.strpos if self._columns.is_server else func.instr
         return position(column, text.plain()) > 0
 
 
@@ -202,22 +202,22 @@ def is_one_of(label: Label, operands: Sequence[Operand]) -> Clause:
     return or_(*found) if found else false()
 
 
-def is_text(label: Label) -> Clause:
+def _is_text(label: Label) -> Clause:
     """A label is text, and not the mark of what is neither that nor a number; no index is taken for it."""
     return func.substr(label.text, literal_column("1"), literal_column("1")) != labels.MARK
 
 
-def ordered(label: Label, how: Operator, placeholder: Placeholder, plain: bool) -> Clause:
+def ordered(label: Label, how: Operator, placeholder: Placeholder, is_server: bool) -> Clause:
     """A label is less or more than a value, or begins with it."""
     if how is Operator.PREFIX:
-        return and_(begins_with(label.text, label_text(placeholder), plain), is_text(label))
+        return and_(begins_with(label.text, label_text(placeholder), is_server), _is_text(label))
     if placeholder.kind is Kind.TEXT:
-        return and_(ORDERS[how](label.text, label_text(placeholder).plain()), is_text(label))
+        return and_(ORDERS[how](label.text, label_text(placeholder).plain()), _is_text(label))
     return ORDERS[how](label.number, Filled(placeholder).plain())
 
 
-def begins_with(column: ColumnElement[Any], prefix: Filled, plain: bool) -> Clause:
+def begins_with(column: ColumnElement[Any], prefix: Filled, is_server: bool) -> Clause:
     """Text begins with a prefix; so that an index can answer."""
-    if plain:
+    if is_server:
         return column.like(prefix.pattern(), escape="/")
     return and_(column >= prefix.plain(), column < prefix.end())

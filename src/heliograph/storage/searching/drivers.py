@@ -132,7 +132,7 @@ def along_best(
     connection: Connection, columns: Columns, shape: AllOf, given: Parameters
 ) -> list[ColumnElement[bool]]:
     """What has the rows that are wanted read along an index, if one suits; a server chooses by itself."""
-    if columns.is_plain:
+    if columns.is_server:
         return []
     driver = Drivers(shape, columns.tasks, columns.dialect).best(connection, given)
     return [columns.workflow.in_(driver.rows)] if driver is not None and len(driver.key) == 1 else []
@@ -204,13 +204,13 @@ def _of_comparison(field: FieldAsked, how: Operator, operand: Operand, tasks: bo
             in_order = (table is schema.task_labels) == tasks and "[]" not in label_path(field)
             yield _of_labels(field, table, is_one_of(_label(table), [operand]), in_order)
         elif how in ORDERS or how is Operator.PREFIX:
-            yield _of_labels(field, table, ordered(_label(table), how, operand, plain=False))
+            yield _of_labels(field, table, ordered(_label(table), how, operand, is_server=False))
         return
     workflows, functions, value = schema.workflows, schema.functions, Filled(operand)
     if how is Operator.EQUAL and field.name == "workflow_id":
         yield _of_workflows(workflows.c.workflow_id == value.plain(), in_order=not tasks)
     elif how is Operator.PREFIX and field.name == "workflow_id":
-        yield _of_workflows(begins_with(workflows.c.workflow_id, value, plain=False))
+        yield _of_workflows(begins_with(workflows.c.workflow_id, value, is_server=False))
     elif field.name.endswith("created_time") and how in _OF_TIMES:
         yield _of_workflows(_OF_TIMES[how](workflows.c.created_time, value.plain()))
     elif how is Operator.EQUAL and field.name == "function.qualname":

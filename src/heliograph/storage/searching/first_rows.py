@@ -79,13 +79,13 @@ def first_rows(
         behind: pages go on behind a row that was ordered by such a value; None: it is the first one.
     """
     if order.field is not None:
-        kinds = () if columns.is_plain or columns.tasks else _INDEXED.get(order.field.name, ())
+        kinds = () if columns.is_server or columns.tasks else _INDEXED.get(order.field.name, ())
         if not kinds or behind not in (None, *kinds):
             return None
         return _Read([_by_value(columns, shape, order, behind)], columns, 0, _by_their_values)
     # Labels before statuses, of which there are few.
     ordered = sorted(drivers.ordered, key=lambda driver: driver.table is None)
-    if not columns.is_plain:
+    if not columns.is_server:
         if columns.tasks:
             made = [_along(driver, columns, _wanted(columns, shape, driver), behind) for driver in ordered]
             return _Read(made, columns, -1, lambda rows: Found([Place(row[:-1]) for row in rows]))

@@ -70,7 +70,7 @@ def over_time(
     last = int((ends[1] - begin) / width)
     along = (workflows.c.created_time - literal(begin)) / literal(width)
     # Not all builds of SQLite have floor(), and to it an integer is what is before the point anyway.
-    number = cast(func.floor(along) if columns.is_plain else along, BigInteger)
+    number = cast(func.floor(along) if columns.is_server else along, BigInteger)
     rows = select(
         number.label("part"),
         case((workflows.c.status == constant(WorkflowStatus.FAILED), 1), else_=0).label("failed"),

@@ -43,7 +43,7 @@ class Pages:
 
     def __init__(self, columns: Columns, shape: AllOf, order: Order, behind: Kind | None) -> None:
         # A server compares no text with numbers; SQLite does, and may have either in a damaged row.
-        is_compared = columns.is_plain and order.field is not None and behind not in (None, Kind.WORD)
+        is_compared = columns.is_server and order.field is not None and behind not in (None, Kind.WORD)
         if is_compared and _is_text(order) != (behind is Kind.TEXT):
             raise ValueError("after must be what an earlier answer gave in the same order")
         self._columns = columns
@@ -53,7 +53,7 @@ class Pages:
         self._wanted = [clauses.of(part) for part in shape.parts]
         self._along: dict[Driver | None, PreparedQuery] = {}
         drivers = Drivers(shape, columns.tasks, columns.dialect)
-        self._drivers = None if columns.is_plain else drivers
+        self._drivers = None if columns.is_server else drivers
         self._first = first_rows(columns, shape, drivers, order, behind)
 
     @property
@@ -82,7 +82,7 @@ class Pages:
         return [Place(row[:width], row[width] if len(row) > width else None) for row in found]
 
     def told(self, connection: Connection, given: Parameters) -> tuple[str, Any]:
-        """What the database is asked where a page is not full at once, for who wants it explained."""
+        """What the database is asked where a page is not full at once, to have it explained."""
         return self._best(connection, given).told(given)
 
     def _best(self, connection: Connection, given: Parameters) -> PreparedQuery:
@@ -139,7 +139,7 @@ def order_column(field: FieldAsked, columns: Columns) -> ColumnElement[Any]:
     if field.kind is not FieldKind.METADATA:
         return columns.field(field.name)
     text, number = label_columns(field, columns)
-    if columns.is_plain:
+    if columns.is_server:
         return func.coalesce(literal_column("'t'", Text) + text, _in_order(number))
     return func.coalesce(text, number)  # SQLite orders all numbers before all text
 

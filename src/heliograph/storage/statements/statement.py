@@ -116,7 +116,7 @@ class Answer:
         return self._soundness.seen(self._cursor, self._asked)
 
     def sound(self) -> Iterator[Any]:
-        """Those that are sound: for who can do without the others, and without a word on them."""
+        """Those that are sound: for those who need neither the others nor a word on them."""
         is_over = False
         while not is_over:
             with contextlib.suppress(UnsoundError):  # the others are behind it

@@ -1,4 +1,4 @@
-"""What the tables hold, in words: for who reads and writes rows, and needs no table for it."""
+"""What the tables hold, in words: for those who read and write rows, and need no table for it."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def check_numbers(
     needs: tuple[Sequence[int], Sequence[int]],
     named: Iterable[Sequence[int]],
 ) -> None:
-    """What the rows of a workflow say of each other has to be so: who follows them comes to an end.
+    """What the rows of a workflow say of each other has to be so: following them comes to an end.
 
     Args:
         key: of the workflow.

@@ -25,7 +25,7 @@ V = TypeVar("V")
 LATEST: Final = 253_370_764_800.0
 """The year 9999 as Unix seconds: of a later time nobody can say the date."""
 _REMEMBERED: Final = 1024
-_FIRST: Final[set[str | None]] = {None}
+_NULL: Final[set[str | None]] = {None}
 _KEY: Final = ("workflows", "key")
 _ID: Final = ("workflows", "workflow_id")
 
@@ -282,7 +282,7 @@ class Soundness:
         if held.kind in WORDS or not is_json(text, held.kind):
             return False
         if len(good) >= _REMEMBERED:
-            good.intersection_update(_FIRST)
+            good.intersection_update(_NULL)
         good.add(text)
         return True
 
@@ -313,4 +313,4 @@ def _allowed(held: Held) -> frozenset[type]:
 def _well_known(held: Held) -> set[str | None]:
     """What text of a kind may be, as far as that is known: all words there are, and JSON that was met."""
     known: set[str | None] = set(WORDS.get(held.kind, ()))
-    return known if held.is_known else known | _FIRST
+    return known if held.is_known else known | _NULL

@@ -1,4 +1,4 @@
-"""Rows as they are stored, each looked at: for who checks or copies all there is, and stops at no damage."""
+"""Rows as they are stored, each looked at: to check or copy all there is, and stop at no damage."""
 
 from __future__ import annotations
 

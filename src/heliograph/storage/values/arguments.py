@@ -1,4 +1,4 @@
-"""Arguments as they are stored: written by who hands a plan in, before anybody waits in a transaction."""
+"""Arguments as they are stored: written by whoever hands a plan in, before anybody waits in a transaction."""
 
 from __future__ import annotations
 

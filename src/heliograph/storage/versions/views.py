@@ -1,4 +1,4 @@
-"""Views for who reads the database with SQL: names instead of numbers, and columns that keep their meaning.
+"""Views, to read the database with SQL: names instead of numbers, and columns that keep their meaning.
 
 Tables may change from one version of heliograph to the next; the views stay. They can't be written to.
 """
