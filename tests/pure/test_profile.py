@@ -174,6 +174,19 @@ def test_slack_is_what_the_longest_way_through_a_task_falls_short(planned: Plann
             assert slack[planned.trace.tasks.task_id[number]] == pytest.approx(expected, abs=1e-6)
 
 
+def test_what_takes_no_time_has_its_place_on_the_way_all_the_same() -> None:
+    """A continuation's first task waits for who returned it, not for what comes of the continuation."""
+    again = [tried(BEGIN), replace(tried(BEGIN), attempt=2)]
+    tasks = [
+        Made("first", attempts=[tried(BEGIN)]),
+        Made("feeding", creator=0, frame=0, attempts=[tried(BEGIN)]),
+        Made("last", (1,), creator=0, frame=0, delivers_to=0, attempts=again),
+        Made("output", (0,), attempts=[tried(BEGIN, compute=1.0)]),
+    ]
+    found = profile(trace_of(tasks, [run_of(begin=BEGIN, end=BEGIN + 1.0)]))
+    assert [task.slack for task in found.tasks] == [0.0, 0.0, 0.0, 0.0]
+
+
 @given(runs())
 def test_saved_is_what_the_longest_way_loses_when_a_task_is_twice_as_fast(planned: Planned) -> None:
     length = longest(planned.steps)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from heliograph.insight.extent import Extents, extents, picked, run_extent, waiting_tasks
@@ -188,16 +188,18 @@ def _needed_in_time(
     created, statuses = picked(trace.attempts.created, places), picked(trace.attempts.status, places)
     by_end = sorted(range(len(places)), key=phases.stored.__getitem__)
     ends: dict[int, list[int]] = defaultdict(list)  # of each task, in order of time
+    own: dict[int, list[int]] = defaultdict(list)  # those of its own attempts, not of its continuation's
     for at in by_end:
+        own[tasks[at]].append(at)
         task: int | None = tasks[at]
         while task is not None:
             ends[task].append(at)
             task = gives[task]
 
-    def had(needs: Iterable[int], at: int) -> list[int]:
+    def had(needs: Iterable[int], at: int, ends: Mapping[int, Sequence[int]] = ends) -> list[int]:
         found = []
         for need in needs:
-            if those := ends[need]:
+            if those := ends.get(need):
                 until = bisect_right(those, phases.ready[at], key=phases.stored.__getitem__)
                 found.append(those[max(until - 1, 0)])
         return found
@@ -207,7 +209,7 @@ def _needed_in_time(
         upstream = had(trace.tasks.upstream[task], at)
         if not at or tasks[at - 1] != task:
             creator = trace.tasks.creator[task]
-            causes = ([] if creator is None else had([creator], at)) + upstream
+            causes = ([] if creator is None else had([creator], at, own)) + upstream
         else:
             earlier = had(trace.tasks.upstream[task], at - 1)
             causes = [at - 1, *(cause for cause in upstream if cause not in earlier)]
