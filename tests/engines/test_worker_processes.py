@@ -418,6 +418,22 @@ def test_a_task_that_forks(processes: Make, works: Works, inbox: Inbox) -> None:
     assert len(inbox.receipts) == 3
 
 
+def die_under_a_strange_name() -> None:
+    Path("/proc/self/comm").write_bytes(b"\xff) S 1")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="renames itself in /proc")
+def test_a_worker_that_dies_under_a_name_that_is_no_text(processes: Make, works: Works, inbox: Inbox) -> None:
+    executor = processes(1)
+    work = works(die_under_a_strange_name)
+    executor.submit(work)
+    died(inbox.of(work))
+    after = works(add, 1, 2)
+    executor.submit(after)
+    assert output(inbox.of(after)) == 3
+
+
 def spoil_everything() -> None:
     for file in own_files():
         with contextlib.suppress(OSError):

@@ -36,7 +36,7 @@ def peak_of(pid: int, inherited: int) -> tuple[int | None, int | None]:
 def _had_children(pid: int) -> bool:
     """Whether it has waited for a process; it has ended, and nobody was told yet."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text()
+        stat = Path(f"/proc/{pid}/stat").read_bytes()  # its name may be no text
     except OSError:
         return True
-    return text.rpartition(")")[2].split()[_CHILD_FAULTS] != "0"
+    return stat.rpartition(b")")[2].split()[_CHILD_FAULTS] != b"0"
