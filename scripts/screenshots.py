@@ -9,6 +9,7 @@ are taken. Needs Chromium (apt-get install chromium).
 from __future__ import annotations
 
 import argparse
+import datetime
 import io
 import os
 import shutil
@@ -55,8 +56,6 @@ COLOURS = 200
 
 def day(back: int) -> str:
     """The date so many days back."""
-    import datetime
-
     return str(datetime.date.today() - datetime.timedelta(days=back))
 
 
@@ -159,8 +158,9 @@ def main() -> None:
     parser.add_argument("views", nargs="*", metavar="VIEW", help=f"default: all of {', '.join(VIEWS)}")
     parser.add_argument("--store", type=Path, default=Path(tempfile.gettempdir()) / "heliograph-showcase")
     given = parser.parse_args()
-    if not (given.store / "heliograph.db").exists():
-        shutil.rmtree(given.store, ignore_errors=True)
+    made = given.store / "heliograph.db"
+    if not made.exists() or datetime.date.fromtimestamp(made.stat().st_mtime) != datetime.date.today():
+        shutil.rmtree(given.store, ignore_errors=True)  # else it has the dates of another day
         store.make(given.store)
     with serving(given.store) as address, sync_playwright() as playwright:
         browser = launched(playwright)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from heliograph.engines.attempts import measure
 from heliograph.engines.attempts.attempt import Functions, run_attempt
 from heliograph.engines.attempts.executor import Payload, Receipt, Work
 from heliograph.errors import RemoteError
@@ -321,13 +322,22 @@ def test_memory_that_an_earlier_task_left_is_told_apart(works: Works) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process its peak anew")
+def test_no_attempt_begins_with_more_memory_than_it_ever_had(
+    works: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measure._memory, "reset", lambda: 10**15)
+    used = run(works(math.sqrt, 4)).resources
+    assert used.start_rss == used.peak_rss is not None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process its peak anew")
 def test_memory_of_the_program_that_started_a_worker_is_not_its_tasks() -> None:
-    measure = (
+    program = (
         "from heliograph.engines.attempts.measure import Meter\nprint(Meter('exclusive').read().peak_rss)"
     )
     held = bytearray(300_000_000)
     held[::4096] = b"x" * len(held[::4096])
-    told = subprocess.run([sys.executable, "-c", measure], stdout=subprocess.PIPE, check=True, text=True)
+    told = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, check=True, text=True)
     assert 1_000_000 < int(told.stdout) < 150_000_000
 
 

@@ -58,11 +58,13 @@ class Meter:
         cpu += new.ru_utime - old.ru_utime + new.ru_stime - old.ru_stime
         read = after.ru_inblock - before.ru_inblock + new.ru_inblock - old.ru_inblock
         written = after.ru_oublock - before.ru_oublock + new.ru_oublock - old.ru_oublock
+        peak, begin = _memory.peak(after.ru_maxrss), self._memory
         return Resources(
             "exclusive",
             cpu,
-            _memory.peak(after.ru_maxrss),
-            self._memory,
+            peak,
+            # Linux adds pages up now and then only, and what it counts as resident may be a little too much.
+            begin if peak is None or begin is None else min(begin, peak),
             read * _BLOCK if _BLOCK else None,
             written * _BLOCK if _BLOCK else None,
             after.ru_nvcsw - before.ru_nvcsw,
